@@ -1,0 +1,116 @@
+"""The one HTTP recipe for connectors that speak JSON over httpx.
+
+Owns time-outs, the number of calls in flight, and the question that money hangs on: when a call
+fails, was it certainly not carried out (`Retry`) or can nobody say (`InDoubt`)? What a status code
+means is the connector's to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from .errors import Garbled, InDoubt, Retry
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+IN_FLIGHT = 8  # above it httpx's pool costs more than it brings
+RETRY_AFTER_CAP = 900.0
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, read to its end. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Decode the body; raises Garbled with the first characters of what came instead."""
+        try:
+            return json.loads(self.body.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            start = self.body[:200].decode("utf-8", "replace")
+            raise Garbled(f"HTTP {self.status} without JSON, it begins {start!r}") from error
+
+    def retry_after(self, now: float) -> float | None:
+        """Seconds from a Retry-After header (seconds or date), at most a quarter of an hour."""
+        text = self.headers.get("retry-after", "").strip()
+        if not text:
+            return None
+        try:
+            seconds = float(text)
+        except ValueError:
+            try:
+                seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
+            except ValueError:
+                return None
+        return min(max(seconds, 0.0), RETRY_AFTER_CAP)
+
+
+class Http:
+    """One client per connection, for the life of the process."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=base_url,
+            headers=dict(headers),
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            trust_env=False,
+            verify=_tls() if base_url.startswith("https") else False,
+            limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
+        )
+        self._places = asyncio.Semaphore(IN_FLIGHT)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json_body: Any = None,
+        params: Mapping[str, str] | None = None,
+        paid: bool = False,
+    ) -> Response:
+        """One request, one answer of whatever status; never repeated, never redirected.
+
+        Raises Retry when nothing was sent, and otherwise InDoubt for a paid call, Retry for one
+        that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry.
+        """
+        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
+        headers = {} if content is None else {"content-type": "application/json"}
+        async with self._places:
+            try:
+                answer = await self._client.request(method, path, content=content, params=params, headers=headers)
+            except _NOT_SENT as error:
+                raise Retry(f"could not reach {self._client.base_url.host}: {type(error).__name__}") from error
+            except httpx.HTTPError as error:
+                message = f"{method} {path}: {type(error).__name__} before the answer was complete"
+                raise (InDoubt(message) if paid else Retry(message)) from error
+        if answer.status_code >= 500:
+            message = f"{method} {path}: HTTP {answer.status_code}"
+            raise InDoubt(message) if paid else Retry(message)
+        return Response(answer.status_code, answer.headers, answer.content)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+_context: ssl.SSLContext | None = None
+
+
+def _tls() -> ssl.SSLContext:
+    """Share one context: loading the CA bundle costs more than a hundred calls."""
+    global _context  # noqa: PLW0603 - a cache for the life of the process
+    if _context is None:
+        _context = httpx.create_ssl_context(trust_env=False)
+    return _context

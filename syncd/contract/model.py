@@ -1,0 +1,299 @@
+"""The vocabulary: one word per thing, the same in code, logs, ledger and documents.
+
+Everything here is an immutable value. Nothing here acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Self
+
+
+class Field(StrEnum):
+    """What can be missing on a contact and bought for it."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+class Grade(StrEnum):
+    """How far a value may be trusted: every vendor's status word is mapped to this one scale."""
+
+    VALID = "valid"
+    PROBABLE = "probable"
+    CATCH_ALL = "catch_all"
+    UNKNOWN = "unknown"
+    INVALID = "invalid"
+
+
+# --- the CRM's side ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRef:
+    """Where a contact stands: `connection/object/id`, for example `hubspot-eu/contacts/501`."""
+
+    connection: str
+    object: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.connection}/{self.object}/{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `connection/object/id`; raises ValueError with the expected form."""
+        parts = text.split("/")
+        if len(parts) != 3 or not all(parts):
+            raise ValueError(f"{text!r} is not a contact: write connection/object/id, for example hubspot-eu/contacts/501")
+        return cls(connection=parts[0], object=parts[1], id=parts[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a provider may be told about a person. Blank is None, never an empty string."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    domain: str | None = None  # the employer's host name, without scheme and www
+    linkedin_url: str | None = None
+    email: str | None = None
+    country: str | None = None  # as the CRM holds it: a name or an ISO 3166 code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldMap:
+    """Which CRM property a field is written to, and which others also count as having it."""
+
+    property: str
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which records of which object a sync is about, and where its fields live in the CRM."""
+
+    object: str
+    fields: Mapping[Field, FieldMap]
+    match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """One record as the CRM held it when it was pulled.
+
+    `values` has only the fields that hold something. `blocked` names fields that must not be
+    filled although they are blank, each with a short reason (`opted_out`, `cleared_by_person` …).
+    """
+
+    ref: ContactRef
+    revision: str  # the CRM's own last-modified stamp: compared for equality only
+    identity: Identity
+    values: Mapping[Field, str] = field(default_factory=dict)
+    blocked: Mapping[Field, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some contacts, and the cursor to go on from once they are stored.
+
+    `cursor` is opaque JSON-able data of the connector. `stale` counts records that the CRM's
+    search nominated and that turned out to lack nothing.
+    """
+
+    contacts: tuple[Contact, ...]
+    cursor: Mapping[str, Any]
+    stale: int = 0
+
+
+class Author(StrEnum):
+    """Who wrote a version of a value. When a CRM's word is not known, it is PERSON: the safe side."""
+
+    PERSON = "person"
+    MACHINE = "machine"  # any program, ourselves included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One entry of a property's history. `value` is "" where it was cleared."""
+
+    value: str
+    at: str  # the CRM's stamp, sortable as text among stamps of the same CRM
+    by: Author
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A contact's fields read freshly from the CRM's primary store, just before or after a write.
+
+    `ref` is the one that was asked for; `current` is where the record stands now (another id after
+    a merge), or None when it is gone. `versions` is newest first, per field, where the CRM keeps
+    history; empty where it keeps none.
+    """
+
+    ref: ContactRef
+    current: ContactRef | None
+    revision: str = ""
+    values: Mapping[Field, str] = field(default_factory=dict)  # the mapped property itself
+    elsewhere: frozenset[Field] = frozenset()  # fields that an `also` property already holds
+    blocked: Mapping[Field, str] = field(default_factory=dict)
+    versions: Mapping[Field, tuple[Version, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides)."""
+
+    ref: ContactRef
+    field: Field
+    expected: str
+    new: str
+    revision: str = ""  # of the snapshot that the decision was made on
+
+
+class WriteStatus(StrEnum):
+    """What became of a Change."""
+
+    WRITTEN = "written"
+    MOVED_ON = "moved_on"  # somebody changed the record first: read again and decide again
+    GONE = "gone"  # deleted, or no longer visible
+    DUPLICATE = "duplicate"  # another record holds this value; `holder` is its id where known
+    REFUSED = "refused"  # this value or record will never be taken; `detail` is the CRM's reason
+    RETRY = "retry"  # not written; the same again later
+    UNKNOWN = "unknown"  # may have been written: read before anything else
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOutcome:
+    """One per Change, in any order: matched by `ref` and `field`."""
+
+    ref: ContactRef
+    field: Field
+    status: WriteStatus
+    detail: str = ""  # for people; no values, no secrets
+    holder: str | None = None
+
+
+# --- the provider's side ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichmentRequest:
+    """One question about one person. `id` is ours, random, and comes back with the answer."""
+
+    id: str
+    ref: ContactRef
+    identity: Identity
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """One paid call: one request, or a bulk of them. Its intent is on disk before it is sent."""
+
+    id: str
+    requests: tuple[EnrichmentRequest, ...]
+    callback_url: str  # carries the CRM's ids where there is one request, and a MAC always
+    provider_id: str | None = None  # the provider's job id, once known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The provider accepted a submission. `body` is set when the answer already holds the result."""
+
+    provider_id: str | None = None
+    body: bytes | None = None
+
+
+class Source(StrEnum):
+    """How a delivery reached us."""
+
+    CALLBACK = "callback"
+    POLL = "poll"
+    RECEIPT = "receipt"  # the answer to the submission itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A raw answer, as it came. Stored before it is understood."""
+
+    submission_id: str
+    source: Source
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A value that a provider found, as it said it. The best one comes first."""
+
+    value: str
+    grade: Grade
+    word: str = ""  # the provider's own status word
+    region: str | None = None  # ISO 3166 alpha-2, phones only
+    note: str = ""  # a line type, an ownership mismatch …
+
+
+class Outcome(StrEnum):
+    """What a provider's answer says about one field of one request."""
+
+    FOUND = "found"  # there are candidates; whether one is acceptable is not the provider's to say
+    NOT_FOUND = "not_found"
+    SKIPPED = "skipped"  # the provider did not take this person on
+    NO_CREDITS = "no_credits"  # undetermined: the credits ran out
+    FAILED = "failed"  # the provider says it failed
+    MISSING = "missing"  # a final answer that does not speak of this request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichmentResult:
+    """A provider's answer to one field of one request."""
+
+    request_id: str
+    field: Field
+    outcome: Outcome
+    candidates: tuple[Candidate, ...] = ()
+    mismatch: bool = False  # the echo speaks of another person than the one we asked about
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a delivery says, in our words.
+
+    `final`: the provider will say no more about this submission. `charged`: credits billed for the
+    whole submission, known only with a final answer; None when the provider did not say.
+    `running`: nothing to take yet. `unmatched`: items that belong to no request of this submission.
+    """
+
+    results: tuple[EnrichmentResult, ...] = ()
+    final: bool = False
+    running: bool = False
+    charged: Decimal | None = None
+    provider_id: str | None = None
+    unmatched: int = 0
+    note: str = ""
+
+
+# --- what both sides report -------------------------------------------------------------------
+
+
+class Level(StrEnum):
+    """How much a finding matters: only ERROR stops `syncd run`."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of `syncd check`: what is so, and what to do about it."""
+
+    level: Level
+    what: str
+    cure: str = ""

@@ -1,0 +1,102 @@
+"""One form for names, hosts and profiles, so that the same person is recognised as the same.
+
+The pipeline tidies every identity before a connector sees it: a connector may rely on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import replace
+from urllib.parse import quote, unquote, urlsplit
+
+import idna
+
+from .model import Identity
+
+_SPACES = re.compile(r"\s+")
+_PROFILE = re.compile(r"^/(?:mwlite/)?in/([^/]+)/?(?:[a-z]{2}(?:_[A-Za-z]{2})?/?)?$", re.IGNORECASE)
+_HOST = re.compile(r"^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
+
+FREE_MAIL = frozenset(
+    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.fr ymail.com icloud.com me.com "
+    "aol.com gmx.com gmx.de gmx.net web.de proton.me protonmail.com mail.com orange.fr free.fr wanadoo.fr laposte.net "
+    "t-online.de yandex.ru qq.com 163.com".split()
+)
+
+
+def text(raw: str | None) -> str | None:
+    """NFC, without control characters and symbols such as emoji, with single spaces; None if blank."""
+    if raw is None:
+        return None
+    kept = "".join(
+        " " if c.isspace() else c
+        for c in unicodedata.normalize("NFC", raw)
+        if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"}
+    )
+    return _SPACES.sub(" ", kept).strip() or None
+
+
+def linkedin(raw: str | None) -> str | None:
+    """The canonical profile address, `https://www.linkedin.com/in/<handle>`, or None.
+
+    Company pages, Sales Navigator leads and other sites are not profiles. Handles keep their
+    percent-encoding; ids such as `/in/ACwAA…` keep their case.
+    """
+    tidy = text(raw)
+    if tidy is None or " " in tidy:
+        return None
+    try:
+        parts = urlsplit(tidy if "//" in tidy else f"https://{tidy}")
+        host = (parts.hostname or "").lower()
+    except ValueError:
+        return None
+    found = _PROFILE.match(parts.path)
+    if not (host == "linkedin.com" or host.endswith(".linkedin.com")) or found is None:
+        return None
+    handle = unquote(found[1])
+    if not handle.startswith("ACwAA"):
+        handle = handle.lower()
+    return f"https://www.linkedin.com/in/{quote(handle, safe='-_.~')}"
+
+
+def domain(raw: str | None) -> str | None:
+    """The bare host of a web address, an e-mail address or a host name; None if it is none."""
+    tidy = text(raw)
+    if tidy is None:
+        return None
+    tidy = tidy.replace(" ", "")
+    try:
+        host = urlsplit(tidy if "//" in tidy else f"//{tidy.rsplit('@', 1)[-1]}").hostname or ""
+        host = idna.encode(host.rstrip(".").lower(), uts46=True).decode("ascii").removeprefix("www.")
+    except (ValueError, UnicodeError):
+        return None
+    return host if _HOST.match(host) else None
+
+
+def tidy(identity: Identity) -> Identity:
+    """Every part in its one form; what is no profile or no host becomes None."""
+    return replace(
+        identity,
+        first_name=text(identity.first_name),
+        last_name=text(identity.last_name),
+        company=text(identity.company),
+        domain=domain(identity.domain),
+        linkedin_url=linkedin(identity.linkedin_url),
+        email=text(identity.email),
+        country=text(identity.country),
+    )
+
+
+def person_key(identity: Identity) -> str | None:
+    """A digest that is equal for the same person wherever they are kept; None when too little is
+    known: the same profile, or else the same name at the same company domain (or company).
+    Expects a tidy identity."""
+    if identity.linkedin_url:
+        basis = identity.linkedin_url
+    elif identity.first_name and identity.last_name and (identity.domain or identity.company):
+        basis = "|".join((identity.first_name, identity.last_name, identity.domain or identity.company or "")).casefold()
+    else:
+        return None
+    return hashlib.sha256(basis.encode("utf-8")).hexdigest()[:32]

@@ -1,0 +1,93 @@
+"""Keeping within a vendor's rate limits, from data: windows of so many calls in so many seconds.
+
+A `Pacer` belongs to one connection. It never sleeps while holding a promise to spend: dispatch asks
+`ready_in()` first, and only writes its intent once a call may go out at once.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, given and never taken, so that tests, the demo and the simulation can bend it."""
+
+    def now(self) -> float:
+        """UTC seconds since 1970, as the wall clock has it."""
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards; only differences mean anything."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait so many of this clock's seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `limit` calls in `seconds`. `fixed`: counted per calendar window (a clock minute),
+    otherwise over any such span."""
+
+    seconds: float
+    limit: int
+    fixed: bool = False
+
+
+class Pacer:
+    """Counts calls against every window at once. Not thread-safe: use it from the event loop."""
+
+    def __init__(self, windows: Sequence[Window], clock: Clock) -> None:
+        self._clock = clock
+        self._windows = tuple(windows)
+        self._calls: list[float] = []  # ascending
+        self._blocked_until = 0.0
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        return self._windows
+
+    @property
+    def longest(self) -> float:
+        """Seconds of history that the windows look back on."""
+        return max((w.seconds for w in self._windows), default=0.0)
+
+    def learn(self, windows: Sequence[Window]) -> None:
+        """Replace the limits by those that the vendor told."""
+        self._windows = tuple(windows)
+
+    def seed(self, calls: Iterable[float]) -> None:
+        """Take over calls made before a restart, as UTC seconds."""
+        self._calls = sorted([*self._calls, *calls])
+
+    def block(self, seconds: float) -> None:
+        """No call for so long, whatever the windows say."""
+        self._blocked_until = max(self._blocked_until, self._clock.now() + seconds)
+
+    def ready_in(self) -> float:
+        """Seconds until one call may go out; 0.0 means now."""
+        now = self._clock.now()
+        del self._calls[: bisect_right(self._calls, now - self.longest)]
+        return max([0.0, self._blocked_until - now, *(self._wait(w, now) for w in self._windows)])
+
+    def take(self) -> None:
+        """Record a call that goes out now."""
+        self._calls.append(self._clock.now())
+
+    async def acquire(self) -> None:
+        """Wait for a place and take it: for calls that cost nothing but their place."""
+        while (wait := self.ready_in()) > 0:
+            await self._clock.sleep(wait)
+        self.take()
+
+    def _wait(self, window: Window, now: float) -> float:
+        if window.limit <= 0:
+            return window.seconds
+        if window.fixed:
+            start = math.floor(now / window.seconds) * window.seconds
+            used = len(self._calls) - bisect_left(self._calls, start)
+            return 0.0 if used < window.limit else start + window.seconds - now
+        used = len(self._calls) - bisect_right(self._calls, now - window.seconds)
+        return 0.0 if used < window.limit else self._calls[-window.limit] + window.seconds - now

@@ -1,0 +1,180 @@
+"""The two ports, and what a connector says of itself.
+
+A connector is one file in `connectors/` with a class `Connector` that implements one of the ports.
+It is made once per connection, `Connector(name, options, base_url, tools)`, and lives as long as
+the daemon. All its methods run on one event loop; a blocking SDK is its own affair (a thread pool).
+Every method may raise `errors.Retry`, `errors.RateLimited` and `errors.Halt`; what else it may
+raise is said with it. Nothing else may leave a connector.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from .model import (
+    Answer,
+    Change,
+    ContactRef,
+    Delivery,
+    EnrichmentRequest,
+    Field,
+    FieldMap,
+    Finding,
+    Page,
+    Receipt,
+    Selection,
+    Snapshot,
+    Submission,
+    WriteOutcome,
+)
+from .pacing import Clock, Window
+
+
+class Options(BaseModel):
+    """The base of a connector's own settings; every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Memory(Protocol):
+    """What a connector wants to know again after a restart. Small JSON values, no secrets."""
+
+    def recall(self, key: str) -> Any:
+        """The value last kept under `key`, or None."""
+
+    async def keep(self, key: str, value: Any) -> None:
+        """On disk when this returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a connector is given instead of taking it: time, chance, memory."""
+
+    clock: Clock
+    rng: random.Random
+    memory: Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrmCapabilities:
+    """What a kind of CRM can do, as data.
+
+    `objects` maps each object that syncd can work on to the default property of each field.
+    `conditional_write`: the CRM itself refuses a write when the record has changed. Where it is
+    False, the pipeline reads again after each write and puts back what a person wrote meanwhile.
+    """
+
+    title: str
+    objects: Mapping[str, Mapping[Field, FieldMap]]
+    read_batch: int  # records per `read`
+    write_batch: int  # changes of so many records per `write`
+    history: bool
+    conditional_write: bool
+
+
+class Crm(Protocol):
+    """A place where contacts are kept and where found values are written."""
+
+    name: str
+    capabilities: CrmCapabilities
+
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:
+        """Probe key, scopes, properties and limits. Reads only. Problems are findings, not errors."""
+
+    def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        """Yield the records that lack a field of `selection`, from `cursor` on (None: all).
+
+        Each page's cursor is valid once that page is stored; pulling from it again repeats at most
+        some overlap. Records changed before the pull began and visible to the CRM's search are not
+        skipped, however many there are. Values are fresh, not the search index's.
+        """
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        """Read fields freshly, with history where the CRM keeps it: one Snapshot per ref, any order.
+
+        `refs` are distinct and at most `capabilities.read_batch`. Safe to repeat.
+        """
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        """Carry out the changes, of at most `capabilities.write_batch` records; one outcome each.
+
+        A record's changes stand or fall one by one: a refused e-mail does not stop the phone, a bad
+        record does not stop its batch-mates. `UNKNOWN` where it cannot be said. Safe to repeat only
+        after a fresh `read`. Never creates, merges or deletes a record, never writes another property.
+        """
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCapabilities:
+    """What a kind of provider can do, as data; an instance may narrow it by its options.
+
+    `batch`: requests per submission. `combines`: one request may ask for several fields.
+    `price`: the worst case in credits per field. `windows`: limits on calls; `polls_count` says
+    whether polling uses the same ones. `poll_after`: seconds until the first poll and between
+    polls, None where there is nothing to poll. `answer_within`: seconds after which an answer is
+    not expected any more. `needs_email_for`: fields for which a known e-mail makes a request
+    possible that would lack its input otherwise.
+    """
+
+    title: str
+    fields: frozenset[Field]
+    batch: int
+    combines: bool
+    price: Mapping[Field, Decimal]
+    windows: tuple[Window, ...]
+    inputs: str  # what a request needs, for people
+    poll_after: float | None = None
+    polls_count: bool = False
+    answer_within: float = 172_800.0
+    body_limit: int = 262_144  # bytes of the largest honest callback
+    signed: bool = False  # callbacks carry the vendor's own signature
+    needs_email_for: frozenset[Field] = field(default_factory=frozenset)
+
+
+class Provider(Protocol):
+    """Somebody who finds values, asynchronously, for credits."""
+
+    name: str
+    capabilities: ProviderCapabilities
+
+    async def check(self) -> list[Finding]:
+        """Probe key, account and balance. Spends nothing."""
+
+    def lacks(self, request: EnrichmentRequest) -> str | None:
+        """Why this request can't be asked (which input is missing or unusable), or None. Pure."""
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Make the one paid call; never repeats it by itself.
+
+        Raises Retry/RateLimited/Halt/Skip/Split when it was definitely not accepted, InDoubt when
+        it may have been. Any 2xx is an acceptance, whatever its body.
+        """
+
+    async def poll(self, submission: Submission) -> Delivery | None:
+        """Ask for the result of an accepted submission; None: still running. Safe to repeat.
+
+        Raises Skip when the provider will never know it (any more).
+        """
+
+    def authenticate(self, delivery: Delivery) -> bool:
+        """Is the vendor's own signature on this callback right? True where the vendor has none:
+        the address's MAC has been checked before. Pure, constant time, never raises."""
+
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        """Read a delivery, matching items to the requests by our ids, then by input, never by
+        position. Pure. Raises Garbled when the body is not the vendor's."""
+
+    async def balance(self) -> Decimal | None:
+        """Credits left, or None where the vendor does not tell."""
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
