@@ -1,16 +1,16 @@
 """Errors named by what to do next. A vendor's own exception never leaves its connector.
 
-    SyncdError
-    ├── ConfigError          mend the configuration; nothing was started
-    ├── BrokenInvariant      stop at once (exit 70): going on would make it worse
-    └── ConnectorError
-        ├── Retry            definitely not done: the same again, after `after` seconds
-        │   └── RateLimited  … and the vendor told us its limits
-        ├── Skip             definitely not done, and never will be for this item
-        ├── Split            a batch was refused and nothing says which item is at fault: halve it
-        ├── InDoubt          may have been done: never send it again by itself
-        ├── Halt             the whole connection stops until a person (or a probe) says otherwise
-        └── Garbled          an answer that cannot be read: keep it, tell a person
+SyncdError
+├── ConfigError          mend the configuration; nothing was started
+├── BrokenInvariant      stop at once (exit 70): going on would make it worse
+└── ConnectorError
+    ├── Retry            definitely not done: the same again, after `after` seconds
+    │   └── RateLimited  … and the vendor told us its limits
+    ├── Skip             definitely not done, and never will be for this item
+    ├── Split            a batch was refused and nothing says which item is at fault: halve it
+    ├── InDoubt          may have been done: never send it again by itself
+    ├── Halt             the whole connection stops until a person (or a probe) says otherwise
+    └── Garbled          an answer that cannot be read: keep it, tell a person
 """
 
 from __future__ import annotations

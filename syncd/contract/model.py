@@ -48,7 +48,9 @@ class ContactRef:
         """Read `connection/object/id`; raises ValueError with the expected form."""
         parts = text.split("/")
         if len(parts) != 3 or not all(parts):
-            raise ValueError(f"{text!r} is not a contact: write connection/object/id, for example hubspot-eu/contacts/501")
+            raise ValueError(
+                f"{text!r} is not a contact: write connection/object/id, for example hubspot-eu/contacts/501"
+            )
         return cls(connection=parts[0], object=parts[1], id=parts[2])
 
 
@@ -246,7 +248,8 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"  # the provider did not take this person on
     NO_CREDITS = "no_credits"  # undetermined: the credits ran out
     FAILED = "failed"  # the provider says it failed
-    MISSING = "missing"  # a final answer that does not speak of this request
+    MISSING = "missing"  # a final answer that does not speak of this request, or none in time
+    UNRESOLVED = "unresolved"  # in doubt for as long as the operator wanted to wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

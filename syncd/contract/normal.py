@@ -96,7 +96,9 @@ def person_key(identity: Identity) -> str | None:
     if identity.linkedin_url:
         basis = identity.linkedin_url
     elif identity.first_name and identity.last_name and (identity.domain or identity.company):
-        basis = "|".join((identity.first_name, identity.last_name, identity.domain or identity.company or "")).casefold()
+        basis = "|".join(
+            (identity.first_name, identity.last_name, identity.domain or identity.company or "")
+        ).casefold()
     else:
         return None
     return hashlib.sha256(basis.encode("utf-8")).hexdigest()[:32]

@@ -1,0 +1,105 @@
+"""The composition root: the parts are made and joined here and nowhere else."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from syncd.clock import RehearsalClock, SystemClock
+from syncd.config import Connection, Settings
+from syncd.contract.pacing import Clock, Pacer
+from syncd.contract.ports import Crm, Provider, Tools
+from syncd.ledger import connections, submissions
+from syncd.ledger.store import Ledger
+from syncd.pipeline.address import Addresses
+from syncd.pipeline.parts import Lane, Parts
+from syncd.registry import Registry
+
+
+class LedgerMemory:
+    """A connector's memory, in the ledger's table of that name."""
+
+    def __init__(self, ledger: Ledger, connection: str, known: dict[str, Any]) -> None:
+        self._ledger = ledger
+        self._connection = connection
+        self._known = known
+
+    def recall(self, key: str) -> Any:
+        """The value last kept under `key`, or None."""
+        return self._known.get(key)
+
+    async def keep(self, key: str, value: Any) -> None:
+        """On disk when this returns."""
+        self._known[key] = value
+        await self._ledger.write(connections.keep, self._connection, key, value)
+
+
+class NoMemory:
+    """A connector's memory where nothing is to be kept: `check`, `plan`."""
+
+    def recall(self, key: str) -> Any:  # noqa: ARG002 - the port's shape
+        """Nothing is known."""
+
+    async def keep(self, key: str, value: Any) -> None:
+        """Nothing is kept."""
+
+
+def clock_of(settings: Settings) -> Clock:
+    """The host's clock, or the compressed one of a rehearsal."""
+    rehearsal = settings.rehearsal
+    return SystemClock() if rehearsal is None else RehearsalClock(rehearsal.speed, rehearsal.origin)
+
+
+def connect(
+    settings: Settings, registry: Registry, tools: Callable[[Connection], Tools]
+) -> tuple[dict[str, Crm], dict[str, Provider]]:
+    """An instance of each connection that a sync uses."""
+    used = {sync.crm for sync in settings.syncs}
+    used |= {name for sync in settings.syncs for policy in sync.fields.values() for name in policy.providers}
+    made = {c.name: registry.make(c, tools(c)) for c in settings.connections.values() if c.name in used}
+    crms: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "crm"}
+    providers: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "provider"}
+    return crms, providers
+
+
+async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
+    """The whole house on an open ledger; rate windows go on where they stood."""
+    rng = random.Random()  # noqa: S311 - jitter, no secret
+    known = {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
+    crms, providers = connect(
+        settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]))
+    )
+    return Parts(
+        ledger=ledger,
+        clock=clock,
+        rng=rng,
+        new_id=lambda: secrets.token_hex(16),
+        settings=settings,
+        crms=crms,
+        lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},
+        addresses=addresses_of(settings),
+    )
+
+
+def addresses_of(settings: Settings) -> Addresses:
+    """The callback addresses of this installation."""
+    callbacks = settings.callbacks
+    return Addresses(str(callbacks.public_url), [secret.get_secret_value() for secret in callbacks.secrets])
+
+
+async def close(parts: Parts) -> None:
+    """Let go of every connection, then of the ledger."""
+    for crm in parts.crms.values():
+        await crm.aclose()
+    for lane in parts.lanes.values():
+        await lane.provider.aclose()
+    parts.ledger.close()
+
+
+async def _lane(ledger: Ledger, name: str, provider: Provider, clock: Clock) -> Lane:
+    learnt = await ledger.read(connections.windows, name)
+    pacer = Pacer(learnt or provider.capabilities.windows, clock)
+    pacer.seed(await ledger.read(submissions.calls_since, name, clock.now() - pacer.longest))
+    return Lane(provider=provider, pacer=pacer)

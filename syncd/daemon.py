@@ -1,0 +1,200 @@
+"""The daemon: two listeners, one loop per stage, and a scheduler that rings their bells.
+
+APScheduler keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
+also ring each other when they leave work behind. SIGTERM stops the stages between two units of work,
+lets calls in flight end, answers what the listeners have accepted, and closes the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from syncd.config import Sync
+from syncd.contract.errors import ConnectorError, Halt
+from syncd.ledger import reports
+from syncd.ledger.store import LedgerError
+from syncd.log import unit
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.parts import Parts
+from syncd.web import private, public
+from syncd.web.listener import Listener
+
+log = structlog.get_logger("syncd.daemon")
+
+TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
+CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "flush": 5.0}
+NEXT = {
+    "pull": ("plan",),
+    "plan": ("dispatch",),
+    "dispatch": (),
+    "inbox": ("verify",),
+    "sweep": ("dispatch", "verify", "inbox"),
+    "verify": ("writeback", "dispatch"),
+    "probe": ("dispatch", "writeback"),
+}
+STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
+
+
+@dataclass(slots=True)
+class _Stage:
+    name: str
+    work: Callable[[], Awaitable[int]]
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+
+class Daemon:
+    """Runs the whole house until it is told to stop."""
+
+    def __init__(self, parts: Parts, canary: Canary, *, speed: float = 1.0) -> None:
+        self.parts = parts
+        self._speed = speed
+        self._canary = canary
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        settings = parts.settings
+        self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
+        self.private = Listener(private.application(parts), settings.admin.listen)
+        self._stages = {stage.name: stage for stage in self._all_stages()}
+        parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
+        self.pulled: set[str] = set()  # syncs whose first pull of this process has ended
+
+    def stop(self) -> None:
+        """Ask for a clean end."""
+        self._stop.set()
+
+    async def run(self, until: Callable[[Daemon], Awaitable[None]] | None = None) -> None:
+        """Serve until stopped, or until `until` returns. Raises what broke a stage."""
+        doubtful = await sweep.recover(self.parts)
+        await self.public.start()
+        await self.private.start()
+        self._on_signals()
+        stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
+        self._schedule()
+        log.info("started", syncs=len(self.parts.syncs), in_doubt=doubtful, callbacks_port=self.public.port)
+        waiting = asyncio.create_task(self._stop.wait())
+        goal = [] if until is None else [asyncio.create_task(until(self))]
+        await asyncio.wait([waiting, *goal], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        for task in goal:
+            task.cancel()
+        await self._shut_down(stages)
+        if self._failure is not None:
+            raise self._failure
+        for task in goal:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    # --- stages -------------------------------------------------------------------------------
+
+    def _all_stages(self) -> list[_Stage]:
+        parts = self.parts
+        stages = [
+            _Stage("canary", lambda: self._canary.run_once(parts)),
+            _Stage("plan", lambda: plan.run_once(parts)),
+            _Stage("inbox", lambda: inbox.run_once(parts)),
+            _Stage("sweep", lambda: sweep.run_once(parts)),
+            _Stage("verify", lambda: verify.run_once(parts)),
+            _Stage("probe", lambda: probe.run_once(parts)),
+            _Stage("flush", lambda: probe.flush(parts)),
+        ]
+        stages += [_Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
+        for sync in parts.syncs:
+            stages.append(_Stage(f"writeback:{sync.name}", partial(writeback.run_once, parts, sync)))
+            stages.append(_Stage(f"pull:{sync.name}", partial(self._pull, sync)))
+        return stages
+
+    async def _pull(self, sync: Sync) -> int:
+        try:
+            return await pull.run_once(self.parts, sync)
+        finally:
+            self.pulled.add(sync.name)
+
+    async def _loop(self, stage: _Stage) -> None:
+        while True:
+            await stage.bell.wait()
+            stage.bell.clear()
+            if self._stop.is_set():
+                return
+            try:
+                with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
+                    moved = line["moved"] = await stage.work()
+            except ConnectorError as error:
+                cure = error.cure if isinstance(error, Halt) else ""
+                log.warning("stage_postponed", stage=stage.name, why=str(error), cure=cure)
+            except LedgerError as error:
+                log.error("ledger_failed", stage=stage.name, why=str(error))
+                await asyncio.sleep(1.0)
+            except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+                self._failure = self._failure or error
+                self.stop()
+                return
+            else:
+                for kind in NEXT.get(stage.kind, ()) if moved else ():
+                    self.parts.bells.ring(kind)
+
+    # --- bells --------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        for stage in self._stages.values():
+            if stage.kind != "pull":
+                self._every(CADENCE.get(stage.kind, TICK), stage.name)
+                stage.bell.set()
+        for sync in self.parts.syncs:
+            name = f"pull:{sync.name}"
+            if sync.every is not None:
+                self._every(sync.every, name)
+            elif sync.schedule is not None:
+                trigger = CronTrigger.from_crontab(sync.schedule, timezone="UTC")
+                self._scheduler.add_job(self._stages[name].bell.set, trigger, id=name)
+            self._stages[name].bell.set()
+        self._scheduler.start()
+
+    def _every(self, seconds: float, stage: str) -> None:
+        trigger = IntervalTrigger(seconds=max(seconds / self._speed, 0.1))
+        self._scheduler.add_job(self._stages[stage].bell.set, trigger, id=stage)
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+
+    async def _shut_down(self, stages: list[asyncio.Task[None]]) -> None:
+        log.info("stopping")
+        self._stop.set()
+        self._scheduler.shutdown(wait=False)
+        for stage in self._stages.values():
+            stage.bell.set()
+        _, late = await asyncio.wait(stages, timeout=STOP_WITHIN)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*stages, return_exceptions=True)
+        await self.public.stop()
+        await self.private.stop()
+        await probe.flush(self.parts)
+        log.info("stopped")
+
+
+async def settled(daemon: Daemon) -> None:
+    """Return once every sync was pulled and nothing will move by itself any more."""
+    parts, quiet = daemon.parts, 0
+    while quiet < 2:
+        await asyncio.sleep(0.2)
+        still = daemon.pulled >= {sync.name for sync in parts.syncs} and not await parts.ledger.read(reports.moving)
+        quiet = quiet + 1 if still else 0

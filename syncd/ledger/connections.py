@@ -1,0 +1,56 @@
+"""What is known of the connections across restarts: trouble, learnt limits, balances, memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from syncd.contract.errors import Trouble
+from syncd.contract.pacing import Window
+
+from .store import Tx
+
+
+def halt(tx: Tx, name: str, trouble: Trouble, message: str, cure: str, *, now: float) -> None:
+    """The connection is not used until the trouble is lifted."""
+    tx.run("connection_halt", name=name, trouble=trouble, message=message, cure=cure, now=now)
+
+
+def clear(tx: Tx, name: str) -> bool:
+    """The trouble is over; False if there was none."""
+    return tx.run("connection_clear", name=name) == 1
+
+
+def trouble(tx: Tx, name: str) -> Trouble | None:
+    """Why the connection is halted, or None."""
+    row = tx.row("connection_get", name=name)
+    return Trouble(row["trouble"]) if row is not None and row["trouble"] else None
+
+
+def learn_windows(tx: Tx, name: str, windows: Sequence[Window]) -> None:
+    """Keep the limits that the vendor told."""
+    tx.run("connection_windows", name=name, windows=json.dumps([asdict(w) for w in windows]))
+
+
+def windows(tx: Tx, name: str) -> tuple[Window, ...]:
+    """The limits that the vendor told, or none."""
+    row = tx.row("connection_get", name=name)
+    return tuple(Window(**w) for w in json.loads(row["windows"])) if row is not None and row["windows"] else ()
+
+
+def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> None:
+    """Keep the last known balance."""
+    tx.run("connection_balance", name=name, balance=str(balance), now=now)
+
+
+def recall_all(tx: Tx, name: str) -> dict[str, Any]:
+    """All that a connector wanted to know again."""
+    return {row["key"]: json.loads(row["value"]) for row in tx.rows("memory_all", connection=name)}
+
+
+def keep(tx: Tx, name: str, key: str, value: Any) -> None:
+    """Keep a connector's value."""
+    tx.run("memory_keep", connection=name, key=key, value=json.dumps(value))

@@ -1,0 +1,153 @@
+"""Contacts as they were pulled, the cursors of the pulls, and the jobs that a plan makes of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
+from syncd.contract.normal import person_key, tidy
+
+from .states import JobState, Reason
+from .store import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pulled:
+    """A contact as the ledger keeps it: tidy, with what it lacks and what must not be filled."""
+
+    id: int
+    sync: str
+    ref: ContactRef
+    identity: Identity
+    person: str | None
+    lacks: frozenset[Field]
+    blocked: Mapping[Field, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What a plan decides on one field of one contact: ask `provider`, or be done for `reason`."""
+
+    contact: Pulled
+    field: Field
+    provider: str = ""
+    reason: Reason | None = None
+    note: str = ""
+
+
+def cursor(tx: Tx, sync: str) -> dict[str, Any] | None:
+    """Where the last pull of this sync ended, or None before the first."""
+    text = tx.value("cursor_get", sync=sync)
+    return None if text is None else dict(json.loads(text))
+
+
+def start_run(tx: Tx, sync: str, *, now: float) -> int:
+    """Note that a pull began; returns its id."""
+    return tx.insert("run_start", sync=sync, now=now)
+
+
+def store_page(tx: Tx, sync: str, run: int, page: Page, fields: Iterable[Field], *, now: float) -> int:
+    """Contacts and cursor in one transaction; a repeated page changes nothing. Returns how many."""
+    wanted = tuple(fields)
+    for contact in page.contacts:
+        store(tx, sync, contact, wanted, now=now)
+    tx.run("cursor_set", sync=sync, value=json.dumps(page.cursor), now=now)
+    tx.run("run_page", id=run, contacts=len(page.contacts), stale=page.stale)
+    return len(page.contacts)
+
+
+def end_run(tx: Tx, run: int, *, now: float, error: str = "") -> None:
+    """Note how a pull ended."""
+    tx.run("run_end", id=run, now=now, error=error)
+
+
+def pulled(contact: Contact, sync: str, fields: Iterable[Field], *, row_id: int = 0) -> Pulled:
+    """A contact of the CRM in the ledger's terms."""
+    identity = tidy(contact.identity)
+    return Pulled(
+        id=row_id,
+        sync=sync,
+        ref=contact.ref,
+        identity=identity,
+        person=person_key(identity),
+        lacks=frozenset(f for f in fields if not contact.values.get(f)),
+        blocked=dict(contact.blocked),
+    )
+
+
+def store(tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now: float) -> None:
+    """Insert or update one contact; it is planned anew only if something that matters changed."""
+    known = pulled(contact, sync, fields)
+    tx.run(
+        "contact_store",
+        connection=contact.ref.connection,
+        object=contact.ref.object,
+        ext_id=contact.ref.id,
+        sync=sync,
+        revision=contact.revision,
+        identity=dump_identity(known.identity),
+        person=known.person,
+        lacks=json.dumps(sorted(known.lacks)),
+        blocked=json.dumps(known.blocked, sort_keys=True),
+        now=now,
+    )
+
+
+def unplanned(tx: Tx, limit: int) -> list[Pulled]:
+    """Contacts that no plan has looked at since they changed."""
+    return [
+        Pulled(
+            id=row["id"],
+            sync=row["sync"],
+            ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
+            identity=load_identity(row["identity"]),
+            person=row["person"],
+            lacks=frozenset(Field(f) for f in json.loads(row["lacks"])),
+            blocked={Field(f): why for f, why in json.loads(row["blocked"]).items()},
+        )
+        for row in tx.rows("contact_unplanned", limit=limit)
+    ]
+
+
+def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, now: float) -> int:
+    """Make the jobs and mark the contacts planned, together. Returns how many jobs are new.
+
+    A job that exists is left alone, except one that was blocked and is not any more.
+    """
+    made = sum(_make(tx, job, now=now) for job in jobs)
+    for contact in contacts:
+        tx.run("contact_planned", id=contact.id)
+    return made
+
+
+def _make(tx: Tx, job: NewJob, *, now: float) -> int:
+    made = tx.run(
+        "job_make",
+        contact_id=job.contact.id,
+        sync=job.contact.sync,
+        field=job.field,
+        person=job.contact.person,
+        state=JobState.DONE if job.reason else JobState.QUEUED,
+        reason=job.reason or "",
+        note=job.note,
+        provider=job.provider,
+        now=now,
+    )
+    if not made and job.reason is None:
+        known = tx.row("job_of_contact", contact_id=job.contact.id, field=job.field)
+        if known is not None and known["state"] == JobState.DONE and known["reason"] == Reason.BLOCKED:
+            tx.move(known["id"], JobState.DONE, JobState.QUEUED, now=now, provider=job.provider)
+    return max(made, 0)
+
+
+def dump_identity(identity: Identity) -> str:
+    """Identity as JSON, blanks left out."""
+    return json.dumps({k: v for k, v in asdict(identity).items() if v is not None}, ensure_ascii=False, sort_keys=True)
+
+
+def load_identity(text: str) -> Identity:
+    """The reverse of `dump_identity`."""
+    return Identity(**json.loads(text))

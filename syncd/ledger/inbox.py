@@ -1,0 +1,185 @@
+"""Raw answers: stored before they are understood, then applied to the jobs that asked.
+
+Whatever comes, in whatever order and however often, states only move up: the first acceptable find
+wins, a repeat changes nothing, and what comes too late is kept beside the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from syncd.contract.model import Answer, Candidate, Delivery, EnrichmentResult, Field, Grade, Outcome, Source
+
+from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, DeliveryState, JobState, Reason
+from .store import Tx
+from .submissions import accept, add_result, milli
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_UNDECIDED = IN_FLIGHT | {JobState.QUEUED, JobState.WAITING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A delivery that waits to be understood."""
+
+    id: int
+    provider: str
+    delivery: Delivery
+
+
+def store(
+    tx: Tx,
+    provider: str,
+    delivery: Delivery,
+    *,
+    now: float,
+    state: DeliveryState = DeliveryState.RECEIVED,
+    note: str = "",
+) -> bool:
+    """T4: keep the raw answer; False for one that is here already, byte for byte."""
+    digest = hashlib.sha256(
+        b"\0".join((provider.encode(), delivery.submission_id.encode(), state.encode(), delivery.body))
+    )
+    repeats = tx.value(
+        "delivery_store",
+        provider=provider,
+        submission_id=delivery.submission_id,
+        source=delivery.source,
+        digest=digest.digest(),
+        headers=json.dumps(dict(delivery.headers)),
+        body=delivery.body,
+        state=state,
+        note=note,
+        now=now,
+    )
+    return bool(repeats == 0)
+
+
+def received(tx: Tx, limit: int) -> list[Received]:
+    """The oldest deliveries that nobody has looked at."""
+    return [
+        Received(
+            id=row["id"],
+            provider=row["provider"],
+            delivery=Delivery(
+                submission_id=row["submission_id"],
+                source=Source(row["source"]),
+                body=row["body"],
+                headers=json.loads(row["headers"]),
+            ),
+        )
+        for row in tx.rows("deliveries_received", limit=limit)
+    ]
+
+
+def quarantine(tx: Tx, delivery_id: int, note: str) -> None:
+    """Keep it, use it for nothing."""
+    tx.run("delivery_done", id=delivery_id, state=DeliveryState.QUARANTINED, note=note)
+    tx.tally("deliveries_quarantined")
+
+
+def apply(tx: Tx, got: Received, answer: Answer, *, poll_at: float | None, deadline: float, now: float) -> int:
+    """T5: results onto the jobs, credits onto the submission, delivery done. Returns jobs answered.
+
+    An answer proves that the submission was accepted, even if its own 2xx never reached us.
+    """
+    submission_id = got.delivery.submission_id
+    accept(tx, submission_id, answer.provider_id, poll_at=poll_at, deadline=deadline, now=now)
+    attempts = tx.rows("attempts_of_submission", submission_id=submission_id)
+    answered = 0
+    for result in answer.results:
+        for attempt in attempts:
+            if attempt["request_id"] == result.request_id and attempt["field"] == result.field:
+                answered += _apply_result(tx, attempt, result, got, now=now)
+    if answer.final:
+        _settle(tx, submission_id, answer)
+    note = answer.note or (f"{answer.unmatched} items belong to no request of ours" if answer.unmatched else "")
+    tx.tally("items_unmatched", answer.unmatched)
+    tx.run("delivery_done", id=got.id, state=DeliveryState.APPLIED, note=note)
+    return answered
+
+
+def _apply_result(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, got: Received, *, now: float) -> int:
+    if result.outcome is Outcome.NO_CREDITS:
+        return _requeue(tx, attempt, result, now=now)
+    if result.outcome is Outcome.MISSING and attempt["job_submission"] != attempt["submission_id"]:
+        return 0
+    add_result(
+        tx,
+        attempt["job_id"],
+        attempt["provider"],
+        attempt["round"],
+        result.outcome,
+        note=result.note,
+        now=now,
+        submission_id=attempt["submission_id"],
+        delivery_id=got.id,
+        candidates=dump_candidates(result),
+        mismatch=result.mismatch,
+    )
+    if not _speaks_now(attempt, result):
+        return 0
+    return int(tx.move(attempt["job_id"], JobState(attempt["job_state"]), JobState.ANSWERED, now=now, note=result.note))
+
+
+def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult) -> bool:
+    """Does this result decide where the job stands, or is it a second opinion for the record?"""
+    state, found = JobState(attempt["job_state"]), result.outcome is Outcome.FOUND
+    if attempt["round"] != attempt["job_round"]:
+        return False
+    if state in IN_FLIGHT:
+        return bool(attempt["job_provider"] == attempt["provider"])
+    if state in _UNDECIDED:
+        return found or bool(attempt["job_provider"] == attempt["provider"])
+    return state is JobState.DONE and found and Reason(attempt["job_reason"]) in REOPENED_BY_LATE_ANSWER
+
+
+def _requeue(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: float) -> int:
+    """The credits ran out before this one: not processed, not paid, asked again once there are some."""
+    tx.run("attempt_release", submission_id=attempt["submission_id"], job_id=attempt["job_id"])
+    state = JobState(attempt["job_state"])
+    if attempt["job_submission"] == attempt["submission_id"] and state in IN_FLIGHT:
+        tx.move(
+            attempt["job_id"], state, JobState.QUEUED, now=now, note=result.note or "the provider's credits ran out"
+        )
+    return 0
+
+
+def _settle(tx: Tx, submission_id: str, answer: Answer) -> None:
+    charged = None if answer.charged is None else milli(answer.charged)
+    note = answer.note if charged is not None else "the provider did not say what it charged"
+    if tx.run("submission_settled", id=submission_id, charged_mc=charged, note=note) == 0 and charged is not None:
+        tx.run("submission_more_charged", id=submission_id, charged_mc=charged)
+
+
+def dump_candidates(result: EnrichmentResult) -> str:
+    """Candidates as JSON, best first."""
+    return json.dumps([asdict(c) for c in result.candidates], ensure_ascii=False)
+
+
+def load_candidates(text: str) -> tuple[Candidate, ...]:
+    """The reverse of `dump_candidates`."""
+    return tuple(Candidate(**{**c, "grade": Grade(c["grade"])}) for c in json.loads(text))
+
+
+def results_of(tx: Tx, job_id: int, field: Field, round_: int) -> Mapping[str, tuple[EnrichmentResult, ...]]:
+    """All that each provider has said about a job in its present round, oldest first."""
+    said: dict[str, tuple[EnrichmentResult, ...]] = {}
+    for row in tx.rows("results_of_job", job_id=job_id):
+        if row["round"] == round_:
+            result = EnrichmentResult(
+                request_id="",
+                field=field,
+                outcome=Outcome(row["outcome"]),
+                candidates=load_candidates(row["candidates"]),
+                mismatch=bool(row["mismatch"]),
+                note=row["note"],
+            )
+            said[row["provider"]] = (*said.get(row["provider"], ()), result)
+    return said

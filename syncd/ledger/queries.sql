@@ -1,0 +1,295 @@
+-- Every statement of the ledger, by name. `:now` and all ids are given; nothing is taken from SQLite's
+-- own clock. A test prepares each one against a fresh schema and looks at its query plan.
+
+-- ------------------------------------------------------------------ jobs: the guarded moves
+
+-- name: job_move
+UPDATE job SET
+    state = :target, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
+    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
+    updated_at = :now
+WHERE id = :id AND state = :source
+
+-- name: job_wake
+-- What stood behind a job looks again, now that the job has moved.
+UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now WHERE behind = :id AND state = 'waiting'
+
+-- name: job_make
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, created_at, updated_at)
+VALUES (:contact_id, :sync, :field, :person, :state, :reason, :note, :provider, :now, :now)
+ON CONFLICT (contact_id, field) DO NOTHING
+
+-- name: job_of_contact
+SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
+
+-- name: jobs_due
+UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now
+WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500)
+
+-- name: jobs_to_ask_again
+SELECT id, field, round FROM job INDEXED BY job_unfound
+WHERE sync = :sync AND state = 'done' AND reason IN ('not_found', 'low_quality') AND updated_at <= :before LIMIT 500
+
+-- ------------------------------------------------------------------ contacts: pull and plan
+
+-- name: contact_store
+-- A contact that did not change keeps its plan; one that did is planned again.
+INSERT INTO contact (connection, object, ext_id, sync, revision, identity, person, lacks, blocked, pulled_at)
+VALUES (:connection, :object, :ext_id, :sync, :revision, :identity, :person, :lacks, :blocked, :now)
+ON CONFLICT (connection, object, ext_id) DO UPDATE SET
+    sync = excluded.sync, revision = excluded.revision, identity = excluded.identity, person = excluded.person,
+    lacks = excluded.lacks, blocked = excluded.blocked, pulled_at = excluded.pulled_at,
+    planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
+
+-- name: contact_unplanned
+SELECT * FROM contact WHERE planned = 0 ORDER BY id LIMIT :limit
+
+-- name: contact_planned
+UPDATE contact SET planned = 1 WHERE id = :id
+
+-- name: contact_by_ref
+SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
+
+-- name: cursor_get
+SELECT value FROM cursor WHERE sync = :sync
+
+-- name: cursor_set
+INSERT INTO cursor VALUES (:sync, :value, :now) ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at
+
+-- name: run_start
+INSERT INTO run (sync, started_at) VALUES (:sync, :now)
+
+-- name: run_page
+UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
+
+-- name: run_end
+UPDATE run SET ended_at = :now, error = :error WHERE id = :id
+
+-- name: run_last
+SELECT * FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
+
+-- ------------------------------------------------------------------ dispatch: submissions and credits
+
+-- name: candidates
+-- Jobs whose turn it is at one provider, with what dispatch decides on: the person, the e-mail job of
+-- the same contact, whether the same person is in flight there or was answered there already.
+SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.lacks, contact.blocked,
+    mail.id AS mail_id, mail.state AS mail_state, mail.value AS mail_value,
+    (SELECT other.id FROM job AS other WHERE other.person = job.person AND other.field = job.field
+        AND other.id <> job.id AND other.provider = job.provider
+        AND other.state IN ('sending', 'sent', 'in_doubt', 'answered') LIMIT 1) AS same_person_in_flight,
+    (SELECT result.id FROM job AS other JOIN result ON result.job_id = other.id
+        WHERE other.person = job.person AND other.field = job.field AND other.id <> job.id
+        AND result.provider = job.provider AND result.outcome IN ('found', 'not_found') AND result.mismatch = 0
+        AND result.at > :known_since ORDER BY result.id DESC LIMIT 1) AS known_result,
+    (SELECT attempt.asked FROM attempt JOIN submission ON submission.id = attempt.submission_id
+        WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round
+        AND submission.state = 'expired'
+        ORDER BY attempt.id DESC LIMIT 1) AS asked_before
+FROM job INDEXED BY job_queued
+JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued'
+ORDER BY job.priority DESC, job.id LIMIT :limit
+
+-- name: spent_since
+-- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
+SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = :sync AND day >= :day
+
+-- name: calls_since
+SELECT created_at FROM submission WHERE provider = :provider AND created_at > :since ORDER BY created_at
+
+-- name: submission_make
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
+VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
+
+-- name: attempt_make
+INSERT INTO attempt (job_id, submission_id, request_id, provider, round, asked, created_at)
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :asked, :now)
+
+-- name: attempts_of_submission
+SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
+    job.round AS job_round, job.provider AS job_provider,
+    contact.connection, contact.object, contact.ext_id
+FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
+
+-- name: attempt_release
+UPDATE attempt SET live = 0 WHERE submission_id = :submission_id AND (:job_id IS NULL OR job_id = :job_id)
+
+-- name: submission_get
+SELECT * FROM submission WHERE id = :id
+
+-- name: submission_accepted
+-- The provider's id is added whenever it comes; the state never goes down.
+UPDATE submission SET
+    state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END,
+    provider_id = coalesce(provider_id, :provider_id),
+    poll_at = CASE WHEN coalesce(provider_id, :provider_id) IS NULL THEN NULL ELSE coalesce(poll_at, :poll_at) END,
+    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, :deadline) ELSE deadline END
+WHERE id = :id
+
+-- name: submission_state
+UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline)
+WHERE id = :id AND state = :source
+
+-- name: submission_refused
+UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note WHERE id = :id AND state = 'intent'
+
+-- name: submission_settled
+-- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
+UPDATE submission SET state = 'settled', charged_mc = :charged_mc,
+    reserved_mc = CASE WHEN :charged_mc IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL, note = :note
+WHERE id = :id AND state <> 'settled'
+
+-- name: submission_more_charged
+UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0 WHERE id = :id AND state = 'settled' AND charged_mc IS NULL
+
+-- name: submissions_intended
+SELECT id FROM submission WHERE state = 'intent'
+
+-- name: submissions_to_poll
+SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit
+
+-- name: submission_poll_at
+UPDATE submission SET poll_at = :poll_at WHERE id = :id
+
+-- name: submissions_poll_now
+UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'accepted' AND poll_at IS NOT NULL
+
+-- name: submissions_overdue
+SELECT id, provider, sync, state FROM submission
+WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now LIMIT 200
+
+-- ------------------------------------------------------------------ inbox: deliveries and results
+
+-- name: delivery_store
+INSERT INTO delivery (provider, submission_id, source, digest, headers, body, state, note, received_at)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :state, :note, :now)
+ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
+
+-- name: deliveries_received
+SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit
+
+-- name: delivery_done
+UPDATE delivery SET state = :state, note = :note WHERE id = :id
+
+-- name: result_add
+INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, mismatch, note, at)
+SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :mismatch, :note, :now
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round
+    AND outcome = :outcome AND candidates = :candidates AND mismatch = :mismatch)
+
+-- name: result_copy
+INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, mismatch, note, at)
+SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, mismatch,
+    'the same person was answered already', :now
+FROM result WHERE id = :id
+
+-- name: results_of_job
+SELECT * FROM result WHERE job_id = :job_id ORDER BY id
+
+-- ------------------------------------------------------------------ verify
+
+-- name: jobs_answered
+SELECT job.*, contact.identity FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'answered' ORDER BY job.id LIMIT :limit
+
+-- ------------------------------------------------------------------ write-back
+
+-- name: jobs_to_write
+-- What is accepted and due, and what a crash left in the middle of a write.
+SELECT job.*, contact.connection, contact.object, contact.ext_id FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+ORDER BY job.due_at, job.id LIMIT :limit
+
+-- name: write_make
+INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :before, :after, :seen, 'intent', :now)
+
+-- name: write_open
+-- The first intent that is not resolved: what was seen then is what a race is judged against.
+SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMIT 1
+
+-- name: write_close
+UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
+
+-- ------------------------------------------------------------------ connections, memory, tallies
+
+-- name: connection_get
+SELECT * FROM connection WHERE name = :name
+
+-- name: connections
+SELECT * FROM connection ORDER BY name
+
+-- name: connection_halt
+INSERT INTO connection (name, trouble, message, cure, since) VALUES (:name, :trouble, :message, :cure, :now)
+ON CONFLICT DO UPDATE SET trouble = excluded.trouble, message = excluded.message, cure = excluded.cure,
+    since = CASE WHEN trouble = '' THEN excluded.since ELSE since END
+
+-- name: connection_clear
+UPDATE connection SET trouble = '', message = '', cure = '', since = NULL WHERE name = :name AND trouble <> ''
+
+-- name: connection_windows
+INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT DO UPDATE SET windows = excluded.windows
+
+-- name: connection_balance
+INSERT INTO connection (name, balance, balance_at) VALUES (:name, :balance, :now)
+ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
+
+-- name: memory_all
+SELECT key, value FROM memory WHERE connection = :connection
+
+-- name: memory_keep
+INSERT INTO memory VALUES (:connection, :key, :value) ON CONFLICT DO UPDATE SET value = excluded.value
+
+-- name: tally_add
+INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- ------------------------------------------------------------------ reports
+
+-- name: counts
+SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
+
+-- name: tallies
+SELECT name, n FROM tally ORDER BY name
+
+-- name: credits_by_provider
+SELECT provider, sum(submissions) AS submissions, sum(charged_mc) AS charged_mc, sum(reserved_mc) AS reserved_mc,
+    sum(doubt_mc) AS doubt_mc
+FROM spend GROUP BY provider ORDER BY provider
+
+-- name: runs_latest
+SELECT * FROM run WHERE id IN (SELECT max(id) FROM run GROUP BY sync)
+
+-- name: jobs_of_contact
+SELECT * FROM job WHERE contact_id = :contact_id ORDER BY field
+
+-- name: events_of_job
+SELECT * FROM event WHERE job_id = :job_id ORDER BY id
+
+-- name: attempts_of_job
+SELECT attempt.*, submission.state, submission.provider_id, submission.requests, submission.reserved_mc,
+    submission.charged_mc, submission.note
+FROM attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
+
+-- name: deliveries_of_submission
+SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM delivery
+WHERE submission_id = :submission_id ORDER BY id
+
+-- name: writes_of_job
+SELECT * FROM write WHERE job_id = :job_id ORDER BY id
+
+-- name: same_person
+SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
+JOIN contact ON contact.id = job.contact_id
+WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
+
+-- name: job_state
+SELECT state FROM job WHERE id = :id
+
+-- name: open_work
+-- Contacts to plan, deliveries to read, submissions whose last word has not come.
+SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
+    + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission WHERE state = 'accepted' AND deadline > 0)

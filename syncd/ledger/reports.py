@@ -1,0 +1,128 @@
+"""What the ledger can tell, read-only and cheap at any size: counters, credits, one contact's journey."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from syncd.contract.model import ContactRef
+
+from .states import JobState
+from .store import Tx
+
+_MOVING = (
+    JobState.QUEUED,
+    JobState.WAITING,
+    JobState.SENDING,
+    JobState.SENT,
+    JobState.ANSWERED,
+    JobState.ACCEPTED,
+    JobState.WRITING,
+)
+
+
+def counts(tx: Tx) -> list[dict[str, Any]]:
+    """Jobs by sync, field, state and reason."""
+    return [dict(row) for row in tx.rows("counts")]
+
+
+def by_state(tx: Tx) -> dict[JobState, int]:
+    """Jobs by state."""
+    totals = dict.fromkeys(JobState, 0)
+    for row in tx.rows("counts"):
+        totals[JobState(row["state"])] += row["n"]
+    return totals
+
+
+def moving(tx: Tx) -> int:
+    """How many things will still move by themselves: what is in doubt waits for time or a person."""
+    states = by_state(tx)
+    return int(sum(states[s] for s in _MOVING) + tx.value("open_work"))
+
+
+def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:
+    """Credits per provider: charged, reserved (worst case of what is open) and in doubt."""
+    return {
+        row["provider"]: {
+            "submissions": row["submissions"],
+            "charged": _credits(row["charged_mc"]),
+            "reserved": _credits(row["reserved_mc"]),
+            "in_doubt": _credits(row["doubt_mc"]),
+        }
+        for row in tx.rows("credits_by_provider")
+    }
+
+
+def status(tx: Tx) -> dict[str, Any]:
+    """Everything `syncd status` shows."""
+    return {
+        "jobs": counts(tx),
+        "credits": credits_by_provider(tx),
+        "connections": {row["name"]: _connection(row) for row in tx.rows("connections")},
+        "runs": {row["sync"]: {k: row[k] for k in row.keys() if k != "sync"} for row in tx.rows("runs_latest")},
+        "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
+    }
+
+
+def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:
+    """One contact's whole way: each job with its events, calls, answers and writes; None if unknown."""
+    contact = tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
+    if contact is None:
+        return None
+    return {
+        "contact": str(ref),
+        "sync": contact["sync"],
+        "pulled_at": contact["pulled_at"],
+        "known": json.loads(contact["identity"]),
+        "lacks": json.loads(contact["lacks"]),
+        "blocked": json.loads(contact["blocked"]),
+        "jobs": [_job(tx, dict(row)) for row in tx.rows("jobs_of_contact", contact_id=contact["id"])],
+    }
+
+
+def _job(tx: Tx, job: dict[str, Any]) -> dict[str, Any]:
+    attempts = [dict(row) for row in tx.rows("attempts_of_job", job_id=job["id"])]
+    return {
+        **{key: job[key] for key in ("id", "field", "state", "reason", "note", "provider", "value")},
+        "events": [dict(row) for row in tx.rows("events_of_job", job_id=job["id"])],
+        "calls": [
+            {
+                "provider": attempt["provider"],
+                "submission": attempt["submission_id"],
+                "provider_id": attempt["provider_id"],
+                "state": attempt["state"],
+                "requests": attempt["requests"],
+                "reserved": _credits(attempt["reserved_mc"]),
+                "charged": _credits(attempt["charged_mc"]),
+                "at": attempt["created_at"],
+                "deliveries": [
+                    dict(d) for d in tx.rows("deliveries_of_submission", submission_id=attempt["submission_id"])
+                ],
+            }
+            for attempt in attempts
+        ],
+        "answers": [
+            {**{k: row[k] for k in ("provider", "outcome", "note", "at")}, "candidates": json.loads(row["candidates"])}
+            for row in tx.rows("results_of_job", job_id=job["id"])
+        ],
+        "writes": [dict(row) for row in tx.rows("writes_of_job", job_id=job["id"])],
+        "same_person": _same_person(tx, job),
+    }
+
+
+def _same_person(tx: Tx, job: Mapping[str, Any]) -> list[str]:
+    if job["person"] is None:
+        return []
+    rows = tx.rows("same_person", person=job["person"], field=job["field"], job_id=job["id"])
+    return [f"{row['connection']}/{row['object']}/{row['ext_id']}" for row in rows]
+
+
+def _connection(row: Any) -> dict[str, Any]:
+    shown = {k: row[k] for k in ("trouble", "message", "cure", "since", "balance", "balance_at")}
+    return {**shown, "limits": json.loads(row["windows"]) if row["windows"] else None}
+
+
+def _credits(thousandths: int | None) -> float | None:
+    return None if thousandths is None else float(Decimal(thousandths) / 1000)

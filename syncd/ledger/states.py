@@ -1,0 +1,96 @@
+"""The life of a job: one contact, one field. Everything that decides a move stands in this file.
+
+A job is *queued* for the provider whose turn it is. Its intent is committed (*sending*) before money
+can be spent; after the call it is *sent*, or *in doubt* when nobody can say whether the call was
+carried out. An answer makes it *answered*; `verify` then accepts a value, gives the next provider
+its turn (back to *queued*, one step further), or ends it. An *accepted* value is read-checked and
+written back (*writing*), and the job is *done*, for exactly one reason.
+
+    queued ──► sending ──► sent ──────► answered ──► accepted ──► writing ──► done
+      ▲ │         │  └───► in_doubt ──────▲ │            ▲            │
+      │ ▼         ▼           (evidence)    │            └────────────┘
+    waiting ◄── refused for now             └──► queued, the next provider's turn
+
+Three kinds of downward move exist, each because nothing was spent or something new is known: a call
+that was definitely refused, a question that ran out of credits, and a late answer to a job that was
+given up (we paid for it). *in doubt* goes back to *queued* only by the operator's own policy.
+
+*waiting* is a queue of its own, for what is due later or stands behind another job (the same person
+in flight elsewhere, or the e-mail that a phone search needs), so that a claim never skips over it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    WAITING = "waiting"
+    SENDING = "sending"
+    SENT = "sent"
+    IN_DOUBT = "in_doubt"
+    ANSWERED = "answered"
+    ACCEPTED = "accepted"
+    WRITING = "writing"
+    DONE = "done"
+
+
+class Reason(StrEnum):
+    """Why a job is done."""
+
+    WRITTEN = "written"
+    NOT_FOUND = "not_found"
+    LOW_QUALITY = "low_quality"  # found, but below what the operator accepts
+    MISMATCH = "identity_mismatch"  # found for somebody else
+    VALUE_KEPT = "human_value_kept"  # somebody filled or cleared the field first
+    GONE = "contact_gone"
+    DUPLICATE = "duplicate_of"  # another record holds the value
+    BLOCKED = "suppressed"  # opted out, or cleared on purpose
+    REJECTED = "rejected_input"  # no provider could be asked, or each refused the person
+    NO_CALLBACK = "no_callback"
+    DOUBT_EXPIRED = "in_doubt_expired"
+    WRITE_REFUSED = "write_refused"
+    CANCELLED = "cancelled"
+
+
+class SubmissionState(StrEnum):
+    """Where a paid call stands."""
+
+    INTENT = "intent"
+    ACCEPTED = "accepted"
+    IN_DOUBT = "in_doubt"
+    REFUSED = "refused"  # definitely not carried out, nothing spent
+    SETTLED = "settled"  # the provider said its last word
+    EXPIRED = "expired"  # no answer in time; the worst case stays reserved
+
+
+class DeliveryState(StrEnum):
+    """Where a raw answer stands."""
+
+    RECEIVED = "received"
+    APPLIED = "applied"
+    QUARANTINED = "quarantined"  # kept, not trusted or not understood
+
+
+_S = JobState
+
+MOVES: dict[JobState, frozenset[JobState]] = {
+    _S.QUEUED: frozenset({_S.QUEUED, _S.WAITING, _S.SENDING, _S.ANSWERED, _S.DONE}),
+    _S.WAITING: frozenset({_S.QUEUED, _S.ANSWERED, _S.DONE}),
+    _S.SENDING: frozenset({_S.SENT, _S.IN_DOUBT, _S.ANSWERED, _S.QUEUED, _S.WAITING}),
+    _S.SENT: frozenset({_S.ANSWERED, _S.QUEUED}),
+    _S.IN_DOUBT: frozenset({_S.SENT, _S.ANSWERED, _S.QUEUED}),
+    _S.ANSWERED: frozenset({_S.ACCEPTED, _S.QUEUED, _S.DONE}),
+    _S.ACCEPTED: frozenset({_S.WRITING, _S.DONE}),
+    _S.WRITING: frozenset({_S.ACCEPTED, _S.DONE}),
+    _S.DONE: frozenset({_S.ANSWERED, _S.QUEUED}),
+}
+
+IN_FLIGHT = frozenset({_S.SENDING, _S.SENT, _S.IN_DOUBT})
+
+REOPENED_BY_LATE_ANSWER = frozenset(
+    {Reason.NO_CALLBACK, Reason.DOUBT_EXPIRED, Reason.NOT_FOUND, Reason.LOW_QUALITY, Reason.REJECTED}
+)

@@ -1,0 +1,282 @@
+"""The ledger's file: opening it safely, one writer thread with group commit, read-only readers.
+
+What may be done inside a transaction lives in the modules beside this one, as functions over a `Tx`:
+`await ledger.write(contacts.store_page, ...)`, `await ledger.read(reports.counts)`.
+
+The writer takes whatever is queued, runs each unit of work in a savepoint of its own, commits them
+together and only then tells the callers: the running fsync is the batching window, there is no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from sqlite_utils import Database
+
+from syncd.contract.errors import BrokenInvariant, SyncdError
+
+from .migrations import migrations
+from .states import MOVES, JobState
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed: a SQLite without the WAL-reset bug
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+APPLICATION_ID = 0x53594E44  # "SYND"
+OLDEST_SQLITE = (3, 51, 3)
+GROUP = 256  # units of work per commit
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+_PRAGMAS = {
+    "foreign_keys": "1",
+    "synchronous": "2",  # FULL: an acknowledged callback survives a power cut
+    "busy_timeout": "5000",
+    "trusted_schema": "0",
+    "secure_delete": "1",
+    "mmap_size": "0",
+    "journal_size_limit": str(64 * 1024 * 1024),
+}
+
+
+class LedgerError(SyncdError):
+    """The ledger can't be opened or written; the message says why and what to do."""
+
+
+@cache
+def queries() -> dict[str, str]:
+    """Every named statement of queries.sql."""
+    parts = _NAME.split(resources.files("syncd.ledger").joinpath("queries.sql").read_text("utf-8"))
+    return dict(zip(parts[1::2], (p.strip() for p in parts[2::2]), strict=True))
+
+
+class Tx:
+    """A transaction as the functions of the ledger see it: named statements and guarded moves."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def run(self, name: str, /, **values: Any) -> int:
+        """Execute a statement; returns how many rows it changed."""
+        return self._connection.execute(queries()[name], values).rowcount
+
+    def insert(self, name: str, /, **values: Any) -> int:
+        """Execute an INSERT; returns the new row's id."""
+        return self._connection.execute(queries()[name], values).lastrowid or 0
+
+    def rows(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
+        """All rows of a SELECT (or of a statement with RETURNING)."""
+        return self._connection.execute(queries()[name], values).fetchall()
+
+    def row(self, name: str, /, **values: Any) -> sqlite3.Row | None:
+        """The first row, or None."""
+        found: sqlite3.Row | None = self._connection.execute(queries()[name], values).fetchone()
+        return found
+
+    def value(self, name: str, /, **values: Any) -> Any:
+        """The first column of the first row, or None."""
+        found = self.row(name, **values)
+        return None if found is None else found[0]
+
+    def move(self, job_id: int, source: JobState, target: JobState, *, now: float, **values: Any) -> bool:
+        """Move a job if it still stands at `source`; False means that somebody else moved it.
+
+        `values` may set reason, note, round, provider, due_at, behind, submission_id, value.
+        A move that the table of states does not know raises BrokenInvariant and changes nothing.
+        """
+        if target not in MOVES[source]:
+            raise BrokenInvariant(f"a job can't go from {source} to {target}")
+        given: dict[str, Any] = dict.fromkeys(_MOVABLE)
+        given.update(values, id=job_id, source=source, target=target, now=now)
+        moved = self.run("job_move", **given) == 1
+        if moved and (source is JobState.ANSWERED or target is JobState.DONE):
+            self.run("job_wake", id=job_id, now=now)
+        return moved
+
+    def tally(self, name: str, n: int = 1) -> None:
+        """Count something for `status` that is no job: a forged callback, a race put right."""
+        if n:
+            self.run("tally_add", name=name, n=n)
+
+
+_MOVABLE = ("reason", "note", "round", "provider", "due_at", "behind", "submission_id", "value")
+
+
+@dataclass(slots=True)
+class _Unit:
+    work: Callable[[Tx], Any]
+    done: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Ledger:
+    """One SQLite file, open for writing by this process alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._ready = threading.Event()
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._write_forever, name="ledger-writer", daemon=True)
+        self._readers = ThreadPoolExecutor(2, "ledger-reader")
+        self._local = threading.local()
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """Open or create the ledger; migrates, and checks that SQLite took every setting.
+
+        Raises LedgerError when the file can't be used.
+        """
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            wanted = ".".join(map(str, OLDEST_SQLITE))
+            raise LedgerError(
+                f"SQLite {sqlite3.sqlite_version} can corrupt a WAL file under load; "
+                f"{wanted} or newer is needed: install the pysqlite3 package, which brings it"
+            )
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        ledger = cls(path)
+        ledger._thread.start()
+        ledger._ready.wait()
+        if ledger._failed is not None:
+            raise LedgerError(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
+        return ledger
+
+    async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(tx, ...)` in the writer; what it did is on disk when this returns.
+
+        An exception of `work` undoes that unit alone and is raised here; a failed commit is raised
+        to every unit that was part of it.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
+        return await done
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `work(tx, ...)` on a read-only connection, beside the writer."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, lambda: work(self._reader(), *args, **kwargs))
+
+    def close(self) -> None:
+        """Finish what is queued, checkpoint, close."""
+        self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+
+    # --- the writer's thread ------------------------------------------------------------------
+
+    def _write_forever(self) -> None:
+        try:
+            connection = _connect(self.path)
+        except (sqlite3.Error, OSError, LedgerError) as error:
+            self._failed = error
+            self._ready.set()
+            return
+        self._ready.set()
+        open_ = True
+        while open_:
+            group = [self._queue.get()]
+            while len(group) < GROUP and not self._queue.empty():
+                group.append(self._queue.get())
+            open_ = None not in group
+            _commit(connection, [unit for unit in group if unit is not None])
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+    def _reader(self) -> Tx:
+        if not hasattr(self._local, "tx"):
+            self._local.tx = Tx(_connect_read_only(self.path))
+        tx: Tx = self._local.tx
+        return tx
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Tx]:
+    """A read-only look at a ledger that another process may have open, for the commands."""
+    if not path.exists():
+        raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
+    connection = _connect_read_only(path)
+    try:
+        yield Tx(connection)
+    finally:
+        connection.close()
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    path.chmod(0o600)
+    connection.row_factory = sqlite3.Row
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise LedgerError("this file system does not support SQLite's WAL mode: put the ledger on a local disk")
+    for name, wanted in _PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {wanted}")
+        got = str(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        if got != wanted:
+            raise LedgerError(f"SQLite did not take PRAGMA {name} = {wanted} (it has {got})")
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    if owner not in (0, APPLICATION_ID):
+        raise LedgerError("this file is a database of another program")
+    migrations.apply(Database(connection))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    return connection
+
+
+def _commit(connection: sqlite3.Connection, units: list[_Unit]) -> None:
+    """Run the units in one transaction, then tell their callers what became of them."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for unit in units:
+            _attempt(connection, unit)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        for unit in units:
+            unit.error = LedgerError(f"the ledger could not be written: {error}")
+            unit.error.__cause__ = error
+    for unit in units:
+        unit.loop.call_soon_threadsafe(_resolve, unit)
+
+
+def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
+    connection.execute("SAVEPOINT unit")
+    try:
+        unit.result = unit.work(Tx(connection))
+    except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
+        unit.error = error
+        if not connection.in_transaction:  # SQLite has undone the whole group: disk full, I/O error
+            raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
+        connection.execute("ROLLBACK TO unit")
+    connection.execute("RELEASE unit")
+
+
+def _resolve(unit: _Unit) -> None:
+    if unit.done.cancelled():
+        return
+    if unit.error is not None:
+        unit.done.set_exception(unit.error)
+    else:
+        unit.done.set_result(unit.result)

@@ -1,0 +1,78 @@
+"""Callback addresses: minted for one submission, checked before a byte of the body is read.
+
+The CRM's ids travel in the query string, as the providers advise, and are never trusted: the ledger's
+row of the submission decides. A MAC over everything makes a guess worthless, lets a forgery be
+refused without touching the ledger, and survives the loss of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from syncd.contract.model import ContactRef, Field
+
+_SIGNED = ("a", "crm", "object", "contactId", "field", "e")
+CANARY = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a genuine callback address says: the submission, and when the address ends (UTC seconds)."""
+
+    submission_id: str
+    expires: int
+
+
+class Addresses:
+    """Mints and checks addresses below one public URL. The first secret signs, all of them verify."""
+
+    def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
+        self._base = public_url.rstrip("/")
+        self._keys = {key_id(secret): secret.encode("utf-8") for secret in secrets}
+        self._current = next(iter(self._keys))
+
+    def mint(
+        self,
+        provider: str,
+        submission_id: str,
+        *,
+        expires: float,
+        ref: ContactRef | None = None,
+        field: Field | None = None,
+    ) -> str:
+        """The URL that a provider calls back; `ref` and `field` where the submission is about one."""
+        query = {"a": submission_id}
+        if ref is not None:
+            query |= {"crm": ref.connection, "object": ref.object, "contactId": ref.id}
+        if field is not None:
+            query["field"] = field
+        query |= {"e": str(int(expires)), "k": self._current}
+        query["m"] = _mac(self._keys[self._current], provider, query)
+        return f"{self._base}/callbacks/{provider}?{urlencode(query)}"
+
+    def check(self, provider: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
+        """The address behind a query string, or None for one that is forged, mangled or over."""
+        given = dict(query)
+        key = self._keys.get(given.get("k", ""))
+        if len(given) != len(query) or key is None:
+            return None
+        genuine = hmac.compare_digest(
+            _mac(key, provider, given).encode(), given.get("m", "").encode("utf-8", "replace")
+        )
+        if not genuine or int(given["e"]) < now:
+            return None
+        return Address(given["a"], int(given["e"]))
+
+
+def key_id(secret: str) -> str:
+    """A short public name for a secret, so that it can be rotated."""
+    return hashlib.sha256(b"syncd key id|" + secret.encode("utf-8")).hexdigest()[:8]
+
+
+def _mac(key: bytes, provider: str, query: dict[str, str]) -> str:
+    text = "\x1f".join(("v1", provider, *(query.get(name, "") for name in _SIGNED)))
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,57 @@
+"""The canary: a callback of our own through the public URL. No round trip, no purchase.
+
+A result that can't reach us is paid for all the same, and Zeliq-like providers have no other way to
+give it: so dispatch stays shut until our own address has been seen to work from outside.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import httpx
+import structlog
+
+from .address import CANARY
+from .parts import Parts
+
+log = structlog.get_logger("syncd.canary")
+
+
+class Canary:
+    """Sends itself a callback and looks whether it came back to this very process."""
+
+    def __init__(self) -> None:
+        self._arrived: set[str] = set()
+
+    def arrived(self, nonce: str) -> None:
+        """The receiver saw a genuine canary callback."""
+        self._arrived.add(nonce)
+
+    async def run_once(self, parts: Parts) -> int:
+        """Open or shut the gate; logs a change once. Returns 1 when the gate is open."""
+        nonce = parts.new_id()
+        url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
+        shut = await self._fly(url, nonce)
+        if shut and parts.gate.shut != shut:
+            log.error("callbacks_unreachable", why=shut)
+        if not shut and parts.gate.shut:
+            log.info("callbacks_reachable")
+            parts.bells.ring("dispatch")
+        parts.gate.shut = shut
+        return int(not shut)
+
+    async def _fly(self, url: str, nonce: str) -> str:
+        """Why the gate must be shut, or ""."""
+        host = urlsplit(url).netloc
+        cure = (
+            f"check DNS, proxy and certificate of callbacks.public_url ({host}), and that it leads to callbacks.listen"
+        )
+        try:
+            async with httpx.AsyncClient(timeout=10, trust_env=False, follow_redirects=False) as client:
+                answer = await client.post(url)
+        except httpx.HTTPError as error:
+            return f"callbacks can't reach syncd ({type(error).__name__}): {cure}"
+        if nonce not in self._arrived:
+            return f"callbacks don't arrive here (the public URL answered HTTP {answer.status_code}): {cure}"
+        self._arrived.discard(nonce)
+        return ""

@@ -1,0 +1,90 @@
+"""May this value be written, and did it stand? The judgement of write-back, pure.
+
+A field is filled only while it is blank and nobody blanked it on purpose. Where the CRM has no
+conditional write, its history shows afterwards whether a value slipped in between our read and our
+write: that value is put back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from syncd.contract.model import Author, Snapshot, Version
+from syncd.ledger.states import Reason
+from syncd.ledger.writes import ToWrite
+
+from . import values
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write it. `seen` is the stamp of the newest version there is now."""
+
+    before: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Our own earlier write stands there already: only see whether it won a race it should not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing (more) to write. `restored` marks a lost race that was put right."""
+
+    reason: Reason
+    note: str = ""
+    restored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """A value slipped in between our read and our write: put it back ("" where it was a clearing)."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Our write did not happen: the same again, from a fresh read."""
+
+
+def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
+    """Decide on a fresh snapshot, just before the write."""
+    if now_there.current is None:
+        return End(Reason.GONE, "the contact is not there any more")
+    value = now_there.values.get(job.field, "")
+    if value:
+        if values.same(job.field, value, job.value):
+            return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
+        return End(Reason.VALUE_KEPT, "somebody filled it first")
+    if (why := now_there.blocked.get(job.field)) is not None:
+        return End(Reason.VALUE_KEPT if why == "cleared_by_person" else Reason.BLOCKED, why)
+    if job.field in now_there.elsewhere:
+        return End(Reason.VALUE_KEPT, "another property holds a value by now")
+    versions = now_there.versions.get(job.field, ())
+    return Put(before="", seen=versions[0].at if versions else "")
+
+
+def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore | Again:
+    """Judge the snapshot that follows the write; `seen` is the newest stamp from before it."""
+    if now_there.current is None:
+        return End(Reason.GONE, "the contact went while it was written")
+    versions = now_there.versions.get(job.field, ())
+    value = now_there.values.get(job.field, "")
+    if not versions:
+        return End(Reason.WRITTEN) if values.same(job.field, value, job.value) else Again()
+    ours = next((i for i, version in enumerate(versions) if _is_ours(job, version)), None)
+    if ours is None:
+        return End(Reason.VALUE_KEPT, "somebody filled it first") if value else Again()
+    if ours > 0:
+        return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
+    theirs = next((v for v in versions[1:] if not _is_ours(job, v)), None)
+    if theirs is not None and theirs.at > seen:
+        return Restore(theirs.value)
+    return End(Reason.WRITTEN)
+
+
+def _is_ours(job: ToWrite, version: Version) -> bool:
+    return version.by is Author.MACHINE and values.same(job.field, version.value, job.value)

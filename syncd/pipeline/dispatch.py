@@ -1,0 +1,300 @@
+"""Dispatch: queued jobs become paid calls, each with its intent on disk before it can cost anything.
+
+`choose` decides, purely, who is asked, who waits behind whom, who shares an answer and who can't be
+asked at all; the rest of the file carries that out and names what became of each call.
+No retry may ever wrap `Provider.submit`: a call either was refused for certain, or is in doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import structlog
+
+from syncd.config import Connection, Sync, WhenUnavailable
+from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split
+from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, Source, Submission
+from syncd.contract.ports import Provider
+from syncd.ledger import connections, inbox, submissions
+from syncd.ledger.states import Reason
+from syncd.ledger.store import Tx
+from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget
+
+from .parts import Lane, Parts
+
+DAY = 86_400.0
+PAGE = 400  # candidates looked at in one go
+LINGER = 10.0  # seconds that a part-filled bulk waits for company
+KNOWN_FOR = 90 * DAY  # an answer about a person is good for as long
+ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
+BACK_OFF_CAP = 3600.0
+
+log = structlog.get_logger("syncd.dispatch")
+
+Aside = Callable[[Tx, float], None]
+
+
+@dataclass(slots=True)
+class Choice:
+    """What is to be asked, and what is put aside and how."""
+
+    ask: list[Item] = field(default_factory=list)
+    since: float = float("inf")  # when the oldest of `ask` was queued
+    aside: list[Aside] = field(default_factory=list)
+
+
+def choose(found: Iterable[Candidate], name: str, provider: Provider, new_id: Callable[[], str]) -> Choice:
+    """Decide on each candidate. The same person is asked about once, whoever else waits for it."""
+    choice = Choice()
+    asked: dict[tuple[str, Field], int] = {}
+    requests: dict[str, Item] = {}
+    for one in found:
+        if (aside := _aside(one, name, provider, asked)) is not None:
+            choice.aside.append(aside)
+            continue
+        if one.person is not None:
+            asked[one.person, one.field] = one.job_id
+        choice.since = min(choice.since, one.since)
+        together = requests.get(str(one.ref)) if provider.capabilities.combines else None
+        item = _item(one, new_id) if together is None else _join(together, one)
+        requests[str(one.ref)] = item
+        if together is None:
+            choice.ask.append(item)
+        else:
+            choice.ask[choice.ask.index(together)] = item
+    return choice
+
+
+async def run_once(parts: Parts, name: str) -> int:
+    """Send what may be sent to one provider now; returns how many calls were made."""
+    lane, connection = parts.lanes[name], parts.settings.connections[name]
+    trouble = await parts.ledger.read(connections.trouble, name)
+    sent = 0
+    for sync in parts.syncs:
+        if not any(name in policy.providers for policy in sync.fields.values()):
+            continue
+        if trouble is not None:
+            if sync.when_unavailable is WhenUnavailable.NEXT:
+                await _pass_on(parts, sync, name, f"{name} is halted: {trouble}")
+        elif not parts.gate.shut and await parts.ledger.read(connections.trouble, sync.crm) is None:
+            sent += await _Run(parts, lane, connection, sync).send_all()
+    return sent
+
+
+@dataclass(slots=True)
+class _Run:
+    """One sync at one provider, until the queue, the windows or the budget say stop."""
+
+    parts: Parts
+    lane: Lane
+    connection: Connection
+    sync: Sync
+    stopped: bool = False
+    sent: int = 0
+
+    async def send_all(self) -> int:
+        while not self.stopped and self.lane.pacer.ready_in() == 0:
+            now = self.parts.clock.now()
+            found = await self.parts.ledger.read(
+                submissions.candidates, self.sync.name, self.connection.name, PAGE, known_since=now - KNOWN_FOR
+            )
+            choice = choose(found, self.connection.name, self.lane.provider, self.parts.new_id)
+            if choice.aside:
+                await self.parts.ledger.write(_put_aside, choice.aside, now=now)
+                self.parts.bells.ring("verify")
+            batches = self._batches(choice, now)
+            if not batches and not choice.aside:
+                break
+            await asyncio.gather(*(self._send(batch) for batch in batches))
+        return self.sent
+
+    def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
+        """Full bulks; the last, part-filled one only once it has waited for company long enough."""
+        size = self.lane.provider.capabilities.batch
+        batches = [choice.ask[i : i + size] for i in range(0, len(choice.ask), size)]
+        if batches and len(batches[-1]) < size and now - choice.since < LINGER:
+            batches.pop()
+        return batches
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        async with self.lane.places:
+            if not self.stopped and not self.parts.gate.shut and self.lane.pacer.ready_in() == 0:
+                self.lane.pacer.take()
+                await self._carry(items)
+
+    async def _carry(self, items: Sequence[Item]) -> None:
+        """One intent, one call, one outcome."""
+        submission = await self._intend(items)
+        if submission is None:
+            return
+        self.sent += 1
+        try:
+            receipt = await self.lane.provider.submit(submission)
+        except Split as error:
+            await self._refused(submission, str(error))
+            await self._halve(items, str(error))
+        except Skip as error:
+            await self._write(submissions.reject, submission.id, str(error))
+            self.parts.bells.ring("verify")
+        except Retry as error:
+            await self._not_now(submission, error)
+        except Halt as error:
+            self.stopped = True
+            await self._refused(submission, str(error))
+            await self._write(connections.halt, self.connection.name, error.trouble, str(error), error.cure)
+            log.error("halted", connection=self.connection.name, trouble=error.trouble, why=str(error), cure=error.cure)
+        except InDoubt as error:
+            await self._doubt(submission, str(error))
+        except BaseException as error:
+            # Whatever broke (a bug, a cancelled task), the call may have been made.
+            await self._doubt(submission, f"syncd failed while sending: {type(error).__name__}")
+            raise
+        else:
+            await self._accepted(submission, receipt)
+
+    async def _intend(self, items: Sequence[Item]) -> Submission | None:
+        now, caps = self.parts.clock.now(), self.lane.provider.capabilities
+        submission = self._submission(items, now)
+        reserve = sum((caps.price[f] for item in items for f in item.jobs), Decimal(0))
+        budget = Budget(per_day=self.sync.budget.credits_per_day, per_month=self.sync.budget.credits_per_month)
+        try:
+            await self.parts.ledger.write(
+                submissions.intend,
+                submission,
+                items,
+                provider=self.connection.name,
+                sync=self.sync.name,
+                reserve=reserve,
+                budget=budget,
+                deadline=now + caps.answer_within,
+                now=now,
+            )
+        except OverBudget as cap:
+            self.stopped = True
+            if self.lane.over_budget != str(cap):
+                log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
+            self.lane.over_budget = str(cap)
+            return None
+        self.lane.over_budget = ""
+        return submission
+
+    def _submission(self, items: Sequence[Item], now: float) -> Submission:
+        one = items[0] if len(items) == 1 else None
+        submission_id = self.parts.new_id()
+        address = self.parts.addresses.mint(
+            self.connection.name,
+            submission_id,
+            expires=now + ADDRESS_LIFE,
+            ref=None if one is None else one.request.ref,
+            field=one.request.fields[0] if one is not None and len(one.jobs) == 1 else None,
+        )
+        return Submission(id=submission_id, requests=tuple(i.request for i in items), callback_url=address)
+
+    async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
+        self.lane.failures = 0
+        now, caps = self.parts.clock.now(), self.lane.provider.capabilities
+        await self.parts.ledger.write(
+            submissions.accept,
+            submission.id,
+            receipt.provider_id,
+            poll_at=None if caps.poll_after is None else now + caps.poll_after,
+            deadline=now + caps.answer_within,
+            now=now,
+        )
+        if receipt.body is not None:
+            delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
+            await self.parts.ledger.write(inbox.store, self.connection.name, delivery, now=now)
+            self.parts.bells.ring("inbox")
+
+    async def _not_now(self, submission: Submission, error: Retry) -> None:
+        """Refused for a reason that passes: the jobs stay queued, the lane is closed for a while."""
+        self.stopped = True
+        self.lane.failures += 1
+        await self._refused(submission, str(error))
+        if isinstance(error, RateLimited) and error.windows:
+            self.lane.pacer.learn(error.windows)
+            await self.parts.ledger.write(connections.learn_windows, self.connection.name, error.windows)
+        pause = min(2.0**self.lane.failures * self.parts.rng.uniform(1, 2), BACK_OFF_CAP)
+        self.lane.pacer.block(pause if error.after is None else error.after)
+        log.warning("not_accepted", connection=self.connection.name, why=str(error), failures=self.lane.failures)
+
+    async def _halve(self, items: Sequence[Item], why: str) -> None:
+        middle = len(items) // 2
+        log.warning("batch_split", connection=self.connection.name, requests=len(items), why=why)
+        for half in (items[:middle], items[middle:]):
+            await self.lane.pacer.acquire()
+            await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
+
+    async def _refused(self, submission: Submission, why: str) -> None:
+        await self.parts.ledger.write(submissions.refuse, submission.id, why, due_at=None, now=self.parts.clock.now())
+
+    async def _doubt(self, submission: Submission, why: str) -> None:
+        now = self.parts.clock.now()
+        hold_until = now + self.connection.in_doubt_hold
+        await asyncio.shield(
+            self.parts.ledger.write(submissions.doubt, submission.id, why, hold_until=hold_until, now=now)
+        )
+        log.warning("in_doubt", connection=self.connection.name, submission=submission.id, why=why)
+
+    async def _write(self, work: Callable[..., None], *args: object) -> None:
+        await self.parts.ledger.write(work, *args, now=self.parts.clock.now())
+
+
+async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
+    """The provider can't be asked, and the operator would rather ask the next one."""
+    now = parts.clock.now()
+    found = await parts.ledger.read(submissions.candidates, sync.name, name, PAGE, known_since=now)
+    await parts.ledger.write(_put_aside, [_skip(one, name, why) for one in found], now=now)
+    parts.bells.ring("verify")
+
+
+def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str, Field], int]) -> Aside | None:
+    """Why a candidate is not asked about now, as what to do with it; None: ask."""
+    if one.blocked:
+        return _drop(one, Reason.BLOCKED, one.blocked)
+    if not one.lacking:
+        return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
+    if one.known_result is not None:
+        return lambda tx, now: submissions.share(tx, one, now=now)
+    lead = one.in_flight_elsewhere or (asked.get((one.person, one.field)) if one.person else None)
+    if lead is not None:
+        return _behind(one, lead, "the same person is being asked about")
+    why = provider.lacks(EnrichmentRequest(id="", ref=one.ref, identity=one.identity, fields=(one.field,)))
+    if why is None:
+        return None
+    if one.email_job is not None and one.field in provider.capabilities.needs_email_for and not one.identity.email:
+        return _behind(one, one.email_job, "waits for the e-mail to be found first")
+    return _skip(one, name, why)
+
+
+def _drop(one: Candidate, reason: Reason, note: str) -> Aside:
+    return lambda tx, now: submissions.drop(tx, one, reason, note, now=now)
+
+
+def _behind(one: Candidate, lead: int, note: str) -> Aside:
+    return lambda tx, now: submissions.stand_behind(tx, one, lead, note, now=now)
+
+
+def _skip(one: Candidate, name: str, note: str) -> Aside:
+    return lambda tx, now: submissions.skip(tx, one, name, note, now=now)
+
+
+def _put_aside(tx: Tx, aside: Iterable[Aside], *, now: float) -> None:
+    for act in aside:
+        act(tx, now)
+
+
+def _item(one: Candidate, new_id: Callable[[], str]) -> Item:
+    request = EnrichmentRequest(id=new_id(), ref=one.ref, identity=one.identity, fields=(one.field,))
+    return Item(request=request, jobs={one.field: one.job_id}, rounds={one.field: one.round})
+
+
+def _join(item: Item, one: Candidate) -> Item:
+    """The same contact's other field, in the same request."""
+    request = replace(item.request, fields=(*item.request.fields, one.field))
+    return Item(
+        request=request, jobs={**item.jobs, one.field: one.job_id}, rounds={**item.rounds, one.field: one.round}
+    )

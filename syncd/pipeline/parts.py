@@ -1,0 +1,70 @@
+"""What a stage is given: the ledger, time, chance, the connections. Joined by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from syncd.config import Settings, Sync
+from syncd.contract.http import IN_FLIGHT
+from syncd.contract.pacing import Clock, Pacer
+from syncd.contract.ports import Crm, Provider
+from syncd.ledger.store import Ledger
+
+from .address import Addresses
+
+
+@dataclass(slots=True)
+class Gate:
+    """May we spend? `shut` is why not, in one sentence, or "" when all is well."""
+
+    shut: str = ""
+
+
+@dataclass(slots=True)
+class Bells:
+    """Wakes stages by name: `dispatch` wakes each of them, `dispatch:zeliq` that one."""
+
+    bells: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def ring(self, name: str) -> None:
+        """Wake a stage, or every stage of a kind; a name nobody listens to is no error."""
+        for stage, bell in self.bells.items():
+            if name in (stage, stage.partition(":")[0]):
+                bell.set()
+
+
+@dataclass(slots=True)
+class Lane:
+    """The way to one provider: its rate windows, its places in flight, and how it has been lately."""
+
+    provider: Provider
+    pacer: Pacer
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
+    failures: int = 0  # refusals in a row that were nobody's fault
+    over_budget: str = ""  # the cap that stopped the last intent, or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that the stages work with."""
+
+    ledger: Ledger
+    clock: Clock
+    rng: random.Random
+    new_id: Callable[[], str]  # 128 random bits, as text
+    settings: Settings
+    crms: Mapping[str, Crm]
+    lanes: Mapping[str, Lane]  # by the provider's connection
+    addresses: Addresses
+    gate: Gate = field(default_factory=Gate)
+    tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
+    bells: Bells = field(default_factory=Bells)
+
+    @property
+    def syncs(self) -> tuple[Sync, ...]:
+        """The syncs that are not paused."""
+        return tuple(sync for sync in self.settings.syncs if not sync.paused)

@@ -1,0 +1,37 @@
+"""Plan: who is to be enriched, by whom first, and who not, and why. Pure, but for `run_once`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from syncd.config import Sync
+from syncd.ledger import contacts
+from syncd.ledger.contacts import NewJob, Pulled
+from syncd.ledger.states import Reason
+
+from .parts import Parts
+
+PAGE = 500
+
+
+def plan(found: Iterable[Pulled], syncs: Iterable[Sync]) -> Iterator[NewJob]:
+    """One decision for each field that a contact lacks: the first provider's turn, or the reason why not."""
+    by_name = {sync.name: sync for sync in syncs}
+    for contact in found:
+        sync = by_name.get(contact.sync)
+        if sync is None:
+            continue
+        for field in sorted(contact.lacks & sync.fields.keys()):
+            if why := contact.blocked.get(field):
+                yield NewJob(contact=contact, field=field, reason=Reason.BLOCKED, note=why)
+            else:
+                yield NewJob(contact=contact, field=field, provider=sync.fields[field].providers[0])
+
+
+async def run_once(parts: Parts) -> int:
+    """Plan what was pulled since; returns how many jobs are new."""
+    made = 0
+    while found := await parts.ledger.read(contacts.unplanned, PAGE):
+        jobs = list(plan(found, parts.settings.syncs))
+        made += await parts.ledger.write(contacts.apply_plan, found, jobs, now=parts.clock.now())
+    return made

@@ -1,0 +1,61 @@
+"""Probe: balances are looked at, halted connections are tried again, counts are put on disk."""
+
+from __future__ import annotations
+
+import structlog
+
+from syncd.contract.errors import ConnectorError, Trouble
+from syncd.contract.model import Level
+from syncd.ledger import connections
+from syncd.ledger.store import Tx
+
+from .parts import Lane, Parts
+
+log = structlog.get_logger("syncd.probe")
+
+
+async def run_once(parts: Parts) -> int:
+    """Look at every connection; returns how many came back."""
+    back = 0
+    for name, lane in parts.lanes.items():
+        trouble = await parts.ledger.read(connections.trouble, name)
+        try:
+            back += await _provider(parts, name, lane, trouble)
+        except ConnectorError as error:
+            if trouble is None:
+                log.warning("balance_unknown", connection=name, why=str(error))
+    for name, crm in parts.crms.items():
+        if await parts.ledger.read(connections.trouble, name) is not None:
+            selections = [sync.selection for sync in parts.syncs if sync.crm == name]
+            back += await _lift(parts, name, all(f.level is not Level.ERROR for f in await crm.check(selections)))
+    return back
+
+
+async def flush(parts: Parts) -> int:
+    """Put what was counted in memory into the ledger."""
+    counted = dict(parts.tallies)
+    parts.tallies.clear()
+    if counted:
+        await parts.ledger.write(_tally, counted)
+    return 0
+
+
+async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None) -> int:
+    if trouble in (Trouble.CREDENTIALS, Trouble.BLOCKED, Trouble.MISCONFIGURED):
+        return await _lift(parts, name, all(f.level is not Level.ERROR for f in await lane.provider.check()))
+    balance = await lane.provider.balance()
+    if balance is not None:
+        await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now())
+    return await _lift(parts, name, trouble is Trouble.CREDITS and (balance is None or balance > 0))
+
+
+async def _lift(parts: Parts, name: str, well: bool) -> int:
+    if not (well and await parts.ledger.write(connections.clear, name)):
+        return 0
+    log.info("back", connection=name)
+    return 1
+
+
+def _tally(tx: Tx, counted: dict[str, int]) -> None:
+    for name, n in counted.items():
+        tx.tally(name, n)

@@ -1,0 +1,101 @@
+"""Sweep: time passes. Results are asked for, deadlines end, what is due comes back to the queue."""
+
+from __future__ import annotations
+
+import structlog
+
+from syncd.config import InDoubtPolicy
+from syncd.contract.errors import Halt, RateLimited, Retry, Skip
+from syncd.ledger import connections, inbox, jobs, submissions
+from syncd.ledger.states import SubmissionState
+
+from .parts import Lane, Parts
+
+POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
+POLL_AGAIN = 300.0
+
+log = structlog.get_logger("syncd.sweep")
+
+
+async def run_once(parts: Parts) -> int:
+    """One pass over everything that only time moves; returns how many things moved."""
+    moved = await parts.ledger.write(jobs.queue_due, now=parts.clock.now())
+    moved += await _deadlines(parts)
+    for sync in parts.syncs:
+        before = parts.clock.now() - sync.retry_not_found
+        first = {field: policy.providers[0] for field, policy in sync.fields.items()}
+        moved += await parts.ledger.write(jobs.ask_again, sync.name, first, before=before, now=parts.clock.now())
+    for name, lane in parts.lanes.items():
+        if lane.provider.capabilities.poll_after is not None:
+            moved += await _poll(parts, name, lane)
+    return moved
+
+
+async def recover(parts: Parts) -> int:
+    """After a start: what was being sent is in doubt, and every open result is asked for."""
+    hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
+    doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
+    for name in parts.lanes:
+        await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
+    return doubtful
+
+
+async def _poll(parts: Parts, name: str, lane: Lane) -> int:
+    """Ask for results that should have come by callback."""
+    stored = 0
+    for submission_id in await parts.ledger.read(submissions.to_poll, name, POLLS, now=parts.clock.now()):
+        submission = await parts.ledger.read(submissions.load, submission_id)
+        if submission is None or (lane.provider.capabilities.polls_count and lane.pacer.ready_in() > 0):
+            break
+        lane.pacer.take()
+        again: float | None = parts.clock.now() + POLL_AGAIN
+        try:
+            delivery = await lane.provider.poll(submission)
+        except Retry as error:
+            if isinstance(error, RateLimited):
+                lane.pacer.block(error.after or 60.0)
+            log.warning("poll_failed", connection=name, why=str(error))
+            break
+        except Halt as error:
+            await parts.ledger.write(
+                connections.halt, name, error.trouble, str(error), error.cure, now=parts.clock.now()
+            )
+            break
+        except Skip as error:
+            log.warning("result_lost", connection=name, submission=submission_id, why=str(error))
+            again = None
+        else:
+            if delivery is not None:
+                stored += await parts.ledger.write(inbox.store, name, delivery, now=parts.clock.now())
+                parts.bells.ring("inbox")
+        await parts.ledger.write(submissions.polled, submission_id, again)
+    return stored
+
+
+async def _deadlines(parts: Parts) -> int:
+    moved = 0
+    for submission_id, name, state in await parts.ledger.read(submissions.overdue, now=parts.clock.now()):
+        moved += await _overdue(parts, submission_id, name, state)
+    if moved:
+        parts.bells.ring("verify")
+    return moved
+
+
+async def _overdue(parts: Parts, submission_id: str, name: str, state: SubmissionState) -> int:
+    now = parts.clock.now()
+    connection = parts.settings.connections.get(name)
+    if state is SubmissionState.ACCEPTED:
+        note = "no answer came in time; it may have been charged"
+        await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)
+        return 1
+    match None if connection is None else connection.in_doubt_policy:
+        case InDoubtPolicy.NEVER:
+            note = "nobody could say whether it was sent, and it is not to be sent again"
+            await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)
+        case InDoubtPolicy.RESEND_ONCE:
+            note = "no answer came while it was in doubt: sent once more, as in_doubt.policy says"
+            await parts.ledger.write(submissions.resend, submission_id, note, now=now)
+            log.warning("resent", connection=name, submission=submission_id, rule="in_doubt.policy: resend_once")
+        case _:
+            return 0  # ask: it stays in doubt until a person decides
+    return 1

@@ -1,0 +1,192 @@
+"""Writeback: accepted values go into the CRM, where the field is still blank, and are seen to stand.
+
+Read freshly, decide, note the intent, write, read again, put right what was lost: all for one batch
+in one go, with no queue in between, so that the window for a colleague's edit stays seconds wide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from syncd.config import Sync
+from syncd.contract.errors import Halt, Retry
+from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
+from syncd.contract.ports import Crm
+from syncd.ledger import connections, writes
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Tx
+from syncd.ledger.writes import ToWrite
+
+from .decide import Again, Check, End, Put, Restore, after_write, before_write
+from .parts import Parts
+
+LINGER = 5.0  # seconds that a part-filled batch waits for company
+RETRY_IN = 30.0
+
+log = structlog.get_logger("syncd.writeback")
+
+Key = tuple[ContactRef, Field]
+
+_ENDS = {
+    WriteStatus.GONE: Reason.GONE,
+    WriteStatus.DUPLICATE: Reason.DUPLICATE,
+    WriteStatus.REFUSED: Reason.WRITE_REFUSED,
+}
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The jobs of one pass, by where their records stand now, and what each was seen to hold."""
+
+    put: dict[Key, tuple[ToWrite, Put]] = field(default_factory=dict)
+    check: dict[Key, tuple[ToWrite, str]] = field(default_factory=dict)
+    ended: list[tuple[ToWrite, End]] = field(default_factory=list)
+
+
+async def run_once(parts: Parts, sync: Sync) -> int:
+    """Write one batch of one sync; returns how many jobs came to an end."""
+    crm = parts.crms[sync.crm]
+    jobs = await parts.ledger.read(writes.to_write, sync.name, 2 * crm.capabilities.write_batch, now=parts.clock.now())
+    if not jobs or _may_linger(jobs, crm.capabilities.write_batch, parts.clock.now()):
+        return 0
+    if await parts.ledger.read(connections.trouble, sync.crm) is not None:
+        return 0
+    jobs = _of_records(jobs, crm.capabilities.write_batch)
+    try:
+        return await _write(parts, crm, sync, jobs)
+    except Halt as error:
+        now = parts.clock.now()
+        await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now)
+        log.error("halted", connection=sync.crm, trouble=error.trouble, why=str(error), cure=error.cure)
+    except Retry as error:
+        log.warning("write_postponed", connection=sync.crm, why=str(error))
+        await parts.clock.sleep(min(error.after or RETRY_IN, RETRY_IN))
+    return 0
+
+
+async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
+    batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
+    intended = await parts.ledger.write(_begin, batch, now=parts.clock.now())
+    changes = [
+        Change(ref=ref, field=fld, expected="", new=job.value)
+        for (ref, fld), (job, _) in batch.put.items()
+        if job.job_id in intended
+    ]
+    outcomes = await crm.write(changes, sync.selection) if changes else []
+    ended = await parts.ledger.write(_note_outcomes, batch, outcomes, now=parts.clock.now())
+    if crm.capabilities.conditional_write:
+        unchecked = [(job, End(Reason.WRITTEN)) for job, _ in batch.check.values()]
+        return len(batch.ended) + ended + await parts.ledger.write(_finish, unchecked, now=parts.clock.now())
+    return len(batch.ended) + ended + await _see_it_stand(parts, crm, sync, batch)
+
+
+async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> int:
+    """Read again: confirm what stands, put back what our write has covered."""
+    snapshots = await _read(crm, sync, {ref for ref, _ in batch.check})
+    finished: list[tuple[ToWrite, End]] = []
+    restore: dict[Key, tuple[ToWrite, Restore]] = {}
+    for (ref, fld), (job, seen) in batch.check.items():
+        match after_write(job, seen, snapshots[ref]):
+            case End() as end:
+                finished.append((job, end))
+            case Restore() as theirs:
+                restore[ref, fld] = (job, theirs)
+            case Again():
+                await parts.ledger.write(writes.put_back, job, "it was not written", due_at=0.0, now=parts.clock.now())
+    if restore:
+        finished += await _restore(crm, sync, restore)
+    await parts.ledger.write(_finish, finished, now=parts.clock.now())
+    return len(finished)
+
+
+async def _restore(crm: Crm, sync: Sync, restore: dict[Key, tuple[ToWrite, Restore]]) -> list[tuple[ToWrite, End]]:
+    """A person was quicker than our write and slower than our read: theirs comes back."""
+    changes = [
+        Change(ref=ref, field=fld, expected=job.value, new=theirs.value)
+        for (ref, fld), (job, theirs) in restore.items()
+    ]
+    done = []
+    for outcome in await crm.write(changes, sync.selection):
+        job, _ = restore[outcome.ref, outcome.field]
+        if outcome.status is WriteStatus.WRITTEN:
+            log.warning("race_put_right", contact=str(outcome.ref), field=outcome.field)
+            note = "a person edited it while we wrote: their value was put back"
+            done.append((job, End(Reason.VALUE_KEPT, note, restored=True)))
+    return done  # what is not in here stays intended, and is looked at again
+
+
+def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _Batch:
+    batch = _Batch()
+    for job in jobs:
+        snapshot = snapshots[job.ref]
+        key = (snapshot.current or job.ref, job.field)
+        if key in batch.put or key in batch.check:
+            continue  # two contacts were merged into one: the other job's turn comes in the next pass
+        match before_write(job, snapshot):
+            case End() as end:
+                batch.ended.append((job, end))
+            case Put() as put:
+                batch.put[key] = (job, put)
+            case Check():
+                batch.check[key] = (job, job.seen)
+    return batch
+
+
+def _begin(tx: Tx, batch: _Batch, *, now: float) -> set[int]:
+    """T6: every intent and every end, in one transaction; returns the jobs that may be written."""
+    _finish(tx, batch.ended, now=now)
+    return {job.job_id for job, put in batch.put.values() if writes.intend(tx, job, put.before, put.seen, now=now)}
+
+
+def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, now: float) -> int:
+    """T7 for what is certain at once; what was written goes on to be checked."""
+    ended = 0
+    for outcome in outcomes:
+        key = (outcome.ref, outcome.field)
+        job, put = batch.put[key]
+        job = replace(job, state=JobState.WRITING)
+        if outcome.status is WriteStatus.WRITTEN:
+            batch.check[key] = (job, job.seen if job.begun else put.seen)
+        elif outcome.status in _ENDS:
+            note = f"held by {outcome.holder}" if outcome.holder else outcome.detail
+            ended += writes.finish(tx, job, _ENDS[outcome.status], note, now=now)
+        elif outcome.status is not WriteStatus.UNKNOWN:
+            due = now + RETRY_IN if outcome.status is WriteStatus.RETRY else now
+            writes.put_back(tx, job, outcome.detail or outcome.status, due_at=due, now=now)
+    return ended
+
+
+def _finish(tx: Tx, ends: Iterable[tuple[ToWrite, End]], *, now: float) -> int:
+    finished = 0
+    for job, end in ends:
+        finished += writes.finish(tx, job, end.reason, end.note, now=now)
+        tx.tally("races_put_right", int(end.restored))
+    return finished
+
+
+async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[ContactRef, Snapshot]:
+    wanted, size = sorted(refs, key=str), crm.capabilities.read_batch
+    chunks = [wanted[i : i + size] for i in range(0, len(wanted), size)]
+    pages = await asyncio.gather(*(crm.read(chunk, sync.selection) for chunk in chunks))
+    return {snapshot.ref: snapshot for page in pages for snapshot in page}
+
+
+def _may_linger(jobs: Sequence[ToWrite], size: int, now: float) -> bool:
+    """Wait for a fuller batch, unless something has waited long enough or a write is open."""
+    young = all(job.state is JobState.ACCEPTED and now - job.accepted_at < LINGER for job in jobs)
+    return young and len({job.ref for job in jobs}) < size
+
+
+def _of_records(jobs: Iterable[ToWrite], size: int) -> list[ToWrite]:
+    """The jobs of the first `size` records."""
+    refs: set[ContactRef] = set()
+    kept = []
+    for job in jobs:
+        if job.ref in refs or len(refs) < size:
+            refs.add(job.ref)
+            kept.append(job)
+    return kept

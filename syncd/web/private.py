@@ -1,0 +1,150 @@
+"""The private listener: health, metrics, and what the operator looks at. Reads only.
+
+Bound to loopback by default; a token guards it where it is not, and only known Host names are
+answered, so that a web page elsewhere can't reach it through a rebound name.
+"""
+
+from __future__ import annotations
+
+import hmac
+import html
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from syncd.ledger import reports
+from syncd.pipeline.parts import Parts
+
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+<title>syncd</title><style>
+:root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }}
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
+table {{ border-collapse: collapse; width: 100%; margin: .5rem 0 2rem }}
+th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }}
+td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ color: #c33; font-weight: 600 }}
+</style></head><body><h1>syncd</h1>{body}</body></html>"""
+
+
+def application(parts: Parts) -> Starlette:
+    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`."""
+    pages = _Pages(parts)
+    host = parts.settings.admin.listen.host
+    return Starlette(
+        routes=[
+            Route("/", pages.overview),
+            Route("/healthz", pages.health),
+            Route("/readyz", pages.ready),
+            Route("/metrics", pages.metrics),
+            Route("/api/status", pages.status),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost", "127.0.0.1", "[::1]"]),
+            Middleware(BaseHTTPMiddleware, dispatch=pages.guard),
+        ],
+    )
+
+
+async def live_status(parts: Parts) -> dict[str, Any]:
+    """The ledger's status with what only the running daemon knows."""
+    status = await parts.ledger.read(reports.status)
+    lanes = {
+        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
+        for name, lane in parts.lanes.items()
+    }
+    return {**status, "gate": parts.gate.shut, "lanes": lanes}
+
+
+class _Pages:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        token = parts.settings.admin.token
+        self._token = None if token is None else token.get_secret_value().encode()
+
+    async def guard(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Token first, safe headers last."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
+        if self._token is not None and not hmac.compare_digest(given, self._token):
+            return PlainTextResponse("send the admin.token of the configuration as a Bearer token\n", 401)
+        answer = await call(request)
+        answer.headers.update(_HEADERS)
+        return answer
+
+    async def health(self, _: Request) -> Response:
+        """The process lives."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self, _: Request) -> Response:
+        """Everything that is needed to work is there; otherwise each obstacle in a line."""
+        status = await live_status(self._parts)
+        obstacles = [f"{name}: {c['message']}" for name, c in status["connections"].items() if c["trouble"]]
+        obstacles += [status["gate"]] if status["gate"] else []
+        return PlainTextResponse("\n".join(obstacles or ["ready"]) + "\n", 503 if obstacles else 200)
+
+    async def status(self, _: Request) -> Response:
+        """What `syncd status --json` prints."""
+        return JSONResponse(await live_status(self._parts))
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text format."""
+        return PlainTextResponse(_metrics(await live_status(self._parts)), media_type="text/plain; version=0.0.4")
+
+    async def overview(self, _: Request) -> Response:
+        """One page that says where everything stands."""
+        return HTMLResponse(_PAGE.format(body=_overview(await live_status(self._parts))))
+
+
+def _metrics(status: dict[str, Any]) -> str:
+    lines = ["# TYPE syncd_jobs gauge"]
+    for row in status["jobs"]:
+        labels = ",".join(f'{key}="{row[key]}"' for key in ("sync", "field", "state", "reason"))
+        lines.append(f"syncd_jobs{{{labels}}} {row['n']}")
+    lines.append("# TYPE syncd_credits gauge")
+    for name, spent in status["credits"].items():
+        lines += [
+            f'syncd_credits{{provider="{name}",kind="{k}"}} {spent[k]}' for k in ("charged", "reserved", "in_doubt")
+        ]
+    lines.append("# TYPE syncd_halted gauge")
+    lines += [f'syncd_halted{{connection="{n}"}} {int(bool(c["trouble"]))}' for n, c in status["connections"].items()]
+    lines.append("# TYPE syncd_events_total counter")
+    lines += [f'syncd_events_total{{name="{name}"}} {n}' for name, n in status["tallies"].items()]
+    lines += ["# TYPE syncd_gate_shut gauge", f"syncd_gate_shut {int(bool(status['gate']))}"]
+    return "\n".join(lines) + "\n"
+
+
+def _overview(status: dict[str, Any]) -> str:
+    jobs = [[r["sync"], r["field"], r["state"], r["reason"], r["n"]] for r in status["jobs"]]
+    credits = [[n, c["submissions"], c["charged"], c["reserved"], c["in_doubt"]] for n, c in status["credits"].items()]
+    troubles = [f"{n}: {c['message']} {c['cure']}" for n, c in status["connections"].items() if c["trouble"]]
+    troubles += [status["gate"]] if status["gate"] else []
+    bad = "".join(f'<p class="bad">{html.escape(line)}</p>' for line in troubles)
+    return (
+        bad
+        + _table("Jobs", ["sync", "field", "state", "reason", "jobs"], jobs)
+        + _table("Credits", ["provider", "calls", "charged", "reserved", "in doubt"], credits)
+        + _table("Counted", ["what", "times"], [[k, v] for k, v in status["tallies"].items()])
+    )
+
+
+def _table(title: str, heads: list[str], rows: list[list[Any]]) -> str:
+    head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
+    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
+    return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    number = ' class="n"' if isinstance(value, int | float) else ""
+    return f"<td{number}>{html.escape(str(value))}</td>"
