@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from syncd.clock import RehearsalClock, SystemClock
@@ -91,11 +91,16 @@ def addresses_of(settings: Settings) -> Addresses:
 
 async def close(parts: Parts) -> None:
     """Let go of every connection, then of the ledger."""
-    for crm in parts.crms.values():
-        await crm.aclose()
-    for lane in parts.lanes.values():
-        await lane.provider.aclose()
+    await hang_up(parts.crms, {name: lane.provider for name, lane in parts.lanes.items()})
     parts.ledger.close()
+
+
+async def hang_up(crms: Mapping[str, Crm], providers: Mapping[str, Provider]) -> None:
+    """Let go of every connection."""
+    for crm in crms.values():
+        await crm.aclose()
+    for provider in providers.values():
+        await provider.aclose()
 
 
 async def _lane(ledger: Ledger, name: str, provider: Provider, clock: Clock) -> Lane:

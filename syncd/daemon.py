@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -77,7 +78,7 @@ class Daemon:
         """Ask for a clean end."""
         self._stop.set()
 
-    async def run(self, until: Callable[[Daemon], Awaitable[None]] | None = None) -> None:
+    async def run(self, until: Callable[[Daemon], Coroutine[Any, Any, None]] | None = None) -> None:
         """Serve until stopped, or until `until` returns. Raises what broke a stage."""
         doubtful = await sweep.recover(self.parts)
         await self.public.start()
@@ -87,7 +88,7 @@ class Daemon:
         self._schedule()
         log.info("started", syncs=len(self.parts.syncs), in_doubt=doubtful, callbacks_port=self.public.port)
         waiting = asyncio.create_task(self._stop.wait())
-        goal = [] if until is None else [asyncio.create_task(until(self))]
+        goal: list[asyncio.Task[None]] = [] if until is None else [asyncio.create_task(until(self))]
         await asyncio.wait([waiting, *goal], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         for task in goal:

@@ -76,6 +76,7 @@ class Trouble(StrEnum):
     CREDITS = "credits"  # lifted when the balance is above zero
     BLOCKED = "blocked"  # the vendor locked the account: lifted when a check passes
     MISCONFIGURED = "misconfigured"  # our request is wrong in a way that no retry mends
+    UNREACHABLE = "unreachable"  # callbacks can't reach us: lifted when one does
 
 
 class Halt(ConnectorError):

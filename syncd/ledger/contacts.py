@@ -112,6 +112,12 @@ def unplanned(tx: Tx, limit: int) -> list[Pulled]:
     ]
 
 
+def has_job(tx: Tx, ref: ContactRef, field: Field) -> bool:
+    """Is there a job for this field of this contact, in whatever state?"""
+    row = tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
+    return row is not None and tx.row("job_of_contact", contact_id=row["id"], field=field) is not None
+
+
 def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, now: float) -> int:
     """Make the jobs and mark the contacts planned, together. Returns how many jobs are new.
 

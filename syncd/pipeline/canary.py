@@ -11,8 +11,13 @@ from urllib.parse import urlsplit
 import httpx
 import structlog
 
+from syncd.contract.errors import Trouble
+from syncd.ledger import connections
+
 from .address import CANARY
 from .parts import Parts
+
+NAME = "public callback URL"  # as `syncd status` lists it among the connections
 
 log = structlog.get_logger("syncd.canary")
 
@@ -31,27 +36,30 @@ class Canary:
         """Open or shut the gate; logs a change once. Returns 1 when the gate is open."""
         nonce = parts.new_id()
         url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
-        shut = await self._fly(url, nonce)
-        if shut and parts.gate.shut != shut:
-            log.error("callbacks_unreachable", why=shut)
-        if not shut and parts.gate.shut:
+        why, cure = await self._fly(url, nonce)
+        if why:
+            await parts.ledger.write(
+                connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now()
+            )
+        elif await parts.ledger.write(connections.clear, NAME):
             log.info("callbacks_reachable")
+        if why and parts.gate.shut != why:
+            log.error("callbacks_unreachable", why=why, cure=cure)
+        parts.gate.shut = why
+        if not why:
             parts.bells.ring("dispatch")
-        parts.gate.shut = shut
-        return int(not shut)
+        return int(not why)
 
-    async def _fly(self, url: str, nonce: str) -> str:
-        """Why the gate must be shut, or ""."""
+    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+        """Why the gate must be shut, and what to do about it; twice "" when all is well."""
         host = urlsplit(url).netloc
-        cure = (
-            f"check DNS, proxy and certificate of callbacks.public_url ({host}), and that it leads to callbacks.listen"
-        )
+        cure = f"Check DNS, proxy and certificate of callbacks.public_url ({host}); it must lead to callbacks.listen."
         try:
             async with httpx.AsyncClient(timeout=10, trust_env=False, follow_redirects=False) as client:
                 answer = await client.post(url)
         except httpx.HTTPError as error:
-            return f"callbacks can't reach syncd ({type(error).__name__}): {cure}"
+            return f"callbacks can't reach syncd: {type(error).__name__} at {host}", cure
         if nonce not in self._arrived:
-            return f"callbacks don't arrive here (the public URL answered HTTP {answer.status_code}): {cure}"
+            return f"callbacks don't arrive here: the public URL answered HTTP {answer.status_code}", cure
         self._arrived.discard(nonce)
-        return ""
+        return "", ""

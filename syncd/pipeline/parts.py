@@ -19,9 +19,9 @@ from .address import Addresses
 
 @dataclass(slots=True)
 class Gate:
-    """May we spend? `shut` is why not, in one sentence, or "" when all is well."""
+    """May we spend? `shut` is why not, in one sentence, or "" once the canary has come back."""
 
-    shut: str = ""
+    shut: str = "the way for callbacks has not been tried yet"
 
 
 @dataclass(slots=True)

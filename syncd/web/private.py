@@ -91,7 +91,6 @@ class _Pages:
         """Everything that is needed to work is there; otherwise each obstacle in a line."""
         status = await live_status(self._parts)
         obstacles = [f"{name}: {c['message']}" for name, c in status["connections"].items() if c["trouble"]]
-        obstacles += [status["gate"]] if status["gate"] else []
         return PlainTextResponse("\n".join(obstacles or ["ready"]) + "\n", 503 if obstacles else 200)
 
     async def status(self, _: Request) -> Response:
@@ -129,7 +128,6 @@ def _overview(status: dict[str, Any]) -> str:
     jobs = [[r["sync"], r["field"], r["state"], r["reason"], r["n"]] for r in status["jobs"]]
     credits = [[n, c["submissions"], c["charged"], c["reserved"], c["in_doubt"]] for n, c in status["credits"].items()]
     troubles = [f"{n}: {c['message']} {c['cure']}" for n, c in status["connections"].items() if c["trouble"]]
-    troubles += [status["gate"]] if status["gate"] else []
     bad = "".join(f'<p class="bad">{html.escape(line)}</p>' for line in troubles)
     return (
         bad

@@ -1,0 +1,69 @@
+# Two commands matter: `make demo` and `make test`. Both need git, make and Python >= 3.11 with venv
+# and pip, and both work again without the network: see scripts/install.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+ONLY   ?=
+export PYTHON VENV
+
+PY     := $(VENV)/bin/python
+SMOKE  := .cache/smoke
+LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test install dev lint tests wheel smoke format bench lock clean
+
+help:  ## What there is (this)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: install  ## The whole thing for real, against emulated vendors on this machine (ARGS="--contacts 200")
+	@$(VENV)/bin/syncd demo $(ARGS)
+
+test: lint tests smoke  ## Every check: lint, types, import contracts, tests, the wheel in a clean environment
+
+install:  ## What `syncd` needs to run, into $(VENV)
+	@scripts/install runtime
+
+dev:  ## What the checks need too, into $(VENV)
+	@scripts/install dev
+
+lint: dev  ## Format, lint, types, import contracts
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+tests: dev  ## The tests (ONLY="tests/unit -k config")
+	$(PY) -m pytest -n 2 $(ONLY)
+
+wheel: dev  ## dist/*.whl
+	@rm -rf build dist
+	$(PY) -m build --quiet --wheel --no-isolation
+
+smoke: wheel  ## The wheel, installed and started in a clean environment without the network
+	@rm -rf $(SMOKE)
+	$(PY) -m venv $(SMOKE)
+	$(SMOKE)/bin/python -m pip install --quiet --no-index --find-links .cache/wheels --only-binary :all: \
+	    --require-hashes -r requirements/runtime.lock
+	$(SMOKE)/bin/python -m pip install --quiet --no-index --no-deps dist/*.whl
+	cd $(SMOKE) && bin/syncd --help > /dev/null && bin/syncd connectors > /dev/null
+	@rm -rf $(SMOKE)
+	@echo "the wheel works in a clean environment"
+
+format: dev  ## Format, and mend what ruff can mend
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+bench: dev  ## The benchmarks (ONLY=name for one of them)
+	$(PY) -m benchmarks $(ONLY)
+
+lock: dev  ## New locks from pyproject.toml (ARGS="--upgrade" for newer versions)
+	$(LOCK) pyproject.toml -o requirements/runtime.lock
+	$(LOCK) --group build -c requirements/runtime.lock -o requirements/build.lock
+	$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+
+clean:  ## Away with what the commands left, except $(VENV) and the fetched packages
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(SMOKE)

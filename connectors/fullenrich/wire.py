@@ -1,0 +1,116 @@
+"""What goes to FullEnrich, and what its immediate answer means.
+
+What does not live here: the results (`answer`) and the keys of each version (`v1`, `v2`).
+Codes: the OpenAPI of https://docs.fullenrich.com; an error is `{"code": …, "message": …}`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Split, Trouble
+from syncd.contract.http import Response
+from syncd.contract.model import Receipt, Submission
+
+from .reading import decode, remark, text
+from .shape import Shape
+
+DEFAULT_URL = "https://app.fullenrich.com"
+IN_PROGRESS = "error.enrichment.in_progress"
+
+_KEY_CURE = "Copy the key from FullEnrich, Settings > API, into this connection's api_key."
+_HALTS = {
+    401: (Trouble.CREDENTIALS, _KEY_CURE),
+    402: (Trouble.CREDITS, "Buy credits in FullEnrich, or raise the workspace's plan."),
+    403: (Trouble.CREDENTIALS, _KEY_CURE),
+    423: (Trouble.BLOCKED, "Ask FullEnrich's support to unblock the workspace."),
+}
+# Codes that accuse what we send for every contact alike; any other 400 may be one contact's fault.
+_OUR_FAULT = re.compile(
+    r"error\.enrichment\.(name\.empty|webhook_url|provider\.empty|data\.empty|enrich_fields?\.|custom\.)"
+)
+_ID = re.compile(r"[\w.:-]{1,128}")
+
+
+def body(submission: Submission, shape: Shape, *, contact_webhooks: bool) -> dict[str, Any]:
+    """The whole body of a start. `custom` takes strings only and brings our ids back."""
+    contacts = [
+        shape.contact(request)
+        | {"custom": {"attempt_id": request.id, "batch_id": submission.id, "contact_id": request.ref.id}}
+        for request in submission.requests
+    ]
+    started: dict[str, Any] = {
+        "name": f"syncd {submission.id}",
+        shape.list_key: contacts,
+        "webhook_url": submission.callback_url,
+    }
+    if contact_webhooks and shape.contact_events:
+        started["webhook_events"] = {"contact_finished": submission.callback_url}
+    return started
+
+
+def receipt(answer: Response) -> Receipt:
+    """Any 2xx is an acceptance, whatever its body; only a web page is not, for it is not the API's."""
+    if is_html(answer):
+        raise elsewhere(answer)
+    try:
+        job = text(decode(answer.body).get("enrichment_id"))
+    except Garbled:
+        return Receipt()
+    return Receipt(provider_id=job if job and _ID.fullmatch(job) else None)
+
+
+def start_refusal(answer: Response, contacts: int, after: float) -> ConnectorError:
+    """Why a start was refused: nothing of it runs. The error never says which contact is at fault."""
+    if answer.status not in {400, 413, 422}:
+        return refusal(answer, after)
+    said = _said(answer)
+    found = _OUR_FAULT.match(code(answer))
+    if found is None:
+        return Split(said) if contacts > 1 else Skip(said)
+    cure = "Update syncd: FullEnrich no longer takes what it sends."
+    if found[1] == "webhook_url":
+        cure = "Set callbacks.public_url to the https address under which FullEnrich reaches syncd."
+    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
+
+
+def refusal(answer: Response, after: float) -> ConnectorError:
+    """What to do about an answer that is no success. `after`: seconds until the next clock minute,
+    when FullEnrich counts anew (https://docs.fullenrich.com/api/v2/general/ratelimit)."""
+    if answer.status in _HALTS:
+        trouble, cure = _HALTS[answer.status]
+        return Halt(_said(answer), trouble=trouble, cure=cure)
+    if answer.status == 429:
+        return RateLimited(_said(answer), after=after)
+    if answer.status in {408, 425}:
+        return Retry(_said(answer), after=after)
+    return elsewhere(answer)
+
+
+def elsewhere(answer: Response) -> Halt:
+    """Something answered that is not FullEnrich's API: its website, a proxy, a redirect."""
+    kind = remark(answer.headers.get("content-type", "no content type"))[:60]
+    said = f"HTTP {answer.status} with {kind} is no answer of FullEnrich's: base_url does not point at the API"
+    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=f"Set base_url to {DEFAULT_URL}, or leave it out.")
+
+
+def is_html(answer: Response) -> bool:
+    """A web page: app.fullenrich.com answers 200 with one for any address that it does not know."""
+    return "html" in answer.headers.get("content-type", "").lower() or answer.body.lstrip()[:1] == b"<"
+
+
+def code(answer: Response) -> str:
+    """The error's code, or an empty string."""
+    try:
+        return text(decode(answer.body).get("code")) or ""
+    except Garbled:
+        return ""
+
+
+def _said(answer: Response) -> str:
+    try:
+        message = decode(answer.body).get("message")
+    except Garbled:
+        message = answer.body[:200].decode("utf-8", "replace")
+    return f"FullEnrich answered {answer.status} {remark(code(answer))}: {remark(message)}"

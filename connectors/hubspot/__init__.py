@@ -1,0 +1,88 @@
+"""HubSpot: contacts pulled by search, decided on fresh reads with history, written in batches.
+
+The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
+vocabulary, `pull` sweeps and cursors, `portal` bulk reads, `records` properties ⇄ words, `write` and
+`faults` updates and refusals, `check` the probe, `calls` the line to HubSpot with `limits`, `answers`
+and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from syncd.contract.model import (
+    Change,
+    ContactRef,
+    Field,
+    FieldMap,
+    Finding,
+    Page,
+    Selection,
+    Snapshot,
+    WriteOutcome,
+)
+from syncd.contract.ports import CrmCapabilities, Tools
+
+from . import check as probe
+from . import options as settings
+from .calls import Calls
+from .options import Options
+from .portal import READ_CHUNK, Portal
+from .pull import Sweep
+from .records import Lens, merged_ids, record_id
+from .write import WRITE_CHUNK, Writing
+
+__all__ = ["Connector", "Options"]
+
+
+class Connector:
+    """One HubSpot portal. Implements `syncd.contract.ports.Crm`."""
+
+    port: ClassVar = "crm"
+    Options = Options
+    capabilities = CrmCapabilities(
+        title="HubSpot",
+        objects={
+            "contacts": {
+                Field.EMAIL: FieldMap(property="email"),
+                Field.PHONE: FieldMap(property="phone", also=("mobilephone",)),
+            }
+        },
+        read_batch=READ_CHUNK,
+        write_batch=WRITE_CHUNK,
+        history=True,
+        conditional_write=False,
+    )
+
+    def __init__(self, name: str, options: settings.Options, base_url: str | None, tools: Tools) -> None:
+        self.name = name
+        self._options, self._clock = options, tools.clock
+        self._calls = Calls(options, base_url, tools)
+        self._portal = Portal(self._calls, tools.clock)
+
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:
+        """See the port. One update without inputs is sent, to learn whether writing is allowed."""
+        return await probe.check(self._calls, self._portal, self._options, selections)
+
+    def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        """See the port. One page per 200 nominated contacts; the last cursor starts the next sweep."""
+        return Sweep(self._calls, self._portal, self._lens(selection), self._clock).pages(cursor)
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        """See the port. Who was merged is found under the id that HubSpot returns instead."""
+        lens = self._lens(selection)
+        ids = [ref.id for ref in refs if ref.id.isdigit()]
+        found = {record_id(record): record for record in await self._portal.contacts(ids, lens)}
+        merged = {old: record for record in found.values() for old in merged_ids(record)}
+        return [lens.snapshot(ref, found.get(ref.id) or merged.get(ref.id)) for ref in refs]
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        """See the port. Unconditional: read just before and just after."""
+        return await Writing(self._calls, selection, changes).run()
+
+    async def aclose(self) -> None:
+        await self._calls.aclose()
+
+    def _lens(self, selection: Selection) -> Lens:
+        return Lens(self.name, selection, self._options)

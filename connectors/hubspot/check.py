@@ -1,0 +1,123 @@
+"""`syncd check` for a portal: token, scopes, properties, filters, daily limit. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from syncd.contract.errors import ConnectorError, Halt
+from syncd.contract.model import FieldMap, Finding, Level, Selection
+
+from . import terms
+from .answers import MissingScope
+from .calls import Calls, Route
+from .options import Options
+from .portal import Catalogue, Portal
+
+_TEXT = {"string", "phone_number"}
+_AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
+
+
+async def check(calls: Calls, portal: Portal, options: Options, selections: Sequence[Selection]) -> list[Finding]:
+    """All findings about this connection; the first obstacle that hides the rest ends the list."""
+    try:
+        account = await portal.account()
+        catalogue = await portal.catalogue(fresh=True)
+    except ConnectorError as error:
+        return [_finding(error)]
+    findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
+    for selection in selections:
+        wrong = list(_selection(selection, catalogue))
+        findings += wrong or await _search(calls, selection, catalogue)
+    findings += await _companies(calls)
+    findings += await _may_write(calls)
+    return findings
+
+
+def _portal(account: Mapping[str, Any], options: Options) -> Finding:
+    zone = account.get("timeZone", "time zone unknown")
+    what = f"portal {account.get('portalId', '?')} ({zone}), API {options.api_version}"
+    if options.api_version == "v3":
+        what += ", which HubSpot supports until September 2027"
+    return Finding(level=Level.OK, what=what)
+
+
+def _budget(calls: Calls, options: Options) -> Iterator[Finding]:
+    if calls.limits.daily is None:  # HubSpot does not tell OAuth apps
+        return
+    limit, left = calls.limits.daily
+    what = f"{left} of {limit} calls are left today"
+    if left < limit * options.daily_reserve:
+        cure = "find the app that uses them up, raise HubSpot's limit, or lower daily_reserve"
+        yield Finding(level=Level.WARNING, what=f"{what}, less than the reserve", cure=cure)
+    else:
+        yield Finding(level=Level.OK, what=what)
+
+
+def _consent(catalogue: Catalogue, options: Options) -> Iterator[Finding]:
+    if options.require_legal_basis and "hs_legal_basis" not in catalogue:
+        cure = "switch on data privacy in HubSpot's settings, or require_legal_basis off"
+        yield Finding(level=Level.ERROR, what="the portal has no property hs_legal_basis", cure=cure)
+    if options.linkedin_property not in catalogue:
+        cure = "set linkedin_property to the one that holds profile addresses; without it fewer people are found"
+        yield Finding(level=Level.WARNING, what=f"the portal has no property {options.linkedin_property}", cure=cure)
+
+
+def _selection(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
+    if selection.object != "contacts":
+        yield Finding(
+            level=Level.ERROR, what=f"HubSpot's {selection.object} can't be synced", cure="set object: contacts"
+        )
+    for field, fields in selection.fields.items():
+        for wrong in _property(fields, catalogue):
+            yield Finding(level=Level.ERROR, what=wrong, cure=f"set another property for {field}")
+    for problem in terms.problems(selection, catalogue):
+        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync")
+
+
+def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
+    for name in (fields.property, *fields.also):
+        if name not in catalogue:
+            yield f"the portal has no contact property {name!r}"
+    definition = catalogue.get(fields.property, {})
+    kind = definition.get("type", "string")
+    if kind not in _TEXT:
+        yield f"property {fields.property!r} is of type {kind}, not text"
+    metadata = definition.get("modificationMetadata")
+    if definition.get("calculated") is True or (isinstance(metadata, dict) and metadata.get("readOnlyValue") is True):
+        yield f"property {fields.property!r} is read-only"
+
+
+async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:
+    """The right to read contacts, and HubSpot's own opinion of the filters."""
+    body = {**terms.request(selection, catalogue, "0", None), "limit": 1}
+    try:
+        answer = await calls.safe(Route.SEARCH, body)
+    except ConnectorError as error:
+        return [_finding(error)]
+    total = (answer.body or {}).get("total", "?")
+    return [Finding(level=Level.OK, what=f"{total} contacts lack {' or '.join(selection.fields)}")]
+
+
+async def _companies(calls: Calls) -> list[Finding]:
+    try:
+        await calls.safe(Route.COMPANIES, {"inputs": [{"id": "0"}], "properties": ["name"]})
+    except MissingScope as error:
+        what = f"companies can't be read, so fewer people are found: {error}"
+        return [Finding(level=Level.WARNING, what=what, cure=error.cure)]
+    except ConnectorError as error:
+        return [_finding(error)]
+    return []
+
+
+async def _may_write(calls: Calls) -> list[Finding]:
+    """Ask for an update of nothing: scopes come before the inputs in HubSpot's order of checks."""
+    try:
+        await calls.once(Route.UPDATE, {"inputs": []})
+    except ConnectorError as error:
+        return [_finding(error)]
+    return [Finding(level=Level.OK, what="contacts may be read and written")]
+
+
+def _finding(error: ConnectorError) -> Finding:
+    return Finding(level=Level.ERROR, what=str(error), cure=error.cure if isinstance(error, Halt) else _AGAIN)

@@ -1,0 +1,38 @@
+"""What an operator can set for a HubSpot connection, and the defaults. No behaviour."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from syncd.contract.ports import Options as BaseOptions
+
+BASE_URL = "https://api.hubapi.com"
+
+
+class Options(BaseOptions):
+    """Settings of one portal. Give `access_token`, or the three parts of an OAuth app."""
+
+    access_token: SecretStr | None = None  # of a service key or a private app: pat-eu1-…
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    refresh_token: SecretStr | None = None
+    # v3 is what the official SDK ships; HubSpot drops it in September 2027. The dated paths speak the same bodies.
+    api_version: Literal["v3", "2026-09"] = "v3"
+    searches_per_second: float = Field(default=4.0, gt=0, le=5)  # all apps of an account share 5
+    share: float = Field(default=0.5, gt=0, le=1)  # of the limit per ten seconds
+    daily_reserve: float = Field(default=0.2, ge=0, lt=1)  # of the day's calls, left for others
+    overlap: float = Field(default=300.0, ge=0)  # seconds that each pull looks back, for the index's lag
+    app_id: str | None = None  # history entries with this sourceId are ours, whatever else they say
+    linkedin_property: str = "hs_linkedin_url"  # read where the portal has it
+    require_legal_basis: bool = False  # fill nothing for contacts whose hs_legal_basis is blank
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        oauth = (self.client_id, self.client_secret, self.refresh_token)
+        if self.access_token is None and None in oauth:
+            raise ValueError("give access_token, or client_id, client_secret and refresh_token together")
+        if self.access_token is not None and oauth != (None, None, None):
+            raise ValueError("give access_token or OAuth's client_id, client_secret and refresh_token, not both")
+        return self

@@ -1,0 +1,116 @@
+"""One sweep over the contacts that lack a field: the index nominates, a fresh read decides.
+
+What the cursor holds and when it advances is said here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from syncd.contract.errors import Halt, Retry, Trouble
+from syncd.contract.model import Contact, Page
+from syncd.contract.pacing import Clock
+
+from . import terms
+from .answers import Answer
+from .calls import Calls, Route
+from .portal import Portal
+from .records import STAMP, Lens, Record, milliseconds, prop, record_id
+
+INDEX_LAG = 30.0  # seconds after which the index has caught up in all recorded cases
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a sweep stands, in Unix milliseconds; `until` is None between two sweeps.
+
+    A sweep goes by id, so that ten thousand contacts with one stamp are no trouble. The next one
+    starts at what this one has seen, never later than when this one began, and looks back a little.
+    """
+
+    since: int | None = None  # None: everything
+    last_id: str = "0"
+    until: int | None = None
+    max_seen: int = 0
+
+    @classmethod
+    def read(cls, cursor: Mapping[str, Any] | None) -> Cursor:
+        return cls() if cursor is None else cls(**{k: v for k, v in cursor.items() if k in cls.__slots__})
+
+    def started(self, now: float) -> Cursor:
+        return self if self.until is not None else replace(self, until=int(now * 1000), last_id="0", max_seen=0)
+
+    def passed(self, last_id: str, seen: int) -> Cursor:
+        return replace(self, last_id=last_id, max_seen=max(self.max_seen, seen))
+
+    def finished(self) -> Cursor:
+        reached = min(self.until or 0, self.max_seen)
+        return Cursor(since=max(self.since or 0, reached) or None)
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Sweep:
+    """The pages from one cursor on."""
+
+    def __init__(self, calls: Calls, portal: Portal, lens: Lens, clock: Clock) -> None:
+        self._calls, self._portal, self._lens, self._clock = calls, portal, lens, clock
+
+    async def pages(self, raw: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        catalogue = await self._portal.catalogue()
+        absent = [f"the portal has no contact property {name!r}" for name in self._lens.mapped if name not in catalogue]
+        if wrong := [*absent, *terms.problems(self._lens.selection, catalogue)]:
+            raise Halt(wrong[0], trouble=Trouble.MISCONFIGURED, cure="mend `fields` or `match` of this sync")
+        cursor = Cursor.read(raw).started(self._clock.now())
+        patience = 1
+        while cursor.until is not None:
+            answer = await self._search(cursor, catalogue)
+            nominated = answer.results
+            more = _has_next(answer) or _total(answer) > len(nominated)
+            if more and not nominated and patience:  # the index counts what it can't show yet
+                patience -= 1
+                await self._clock.sleep(INDEX_LAG)
+                continue
+            contacts, seen = await self._decide(nominated)
+            cursor = cursor.passed(_last_id(nominated, cursor.last_id), seen)
+            cursor = cursor if more and nominated else cursor.finished()
+            yield Page(contacts=contacts, cursor=cursor.json(), stale=len(nominated) - len(contacts))
+
+    async def _search(self, cursor: Cursor, catalogue: Mapping[str, Mapping[str, Any]]) -> Answer:
+        overlap = int(self._lens.options.overlap * 1000)
+        since = None if cursor.since is None else max(cursor.since - overlap, 0)
+        return await self._calls.safe(
+            Route.SEARCH, terms.request(self._lens.selection, catalogue, cursor.last_id, since)
+        )
+
+    async def _decide(self, nominated: list[dict[str, Any]]) -> tuple[tuple[Contact, ...], int]:
+        """The nominated that still lack something, and the newest stamp among all of them."""
+        if not nominated:
+            return (), 0
+        records = await self._portal.contacts([record_id(record) for record in nominated], self._lens)
+        lacking = {record_id(record): record for record in records if self._lens.lacks(record)}
+        companies = await self._portal.companies(lacking.values())
+        seen: list[Record] = [*nominated, *records]
+        newest = max(milliseconds(prop(record, STAMP)) for record in seen)
+        return tuple(self._lens.contact(record, companies[key]) for key, record in lacking.items()), newest
+
+
+def _last_id(nominated: list[dict[str, Any]], before: str) -> str:
+    """The greatest id; raises Retry when the page is not in order, since going on would skip people."""
+    ids = [int(record_id(record)) for record in nominated if record_id(record).isdigit()]
+    if len(ids) != len(nominated) or ids != sorted(ids) or (ids and ids[0] <= int(before)):
+        raise Retry("HubSpot did not sort the search by hs_object_id")
+    return str(ids[-1]) if ids else before
+
+
+def _has_next(answer: Answer) -> bool:
+    paging = (answer.body or {}).get("paging")
+    return isinstance(paging, dict) and bool(paging.get("next"))
+
+
+def _total(answer: Answer) -> int:
+    total = (answer.body or {}).get("total")
+    return total if isinstance(total, int) else 0

@@ -1,0 +1,218 @@
+"""HubSpot's records in our words: which properties are read, and what they say.
+
+Pure: a record goes in, a Contact or a Snapshot comes out. Who fetches records is `portal`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from syncd.contract import normal
+from syncd.contract.model import Author, Contact, ContactRef, Field, Identity, Selection, Snapshot, Version
+
+from .options import Options
+
+Record = Mapping[str, Any]
+
+STAMP = "lastmodifieddate"  # contacts have this one; companies have hs_lastmodifieddate
+_MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")
+_PERSON = ("firstname", "lastname", "company", "website", "country", "email", "hs_email_domain", "associatedcompanyid")
+_CONSENT = ("hs_email_optout", "hs_legal_basis")
+
+# Collected from public connectors; the list is open, and what is not on it counts as a person.
+_MACHINES = {
+    *("INTEGRATION", "API", "INTEGRATIONS_SYNC", "BATCH_UPDATE", "SALESFORCE", "EXTENSION", "AUTOMATION_PLATFORM"),
+    *("EMAIL_INTEGRATION", "CONTACTS", "CONTACTS_WEB", "MIGRATION", "ANALYTICS", "TASK", "ASSISTS"),
+}
+_NOT_EMPLOYERS = {"linkedin.com", "facebook.com", "instagram.com", "twitter.com", "x.com", "youtube.com", "xing.com"}
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a contact's primary company adds to its identity."""
+
+    name: str | None = None
+    domain: str | None = None
+    country: str | None = None
+
+    @classmethod
+    def of(cls, record: Record) -> Company:
+        domain = work_domain(prop(record, "domain")) or work_domain(prop(record, "website"))
+        return cls(prop(record, "name") or None, domain, prop(record, "country") or None)
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How one selection looks at contact records."""
+
+    connection: str
+    selection: Selection
+    options: Options
+
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """The properties that the selection speaks of."""
+        return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
+
+    def properties(self, known: Collection[str]) -> list[str]:
+        """What to read: only what the portal has, since HubSpot ignores the rest without a word."""
+        wanted = (*self.mapped, *_PERSON, self.options.linkedin_property, *_CONSENT, *_MERGED, STAMP)
+        return [name for name in dict.fromkeys(wanted) if name in known]
+
+    def history(self, known: Collection[str]) -> list[str]:
+        """The properties to read with their history: those that are written."""
+        wanted = dict.fromkeys(fields.property for fields in self.selection.fields.values())
+        return [name for name in wanted if name in known]
+
+    def ref(self, record: Record) -> ContactRef:
+        return ContactRef(connection=self.connection, object=self.selection.object, id=record_id(record))
+
+    def lacks(self, record: Record) -> bool:
+        """Is there a field that neither its property nor another one holds?"""
+        return len(self._held(record)) < len(self.selection.fields)
+
+    def contact(self, record: Record, company: Company) -> Contact:
+        return Contact(
+            ref=self.ref(record),
+            revision=prop(record, STAMP),
+            identity=self._identity(record, company),
+            values=self._held(record),
+            blocked=self.blocked(record),
+        )
+
+    def snapshot(self, asked: ContactRef, record: Record | None) -> Snapshot:
+        if record is None:
+            return Snapshot(ref=asked, current=None)
+        own = self._own(record)
+        return Snapshot(
+            ref=asked,
+            current=self.ref(record),
+            revision=prop(record, STAMP),
+            values=own,
+            elsewhere=frozenset(
+                field
+                for field, fields in self.selection.fields.items()
+                if any(not blank(prop(record, name)) for name in fields.also)
+            ),
+            blocked=self.blocked(record),
+            versions={f: versions(record, m.property, self.options.app_id) for f, m in self.selection.fields.items()},
+        )
+
+    def blocked(self, record: Record) -> dict[Field, str]:
+        """Fields that must stay blank, and why.
+
+        An opt-out from marketing e-mail forbids looking for the address, and says nothing about the
+        phone; a missing legal basis, where the operator requires one, forbids both.
+        """
+        reasons: dict[Field, str] = {}
+        own = self._own(record)
+        for field, fields in self.selection.fields.items():
+            past = versions(record, fields.property, self.options.app_id)
+            if self.options.require_legal_basis and blank(prop(record, "hs_legal_basis")):
+                reasons[field] = "no_legal_basis"
+            elif field is Field.EMAIL and prop(record, "hs_email_optout").lower() == "true":
+                reasons[field] = "opted_out"
+            elif field not in own and past and past[0].by is Author.PERSON and blank(past[0].value):
+                reasons[field] = "cleared_by_person"
+        return reasons
+
+    def _own(self, record: Record) -> dict[Field, str]:
+        """What the mapped properties themselves hold."""
+        held = {field: prop(record, fields.property) for field, fields in self.selection.fields.items()}
+        return {field: value for field, value in held.items() if not blank(value)}
+
+    def _held(self, record: Record) -> dict[Field, str]:
+        """What the mapped properties hold, or else those that also count."""
+        held = {}
+        for field, fields in self.selection.fields.items():
+            values = (prop(record, name) for name in (fields.property, *fields.also))
+            value = next((v for v in values if not blank(v)), None)
+            if value is not None:
+                held[field] = value
+        return held
+
+    def _identity(self, record: Record, company: Company) -> Identity:
+        domain = company.domain or work_domain(prop(record, "hs_email_domain")) or work_domain(prop(record, "website"))
+        return Identity(
+            first_name=prop(record, "firstname") or None,
+            last_name=prop(record, "lastname") or None,
+            company=company.name or prop(record, "company") or None,
+            domain=domain,
+            linkedin_url=prop(record, self.options.linkedin_property) or None,
+            email=prop(record, "email") or None,
+            country=prop(record, "country") or company.country,
+        )
+
+
+def prop(record: Record, name: str) -> str:
+    """A property as text; "" where it is null, absent or not even an object."""
+    properties = record.get("properties")
+    value = properties.get(name) if isinstance(properties, dict) else None
+    return "" if value is None else str(value)
+
+
+def blank(value: str) -> bool:
+    return not value.strip()
+
+
+def record_id(record: Record) -> str:
+    """The id as HubSpot's own text: it is a 64-bit number that must not pass through a float."""
+    return whole(record.get("id"))
+
+
+def whole(value: object) -> str:
+    """An id that may come as text, as a number, or as text of a float ("123.0")."""
+    text = "" if value is None else str(value)
+    return text.removesuffix(".0")
+
+
+def merged_ids(record: Record) -> set[str]:
+    """The ids that were merged into this record ("123;456", or "123:1600000000000;…")."""
+    return {part.split(":")[0].strip() for name in _MERGED for part in prop(record, name).split(";")} - {""}
+
+
+def milliseconds(stamp: str) -> int:
+    """An ISO stamp or a number of milliseconds as Unix milliseconds; 0 where it is neither."""
+    if stamp.isascii() and stamp.isdigit():
+        return int(stamp)
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return 0
+    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def versions(record: Record, name: str, app_id: str | None) -> tuple[Version, ...]:
+    """A property's history, newest first."""
+    histories = record.get("propertiesWithHistory")
+    entries = histories.get(name) if isinstance(histories, dict) else None
+    if not isinstance(entries, list):
+        return ()
+    read = [_version(entry, app_id) for entry in entries if isinstance(entry, dict)]
+    return tuple(sorted(read, key=lambda version: version.at, reverse=True))  # stable among equal stamps
+
+
+def author(entry: Mapping[str, Any], app_id: str | None) -> Author:
+    """Who made a history entry. Ours are known by the app's id; any sign of a user means a person."""
+    source = str(entry.get("sourceId") or "")
+    if app_id and source == app_id:
+        return Author.MACHINE
+    if entry.get("updatedByUserId") or source.startswith("userId:"):
+        return Author.PERSON
+    return Author.MACHINE if entry.get("sourceType") in _MACHINES else Author.PERSON
+
+
+def work_domain(raw: str) -> str | None:
+    """The host of a web or mail address, unless everybody may have a mailbox there."""
+    host = normal.domain(raw)
+    return None if host in normal.FREE_MAIL or host in _NOT_EMPLOYERS else host
+
+
+def _version(entry: Mapping[str, Any], app_id: str | None) -> Version:
+    moment = datetime.fromtimestamp(milliseconds(str(entry.get("timestamp") or "")) / 1000, UTC)
+    at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    value = entry.get("value")
+    return Version(value="" if value is None else str(value), at=at, by=author(entry, app_id))

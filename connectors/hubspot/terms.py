@@ -1,0 +1,138 @@
+"""The `match` vocabulary of a HubSpot sync, and the search request that comes of it.
+
+    match:
+      owner: ["81234567"]                       # one id of an owner, or several
+      filters:
+        - {property: lifecyclestage, operator: IN, values: [lead, customer]}
+        - {property: createdate, operator: GTE, value: 2026-01-01}
+        - {property: country, operator: EQ, value: France}
+
+All terms must hold. Operators are HubSpot's own. HubSpot allows 6 filters in a group (we need one
+group per field), 18 in all, and 3000 characters; lists can't be searched by, use a property.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from syncd.contract.model import Selection
+
+from .portal import Catalogue
+from .records import STAMP
+
+GROUPS, PER_GROUP, IN_ALL = 5, 6, 18
+BODY_LIMIT = 3_000  # characters
+PAGE = 200
+_OPERANDS = {
+    **dict.fromkeys(("LT", "LTE", "GT", "GTE", "EQ", "NEQ", "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"), ("value",)),
+    **dict.fromkeys(("IN", "NOT_IN"), ("values",)),
+    **dict.fromkeys(("HAS_PROPERTY", "NOT_HAS_PROPERTY"), ()),
+    "BETWEEN": ("value", "high_value"),
+}
+_OURS = 2  # of each group: the id to go on from, and the moment
+
+Filter = dict[str, Any]
+
+
+def problems(selection: Selection, catalogue: Catalogue) -> list[str]:
+    """What is wrong with a selection's `match`, one sentence each."""
+    found = [f"match.{key} is unknown; write filters or owner" for key in selection.match if key not in _KEYS]
+    terms = selection.match.get("filters", [])
+    if not isinstance(terms, list):
+        return [*found, "match.filters must be a list of {property, operator, value}"]
+    for number, term in enumerate(terms, 1):
+        found += [f"match.filters[{number}]: {wrong}" for wrong in _wrong(term, catalogue)]
+    return found or _too_much(selection, catalogue)
+
+
+def request(selection: Selection, catalogue: Catalogue, after_id: str, since: int | None) -> dict[str, Any]:
+    """The search for contacts that lack a field, from an id and (unless None) a moment in ms on.
+
+    Every request is the first page of its query, so neither the cap of 10 000 results nor rows that
+    leave the set while we work can hide anybody.
+    """
+    common = [*_terms(selection.match, catalogue), _filter("hs_object_id", "GT", value=after_id)]
+    if since is not None:
+        common.append(_filter(STAMP, "GTE", value=str(since)))
+    groups = [
+        {"filters": [*(_filter(name, "NOT_HAS_PROPERTY") for name in (fields.property, *fields.also)), *common]}
+        for fields in selection.fields.values()
+    ]
+    return {
+        "filterGroups": groups,
+        "sorts": ["hs_object_id"],
+        "properties": [STAMP],
+        "limit": PAGE,
+        "after": "0",
+    }
+
+
+_KEYS = {"filters", "owner"}
+
+
+def _terms(match: Mapping[str, Any], catalogue: Catalogue) -> list[Filter]:
+    found = []
+    if owners := match.get("owner"):
+        values = owners if isinstance(owners, list) else [owners]
+        found.append(_filter("hubspot_owner_id", "IN", values=[str(owner) for owner in values]))
+    for term in match.get("filters", []):
+        text = (catalogue.get(term["property"]) or {}).get("type") == "string"
+        found.append(_filter(term["property"], term["operator"], **_operands(term, lower=text)))
+    return found
+
+
+def _operands(term: Mapping[str, Any], *, lower: bool) -> dict[str, Any]:
+    operands: dict[str, Any] = {}
+    for key in _OPERANDS[term["operator"]]:
+        if key == "values":  # HubSpot wants IN on texts in lower case, and enumerations as they are
+            operands["values"] = [_word(v).lower() if lower else _word(v) for v in term["values"]]
+        else:
+            operands["highValue" if key == "high_value" else key] = _word(term[key])
+    return operands
+
+
+def _word(value: object) -> str:
+    """A YAML value as HubSpot's text: moments in milliseconds, truth in lower case."""
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return str(round(moment.timestamp() * 1000))
+    if isinstance(value, date):
+        return _word(datetime.combine(value, time(), UTC))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _filter(name: str, operator: str, **operands: Any) -> Filter:
+    return {"propertyName": name, "operator": operator, **operands}
+
+
+def _wrong(term: object, catalogue: Catalogue) -> list[str]:
+    if not isinstance(term, Mapping):
+        return ["must have property, operator and value"]
+    name, operator = term.get("property"), term.get("operator")
+    wrong = [] if name in catalogue else [f"the portal has no contact property {name!r}"]
+    if operator not in _OPERANDS:
+        return [*wrong, f"operator {operator!r} is none of {', '.join(sorted(_OPERANDS))}"]
+    needed = set(_OPERANDS[operator])
+    given = set(term) - {"property", "operator"}
+    if needed != given:
+        wrong.append(
+            f"{operator} takes {' and '.join(sorted(needed)) or 'no value'}, not {' and '.join(sorted(given))}"
+        )
+    elif "values" in needed and (not isinstance(term["values"], Sequence) or isinstance(term["values"], str)):
+        wrong.append(f"{operator} takes a list of values")
+    return wrong
+
+
+def _too_much(selection: Selection, catalogue: Catalogue) -> list[str]:
+    longest = request(selection, catalogue, "9" * 19, 10**13)
+    sizes = [len(group["filters"]) for group in longest["filterGroups"]]
+    found = []
+    if len(sizes) > GROUPS or max(sizes, default=0) > PER_GROUP or sum(sizes) > IN_ALL:
+        room = min(PER_GROUP - max(sizes, default=0), (IN_ALL - sum(sizes)) // max(len(sizes), 1))
+        found.append(f"match has {-room} filter(s) too many: HubSpot allows {PER_GROUP} in a group and {IN_ALL} in all")
+    if len(json.dumps(longest)) > BODY_LIMIT:
+        found.append(f"match makes a search of more than {BODY_LIMIT} characters, HubSpot's limit")
+    return found

@@ -1,0 +1,82 @@
+"""The only place that touches the official SDK: a request goes in, an `Answer` of any status comes out.
+
+The SDK gives authentication, connections and user agent; its generated models are left aside, since
+they cost fifteen times as much as the raw body. Its `api_request` is never used: it ignores the host
+that was set and would carry the token elsewhere. It is slow to import, so it is imported on first need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from syncd.contract.errors import InDoubt, Retry
+
+from .answers import Answer
+
+THREADS = 4  # and so many TCP connections at most
+TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds between two bytes: the SDK itself would wait for ever
+
+
+class Wire:
+    """A blocking client for one portal: one SDK object, kept, because each new one opens connections."""
+
+    def __init__(self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT) -> None:
+        from hubspot import HubSpot  # noqa: PLC0415 - 0.3 s, needed only where a HubSpot is configured
+        from hubspot.crm.contacts.exceptions import ApiException  # noqa: PLC0415
+        from urllib3 import Retry as Urllib3Retry  # noqa: PLC0415
+        from urllib3 import exceptions  # noqa: PLC0415
+
+        client = HubSpot(
+            access_token=token,
+            host=base_url,
+            base_url=base_url,
+            connection_pool_maxsize=THREADS,
+            retry=Urllib3Retry(0, redirect=0),  # it would repeat no POST anyway; `calls` repeats
+        )
+        self._client = client.crm.contacts.batch_api.api_client
+        self._timeout = timeout
+        self._refused: type[Exception] = ApiException
+        self._broken: type[Exception] = exceptions.HTTPError
+        self._unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)
+
+    def authorise(self, token: str) -> None:
+        """Use another access token from the next call on."""
+        self._client.configuration.access_token = token
+
+    def send(self, method: str, path: str, body: Any = None, form: Sequence[tuple[str, str]] | None = None) -> Answer:
+        """Send once. Raises Retry when nothing was sent, InDoubt when the answer was lost."""
+        kind = "application/json" if form is None else "application/x-www-form-urlencoded"
+        try:
+            answer = self._client.call_api(
+                path,
+                method,
+                header_params={"Accept": "application/json", "Content-Type": kind},
+                body=body,
+                post_params=form,
+                auth_settings=["oauth2"] if form is None else [],
+                _preload_content=False,
+                _request_timeout=self._timeout,
+            )
+            return Answer.of(answer.status, answer.headers, answer.data)
+        except self._refused as error:
+            return self._answer(error, method, path)
+        except (UnicodeDecodeError, AttributeError) as error:  # the SDK stumbles over a body that is no UTF-8, or none
+            if not isinstance(error.__context__, self._refused):
+                raise
+            return self._answer(error.__context__, method, path)
+        except self._broken as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, self._unsent):
+                raise Retry(f"could not reach HubSpot: {type(reason).__name__}") from error
+            raise InDoubt(f"{method} {path}: {type(reason).__name__} before the answer was complete") from error
+
+    def close(self) -> None:
+        """Close idle connections; busy ones close as they come back."""
+        self._client.rest_client.pool_manager.clear()
+
+    def _answer(self, error: Any, method: str, path: str) -> Answer:
+        if not error.status:  # TLS failed: the SDK words it as a refusal with status 0
+            raise Retry(f"{method} {path}: no secure connection to HubSpot") from error
+        raw = error.body.encode() if isinstance(error.body, str) else error.body or b""
+        return Answer.of(error.status, error.headers or {}, raw)

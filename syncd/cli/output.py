@@ -1,0 +1,89 @@
+"""How commands speak: tables on a terminal, plain text in a pipe, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from syncd.config import Settings, load
+from syncd.contract.errors import ConfigError
+from syncd.registry import Registry
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", help="The configuration. Default: $SYNCD_CONFIG, ./config.yaml, /etc/syncd/config.yaml."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
+
+
+def settings_from(path: Path | None) -> tuple[Settings, Registry]:
+    """Load the configuration and show its warnings; raises ConfigError with every problem."""
+    registry = Registry()
+    settings = load(path or _default_path(), os.environ, registry=registry)
+    for warning in settings.warnings:
+        err.print(f"[yellow]warning[/] {warning}", soft_wrap=True)
+    return settings, registry
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Problems, one a line, on standard error."""
+    for line in lines:
+        err.print(f"[red]error[/] {line}" if err.is_terminal else f"error: {line}", markup=err.is_terminal)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table; nothing at all when there are no rows."""
+    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for head in heads:
+        shown.add_column(head, style=None)
+    count = 0
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        count += 1
+    if count:
+        out.print(shown)
+        out.print()
+
+
+def when(seconds: float | None) -> str:
+    """UTC, to the second."""
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _default_path() -> Path:
+    named = os.environ.get("SYNCD_CONFIG")
+    places = [Path(named)] if named else [Path("config.yaml"), Path("/etc/syncd/config.yaml")]
+    for place in places:
+        if place.exists():
+            return place
+    tried = " and ".join(str(place) for place in places)
+    raise ConfigError(
+        [f"no configuration at {tried}: copy config.example.yaml to config.yaml, or name one with --config"]
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    return str(value)

@@ -1,0 +1,147 @@
+"""Commands that need no account anywhere: demo, sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from syncd import demo as rehearsal
+from syncd.contract.errors import ConfigError
+from syncd.sandbox.server import Sandbox, options_help
+
+from .output import JsonOption, err, out, print_json, table
+
+SeedOption = Annotated[int, typer.Option(help="Another seed is another population.")]
+SpeedOption = Annotated[
+    float, typer.Option(min=1.0, max=600.0, help="How many seconds of the vendors' time pass in one.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("demo")(demo)
+    app.command("sandbox")(sandbox)
+
+
+def demo(
+    *,
+    contacts: Annotated[int, typer.Option(min=1, max=200_000, help="How many contacts the emulated CRM holds.")] = 1000,
+    seed: SeedOption = 1,
+    speed: SpeedOption = 60.0,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its ledger, configuration and log.")] = Path(
+        "demo"
+    ),
+    serve: Annotated[bool, typer.Option("--serve", help="Keep running afterwards, until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the whole job once, for real, against emulated vendors on this machine.
+
+    Pulls contacts that lack an e-mail or a phone, buys them from both providers, takes the callbacks,
+    writes back, and compares the CRM with the known truth. Exit 0 only if nothing is missed, wrong,
+    overwritten or unverified, and the ledger's credits equal what the providers billed.
+    """
+    report = rehearsal.run(
+        rehearsal.Plan(contacts=contacts, seed=seed, speed=speed, folder=folder, serve=serve), quiet=as_json
+    )
+    if as_json:
+        print_json(report)
+    else:
+        rehearsal.present(report, out)
+    raise typer.Exit(0 if report["ok"] else 1)
+
+
+def sandbox(
+    *,
+    contacts: Annotated[int, typer.Option(min=0, max=200_000, help="How many contacts the emulated CRM holds.")] = 1000,
+    seed: SeedOption = 1,
+    speed: SpeedOption = 1.0,
+    plan: Annotated[
+        str, typer.Option(help="Zeliq's plan: free, starter, essential, advanced, enterprise.")
+    ] = "essential",
+    port: Annotated[
+        list[str] | None, typer.Option(help="vendor=port, also control=port; otherwise any free one.")
+    ] = None,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="name, name:count or name:count:parameter; --faults lists them.")
+    ] = None,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="List the faults that can be switched on, and exit.")
+    ] = False,
+    write_config: Annotated[
+        Path | None, typer.Option(help="Write a configuration that points at this sandbox.")
+    ] = None,
+    tether: Annotated[bool, typer.Option("--tether", help="End when standard input closes.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Emulated HubSpot, Zeliq and FullEnrich on loopback ports, to rehearse a configuration.
+
+    Examples:  syncd sandbox --speed 60 --write-config rehearsal.yaml
+               syncd sandbox --fault zeliq.timeout_after_accept:5
+    """
+    if faults:
+        table("Faults", ["name", "what it does"], options_help())
+        return
+    try:
+        ports = {name: int(number) for name, _, number in (one.partition("=") for one in port or ())}
+        box = Sandbox(seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan)
+    except (ValueError, KeyError) as error:
+        raise typer.BadParameter(str(error)) from error
+    asyncio.run(_serve(box, plan, write_config, tether=tether, as_json=as_json))
+
+
+async def _serve(box: Sandbox, plan: str, write_config: Path | None, *, tether: bool, as_json: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if tether:
+        loop.add_reader(sys.stdin.fileno(), _end_of_input, stop)
+    try:
+        async with box:
+            info = {**_info(box), "plan": plan}
+            if write_config is not None:
+                write_config.write_text(rehearsal.configuration(info, write_config.parent), "utf-8")
+            if as_json:
+                typer.echo(json.dumps(info))
+            else:
+                _present(info, write_config)
+            sys.stdout.flush()
+            await stop.wait()
+    except OSError as error:
+        raise ConfigError(
+            [f"the sandbox can't listen: {error.strerror}; choose other ports with --port vendor=number"]
+        ) from error
+
+
+def _end_of_input(stop: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        stop.set()
+
+
+def _info(box: Sandbox) -> dict[str, Any]:
+    keys = {"hubspot": box.hubspot.token, "zeliq": box.zeliq.keys[0], "fullenrich": box.fullenrich.keys[0]}
+    return {
+        "urls": box.urls,
+        "keys": keys,
+        "speed": box.clock.speed,
+        "origin": box.clock.origin,
+        "plan": box.zeliq.plan,
+    }
+
+
+def _present(info: dict[str, Any], write_config: Path | None) -> None:
+    table(
+        "Emulated vendors",
+        ["vendor", "base_url", "key"],
+        ([n, url, info["keys"].get(n, "")] for n, url in info["urls"].items()),
+    )
+    if write_config is not None:
+        out.print(f"{write_config} points at them: syncd run -c {write_config}")
+    err.print(f"The vendors' clock runs {info['speed']:g} times as fast. Ctrl-C ends it.")

@@ -1,0 +1,90 @@
+"""The command that works: run."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncd import compose
+from syncd.config import Settings
+from syncd.daemon import Daemon, settled
+from syncd.ledger import reports
+from syncd.ledger.store import Ledger
+from syncd.log import set_up
+from syncd.pipeline.canary import Canary
+from syncd.registry import Registry
+
+from .output import ConfigOption, complain, err, settings_from
+
+EX_CANTCREAT = 73
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("run")(run)
+
+
+def run(
+    config: ConfigOption = None,
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="One pull of each sync, then work until nothing moves, then exit.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="With --once: give up waiting for answers after so many minutes.")] = 60.0,
+) -> None:
+    """The daemon: pull, ask, receive, verify, write, on schedule, until SIGTERM.
+
+    Examples:  syncd run -c /etc/syncd/config.yaml      syncd run --once --wait 30
+    """
+    settings, registry = settings_from(config)
+    set_up(settings.log)
+    sys.setswitchinterval(0.0005)  # a thread that computes must not hold up a callback
+    with only_daemon(settings.ledger.path):
+        left = asyncio.run(_run(settings, registry, wait * 60 if once else None))
+    if left:
+        err.print(f"{left} jobs still wait for something; run again, or see `syncd status`")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def only_daemon(ledger: Path) -> Iterator[None]:
+    """Hold the ledger for this process; a second daemon on it exits with 73."""
+    ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        complain([f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"])
+        raise typer.Exit(EX_CANTCREAT) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+async def _run(settings: Settings, registry: Registry, within: float | None) -> int:
+    """Run the daemon; with `within` (seconds) until all is settled. Returns what is left unsettled."""
+    ledger = await asyncio.to_thread(Ledger.open, settings.ledger.path)
+    parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+    speed = settings.rehearsal.speed if settings.rehearsal else 1.0
+    daemon = Daemon(parts, Canary(), speed=speed)
+
+    async def until_settled(running: Daemon) -> None:
+        try:
+            await asyncio.wait_for(settled(running), within)
+        except TimeoutError:
+            return
+
+    try:
+        await daemon.run(None if within is None else until_settled)
+        return 0 if within is None else await ledger.read(reports.moving)
+    finally:
+        await compose.close(parts)

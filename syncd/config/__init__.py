@@ -1,0 +1,40 @@
+"""The configuration: a YAML file and its secrets in, frozen and fully resolved settings out.
+
+What lives here: the strict reading of YAML with its line numbers (`document`), secrets from the
+environment, from files and from systemd credentials (`secret`), durations, addresses and schedules
+as people write them (`scalars`), the file's sections (`sections`), what the rest of syncd sees
+(`settings`), the joining of all these with every problem reported at once (`load`), and a JSON
+Schema for editors (`schema`). What does not: which connectors there are (they are passed in, see
+`Kinds`), and anything that needs the network (`syncd check` asks the connections themselves).
+"""
+
+from .load import load
+from .scalars import Address, Duration, cron
+from .schema import json_schema
+from .sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, LogFormat, Rehearsal, WhenUnavailable
+from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
+
+__all__ = [
+    "Address",
+    "Admin",
+    "Budget",
+    "Callbacks",
+    "Connection",
+    "Duration",
+    "FieldPolicy",
+    "InDoubtPolicy",
+    "Keep",
+    "Kind",
+    "Kinds",
+    "Ledger",
+    "Log",
+    "LogFormat",
+    "Port",
+    "Rehearsal",
+    "Settings",
+    "Sync",
+    "WhenUnavailable",
+    "cron",
+    "json_schema",
+    "load",
+]

@@ -1,0 +1,246 @@
+"""From a file to settings: reads, resolves, checks, and reports every problem at once.
+
+What lives here: the order of things, and what one section says about another. What does not: the
+shape of a single section (`sections`), or of a single value (`scalars`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from syncd.contract.errors import BrokenInvariant, ConfigError
+from syncd.contract.model import Field, FieldMap
+from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
+
+from .document import Report, Where, read
+from .scalars import name as valid_name
+from .secret import Secrets
+from .sections import Admin, Callbacks, ConnectionSection, Document, FieldSection, Ledger, Log, Rehearsal, SyncSection
+from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
+from .shape import M, fit, secret_fields, suggest
+
+
+def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings:
+    """Read a configuration; `environ` is where `${NAME}` and systemd's credentials come from.
+
+    Raises ConfigError with all problems, each `file:line: key: what is wrong; what to do`. What is
+    doubtful without being wrong (secrets in clear text …) is in `Settings.warnings`, in that form.
+    """
+    report = Report(str(path))
+    raw = read(path, report)
+    if not isinstance(raw, dict):
+        report.problem((), "must be a mapping of sections; begin from config.example.yaml")
+        raw = {}
+    report.raise_if_any()
+    return _Loader(raw, report, Secrets(report, environ, path.parent), registry, path.parent).settings()
+
+
+class _Loader:
+    """One reading of one file."""
+
+    def __init__(self, raw: dict[str, Any], report: Report, secrets: Secrets, registry: Kinds, folder: Path) -> None:
+        self._report = report
+        self._secrets = secrets
+        self._registry = registry
+        self._folder = folder
+        self._kinds: dict[str, Kind] = {}  # by connection, also of those whose options are wrong
+        self._raw = {
+            # A CRM's filter terms are the CRM's own language: nothing is replaced in them.
+            key: value if key == "syncs" else secrets.resolve(value, (key,))
+            for key, value in raw.items()
+        }
+
+    def settings(self) -> Settings:
+        for key in self._raw.keys() - Document.model_fields.keys():
+            self._report.problem((key,), f"unknown key; {suggest(key, Document.model_fields)}")
+        ledger = self._section("ledger", Ledger)
+        callbacks = self._section("callbacks", Callbacks)
+        admin = self._section("admin", Admin) if "admin" in self._raw else Admin()
+        log = self._section("log", Log) if "log" in self._raw else Log()
+        rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
+        self._check_listeners(callbacks, admin)
+        connections = self._connections()
+        syncs = self._syncs()
+        self._report.raise_if_any()
+        if ledger is None or callbacks is None or admin is None or log is None:
+            raise BrokenInvariant("a section is missing without a problem")
+        return Settings(
+            ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
+            callbacks=callbacks,
+            admin=admin,
+            log=log,
+            rehearsal=rehearsal,
+            connections=connections,
+            syncs=syncs,
+            warnings=self._report.warnings,
+        )
+
+    def _section(self, key: str, model: type[M]) -> M | None:
+        if key not in self._raw:
+            self._report.problem((key,), "is missing; add it, as in config.example.yaml")
+            return None
+        return self._fit(model, self._raw[key], (key,))
+
+    def _fit(self, model: type[M], value: Any, where: Where) -> M | None:
+        return fit(model, value, where, self._report, self._secrets)
+
+    def _check_listeners(self, callbacks: Callbacks | None, admin: Admin | None) -> None:
+        for position in range(len(callbacks.secrets) if callbacks else 0):
+            self._secrets.warn_if_clear(("callbacks", "secrets", position))
+        if admin and admin.token:
+            self._secrets.warn_if_clear(("admin", "token"))
+        if admin and not admin.token and not admin.listen.loopback:
+            self._report.problem(
+                ("admin", "listen"), "is open to other machines without a token; listen on 127.0.0.1 or set admin.token"
+            )
+        if admin and callbacks and admin.listen == callbacks.listen and admin.listen.port:
+            self._report.problem(("admin", "listen"), "is the address of callbacks.listen; choose another port")
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _connections(self) -> dict[str, Connection]:
+        raw = self._raw.get("connections")
+        if not isinstance(raw, dict) or not raw:
+            self._report.problem(("connections",), "needs at least one CRM and one provider; see config.example.yaml")
+            return {}
+        made = [self._connection(name, value) for name, value in raw.items()]
+        return {connection.name: connection for connection in made if connection}
+
+    def _connection(self, name: str, raw: Any) -> Connection | None:
+        where: Where = ("connections", name)
+        try:
+            valid_name(name)
+        except ValueError as error:
+            self._report.problem(where, str(error))
+        section = self._fit(ConnectionSection, raw, where)
+        kind = self._kind(raw.get("connector") if isinstance(raw, dict) else None, where)
+        if kind is None:
+            return None
+        self._kinds[name] = kind
+        own = {key: value for key, value in raw.items() if key not in ConnectionSection.model_fields}
+        for key in self._secrets.clear_keys(own, secret_fields(kind.options)):
+            self._report.hide(own[key])
+            self._secrets.warn_if_clear((*where, key))
+        options = fit(kind.options, own, where, self._report, self._secrets, beside=ConnectionSection.model_fields)
+        if section is None or options is None:
+            return None
+        return Connection(
+            name=name,
+            connector=kind.name,
+            port=kind.port,
+            base_url=section.base_url,
+            in_doubt_policy=section.in_doubt.policy,
+            in_doubt_hold=section.in_doubt.hold,
+            options=options,
+        )
+
+    def _kind(self, name: Any, where: Where) -> Kind | None:
+        if not isinstance(name, str):
+            return None
+        try:
+            return self._registry.kind(name)
+        except ConfigError as error:
+            for problem in error.problems:
+                self._report.problem((*where, "connector"), problem)
+            return None
+
+    # --- syncs --------------------------------------------------------------------------------
+
+    def _syncs(self) -> tuple[Sync, ...]:
+        raw = self._raw.get("syncs")
+        if not isinstance(raw, list) or not raw:
+            self._report.problem(("syncs",), "needs a list with at least one sync; see config.example.yaml")
+            return ()
+        made: list[Sync] = []
+        for position, value in enumerate(raw):
+            where: Where = ("syncs", position)
+            if isinstance(value, dict):
+                self._check_sync(value, where)
+                if value.get("name") in [sync.name for sync in made]:
+                    self._report.problem((*where, "name"), "is taken by a sync above; choose another")
+            section = self._fit(SyncSection, value, where)
+            if section is not None:
+                made.append(self._sync(section))
+        return tuple(made)
+
+    def _sync(self, section: SyncSection) -> Sync:
+        kind = self._kinds.get(section.crm)
+        usual = _usual_fields(kind, section.object) if kind else {}
+        return Sync(
+            name=section.name,
+            crm=section.crm,
+            object=section.object,
+            schedule=section.schedule,
+            every=section.every,
+            match=section.match,
+            fields={field: _policy(policy, usual.get(field)) for field, policy in section.fields.items()},
+            budget=section.budget,
+            retry_not_found=section.retry_not_found,
+            when_unavailable=section.when_unavailable,
+            paused=section.paused,
+        )
+
+    def _check_sync(self, raw: dict[str, Any], where: Where) -> None:
+        """What a sync says of others. From the raw values, so that one wrong shape hides nothing."""
+        if ("schedule" in raw) == ("every" in raw):
+            self._report.problem(where, 'say when, once: either schedule: "*/15 * * * *" or every: 15m')
+        crm = self._kind_at(raw.get("crm"), Port.CRM, (*where, "crm"))
+        name = raw.get("object")
+        if crm and isinstance(crm.capabilities, CrmCapabilities) and name not in crm.capabilities.objects:
+            what = f"{crm.name} has no such object; {suggest(str(name), crm.capabilities.objects)}"
+            self._report.problem((*where, "object"), what)
+            crm = None
+        fields = raw.get("fields")
+        for field in Field:
+            policy = fields.get(field) if isinstance(fields, dict) else None
+            if isinstance(policy, dict):
+                place = (*where, "fields", field.value)
+                self._check_providers(field, policy.get("providers"), (*place, "providers"))
+                if crm and not policy.get("property") and field not in _usual_fields(crm, str(name)):
+                    self._report.problem((*place, "property"), "the CRM has no usual property for it; name one")
+
+    def _check_providers(self, field: Field, names: Any, where: Where) -> None:
+        for position, name in enumerate(names if isinstance(names, list) else ()):
+            place = (*where, position)
+            kind = self._kind_at(name, Port.PROVIDER, place)
+            if kind and isinstance(kind.capabilities, ProviderCapabilities) and field not in kind.capabilities.fields:
+                self._report.problem(place, f"{kind.name} can't find a {field.value}; remove it here")
+            if name in names[:position]:
+                self._report.problem(place, "is named twice; a provider is asked once")
+
+    def _kind_at(self, name: Any, port: Port, where: Where) -> Kind | None:
+        """The kind of a connection that is used where a port is wanted, if it is usable there."""
+        declared = self._raw.get("connections")
+        if not isinstance(name, str) or not isinstance(declared, dict):
+            return None
+        kind = self._kinds.get(name)
+        if kind is None:
+            if name not in declared:
+                self._report.problem(where, f"no connection is called {name!r}; {suggest(name, declared)}")
+            return None
+        if kind.port is not port:
+            wanted = ", ".join(name for name, kind in self._kinds.items() if kind.port is port)
+            what = f"{name!r} is a {kind.port}, not a {port}; choose one of: {wanted or 'none is configured'}"
+            self._report.problem(where, what)
+            return None
+        return kind
+
+
+def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
+    """The properties that a kind of CRM uses for the fields of an object."""
+    return kind.capabilities.objects.get(name, {}) if isinstance(kind.capabilities, CrmCapabilities) else {}
+
+
+def _policy(section: FieldSection, usual: FieldMap | None) -> FieldPolicy:
+    """Where another property than the usual one is chosen, the usual one still counts as having it."""
+    default = usual or FieldMap(property="")
+    chosen = section.property or default.property
+    also = (*default.also, default.property) if section.also is None else section.also
+    return FieldPolicy(
+        property=chosen,
+        also=tuple(name for name in dict.fromkeys(also) if name not in {"", chosen}),
+        providers=section.providers,
+        accept=frozenset(section.accept),
+    )

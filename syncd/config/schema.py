@@ -1,0 +1,56 @@
+"""The configuration as JSON Schema, for editors that complete and check while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from .sections import Document
+from .settings import Kind
+
+_REFERENCES = [
+    {"type": "object", "properties": {key: {"type": "string"}}, "required": [key], "additionalProperties": False}
+    for key in ("file", "credential")
+]
+
+
+def json_schema(kinds: Iterable[Kind] = ()) -> dict[str, Any]:
+    """The schema of the whole file, with the options of the given kinds of connection."""
+    schema = _schema(Document)
+    connection = schema["$defs"]["ConnectionSection"]
+    shared = connection["properties"]
+    known = sorted(kinds, key=lambda kind: kind.name)
+    if known:
+        connection["properties"] = {**shared, "connector": {"enum": [kind.name for kind in known]}}
+        connection["allOf"] = [_when(kind, shared, schema["$defs"]) for kind in known]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "syncd configuration",
+        "$defs": {name: _secrets_by_reference(part) for name, part in schema["$defs"].items()},
+    }
+
+
+def _when(kind: Kind, shared: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    """If the connector is this kind, then its options (and what every connection has) and no others."""
+    options = _schema(kind.options)
+    defs.update(options.pop("$defs", {}))
+    then = {**options, "properties": {**shared, **options.get("properties", {})}}
+    return {"if": {"properties": {"connector": {"const": kind.name}}}, "then": _secrets_by_reference(then)}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation")
+
+
+def _secrets_by_reference(part: Any) -> Any:
+    """Wherever a secret may be written, `{file: …}` and `{credential: …}` may be written as well."""
+    if isinstance(part, list):
+        return [_secrets_by_reference(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == "password":
+        return {"anyOf": [{"type": "string"}, *_REFERENCES]}
+    return {key: _secrets_by_reference(value) for key, value in part.items()}

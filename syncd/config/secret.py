@@ -1,0 +1,115 @@
+"""Secrets: from the environment, from files, from systemd credentials; never kept in the YAML.
+
+`"${NAME}"` (whole or within a text), `{file: PATH}` and `{credential: NAME}` are replaced by what
+they point at. Which keys hold secrets is guessed from their names here, and known from the type
+`SecretStr` elsewhere. Nothing here ever puts a value into a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .document import Report, Where
+
+MAX_BYTES = 64 * 1024
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_KEY = re.compile(r"(?:^|_)(?:token|secret|secrets|password|passwd|passphrase|key|credential)$")
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
+
+
+class Secrets:
+    """Replaces references by values, and knows afterwards which values came from where."""
+
+    def __init__(self, report: Report, environ: Mapping[str, str], folder: Path) -> None:
+        self._report = report
+        self._environ = environ
+        self._folder = folder
+        self._referred: set[Where] = set()
+        self._broken: set[Where] = set()
+
+    def resolve(self, value: Any, where: Where = ()) -> Any:
+        """A copy with every reference replaced; what can't be is a problem, and stays broken."""
+        if isinstance(value, str):
+            return self._text(value, where)
+        if isinstance(value, list):
+            return [self.resolve(item, (*where, position)) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            if len(value) == 1 and (kind := next(iter(value))) in {"file", "credential"}:
+                return self._pointed_at(kind, value[kind], where)
+            return {key: self.resolve(item, (*where, key)) for key, item in value.items()}
+        return value
+
+    def broken(self, where: Where) -> bool:
+        """Is there a problem with this value already, because its reference leads nowhere?"""
+        return where in self._broken
+
+    def warn_if_clear(self, where: Where) -> None:
+        """Say so when the secret at this place stands in the YAML itself."""
+        if where not in self._referred:
+            name = "_".join(str(step) for step in where if isinstance(step, str)).upper().replace("-", "_")
+            cure = f'write "${{{name}}}" and set it in the environment, or {{ file: PATH }}, or {{ credential: NAME }}'
+            self._report.warn(where, f"is a secret in clear text; {cure}")
+
+    def clear_keys(self, values: Mapping[str, Any], also: Iterable[str]) -> list[str]:
+        """The keys of a mapping that hold secrets, by their name or because `also` names them."""
+        known = set(also)
+        return [key for key, value in values.items() if isinstance(value, str) and (key in known or _is_secret(key))]
+
+    def _text(self, text: str, where: Where) -> str:
+        if where and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), "")):
+            self._report.hide(text)
+        names = _VARIABLE.findall(text)
+        for name in names:
+            if not self._environ.get(name):
+                what = "is empty" if name in self._environ else "is not set"
+                self._fail(where, f"the environment variable {name} {what}; set it where syncd is started")
+        if names:
+            self._referred.add(where)
+        return _VARIABLE.sub(lambda found: self._hidden(self._environ.get(found[1], "")), text)
+
+    def _pointed_at(self, kind: str, name: Any, where: Where) -> str:
+        self._referred.add(where)
+        if not isinstance(name, str) or not name:
+            return self._fail(where, f"{kind} needs a text; write {{ {kind}: NAME }}")
+        if kind == "file":
+            return self._file(self._folder / self._text(name, (*where, "file")), where, guarded=True)
+        folder = self._environ.get(_CREDENTIALS)
+        if not folder:
+            return self._fail(
+                where, f"{_CREDENTIALS} is not set; start syncd by systemd with LoadCredential={name}:PATH"
+            )
+        if "/" in name or name.startswith("."):
+            return self._fail(where, "the name of a credential has no slash and no leading dot; write its bare name")
+        return self._file(Path(folder) / name, where, guarded=False)
+
+    def _file(self, path: Path, where: Where, *, guarded: bool) -> str:
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                return self._fail(where, f"{path} is larger than 64 KiB; name the file that holds the secret alone")
+            text = path.read_bytes().decode("utf-8").rstrip("\r\n")
+        except OSError as error:
+            return self._fail(where, f"{path} can't be read ({error.strerror}); create it, readable for syncd alone")
+        except UnicodeDecodeError:
+            return self._fail(where, f"{path} is not UTF-8 text; name the file that holds the secret alone")
+        if not text:
+            return self._fail(where, f"{path} is empty; put the secret into it")
+        if guarded and path.stat().st_mode & 0o077:
+            self._report.warn(where, f"{path} is open to other users; run: chmod 600 {path}")
+        return self._hidden(text)
+
+    def _fail(self, where: Where, what: str) -> str:
+        self._broken.add(where)
+        self._report.problem(where, what)
+        return ""
+
+    def _hidden(self, value: str) -> str:
+        self._report.hide(value)
+        return value
+
+
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key.lower()) is not None

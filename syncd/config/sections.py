@@ -1,0 +1,153 @@
+"""The sections of the file, as they are written: what each key is, and what it is when left out.
+
+What lives here: shapes and defaults. What does not: anything that looks at two sections at once
+(`load`), and the resolved form that the rest of syncd works with (`settings`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import Field as Rule
+
+from syncd.contract.model import Field, Grade
+
+from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl
+
+DAY = 86_400.0
+
+Credits = Annotated[Decimal, Rule(ge=0)]
+CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
+
+
+class Section(BaseModel):
+    """A part of the file. An unknown key is an error; nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Keep(Section):
+    """How long the ledger keeps what it no longer works on, in seconds."""
+
+    raw: Duration = 30 * DAY  # providers' answers, as they came
+    jobs: Duration = 400 * DAY  # finished jobs
+
+
+class Ledger(Section):
+    """Where everything is remembered. A relative path starts at the configuration's own folder."""
+
+    path: Path
+    keep: Keep = Keep()
+
+
+class Callbacks(Section):
+    """Where providers send their answers. The first secret signs, each of them verifies."""
+
+    listen: Listen = Address("127.0.0.1", 8080)
+    public_url: SafeUrl
+    secrets: Annotated[tuple[CallbackSecret, ...], Rule(min_length=1)]
+
+
+class Admin(Section):
+    """The private listener: pages, metrics, health."""
+
+    listen: Listen = Address("127.0.0.1", 8081)
+    token: SecretStr | None = None
+
+
+class LogFormat(StrEnum):
+    """AUTO is CONSOLE on a terminal, JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class Log(Section):
+    format: LogFormat = LogFormat.AUTO
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Rehearsal(Section):
+    """A sandbox's compressed time: `origin` is UTC seconds, None is when the daemon starts."""
+
+    speed: Annotated[float, Rule(gt=0)] = 1.0
+    origin: float | None = None
+
+
+class InDoubtPolicy(StrEnum):
+    """What becomes of a paid call of which nobody knows whether it arrived, once `hold` is over."""
+
+    ASK = "ask"
+    NEVER = "never"
+    RESEND_ONCE = "resend_once"
+
+
+class InDoubtRule(Section):
+    policy: InDoubtPolicy = InDoubtPolicy.ASK
+    hold: Duration = 2 * DAY
+
+
+class ConnectionSection(Section):
+    """One configured instance of a connector. All other keys are the connector's own options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    connector: str
+    base_url: SafeUrl | None = None  # a sandbox, a proxy, another region
+    in_doubt: InDoubtRule = InDoubtRule()
+
+
+class FieldSection(Section):
+    """Who is asked for a field, in which order, and what is good enough to be written."""
+
+    property: str | None = None  # the CRM's usual one
+    also: tuple[str, ...] | None = None
+    providers: Annotated[tuple[str, ...], Rule(min_length=1)]
+    accept: Annotated[tuple[Grade, ...], Rule(min_length=1)] = (Grade.VALID,)
+
+
+class Budget(Section):
+    """The most that a sync may spend, in credits of all providers together; None is no limit."""
+
+    credits_per_day: Credits | None = None
+    credits_per_month: Credits | None = None
+
+
+class WhenUnavailable(StrEnum):
+    """What a job does while its provider can't be asked."""
+
+    WAIT = "wait"
+    NEXT = "next"
+
+
+class SyncSection(Section):
+    """Which records are looked after, when, and how."""
+
+    name: Name
+    crm: str
+    object: str
+    schedule: Cron | None = None
+    every: Annotated[Duration, Rule(ge=1)] | None = None
+    match: dict[str, Any] = Rule(default_factory=dict)
+    fields: Annotated[dict[Field, FieldSection], Rule(min_length=1)]
+    budget: Budget = Budget()
+    retry_not_found: Duration = 90 * DAY
+    when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
+    paused: bool = False
+
+
+class Document(Section):
+    """The whole file."""
+
+    ledger: Ledger
+    callbacks: Callbacks
+    admin: Admin = Admin()
+    log: Log = Log()
+    rehearsal: Rehearsal | None = None
+    connections: Annotated[dict[Name, ConnectionSection], Rule(min_length=1)]
+    syncs: Annotated[tuple[SyncSection, ...], Rule(min_length=1)]

@@ -1,0 +1,114 @@
+"""What the rest of syncd sees: the configuration with every default and reference resolved.
+
+What lives here: plain frozen values, and the little that the configuration must be told about
+connectors (`Kinds`). What does not: how a file is written or read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+
+from syncd.contract.model import Field, FieldMap, Grade, Selection
+from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
+
+from .sections import Admin, Budget, Callbacks, InDoubtPolicy, Ledger, Log, Rehearsal, WhenUnavailable
+
+
+class Port(StrEnum):
+    """Which of the two ports a connector implements."""
+
+    CRM = "crm"
+    PROVIDER = "provider"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of vendor, as its connector describes it."""
+
+    name: str
+    port: Port
+    options: type[Options]
+    capabilities: CrmCapabilities | ProviderCapabilities
+
+
+class Kinds(Protocol):
+    """Where kinds come from: the registry, handed in."""
+
+    def kind(self, name: str) -> Kind:
+        """Raises ConfigError, one line without a place, when there is no such connector."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A configured instance of a connector. `in_doubt_hold` is in seconds."""
+
+    name: str
+    connector: str
+    port: Port
+    base_url: str | None
+    in_doubt_policy: InDoubtPolicy
+    in_doubt_hold: float
+    options: Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldPolicy:
+    """Where a field lives, who is asked for it in which order, and which grades are written."""
+
+    property: str
+    also: tuple[str, ...]
+    providers: tuple[str, ...]  # names of connections
+    accept: frozenset[Grade]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
+
+    `retry_not_found`: seconds until a person whom nobody could find is asked about again.
+    """
+
+    name: str
+    crm: str  # name of a connection
+    object: str
+    schedule: str | None
+    every: float | None
+    match: Mapping[str, Any]
+    fields: Mapping[Field, FieldPolicy]
+    budget: Budget
+    retry_not_found: float
+    when_unavailable: WhenUnavailable
+    paused: bool
+
+    @property
+    def selection(self) -> Selection:
+        """What the CRM's port wants to know of this sync."""
+        maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
+        return Selection(object=self.object, fields=maps, match=self.match)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A whole configuration, sound as far as it can be told without the network."""
+
+    ledger: Ledger
+    callbacks: Callbacks
+    admin: Admin
+    log: Log
+    rehearsal: Rehearsal | None
+    connections: Mapping[str, Connection]
+    syncs: tuple[Sync, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The value of every secret, so that the log can mask them. Show it to nobody."""
+        held = [*self.callbacks.secrets, self.admin.token]
+        for connection in self.connections.values():
+            held += [value for _, value in connection.options]
+        return frozenset(value.get_secret_value() for value in held if isinstance(value, SecretStr))

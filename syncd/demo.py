@@ -1,0 +1,237 @@
+"""The demo: the emulated vendors in a process of their own, and the real daemon against them.
+
+The daemon is the one of `syncd run`, with its ledger, listeners and schedule; only the clock is
+compressed, by the same factor as the vendors'. The verdict is the sandbox's judge's, from the CRM's
+final state and the known truth, and the providers' own bills; the ledger is only asked for its credits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from syncd import compose
+from syncd.clock import RehearsalClock
+from syncd.config import Log, LogFormat, load
+from syncd.contract.errors import SyncdError
+from syncd.daemon import Daemon, settled
+from syncd.ledger import reports
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Ledger
+from syncd.log import set_up
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.parts import Parts
+from syncd.registry import Registry
+
+WATERFALL = {"email": ("zeliq", "fullenrich"), "phone": ("fullenrich", "zeliq")}
+TRUTH = ("written", "missed", "wrong", "overwritten", "unverified")
+LEAP_OVER = 120.0  # seconds of waiting for a rate window that are worth skipping
+_BUSY = (JobState.SENDING, JobState.SENT, JobState.ANSWERED, JobState.ACCEPTED, JobState.WRITING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be demonstrated."""
+
+    contacts: int
+    seed: int
+    speed: float
+    folder: Path
+    serve: bool = False
+
+
+def run(plan: Plan, *, quiet: bool) -> dict[str, Any]:
+    """Do it; returns the report. `quiet`: no progress on standard error."""
+    shutil.rmtree(plan.folder, ignore_errors=True)
+    plan.folder.mkdir(parents=True, mode=0o700)
+    console = Console(stderr=True, quiet=quiet)
+    with _vendors(plan) as info, (plan.folder / "syncd.log").open("w") as log:
+        set_up(Log(format=LogFormat.JSON), stream=log)
+        path = plan.folder / "config.yaml"
+        path.write_text(configuration(info, plan.folder), "utf-8")
+        return asyncio.run(_demonstrate(plan, info, path, console))
+
+
+def configuration(info: dict[str, Any], folder: Path) -> str:
+    """A configuration (YAML) for vendors as `syncd sandbox --json` describes them."""
+    public, private = _free_port(), _free_port()
+    urls, keys = info["urls"], info["keys"]
+    return f"""\
+# Points at a sandbox: its keys are no secrets.
+ledger: {{ path: {json.dumps(str(folder.resolve() / "ledger.db"))} }}
+callbacks:
+  listen: 127.0.0.1:{public}
+  public_url: http://127.0.0.1:{public}
+  secrets: ["{secrets.token_hex(32)}"]
+admin: {{ listen: 127.0.0.1:{private} }}
+rehearsal: {{ speed: {info["speed"]}, origin: {info["origin"]!r} }}
+connections:
+  hubspot: {{ connector: hubspot, access_token: "{keys["hubspot"]}", base_url: "{urls["hubspot"]}" }}
+  zeliq:
+    connector: zeliq
+    api_key: "{keys["zeliq"]}"
+    plan: {info["plan"]}
+    base_url: "{urls["zeliq"]}"
+    in_doubt: {{ policy: resend_once, hold: 4h }}
+  fullenrich:
+    connector: fullenrich
+    api_key: "{keys["fullenrich"]}"
+    base_url: "{urls["fullenrich"]}"
+    in_doubt: {{ policy: resend_once, hold: 1h }}
+syncs:
+  - name: hubspot-contacts
+    crm: hubspot
+    object: contacts
+    every: 5m
+    fields:
+      email: {{ providers: [{", ".join(WATERFALL["email"])}], accept: [valid] }}
+      phone: {{ providers: [{", ".join(WATERFALL["phone"])}], accept: [valid] }}
+"""
+
+
+def present(report: dict[str, Any], console: Console) -> None:
+    """The report as a person reads it."""
+    console.print()
+    found = Table(title="What became of every missing field", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for head in ("field", "outcome", "fields"):
+        found.add_column(head, justify="right" if head == "fields" else "left")
+    for row in report["outcomes"]:
+        found.add_row(row["field"], row["outcome"].replace("_", " "), str(row["n"]))
+    console.print(found, "")
+    spent = Table(title="Credits and calls", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for head in ("connection", "credits in the ledger", "credits billed", "calls"):
+        spent.add_column(head, justify="left" if head == "connection" else "right")
+    for name, calls in report["calls"].items():
+        credits = [f"{report['credits'][side].get(name, '')}" for side in ("by_ledger", "by_bill")]
+        spent.add_row(name, *credits, str(calls))
+    console.print(spent, "")
+    console.print("Compared with the truth: " + ", ".join(f"{report[name]} {name}" for name in TRUTH))
+    console.print(
+        f"{report['contacts']} contacts in {report['seconds']:.1f} s on a clock {report['speed']:g} times as fast; "
+        f"{report['searches']} search calls; the ledger is {report['ledger']}"
+    )
+    verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
+    console.print(verdict, highlight=False)
+
+
+async def _demonstrate(plan: Plan, info: dict[str, Any], path: Path, console: Console) -> dict[str, Any]:
+    registry = Registry()
+    settings = load(path, os.environ, registry=registry)
+    clock = RehearsalClock(plan.speed, info["origin"])
+    parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), clock)
+    daemon, started = Daemon(parts, Canary(), speed=plan.speed), time.monotonic()
+    console.print(
+        f"The vendors' clock and limits run {plan.speed:g} times as fast. "
+        f"Operator's page: http://127.0.0.1:{daemon.private.port}/"
+    )
+    report: dict[str, Any] = {}
+
+    async def until_done(running: Daemon) -> None:
+        await _watch(running, clock, info["urls"]["control"], console)
+        report.update(await _report(plan, parts, info, time.monotonic() - started))
+        if plan.serve:
+            present(report, console)
+            console.print("Still serving; Ctrl-C ends it.")
+            await asyncio.Event().wait()
+
+    try:
+        await daemon.run(until_done)
+    finally:
+        await compose.close(parts)
+    if not report:
+        raise SyncdError("the demo was stopped before it was done")
+    return report
+
+
+async def _watch(daemon: Daemon, clock: RehearsalClock, control: str, console: Console) -> None:
+    """Show progress, and leap over hours in which only a rate window is waited for, until all is settled."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} fields"),
+        TimeElapsedColumn(),
+    )
+    goal = asyncio.create_task(settled(daemon))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("enriching", total=None)
+        while not goal.done():
+            states = await daemon.parts.ledger.read(reports.by_state)
+            progress.update(task, completed=states[JobState.DONE], total=sum(states.values()) or None)
+            await _leap(daemon, clock, control, states)
+            await asyncio.wait([goal], timeout=0.25)
+    await goal
+
+
+async def _leap(daemon: Daemon, clock: RehearsalClock, control: str, states: dict[JobState, int]) -> None:
+    waits = [lane.pacer.ready_in() for lane in daemon.parts.lanes.values()]
+    idle = daemon.pulled and states[JobState.QUEUED] and not any(states[s] for s in _BUSY)
+    if idle and (wait := max(waits)) > LEAP_OVER:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            (await client.post(f"{control}/clock/skip", json={"seconds": wait - 1})).raise_for_status()
+        clock.skip(wait - 1)
+
+
+async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float) -> dict[str, Any]:
+    asked = {field: ",".join(names) for field, names in WATERFALL.items()}
+    async with httpx.AsyncClient(base_url=info["urls"]["control"], timeout=60, trust_env=False) as control:
+        truth = (await control.get("/judge", params={**asked, "accept": "valid"})).raise_for_status().json()
+        bill = (await control.get("/bill")).raise_for_status().json()
+        calls = (await control.get("/calls")).raise_for_status().json()
+    spent = await parts.ledger.read(reports.credits_by_provider)
+    by_ledger = {name: spent.get(name, {}).get("charged", 0.0) for name in bill}
+    by_bill = {name: float(one["billed"]) for name, one in bill.items()}
+    counts = await parts.ledger.read(reports.counts)
+    return {
+        "ok": truth["ok"] and by_ledger == by_bill,
+        "seconds": round(seconds, 1),
+        "speed": plan.speed,
+        "contacts": plan.contacts,
+        **{name: truth[name] for name in TRUTH},
+        "credits": {
+            "ledger": sum(by_ledger.values()), "billed": sum(by_bill.values()), "by_ledger": by_ledger, "by_bill": by_bill,
+        },
+        "calls": {name: sum(by_endpoint.values()) for name, by_endpoint in calls.items()},
+        "searches": sum(n for endpoint, n in calls["hubspot"].items() if "search" in endpoint),
+        "outcomes": [{"field": r["field"], "outcome": r["reason"] or r["state"], "n": r["n"]} for r in counts],
+        "truth": truth,
+        "ledger": str(parts.ledger.path),
+    }  # fmt: skip
+
+
+@contextmanager
+def _vendors(plan: Plan) -> Iterator[dict[str, Any]]:
+    """The sandbox in a process of its own, which ends with this one."""
+    command = [sys.executable, "-m", "syncd", "sandbox", "--tether", "--json"]
+    command += [f"--contacts={plan.contacts}", f"--seed={plan.seed}", f"--speed={plan.speed}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise SyncdError("the emulated vendors did not start; `syncd sandbox` says why")
+            yield json.loads(line)
+        finally:
+            if process.stdin:
+                process.stdin.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,154 @@
+"""The words of the population: what is true of a person, and what a CRM holds about them.
+
+How people are made up is in `population`, how vendors look them up in `world`. Nothing acts here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import quote, unquote, urlsplit
+
+EMAIL, PHONE = "email", "phone"
+FIELDS = (EMAIL, PHONE)
+STATUSES = ("valid", "probable", "catch_all", "unknown", "invalid")  # the sandbox's own scale
+
+_PROFILE = re.compile(r"/(?:mwlite/)?in/([^/]+)/?$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A value some vendor would find. Phones are E.164 and always `valid`: vendors don't grade them."""
+
+    value: str
+    status: str  # one of STATUSES
+    region: str | None = None  # phones: ISO 3166 alpha-2
+    line_type: str | None = None  # phones: mobile | landline | voip
+
+
+@dataclass(slots=True)
+class Person:
+    """The truth about somebody. `finds`: (vendor, field) to what it would find, best first."""
+
+    key: str
+    first_name: str
+    last_name: str
+    company: str
+    domain: str
+    linkedin_url: str | None
+    country: str  # ISO 3166 alpha-2
+    finds: dict[tuple[str, str], tuple[Find, ...]] = field(default_factory=dict)
+    emails: tuple[str, ...] = ()  # addresses that are theirs and that a CRM may hold
+    phones: tuple[str, ...] = ()
+
+
+class Quirk(StrEnum):
+    """What makes a CRM record special. `Record.quirk_field` says which field it is about."""
+
+    OPTED_OUT = "opted_out"  # asked not to be mailed
+    CLEARED = "cleared"  # a colleague emptied the field on purpose; the history shows it
+    CONFLICT = "conflict"  # another contact holds the e-mail that vendors find
+    CONFLICT_ADDITIONAL = "conflict_additional"  # … as one of its additional e-mails
+    HOLDER = "holder"  # that other contact
+    TWICE = "twice"  # the same person is in the CRM twice, lacking the same
+    EDIT_AFTER_PULL = "edit_after_pull"  # a colleague fills the field soon after it was first seen
+    EDIT_BETWEEN = "edit_between"  # … just before the first write to it is carried out
+    DELETED = "deleted"  # deleted soon after it was first seen
+    MERGED = "merged"  # merged with its HOLDER, which lacks nothing, soon after it was first seen
+
+
+@dataclass(frozen=True, slots=True)
+class Employer:
+    """A company record of the CRM."""
+
+    number: int
+    name: str
+    domain: str
+    country: str
+
+
+@dataclass(slots=True)
+class Record:
+    """A contact as the CRM holds it at the start; blank is None. `number` counts from 0."""
+
+    number: int
+    person: Person
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    website: str | None
+    linkedin_url: str | None  # as somebody typed it
+    country: str
+    job_title: str
+    employer: Employer | None  # the associated company record
+    email: str | None = None
+    phone: str | None = None
+    mobile: str | None = None
+    other_emails: tuple[str, ...] = ()
+    quirk: Quirk | None = None
+    quirk_field: str = ""
+    quirk_value: str = ""  # the colleague's value, the cleared value, the e-mail in conflict
+    twin: int | None = None  # number of the other record of the same person
+
+    def lacks(self, field_name: str) -> bool:
+        """Whether this field is blank at the start; a mobile number counts as a phone."""
+        return not self.email if field_name == EMAIL else not (self.phone or self.mobile)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a record ended up in the CRM. Blank is None."""
+
+    id: str  # the CRM's
+    email: str | None = None
+    phone: str | None = None
+    mobile: str | None = None
+    gone: bool = False
+    merged: bool = False  # it now shares its values with the record it was merged with
+    edits: dict[str, str] = field(default_factory=dict)  # field to what a colleague set it to, "" if cleared
+    refused: frozenset[str] = frozenset()  # fields for which the CRM would not take a value
+
+    def value(self, field_name: str) -> str | None:
+        """The e-mail, or the phone: a mobile number counts as one."""
+        return self.email if field_name == EMAIL else self.phone or self.mobile
+
+
+def tidy(raw: str | None) -> str:
+    """One form for names: NFC, single spaces, without case. Blank for None."""
+    return " ".join(unicodedata.normalize("NFC", raw or "").split()).casefold()
+
+
+def profile(raw: str | None) -> str | None:
+    """The one form of a personal LinkedIn address; None for company pages, leads and other sites."""
+    text = (raw or "").strip()
+    if not text or " " in text:
+        return None
+    try:
+        parts = urlsplit(text if "//" in text else f"https://{text}")
+    except ValueError:
+        return None
+    host = (parts.hostname or "").lower()
+    found = _PROFILE.match(parts.path)
+    if found is None or not (host == "linkedin.com" or host.endswith(".linkedin.com")):
+        return None
+    handle = unquote(found[1])
+    handle = handle if handle.startswith("ACwAA") else handle.lower()
+    return f"https://www.linkedin.com/in/{quote(handle, safe='-_.~')}"
+
+
+def host(raw: str | None) -> str | None:
+    """The bare host name of a web address, an e-mail address or a host name; None for anything else."""
+    text = (raw or "").strip().lower().rsplit("@", 1)[-1]
+    try:
+        name = urlsplit(text if "//" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return None
+    name = name.rstrip(".").removeprefix("www.")
+    return name if "." in name and " " not in name else None
+
+
+def digits(raw: str | None) -> str:
+    """A phone number's digits: how two wordings of one number are compared."""
+    return re.sub(r"\D", "", raw or "")

@@ -1,0 +1,78 @@
+"""Can callbacks reach us? For `syncd check`, whether or not the daemon is running."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from urllib.parse import urlsplit
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from syncd.config import Settings
+from syncd.contract.errors import ConfigError
+from syncd.contract.model import Finding, Level
+
+from .listener import Listener
+
+WITHIN = 10.0
+
+
+async def public_url_findings(settings: Settings) -> list[Finding]:
+    """Listen where the daemon would and knock at the public URL; a running daemon answers for itself."""
+    url, nonce = str(settings.callbacks.public_url).rstrip("/"), secrets.token_hex(8)
+    arrived: list[str] = []
+
+    async def knock(request: Request) -> Response:
+        arrived.append(request.path_params["nonce"])
+        return Response(status_code=200)
+
+    try:
+        listener = Listener(Starlette(routes=[Route("/callbacks/check-{nonce}", knock)]), settings.callbacks.listen)
+    except ConfigError:
+        return [await _daemon_finding(settings, url)]
+    await listener.start()
+    try:
+        answer = await _get(f"{url}/callbacks/check-{nonce}")
+    finally:
+        await listener.stop()
+    if nonce in arrived:
+        return [Finding(level=Level.OK, what=f"callbacks reach syncd through {url}")]
+    return [_unreachable(url, answer)]
+
+
+async def _daemon_finding(settings: Settings, url: str) -> Finding:
+    """The port is taken: by a running syncd, whose own canary knows, or by something else."""
+    listen = settings.callbacks.listen
+    answer = await _get(f"http://{settings.admin.listen.host}:{settings.admin.listen.port}/healthz")
+    if not answer.startswith("HTTP"):
+        return Finding(
+            level=Level.ERROR,
+            what=f"{listen.host}:{listen.port} is in use, and not by a running syncd",
+            cure="Stop what listens there (ss -ltnp shows it), or choose another callbacks.listen.",
+        )
+    path = await _get(f"{url}/healthz")
+    if path == "HTTP 200":
+        return Finding(level=Level.OK, what=f"syncd is running, and {url} answers; `syncd status` shows its own canary")
+    return _unreachable(url, path)
+
+
+def _unreachable(url: str, answer: str) -> Finding:
+    return Finding(
+        level=Level.ERROR,
+        what=f"callbacks can't reach syncd through {url} ({answer})",
+        cure=f"Point DNS, proxy and certificate of {urlsplit(url).netloc} at callbacks.listen; nothing is bought until then.",
+    )
+
+
+async def _get(url: str) -> str:
+    """`HTTP <status>`, or the name of what went wrong."""
+    started = time.monotonic()
+    try:
+        async with httpx.AsyncClient(timeout=WITHIN, trust_env=False) as client:
+            return f"HTTP {(await client.get(url)).status_code}"
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__} after {time.monotonic() - started:.1f} s"

@@ -1,0 +1,200 @@
+"""Every provider on its bench: how its vendor can be made to behave, and what its callbacks look like.
+
+A new provider gets a bench here and an entry in BENCHES; the suite in `test_providers` does the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from pydantic import SecretStr
+
+from connectors import fullenrich, zeliq
+from syncd.contract.errors import ConnectorError, Halt, InDoubt, RateLimited, Retry, Trouble
+from syncd.contract.model import Candidate, Delivery, Field, Grade, Source, Submission
+from syncd.contract.ports import Provider
+from tests.connectors.scripted import Reply, Script, scripted, tools
+
+from .fake_provider import FakeProvider
+
+KEY = "secret-key-of-the-bench"
+FOUND = {Field.EMAIL: "ada@acme.example.com", Field.PHONE: "+447700900123"}
+
+
+class Vendor(Enum):
+    """How the vendor answers the next call."""
+
+    ACCEPTS = auto()
+    LIMITED = auto()
+    BAD_KEY = auto()
+    NO_CREDITS = auto()
+    LOST = auto()  # carried out or not: no answer comes
+    UNREACHABLE = auto()
+    BALANCE = auto()
+
+
+class Bench(Protocol):
+    """One provider and its vendor."""
+
+    def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
+        """A fresh instance whose vendor behaves so."""
+
+    def calls(self) -> int:
+        """How often the vendor was called."""
+
+    def found(self, submission: Submission) -> Delivery:
+        """A final callback with FOUND for every field of every request, signed if the vendor signs."""
+
+    def nothing(self, submission: Submission) -> Delivery:
+        """A final callback: nobody was found."""
+
+
+@dataclass
+class HttpBench:
+    """A connector against the scripted server."""
+
+    script: Script
+    make: Callable[[str], Provider]
+    replies: Mapping[Vendor, Reply]
+    body: Callable[[Submission, Mapping[Field, str]], dict[str, Any]]
+    signature: Callable[[bytes], dict[str, str]] = lambda _: {}
+
+    def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
+        if vendor is Vendor.UNREACHABLE:
+            with scripted() as gone:
+                pass
+            return self.make(gone.url)
+        self.script.replies.clear()
+        self.script.answer(self.replies[vendor])
+        return self.make(self.script.url)
+
+    def calls(self) -> int:
+        return len(self.script.calls)
+
+    def found(self, submission: Submission) -> Delivery:
+        return self._delivery(submission, FOUND)
+
+    def nothing(self, submission: Submission) -> Delivery:
+        return self._delivery(submission, {})
+
+    def _delivery(self, submission: Submission, values: Mapping[Field, str]) -> Delivery:
+        raw = json.dumps(self.body(submission, values)).encode()
+        return Delivery(submission_id=submission.id, source=Source.CALLBACK, body=raw, headers=self.signature(raw))
+
+
+@contextmanager
+def _zeliq() -> Iterator[Bench]:
+    def make(url: str) -> Provider:
+        return zeliq.Connector("z", zeliq.Options(api_key=SecretStr(KEY)), url, tools())
+
+    def body(submission: Submission, values: Mapping[Field, str]) -> dict[str, Any]:
+        word = submission.requests[0].fields[0]
+        value = values.get(word)
+        found = {f"most_probable_{word}": value, "most_probable_email_status": "valid" if value else None}
+        return {"credit_used": 1 if value else 0, "contact": found}
+
+    with scripted() as script:
+        yield HttpBench(script, make, _replies(202, {"jobId": "job"}, {"credit_balance": 7}), body)
+
+
+@contextmanager
+def _fullenrich(version: str) -> Iterator[Bench]:
+    def make(url: str) -> Provider:
+        options = fullenrich.Options.model_validate({"api_key": KEY, "version": version})
+        return fullenrich.Connector("f", options, url, tools())
+
+    def body(submission: Submission, values: Mapping[Field, str]) -> dict[str, Any]:
+        email, phone = values.get(Field.EMAIL), values.get(Field.PHONE)
+        v2 = {
+            "work_emails": [{"email": email, "status": "DELIVERABLE"}] if email else [],
+            "most_probable_phone": {"number": phone} if phone else None,
+        }
+        v1 = {
+            "most_probable_email": email or "",
+            "most_probable_email_status": "DELIVERABLE" if email else "",
+            "phones": [{"number": phone, "region": None}] if phone else [],
+        }
+        info = {"contact": v1} if version == "v1" else {"contact_info": v2}
+        items = [{"custom": {"attempt_id": request.id}} | info for request in reversed(submission.requests)]
+        return {
+            "id": "job",
+            "status": "FINISHED",
+            "cost": {"credits": 3},
+            "datas" if version == "v1" else "data": items,
+        }
+
+    def signature(raw: bytes) -> dict[str, str]:
+        return {"x-signature-sha1": hmac.new(KEY.encode(), raw, hashlib.sha1).hexdigest()}
+
+    with scripted() as script:
+        replies = _replies(200, {"enrichment_id": "job"}, {"balance": 7})
+        yield HttpBench(script, make, replies, body, signature)
+
+
+def _replies(accepted: int, receipt: dict[str, Any], balance: dict[str, Any]) -> dict[Vendor, Reply]:
+    return {
+        Vendor.ACCEPTS: Reply(accepted, receipt),
+        Vendor.LIMITED: Reply(429, {"message": "too many"}),
+        Vendor.BAD_KEY: Reply(401, {"message": f"who is {KEY}?"}),
+        Vendor.NO_CREDITS: Reply(402, {"message": "No Credit Remaining"}),
+        Vendor.LOST: Reply(cut=True),
+        Vendor.BALANCE: Reply(200, balance),
+    }
+
+
+@dataclass
+class FakeBench:
+    """The pipeline's own fake, held to the same duties."""
+
+    made: list[FakeProvider] = field(default_factory=list)
+
+    def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
+        fake = FakeProvider()
+        halts = {
+            Vendor.BAD_KEY: Halt("who?", trouble=Trouble.CREDENTIALS, cure="Mend the key."),
+            Vendor.NO_CREDITS: Halt("no credits", trouble=Trouble.CREDITS, cure="Buy some."),
+        }
+        refusals: dict[Vendor, ConnectorError] = {
+            Vendor.LIMITED: RateLimited("too many"),
+            Vendor.LOST: InDoubt("no answer"),
+            Vendor.UNREACHABLE: Retry("no way"),
+            **halts,
+        }
+        fake.trouble = halts.get(vendor)
+        if vendor in refusals:
+            fake.refusals.append(refusals[vendor])
+        self.made.append(fake)
+        return fake
+
+    def calls(self) -> int:
+        return sum(len(fake.submitted) for fake in self.made)
+
+    def found(self, submission: Submission) -> Delivery:
+        fake = FakeProvider()
+        for request in submission.requests:
+            for word in request.fields:
+                fake.finds[request.ref.id, word] = (Candidate(value=FOUND[word], grade=Grade.VALID),)
+        return fake.delivery(submission)
+
+    def nothing(self, submission: Submission) -> Delivery:
+        return FakeProvider().delivery(submission)
+
+
+@contextmanager
+def _fake() -> Iterator[Bench]:
+    yield FakeBench()
+
+
+BENCHES: dict[str, Callable[[], AbstractContextManager[Bench]]] = {
+    "zeliq": _zeliq,
+    "fullenrich": lambda: _fullenrich("v2"),
+    "fullenrich-v1": lambda: _fullenrich("v1"),
+    "fake": _fake,
+}

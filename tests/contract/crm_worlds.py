@@ -1,0 +1,177 @@
+"""The CRMs that the contract suite is played in: each a connection, and the hands to change the world behind it.
+
+To put another CRM under the suite, add its world to WORLDS. What a CRM must do is said in `test_crms`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, Literal, Protocol
+
+import uvicorn
+
+from connectors.hubspot import Connector as HubSpotConnector
+from connectors.hubspot import Options as HubSpotOptions
+from syncd.contract.model import Field, Identity, Selection
+from syncd.contract.ports import Crm
+from syncd.sandbox.clock import SandboxClock
+from syncd.sandbox.faults import Faults
+from syncd.sandbox.hubspot import HubSpot
+from syncd.sandbox.hubspot.items import IMPORT
+from syncd.sandbox.world import World
+from tests.contract.bench import bench
+from tests.contract.fake_crm import FakeCrm
+
+
+class CrmWorld(Protocol):
+    """A CRM with nobody in it yet, and what people do there."""
+
+    selection: Selection
+    refused_email: str  # an address that this CRM never takes
+
+    @property
+    def crm(self) -> Crm: ...
+
+    def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
+        """A person types in a new contact; returns its id."""
+
+    def edit(self, record: str, field: Field, value: str) -> None:
+        """A person sets a field; "" clears it."""
+
+    def remove(self, record: str) -> None: ...
+
+    def merge(self, loser: str, winner: str) -> str:
+        """A person merges two contacts; returns the id that is left."""
+
+    def held(self, record: str, field: Field) -> str:
+        """What the CRM holds in the mapped property."""
+
+    def count(self) -> int:
+        """How many contacts there are."""
+
+    def settle(self) -> None:
+        """Time passes until searches see everything."""
+
+
+class FakeWorld:
+    """The in-memory CRM."""
+
+    refused_email = "ada@example.con"
+
+    def __init__(self, *, conditional: bool) -> None:
+        self.crm = FakeCrm(conditional=conditional)
+        self.crm.refused.add(self.refused_email)
+        self.selection = Selection(object="contacts", fields=self.crm.capabilities.objects["contacts"])
+
+    def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
+        values = {"email": email, "phone": phone, "mobile": mobile}
+        return self.crm.add(Identity(first_name=first_name), **{k: v for k, v in values.items() if v})
+
+    def edit(self, record: str, field: Field, value: str) -> None:
+        self.crm.edit(record, self.selection.fields[field].property, value)
+
+    def remove(self, record: str) -> None:
+        self.crm.remove(record)
+
+    def merge(self, loser: str, winner: str) -> str:
+        self.crm.merge(loser, winner)
+        return winner
+
+    def held(self, record: str, field: Field) -> str:
+        return self.crm.records[record].values.get(self.selection.fields[field].property, "")
+
+    def count(self) -> int:
+        return len([r for r in self.crm.records.values() if not r.gone and r.now is None])
+
+    def settle(self) -> None:
+        return
+
+
+class SandboxTime:
+    """The sandbox's clock as a connector's."""
+
+    def __init__(self, clock: SandboxClock) -> None:
+        self.now, self.monotonic, self.sleep = clock.now, clock.now, clock.sleep
+
+
+class HubSpotWorld:
+    """The sandbox's HubSpot on a real socket, with its limits, its lag and its shuffled answers."""
+
+    refused_email = "ada@example.con"  # HubSpot knows the top-level domains
+
+    def __init__(self, vendor: HubSpot, crm: HubSpotConnector) -> None:
+        self.vendor, self.crm = vendor, crm
+        self.selection = Selection(object="contacts", fields=crm.capabilities.objects["contacts"])
+
+    def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
+        portal = self.vendor.portal
+        values = {"firstname": first_name, "email": email, "phone": phone, "mobilephone": mobile}
+        number = max(portal.contacts.ids, default=500) + 1
+        return str(portal.contacts.add(number, values, IMPORT, portal.now_ms()).id)
+
+    def edit(self, record: str, field: Field, value: str) -> None:
+        self.vendor.human_edit(record, self.selection.fields[field].property, value)
+
+    def remove(self, record: str) -> None:
+        self.vendor.portal.archive(record)
+
+    def merge(self, loser: str, winner: str) -> str:
+        return str(self.vendor.portal.merge(winner, loser))
+
+    def held(self, record: str, field: Field) -> str:
+        item = self.vendor.portal.contacts.get(int(record))
+        return item.values.get(self.selection.fields[field].property, "") if item else ""
+
+    def count(self) -> int:
+        return sum(not item.archived for item in self.vendor.portal.contacts.items.values())
+
+    def settle(self) -> None:
+        self.vendor.clock.skip(20)
+
+
+@asynccontextmanager
+async def fake(*, conditional: bool) -> AsyncIterator[CrmWorld]:
+    yield FakeWorld(conditional=conditional)
+
+
+@asynccontextmanager
+async def hubspot(api_version: Literal["v3", "2026-09"], **emulation: Any) -> AsyncIterator[HubSpotWorld]:
+    clock = SandboxClock(speed=100)
+    faults = Faults()
+    vendor = HubSpot(World(1, 0, clock), clock, faults, random.Random(1), **emulation)
+    with served(vendor.app) as url:
+        options = HubSpotOptions.model_validate({"access_token": vendor.token, "api_version": api_version})
+        crm = HubSpotConnector("hubspot-eu", options, url, bench(SandboxTime(clock)))
+        try:
+            yield HubSpotWorld(vendor, crm)
+        finally:
+            await crm.aclose()
+            await vendor.aclose()
+
+
+@contextmanager
+def served(app: Any) -> Iterator[str]:
+    """An ASGI application on a loopback port of its own, in a thread; yields its address."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", http="httptools")
+    server = uvicorn.Server(config)
+    socket = config.bind_socket()
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        socket.close()
+
+
+WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[CrmWorld]]] = {
+    "fake": partial(fake, conditional=False),
+    "fake-conditional": partial(fake, conditional=True),
+    "hubspot-v3": partial(hubspot, "v3"),
+    "hubspot-2026-09": partial(hubspot, "2026-09"),
+}

@@ -1,0 +1,200 @@
+"""An in-memory CRM for the pipeline's tests: history, colleagues, and calls that fail on demand.
+
+It passes the same suite as the real connectors (`test_crms`), so what is proven with it holds for them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from syncd.contract.errors import ConnectorError
+from syncd.contract.model import (
+    Author,
+    Change,
+    Contact,
+    ContactRef,
+    Field,
+    FieldMap,
+    Finding,
+    Identity,
+    Level,
+    Page,
+    Selection,
+    Snapshot,
+    Version,
+    WriteOutcome,
+    WriteStatus,
+)
+from syncd.contract.ports import CrmCapabilities
+
+FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone", also=("mobile",))}
+PROPERTIES = {"email", "phone", "mobile", "work_phone"}
+
+
+@dataclass(slots=True)
+class Record:
+    """One contact. `history` is newest first."""
+
+    id: str
+    identity: Identity
+    values: dict[str, str] = field(default_factory=dict)
+    history: dict[str, list[Version]] = field(default_factory=dict)
+    blocked: dict[Field, str] = field(default_factory=dict)
+    changed: int = 0
+    gone: bool = False
+    now: str | None = None  # the id of the record that this one was merged into
+
+
+class FakeCrm:
+    """`between_read_and_write`, if set, runs once at the start of the next write: a colleague's moment."""
+
+    port: ClassVar = "crm"
+    Options = BaseModel
+
+    def __init__(self, name: str = "fake", *, conditional: bool = False, page: int = 100) -> None:
+        self.name = name
+        sizes = {"read_batch": 50, "write_batch": 100}
+        self.capabilities = CrmCapabilities(
+            title="Fake", objects={"contacts": FIELDS}, history=True, conditional_write=conditional, **sizes
+        )
+        self.records: dict[str, Record] = {}
+        self.refused: set[str] = set()  # values that are never taken
+        self.calls: list[str] = []
+        self.between_read_and_write: Callable[[], object] | None = None
+        self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
+        self._page, self._tick = page, 0
+        self._failures: dict[str, deque[ConnectorError]] = {}
+
+    def add(self, identity: Identity | None = None, **values: str) -> str:
+        """A new contact with these properties, typed by a person; returns its id."""
+        record = Record(str(len(self.records) + 501), identity or Identity())
+        self.records[record.id] = record
+        self._touch(record)
+        for name, value in values.items():
+            self.edit(record.id, name, value)
+        return record.id
+
+    def edit(self, record_id: str, name: str, value: str, by: Author = Author.PERSON) -> None:
+        """Somebody sets a property; "" clears it."""
+        record = self.records[record_id]
+        self._touch(record)
+        record.values[name] = value
+        record.history.setdefault(name, []).insert(0, Version(value=value, at=f"{self._tick:012d}", by=by))
+
+    def remove(self, record_id: str) -> None:
+        self.records[record_id].gone = True
+
+    def merge(self, loser: str, winner: str) -> None:
+        self.records[loser].now = winner
+        self._touch(self.records[winner])
+
+    def fail(self, method: str, *errors: ConnectorError) -> None:
+        """Let the next calls of pull, read or write raise these, one each."""
+        self._failures.setdefault(method, deque()).extend(errors)
+
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:
+        self._begin("check")
+        used = {name for s in selections for m in s.fields.values() for name in (m.property, *m.also)}
+        unknown = [Finding(level=Level.ERROR, what=f"no property {n}", cure="name another") for n in used - PROPERTIES]
+        return unknown or [Finding(level=Level.OK, what="all is well")]
+
+    async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        self._begin("pull")
+        place = {"since": 0, "last": "0", "until": self._tick, **(cursor or {})}
+        while True:
+            found = self._lacking(selection, place["since"], int(place["last"]))
+            page = found[: self._page]
+            place = {**place, "last": page[-1].id} if len(found) > len(page) else {"since": place["until"]}
+            yield Page(contacts=tuple(self._contact(record, selection) for record in page), cursor=place)
+            if "until" not in place:
+                return
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        self._begin("read")
+        return [self._snapshot(ref, selection) for ref in refs]
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        self._begin("write")
+        colleague, self.between_read_and_write = self.between_read_and_write, None
+        if colleague:
+            colleague()
+        outcomes = [self._carry_out(change, selection.fields[change.field].property) for change in changes]
+        if self.lose_answers:
+            self.lose_answers -= 1
+            return [replace(outcome, status=WriteStatus.UNKNOWN) for outcome in outcomes]
+        return outcomes
+
+    async def aclose(self) -> None:
+        self._begin("aclose")
+
+    def _begin(self, method: str) -> None:
+        self.calls.append(method)
+        if failures := self._failures.get(method):
+            raise failures.popleft()
+
+    def _touch(self, record: Record) -> None:
+        self._tick += 1
+        record.changed = self._tick
+
+    def _lacking(self, selection: Selection, since: int, after: int) -> list[Record]:
+        return [
+            record
+            for record in self.records.values()
+            if record.changed >= since and int(record.id) > after and not record.gone and record.now is None
+            if len(self._held(record, selection)) < len(selection.fields)
+        ]
+
+    def _held(self, record: Record, selection: Selection) -> dict[Field, str]:
+        names = {f: (m.property, *m.also) for f, m in selection.fields.items()}
+        held = {f: next((record.values[n] for n in ns if record.values.get(n)), "") for f, ns in names.items()}
+        return {f: value for f, value in held.items() if value}
+
+    def _blocked(self, record: Record, selection: Selection) -> dict[Field, str]:
+        newest = {f: record.history.get(m.property, [None])[0] for f, m in selection.fields.items()}
+        cleared = {f: "cleared_by_person" for f, v in newest.items() if v and not v.value and v.by is Author.PERSON}
+        return {**cleared, **record.blocked}
+
+    def _contact(self, record: Record, selection: Selection) -> Contact:
+        ref = ContactRef(connection=self.name, object=selection.object, id=record.id)
+        values, blocked = self._held(record, selection), self._blocked(record, selection)
+        identity = replace(record.identity, email=record.values.get("email") or None)
+        return Contact(ref=ref, revision=str(record.changed), identity=identity, values=values, blocked=blocked)
+
+    def _snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
+        record = self.records.get(ref.id)
+        record = self.records.get(record.now) if record and record.now else record
+        if record is None or record.gone:
+            return Snapshot(ref=ref, current=None)
+        values = record.values
+        return Snapshot(
+            ref=ref,
+            current=replace(ref, id=record.id),
+            revision=str(record.changed),
+            values={f: values[m.property] for f, m in selection.fields.items() if values.get(m.property)},
+            elsewhere=frozenset(f for f, m in selection.fields.items() if any(values.get(n) for n in m.also)),
+            blocked=self._blocked(record, selection),
+            versions={f: tuple(record.history.get(m.property, ())) for f, m in selection.fields.items()},
+        )
+
+    def _carry_out(self, change: Change, name: str) -> WriteOutcome:
+        status, holder = self._verdict(change, name)
+        if status is WriteStatus.WRITTEN:
+            self.edit(change.ref.id, name, change.new, Author.MACHINE)
+        return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
+
+    def _verdict(self, change: Change, name: str) -> tuple[WriteStatus, str | None]:
+        record = self.records.get(change.ref.id)
+        if record is None or record.gone or record.now:
+            return WriteStatus.GONE, None
+        if self.capabilities.conditional_write and record.values.get(name, "") != change.expected:
+            return WriteStatus.MOVED_ON, None
+        if change.new in self.refused:
+            return WriteStatus.REFUSED, None
+        others = (r for r in self.records.values() if r is not record and not r.gone and change.new)
+        holder = next((r.id for r in others if name == "email" and r.values.get(name) == change.new), None)
+        return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)

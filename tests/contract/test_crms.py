@@ -1,0 +1,377 @@
+"""What every CRM owes the pipeline: the duties of the port, one by one, for each CRM in `crm_worlds`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from syncd.contract.model import (
+    Author,
+    Change,
+    Contact,
+    ContactRef,
+    Field,
+    FieldMap,
+    Level,
+    Page,
+    Snapshot,
+    WriteOutcome,
+    WriteStatus,
+)
+from tests.contract.crm_worlds import WORLDS, CrmWorld
+
+MAIL, OTHER_MAIL = "ada@example.com", "grace@example.com"
+PHONE, OTHER_PHONE = "+442079460123", "+442079460124"
+
+Act = Callable[[CrmWorld], Awaitable[None]]
+Play = Callable[[Act], None]
+
+
+@pytest.fixture(params=WORLDS)
+def play(request: pytest.FixtureRequest) -> Play:
+    """Runs an act in a fresh world."""
+    world: Callable[[], AbstractAsyncContextManager[CrmWorld]] = WORLDS[request.param]
+
+    async def perform(act: Act) -> None:
+        async with world() as stage:
+            await act(stage)
+
+    return lambda act: asyncio.run(perform(act))
+
+
+async def pages(world: CrmWorld, cursor: Any = None) -> list[Page]:
+    return [page async for page in world.crm.pull(world.selection, cursor)]
+
+
+async def pulled(world: CrmWorld, cursor: Any = None) -> dict[str, Contact]:
+    return {contact.ref.id: contact for page in await pages(world, cursor) for contact in page.contacts}
+
+
+def ref(world: CrmWorld, record: str) -> ContactRef:
+    return ContactRef(connection=world.crm.name, object=world.selection.object, id=record)
+
+
+async def read(world: CrmWorld, *records: str) -> dict[str, Snapshot]:
+    snapshots = await world.crm.read([ref(world, record) for record in records], world.selection)
+    assert len(snapshots) == len(records)
+    return {snapshot.ref.id: snapshot for snapshot in snapshots}
+
+
+async def change(world: CrmWorld, record: str, field: Field, new: str) -> Change:
+    """A decision on a fresh snapshot."""
+    snapshot = (await read(world, record))[record]
+    expected = snapshot.values.get(field, "")
+    return Change(ref=ref(world, record), field=field, expected=expected, new=new, revision=snapshot.revision)
+
+
+async def write(world: CrmWorld, *changes: Change) -> dict[tuple[str, Field], WriteOutcome]:
+    outcomes = await world.crm.write(changes, world.selection)
+    found = {(outcome.ref.id, outcome.field): outcome for outcome in outcomes}
+    assert len(found) == len(outcomes) == len(changes)
+    return found
+
+
+async def status(world: CrmWorld, *changes: Change) -> dict[tuple[str, Field], WriteStatus]:
+    return {key: outcome.status for key, outcome in (await write(world, *changes)).items()}
+
+
+# --- pull ---------------------------------------------------------------------------------------
+
+
+def test_pull_yields_those_that_lack_something(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        world.add("Complete", MAIL, PHONE)
+        world.add("Reachable", OTHER_MAIL, mobile=PHONE)
+        nothing, mail_only = world.add("Nothing"), world.add("Mail", "m@example.com")
+        world.settle()
+        found = await pulled(world)
+        assert set(found) == {nothing, mail_only}
+        assert found[nothing].values == {}
+        assert found[mail_only].values == {Field.EMAIL: "m@example.com"}
+        assert found[mail_only].identity.first_name in {None, "Mail"}
+        assert found[mail_only].ref == ref(world, mail_only)
+        assert found[mail_only].revision
+
+    play(act)
+
+
+def test_pull_of_nobody_still_leaves_a_cursor(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        found = await pages(world)
+        assert [page.contacts for page in found] == [()]
+        new = world.add("New")
+        world.settle()
+        assert set(await pulled(world, found[-1].cursor)) == {new}
+
+    play(act)
+
+
+def test_cursors_are_json_and_go_on_from_any_page(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        everybody = {world.add(f"Person {number}") for number in range(450)}
+        world.settle()
+        found = await pages(world)
+        assert len(found) > 1
+        cursor = json.loads(json.dumps(found[0].cursor))
+        first, rest = {contact.ref.id for contact in found[0].contacts}, set(await pulled(world, cursor))
+        assert first | rest == everybody
+        assert len(rest) < len(everybody)
+        assert sorted(c.ref.id for page in found for c in page.contacts) == sorted(everybody)
+
+    play(act)
+
+
+def test_the_next_pull_finds_what_changed_since(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        old = world.add("Old", MAIL, PHONE)
+        world.add("Lacking")
+        world.settle()
+        cursor = (await pages(world))[-1].cursor
+        world.settle()
+        new = world.add("New")
+        world.edit(old, Field.PHONE, "")
+        world.settle()
+        assert {old, new} <= set(await pulled(world, cursor))
+
+    play(act)
+
+
+def test_values_are_fresh(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        filled, cleared = world.add("Filled"), world.add("Removed")
+        world.settle()
+        world.edit(filled, Field.EMAIL, MAIL)
+        world.edit(filled, Field.PHONE, PHONE)
+        world.remove(cleared)
+        assert await pulled(world) == {}
+
+    play(act)
+
+
+def test_a_change_changes_the_revision(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        world.settle()
+        before = (await pulled(world))[record].revision
+        assert (await read(world, record))[record].revision == before
+        world.edit(record, Field.EMAIL, MAIL)
+        assert (await read(world, record))[record].revision != before
+
+    play(act)
+
+
+def test_what_a_person_cleared_is_blocked(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        if not world.crm.capabilities.history:
+            return
+        record = world.add("Shy", MAIL, PHONE)
+        world.edit(record, Field.EMAIL, "")
+        world.settle()
+        assert (await pulled(world))[record].blocked == {Field.EMAIL: "cleared_by_person"}
+        assert (await read(world, record))[record].blocked == {Field.EMAIL: "cleared_by_person"}
+
+    play(act)
+
+
+# --- read ---------------------------------------------------------------------------------------
+
+
+def test_read_of_a_full_batch(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        count = world.crm.capabilities.read_batch
+        records = [world.add(f"Person {number}", f"p{number}@example.com") for number in range(count)]
+        snapshots = await read(world, *records)
+        for number, record in enumerate(records):
+            assert snapshots[record].values == {Field.EMAIL: f"p{number}@example.com"}
+            assert snapshots[record].current == snapshots[record].ref
+
+    play(act)
+
+
+def test_read_tells_elsewhere_from_the_property_itself(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Mobile", mobile=PHONE)
+        snapshot = (await read(world, record))[record]
+        assert snapshot.values == {}
+        assert snapshot.elsewhere == {Field.PHONE}
+
+    play(act)
+
+
+def test_read_of_who_is_gone(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        gone, here = world.add("Gone"), world.add("Here")
+        world.remove(gone)
+        snapshots = await read(world, gone, here)
+        assert snapshots[gone].current is None
+        assert snapshots[here].current == ref(world, here)
+
+    play(act)
+
+
+def test_read_follows_a_merge(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        loser, winner = world.add("Ada"), world.add("Ada", MAIL)
+        left = world.merge(loser, winner)
+        snapshots = await read(world, loser, winner)
+        assert [snapshots[record].current for record in (loser, winner)] == [ref(world, left)] * 2
+        assert snapshots[loser].values == {Field.EMAIL: MAIL}
+
+    play(act)
+
+
+def test_history_tells_people_from_machines(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        if not world.crm.capabilities.history:
+            return
+        record = world.add("Somebody", MAIL)
+        assert await status(world, await change(world, record, Field.EMAIL, OTHER_MAIL))
+        world.settle()
+        world.edit(record, Field.EMAIL, "third@example.com")
+        versions = (await read(world, record))[record].versions[Field.EMAIL]
+        assert [(version.value, version.by) for version in versions] == [
+            ("third@example.com", Author.PERSON),
+            (OTHER_MAIL, Author.MACHINE),
+            (MAIL, Author.PERSON),
+        ]
+        assert [version.at for version in versions] == sorted((version.at for version in versions), reverse=True)
+
+    play(act)
+
+
+# --- write --------------------------------------------------------------------------------------
+
+
+def test_write_and_read_back(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record, bystander = world.add("Somebody"), world.add("Bystander")
+        both = [await change(world, record, Field.EMAIL, MAIL), await change(world, record, Field.PHONE, PHONE)]
+        assert set((await status(world, *both)).values()) == {WriteStatus.WRITTEN}
+        assert (await read(world, record))[record].values == {Field.EMAIL: MAIL, Field.PHONE: PHONE}
+        assert (await read(world, bystander))[bystander].values == {}
+        assert world.count() == 2
+
+    play(act)
+
+
+def test_write_clears(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody", MAIL, PHONE)
+        await write(world, await change(world, record, Field.EMAIL, ""))
+        assert (world.held(record, Field.EMAIL), world.held(record, Field.PHONE)) == ("", PHONE)
+
+    play(act)
+
+
+def test_a_refused_email_does_not_stop_the_phone(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        mail = await change(world, record, Field.EMAIL, world.refused_email)
+        outcomes = await write(world, mail, await change(world, record, Field.PHONE, PHONE))
+        assert outcomes[record, Field.EMAIL].status is WriteStatus.REFUSED
+        assert world.refused_email not in outcomes[record, Field.EMAIL].detail
+        assert outcomes[record, Field.PHONE].status is WriteStatus.WRITTEN
+        assert world.held(record, Field.PHONE) == PHONE
+
+    play(act)
+
+
+def test_an_email_that_another_contact_holds(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        holder, record = world.add("Holder", MAIL), world.add("Somebody")
+        mail, phone = (
+            await change(world, record, Field.EMAIL, MAIL),
+            await change(world, record, Field.PHONE, PHONE),
+        )
+        outcomes = await write(world, mail, phone)
+        assert outcomes[record, Field.EMAIL].status is WriteStatus.DUPLICATE
+        assert outcomes[record, Field.EMAIL].holder in {holder, None}
+        assert outcomes[record, Field.PHONE].status is WriteStatus.WRITTEN
+        assert world.held(record, Field.EMAIL) == ""
+
+    play(act)
+
+
+def test_a_bad_record_does_not_stop_its_batch_mates(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        count = world.crm.capabilities.write_batch
+        records = [world.add(f"Person {number}") for number in range(count)]
+        changes = [
+            Change(ref=ref(world, record), field=Field.EMAIL, expected="", new=f"p{number}@example.com")
+            for number, record in enumerate(records)
+        ]
+        if world.crm.capabilities.conditional_write:  # where the revision counts, it must be right
+            read_batch = world.crm.capabilities.read_batch
+            chunks = [records[start : start + read_batch] for start in range(0, count, read_batch)]
+            snapshots = {k: v for chunk in chunks for k, v in (await read(world, *chunk)).items()}
+            changes = [replace(one, revision=snapshots[one.ref.id].revision) for one in changes]
+        changes[3] = replace(changes[3], new=world.refused_email)
+        world.remove(records[7])
+        found = await status(world, *changes)
+        odd = {key: value for key, value in found.items() if value is not WriteStatus.WRITTEN}
+        assert odd == {
+            (records[3], Field.EMAIL): WriteStatus.REFUSED,
+            (records[7], Field.EMAIL): WriteStatus.GONE,
+        }
+        assert world.held(records[99], Field.EMAIL) == "p99@example.com"
+
+    play(act)
+
+
+def test_a_colleague_who_is_faster(play: Play) -> None:
+    """Where the CRM compares, the colleague's value stays; elsewhere the history must show it."""
+
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        phone = await change(world, record, Field.PHONE, PHONE)
+        world.settle()
+        world.edit(record, Field.PHONE, OTHER_PHONE)
+        world.settle()
+        found = await status(world, phone)
+        if world.crm.capabilities.conditional_write:
+            assert found == {(record, Field.PHONE): WriteStatus.MOVED_ON}
+            assert world.held(record, Field.PHONE) == OTHER_PHONE
+        else:
+            versions = (await read(world, record))[record].versions[Field.PHONE]
+            assert [(v.value, v.by) for v in versions] == [(PHONE, Author.MACHINE), (OTHER_PHONE, Author.PERSON)]
+
+    play(act)
+
+
+# --- check --------------------------------------------------------------------------------------
+
+
+def test_check_is_content_with_a_good_selection(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        findings = await world.crm.check([world.selection])
+        assert findings
+        assert [finding for finding in findings if finding.level is Level.ERROR] == []
+
+    play(act)
+
+
+def test_check_names_an_unknown_property_and_a_cure(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        selection = replace(world.selection, fields={Field.EMAIL: FieldMap(property="no_such_thing")})
+        errors = [f for f in await world.crm.check([selection]) if f.level is Level.ERROR]
+        assert any("no_such_thing" in error.what and error.cure for error in errors)
+        assert world.count() == 0
+
+    play(act)
+
+
+def test_capabilities_are_sound(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        capabilities = world.crm.capabilities
+        assert capabilities.title
+        assert capabilities.read_batch > 0
+        assert capabilities.write_batch > 0
+        assert all(set(fields) == set(Field) for fields in capabilities.objects.values())
+
+    play(act)

@@ -1,0 +1,1 @@
+"""Made-up connectors, so that the tests of configuration and registry depend on no vendor."""

@@ -1,0 +1,5 @@
+"""A connector that forgot its port."""
+
+
+class Connector:
+    """Without port, options and capabilities."""
