@@ -16,10 +16,9 @@ from functools import partial
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from syncd.config import Sync
+from syncd.config import Sync, cron
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.ledger import reports
 from syncd.ledger.store import LedgerError
@@ -66,7 +65,8 @@ class Daemon:
         self._canary = canary
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
-        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1})
+        defaults = {"coalesce": True, "max_instances": 100, "misfire_grace_time": None}  # a bell rings in no time
+        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
         settings = parts.settings
         self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
         self.private = Listener(private.application(parts), settings.admin.listen)
@@ -160,8 +160,7 @@ class Daemon:
             if sync.every is not None:
                 self._every(sync.every, name)
             elif sync.schedule is not None:
-                trigger = CronTrigger.from_crontab(sync.schedule, timezone="UTC")
-                self._scheduler.add_job(self._stages[name].bell.set, trigger, id=name)
+                self._scheduler.add_job(self._stages[name].bell.set, cron(sync.schedule), id=name)
             self._stages[name].bell.set()
         self._scheduler.start()
 
@@ -193,9 +192,15 @@ class Daemon:
 
 
 async def settled(daemon: Daemon) -> None:
-    """Return once every sync was pulled and nothing will move by itself any more."""
+    """Return once every sync was pulled and nothing will move by itself any more.
+
+    What waits for a person (a halted connection, a doubt to resolve) or for another day (a budget)
+    does not count.
+    """
     parts, quiet = daemon.parts, 0
     while quiet < 2:
         await asyncio.sleep(0.2)
-        still = daemon.pulled >= {sync.name for sync in parts.syncs} and not await parts.ledger.read(reports.moving)
+        spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
+        pulled = daemon.pulled >= {sync.name for sync in parts.syncs}
+        still = pulled and not await parts.ledger.read(reports.moving, spent)
         quiet = quiet + 1 if still else 0

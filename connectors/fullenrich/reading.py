@@ -16,7 +16,7 @@ from syncd.contract import normal
 from syncd.contract.errors import Garbled
 
 VALUE_LIMIT = 320  # characters: no e-mail address and no phone number is longer
-_PRIVATE = re.compile(r"\S+@\S+|https?://\S+|\bsk-\S+|\+?\d[\d ().-]{6,}\d")
+_PRIVATE = re.compile(r"\S+@\S+|https?://\S+|\bsk-\S+|[\w-]{20,}|\+?\d[\d ().-]{6,}\d")
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -54,8 +54,6 @@ def records(raw: object) -> Iterator[dict[str, Any]]:
 
 def amount(raw: object) -> Decimal | None:
     """A finite number of at least 0, written as a number or as a string; None otherwise."""
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        return None
     try:
         number = Decimal(str(raw))
     except (InvalidOperation, ValueError):  # ValueError: an int of thousands of digits

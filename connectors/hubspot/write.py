@@ -135,7 +135,10 @@ class Writing:
             self._refused(batch[0], fault)
         elif fault.for_all and any(fault.properties & one.changes.keys() for one in batch):
             for one in batch:
-                self._refused(one, fault)
+                if fault.properties & one.changes.keys():
+                    self._refused(one, fault)
+                else:
+                    self._later.append(one)
         elif culprits:
             for one in culprits:
                 self._refused(one, fault)
@@ -146,13 +149,13 @@ class Writing:
     def _refused(self, one: Input, fault: Fault) -> None:
         """Settle what is at fault; what is not, or may not be, is sent again by itself."""
         named = fault.properties & one.changes.keys()
-        if fault.for_all and not named:
-            self._later.append(one)
-        elif named and fault.status is not WriteStatus.GONE:
+        if fault.status not in {WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
+            self._settle([one], fault.status, fault.reason)
+        elif named:
             self._settle([one], fault.status, fault.reason, fault.holder, named)
             if rest := one.without(named).changes:
                 self._later.append(Input(one.id, rest))
-        elif len(one.changes) > 1 and fault.status is WriteStatus.REFUSED:
+        elif len(one.changes) > 1:
             self._batches += [[one.only(name)] for name in one.changes]
         else:
             self._settle([one], fault.status, fault.reason, fault.holder)

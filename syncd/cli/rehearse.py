@@ -90,7 +90,10 @@ def sandbox(
         return
     try:
         ports = {name: int(number) for name, _, number in (one.partition("=") for one in port or ())}
-        box = Sandbox(seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan)
+        purse = {"credits": credits or max(10_000, 20 * contacts)}
+        box = Sandbox(
+            seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan, zeliq=purse, fullenrich=purse
+        )
     except (ValueError, KeyError) as error:
         raise typer.BadParameter(str(error)) from error
     asyncio.run(_serve(box, plan, write_config, tether=tether, as_json=as_json))

@@ -45,7 +45,7 @@ def run(
     Examples:  syncd run -c /etc/syncd/config.yaml      syncd run --once --wait 30
     """
     settings, registry = settings_from(config)
-    set_up(settings.log)
+    set_up(settings.log, hidden=settings.secrets)
     sys.setswitchinterval(0.0005)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, wait * 60 if once else None))

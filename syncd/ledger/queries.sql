@@ -290,6 +290,22 @@ WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
 SELECT state FROM job WHERE id = :id
 
 -- name: open_work
+-- Contacts to plan, deliveries to read, calls whose last word has not come.
+SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
+    + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission INDEXED BY submission_open
+        WHERE state = 'accepted' AND deadline > 0)
+
+-- name: stuck
+-- Queued or accepted, but the connection is halted (or over its budget).
+SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
+        OR provider IN (SELECT value FROM json_each(:over_budget))))
+    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
+        WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+
+-- name: job_state
+SELECT state FROM job WHERE id = :id
+
+-- name: open_work
 -- Contacts to plan, deliveries to read, submissions whose last word has not come.
 SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
     + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission WHERE state = 'accepted' AND deadline > 0)

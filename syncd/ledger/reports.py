@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,6 @@ from .store import Tx
 
 _MOVING = (
     JobState.QUEUED,
-    JobState.WAITING,
     JobState.SENDING,
     JobState.SENT,
     JobState.ANSWERED,
@@ -36,10 +35,15 @@ def by_state(tx: Tx) -> dict[JobState, int]:
     return totals
 
 
-def moving(tx: Tx) -> int:
-    """How many things will still move by themselves: what is in doubt waits for time or a person."""
+def moving(tx: Tx, over_budget: Sequence[str] = ()) -> int:
+    """How many things will still move by themselves.
+
+    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, what
+    a halted CRM keeps from being written, and what stands behind another job, which is counted itself.
+    """
     states = by_state(tx)
-    return int(sum(states[s] for s in _MOVING) + tx.value("open_work"))
+    stuck = tx.value("stuck", over_budget=json.dumps(list(over_budget)))
+    return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work"))
 
 
 def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The canary: a callback of our own through the public URL. No round trip, no purchase.
 
-A result that can't reach us is paid for all the same, and Zeliq-like providers have no other way to
-give it: so dispatch stays shut until our own address has been seen to work from outside.
+A result that can't reach us is paid for all the same, and some providers have no other way to give
+it: so dispatch stays shut until our own address has been seen to work from outside.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ class Canary:
         url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
         why, cure = await self._fly(url, nonce)
         if why:
-            await parts.ledger.write(
-                connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now()
-            )
+            await parts.ledger.write(connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now())
         elif await parts.ledger.write(connections.clear, NAME):
             log.info("callbacks_reachable")
         if why and parts.gate.shut != why:

@@ -26,7 +26,7 @@ class Gate:
 
 @dataclass(slots=True)
 class Bells:
-    """Wakes stages by name: `dispatch` wakes each of them, `dispatch:zeliq` that one."""
+    """Wakes stages by name: `dispatch` wakes each of them, `dispatch:<connection>` that one."""
 
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
 

@@ -46,7 +46,8 @@ async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None
     balance = await lane.provider.balance()
     if balance is not None:
         await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now())
-    return await _lift(parts, name, trouble is Trouble.CREDITS and (balance is None or balance > 0))
+    enough = balance is None or balance >= max(lane.provider.capabilities.price.values())
+    return await _lift(parts, name, trouble is Trouble.CREDITS and enough)
 
 
 async def _lift(parts: Parts, name: str, well: bool) -> int:

@@ -73,8 +73,9 @@ class Sandbox:
         control = Control(self.world, self.clock, self.faults, self.vendors, self.urls)
         apps: dict[str, ASGIApp] = {name: vendor.app for name, vendor in self.vendors.items()}
         apps["control"] = control.app
+        listeners = self._bind(list(apps))
         for name, app in apps.items():
-            await self._serve(name, app)
+            await self._serve(name, app, listeners[name])
         return self
 
     async def __aexit__(
@@ -95,10 +96,15 @@ class Sandbox:
     def _rng(self, name: str) -> random.Random:
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - reproducible runs
 
-    async def _serve(self, name: str, app: ASGIApp) -> None:
-        """Bind here, so that the port is known and a taken one is the caller's OSError."""
-        listener = socket.create_server(("127.0.0.1", self.ports.get(name, 0)), backlog=512)
-        self.urls[name] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    def _bind(self, names: list[str]) -> dict[str, socket.socket]:
+        """Bind first, so that all ports are known and a taken one is the caller's OSError."""
+        with contextlib.ExitStack() as undo:
+            listeners = {name: undo.enter_context(_listener(self.ports.get(name, 0))) for name in names}
+            undo.pop_all()
+        self.urls.update({name: f"http://127.0.0.1:{one.getsockname()[1]}" for name, one in listeners.items()})
+        return listeners
+
+    async def _serve(self, name: str, app: ASGIApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -119,6 +125,19 @@ class Sandbox:
             await asyncio.sleep(0.001)
 
 
+def _listener(port: int) -> socket.socket:
+    # asyncio switches Nagle's delay (40 ms a request) off only where the protocol number is said outright.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers: the process belongs to the caller."""
 
@@ -137,7 +156,11 @@ class SandboxThread:
 
     def __enter__(self) -> Sandbox:
         self._thread.start()
-        return self.wait(self.sandbox.__aenter__())
+        try:
+            return self.wait(self.sandbox.__aenter__())
+        except BaseException:
+            self._stop()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,9 +168,12 @@ class SandboxThread:
         try:
             self.wait(self.sandbox.__aexit__(kind, error, trace))
         finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop.close()
+            self._stop()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in the sandbox's loop and return what it returns."""

@@ -223,7 +223,8 @@ class Zeliq:
             await self._send(job, self._finish(job)).tried.wait()
         else:
             self._background.start(self._work(job))
-        status = int(self._faults.take("zeliq_status") or 202)
+        other = self._faults.take("zeliq_status")
+        status = 202 if other is None else int(other or 200)
         told = {"status": status, "message": ACCEPTED, "jobId": job.id}
         if self._faults.take("zeliq_no_job_id") is not None:
             del told["jobId"]

@@ -51,6 +51,7 @@ class Script:
     """What the server will answer, in order, and what it was asked."""
 
     url: str
+    default: Reply = field(default_factory=lambda: Reply(599))
     replies: deque[Reply] = field(default_factory=deque)
     calls: list[Call] = field(default_factory=list)
 
@@ -59,10 +60,10 @@ class Script:
 
 
 @contextmanager
-def scripted(*replies: Reply) -> Iterator[Script]:
-    """Serve in a thread; a call for which nothing is scripted is answered with 599."""
+def scripted(*replies: Reply, default: Reply = Reply(599)) -> Iterator[Script]:
+    """Serve in a thread; a call for which nothing is scripted is answered with `default`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    script = Script(url=f"http://127.0.0.1:{server.server_address[1]}", replies=deque(replies))
+    script = Script(url=f"http://127.0.0.1:{server.server_address[1]}", default=default, replies=deque(replies))
     server.script = script  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(length)
         script.calls.append(Call(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
-        reply = script.replies.popleft() if script.replies else Reply(599)
+        reply = script.replies.popleft() if script.replies else script.default
         if reply.cut:
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -159,6 +159,7 @@ def served(app: Any) -> Iterator[str]:
     config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", http="httptools")
     server = uvicorn.Server(config)
     socket = config.bind_socket()
+    socket.listen()  # so that a call may come before the thread has begun
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:

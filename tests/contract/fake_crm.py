@@ -33,6 +33,7 @@ from syncd.contract.model import (
 from syncd.contract.ports import CrmCapabilities
 
 FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone", also=("mobile",))}
+OBJECTS = {"contacts": FIELDS}
 PROPERTIES = {"email", "phone", "mobile", "work_phone"}
 
 
@@ -58,10 +59,8 @@ class FakeCrm:
 
     def __init__(self, name: str = "fake", *, conditional: bool = False, page: int = 100) -> None:
         self.name = name
-        sizes = {"read_batch": 50, "write_batch": 100}
-        self.capabilities = CrmCapabilities(
-            title="Fake", objects={"contacts": FIELDS}, history=True, conditional_write=conditional, **sizes
-        )
+        can = {"history": True, "conditional_write": conditional}
+        self.capabilities = CrmCapabilities(title="Fake", objects=OBJECTS, read_batch=50, write_batch=100, **can)
         self.records: dict[str, Record] = {}
         self.refused: set[str] = set()  # values that are never taken
         self.calls: list[str] = []
@@ -100,8 +99,8 @@ class FakeCrm:
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
         used = {name for s in selections for m in s.fields.values() for name in (m.property, *m.also)}
-        unknown = [Finding(level=Level.ERROR, what=f"no property {n}", cure="name another") for n in used - PROPERTIES]
-        return unknown or [Finding(level=Level.OK, what="all is well")]
+        wrong = [Finding(level=Level.ERROR, what=f"no property {n}", cure="name another") for n in used - PROPERTIES]
+        return wrong or [Finding(level=Level.OK, what="all is well")]
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         self._begin("pull")

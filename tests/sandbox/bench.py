@@ -50,15 +50,17 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            await _stop(server, listener)
+            await _stop(server)
 
 
-async def _stop(server: uvicorn.Server, listener: socket.socket) -> None:
+async def _stop(server: uvicorn.Server) -> None:
+    """What uvicorn's own shutdown does, without its pauses of 100 ms."""
+    for listening in server.servers:
+        listening.close()
     for connection in list(server.server_state.connections):
         connection.shutdown()
-    while server.server_state.connections:  # `shutdown` would look for their end only every 100 ms
+    while server.server_state.connections or server.server_state.tasks:
         await asyncio.sleep(0)
-    await server.shutdown(sockets=[listener])
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,18 @@ class Receiver:
     url: str = ""
     posts: list[Post] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    most_at_once: int = 0
+    _now: int = 0
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def take(self, request: Request) -> Response:
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
         post = Post(request.url.path, dict(request.headers), await request.body())
         async with self._arrived:
             self.posts.append(post)
             self._arrived.notify_all()
+        self._now -= 1
         return Response(status_code=self.statuses.pop(0) if self.statuses else 200)
 
     async def wait(self, count: int) -> list[Post]:
@@ -116,13 +123,18 @@ class Bench(Generic[Vendor]):
     http: httpx.AsyncClient
     receiver: Receiver
 
-    def person(self, number: int = 0, **finds: tuple[Find, ...]) -> Person:
+    def person(self, number: int = 0, /, **finds: tuple[Find, ...]) -> Person:
         """The person of that number among those with a profile; what either vendor finds of them is as told."""
         person = [one for one in self.world.people if one.linkedin_url][number]
         told = {(vendor, name): found for name, found in finds.items() for vendor in ("zeliq", "fullenrich")}
         person.finds.clear()
         person.finds.update(told)
         return person
+
+    def money(self) -> tuple[int, int, int]:
+        """The vendor's balance, what it holds and what it billed, in credits."""
+        account = self.vendor.account
+        return int(account.balance), int(account.held), int(account.billed)
 
     async def settled(self) -> None:
         """Wait until the vendor has nothing left to do."""
@@ -173,5 +185,7 @@ async def _bench(
         serving(vendor.app) as url,
         httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False, verify=False) as http,
     ):
-        yield Bench(vendor, world, clock, faults, http, receiver)
-        await vendor.aclose()
+        try:
+            yield Bench(vendor, world, clock, faults, http, receiver)
+        finally:
+            await vendor.aclose()

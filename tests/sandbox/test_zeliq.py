@@ -144,7 +144,7 @@ def test_bad_requests_are_refused_with_the_vendors_words(path: str, body: dict[s
         assert (answer.status_code, answer.json()["statusCode"], answer.json()["message"]) == (400, 400, message)
         if "property" in message:
             assert answer.json() == {"message": message, "error": "VALIDATION_FAILED", "statusCode": 400}
-        assert (bench.vendor.billed, bench.vendor.account.held) == (0, 0)
+        assert bench.money() == (10_000, 0, 0)
 
     run_zeliq(scenario)
 
@@ -189,13 +189,17 @@ def test_an_unknown_path_or_method_is_404() -> None:
     run_zeliq(scenario)
 
 
-@pytest.mark.parametrize("sliding", [False, True])
 @pytest.mark.parametrize(
-    ("plan", "limits"),
-    [("free", (50, 200, 600)), ("starter", (200, 400, 2_000)), ("advanced", (600, 2_000, 6_000))],
+    ("plan", "sliding", "limits"),
+    [
+        ("free", False, (50, 200, 600)),
+        ("free", True, (50, 200, 600)),
+        ("starter", False, (200, 400, 2_000)),
+        ("advanced", False, (600, 2_000, 6_000)),
+    ],
 )
 def test_every_plan_has_its_windows_and_the_balance_is_exempt(
-    plan: str, limits: tuple[int, int, int], sliding: bool
+    plan: str, sliding: bool, limits: tuple[int, int, int]
 ) -> None:
     async def scenario(bench: Bench[Zeliq]) -> None:
         bench.to_next_day()
@@ -237,11 +241,11 @@ def test_402_when_the_credits_do_not_suffice_while_a_free_email_goes_on() -> Non
 def test_credits_are_held_at_acceptance_and_refunded_when_nothing_is_found() -> None:
     async def scenario(bench: Bench[Zeliq]) -> None:
         await ask(bench, bench.person(), PHONE)
-        assert (bench.vendor.balance, bench.vendor.account.held) == (5, 10)
+        assert bench.money() == (5, 10, 0)
         assert (await ask(bench, bench.person(), PHONE)).status_code == 402
         bench.clock.skip(300)
         await bench.settled()
-        assert (bench.vendor.balance, bench.vendor.account.held, bench.vendor.billed) == (15, 0, 0)
+        assert bench.money() == (15, 0, 0)
         assert [bill.reason for bill in bench.vendor.bills] == ["nothing found"]
 
     run_zeliq(scenario, speed=1.0, credits=15)
@@ -253,7 +257,7 @@ def test_without_holding_the_charge_comes_at_the_end() -> None:
         assert bench.vendor.balance == 100
         bench.clock.skip(300)
         await bench.settled()
-        assert (bench.vendor.balance, bench.vendor.billed) == (90, 10)
+        assert bench.money() == (90, 0, 10)
 
     run_zeliq(scenario, speed=1.0, credits=100, hold=False)
 
@@ -261,7 +265,7 @@ def test_without_holding_the_charge_comes_at_the_end() -> None:
 def test_only_invalid_is_told_and_refunded() -> None:
     body, vendor = callback(email=(Find("gone@acme.example", "invalid"),))
     assert (body["credit_used"], body["contact"]["most_probable_email_status"]) == (0, "invalid")
-    assert (vendor.billed, vendor.balance) == (0, 10_000)
+    assert (int(vendor.billed), int(vendor.balance)) == (0, 10_000)
 
 
 def test_repeating_a_question_is_billed_again() -> None:
@@ -269,7 +273,7 @@ def test_repeating_a_question_is_billed_again() -> None:
         person = bench.person(email=MAIL)
         await asyncio.gather(*(ask(bench, person) for _ in range(3)))
         await bench.settled()
-        assert (bench.vendor.billed, len(bench.receiver.posts)) == (3, 3)
+        assert (int(bench.vendor.billed), len(bench.receiver.posts)) == (3, 3)
 
     run_zeliq(scenario)
 
@@ -348,7 +352,7 @@ def test_several_phones_repeat_the_first_in_other_writing() -> None:
 def test_a_failed_job_calls_back_with_an_error_object_and_is_refunded() -> None:
     body, vendor = callback(("zeliq_failed",), email=MAIL)
     assert set(body) == {"statusCode", "error", "message"}
-    assert (vendor.billed, vendor.balance, vendor.bills[0].reason) == (0, 10_000, "failed")
+    assert (int(vendor.billed), int(vendor.balance), vendor.bills[0].reason) == (0, 10_000, "failed")
 
 
 def test_a_stranger_may_come_back_and_be_billed() -> None:
@@ -398,7 +402,7 @@ def test_the_result_in_the_answer(param: str, posts: int) -> None:
         answer = await ask(bench, bench.person(email=MAIL))
         assert (answer.status_code, answer.json()["contact"]["most_probable_email"]) == (200, MAIL[0].value)
         await bench.settled()
-        assert (len(bench.receiver.posts), bench.vendor.billed) == (posts, 1)
+        assert (len(bench.receiver.posts), int(bench.vendor.billed)) == (posts, 1)
 
     run_zeliq(scenario)
 
@@ -429,7 +433,7 @@ def test_a_spoilt_answer_says_nothing_about_what_was_done(kind: str, carried_out
             answer = await ask(bench, person)
             assert answer.status_code == (502 if kind == "error" else 200)
         await bench.settled()
-        assert (bench.vendor.billed, len(bench.receiver.posts)) == ((1, 1) if carried_out else (0, 0))
+        assert (int(bench.vendor.billed), len(bench.receiver.posts)) == ((1, 1) if carried_out else (0, 0))
 
     run_zeliq(scenario)
 

@@ -67,6 +67,7 @@ class HubSpot:
         self.answers: Counter[int] = Counter()
         self._closing = asyncio.Event()
         self.app = VendorApp(routes=self._routes())
+        self.app.router.redirect_slashes = False
 
     @property
     def token(self) -> str:
@@ -114,7 +115,7 @@ class HubSpot:
                 answer = self._answer(operation, request, text, dated=dated)
             if operation.name == "batch/update" and answer.status_code < 300:
                 answer = await line.after(self.faults, "hubspot_update", answer, self._closing)
-            return self._counted(await line.midway(self.faults, prefixes, answer))
+            return self._counted(await line.midway(self.faults, prefixes, answer, self._closing))
 
         return endpoint
 

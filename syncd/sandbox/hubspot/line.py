@@ -8,6 +8,7 @@ strike once an update was carried out.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -94,11 +95,12 @@ async def after(faults: Faults, prefix: str, answer: Response, closing: asyncio.
     return answer
 
 
-async def midway(faults: Faults, prefixes: Iterable[str], answer: Response) -> Response:
+async def midway(faults: Faults, prefixes: Iterable[str], answer: Response, closing: asyncio.Event) -> Response:
     """`answer`, perhaps late, perhaps torn."""
     for prefix in prefixes:
         if (param := faults.take(f"{prefix}_slow")) is not None:
-            await asyncio.sleep(float(param or 1))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closing.wait(), float(param or 1))
         if faults.take(f"{prefix}_torn") is not None:
             answer = Torn(answer)
     return answer
