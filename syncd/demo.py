@@ -119,8 +119,8 @@ def present(report: dict[str, Any], console: Console) -> None:
     for head in ("connection", "credits in the ledger", "credits billed", "calls"):
         spent.add_column(head, justify="left" if head == "connection" else "right")
     for name, calls in report["calls"].items():
-        credits = [f"{report['credits'][side].get(name, '')}" for side in ("by_ledger", "by_bill")]
-        spent.add_row(name, *credits, str(calls))
+        both = [str(report["credits"][side].get(name, "")) for side in ("by_ledger", "by_bill")]
+        spent.add_row(name, *both, str(calls))
     console.print(spent, "")
     console.print("Compared with the truth: " + ", ".join(f"{report[name]} {name}" for name in TRUTH))
     console.print(

@@ -34,9 +34,9 @@ from syncd.contract.model import (
 )
 from syncd.contract.pacing import Window
 from syncd.contract.ports import ProviderCapabilities, Tools
+from syncd.contract.reading import amount, decode
 
 from . import answer, wire
-from .reading import amount, decode
 from .shape import CUSTOM_LIMIT
 
 _CAPABILITIES = ProviderCapabilities(
@@ -93,7 +93,7 @@ class Connector:
         keys = [options.api_key, options.previous_api_key]
         self._signing_keys = [key.get_secret_value().encode() for key in keys if key is not None]
         headers = {"authorization": f"Bearer {options.api_key.get_secret_value()}", "accept": "application/json"}
-        self._http = Http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers)
+        self._http = Http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers, tools.transport)
 
     async def check(self) -> list[Finding]:
         """See `Provider.check`: one call for the balance, which tells of the key as well."""

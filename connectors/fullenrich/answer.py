@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.contract import normal
+from syncd.contract.echo import contradicts
 from syncd.contract.errors import Garbled
 from syncd.contract.model import (
     Answer,
@@ -24,10 +25,9 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
+from syncd.contract.reading import decode, record, records, text
 
 from . import v1, v2
-from .echo import contradicts
-from .reading import decode, record, records, text
 from .shape import Item, Shape, asked
 
 SHAPES: dict[str, Shape] = {"v1": v1.SHAPE, "v2": v2.SHAPE}

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from syncd.contract.model import Candidate, EnrichmentRequest, Field, Grade, Identity
-
-from .reading import record, records, text
+from syncd.contract.reading import record, records, text
 
 CUSTOM_LIMIT = 100  # characters of a value in `custom`, which takes strings only
 _GRADES = {

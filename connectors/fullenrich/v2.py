@@ -10,8 +10,8 @@ from typing import Any
 
 from syncd.contract import normal
 from syncd.contract.model import Field, Identity
+from syncd.contract.reading import record, text
 
-from .reading import record, text
 from .shape import Item, Shape, best, emails, phones
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Split, Trouble
 from syncd.contract.http import Response
 from syncd.contract.model import Receipt, Submission
+from syncd.contract.reading import decode, remark, text
 
-from .reading import decode, remark, text
 from .shape import Shape
 
 DEFAULT_URL = "https://app.fullenrich.com"

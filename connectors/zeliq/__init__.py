@@ -32,9 +32,9 @@ from syncd.contract.model import (
 )
 from syncd.contract.pacing import Window
 from syncd.contract.ports import ProviderCapabilities, Tools
+from syncd.contract.reading import amount, decode
 
 from . import answer, wire
-from .reading import amount, decode
 
 Plan = Literal["free", "starter", "essential", "advanced", "enterprise"]
 
@@ -96,7 +96,7 @@ class Connector:
         headers = {"x-api-key": options.api_key.get_secret_value(), "accept": "application/json"}
         if options.origin:
             headers["x-request-origin"] = options.origin
-        self._http = Http((base_url or wire.DEFAULT_URL).rstrip("/").removesuffix("/api"), headers)
+        self._http = Http((base_url or wire.DEFAULT_URL).rstrip("/").removesuffix("/api"), headers, tools.transport)
 
     async def check(self) -> list[Finding]:
         """See `Provider.check`: one call to the balance, which is exempt from Zeliq's limits."""

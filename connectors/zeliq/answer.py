@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.contract import normal
+from syncd.contract.echo import contradicts
 from syncd.contract.errors import Garbled
 from syncd.contract.model import (
     Answer,
@@ -23,9 +24,8 @@ from syncd.contract.model import (
     Identity,
     Outcome,
 )
+from syncd.contract.reading import amount, decode, record, records, remark, text
 
-from .echo import contradicts
-from .reading import amount, decode, record, records, remark, text
 from .wire import asked
 
 _GRADES = {

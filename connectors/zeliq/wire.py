@@ -12,8 +12,7 @@ from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Re
 from syncd.contract.http import Response
 from syncd.contract.model import EnrichmentRequest, Field, Identity, Receipt
 from syncd.contract.pacing import Window
-
-from .reading import decode, record, remark, text
+from syncd.contract.reading import decode, record, remark, text
 
 DEFAULT_URL = "https://app.zeliq.com"  # https://api.zeliq.com answers as well
 PATHS = {Field.EMAIL: "/api/contact/enrich/email", Field.PHONE: "/api/contact/enrich/phone"}

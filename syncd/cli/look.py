@@ -15,12 +15,12 @@ from rich.text import Text
 
 from syncd import compose
 from syncd.config import Settings, Sync, json_schema
-from syncd.contract.errors import ConfigError, ConnectorError
+from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef, Finding, Level
-from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
+from syncd.contract.ports import Crm, CrmCapabilities, ProviderCapabilities, Tools
 from syncd.ledger import contacts, reports
 from syncd.ledger.contacts import NewJob
-from syncd.ledger.store import Tx, reading
+from syncd.ledger.store import reading
 from syncd.pipeline import plan as planning
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings

@@ -65,6 +65,9 @@ def sandbox(
     plan: Annotated[
         str, typer.Option(help="Zeliq's plan: free, starter, essential, advanced, enterprise.")
     ] = "essential",
+    purse: Annotated[
+        int | None, typer.Option("--credits", min=0, help="Credits at each provider. Default: plenty.")
+    ] = None,
     port: Annotated[
         list[str] | None, typer.Option(help="vendor=port, also control=port; otherwise any free one.")
     ] = None,
@@ -90,9 +93,9 @@ def sandbox(
         return
     try:
         ports = {name: int(number) for name, _, number in (one.partition("=") for one in port or ())}
-        purse = {"credits": credits or max(10_000, 20 * contacts)}
+        account = {"credits": max(10_000, 20 * contacts) if purse is None else purse}
         box = Sandbox(
-            seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan, zeliq=purse, fullenrich=purse
+            seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan, zeliq=account, fullenrich=account
         )
     except (ValueError, KeyError) as error:
         raise typer.BadParameter(str(error)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from syncd.contract.model import Identity
+from .model import Identity
 
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "æ": "a", "œ": "o"})
 

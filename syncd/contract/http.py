@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import json
+import math
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import httpx
@@ -23,7 +25,13 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 IN_FLIGHT = 8  # above it httpx's pool costs more than it brings
 RETRY_AFTER_CAP = 900.0
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +58,25 @@ class Response:
         try:
             seconds = float(text)
         except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(text).timestamp() - now
-            except ValueError:
-                return None
-        return min(max(seconds, 0.0), RETRY_AFTER_CAP)
+            seconds = _seconds_until(text, now)
+        return None if math.isnan(seconds) else min(max(seconds, 0.0), RETRY_AFTER_CAP)
+
+
+def _seconds_until(date: str, now: float) -> float:
+    """Seconds until an HTTP date, which is UTC whether it says so or not; NaN for anything else."""
+    try:
+        moment = email.utils.parsedate_to_datetime(date)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
 
 
 class Http:
     """One client per connection, for the life of the process."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self, base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers=dict(headers),
@@ -69,6 +85,7 @@ class Http:
             trust_env=False,
             verify=_tls() if base_url.startswith("https") else False,
             limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
+            transport=transport,
         )
         self._places = asyncio.Semaphore(IN_FLIGHT)
 

@@ -15,15 +15,18 @@ import idna
 
 from .model import Identity
 
+_TYPOS = {0xB4: "'", 0x60: "'", 0xFE0E: None, 0xFE0F: None, 0x20E3: None}  # accents as apostrophes, emoji's tails
+_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"})  # control characters, symbols
 _SPACES = re.compile(r"\s+")
 _PROFILE = re.compile(r"^/(?:mwlite/)?in/([^/]+)/?(?:[a-z]{2}(?:_[A-Za-z]{2})?/?)?$", re.IGNORECASE)
 _HOST = re.compile(r"^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
 
-FREE_MAIL = frozenset(
-    "gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com yahoo.fr ymail.com icloud.com me.com "
-    "aol.com gmx.com gmx.de gmx.net web.de proton.me protonmail.com mail.com orange.fr free.fr wanadoo.fr laposte.net "
-    "t-online.de yandex.ru qq.com 163.com".split()
-)
+FREE_MAIL = frozenset({
+    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.fr",
+    "ymail.com", "icloud.com", "me.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "proton.me",
+    "protonmail.com", "mail.com", "orange.fr", "free.fr", "wanadoo.fr", "laposte.net", "t-online.de", "yandex.ru",
+    "qq.com", "163.com",
+})  # fmt: skip
 
 
 def text(raw: str | None) -> str | None:
@@ -32,8 +35,8 @@ def text(raw: str | None) -> str | None:
         return None
     kept = "".join(
         " " if c.isspace() else c
-        for c in unicodedata.normalize("NFC", raw)
-        if c.isspace() or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"}
+        for c in unicodedata.normalize("NFC", raw.translate(_TYPOS))
+        if c.isspace() or unicodedata.category(c) not in _DROPPED
     )
     return _SPACES.sub(" ", kept).strip() or None
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+import httpx
 from pydantic import BaseModel, ConfigDict
 
 from .model import (
@@ -54,11 +55,15 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a connector is given instead of taking it: time, chance, memory."""
+    """What a connector is given instead of taking it: time, chance, memory, and the way out.
+
+    `transport` is httpx's own seam, handed on to `http.Http`; None is the network.
+    """
 
     clock: Clock
     rng: random.Random
     memory: Memory
+    transport: httpx.AsyncBaseTransport | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

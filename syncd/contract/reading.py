@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from syncd.contract import normal
-from syncd.contract.errors import Garbled
+from . import normal
+from .errors import Garbled
 
 VALUE_LIMIT = 320  # characters: no e-mail address and no phone number is longer
 _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|\bsk-\S+|[\w-]{20,}|\+?\d[\d ().-]{6,}\d")

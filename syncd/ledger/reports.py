@@ -65,7 +65,7 @@ def status(tx: Tx) -> dict[str, Any]:
         "jobs": counts(tx),
         "credits": credits_by_provider(tx),
         "connections": {row["name"]: _connection(row) for row in tx.rows("connections")},
-        "runs": {row["sync"]: {k: row[k] for k in row.keys() if k != "sync"} for row in tx.rows("runs_latest")},
+        "runs": {row["sync"]: dict(row) for row in tx.rows("runs_latest")},
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
     }
 

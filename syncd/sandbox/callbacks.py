@@ -171,7 +171,7 @@ class Courier:
     async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> int | None:
         try:
             return (await self._http().post(url, content=body, headers=headers)).status_code
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, ExceptionGroup):  # the last two: absurd hosts and ports
             return None  # no answer is an answer, too: the schedule goes on
 
     def _http(self) -> httpx.AsyncClient:

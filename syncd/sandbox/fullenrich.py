@@ -137,7 +137,9 @@ class FullEnrich:
         self.keys.insert(0, key)
 
     def retire(self, key: str) -> None:
-        """Make a key invalid."""
+        """Make a key invalid; ValueError for an unknown one and for the last one, which a workspace always has."""
+        if self.keys == [key]:
+            raise ValueError("a workspace has at least one key")
         self.keys.remove(key)
 
     async def settled(self) -> None:

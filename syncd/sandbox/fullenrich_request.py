@@ -128,7 +128,7 @@ def read_order(dialect: Dialect, raw: bytes, query: Mapping[str, str]) -> Order:
     """The bulk in a request's body, or Refused. `query`: silentFail (v2), checkLinkedinUrl and checkDomain (v1)."""
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused("error.body.invalid", text=str(error)) from error
     if not isinstance(body, dict):
         raise Refused("error.body.invalid")
@@ -203,7 +203,10 @@ def _check_identity(dialect: Dialect, contact: Mapping[str, Any]) -> None:
 def _check_profile(url: str) -> None:
     if not url.lower().startswith(("http://", "https://")):
         raise Refused("error.enrichment.data.empty", about="linkedin")  # as reported for an address without scheme
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        host = ""
     if not (host == "linkedin.com" or host.endswith(".linkedin.com")):
         raise Refused("error.enrichment.linkedin_url.invalid", about="linkedin")
     if profile(url) is None:

@@ -66,7 +66,7 @@ def read_request(faults: Faults, field: str, raw: bytes, origin: str) -> tuple[d
     """What is asked and where the callback goes. `origin`: the header x-request-origin. Raises Refused."""
     try:
         body = json.loads(raw or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(400, str(error)) from error
     complaints = _complaints(faults, body, origin, field)
     if complaints:

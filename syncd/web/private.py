@@ -126,13 +126,13 @@ def _metrics(status: dict[str, Any]) -> str:
 
 def _overview(status: dict[str, Any]) -> str:
     jobs = [[r["sync"], r["field"], r["state"], r["reason"], r["n"]] for r in status["jobs"]]
-    credits = [[n, c["submissions"], c["charged"], c["reserved"], c["in_doubt"]] for n, c in status["credits"].items()]
+    spent = [[n, c["submissions"], c["charged"], c["reserved"], c["in_doubt"]] for n, c in status["credits"].items()]
     troubles = [f"{n}: {c['message']} {c['cure']}" for n, c in status["connections"].items() if c["trouble"]]
     bad = "".join(f'<p class="bad">{html.escape(line)}</p>' for line in troubles)
     return (
         bad
         + _table("Jobs", ["sync", "field", "state", "reason", "jobs"], jobs)
-        + _table("Credits", ["provider", "calls", "charged", "reserved", "in doubt"], credits)
+        + _table("Credits", ["provider", "calls", "charged", "reserved", "in doubt"], spent)
         + _table("Counted", ["what", "times"], [[k, v] for k, v in status["tallies"].items()])
     )
 

@@ -48,6 +48,10 @@ def outcomes(answer: Answer) -> dict[str, Outcome]:
 # --- polling ----------------------------------------------------------------------------------
 
 
+def test_case_21_without_an_id_there_is_nothing_to_ask_with() -> None:
+    assert poll(Reply(599), provider_id=None) == (None, [])
+
+
 def test_poll_of_a_finished_job() -> None:
     body = envelope(item(info=FOUND))
     got, (call,) = poll(Reply(200, body))

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from syncd.sandbox.background import Background
 from syncd.sandbox.callbacks import guess_token
 from syncd.sandbox.fullenrich import KEY as FULLENRICH_KEY
 from syncd.sandbox.fullenrich import FullEnrich, sign
@@ -92,14 +93,14 @@ def test_fullenrich_retries_every_minute_up_to_five_times(refusals: int, posts: 
     run_fullenrich(scenario)
 
 
-def test_a_receiver_that_is_not_there_is_retried() -> None:
-    async def scenario(bench: Bench[Zeliq]) -> None:
-        body = {"linkedin_url": bench.person().linkedin_url, "callbackUrl": "http://127.0.0.1:1/gone"}
-        await bench.http.post("/api/contact/enrich/email", json=body)
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/gone", "http://127.0.0.1:99999/", "http://xn--/", "http://"])
+def test_a_receiver_that_is_not_there_is_retried(url: str) -> None:
+    async def scenario(bench: Bench[FullEnrich]) -> None:
+        await start(bench, webhook_url=url)
         await bench.settled()
-        assert [one.status for one in bench.vendor.courier.deliveries] == [None] * 9
+        assert [one.status for one in bench.vendor.courier.deliveries] == [None] * 6
 
-    run_zeliq(scenario, speed=60_000.0)
+    run_fullenrich(scenario, speed=60_000.0)
 
 
 # ---- faults
@@ -245,6 +246,37 @@ def test_faults_of_one_channel_leave_the_other_alone() -> None:
         assert [post.path for post in bench.receiver.posts] == ["/end"]
 
     run_fullenrich(scenario)
+
+
+# ---- closing
+
+
+def test_closing_leaves_jobs_and_callbacks_undone() -> None:
+    async def scenario(bench: Bench[Zeliq]) -> None:
+        await ask(bench)
+        bench.receiver.statuses = [500]
+        bench.faults.on("zeliq_early")
+        await ask(bench, 1)
+        assert bench.vendor.busy == 2
+        await bench.vendor.aclose()
+        assert (bench.vendor.busy, len(bench.receiver.posts)) == (0, 1)
+
+    run_zeliq(scenario, speed=1.0)
+
+
+def test_a_mistake_in_the_background_is_raised_at_the_end() -> None:
+    async def mistake() -> None:
+        raise LookupError("on purpose")
+
+    async def scenario() -> None:
+        background = Background()
+        background.start(mistake())
+        await background.settled()
+        with pytest.raises(ExceptionGroup) as caught:
+            await background.aclose()
+        assert caught.group_contains(LookupError)
+
+    asyncio.run(scenario())
 
 
 # ---- many

@@ -1,4 +1,4 @@
-"""The emulated Zeliq over a real socket: what it refuses, what it bills, what its callbacks say."""
+"""The emulated Zeliq over a real socket: what it accepts, refuses and bills, and answers that go wrong."""
 
 from __future__ import annotations
 
@@ -9,34 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from syncd.sandbox.world import Find, Person
+from syncd.sandbox.world import Find
 from syncd.sandbox.zeliq import FAULTS, Zeliq
 from tests.sandbox.bench import PATIENCE, Bench, run_zeliq
-
-MAIL = (Find("anna.abel@acme.example", "valid"),)
-CALL = (Find("+33639981234", "valid", "FR", "mobile"),)
-EMAIL, PHONE = "/api/contact/enrich/email", "/api/contact/enrich/phone"
-
-
-async def ask(bench: Bench[Zeliq], person: Person, path: str = EMAIL, **more: Any) -> httpx.Response:
-    body = {"linkedin_url": person.linkedin_url, "callbackUrl": f"{bench.receiver.url}/z/t0ken-t0ken-t0ken", **more}
-    return await bench.http.post(path, json=body)
-
-
-def callback(faults: tuple[str, ...] = (), path: str = EMAIL, **finds: tuple[Find, ...]) -> tuple[Any, Zeliq]:
-    """Body of the callback about a person with such finds while such faults are on, and the vendor."""
-    result: list[Any] = []
-
-    async def scenario(bench: Bench[Zeliq]) -> None:
-        for fault in faults:
-            bench.faults.add(fault)
-        assert (await ask(bench, bench.person(**finds), path)).status_code == 202
-        await bench.settled()
-        result.extend([bench.receiver.posts[0].json(), bench.vendor])
-
-    run_zeliq(scenario)
-    return result[0], result[1]
-
+from tests.sandbox.questions import CALL, EMAIL, MAIL, PHONE, ask, callback
 
 # ---- accepted
 
@@ -278,102 +254,6 @@ def test_repeating_a_question_is_billed_again() -> None:
     run_zeliq(scenario)
 
 
-# ---- what callbacks say
-
-
-@pytest.mark.parametrize(
-    ("shape", "contact"),
-    [
-        ("null", {"most_probable_email": None, "most_probable_email_status": None, "emails": []}),
-        ("empty", {"most_probable_email": "", "most_probable_email_status": "", "emails": []}),
-        ("absent", {}),
-    ],
-)
-def test_nothing_found_has_three_shapes(shape: str, contact: dict[str, Any]) -> None:
-    body, vendor = callback((f"zeliq_nothing_shape:*:{shape}",))
-    assert body["credit_used"] == 0
-    told = body["contact"]
-    assert {key: value for key, value in told.items() if "email" in key} == contact
-    assert told["first_name"]
-    assert vendor.billed == 0
-
-
-def test_nothing_found_about_a_stranger_to_the_vendor_echoes_the_question_and_may_have_no_contact() -> None:
-    async def scenario(bench: Bench[Zeliq]) -> None:
-        url = {"callbackUrl": bench.receiver.url}
-        await bench.http.post(EMAIL, json={"first_name": "No", "last_name": "Body", "domain": "no.example", **url})
-        await bench.settled()
-        assert bench.receiver.posts[0].json()["contact"]["last_name"] == "Body"
-        bench.faults.on("zeliq_nothing", param="bare")
-        await ask(bench, bench.person(phone=CALL), PHONE)
-        await bench.settled()
-        assert bench.receiver.posts[1].json() == {"credit_used": 0, "contact": None}
-
-    run_zeliq(scenario)
-
-
-@pytest.mark.parametrize(
-    ("fault", "key", "value"),
-    [
-        ("zeliq_credit_text:*", "credit_used", "1"),
-        ("zeliq_credit_absurd", "credit_used", "-3"),
-        ("zeliq_credit_missing", "credit_used", None),
-        ("zeliq_more_keys:*", "version", 3),
-    ],
-)
-def test_odd_envelopes(fault: str, key: str, value: object) -> None:
-    body, vendor = callback((fault,), email=MAIL)
-    assert body.get(key) == value
-    assert vendor.billed == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "email", "status", "count"),
-    [
-        ("zeliq_safe_to_send:*", MAIL[0].value, "safe to send", 1),
-        ("zeliq_odd_status", MAIL[0].value, "accept_all", 1),
-        ("zeliq_doubtful", "info@", "invalid", 2),
-        ("zeliq_doubtful:1:unknown", "info@", "unknown", 2),
-        ("zeliq_several", MAIL[0].value, "valid", 3),
-    ],
-)
-def test_odd_emails(fault: str, email: str, status: str, count: int) -> None:
-    contact = callback((fault,), email=MAIL)[0]["contact"]
-    assert contact["most_probable_email"].startswith(email)
-    assert contact["most_probable_email_status"] == status
-    assert len(contact["emails"]) == count
-
-
-def test_several_phones_repeat_the_first_in_other_writing() -> None:
-    contact = callback(("zeliq_several",), PHONE, phone=CALL)[0]["contact"]
-    assert [one["phone"] for one in contact["phones"]] == ["+33639981234", "+447700900987", "+33 639981234"]
-
-
-def test_a_failed_job_calls_back_with_an_error_object_and_is_refunded() -> None:
-    body, vendor = callback(("zeliq_failed",), email=MAIL)
-    assert set(body) == {"statusCode", "error", "message"}
-    assert (int(vendor.billed), int(vendor.balance), vendor.bills[0].reason) == (0, 10_000, "failed")
-
-
-def test_a_stranger_may_come_back_and_be_billed() -> None:
-    async def scenario(bench: Bench[Zeliq]) -> None:
-        other = bench.person(1, email=(Find("somebody@else.example", "valid"),))
-        for person in bench.world.people:
-            if person is not other:
-                person.finds.clear()
-        bench.faults.on("zeliq_stranger")
-        await ask(bench, bench.person(0, email=MAIL))
-        await bench.settled()
-        contact = bench.receiver.posts[0].json()["contact"]
-        assert (contact["linkedin_url"], contact["most_probable_email"]) == (
-            other.linkedin_url,
-            "somebody@else.example",
-        )
-        assert bench.vendor.billed == 1
-
-    run_zeliq(scenario)
-
-
 # ---- answers that go wrong
 
 
@@ -434,6 +314,19 @@ def test_a_spoilt_answer_says_nothing_about_what_was_done(kind: str, carried_out
             assert answer.status_code == (502 if kind == "error" else 200)
         await bench.settled()
         assert (int(bench.vendor.billed), len(bench.receiver.posts)) == ((1, 1) if carried_out else (0, 0))
+
+    run_zeliq(scenario)
+
+
+def test_a_silent_answer_ends_when_the_vendor_closes() -> None:
+    async def scenario(bench: Bench[Zeliq]) -> None:
+        bench.faults.on("zeliq_silent")
+        waiting = asyncio.create_task(ask(bench, bench.person()))
+        while not bench.faults.taken["zeliq_silent"]:
+            await asyncio.sleep(0)
+        await bench.vendor.aclose()
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            await waiting
 
     run_zeliq(scenario)
 
