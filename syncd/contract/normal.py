@@ -92,16 +92,25 @@ def tidy(identity: Identity) -> Identity:
     )
 
 
-def person_key(identity: Identity) -> str | None:
-    """A digest that is equal for the same person wherever they are kept; None when too little is
-    known: the same profile, or else the same name at the same company domain (or company).
-    Expects a tidy identity."""
-    if identity.linkedin_url:
-        basis = identity.linkedin_url
-    elif identity.first_name and identity.last_name and (identity.domain or identity.company):
-        basis = "|".join(
-            (identity.first_name, identity.last_name, identity.domain or identity.company or "")
-        ).casefold()
-    else:
+def profile_key(identity: Identity) -> str | None:
+    """A digest of the profile's address; None without one. Expects a tidy identity."""
+    return _digest(identity.linkedin_url) if identity.linkedin_url else None
+
+
+def name_key(identity: Identity) -> str | None:
+    """A digest of the full name at the company's domain (or name); None when one of them is not
+    known. Expects a tidy identity."""
+    employer = identity.domain or identity.company
+    if not (identity.first_name and identity.last_name and employer):
         return None
+    return _digest(f"{identity.first_name}|{identity.last_name}|{employer}".casefold())
+
+
+def person_key(identity: Identity) -> str | None:
+    """A digest that is equal for the same person wherever they are kept: by profile, or else by name
+    and company; None when too little is known. Expects a tidy identity."""
+    return profile_key(identity) or name_key(identity)
+
+
+def _digest(basis: str) -> str:
     return hashlib.sha256(basis.encode("utf-8")).hexdigest()[:32]

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.contract.normal import person_key, tidy
+from syncd.contract.normal import name_key, person_key, profile_key, tidy
 
 from .states import JobState, Reason
 from .store import Tx
+
+_AMBIGUOUS = "*"  # in place of a profile: this name belongs to more than one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ def pulled(contact: Contact, sync: str, fields: Iterable[Field], *, row_id: int 
 def store(tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now: float) -> None:
     """Insert or update one contact; it is planned anew only if something that matters changed."""
     known = pulled(contact, sync, fields)
+    person = recognise(tx, known.identity)
     tx.run(
         "contact_store",
         connection=contact.ref.connection,
@@ -89,11 +92,35 @@ def store(tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now
         sync=sync,
         revision=contact.revision,
         identity=dump_identity(known.identity),
-        person=known.person,
+        person=person,
         lacks=json.dumps(sorted(known.lacks)),
         blocked=json.dumps(known.blocked, sort_keys=True),
         now=now,
     )
+
+
+def recognise(tx: Tx, identity: Identity) -> str | None:
+    """The person behind an identity: somebody known by this profile, or by this name at this company.
+
+    Two different profiles are two people, whatever they are called, and a name that was seen with two
+    profiles identifies nobody any more: None then, as when too little is known.
+    """
+    profile, name = profile_key(identity), name_key(identity)
+    by_name = None if name is None else tx.row("person_get", key=name)
+    seen_with = None if by_name is None else by_name["profile"]
+    if by_name is not None and seen_with == _AMBIGUOUS:
+        name = None
+    elif by_name is not None and profile is not None and seen_with not in (None, profile):
+        tx.run("person_set", key=name, person=by_name["person"], profile=_AMBIGUOUS)
+        name = None
+    by_profile = None if profile is None else tx.row("person_get", key=profile)
+    known = by_profile or (by_name if name is not None else None)
+    person: str | None = known["person"] if known is not None else (profile or name)
+    if profile is not None:
+        tx.run("person_set", key=profile, person=person, profile=profile)
+    if name is not None:
+        tx.run("person_set", key=name, person=person, profile=profile or seen_with)
+    return person
 
 
 def unplanned(tx: Tx, limit: int) -> list[Pulled]:

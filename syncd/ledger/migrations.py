@@ -27,6 +27,10 @@ CREATE TABLE contact (
 CREATE UNIQUE INDEX contact_key ON contact (connection, object, ext_id);
 CREATE INDEX contact_unplanned ON contact (id) WHERE planned = 0;
 
+-- Who is who: a profile's key or a name's key leads to a person; `profile` is the one that a name was
+-- seen with, '*' once it was seen with two.
+CREATE TABLE person (key TEXT PRIMARY KEY, person TEXT NOT NULL, profile TEXT) STRICT, WITHOUT ROWID;
+
 CREATE TABLE job (
     id INTEGER PRIMARY KEY, contact_id INTEGER NOT NULL REFERENCES contact (id), sync TEXT NOT NULL,
     field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
@@ -143,7 +147,8 @@ END;
 CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc ON submission BEGIN
     UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
-        doubt_mc = doubt_mc + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
+        doubt_mc = doubt_mc
+            + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
     WHERE sync = NEW.sync AND provider = NEW.provider AND day = CAST(NEW.created_at / 86400 AS INTEGER);
 END;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

@@ -42,6 +42,13 @@ ON CONFLICT (connection, object, ext_id) DO UPDATE SET
     lacks = excluded.lacks, blocked = excluded.blocked, pulled_at = excluded.pulled_at,
     planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
 
+-- name: person_get
+SELECT person, profile FROM person WHERE key = :key
+
+-- name: person_set
+INSERT INTO person VALUES (:key, :person, :profile)
+ON CONFLICT DO UPDATE SET person = excluded.person, profile = excluded.profile
+
 -- name: contact_unplanned
 SELECT * FROM contact WHERE planned = 0 ORDER BY id LIMIT :limit
 
