@@ -24,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: it reads alike on a terminal, in a pipe and in 80 columns
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Finds the e-mails and phones that your CRM lacks, and writes them back: nothing lost, nothing paid twice, "
     "nothing overwritten. Start with: syncd demo",

@@ -33,11 +33,11 @@ config_app = typer.Typer(no_args_is_help=True, help="About the configuration fil
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("check")(check)
-    app.command("plan")(plan)
-    app.command("status")(status)
-    app.command("show")(show)
-    app.command("connectors")(connectors)
+    app.command("check", short_help="What keeps `syncd run` from working, and the cure.")(check)
+    app.command("plan", short_help="Who would be enriched, at which cost; spends nothing.")(plan)
+    app.command("status", short_help="What is where, what waits for what, credits, errors.")(status)
+    app.command("show", short_help="One contact's whole journey.")(show)
+    app.command("connectors", short_help="Which CRMs and providers there are.")(connectors)
     config_app.command("schema")(schema)
     app.add_typer(config_app, name="config")
 
@@ -47,6 +47,10 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     First the file: every problem with its line. Then each connection: key, scopes, properties, limits,
     balance; then the public URL. Spends nothing, writes nothing. Exit 0 only if `run` would start well.
+
+    \b
+    Example:
+      syncd check -c /etc/syncd/config.yaml
     """
     settings, registry = settings_from(config)
     found = asyncio.run(_check(settings, registry))
@@ -71,6 +75,10 @@ def plan(
     """Who would be enriched, by whom first, at which worst-case cost; and who not, and why.
 
     Reads the CRM, spends nothing, writes nothing.
+
+    \b
+    Example:
+      syncd plan --limit 50 --json
     """
     settings, registry = settings_from(config)
     jobs, prices = asyncio.run(_plan(settings, registry, limit))
@@ -99,7 +107,13 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Keep showing it, every two seconds.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What is where, what waits for what, credits, limits, balances, last errors."""
+    """What is where, what waits for what, credits, limits, balances, last errors.
+
+    \b
+    Examples:
+      syncd status --watch
+      syncd status --json
+    """
     settings, _ = settings_from(config)
 
     def look() -> dict[str, Any]:
@@ -125,7 +139,12 @@ def show(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """One contact's whole journey: each event, call, credit, answer, and each value before and after."""
+    """One contact's whole journey: each event, call, credit, answer, and each value before and after.
+
+    \b
+    Example:
+      syncd show hubspot-eu/contacts/501
+    """
     try:
         parsed = ContactRef.parse(ref)
     except ValueError as error:
@@ -160,7 +179,12 @@ def connectors(*, as_json: JsonOption = False) -> None:
 
 
 def schema() -> None:
-    """JSON Schema of the configuration, for editors."""
+    """JSON Schema of the configuration, for editors.
+
+    \b
+    Example:
+      syncd config schema > syncd.schema.json
+    """
     print_json(json_schema())
 
 

@@ -26,8 +26,8 @@ SpeedOption = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("demo")(demo)
-    app.command("sandbox")(sandbox)
+    app.command("demo", short_help="See it all work, against emulated vendors.")(demo)
+    app.command("sandbox", short_help="Emulated vendors, to rehearse a configuration.")(sandbox)
 
 
 def demo(
@@ -46,6 +46,11 @@ def demo(
     Pulls contacts that lack an e-mail or a phone, buys them from both providers, takes the callbacks,
     writes back, and compares the CRM with the known truth. Exit 0 only if nothing is missed, wrong,
     overwritten or unverified, and the ledger's credits equal what the providers billed.
+
+    \b
+    Examples:
+      syncd demo --contacts 25000
+      syncd demo --serve           then look at the operator's page
     """
     report = rehearsal.run(
         rehearsal.Plan(contacts=contacts, seed=seed, speed=speed, folder=folder, serve=serve), quiet=as_json
@@ -85,8 +90,10 @@ def sandbox(
 ) -> None:
     """Emulated HubSpot, Zeliq and FullEnrich on loopback ports, to rehearse a configuration.
 
-    Examples:  syncd sandbox --speed 60 --write-config rehearsal.yaml
-               syncd sandbox --fault zeliq.timeout_after_accept:5
+    \b
+    Examples:
+      syncd sandbox --speed 60 --write-config rehearsal.yaml
+      syncd sandbox --fault zeliq_silent_after:5    accepted and billed, but never answered
     """
     if faults:
         table("Faults", ["name", "what it does"], options_help())

@@ -29,7 +29,7 @@ EX_CANTCREAT = 73
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("run")(run)
+    app.command("run", short_help="The daemon, until SIGTERM.")(run)
 
 
 def run(
@@ -42,7 +42,10 @@ def run(
 ) -> None:
     """The daemon: pull, ask, receive, verify, write, on schedule, until SIGTERM.
 
-    Examples:  syncd run -c /etc/syncd/config.yaml      syncd run --once --wait 30
+    \b
+    Examples:
+      syncd run -c /etc/syncd/config.yaml
+      syncd run --once --wait 30
     """
     settings, registry = settings_from(config)
     set_up(settings.log, hidden=settings.secrets)

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, Candidate, Delivery, EnrichmentResult, Field, Grade, Outcome, Source
 
-from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, DeliveryState, JobState, Reason
+from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Tx
 from .submissions import accept, add_result, milli
 
 if TYPE_CHECKING:
     import sqlite3
-
-_UNDECIDED = IN_FLIGHT | {JobState.QUEUED, JobState.WAITING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,7 @@ def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult) -> bool:
         return False
     if state in IN_FLIGHT:
         return bool(attempt["job_provider"] == attempt["provider"])
-    if state in _UNDECIDED:
+    if state in UNDECIDED:
         return found or bool(attempt["job_provider"] == attempt["provider"])
     return state is JobState.DONE and found and Reason(attempt["job_reason"]) in REOPENED_BY_LATE_ANSWER
 

@@ -101,6 +101,12 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued'
 ORDER BY job.priority DESC, job.id LIMIT :limit
 
+-- name: job_still_wanted
+-- The contact may have changed since its job was chosen.
+SELECT 1 FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.id = :id AND EXISTS (SELECT 1 FROM json_each(contact.lacks) WHERE value = job.field)
+AND NOT EXISTS (SELECT 1 FROM json_each(contact.blocked) WHERE key = job.field)
+
 -- name: spent_since
 -- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
 SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = :sync AND day >= :day
@@ -155,7 +161,7 @@ WHERE id = :id AND state <> 'settled'
 UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0 WHERE id = :id AND state = 'settled' AND charged_mc IS NULL
 
 -- name: submissions_intended
-SELECT id FROM submission WHERE state = 'intent'
+SELECT id, provider FROM submission INDEXED BY submission_intent WHERE state = 'intent' AND created_at <= :before
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit
@@ -167,8 +173,10 @@ UPDATE submission SET poll_at = :poll_at WHERE id = :id
 UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'accepted' AND poll_at IS NOT NULL
 
 -- name: submissions_overdue
-SELECT id, provider, sync, state FROM submission
-WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now LIMIT 200
+-- What is in doubt is over only where a policy says what is to be done (`decided`: names of providers).
+SELECT id, provider, state FROM submission
+WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now
+AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) LIMIT 200
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
@@ -192,8 +200,11 @@ WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :pr
 -- name: result_copy
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, mismatch, note, at)
 SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, mismatch,
-    'the same person was answered already', :now
+    'the same person was answered already', at
 FROM result WHERE id = :id
+
+-- name: result_newest
+SELECT max(id) FROM result WHERE job_id = :job_id
 
 -- name: results_of_job
 SELECT * FROM result WHERE job_id = :job_id ORDER BY id
@@ -202,7 +213,7 @@ SELECT * FROM result WHERE job_id = :job_id ORDER BY id
 
 -- name: jobs_answered
 SELECT job.*, contact.identity FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'answered' ORDER BY job.id LIMIT :limit
+WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs)) ORDER BY job.id LIMIT :limit
 
 -- ------------------------------------------------------------------ write-back
 
@@ -218,6 +229,9 @@ INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :bef
 -- name: write_open
 -- The first intent that is not resolved: what was seen then is what a race is judged against.
 SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMIT 1
+
+-- name: job_postpone
+UPDATE job SET due_at = :due_at WHERE id = :id AND state = :state
 
 -- name: write_close
 UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
@@ -300,7 +314,7 @@ SELECT state FROM job WHERE id = :id
 -- Contacts to plan, deliveries to read, calls whose last word has not come.
 SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
     + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission INDEXED BY submission_open
-        WHERE state = 'accepted' AND deadline > 0)
+        WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted')
 
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget).
@@ -309,10 +323,3 @@ SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
 
--- name: job_state
-SELECT state FROM job WHERE id = :id
-
--- name: open_work
--- Contacts to plan, deliveries to read, submissions whose last word has not come.
-SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
-    + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission WHERE state = 'accepted' AND deadline > 0)

@@ -91,6 +91,8 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 
 IN_FLIGHT = frozenset({_S.SENDING, _S.SENT, _S.IN_DOUBT})
 
+UNDECIDED = IN_FLIGHT | {_S.QUEUED, _S.WAITING}
+
 REOPENED_BY_LATE_ANSWER = frozenset(
     {Reason.NO_CALLBACK, Reason.DOUBT_EXPIRED, Reason.NOT_FOUND, Reason.LOW_QUALITY, Reason.REJECTED}
 )

@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from syncd.contract.errors import BrokenInvariant
 from syncd.contract.model import ContactRef, EnrichmentRequest, Field, Identity, Outcome, Submission
 
 from .contacts import dump_identity, load_identity
-from .states import JobState, Reason, SubmissionState
+from .states import UNDECIDED, JobState, Reason, SubmissionState
 from .store import Tx
 
 if TYPE_CHECKING:
@@ -60,6 +59,10 @@ class Item:
     rounds: Mapping[Field, int]
 
 
+class Stale(Exception):
+    """A job left the queue since dispatch looked (a late answer came): nothing was written."""
+
+
 class OverBudget(Exception):
     """The intent would let spent and reserved credits exceed a cap; nothing was written."""
 
@@ -84,7 +87,7 @@ def intend(
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
 
-    Raises OverBudget, or BrokenInvariant when a job is not queued any more; either undoes it all.
+    Raises OverBudget, or Stale when a job is not queued any more; either undoes it all.
     """
     _check_budget(tx, sync, reserve, budget, now)
     tx.run(
@@ -100,7 +103,7 @@ def intend(
     for item in items:
         for field, job in item.jobs.items():
             if not tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission.id):
-                raise BrokenInvariant(f"job {job} left the queue while it was being sent")
+                raise Stale
             tx.run(
                 "attempt_make",
                 job_id=job,
@@ -249,7 +252,9 @@ def share(tx: Tx, candidate: Candidate, *, now: float) -> None:
 
 
 def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:
-    """Wait until another job has moved on."""
+    """Wait until another job has moved on; nothing happens when it has already, or nobody would wake us."""
+    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED}:
+        return
     tx.move(candidate.job_id, JobState.QUEUED, JobState.WAITING, now=now, behind=behind, note=note, due_at=now + DAY)
 
 

@@ -21,7 +21,7 @@ from syncd.contract.ports import Provider
 from syncd.ledger import connections, inbox, submissions
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget
+from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
 
 from .parts import Lane, Parts
 
@@ -172,6 +172,8 @@ class _Run:
                 deadline=now + caps.answer_within,
                 now=now,
             )
+        except Stale:
+            return None
         except OverBudget as cap:
             self.stopped = True
             if self.lane.over_budget != str(cap):
@@ -253,12 +255,8 @@ async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
 
 def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str, Field], int]) -> Aside | None:
     """Why a candidate is not asked about now, as what to do with it; None: ask."""
-    if one.blocked:
-        return _drop(one, Reason.BLOCKED, one.blocked)
-    if not one.lacking:
-        return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
-    if one.known_result is not None:
-        return lambda tx, now: submissions.share(tx, one, now=now)
+    if (over := _over(one)) is not None:
+        return over
     lead = one.in_flight_elsewhere or (asked.get((one.person, one.field)) if one.person else None)
     if lead is not None:
         return _behind(one, lead, "the same person is being asked about")
@@ -268,6 +266,17 @@ def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str,
     if one.email_job is not None and one.field in provider.capabilities.needs_email_for and not one.identity.email:
         return _behind(one, one.email_job, "waits for the e-mail to be found first")
     return _skip(one, name, why)
+
+
+def _over(one: Candidate) -> Aside | None:
+    """There is nothing to ask (any more), or the answer is known."""
+    if one.blocked:
+        return _drop(one, Reason.BLOCKED, one.blocked)
+    if not one.lacking:
+        return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
+    if one.known_result is not None:
+        return lambda tx, now: submissions.share(tx, one, now=now)
+    return None
 
 
 def _drop(one: Candidate, reason: Reason, note: str) -> Aside:

@@ -4,7 +4,7 @@ What a field should hold, first rule that fits:
 - the record was deleted: nothing is expected; it was merged: what the record it was merged with held;
 - a colleague set or cleared it during the run: that;
 - it held something at the start: still that;
-- it must not be filled (opted out, cleared on purpose, the e-mail of another contact): blank;
+- it must not be filled (opted out, cleared on purpose, the e-mail of another contact), and the CRM says so: blank;
 - the first vendor of the waterfall that could be asked and finds an acceptable value: that value; else blank.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -78,37 +78,61 @@ class Judgement:
 
 
 def judge(
-    world: World, crm: Crm, waterfall: Mapping[str, Sequence[str]], accept: Collection[str] = ("valid",)
+    world: World,
+    crm: Crm,
+    waterfall: Mapping[str, Sequence[str]],
+    accept: Collection[str] = ("valid",),
+    records: Sequence[Record] | None = None,
 ) -> Judgement:
-    """Compare. `waterfall`: field (email, phone) to vendors in order; `accept`: e-mail statuses (people.STATUSES)."""
-    return _Judge(world, crm.endings(), waterfall, accept).judge()
+    """Compare. `waterfall`: field (email, phone) to vendors in order; `accept`: e-mail statuses (people.STATUSES);
+    `records`: what the CRM held at the start, by default HubSpot's.
+    """
+    return _Judge(world, world.records if records is None else records, crm.endings(), waterfall, accept).judge()
+
+
+def total(judgements: Iterable[Judgement]) -> Judgement:
+    """All CRMs taken together; their examples, up to as many as one has."""
+    sum_ = Judgement(0)
+    for one in judgements:
+        sum_.contacts += one.contacts
+        sum_.counts += one.counts
+        sum_.kept += one.kept
+        for name, counts in one.by_field.items():
+            sum_.by_field[name] = sum_.by_field.get(name, Counter()) + counts
+        for flaw, examples in one.examples.items():
+            sum_.examples[flaw] = (sum_.examples[flaw] + examples)[:_EXAMPLES]
+    return sum_
 
 
 class _Judge:
     def __init__(
         self,
         world: World,
+        records: Sequence[Record],
         endings: Mapping[int, Ending],
         waterfall: Mapping[str, Sequence[str]],
         accept: Collection[str],
     ) -> None:
-        self.world, self.endings = world, endings
+        self.world, self.records, self.endings = world, records, endings
         self.waterfall, self.accept = waterfall, frozenset(accept)
-        self.result = Judgement(len(world.records))
+        self.result = Judgement(len(records))
         self.holders: dict[str, set[str]] = {}  # e-mail to the CRM ids that hold it now
         for ending in endings.values():
-            if ending.email:
+            if ending.email and EMAIL not in ending.closed:
                 self.holders.setdefault(ending.email.lower(), set()).add(ending.id)
 
     def judge(self) -> Judgement:
-        for record in self.world.records:
-            for field_name in FIELDS:
-                self._judge_field(record, field_name)
+        for record in self.records:
+            fine = [self._judge_field(record, field_name) for field_name in FIELDS]
+            self._judge_rest(record)
+            if record.trait is not None and all(fine):
+                self.result.kept[record.trait] += 1
             if record.quirk is Quirk.TWICE and record.twin is not None and record.number < record.twin:
-                self._judge_twins(record, self.world.records[record.twin])
+                self._judge_twins(record, self.records[record.twin])
         return self.result
 
-    def _judge_field(self, record: Record, field_name: str) -> None:
+    def _judge_field(self, record: Record, field_name: str) -> bool:
+        """Whether it is as it should be."""
         ending, result = self.endings[record.number], self.result
         expected, actual = self._expect(record, ending, field_name), ending.value(field_name)
         lacking, findable = record.lacks(field_name), expected.why == "found"
@@ -121,10 +145,18 @@ class _Judge:
                 result.count("written", field_name)
             if record.quirk is not None and field_name == record.quirk_field:
                 result.kept[record.quirk] += 1
-            return
+            return True
         flaw = self._flaw(record, field_name, expected, actual)
         result.count(flaw, field_name)
         self._example(flaw, record, field_name, expected, actual)
+        return False
+
+    def _judge_rest(self, record: Record) -> None:
+        """Nothing else of the record may have changed."""
+        if name := self.endings[record.number].disturbed:
+            self.result.counts["overwritten"] += 1
+            self.result.by_field.setdefault(name, Counter())["overwritten"] += 1
+            self._example("overwritten", record, name, Expected((), "disturbed"), None)
 
     def _expect(self, record: Record, ending: Ending, field_name: str) -> Expected:
         if ending.gone:
@@ -134,10 +166,11 @@ class _Judge:
         if ending.merged:
             if record.twin is None:
                 return Expected((), "gone")
-            record = record if record.quirk is Quirk.HOLDER else self.world.records[record.twin]
+            record = record if record.quirk is Quirk.HOLDER else self.records[record.twin]
         if not record.lacks(field_name):
             return Expected((record.email if field_name == EMAIL else record.phone or record.mobile,), "kept")
-        if field_name == record.quirk_field and record.quirk in {Quirk.OPTED_OUT, Quirk.CLEARED}:
+        marked = record.quirk in {Quirk.OPTED_OUT, Quirk.CLEARED} and not ending.unmarked
+        if field_name in ending.closed or (field_name == record.quirk_field and marked):
             return Expected((None,), "blocked")
         return self._expect_find(record, ending, field_name)
 
@@ -151,7 +184,7 @@ class _Judge:
         if record.quirk is Quirk.TWICE and field_name == EMAIL:
             return Expected((value, None), "shared")
         # Whether an opt-out concerns the phone as well is a matter of opinion.
-        maybe = field_name in ending.refused or record.quirk is Quirk.OPTED_OUT
+        maybe = field_name in ending.refused or record.quirk is Quirk.OPTED_OUT or ending.unmarked
         return Expected((value, None) if maybe else (value,), "found")
 
     def _held_elsewhere(self, email: str, ending: Ending) -> bool:
@@ -224,7 +257,7 @@ class _Judge:
                     "expected": list(expected.allowed),
                     "why": expected.why,
                     "actual": actual,
-                    "quirk": record.quirk,
+                    "quirk": record.quirk or record.trait,
                 }
             )
 

@@ -59,6 +59,16 @@ class Quirk(StrEnum):
     MERGED = "merged"  # merged with its HOLDER, which lacks nothing, soon after it was first seen
 
 
+class Trait(StrEnum):
+    """What only Salesforce has records be. A record has a quirk or a trait or neither."""
+
+    CONVERTED = "converted"  # a lead that became a contact long ago; it is read-only
+    CONVERTS = "converts"  # a lead that is converted soon after it was first seen
+    PERSON_ACCOUNT = "person_account"  # the contact half of a person account, in an org that has those
+    BOUNCED = "bounced"  # mail to its address came back
+    DO_NOT_CALL = "do_not_call"  # asked not to be called
+
+
 @dataclass(frozen=True, slots=True)
 class Employer:
     """A company record of the CRM."""
@@ -91,6 +101,8 @@ class Record:
     quirk_field: str = ""
     quirk_value: str = ""  # the colleague's value, the cleared value, the e-mail in conflict
     twin: int | None = None  # number of the other record of the same person
+    kind: str = "contact"  # contact | lead
+    trait: Trait | None = None
 
     def lacks(self, field_name: str) -> bool:
         """Whether this field is blank at the start; a mobile number counts as a phone."""
@@ -109,6 +121,9 @@ class Ending:
     merged: bool = False  # it now shares its values with the record it was merged with
     edits: dict[str, str] = field(default_factory=dict)  # field to what a colleague set it to, "" if cleared
     refused: frozenset[str] = frozenset()  # fields for which the CRM would not take a value
+    closed: frozenset[str] = frozenset()  # fields of which the CRM tells clients that they must not be filled
+    unmarked: bool = False  # the CRM does not tell clients what is special of the record
+    disturbed: str = ""  # something else that a client's write changed and should not have
 
     def value(self, field_name: str) -> str | None:
         """The e-mail, or the phone: a mobile number counts as one."""

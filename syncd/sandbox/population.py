@@ -10,10 +10,13 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import quote
 
 from . import names
-from .people import EMAIL, PHONE, Employer, Find, Person, Quirk, Record
+from .people import EMAIL, PHONE, Employer, Find, Person, Quirk, Record, Trait
+
+Special = TypeVar("Special", Quirk, Quirk | Trait)
 
 # Share of all records. A world of 50 records or more has at least one of each.
 USUAL: Mapping[Quirk, float] = {
@@ -27,7 +30,7 @@ USUAL: Mapping[Quirk, float] = {
     Quirk.DELETED: 0.004,
     Quirk.MERGED: 0.004,
 }
-_PAIRED = frozenset({Quirk.CONFLICT, Quirk.CONFLICT_ADDITIONAL, Quirk.TWICE, Quirk.MERGED})
+_PAIRED: frozenset[object] = frozenset({Quirk.CONFLICT, Quirk.CONFLICT_ADDITIONAL, Quirk.TWICE, Quirk.MERGED})
 _ODDS = {  # (vendor, field): how often it finds something
     ("zeliq", EMAIL): 0.60,
     ("zeliq", PHONE): 0.45,
@@ -50,14 +53,27 @@ class Census:
     employers: list[Employer] = field(default_factory=list)
 
 
-def populate(rng: random.Random, contacts: int, quirks: Mapping[Quirk, float] | None = None) -> Census:
+@dataclass(slots=True)
+class Taken:
+    """What may not be made up twice; shared by the makers of one world."""
+
+    people: int = 0
+    employers: list[Employer] = field(default_factory=list)  # by number
+    addresses: set[str] = field(default_factory=set)
+    names: set[tuple[str, str, str]] = field(default_factory=set)
+
+
+def populate(
+    rng: random.Random, contacts: int, quirks: Mapping[Quirk, float] | None = None, taken: Taken | None = None
+) -> Census:
     """Exactly `contacts` records; see USUAL for the shares of the special ones."""
-    return _Maker(rng, contacts).make(_quirk_plan(rng, contacts, USUAL if quirks is None else quirks))
+    maker = Maker(rng, contacts, taken or Taken())
+    return maker.make(quirk_plan(rng, contacts, USUAL if quirks is None else quirks))
 
 
-def _quirk_plan(rng: random.Random, contacts: int, shares: Mapping[Quirk, float]) -> list[Quirk | None]:
-    """One entry per record or pair of records, together worth exactly `contacts` records."""
-    plan: list[Quirk | None] = []
+def quirk_plan(rng: random.Random, contacts: int, shares: Mapping[Special, float]) -> list[Special | None]:
+    """What is special of each: one entry per record or pair of records, together worth exactly `contacts` records."""
+    plan: list[Special | None] = []
     room = contacts
     for quirk, share in shares.items():
         size = 2 if quirk in _PAIRED else 1
@@ -75,45 +91,47 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z]", "", ascii_only.encode("ascii", "ignore").decode().lower())
 
 
-class _Maker:
+class Maker:
     """Makes one census; everything random comes from `rng`, in a fixed order."""
 
-    def __init__(self, rng: random.Random, contacts: int) -> None:
-        self.rng = rng
+    def __init__(self, rng: random.Random, contacts: int, taken: Taken) -> None:
+        self.rng, self.taken = rng, taken
         self.census = Census()
-        self._addresses: set[str] = set()
-        self._names: set[tuple[str, str, str]] = set()
         self._phones = {country: self._phone_pool(country) for country in ("US", "GB", "FR")}
         self._dialled: dict[str, int] = dict.fromkeys(self._phones, 0)
         self._employ(max(1, contacts // 6))
 
     def make(self, plan: list[Quirk | None]) -> Census:
+        """One record, or pair of records, for each entry."""
         for quirk in plan:
-            person = self._person(special=quirk is not None)
-            record = self._record(person, special=quirk is not None)
+            person = self.person(special=quirk is not None)
+            record = self.record(person, special=quirk is not None)
             if quirk is None:
-                self._fill(record)
+                self.fill(record)
             else:
-                self._make_special(record, quirk)
+                self.make_special(record, quirk)
         return self.census
 
     # --- people ---
 
     def _employ(self, count: int) -> None:
-        for number in range(count):
+        for number in range(len(self.taken.employers), len(self.taken.employers) + count):
             brand, trade = self.rng.choice(_BRAND), self.rng.choice(_TRADE)
             country = self.rng.choice(("FR", "FR", "GB", "US", "US"))
             domain = f"{brand}-{trade}{number}.example".lower()
             self.census.employers.append(Employer(number, f"{brand} {trade} {number}", domain, country))
+        self.taken.employers += self.census.employers
 
-    def _person(self, *, special: bool) -> Person:
+    def person(self, *, special: bool) -> Person:
+        """Somebody new; both vendors surely find the true values of `special` ones."""
         rng = self.rng
         employer = rng.choice(self.census.employers)
         first, last = rng.choice(_FIRST), rng.choice(_LAST)
-        while (first, last, employer.domain) in self._names:
+        while (first, last, employer.domain) in self.taken.names:
             last = f"{last} {rng.choice(_LAST)}"
-        self._names.add((first, last, employer.domain))
-        key = f"p{len(self.census.people)}"
+        self.taken.names.add((first, last, employer.domain))
+        key = f"p{self.taken.people}"
+        self.taken.people += 1
         known = special or rng.random() < 0.85
         linkedin = self._profile(first, last, key) if known else None
         person = Person(key, first, last, employer.name, employer.domain, linkedin, employer.country)
@@ -128,13 +146,13 @@ class _Maker:
         name = quote(f"{first}-{last}".lower().replace(" ", "-")) if roll < 0.10 else f"{_slug(first)}-{_slug(last)}"
         return f"https://www.linkedin.com/in/{name}-{key}"
 
-    def _address(self, local: str, domain: str) -> str:
+    def address(self, local: str, domain: str) -> str:
         """A new e-mail address; numbered if that one is taken."""
         address, number = f"{local}@{domain}", 1
-        while address in self._addresses:
+        while address in self.taken.addresses:
             number += 1
             address = f"{local}{number}@{domain}"
-        self._addresses.add(address)
+        self.taken.addresses.add(address)
         return address
 
     def _phone_pool(self, country: str) -> list[str]:
@@ -154,8 +172,8 @@ class _Maker:
 
     def _give_finds(self, person: Person, *, sure: bool) -> None:
         first, last = _slug(person.first_name) or person.key, _slug(person.last_name) or person.key
-        true_email = self._address(f"{first}.{last}", person.domain)
-        second_email = self._address(f"{first[0]}{last}", person.domain)
+        true_email = self.address(f"{first}.{last}", person.domain)
+        second_email = self.address(f"{first[0]}{last}", person.domain)
         true_phone, second_phone = self._phone(person.country), self._phone(person.country)
         person.emails, person.phones = (true_email, second_email), (true_phone, second_phone)
         for (vendor, what), odds in _ODDS.items():
@@ -196,9 +214,9 @@ class _Maker:
 
     # --- records ---
 
-    def _record(self, person: Person, *, special: bool) -> Record:
+    def record(self, person: Person, *, special: bool) -> Record:
         """A blank record of the person; `special` ones always say enough for every vendor to be asked."""
-        rng, employer = self.rng, self._employer(person)
+        rng, employer = self.rng, self.employer(person)
         record = Record(
             number=len(self.census.records),
             person=person,
@@ -216,8 +234,9 @@ class _Maker:
         self.census.records.append(record)
         return record
 
-    def _employer(self, person: Person) -> Employer:
-        return self.census.employers[int(re.findall(r"(\d+)\.example$", person.domain)[0])]
+    def employer(self, person: Person) -> Employer:
+        """Whom they work for."""
+        return self.taken.employers[int(re.findall(r"(\d+)\.example$", person.domain)[0])]
 
     def _roughen(self, record: Record) -> None:
         """As people type: gaps, web addresses, capitals, every form of a LinkedIn address."""
@@ -227,7 +246,7 @@ class _Maker:
             record.company = record.website = record.employer = None
         elif roll < 0.12:
             record.company = record.website = None
-            record.employer = self._employer(record.person)
+            record.employer = self.employer(record.person)
         elif roll < 0.40:
             record.website = None
         elif roll < 0.50:
@@ -242,9 +261,10 @@ class _Maker:
             record.first_name = f" {record.first_name}\u00a0"
         if rng.random() < 0.01:
             record.last_name = None
-        record.linkedin_url = self._typed_profile(record.linkedin_url) if rng.random() < 0.8 else None
+        record.linkedin_url = self.typed_profile(record.linkedin_url) if rng.random() < 0.8 else None
 
-    def _typed_profile(self, url: str | None) -> str | None:
+    def typed_profile(self, url: str | None) -> str | None:
+        """A LinkedIn address as somebody typed it."""
         if url is None:
             return None
         tail = url.removeprefix("https://www.linkedin.com/")
@@ -259,7 +279,7 @@ class _Maker:
         )
         return self.rng.choice(forms) if self.rng.random() < 0.25 else url
 
-    def _fill(self, record: Record) -> None:
+    def fill(self, record: Record) -> None:
         """About a third complete; the others lack the e-mail, the phone or both."""
         roll, person = self.rng.random(), record.person
         if roll < 0.60:
@@ -270,7 +290,8 @@ class _Maker:
             else:
                 record.phone = person.phones[0]
 
-    def _make_special(self, record: Record, quirk: Quirk) -> None:
+    def make_special(self, record: Record, quirk: Quirk) -> None:
+        """Fill the record of a `special` person, and make the other record of a pair."""
         person = record.person
         record.quirk, record.quirk_field = quirk, self.rng.choice((EMAIL, PHONE))
         if quirk in _PAIRED:
@@ -283,7 +304,7 @@ class _Maker:
             record.phone = person.phones[0] if self.rng.random() < 0.5 else None
             return
         record.quirk_value = (
-            self._address(f"colleague.{person.key}", person.domain)
+            self.address(f"colleague.{person.key}", person.domain)
             if record.quirk_field == EMAIL
             else self._phone(person.country)
         )
@@ -294,8 +315,8 @@ class _Maker:
 
     def _pair(self, record: Record) -> None:
         """The other record of the same person, and what is special between the two."""
-        person, private = record.person, self._address(f"{record.person.key}.private", "mail.example")
-        other = self._record(person, special=True)
+        person, private = record.person, self.address(f"{record.person.key}.private", "mail.example")
+        other = self.record(person, special=True)
         record.twin, other.twin = other.number, record.number
         person.emails += (private,)
         if record.quirk is Quirk.TWICE:

@@ -10,21 +10,31 @@ from collections.abc import Mapping
 
 from .clock import SandboxClock
 from .people import Employer, Find, Person, Quirk, Record, host, profile, tidy
-from .population import Census, populate
+from .population import Census, Taken, populate
+from .population_salesforce import Draw, populate_salesforce
 
-__all__ = ["Employer", "Find", "Person", "Quirk", "Record", "World"]
+__all__ = ["Draw", "Employer", "Find", "Person", "Quirk", "Record", "World"]
 
 
 class World:
-    """`contacts` CRM records and the people behind them; the same seed gives the same world."""
+    """The records of two CRMs and the people behind them; the same seed gives the same world."""
 
     def __init__(
-        self, seed: int, contacts: int, clock: SandboxClock, quirks: Mapping[Quirk, float] | None = None
+        self,
+        seed: int,
+        contacts: int,
+        clock: SandboxClock,
+        quirks: Mapping[Quirk, float] | None = None,
+        salesforce: Draw | None = None,
     ) -> None:
-        """`quirks`: the share of records that have each quirk, instead of the usual mixture."""
-        self.seed, self.clock = seed, clock
-        census: Census = populate(random.Random(seed), contacts, quirks)  # noqa: S311 - a reproducible world
-        self.people: list[Person] = census.people
+        """`contacts`, `quirks`: how many records HubSpot has, and the share of them that have each quirk instead of
+        the usual mixture. `salesforce`: what is in Salesforce; by default nothing.
+        """
+        self.seed, self.clock, taken = seed, clock, Taken()
+        census = populate(random.Random(seed), contacts, quirks, taken)  # noqa: S311 - a reproducible world
+        rng = random.Random(f"{seed}/salesforce population")  # noqa: S311
+        self.salesforce: Census = populate_salesforce(rng, salesforce or Draw(), taken, census.records)
+        self.people: list[Person] = census.people + self.salesforce.people
         self.records: list[Record] = census.records
         self.employers: list[Employer] = census.employers
         self._by_profile: dict[str, Person] = {}
