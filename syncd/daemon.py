@@ -1,15 +1,16 @@
 """The daemon: two listeners, one loop per stage, and a scheduler that rings their bells.
 
 APScheduler keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
-also ring each other when they leave work behind. SIGTERM stops the stages between two units of work,
-lets calls in flight end, answers what the listeners have accepted, and closes the ledger.
+also ring each other when they leave work behind. SIGTERM lets paid calls and writes in flight end and
+starts no more, ends every other stage where it stands (each can die at any instruction), answers what
+the listeners have accepted, and closes the ledger.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,21 +19,22 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from syncd.config import Sync, cron
-from syncd.contract.errors import ConnectorError, Halt
-from syncd.ledger import reports
+from syncd.config import InDoubtPolicy, cron
+from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry
+from syncd.ledger import reports, submissions
 from syncd.ledger.store import LedgerError
 from syncd.log import unit
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
+from syncd.pipeline.watch import Watch
 from syncd.web import private, public
 from syncd.web.listener import Listener
 
 log = structlog.get_logger("syncd.daemon")
 
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "flush": 5.0}
+CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "flush": 5.0, "watch": 10.0}
 NEXT = {
     "pull": ("plan",),
     "plan": ("dispatch",),
@@ -43,6 +45,8 @@ NEXT = {
     "probe": ("dispatch", "writeback"),
 }
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
+GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
+PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
 
 
 @dataclass(slots=True)
@@ -63,8 +67,9 @@ class Daemon:
         self.parts = parts
         self._speed = speed
         self._canary = canary
+        self._watch = Watch()
         self._stop = asyncio.Event()
-        self._failure: BaseException | None = None
+        self._failure: BrokenInvariant | None = None
         defaults = {"coalesce": True, "max_instances": 100, "misfire_grace_time": None}  # a bell rings in no time
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
         settings = parts.settings
@@ -72,14 +77,19 @@ class Daemon:
         self.private = Listener(private.application(parts), settings.admin.listen)
         self._stages = {stage.name: stage for stage in self._all_stages()}
         parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
-        self.pulled: set[str] = set()  # syncs whose first pull of this process has ended
+        self.tried: set[str] = set()  # stages of which a pass has ended, well or for good
+
+    @property
+    def pulled(self) -> bool:
+        """Whether every sync was pulled by this process."""
+        return {f"pull:{sync.name}" for sync in self.parts.syncs} <= self.tried
 
     def stop(self) -> None:
         """Ask for a clean end."""
         self._stop.set()
 
     async def run(self, until: Callable[[Daemon], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Serve until stopped, or until `until` returns. Raises what broke a stage."""
+        """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke."""
         doubtful = await sweep.recover(self.parts)
         await self.public.start()
         await self.private.start()
@@ -112,18 +122,13 @@ class Daemon:
             _Stage("verify", lambda: verify.run_once(parts)),
             _Stage("probe", lambda: probe.run_once(parts)),
             _Stage("flush", lambda: probe.flush(parts)),
+            _Stage("watch", lambda: self._watch.run_once(parts)),
         ]
         stages += [_Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
         for sync in parts.syncs:
             stages.append(_Stage(f"writeback:{sync.name}", partial(writeback.run_once, parts, sync)))
-            stages.append(_Stage(f"pull:{sync.name}", partial(self._pull, sync)))
+            stages.append(_Stage(f"pull:{sync.name}", partial(pull.run_once, parts, sync)))
         return stages
-
-    async def _pull(self, sync: Sync) -> int:
-        try:
-            return await pull.run_once(self.parts, sync)
-        finally:
-            self.pulled.add(sync.name)
 
     async def _loop(self, stage: _Stage) -> None:
         while True:
@@ -135,18 +140,29 @@ class Daemon:
                 with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
                     moved = line["moved"] = await stage.work()
             except ConnectorError as error:
-                cure = error.cure if isinstance(error, Halt) else ""
-                log.warning("stage_postponed", stage=stage.name, why=str(error), cure=cure)
+                self._postpone(stage, error)
             except LedgerError as error:
                 log.error("ledger_failed", stage=stage.name, why=str(error))
                 await asyncio.sleep(1.0)
             except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
-                self._failure = self._failure or error
+                broken = BrokenInvariant(f"the stage {stage.name} broke, with {type(error).__name__}")
+                broken.__cause__ = error
+                self._failure = self._failure or broken
                 self.stop()
                 return
             else:
+                self.tried.add(stage.name)
                 for kind in NEXT.get(stage.kind, ()) if moved else ():
                     self.parts.bells.ring(kind)
+
+    def _postpone(self, stage: _Stage, error: ConnectorError) -> None:
+        cure = error.cure if isinstance(error, Halt) else ""
+        log.warning("stage_postponed", stage=stage.name, why=str(error), cure=cure)
+        if not isinstance(error, Retry):
+            self.tried.add(stage.name)
+        elif stage.kind == "pull":  # the others are rung every few seconds anyway
+            after = PULL_AGAIN if error.after is None else error.after
+            asyncio.get_running_loop().call_later(after / self._speed, stage.bell.set)
 
     # --- bells --------------------------------------------------------------------------------
 
@@ -181,9 +197,13 @@ class Daemon:
         self._scheduler.shutdown(wait=False)
         for stage in self._stages.values():
             stage.bell.set()
-        _, late = await asyncio.wait(stages, timeout=STOP_WITHIN)
-        for task in late:
-            task.cancel()
+        for lane in self.parts.lanes.values():
+            lane.pacer.block(float("inf"))
+        _cancel(task for task in stages if not task.get_name().startswith(("dispatch:", "writeback:")))
+        _, busy = await asyncio.wait(stages, timeout=GRACE)
+        _cancel(task for task in busy if task.get_name().startswith("writeback:"))
+        if busy:
+            _cancel((await asyncio.wait(busy, timeout=STOP_WITHIN))[1])
         await asyncio.gather(*stages, return_exceptions=True)
         await self.public.stop()
         await self.private.stop()
@@ -194,13 +214,26 @@ class Daemon:
 async def settled(daemon: Daemon) -> None:
     """Return once every sync was pulled and nothing will move by itself any more.
 
-    What waits for a person (a halted connection, a doubt to resolve) or for another day (a budget)
-    does not count.
+    What waits for a person (a halted connection, callbacks that can't reach us, a doubt that the
+    policy leaves to them) or for another day (a budget) does not count.
     """
-    parts, quiet = daemon.parts, 0
+    quiet = 0
     while quiet < 2:
         await asyncio.sleep(0.2)
-        spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
-        pulled = daemon.pulled >= {sync.name for sync in parts.syncs}
-        still = pulled and not await parts.ledger.read(reports.moving, spent)
-        quiet = quiet + 1 if still else 0
+        quiet = quiet + 1 if daemon.pulled and not await _moving(daemon) else 0
+
+
+async def _moving(daemon: Daemon) -> int:
+    parts = daemon.parts
+    shut = bool(parts.gate.shut) and "canary" in daemon.tried
+    closed = [name for name, lane in parts.lanes.items() if shut or lane.over_budget]
+    if moving := await parts.ledger.read(reports.moving, closed):
+        return moving
+    connections = parts.settings.connections
+    decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
+    return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()

@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from rich.table import Table
 from syncd import compose
 from syncd.clock import RehearsalClock
 from syncd.config import Log, LogFormat, load
-from syncd.contract.errors import SyncdError
+from syncd.contract.errors import ConfigError, SyncdError
 from syncd.daemon import Daemon, settled
 from syncd.ledger import reports
 from syncd.ledger.states import JobState
@@ -43,6 +42,7 @@ from syncd.registry import Registry
 WATERFALL = {"email": ("zeliq", "fullenrich"), "phone": ("fullenrich", "zeliq")}
 TRUTH = ("written", "missed", "wrong", "overwritten", "unverified")
 LEAP_OVER = 120.0  # seconds of waiting for a rate window that are worth skipping
+_MARK = "# Points at a sandbox: its keys are no secrets."
 _BUSY = (JobState.SENDING, JobState.SENT, JobState.ANSWERED, JobState.ACCEPTED, JobState.WRITING)
 
 
@@ -59,8 +59,7 @@ class Plan:
 
 def run(plan: Plan, *, quiet: bool) -> dict[str, Any]:
     """Do it; returns the report. `quiet`: no progress on standard error."""
-    shutil.rmtree(plan.folder, ignore_errors=True)
-    plan.folder.mkdir(parents=True, mode=0o700)
+    _clear(plan.folder)
     console = Console(stderr=True, quiet=quiet)
     with _vendors(plan) as info, (plan.folder / "syncd.log").open("w") as log:
         set_up(Log(format=LogFormat.JSON), stream=log)
@@ -74,7 +73,7 @@ def configuration(info: dict[str, Any], folder: Path) -> str:
     public, private = _free_port(), _free_port()
     urls, keys = info["urls"], info["keys"]
     return f"""\
-# Points at a sandbox: its keys are no secrets.
+{_MARK}
 ledger: {{ path: {json.dumps(str(folder.resolve() / "ledger.db"))} }}
 callbacks:
   listen: 127.0.0.1:{public}
@@ -139,7 +138,8 @@ async def _demonstrate(plan: Plan, info: dict[str, Any], path: Path, console: Co
     daemon, started = Daemon(parts, Canary(), speed=plan.speed), time.monotonic()
     console.print(
         f"The vendors' clock and limits run {plan.speed:g} times as fast. "
-        f"Operator's page: http://127.0.0.1:{daemon.private.port}/"
+        f"Operator's page: http://127.0.0.1:{daemon.private.port}/",
+        soft_wrap=True,
     )
     report: dict[str, Any] = {}
 
@@ -205,7 +205,8 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
         "contacts": plan.contacts,
         **{name: truth[name] for name in TRUTH},
         "credits": {
-            "ledger": sum(by_ledger.values()), "billed": sum(by_bill.values()), "by_ledger": by_ledger, "by_bill": by_bill,
+            "ledger": sum(by_ledger.values()), "billed": sum(by_bill.values()),
+            "by_ledger": by_ledger, "by_bill": by_bill,
         },
         "calls": {name: sum(by_endpoint.values()) for name, by_endpoint in calls.items()},
         "searches": sum(n for endpoint, n in calls["hubspot"].items() if "search" in endpoint),
@@ -213,6 +214,16 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
         "truth": truth,
         "ledger": str(parts.ledger.path),
     }  # fmt: skip
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demo left, and nothing else."""
+    config = folder / "config.yaml"
+    if config.exists() and not config.read_text("utf-8").startswith(_MARK):
+        raise ConfigError([f"{config} is no demo's: choose another --folder"])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("config.yaml", "syncd.log", "ledger.db", "ledger.db-wal", "ledger.db-shm"):
+        (folder / name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import typer
 from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
 
-from . import look, rehearse, work
+from . import keep, look, rehearse, work
 from .output import complain
 
 EX_SOFTWARE, EX_CONFIG = 70, 78
@@ -41,6 +41,7 @@ def _root(*, version: bool = typer.Option(False, "--version", help="Print the ve
 rehearse.add_to(app)
 work.add_to(app)
 look.add_to(app)
+keep.add_to(app)
 
 
 def main() -> None:
@@ -54,7 +55,7 @@ def main() -> None:
         complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
         sys.exit(EX_SOFTWARE)
     except SyncdError as error:
-        complain([str(error)])
+        complain([" ".join(filter(None, [str(error), getattr(error, "cure", "")]))])
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -17,7 +17,7 @@ from syncd import compose
 from syncd.config import Settings, Sync, json_schema
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef, Finding, Level
-from syncd.contract.ports import Crm, CrmCapabilities, ProviderCapabilities, Tools
+from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
 from syncd.ledger import contacts, reports
 from syncd.ledger.contacts import NewJob
 from syncd.ledger.store import reading
@@ -25,9 +25,10 @@ from syncd.pipeline import plan as planning
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
-from .output import ConfigOption, JsonOption, complain, out, print_json, settings_from, table, when
+from .output import ConfigOption, JsonOption, complain, out, print_json, say, settings_from, table
+from .tables import show_journey, show_status
 
-_MARK = {Level.OK: "[green]ok[/]", Level.WARNING: "[yellow]warning[/]", Level.ERROR: "[red]error[/]"}
+_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
@@ -59,17 +60,15 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         print_json({"ok": not failed, "findings": [{"where": where, **asdict(f)} for where, f in found]})
     else:
         for where, finding in found:
-            out.print(
-                f"{_MARK[finding.level]}  {where}: {finding.what}"
-                + (f"\n       → {finding.cure}" if finding.cure else "")
-            )
+            cure = f"\n         → {finding.cure}" if finding.cure else ""
+            say(f"{finding.level:<7}", f"  {where}: {finding.what}{cure}", style=_COLOURS[finding.level])
     raise typer.Exit(1 if failed else 0)
 
 
 def plan(
     config: ConfigOption = None,
     *,
-    limit: Annotated[int, typer.Option(help="Stop after so many contacts of each sync.")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="Stop after so many contacts of each sync.")] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Who would be enriched, by whom first, at which worst-case cost; and who not, and why.
@@ -83,21 +82,15 @@ def plan(
     settings, registry = settings_from(config)
     jobs, prices = asyncio.run(_plan(settings, registry, limit))
     cost = sum((prices[job.provider][job.field] for job in jobs if job.provider), Decimal(0))
+    rows = [_planned(job, prices) for job in jobs]
     if as_json:
-        rows = [
-            {
-                "contact": str(job.contact.ref), "field": job.field, "provider": job.provider or None,
-                "worst_case_credits": prices[job.provider][job.field] if job.provider else 0,
-                "skipped": job.note if job.reason else None,
-            }
-            for job in jobs
-        ]  # fmt: skip
         print_json({"jobs": rows, "worst_case_credits": cost})
         return
+    asked = sum(bool(job.provider) for job in jobs)
     table(
-        f"{sum(bool(j.provider) for j in jobs)} would be asked for, at most {cost} credits with the first provider",
+        f"{asked} would be asked for, at most {cost} credits with the first provider",
         ["contact", "field", "first provider", "credits", "not, because"],
-        ([j.contact.ref, j.field, j.provider, prices[j.provider][j.field] if j.provider else "", j.note] for j in jobs),
+        ([*row.values()] for row in rows),
     )
 
 
@@ -126,15 +119,17 @@ def status(
         with Live(Text(""), console=out, auto_refresh=False) as live:
             while True:
                 with out.capture() as captured:
-                    _show_status(look())
+                    show_status(look())
                 live.update(Text.from_ansi(captured.get()), refresh=True)
                 time.sleep(2)
     else:
-        _show_status(look())
+        show_status(look())
 
 
 def show(
-    ref: Annotated[str, typer.Argument(help="connection/object/id, for example hubspot-eu/contacts/501")],
+    ref: Annotated[
+        str, typer.Argument(metavar="REF", help="connection/object/id, for example hubspot-eu/contacts/501")
+    ],
     config: ConfigOption = None,
     *,
     as_json: JsonOption = False,
@@ -158,7 +153,7 @@ def show(
     if as_json:
         print_json(journey)
     else:
-        _show_journey(journey)
+        show_journey(journey)
 
 
 def connectors(*, as_json: JsonOption = False) -> None:
@@ -168,14 +163,10 @@ def connectors(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({kind.name: {"port": kind.port, **asdict(kind.capabilities)} for kind in kinds})
         return
-    table("CRMs", ["connector", "vendor", "objects", "history", "conditional write"], (
-        [k.name, c.title, ", ".join(c.objects), "yes" if c.history else "no", "yes" if c.conditional_write else "no"]
-        for k in kinds if isinstance(c := k.capabilities, CrmCapabilities)
-    ))  # fmt: skip
-    table("Providers", ["connector", "vendor", "finds", "worst-case credits", "per call", "needs"], (
-        [k.name, c.title, ", ".join(sorted(c.fields)), ", ".join(f"{f} {p}" for f, p in sorted(c.price.items())), c.batch, c.inputs]
-        for k in kinds if isinstance(c := k.capabilities, ProviderCapabilities)
-    ))  # fmt: skip
+    crms = [_crm(kind.name, c) for kind in kinds if isinstance(c := kind.capabilities, CrmCapabilities)]
+    table("CRMs", ["connector", "vendor", "objects", "history", "conditional write"], crms)
+    providers = [_provider(kind.name, c) for kind in kinds if isinstance(c := kind.capabilities, ProviderCapabilities)]
+    table("Providers", ["connector", "vendor", "worst-case credits", "per call", "needs"], providers)
 
 
 def schema() -> None:
@@ -188,9 +179,28 @@ def schema() -> None:
     print_json(json_schema())
 
 
+def _planned(job: NewJob, prices: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "contact": str(job.contact.ref),
+        "field": job.field,
+        "provider": job.provider or None,
+        "worst_case_credits": prices[job.provider][job.field] if job.provider else 0,
+        "skipped": job.note if job.reason else None,
+    }
+
+
+def _crm(name: str, can: CrmCapabilities) -> list[str]:
+    answers = ["yes" if able else "no" for able in (can.history, can.conditional_write)]
+    return [name, can.title, ", ".join(can.objects), *answers]
+
+
+def _provider(name: str, can: ProviderCapabilities) -> list[str]:
+    prices = ", ".join(f"{field} {price}" for field, price in sorted(can.price.items()))
+    return [name, can.title, prices, str(can.batch), can.inputs]
+
+
 async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Finding]]:
-    clock = compose.clock_of(settings)
-    crms, providers = compose.connect(settings, registry, lambda _: Tools(clock, random.Random(), compose.NoMemory()))  # noqa: S311
+    crms, providers = _connect(settings, registry)
     found: list[tuple[str, Finding]] = []
     for name, crm in crms.items():
         selections = [sync.selection for sync in settings.syncs if sync.crm == name]
@@ -211,14 +221,15 @@ async def _asked(checking: Any) -> list[Finding]:
 
 
 async def _plan(settings: Settings, registry: Registry, limit: int) -> tuple[list[NewJob], dict[str, Any]]:
-    clock = compose.clock_of(settings)
-    crms, providers = compose.connect(settings, registry, lambda _: Tools(clock, random.Random(), compose.NoMemory()))  # noqa: S311
+    crms, providers = _connect(settings, registry)
     jobs: list[NewJob] = []
-    for sync in settings.syncs:
-        found = await _pull(crms[sync.crm], sync, limit)
-        jobs += [job for job in planning.plan(found, [sync]) if not _known(settings, job)]
-    await compose.hang_up(crms, providers)
-    return jobs, {name: provider.capabilities.price for name, provider in providers.items()}
+    try:
+        for sync in settings.syncs:
+            if not sync.paused:
+                jobs += planning.plan(await _pull(crms[sync.crm], sync, limit), [sync])
+    finally:
+        await compose.hang_up(crms, providers)
+    return _unknown(settings, jobs), {name: provider.capabilities.price for name, provider in providers.items()}
 
 
 async def _pull(crm: Crm, sync: Sync, limit: int) -> list[contacts.Pulled]:
@@ -230,53 +241,14 @@ async def _pull(crm: Crm, sync: Sync, limit: int) -> list[contacts.Pulled]:
     return found[:limit]
 
 
-def _known(settings: Settings, job: NewJob) -> bool:
+def _unknown(settings: Settings, jobs: list[NewJob]) -> list[NewJob]:
+    """Those that the ledger does not have yet."""
     if not settings.ledger.path.exists():
-        return False
+        return jobs
     with reading(settings.ledger.path) as tx:
-        return contacts.has_job(tx, job.contact.ref, job.field)
+        return [job for job in jobs if not contacts.has_job(tx, job.contact.ref, job.field)]
 
 
-def _show_status(status: dict[str, Any]) -> None:
-    for name, connection in status["connections"].items():
-        if connection["trouble"]:
-            out.print(f"[red]{name} is halted[/] since {when(connection['since'])}: {connection['message']}")
-            out.print(f"  → {connection['cure']}\n")
-    table(
-        "Jobs",
-        ["sync", "field", "state", "reason", "jobs"],
-        ([r["sync"], r["field"], r["state"], r["reason"], r["n"]] for r in status["jobs"]),
-    )
-    table("Credits", ["provider", "calls", "charged", "reserved", "in doubt", "balance"], (
-        [name, c["submissions"], c["charged"], c["reserved"], c["in_doubt"], status["connections"].get(name, {}).get("balance")]
-        for name, c in status["credits"].items()
-    ))  # fmt: skip
-    table("Last pull", ["sync", "started (UTC)", "ended", "contacts", "stale", "error"], (
-        [name, when(r["started_at"]), when(r["ended_at"]), r["contacts"], r["stale"], r["error"]] for name, r in status["runs"].items()
-    ))  # fmt: skip
-    table("Counted", ["what", "times"], status["tallies"].items())
-    if not status["jobs"]:
-        out.print("Nothing has been pulled yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
-
-
-def _show_journey(journey: dict[str, Any]) -> None:
-    out.print(f"[bold]{journey['contact']}[/]  sync {journey['sync']}, pulled {when(journey['pulled_at'])} UTC")
-    out.print("known: " + ", ".join(f"{k} {v}" for k, v in journey["known"].items()) + "\n")
-    for job in journey["jobs"]:
-        ending = f": {job['reason']}" if job["reason"] else ""
-        out.print(f"[bold]{job['field']}[/]  {job['state']}{ending}" + (f"  {job['note']}" if job["note"] else ""))
-        table("", ["when (UTC)", "move", "provider", "note"], (
-            [when(e["at"]), f"{e['source'] or 'new'} → {e['target']}", e["provider"], e["note"] or e["reason"]] for e in job["events"]
-        ))  # fmt: skip
-        table("Calls", ["when (UTC)", "provider", "state", "requests", "reserved", "charged", "deliveries"], (
-            [when(c["at"]), c["provider"], c["state"], c["requests"], c["reserved"], c["charged"], len(c["deliveries"])] for c in job["calls"]
-        ))  # fmt: skip
-        table("Answers", ["when (UTC)", "provider", "outcome", "candidates"], (
-            [when(a["at"]), a["provider"], a["outcome"], ", ".join(f"{c['value']} ({c['grade']})" for c in a["candidates"])]
-            for a in job["answers"]
-        ))  # fmt: skip
-        table("Writes", ["when (UTC)", "before", "after", "came to"], (
-            [when(w["at"]), w["before"] or "(blank)", w["after"], w["state"]] for w in job["writes"]
-        ))  # fmt: skip
-        if job["same_person"]:
-            out.print("the same person: " + ", ".join(job["same_person"]) + "\n")
+def _connect(settings: Settings, registry: Registry) -> tuple[dict[str, Crm], dict[str, Provider]]:
+    clock = compose.clock_of(settings)
+    return compose.connect(settings, registry, lambda _: Tools(clock, random.Random(), compose.NoMemory()))  # noqa: S311

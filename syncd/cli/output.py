@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,12 +14,14 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
 
-out = Console(highlight=False, soft_wrap=True)
+# In a pipe a row is a line, however long: people scroll, programs split.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 ConfigOption = Annotated[
@@ -34,15 +37,20 @@ def settings_from(path: Path | None) -> tuple[Settings, Registry]:
     """Load the configuration and show its warnings; raises ConfigError with every problem."""
     registry = Registry()
     settings = load(path or _default_path(), os.environ, registry=registry)
-    for warning in settings.warnings:
-        err.print(f"[yellow]warning[/] {warning}", soft_wrap=True)
+    for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
+        err.print(Text.assemble(("warning", "yellow"), ": ", warning))
     return settings, registry
 
 
 def complain(lines: Iterable[str]) -> None:
     """Problems, one a line, on standard error."""
     for line in lines:
-        err.print(f"[red]error[/] {line}" if err.is_terminal else f"error: {line}", markup=err.is_terminal)
+        err.print(Text.assemble(("error", "red"), ": ", line))
+
+
+def say(marked: str, rest: str, *, style: str = "bold") -> None:
+    """A line on standard output, its beginning marked on a terminal. Nothing in it is taken for markup."""
+    out.print(Text.assemble((marked, style), rest))
 
 
 def print_json(value: Any) -> None:
@@ -54,10 +62,10 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
     """A table; nothing at all when there are no rows."""
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
-        shown.add_column(head, style=None)
+        shown.add_column(head, no_wrap=head.endswith("(UTC)"))
     count = 0
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
         count += 1
     if count:
         out.print(shown)

@@ -17,6 +17,7 @@ from syncd.contract.errors import ConfigError
 from syncd.sandbox.server import Sandbox, options_help
 
 from .output import JsonOption, err, out, print_json, table
+from .work import only_daemon
 
 SeedOption = Annotated[int, typer.Option(help="Another seed is another population.")]
 SpeedOption = Annotated[
@@ -52,9 +53,9 @@ def demo(
       syncd demo --contacts 25000
       syncd demo --serve           then look at the operator's page
     """
-    report = rehearsal.run(
-        rehearsal.Plan(contacts=contacts, seed=seed, speed=speed, folder=folder, serve=serve), quiet=as_json
-    )
+    todo = rehearsal.Plan(contacts=contacts, seed=seed, speed=speed, folder=folder, serve=serve)
+    with only_daemon(folder / "ledger.db"):
+        report = rehearsal.run(todo, quiet=as_json)
     if as_json:
         print_json(report)
     else:
@@ -93,7 +94,7 @@ def sandbox(
     \b
     Examples:
       syncd sandbox --speed 60 --write-config rehearsal.yaml
-      syncd sandbox --fault zeliq_silent_after:5    accepted and billed, but never answered
+      syncd sandbox --fault zeliq_silent_after:5    billed, but never answered
     """
     if faults:
         table("Faults", ["name", "what it does"], options_help())
@@ -120,7 +121,7 @@ async def _serve(box: Sandbox, plan: str, write_config: Path | None, *, tether: 
         async with box:
             info = {**_info(box), "plan": plan}
             if write_config is not None:
-                write_config.write_text(rehearsal.configuration(info, write_config.parent), "utf-8")
+                _configure(write_config, info)
             if as_json:
                 typer.echo(json.dumps(info))
             else:
@@ -131,6 +132,11 @@ async def _serve(box: Sandbox, plan: str, write_config: Path | None, *, tether: 
         raise ConfigError(
             [f"the sandbox can't listen: {error.strerror}; choose other ports with --port vendor=number"]
         ) from error
+
+
+def _configure(path: Path, info: dict[str, Any]) -> None:
+    path.touch(mode=0o600)
+    path.write_text(rehearsal.configuration(info, path.parent), "utf-8")
 
 
 def _end_of_input(stop: asyncio.Event) -> None:

@@ -17,12 +17,13 @@ from syncd import compose
 from syncd.config import Settings
 from syncd.daemon import Daemon, settled
 from syncd.ledger import reports
-from syncd.ledger.store import Ledger
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, err, settings_from
+from .output import ConfigOption, complain, settings_from
 
 EX_CANTCREAT = 73
 
@@ -53,7 +54,7 @@ def run(
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, wait * 60 if once else None))
     if left:
-        err.print(f"{left} jobs still wait for something; run again, or see `syncd status`")
+        complain(left)
         raise typer.Exit(1)
 
 
@@ -73,8 +74,8 @@ def only_daemon(ledger: Path) -> Iterator[None]:
         os.close(lock)
 
 
-async def _run(settings: Settings, registry: Registry, within: float | None) -> int:
-    """Run the daemon; with `within` (seconds) until all is settled. Returns what is left unsettled."""
+async def _run(settings: Settings, registry: Registry, within: float | None) -> list[str]:
+    """Run the daemon; with `within` (seconds) until all is settled. Returns what kept it from that."""
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.path)
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
@@ -88,6 +89,20 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
 
     try:
         await daemon.run(None if within is None else until_settled)
-        return 0 if within is None else await ledger.read(reports.moving)
+        return [] if within is None else await ledger.read(_left)
     finally:
         await compose.close(parts)
+
+
+def _left(tx: Tx) -> list[str]:
+    """What is not done, each with what to do about it."""
+    status = reports.status(tx)
+    left = [
+        f"{name} is halted: {c['message']}. {c['cure']}" for name, c in status["connections"].items() if c["trouble"]
+    ]
+    left += [f"{name} could not be pulled: {run['error']}" for name, run in status["runs"].items() if run["error"]]
+    if waiting := reports.moving(tx):
+        left.append(f"{waiting} jobs still wait for something; run again, or see `syncd status`")
+    if doubtful := reports.by_state(tx)[JobState.IN_DOUBT]:
+        left.append(f"{doubtful} jobs are in doubt, for nobody knows whether their call arrived; see `syncd status`")
+    return left

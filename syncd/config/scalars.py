@@ -53,6 +53,13 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KkMmGgTt]?i?[Bb])")
+_BYTES = {
+    unit: 1024**power for power, letter in enumerate(" kmgt") for unit in (f"{letter}b".strip(), f"{letter}ib".strip())
+}
+_BYTES |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
+
+
 def seconds(raw: Any) -> float:
     """Read `90s`, `15m`, `2h30m`, `30d`, `0` as seconds; raises ValueError."""
     if isinstance(raw, str) and _DURATION.fullmatch(raw):
@@ -60,6 +67,16 @@ def seconds(raw: Any) -> float:
     if raw == 0 and not isinstance(raw, bool):
         return 0.0
     raise ValueError("is no duration; write a number with its unit, such as 90s, 15m, 2h30m, 30d")
+
+
+def size(raw: Any) -> int:
+    """Read `64MiB`, `1GiB`, `500KB`, `0` as bytes; raises ValueError."""
+    found = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
+    if found is not None:
+        return int(float(found[1]) * _BYTES[found[2].lower()])
+    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+        return raw
+    raise ValueError("is no size; write a number with its unit, such as 64MiB, 1GiB")
 
 
 def address(raw: Any) -> Address:
@@ -138,6 +155,15 @@ Duration = Annotated[
     ),
 ]
 """Written as `2h30m`, held as seconds."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(size),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KkMmGgTt]i?)?[Bb]$", "examples": ["256MiB", "1GiB"]}
+    ),
+]
+"""Written as `64MiB`, held as bytes."""
 
 Listen = Annotated[
     Address,

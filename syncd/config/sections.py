@@ -16,7 +16,7 @@ from pydantic import Field as Rule
 
 from syncd.contract.model import Field, Grade
 
-from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl
+from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl, Size
 
 DAY = 86_400.0
 
@@ -34,7 +34,7 @@ class Keep(Section):
     """How long the ledger keeps what it no longer works on, in seconds."""
 
     raw: Duration = 30 * DAY  # providers' answers, as they came
-    jobs: Duration = 400 * DAY  # finished jobs
+    jobs: Duration = 400 * DAY  # the history, finds and values of finished jobs
 
 
 class Ledger(Section):
@@ -42,6 +42,7 @@ class Ledger(Section):
 
     path: Path
     keep: Keep = Keep()
+    reserve: Size = 256 << 20  # bytes that must be free beside it, or nothing is bought
 
 
 class Callbacks(Section):

@@ -227,6 +227,8 @@ class Delivery:
     source: Source
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
+    ref: ContactRef | None = None  # what a genuine callback address says it is about, where that is one
+    field: Field | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,8 @@ def has_job(tx: Tx, ref: ContactRef, field: Field) -> bool:
 def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, now: float) -> int:
     """Make the jobs and mark the contacts planned, together. Returns how many jobs are new.
 
-    A job that exists is left alone, except one that was blocked and is not any more.
+    A job that exists is left alone, except one that was blocked and is not any more, and one that no
+    provider could be asked about as long as so little was known of the contact.
     """
     made = sum(_make(tx, job, now=now) for job in jobs)
     for contact in contacts:
@@ -170,10 +171,22 @@ def _make(tx: Tx, job: NewJob, *, now: float) -> int:
         now=now,
     )
     if not made and job.reason is None:
-        known = tx.row("job_of_contact", contact_id=job.contact.id, field=job.field)
-        if known is not None and known["state"] == JobState.DONE and known["reason"] == Reason.BLOCKED:
-            tx.move(known["id"], JobState.DONE, JobState.QUEUED, now=now, provider=job.provider)
+        _reopen(tx, job, now=now)
     return max(made, 0)
+
+
+def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
+    known = tx.row("job_of_contact", contact_id=job.contact.id, field=job.field)
+    if known is None or known["state"] != JobState.DONE:
+        return
+    if known["reason"] == Reason.REJECTED:
+        note, round_ = "the contact has changed since", known["round"] + 1
+        tx.move(known["id"], JobState.DONE, JobState.QUEUED, now=now, provider=job.provider, note=note, round=round_)
+    elif known["reason"] == Reason.BLOCKED:
+        # What was asked before the block is not bought again.
+        asked = any(r["round"] == known["round"] for r in tx.rows("results_of_job", job_id=known["id"]))
+        target = JobState.ANSWERED if asked else JobState.QUEUED
+        tx.move(known["id"], JobState.DONE, target, now=now, provider=job.provider)
 
 
 def dump_identity(identity: Identity) -> str:

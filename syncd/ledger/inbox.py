@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from syncd.contract.model import Answer, Candidate, Delivery, EnrichmentResult, Field, Grade, Outcome, Source
+from syncd.contract.model import (
+    Answer,
+    Candidate,
+    ContactRef,
+    Delivery,
+    EnrichmentResult,
+    Field,
+    Grade,
+    Outcome,
+    Source,
+)
 
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Tx
@@ -52,6 +62,8 @@ def store(
         digest=digest.digest(),
         headers=json.dumps(dict(delivery.headers)),
         body=delivery.body,
+        ref=None if delivery.ref is None else str(delivery.ref),
+        field=delivery.field,
         state=state,
         note=note,
         now=now,
@@ -70,10 +82,17 @@ def received(tx: Tx, limit: int) -> list[Received]:
                 source=Source(row["source"]),
                 body=row["body"],
                 headers=json.loads(row["headers"]),
+                ref=None if row["ref"] is None else ContactRef.parse(row["ref"]),
+                field=None if row["field"] is None else Field(row["field"]),
             ),
         )
         for row in tx.rows("deliveries_received", limit=limit)
     ]
+
+
+def look_again(tx: Tx, note: str) -> int:
+    """What was quarantined for this reason waits to be understood once more."""
+    return tx.run("quarantined_again", note=note)
 
 
 def quarantine(tx: Tx, delivery_id: int, note: str) -> None:

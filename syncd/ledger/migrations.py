@@ -47,6 +47,7 @@ CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_unfound ON job (sync, updated_at)
     WHERE state = 'done' AND reason IN ('not_found', 'low_quality');
+CREATE INDEX job_done ON job (updated_at) WHERE state = 'done';
 CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
 
 CREATE TABLE submission (
@@ -79,7 +80,7 @@ CREATE TABLE spend (
 
 CREATE TABLE delivery (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, submission_id TEXT NOT NULL, source TEXT NOT NULL,
-    digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, state TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL
 ) STRICT;
 CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
@@ -122,6 +123,11 @@ CREATE TABLE connection (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE memory (
     connection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE balance (
+    provider TEXT NOT NULL, at REAL NOT NULL, balance_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
+    PRIMARY KEY (provider, at)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

@@ -73,9 +73,6 @@ UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id 
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 
--- name: run_last
-SELECT * FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
-
 -- ------------------------------------------------------------------ dispatch: submissions and credits
 
 -- name: candidates
@@ -161,7 +158,7 @@ WHERE id = :id AND state <> 'settled'
 UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0 WHERE id = :id AND state = 'settled' AND charged_mc IS NULL
 
 -- name: submissions_intended
-SELECT id, provider FROM submission INDEXED BY submission_intent WHERE state = 'intent' AND created_at <= :before
+SELECT id, provider FROM submission WHERE state = 'intent'
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit
@@ -181,8 +178,8 @@ AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :state, :note, :now)
+INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, state, note, received_at)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :state, :note, :now)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: deliveries_received
@@ -323,3 +320,95 @@ SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
 
+
+-- ------------------------------------------------------------------ the ledger about itself
+
+-- name: meta_get
+SELECT value FROM meta WHERE key = :key
+
+-- name: meta_set
+INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value
+
+-- name: meta_clear
+DELETE FROM meta WHERE key = :key
+
+-- name: purge_bodies
+-- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
+UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
+    SELECT id FROM delivery WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
+
+-- name: jobs_to_thin
+SELECT id FROM job WHERE state = 'done' AND updated_at < :before AND value IS NOT NULL
+UNION SELECT job.id FROM job WHERE job.state = 'done' AND job.updated_at < :before
+    AND EXISTS (SELECT 1 FROM event WHERE event.job_id = job.id) LIMIT 200
+
+-- name: thin_events
+DELETE FROM event WHERE job_id = :id
+
+-- name: thin_results
+DELETE FROM result WHERE job_id = :id
+
+-- name: thin_writes
+DELETE FROM write WHERE job_id = :id
+
+-- name: thin_job
+UPDATE job SET value = NULL, note = '' WHERE id = :id
+
+-- name: balance_note
+-- One row per change, with what the ledger had been charged by then: the drift between two rows is told.
+INSERT INTO balance SELECT :provider, :now, :balance_mc, coalesce(sum(charged_mc), 0) FROM spend WHERE provider = :provider
+ON CONFLICT DO NOTHING
+
+-- name: balance_last
+SELECT * FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 1
+
+-- name: balance_first
+SELECT * FROM balance WHERE provider = :provider ORDER BY at LIMIT 1
+
+-- name: in_doubt
+SELECT submission.id, submission.provider, submission.sync, submission.requests, submission.reserved_mc, submission.created_at,
+    submission.deadline, submission.note FROM submission INDEXED BY submission_open
+WHERE submission.state IN ('accepted', 'in_doubt') AND submission.state = 'in_doubt' ORDER BY submission.created_at
+
+-- name: quarantined_again
+-- What came for calls that a restored ledger did not know is looked at again.
+UPDATE delivery SET state = 'received' WHERE state = 'quarantined' AND note = :note AND id IN (
+    SELECT id FROM delivery WHERE state = 'quarantined' AND note = :note LIMIT 200)
+
+-- name: check_counters
+SELECT sync, field, state, reason, sum(n) AS off FROM (
+    SELECT sync, field, state, reason, n FROM counter
+    UNION ALL SELECT sync, field, state, reason, -count(*) FROM job GROUP BY sync, field, state, reason)
+GROUP BY sync, field, state, reason HAVING off <> 0
+
+-- name: check_spend
+SELECT sync, provider, day, sum(r) AS reserved_off, sum(c) AS charged_off, sum(d) AS doubt_off FROM (
+    SELECT sync, provider, day, reserved_mc AS r, charged_mc AS c, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 86400 AS INTEGER), -sum(reserved_mc), -sum(coalesce(charged_mc, 0)),
+        -sum(iif(state = 'in_doubt', reserved_mc, 0)) FROM submission GROUP BY 1, 2, 3)
+GROUP BY sync, provider, day HAVING reserved_off <> 0 OR charged_off <> 0 OR doubt_off <> 0
+
+-- name: check_events
+-- The last event of each job leads to where it stands.
+SELECT job.id, job.state, event.target FROM job JOIN event ON event.id = (SELECT max(id) FROM event WHERE job_id = job.id)
+WHERE event.target <> job.state LIMIT 20
+
+-- name: check_moves
+SELECT DISTINCT source, target FROM event WHERE source <> ''
+
+-- name: check_flight
+-- A job in flight has a live attempt at the submission that it waits for.
+SELECT job.id, job.state FROM job WHERE job.state IN ('sending', 'sent', 'in_doubt') AND NOT EXISTS (
+    SELECT 1 FROM attempt WHERE attempt.job_id = job.id AND attempt.submission_id = job.submission_id AND attempt.live = 1)
+LIMIT 20
+
+-- name: check_written
+-- What was written was found by somebody and accepted, and its write was confirmed.
+SELECT job.id FROM job WHERE job.state = 'done' AND job.reason = 'written' AND job.value IS NOT NULL AND (
+    NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.mismatch = 0)
+    OR NOT EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id AND write.state = 'written')) LIMIT 20
+
+-- name: check_acknowledged
+-- An answer that was taken belongs to a call that this ledger knows.
+SELECT delivery.id FROM delivery WHERE delivery.state = 'applied'
+AND NOT EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id) LIMIT 20

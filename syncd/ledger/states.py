@@ -94,5 +94,12 @@ IN_FLIGHT = frozenset({_S.SENDING, _S.SENT, _S.IN_DOUBT})
 UNDECIDED = IN_FLIGHT | {_S.QUEUED, _S.WAITING}
 
 REOPENED_BY_LATE_ANSWER = frozenset(
-    {Reason.NO_CALLBACK, Reason.DOUBT_EXPIRED, Reason.NOT_FOUND, Reason.LOW_QUALITY, Reason.REJECTED}
+    {
+        Reason.NO_CALLBACK,
+        Reason.DOUBT_EXPIRED,
+        Reason.NOT_FOUND,
+        Reason.LOW_QUALITY,
+        Reason.MISMATCH,
+        Reason.REJECTED,
+    }
 )

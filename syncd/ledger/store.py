@@ -138,15 +138,15 @@ class Ledger:
         self._local = threading.local()
 
     @classmethod
-    def open(cls, path: Path) -> Ledger:
+    def open(cls, path: Path, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
         """Open or create the ledger; migrates, and checks that SQLite took every setting.
 
         Raises LedgerError when the file can't be used.
         """
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        if sqlite_version < OLDEST_SQLITE:
             wanted = ".".join(map(str, OLDEST_SQLITE))
             raise LedgerError(
-                f"SQLite {sqlite3.sqlite_version} can corrupt a WAL file under load; "
+                f"SQLite {'.'.join(map(str, sqlite_version))} can corrupt a WAL file under load; "
                 f"{wanted} or newer is needed: install the pysqlite3 package, which brings it"
             )
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -157,12 +157,29 @@ class Ledger:
             raise LedgerError(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
         return ledger
 
+    @classmethod
+    def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """One unit of work on a ledger that a daemon may have open, for the commands."""
+        try:
+            connection = _connect(path)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                result = work(Tx(connection), *args, **kwargs)
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger could not be written: {error}") from error
+        return result
+
     async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(tx, ...)` in the writer; what it did is on disk when this returns.
 
         An exception of `work` undoes that unit alone and is raised here; a failed commit is raised
         to every unit that was part of it.
         """
+        if not self._thread.is_alive():
+            raise LedgerError("the ledger is closed")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
@@ -209,17 +226,29 @@ class Ledger:
 @contextmanager
 def reading(path: Path) -> Iterator[Tx]:
     """A read-only look at a ledger that another process may have open, for the commands."""
+    with raw_reading(path) as connection:
+        yield Tx(connection)
+
+
+@contextmanager
+def raw_reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same as a plain connection, for what is about the file and not about its contents."""
     if not path.exists():
         raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
-    connection = _connect_read_only(path)
     try:
-        yield Tx(connection)
+        connection = _connect_read_only(path)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path} can't be read as a ledger: {error}") from error
+    try:
+        yield connection
     finally:
         connection.close()
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA busy_timeout = 5000")
     return connection
@@ -227,8 +256,38 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    path.chmod(0o600)
     connection.row_factory = sqlite3.Row
+    try:
+        _claim(connection)
+        path.chmod(0o600)
+        _configure(connection)
+        migrations.apply(Database(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection) -> None:
+    """See that the file is ours, or nobody's yet, before anything in it is changed."""
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if owner != APPLICATION_ID and (owner or tables):
+        raise LedgerError("this file is a database of another program")
+    if {migration.name for migration in migrations.applied(Database(connection))} - _known_migrations():
+        raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _known_migrations() -> set[str]:
+    empty = Database(memory=True)
+    try:
+        return {migration.name for migration in migrations.pending(empty)}
+    finally:
+        empty.close()
+
+
+def _configure(connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise LedgerError("this file system does not support SQLite's WAL mode: put the ledger on a local disk")
     for name, wanted in _PRAGMAS.items():
@@ -236,12 +295,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         got = str(connection.execute(f"PRAGMA {name}").fetchone()[0])
         if got != wanted:
             raise LedgerError(f"SQLite did not take PRAGMA {name} = {wanted} (it has {got})")
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    if owner not in (0, APPLICATION_ID):
-        raise LedgerError("this file is a database of another program")
-    migrations.apply(Database(connection))
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    return connection
 
 
 def _commit(connection: sqlite3.Connection, units: list[_Unit]) -> None:
@@ -270,6 +323,9 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         if not connection.in_transaction:  # SQLite has undone the whole group: disk full, I/O error
             raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
         connection.execute("ROLLBACK TO unit")
+        if isinstance(error, sqlite3.OperationalError):
+            unit.error = LedgerError(f"the ledger could not be written: {error}")
+            unit.error.__cause__ = error
     connection.execute("RELEASE unit")
 
 

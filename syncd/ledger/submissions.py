@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from syncd.contract.model import ContactRef, EnrichmentRequest, Field, Identity, Outcome, Submission
+from syncd.contract.model import ContactRef, Delivery, EnrichmentRequest, Field, Identity, Outcome, Submission
 
 from .contacts import dump_identity, load_identity
 from .states import UNDECIDED, JobState, Reason, SubmissionState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 DAY = 86_400.0
+FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class Item:
 
 
 class Stale(Exception):
-    """A job left the queue since dispatch looked (a late answer came): nothing was written."""
+    """A job left the queue since dispatch looked, or nobody wants it any more: nothing was written."""
 
 
 class OverBudget(Exception):
@@ -87,7 +88,8 @@ def intend(
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
 
-    Raises OverBudget, or Stale when a job is not queued any more; either undoes it all.
+    Raises OverBudget, or Stale when a job left the queue or its contact was filled or blocked since
+    it was chosen; either undoes it all.
     """
     _check_budget(tx, sync, reserve, budget, now)
     tx.run(
@@ -102,7 +104,8 @@ def intend(
     )
     for item in items:
         for field, job in item.jobs.items():
-            if not tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission.id):
+            moved = tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission.id)
+            if not moved or tx.row("job_still_wanted", id=job) is None:
                 raise Stale
             tx.run(
                 "attempt_make",
@@ -168,14 +171,8 @@ def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
     """After a crash: every intent without an outcome is in doubt. `hold`: seconds per provider."""
     rows = tx.rows("submissions_intended")
     for row in rows:
-        provider = tx.rows("submission_get", id=row["id"])[0]["provider"]
-        doubt(
-            tx,
-            row["id"],
-            "syncd stopped while it was being sent",
-            hold_until=now + hold.get(provider, 2 * DAY),
-            now=now,
-        )
+        note = "syncd stopped while it was being sent"
+        doubt(tx, row["id"], note, hold_until=now + hold.get(row["provider"], 2 * DAY), now=now)
     return len(rows)
 
 
@@ -199,16 +196,107 @@ def load(tx: Tx, submission_id: str) -> Submission | None:
     return Submission(id=submission_id, requests=requests, callback_url="", provider_id=row["provider_id"])
 
 
-def overdue(tx: Tx, *, now: float) -> list[tuple[str, str, SubmissionState]]:
-    """(id, provider, state) of what waited for an answer, or was held in doubt, for long enough."""
-    return [(r["id"], r["provider"], SubmissionState(r["state"])) for r in tx.rows("submissions_overdue", now=now)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """A call of which nobody can say whether it was carried out."""
+
+    id: str
+    provider: str
+    sync: str
+    requests: int
+    reserved: Decimal  # credits at risk
+    since: float
+    hold_until: float
+    note: str
+
+
+def doubts(tx: Tx) -> list[Doubt]:
+    """Everything that is in doubt, oldest first."""
+    return [
+        Doubt(
+            id=row["id"],
+            provider=row["provider"],
+            sync=row["sync"],
+            requests=row["requests"],
+            reserved=Decimal(row["reserved_mc"]) / 1000,
+            since=row["created_at"],
+            hold_until=row["deadline"],
+            note=row["note"],
+        )
+        for row in tx.rows("in_doubt")
+    ]
+
+
+def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
+    """A person knows that a doubtful call was never carried out: nothing was spent, ask again."""
+    tx.run(
+        "submission_state",
+        id=submission_id,
+        source=SubmissionState.IN_DOUBT,
+        target=SubmissionState.INTENT,
+        note=note,
+        deadline=None,
+    )
+    tx.run("submission_refused", id=submission_id, note=note)
+    tx.run("attempt_release", submission_id=submission_id, job_id=None)
+    for attempt in _attempts(tx, submission_id):
+        _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
+
+
+def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Decimal], *, now: float) -> bool:
+    """An answer to a call that this ledger has forgotten, because it was restored from an older copy.
+
+    Its address is genuine and says whom and what it is about: if that is still to be asked, this was
+    the asking. False where it can't be told, or was asked again since.
+    """
+    if delivery.ref is None or delivery.field is None:
+        return False
+    where = delivery.ref
+    contact = tx.row("contact_by_ref", connection=where.connection, object=where.object, ext_id=where.id)
+    job = None if contact is None else tx.row("job_of_contact", contact_id=contact["id"], field=delivery.field)
+    if contact is None or job is None or job["state"] != JobState.QUEUED:
+        return False
+    tx.run(
+        "submission_make",
+        id=delivery.submission_id,
+        provider=provider,
+        sync=job["sync"],
+        requests=1,
+        reserved_mc=milli(reserve[delivery.field]),
+        now=now,
+        deadline=now + DAY,
+    )
+    tx.move(
+        job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
+    )
+    tx.run(
+        "attempt_make",
+        job_id=job["id"],
+        submission_id=delivery.submission_id,
+        request_id=delivery.submission_id,
+        provider=provider,
+        round=job["round"],
+        asked=contact["identity"],
+        now=now,
+    )
+    tx.tally("calls_adopted")
+    return True
+
+
+def overdue(tx: Tx, decided: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
+    """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long
+    enough at one of the providers for which it is `decided` what to do then."""
+    rows = tx.rows("submissions_overdue", decided=json.dumps(list(decided)), now=now)
+    return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 
 def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, now: float) -> None:
-    """No answer came: each open job is answered with *missing*; the worst case stays reserved."""
-    tx.run(
-        "submission_state", id=submission_id, source=source, target=SubmissionState.EXPIRED, note=note, deadline=None
-    )
+    """No answer came: each open job is answered with *missing*; the worst case stays reserved.
+
+    Does nothing when an answer came in the last moment.
+    """
+    if not _end(tx, submission_id, source, note):
+        return
     for attempt in _attempts(tx, submission_id):
         if attempt["job_state"] in (JobState.SENT, JobState.IN_DOUBT) and attempt["job_submission"] == submission_id:
             outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
@@ -225,14 +313,8 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     if any(_asked_times(tx, attempt) > 1 for attempt in attempts):
         expire(tx, submission_id, SubmissionState.IN_DOUBT, "sent twice, and no answer either time", now=now)
         return
-    tx.run(
-        "submission_state",
-        id=submission_id,
-        source=SubmissionState.IN_DOUBT,
-        target=SubmissionState.EXPIRED,
-        note=note,
-        deadline=None,
-    )
+    if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note):
+        return
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
     for attempt in attempts:
         _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
@@ -325,6 +407,11 @@ def _check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, now: floa
             raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''}")
 
 
+def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool:
+    target = SubmissionState.EXPIRED
+    return tx.run("submission_state", id=submission_id, source=source, target=target, note=note, deadline=None) == 1
+
+
 def _attempts(tx: Tx, submission_id: str) -> list[sqlite3.Row]:
     return tx.rows("attempts_of_submission", submission_id=submission_id)
 
@@ -356,7 +443,7 @@ def _candidate(row: sqlite3.Row) -> Candidate:
     field = Field(row["field"])
     identity = load_identity(row["asked_before"] or row["identity"])
     under_way = row["mail_state"] not in (None, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    if identity.email is None and row["mail_value"]:
+    if identity.email is None and row["mail_value"] and not row["asked_before"]:
         identity = replace(identity, email=row["mail_value"])
     return Candidate(
         job_id=row["id"],

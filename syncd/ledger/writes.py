@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from syncd.contract.model import ContactRef, EnrichmentResult, Field, Identity
@@ -22,6 +23,7 @@ class Answered:
     field: Field
     identity: Identity
     said: Mapping[str, tuple[EnrichmentResult, ...]]  # by provider
+    newest: int  # the last result that `said` is sure to hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +41,28 @@ class ToWrite:
     seen: str = ""  # the CRM's stamp of the newest version at the first read
 
 
-def answered(tx: Tx, limit: int) -> list[Answered]:
-    """The oldest answered jobs."""
+def answered(tx: Tx, limit: int, syncs: Iterable[str]) -> list[Answered]:
+    """The oldest answered jobs of some syncs."""
     return [
         Answered(
             job_id=row["id"],
             sync=row["sync"],
             field=Field(row["field"]),
             identity=load_identity(row["identity"]),
+            newest=_newest(tx, row["id"]),
             said=results_of(tx, row["id"], Field(row["field"]), row["round"]),
         )
-        for row in tx.rows("jobs_answered", limit=limit)
+        for row in tx.rows("jobs_answered", limit=limit, syncs=json.dumps(list(syncs)))
     ]
+
+
+def is_all(tx: Tx, job: Answered) -> bool:
+    """Has nothing been said since the job was read?"""
+    return _newest(tx, job.job_id) == job.newest
+
+
+def _newest(tx: Tx, job_id: int) -> int:
+    return int(tx.value("result_newest", job_id=job_id) or 0)
 
 
 def accept(tx: Tx, job_id: int, value: str, note: str, *, now: float) -> bool:
@@ -96,6 +108,11 @@ def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:
     if not job.begun:
         tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, now=now)
     return True
+
+
+def postpone(tx: Tx, job: ToWrite, *, due_at: float) -> None:
+    """Whether it was written is not known: it is looked at again then, and its intent stays open."""
+    tx.run("job_postpone", id=job.job_id, state=JobState.WRITING, due_at=due_at)
 
 
 def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:

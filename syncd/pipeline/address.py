@@ -21,10 +21,13 @@ CANARY = "canary"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a genuine callback address says: the submission, and when the address ends (UTC seconds)."""
+    """What a genuine callback address says: the submission, when the address ends (UTC seconds), and
+    whom and what it is about, where that is one contact and one field."""
 
     submission_id: str
     expires: int
+    ref: ContactRef | None = None
+    field: Field | None = None
 
 
 class Addresses:
@@ -65,7 +68,13 @@ class Addresses:
         )
         if not genuine or int(given["e"]) < now:
             return None
-        return Address(given["a"], int(given["e"]))
+        return Address(given["a"], int(given["e"]), _ref(given), Field(given["field"]) if "field" in given else None)
+
+
+def _ref(given: dict[str, str]) -> ContactRef | None:
+    if not {"crm", "object", "contactId"} <= given.keys():
+        return None
+    return ContactRef(connection=given["crm"], object=given["object"], id=given["contactId"])
 
 
 def key_id(secret: str) -> str:

@@ -41,9 +41,8 @@ class Canary:
             await parts.ledger.write(connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now())
         elif await parts.ledger.write(connections.clear, NAME):
             log.info("callbacks_reachable")
-        if why and parts.gate.shut != why:
+        if parts.gate.set("callbacks", why) and why:
             log.error("callbacks_unreachable", why=why, cure=cure)
-        parts.gate.shut = why
         if not why:
             parts.bells.ring("dispatch")
         return int(not why)

@@ -18,10 +18,11 @@ from . import values
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write it. `seen` is the stamp of the newest version there is now."""
+    """Write it. `seen` is the stamp of the newest version there is now, `revision` the record's."""
 
     before: str
     seen: str
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
     if job.field in now_there.elsewhere:
         return End(Reason.VALUE_KEPT, "another property holds a value by now")
     versions = now_there.versions.get(job.field, ())
-    return Put(before="", seen=versions[0].at if versions else "")
+    return Put(before="", seen=versions[0].at if versions else "", revision=now_there.revision)
 
 
 def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore | Again:

@@ -8,9 +8,10 @@ No retry may ever wrap `Provider.submit`: a call either was refused for certain,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Concatenate
 
 import structlog
 
@@ -20,7 +21,7 @@ from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, So
 from syncd.contract.ports import Provider
 from syncd.ledger import connections, inbox, submissions
 from syncd.ledger.states import Reason
-from syncd.ledger.store import Tx
+from syncd.ledger.store import LedgerError, Tx
 from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
 
 from .parts import Lane, Parts
@@ -46,12 +47,20 @@ class Choice:
     aside: list[Aside] = field(default_factory=list)
 
 
-def choose(found: Iterable[Candidate], name: str, provider: Provider, new_id: Callable[[], str]) -> Choice:
-    """Decide on each candidate. The same person is asked about once, whoever else waits for it."""
+def choose(
+    found: Iterable[Candidate], name: str, provider: Provider, new_id: Callable[[], str], fields: Container[Field]
+) -> Choice:
+    """Decide on each candidate. The same person is asked about once, whoever else waits for it.
+
+    `fields`: what the provider is (still) to be asked for.
+    """
     choice = Choice()
     asked: dict[tuple[str, Field], int] = {}
     requests: dict[str, Item] = {}
     for one in found:
+        if one.field not in fields:
+            choice.aside.append(_skip(one, name, f"{name} is not asked for the {one.field} any more"))
+            continue
         if (aside := _aside(one, name, provider, asked)) is not None:
             choice.aside.append(aside)
             continue
@@ -96,19 +105,22 @@ class _Run:
     sent: int = 0
 
     async def send_all(self) -> int:
-        while not self.stopped and self.lane.pacer.ready_in() == 0:
+        name = self.connection.name
+        fields = {field for field, policy in self.sync.fields.items() if name in policy.providers}
+        while not self.stopped and not self.parts.gate.shut and self.lane.pacer.ready_in() == 0:
             now = self.parts.clock.now()
+            known_since = now - min(KNOWN_FOR, self.sync.retry_not_found)
             found = await self.parts.ledger.read(
-                submissions.candidates, self.sync.name, self.connection.name, PAGE, known_since=now - KNOWN_FOR
+                submissions.candidates, self.sync.name, name, PAGE, known_since=known_since
             )
-            choice = choose(found, self.connection.name, self.lane.provider, self.parts.new_id)
+            choice = choose(found, name, self.lane.provider, self.parts.new_id, fields)
             if choice.aside:
                 await self.parts.ledger.write(_put_aside, choice.aside, now=now)
                 self.parts.bells.ring("verify")
             batches = self._batches(choice, now)
             if not batches and not choice.aside:
                 break
-            await asyncio.gather(*(self._send(batch) for batch in batches))
+            await self._send_together(batches)
         return self.sent
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
@@ -118,6 +130,13 @@ class _Run:
         if batches and len(batches[-1]) < size and now - choice.since < LINGER:
             batches.pop()
         return batches
+
+    async def _send_together(self, batches: Iterable[Sequence[Item]]) -> None:
+        """Whatever breaks in one call, the others come to their end before it is raised."""
+        outcomes = await asyncio.gather(*(self._send(batch) for batch in batches), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     async def _send(self, items: Sequence[Item]) -> None:
         async with self.lane.places:
@@ -133,12 +152,8 @@ class _Run:
         self.sent += 1
         try:
             receipt = await self.lane.provider.submit(submission)
-        except Split as error:
-            await self._refused(submission, str(error))
-            await self._halve(items, str(error))
-        except Skip as error:
-            await self._write(submissions.reject, submission.id, str(error))
-            self.parts.bells.ring("verify")
+        except (Split, Skip) as error:
+            await self._not_these(submission, items, error)
         except Retry as error:
             await self._not_now(submission, error)
         except Halt as error:
@@ -150,6 +165,7 @@ class _Run:
             await self._doubt(submission, str(error))
         except BaseException as error:
             # Whatever broke (a bug, a cancelled task), the call may have been made.
+            self.stopped = True
             await self._doubt(submission, f"syncd failed while sending: {type(error).__name__}")
             raise
         else:
@@ -198,18 +214,28 @@ class _Run:
     async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
         self.lane.failures = 0
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
-        await self.parts.ledger.write(
-            submissions.accept,
-            submission.id,
-            receipt.provider_id,
-            poll_at=None if caps.poll_after is None else now + caps.poll_after,
-            deadline=now + caps.answer_within,
-            now=now,
-        )
+        poll_at = None if caps.poll_after is None else now + caps.poll_after
+
+        def note(tx: Tx) -> None:
+            submissions.accept(
+                tx, submission.id, receipt.provider_id, poll_at=poll_at, deadline=now + caps.answer_within, now=now
+            )
+            if receipt.body is not None:
+                delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
+                inbox.store(tx, self.connection.name, delivery, now=now)
+
+        await self._record(note)
         if receipt.body is not None:
-            delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
-            await self.parts.ledger.write(inbox.store, self.connection.name, delivery, now=now)
             self.parts.bells.ring("inbox")
+
+    async def _not_these(self, submission: Submission, items: Sequence[Item], error: Split | Skip) -> None:
+        """Refused for good, because of one of the items: each half of a bulk is tried by itself."""
+        if isinstance(error, Split) and len(items) > 1:
+            await self._refused(submission, str(error))
+            await self._halve(items, str(error))
+        else:
+            await self._write(submissions.reject, submission.id, str(error))
+            self.parts.bells.ring("verify")
 
     async def _not_now(self, submission: Submission, error: Retry) -> None:
         """Refused for a reason that passes: the jobs stay queued, the lane is closed for a while."""
@@ -218,7 +244,7 @@ class _Run:
         await self._refused(submission, str(error))
         if isinstance(error, RateLimited) and error.windows:
             self.lane.pacer.learn(error.windows)
-            await self.parts.ledger.write(connections.learn_windows, self.connection.name, error.windows)
+            await self._record(connections.learn_windows, self.connection.name, error.windows)
         pause = min(2.0**self.lane.failures * self.parts.rng.uniform(1, 2), BACK_OFF_CAP)
         self.lane.pacer.block(pause if error.after is None else error.after)
         log.warning("not_accepted", connection=self.connection.name, why=str(error), failures=self.lane.failures)
@@ -227,30 +253,49 @@ class _Run:
         middle = len(items) // 2
         log.warning("batch_split", connection=self.connection.name, requests=len(items), why=why)
         for half in (items[:middle], items[middle:]):
-            await self.lane.pacer.acquire()
+            if not self.stopped:
+                await self.lane.pacer.acquire()
+            if self.stopped or self.parts.gate.shut:
+                return  # refused is refused: what is left of the bulk is back in the queue
             await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
 
     async def _refused(self, submission: Submission, why: str) -> None:
-        await self.parts.ledger.write(submissions.refuse, submission.id, why, due_at=None, now=self.parts.clock.now())
+        await self._record(submissions.refuse, submission.id, why, due_at=None, now=self.parts.clock.now())
 
     async def _doubt(self, submission: Submission, why: str) -> None:
         now = self.parts.clock.now()
         hold_until = now + self.connection.in_doubt_hold
-        await asyncio.shield(
-            self.parts.ledger.write(submissions.doubt, submission.id, why, hold_until=hold_until, now=now)
-        )
+        await asyncio.shield(self._record(submissions.doubt, submission.id, why, hold_until=hold_until, now=now))
         log.warning("in_doubt", connection=self.connection.name, submission=submission.id, why=why)
 
-    async def _write(self, work: Callable[..., None], *args: object) -> None:
-        await self.parts.ledger.write(work, *args, now=self.parts.clock.now())
+    async def _write(self, work: Callable[Concatenate[Tx, ...], object], *args: object) -> None:
+        await self._record(work, *args, now=self.parts.clock.now())
+
+    async def _record(self, work: Callable[Concatenate[Tx, ...], object], *args: object, **values: object) -> None:
+        """Write what became of a call, however long the disk is full or the ledger locked: until that
+        is done the place in flight stays taken, and nothing more is sent."""
+        told = False
+        while True:
+            try:
+                await self.parts.ledger.write(work, *args, **values)
+            except LedgerError as error:
+                if not told:
+                    log.error("outcome_not_stored", connection=self.connection.name, why=str(error))
+                told = True
+                await self.parts.clock.sleep(1.0)
+            else:
+                return
 
 
 async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
-    """The provider can't be asked, and the operator would rather ask the next one."""
+    """The provider can't be asked, and the operator would rather ask the next one, where there is one."""
     now = parts.clock.now()
     found = await parts.ledger.read(submissions.candidates, sync.name, name, PAGE, known_since=now)
-    await parts.ledger.write(_put_aside, [_skip(one, name, why) for one in found], now=now)
-    parts.bells.ring("verify")
+    last = {field for field, policy in sync.fields.items() if policy.providers[-1] == name}
+    passed_on = [_skip(one, name, why) for one in found if one.field not in last]
+    if passed_on:
+        await parts.ledger.write(_put_aside, passed_on, now=now)
+        parts.bells.ring("verify")
 
 
 def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str, Field], int]) -> Aside | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import structlog
 
-from syncd.contract.errors import Garbled
-from syncd.ledger import inbox, submissions
+from syncd.contract.errors import Garbled, Trouble
+from syncd.contract.model import Answer, Outcome, Submission
+from syncd.ledger import connections, inbox, submissions
 from syncd.ledger.inbox import Received
 
-from .parts import Parts
+from .parts import Lane, Parts
 
 PAGE = 100
 
@@ -26,14 +27,17 @@ async def run_once(parts: Parts) -> int:
 
 async def _apply(parts: Parts, got: Received) -> int:
     lane = parts.lanes.get(got.provider)
+    if lane is None:
+        return await _quarantine(parts, got, "no sync uses this provider any more")
     submission = await parts.ledger.read(submissions.load, got.delivery.submission_id)
-    if lane is None or submission is None:
-        what = "provider" if lane is None else "submission"
-        return await _quarantine(parts, got, f"this ledger knows no such {what}")
+    submission = submission or await _adopted(parts, got, lane)
+    if submission is None:
+        return await _quarantine(parts, got, submissions.FORGOTTEN)
     try:
         answer = lane.provider.parse(got.delivery, submission)
     except Garbled as error:
         return await _quarantine(parts, got, str(error))
+    await _out_of_credits(parts, got.provider, answer)
     now, caps = parts.clock.now(), lane.provider.capabilities
     return await parts.ledger.write(
         inbox.apply,
@@ -43,6 +47,23 @@ async def _apply(parts: Parts, got: Received) -> int:
         deadline=now + caps.answer_within,
         now=now,
     )
+
+
+async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None:
+    """The call behind a genuine answer that this ledger has forgotten, if it can be told."""
+    price = lane.provider.capabilities.price
+    if not await parts.ledger.write(submissions.adopt, got.delivery, got.provider, price, now=parts.clock.now()):
+        return None
+    log.warning("adopted", connection=got.provider, submission=got.delivery.submission_id)
+    return await parts.ledger.read(submissions.load, got.delivery.submission_id)
+
+
+async def _out_of_credits(parts: Parts, name: str, answer: Answer) -> None:
+    """What the credits did not reach is queued again: it must not be sent before there are some."""
+    if any(result.outcome is Outcome.NO_CREDITS for result in answer.results):
+        message, cure = f"{name}'s credits ran out in the middle of a job", f"Buy credits at {name}."
+        await parts.ledger.write(connections.halt, name, Trouble.CREDITS, message, cure, now=parts.clock.now())
+        log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
 
 
 async def _quarantine(parts: Parts, got: Received, note: str) -> int:

@@ -19,9 +19,21 @@ from .address import Addresses
 
 @dataclass(slots=True)
 class Gate:
-    """May we spend? `shut` is why not, in one sentence, or "" once the canary has come back."""
+    """May we spend? Each watch shuts it for its own reason and opens it again; one reason is enough."""
 
-    shut: str = "the way for callbacks has not been tried yet"
+    reasons: dict[str, str] = field(default_factory=lambda: {"callbacks": "their way has not been tried yet"})
+    hold: bool = False  # the clock is not believed: nothing may expire either
+
+    @property
+    def shut(self) -> str:
+        """Why nothing is bought now, in a sentence each, or ""."""
+        return "; ".join(self.reasons.values())
+
+    def set(self, watch: str, why: str) -> bool:
+        """Shut for a reason, or open with ""; True if that changed anything."""
+        before = self.reasons.get(watch, "")
+        self.reasons = {k: v for k, v in self.reasons.items() if k != watch} | ({watch: why} if why else {})
+        return before != why
 
 
 @dataclass(slots=True)

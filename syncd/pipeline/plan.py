@@ -8,6 +8,7 @@ from syncd.config import Sync
 from syncd.ledger import contacts
 from syncd.ledger.contacts import NewJob, Pulled
 from syncd.ledger.states import Reason
+from syncd.ledger.store import Tx
 
 from .parts import Parts
 
@@ -31,7 +32,12 @@ def plan(found: Iterable[Pulled], syncs: Iterable[Sync]) -> Iterator[NewJob]:
 async def run_once(parts: Parts) -> int:
     """Plan what was pulled since; returns how many jobs are new."""
     made = 0
-    while found := await parts.ledger.read(contacts.unplanned, PAGE):
-        jobs = list(plan(found, parts.settings.syncs))
-        made += await parts.ledger.write(contacts.apply_plan, found, jobs, now=parts.clock.now())
+    while await parts.ledger.read(contacts.unplanned, 1):
+        made += await parts.ledger.write(_plan_page, parts.settings.syncs, now=parts.clock.now())
     return made
+
+
+def _plan_page(tx: Tx, syncs: Iterable[Sync], *, now: float) -> int:
+    """Look and decide in one transaction: a contact that a pull has just changed is not taken for planned."""
+    found = contacts.unplanned(tx, PAGE)
+    return contacts.apply_plan(tx, found, plan(found, syncs), now=now)

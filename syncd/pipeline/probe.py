@@ -6,6 +6,7 @@ import structlog
 
 from syncd.contract.errors import ConnectorError, Trouble
 from syncd.contract.model import Level
+from syncd.contract.ports import Crm
 from syncd.ledger import connections
 from syncd.ledger.store import Tx
 
@@ -26,17 +27,16 @@ async def run_once(parts: Parts) -> int:
                 log.warning("balance_unknown", connection=name, why=str(error))
     for name, crm in parts.crms.items():
         if await parts.ledger.read(connections.trouble, name) is not None:
-            selections = [sync.selection for sync in parts.syncs if sync.crm == name]
-            back += await _lift(parts, name, all(f.level is not Level.ERROR for f in await crm.check(selections)))
+            back += await _crm(parts, name, crm)
     return back
 
 
 async def flush(parts: Parts) -> int:
     """Put what was counted in memory into the ledger."""
-    counted = dict(parts.tallies)
-    parts.tallies.clear()
+    counted = {name: n for name, n in parts.tallies.items() if n}
     if counted:
         await parts.ledger.write(_tally, counted)
+        parts.tallies.subtract(counted)
     return 0
 
 
@@ -48,6 +48,16 @@ async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None
         await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now())
     enough = balance is None or balance >= max(lane.provider.capabilities.price.values())
     return await _lift(parts, name, trouble is Trouble.CREDITS and enough)
+
+
+async def _crm(parts: Parts, name: str, crm: Crm) -> int:
+    selections = [sync.selection for sync in parts.syncs if sync.crm == name]
+    try:
+        findings = await crm.check(selections)
+    except ConnectorError as error:
+        log.warning("still_halted", connection=name, why=str(error))
+        return 0
+    return await _lift(parts, name, all(f.level is not Level.ERROR for f in findings))
 
 
 async def _lift(parts: Parts, name: str, well: bool) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from syncd.config import InDoubtPolicy
-from syncd.contract.errors import Halt, RateLimited, Retry, Skip
-from syncd.ledger import connections, inbox, jobs, submissions
+from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
+from syncd.ledger import connections, inbox, jobs, submissions, upkeep
 from syncd.ledger.states import SubmissionState
 
 from .parts import Lane, Parts
@@ -19,15 +19,26 @@ log = structlog.get_logger("syncd.sweep")
 
 async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
-    moved = await parts.ledger.write(jobs.queue_due, now=parts.clock.now())
+    moved = 0 if parts.gate.hold else await _time_passes(parts)
+    if await parts.ledger.read(upkeep.mark, upkeep.GENERATION) is not None:
+        moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN)
+    for name, lane in parts.lanes.items():
+        trouble = await parts.ledger.read(connections.trouble, name)
+        if lane.provider.capabilities.poll_after is not None and trouble in (None, Trouble.CREDITS):
+            moved += await _poll(parts, name, lane)
+    return moved
+
+
+async def _time_passes(parts: Parts) -> int:
+    now = parts.clock.now()
+    moved = await parts.ledger.write(jobs.queue_due, now=now)
     moved += await _deadlines(parts)
     for sync in parts.syncs:
-        before = parts.clock.now() - sync.retry_not_found
         first = {field: policy.providers[0] for field, policy in sync.fields.items()}
-        moved += await parts.ledger.write(jobs.ask_again, sync.name, first, before=before, now=parts.clock.now())
-    for name, lane in parts.lanes.items():
-        if lane.provider.capabilities.poll_after is not None:
-            moved += await _poll(parts, name, lane)
+        before = now - sync.retry_not_found
+        moved += await parts.ledger.write(jobs.ask_again, sync.name, first, before=before, now=now)
+    keep = parts.settings.ledger.keep
+    await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved
 
 
@@ -47,7 +58,8 @@ async def _poll(parts: Parts, name: str, lane: Lane) -> int:
         submission = await parts.ledger.read(submissions.load, submission_id)
         if submission is None or (lane.provider.capabilities.polls_count and lane.pacer.ready_in() > 0):
             break
-        lane.pacer.take()
+        if lane.provider.capabilities.polls_count:
+            lane.pacer.take()
         again: float | None = parts.clock.now() + POLL_AGAIN
         try:
             delivery = await lane.provider.poll(submission)
@@ -73,29 +85,27 @@ async def _poll(parts: Parts, name: str, lane: Lane) -> int:
 
 
 async def _deadlines(parts: Parts) -> int:
-    moved = 0
-    for submission_id, name, state in await parts.ledger.read(submissions.overdue, now=parts.clock.now()):
-        moved += await _overdue(parts, submission_id, name, state)
-    if moved:
+    policies = {name: connection.in_doubt_policy for name, connection in parts.settings.connections.items()}
+    decided = [name for name, policy in policies.items() if policy is not InDoubtPolicy.ASK]
+    over = await parts.ledger.read(submissions.overdue, decided, now=parts.clock.now())
+    for submission_id, name, state in over:
+        await _overdue(parts, submission_id, name, state, policies.get(name))
+    if over:
         parts.bells.ring("verify")
-    return moved
+    return len(over)
 
 
-async def _overdue(parts: Parts, submission_id: str, name: str, state: SubmissionState) -> int:
+async def _overdue(
+    parts: Parts, submission_id: str, name: str, state: SubmissionState, policy: InDoubtPolicy | None
+) -> None:
     now = parts.clock.now()
-    connection = parts.settings.connections.get(name)
-    if state is SubmissionState.ACCEPTED:
+    if state is SubmissionState.IN_DOUBT and policy is InDoubtPolicy.RESEND_ONCE:
+        note = "no answer came while it was in doubt: sent once more, as in_doubt.policy says"
+        await parts.ledger.write(submissions.resend, submission_id, note, now=now)
+        log.warning("resent", connection=name, submission=submission_id, rule="in_doubt.policy: resend_once")
+        return
+    if state is SubmissionState.IN_DOUBT:
+        note = "nobody could say whether it was sent, and it is not to be sent again"
+    else:
         note = "no answer came in time; it may have been charged"
-        await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)
-        return 1
-    match None if connection is None else connection.in_doubt_policy:
-        case InDoubtPolicy.NEVER:
-            note = "nobody could say whether it was sent, and it is not to be sent again"
-            await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)
-        case InDoubtPolicy.RESEND_ONCE:
-            note = "no answer came while it was in doubt: sent once more, as in_doubt.policy says"
-            await parts.ledger.write(submissions.resend, submission_id, note, now=now)
-            log.warning("resent", connection=name, submission=submission_id, rule="in_doubt.policy: resend_once")
-        case _:
-            return 0  # ask: it stays in doubt until a person decides
-    return 1
+    await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)

@@ -8,8 +8,9 @@ from email_validator import EmailNotValidError, validate_email
 from syncd.contract.model import Candidate, Field
 
 _NAMES = {  # countries as people write them out; codes need no entry
-    "france": "FR", "germany": "DE", "deutschland": "DE", "united kingdom": "GB", "uk": "GB", "great britain": "GB",
-    "england": "GB", "united states": "US", "united states of america": "US", "usa": "US", "spain": "ES", "españa": "ES",
+    "france": "FR", "germany": "DE", "deutschland": "DE", "united kingdom": "GB", "uk": "GB",
+    "great britain": "GB", "england": "GB",
+    "united states": "US", "united states of america": "US", "usa": "US", "spain": "ES", "españa": "ES",
     "italy": "IT", "italia": "IT", "portugal": "PT", "belgium": "BE", "belgique": "BE", "netherlands": "NL",
     "switzerland": "CH", "suisse": "CH", "schweiz": "CH", "austria": "AT", "österreich": "AT", "ireland": "IE",
     "sweden": "SE", "norway": "NO", "denmark": "DK", "finland": "FI", "poland": "PL", "canada": "CA", "australia": "AU",

@@ -63,15 +63,23 @@ async def run_once(parts: Parts) -> int:
     """Decide on all that is answered; returns how many jobs moved."""
     policies = {sync.name: sync.fields for sync in parts.settings.syncs}
     moved = 0
-    while jobs := [job for job in await parts.ledger.read(writes.answered, PAGE) if job.sync in policies]:
-        decided = [(job, verdict(job.field, job.identity, job.said, policies[job.sync][job.field])) for job in jobs]
+    while jobs := await parts.ledger.read(writes.answered, PAGE, policies):
+        decided = [(job, _decide(job, policies[job.sync].get(job.field))) for job in jobs]
         moved += await parts.ledger.write(_advance, decided, now=parts.clock.now())
     return moved
+
+
+def _decide(job: Answered, policy: FieldPolicy | None) -> Accepted | Turn | Ended:
+    if policy is None:
+        return Ended(Reason.CANCELLED, "the configuration does not ask for this field any more")
+    return verdict(job.field, job.identity, job.said, policy)
 
 
 def _advance(tx: Tx, decided: Sequence[tuple[Answered, Accepted | Turn | Ended]], *, now: float) -> int:
     moved = 0
     for job, what in decided:
+        if not writes.is_all(tx, job):
+            continue  # more was said while this was decided on: the next look sees it
         match what:
             case Accepted(value, note):
                 moved += writes.accept(tx, job.job_id, value, note, now=now)

@@ -72,8 +72,8 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) ->
     batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
     intended = await parts.ledger.write(_begin, batch, now=parts.clock.now())
     changes = [
-        Change(ref=ref, field=fld, expected="", new=job.value)
-        for (ref, fld), (job, _) in batch.put.items()
+        Change(ref=ref, field=fld, expected=put.before, new=job.value, revision=put.revision)
+        for (ref, fld), (job, put) in batch.put.items()
         if job.job_id in intended
     ]
     outcomes = await crm.write(changes, sync.selection) if changes else []
@@ -96,7 +96,8 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
             case Restore() as theirs:
                 restore[ref, fld] = (job, theirs)
             case Again():
-                await parts.ledger.write(writes.put_back, job, "it was not written", due_at=0.0, now=parts.clock.now())
+                now = parts.clock.now()
+                await parts.ledger.write(writes.put_back, job, "it was not written", due_at=now + RETRY_IN, now=now)
     if restore:
         finished += await _restore(crm, sync, restore)
     await parts.ledger.write(_finish, finished, now=parts.clock.now())
@@ -154,7 +155,9 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, n
         elif outcome.status in _ENDS:
             note = f"held by {outcome.holder}" if outcome.holder else outcome.detail
             ended += writes.finish(tx, job, _ENDS[outcome.status], note, now=now)
-        elif outcome.status is not WriteStatus.UNKNOWN:
+        elif outcome.status is WriteStatus.UNKNOWN:
+            writes.postpone(tx, job, due_at=now + RETRY_IN)
+        else:
             due = now + RETRY_IN if outcome.status is WriteStatus.RETRY else now
             writes.put_back(tx, job, outcome.detail or outcome.status, due_at=due, now=now)
     return ended

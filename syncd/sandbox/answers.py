@@ -72,6 +72,21 @@ class Silent(Response):
             await Cut()(scope, receive, send)
 
 
+class Torn(Response):
+    """Promises the whole body, sends half of it, and cuts the connection."""
+
+    def __init__(self, whole: Response) -> None:
+        super().__init__(whole.body, whole.status_code)
+        self.raw_headers = whole.raw_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = bytes(self.body)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        scope["sandbox.transport"].close()
+        await _hung_up(receive)
+
+
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

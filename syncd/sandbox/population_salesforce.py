@@ -114,9 +114,7 @@ class _Salesforce(Maker):
             record.twin = before.number
         elif trait is Trait.CONVERTED:
             record.trait = Trait.CONVERTS
-        if trait is Trait.BOUNCED:
-            record.email = person.emails[0]
-        elif trait is Trait.DO_NOT_CALL and self.rng.random() < 0.5:
+        if trait is Trait.BOUNCED or (trait is Trait.DO_NOT_CALL and self.rng.random() < 0.5):
             record.email = person.emails[0]
 
     def _contact_without_past(self) -> Record | None:
@@ -143,4 +141,3 @@ class _Salesforce(Maker):
             return True
         named = record.first_name and record.last_name and record.linkedin_url is None
         return bool(named and host(record.website) and website(self.employer(record.person)))
-

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Generator
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from starlette.applications import Starlette
 
 from syncd.config import Address
@@ -15,6 +17,58 @@ from syncd.contract.errors import ConfigError
 
 BACKLOG = 4096  # callbacks wait here while the daemon restarts
 DRAIN = 20  # seconds
+HEAD_DEADLINE = 10.0  # seconds from a connection to the end of its request's head
+GRACE = 0.5  # seconds in which an accepted connection may still bring its request while we stop
+
+
+_FIRST_FD = 3  # by systemd's convention
+
+
+class _Connection(HttpToolsProtocol):
+    """One client: it has so long to say what it wants, and what it said before the end is answered."""
+
+    _reaper: asyncio.TimerHandle | None = None
+    _ending = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._reaper = self.loop.call_later(HEAD_DEADLINE, self._reap)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._reaper is None:
+            self._reaper = self.loop.call_later(HEAD_DEADLINE, self._reap)
+
+    def on_headers_complete(self) -> None:
+        self._let_live()
+        super().on_headers_complete()
+        if self._ending and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._let_live()
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """uvicorn would drop a connection that it has accepted and not read: a callback may be in it."""
+        self._ending = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(GRACE, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._reap()
+
+    def _reap(self) -> None:
+        self._reaper = None
+        self.timeout_keep_alive_handler()
+
+    def _let_live(self) -> None:
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
 
 
 class _Server(uvicorn.Server):
@@ -28,11 +82,11 @@ class Listener:
     """Serves one app on one address."""
 
     def __init__(self, app: Starlette, address: Address) -> None:
-        self._socket = _bind(address)
+        self._socket = _inherited(address) or _bind(address)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=_Connection,
             loop="none",
             lifespan="off",
             access_log=False,
@@ -58,6 +112,19 @@ class Listener:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+
+def _inherited(address: Address) -> socket.socket | None:
+    """The socket that systemd holds for this address (LISTEN_FDS): callbacks wait in it while we restart."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return None
+    for number in range(_FIRST_FD, _FIRST_FD + int(os.environ.get("LISTEN_FDS", "0"))):
+        # Adopted as what it is: uvicorn's own --fd takes it for a UNIX socket and leaves Nagle on.
+        held = socket.socket(fileno=os.dup(number))
+        if held.family in (socket.AF_INET, socket.AF_INET6) and held.getsockname()[1] == address.port:
+            return held
+        held.close()
+    return None
 
 
 def _bind(address: Address) -> socket.socket:

@@ -33,9 +33,9 @@ class TooLarge(Exception):
     """A body above the provider's cap."""
 
 
-def application(parts: Parts, canary: Canary) -> Starlette:
+def application(parts: Parts, canary: Canary, *, body_deadline: float = BODY_DEADLINE) -> Starlette:
     """`POST /callbacks/{connection}` and a `/healthz` without detail; all else is an empty 404."""
-    receiver = _Receiver(parts, canary)
+    receiver = _Receiver(parts, canary, body_deadline)
     return Starlette(
         routes=[
             Route("/callbacks/{connection}", receiver.callback, methods=["POST"]),
@@ -54,14 +54,16 @@ async def _nothing(_: Request, __: Exception) -> Response:
 
 
 class _Receiver:
-    def __init__(self, parts: Parts, canary: Canary) -> None:
+    def __init__(self, parts: Parts, canary: Canary, body_deadline: float) -> None:
+        self._body_deadline = body_deadline
         self._parts = parts
         self._canary = canary
 
     async def callback(self, request: Request) -> Response:
         """Check, store, answer."""
         name = request.path_params["connection"]
-        query = parse_qsl(request.url.query, keep_blank_values=True)
+        # Not `request.url`: it fails on bytes that are no UTF-8.
+        query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         address = self._parts.addresses.check(name, query, now=self._parts.clock.now())
         if address is None:
             return self._refuse("callbacks_forged", 404)
@@ -73,13 +75,20 @@ class _Receiver:
         if request.headers.get("content-encoding", "identity") != "identity":
             return self._refuse("callbacks_encoded", 415)
         try:
-            body = await asyncio.wait_for(self._body(request, name), BODY_DEADLINE)
+            body = await asyncio.wait_for(self._body(request, name), self._body_deadline)
         except TooLarge:
             return self._refuse("callbacks_too_large", 413)
         except (TimeoutError, ClientDisconnect):
             return self._refuse("callbacks_too_slow", 408)
         kept = {k: v for k, v in request.headers.items() if k.startswith("x-") or k == "content-type"}
-        delivery = Delivery(submission_id=address.submission_id, source=Source.CALLBACK, body=body, headers=kept)
+        delivery = Delivery(
+            submission_id=address.submission_id,
+            source=Source.CALLBACK,
+            body=body,
+            headers=kept,
+            ref=address.ref,
+            field=address.field,
+        )
         return await self._store(name, delivery)
 
     async def _store(self, name: str, delivery: Delivery) -> Response:

@@ -12,9 +12,8 @@ import contextlib
 from collections.abc import Iterable
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
-from syncd.sandbox.answers import Cut, Silent
+from syncd.sandbox.answers import Cut, Silent, Torn
 from syncd.sandbox.faults import Faults
 
 from .replies import error
@@ -60,22 +59,6 @@ FAULTS = {
     "hubspot_secondly": "429 of the search limit (parameter: newer, for the newer wording)",
     "hubspot_empty_results": "a search is answered with a total but no results",
 }
-
-
-class Torn(Response):
-    """Promises the whole body, sends half of it, and cuts the connection."""
-
-    def __init__(self, whole: Response) -> None:
-        super().__init__(whole.body, whole.status_code)
-        self.raw_headers = whole.raw_headers
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = bytes(self.body)
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        scope["sandbox.transport"].close()
-        while (await receive())["type"] != "http.disconnect":
-            pass
 
 
 async def before(faults: Faults, prefixes: Iterable[str], closing: asyncio.Event) -> Response | None:

@@ -1,0 +1,73 @@
+"""What `syncd status` and `syncd show` look like to people: one table for each question they ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .output import say, table, when
+
+
+def show_status(status: dict[str, Any]) -> None:
+    """What is halted and how to mend it, then counts, credits, pulls."""
+    for name, connection in status["connections"].items():
+        if connection["trouble"]:
+            say(f"{name} is halted", f" since {when(connection['since'])}: {connection['message']}", style="red")
+            say("", f"  → {connection['cure']}\n")
+    heads = ["sync", "field", "state", "reason", "jobs"]
+    table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
+    heads = ["provider", "calls", "charged", "reserved", "in doubt", "balance"]
+    table("Credits", heads, (_spent(name, status) for name in status["credits"]))
+    heads = ["sync", "started (UTC)", "ended (UTC)", "contacts", "stale", "error"]
+    table("Last pull", heads, (_pulled(name, run) for name, run in status["runs"].items()))
+    table("Counted", ["what", "times"], status["tallies"].items())
+    if not status["jobs"]:
+        say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
+
+
+def show_journey(journey: dict[str, Any]) -> None:
+    """One contact: what was known, then each field with its events, calls, answers and writes."""
+    say(journey["contact"], f"  sync {journey['sync']}, pulled {when(journey['pulled_at'])} UTC")
+    say("", "known: " + ", ".join(f"{key} {value}" for key, value in journey["known"].items()) + "\n")
+    for job in journey["jobs"]:
+        _show_job(job)
+
+
+def _show_job(job: dict[str, Any]) -> None:
+    ending = ": ".join(word for word in (job["state"], job["reason"]) if word)
+    say(job["field"], f"  {ending}" + (f"  ({job['note']})" if job["note"] else ""))
+    table("", ["when (UTC)", "move", "provider", "note"], (_event(event) for event in job["events"]))
+    heads = ["when (UTC)", "provider", "state", "people", "reserved", "charged", "deliveries"]
+    table("Calls", heads, (_call(call) for call in job["calls"]))
+    table("Answers", ["when (UTC)", "provider", "outcome", "candidates"], (_answer(one) for one in job["answers"]))
+    table("Writes", ["when (UTC)", "before", "after", "came to"], (_write(write) for write in job["writes"]))
+    if job["same_person"]:
+        say("", "the same person: " + ", ".join(job["same_person"]) + "\n")
+
+
+def _spent(name: str, status: dict[str, Any]) -> list[Any]:
+    spent = status["credits"][name]
+    balance = status["connections"].get(name, {}).get("balance")
+    return [name, *(spent[key] for key in ("submissions", "charged", "reserved", "in_doubt")), balance]
+
+
+def _pulled(name: str, run: dict[str, Any]) -> list[Any]:
+    return [name, when(run["started_at"]), when(run["ended_at"]), run["contacts"], run["stale"], run["error"]]
+
+
+def _event(event: dict[str, Any]) -> list[Any]:
+    move = f"{event['source'] or 'new'} → {event['target']}"
+    return [when(event["at"]), move, event["provider"], event["note"] or event["reason"]]
+
+
+def _call(call: dict[str, Any]) -> list[Any]:
+    facts = [call[key] for key in ("provider", "state", "requests", "reserved", "charged")]
+    return [when(call["at"]), *facts, len(call["deliveries"])]
+
+
+def _answer(answer: dict[str, Any]) -> list[Any]:
+    candidates = ", ".join(f"{one['value']} ({one['grade']})" for one in answer["candidates"])
+    return [when(answer["at"]), answer["provider"], answer["outcome"], candidates or answer["note"]]
+
+
+def _write(write: dict[str, Any]) -> list[Any]:
+    return [when(write["at"]), write["before"] or "(blank)", write["after"], write["note"] or write["state"]]

@@ -1,0 +1,117 @@
+"""The ledger about itself: its clock marks, copies, what may go, and whether it still adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .states import MOVES, JobState
+from .store import Ledger, LedgerError, Tx, raw_reading
+
+LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
+GENERATION = "generation"  # how often this ledger was restored from a copy
+FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
+
+
+def mark(tx: Tx, key: str) -> float | None:
+    """A mark of the ledger about itself, or None."""
+    value: float | None = tx.value("meta_get", key=key)
+    return value
+
+
+def set_mark(tx: Tx, key: str, value: float) -> None:
+    """Set a mark."""
+    tx.run("meta_set", key=key, value=value)
+
+
+def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
+    """Let go of what is older than it is to be kept: the bodies of answers that were read, and of
+    finished jobs the history, the finds and the values. That they were done, and what each call
+    cost, stays."""
+    tx.run("purge_bodies", before=raw_before)
+    for row in tx.rows("jobs_to_thin", before=jobs_before):
+        for statement in ("thin_events", "thin_results", "thin_writes", "thin_job"):
+            tx.run(statement, id=row["id"])
+
+
+def back_up(source: Path, target: Path) -> None:
+    """A sound copy of a ledger that may be in use. Raises LedgerError when `target` exists."""
+    if target.exists():
+        raise LedgerError(f"{target} is there already: name a new file")
+    with raw_reading(source) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))
+    target.chmod(0o600)
+
+
+def restore(source: Path, target: Path, *, frozen_until: float) -> int:
+    """Put a copy in the place of a ledger; returns its new generation.
+
+    What was bought after the copy was made is not known to it: nothing is bought before `frozen_until`
+    (UTC seconds), so that those answers can still come in. Raises LedgerError when the copy is broken
+    or `target` exists.
+    """
+    if target.exists():
+        raise LedgerError(f"{target} is there already: move it away first, nothing is deleted here")
+    if broken := list(_integrity(source)):
+        raise LedgerError(f"{source} is damaged and was not restored: {broken[0]}")
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    back_up(source, target)
+    generation: int = Ledger.change(target, _restored, frozen_until)
+    return generation
+
+
+def _restored(tx: Tx, frozen_until: float) -> int:
+    generation = int(mark(tx, GENERATION) or 0) + 1
+    set_mark(tx, GENERATION, generation)
+    set_mark(tx, FROZEN_UNTIL, frozen_until)
+    return generation
+
+
+def problems(path: Path, tx: Tx) -> Iterator[str]:
+    """Everything about a ledger that does not add up, a sentence each."""
+    yield from _integrity(path)
+    for row in tx.rows("check_counters"):
+        yield f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
+    for row in tx.rows("check_spend"):
+        yield f"the credits of {row['sync']} at {row['provider']} on day {row['day']} don't add up"
+    for row in tx.rows("check_events"):
+        yield f"job {row['id']} is {row['state']}, but its history ends with {row['target']}"
+    for row in tx.rows("check_moves"):
+        if JobState(row["target"]) not in MOVES[JobState(row["source"])]:
+            yield f"a job went from {row['source']} to {row['target']}, which must not happen"
+    for row in tx.rows("check_flight"):
+        yield f"job {row['id']} is {row['state']} without a live attempt"
+    for row in tx.rows("check_written"):
+        yield f"job {row['id']} is said to be written without a find or a confirmed write"
+    for row in tx.rows("check_acknowledged"):
+        yield f"delivery {row['id']} was applied to a call that is not in this ledger"
+
+
+def drift(tx: Tx, provider: str) -> dict[str, Any] | None:
+    """How far a provider's balance moved beyond what this ledger was charged, since both are known.
+
+    Positive: credits went that this ledger knows nothing of (others may use the same account, and
+    what is reserved or in doubt may have been charged). None where the balance is not known twice.
+    """
+    first, last = tx.row("balance_first", provider=provider), tx.row("balance_last", provider=provider)
+    if first is None or last is None or first["at"] == last["at"]:
+        return None
+    gone = first["balance_mc"] - last["balance_mc"]
+    charged = last["charged_mc"] - first["charged_mc"]
+    return {
+        "since": first["at"],
+        "until": last["at"],
+        "gone": gone / 1000,
+        "charged": charged / 1000,
+        "drift": (gone - charged) / 1000,
+    }
+
+
+def _integrity(path: Path) -> Iterator[str]:
+    with raw_reading(path) as connection:
+        for (line,) in connection.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                yield line
+        for row in connection.execute("PRAGMA foreign_key_check"):
+            yield f"a row of {row[0]} refers to a missing row of {row[2]}"
