@@ -9,8 +9,8 @@ import socket
 from collections.abc import Generator
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from syncd.config import Address
 from syncd.contract.errors import ConfigError
@@ -102,7 +102,7 @@ class Listener:
     async def start(self) -> None:
         """Accepting connections when this returns."""
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="listener")
-        while not self._server.started and not self._task.done():
+        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
         if self._task.done():
             await self._task
