@@ -55,9 +55,10 @@ def clock_of(settings: Settings) -> Clock:
 def connect(
     settings: Settings, registry: Registry, tools: Callable[[Connection], Tools]
 ) -> tuple[dict[str, Crm], dict[str, Provider]]:
-    """An instance of each connection that a sync uses."""
+    """An instance of each CRM that a sync uses, and of each provider: one that is no longer asked may
+    still owe answers."""
     used = {sync.crm for sync in settings.syncs}
-    used |= {name for sync in settings.syncs for policy in sync.fields.values() for name in policy.providers}
+    used |= {one.name for one in settings.connections.values() if one.port == "provider"}
     made = {c.name: registry.make(c, tools(c)) for c in settings.connections.values() if c.name in used}
     crms: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "crm"}
     providers: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "provider"}

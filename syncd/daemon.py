@@ -20,10 +20,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from syncd.config import InDoubtPolicy, cron
-from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry
+from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger import reports, submissions
-from syncd.ledger.store import LedgerError
-from syncd.log import unit
+from syncd.ledger.store import LedgerError, LedgerFailed
+from syncd.log import Facts, unit
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -42,7 +42,7 @@ NEXT = {
     "inbox": ("verify",),
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
-    "probe": ("dispatch", "writeback"),
+    "probe": ("pull", "dispatch", "writeback"),
 }
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
@@ -69,7 +69,7 @@ class Daemon:
         self._canary = canary
         self._watch = Watch()
         self._stop = asyncio.Event()
-        self._failure: BrokenInvariant | None = None
+        self._failure: SyncdError | None = None
         defaults = {"coalesce": True, "max_instances": 100, "misfire_grace_time": None}  # a bell rings in no time
         self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
         settings = parts.settings
@@ -89,14 +89,21 @@ class Daemon:
         self._stop.set()
 
     async def run(self, until: Callable[[Daemon], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke."""
+        """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke, and
+        LedgerFailed if the ledger did."""
         doubtful = await sweep.recover(self.parts)
         await self.public.start()
         await self.private.start()
         self._on_signals()
         stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
         self._schedule()
-        log.info("started", syncs=len(self.parts.syncs), in_doubt=doubtful, callbacks_port=self.public.port)
+        log.info(
+            "started",
+            syncs=len(self.parts.syncs),
+            in_doubt=doubtful,
+            callbacks_port=self.public.port,
+            admin_port=self.private.port,
+        )
         waiting = asyncio.create_task(self._stop.wait())
         goal: list[asyncio.Task[None]] = [] if until is None else [asyncio.create_task(until(self))]
         await asyncio.wait([waiting, *goal], return_when=asyncio.FIRST_COMPLETED)
@@ -138,9 +145,13 @@ class Daemon:
                 return
             try:
                 with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
-                    moved = line["moved"] = await stage.work()
+                    moved = line["moved"] = await self._work(stage, line)
             except ConnectorError as error:
                 self._postpone(stage, error)
+            except LedgerFailed as error:
+                self._failure = self._failure or error
+                self.stop()
+                return
             except LedgerError as error:
                 log.error("ledger_failed", stage=stage.name, why=str(error))
                 await asyncio.sleep(1.0)
@@ -155,9 +166,14 @@ class Daemon:
                 for kind in NEXT.get(stage.kind, ()) if moved else ():
                     self.parts.bells.ring(kind)
 
+    async def _work(self, stage: _Stage, line: Facts) -> int:
+        try:
+            return await stage.work()
+        except Halt as error:
+            line["cure"] = error.cure
+            raise
+
     def _postpone(self, stage: _Stage, error: ConnectorError) -> None:
-        cure = error.cure if isinstance(error, Halt) else ""
-        log.warning("stage_postponed", stage=stage.name, why=str(error), cure=cure)
         if not isinstance(error, Retry):
             self.tried.add(stage.name)
         elif stage.kind == "pull":  # the others are rung every few seconds anyway
@@ -207,7 +223,10 @@ class Daemon:
         await asyncio.gather(*stages, return_exceptions=True)
         await self.public.stop()
         await self.private.stop()
-        await probe.flush(self.parts)
+        try:
+            await probe.flush(self.parts)
+        except LedgerError as error:
+            log.warning("counts_lost", why=str(error))
         log.info("stopped")
 
 
@@ -220,13 +239,13 @@ async def settled(daemon: Daemon) -> None:
     quiet = 0
     while quiet < 2:
         await asyncio.sleep(0.2)
-        quiet = quiet + 1 if daemon.pulled and not await _moving(daemon) else 0
+        ready = daemon.pulled and {"canary", "probe"} <= daemon.tried
+        quiet = quiet + 1 if ready and not await _moving(daemon) else 0
 
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    shut = bool(parts.gate.shut) and "canary" in daemon.tried
-    closed = [name for name, lane in parts.lanes.items() if shut or lane.over_budget]
+    closed = [name for name, lane in parts.lanes.items() if parts.gate.shut or lane.over_budget]
     if moving := await parts.ledger.read(reports.moving, closed):
         return moving
     connections = parts.settings.connections

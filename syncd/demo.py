@@ -50,11 +50,16 @@ _BUSY = (JobState.SENDING, JobState.SENT, JobState.ANSWERED, JobState.ACCEPTED, 
 class Plan:
     """What is to be demonstrated."""
 
-    contacts: int
+    contacts: int  # in HubSpot
     seed: int
     speed: float
     folder: Path
     serve: bool = False
+
+    @property
+    def salesforce(self) -> dict[str, int]:
+        """How many of each object Salesforce holds."""
+        return {"contacts": self.contacts // 4, "leads": self.contacts * 3 // 20}
 
 
 def run(plan: Plan, *, quiet: bool) -> dict[str, Any]:
@@ -94,10 +99,34 @@ connections:
     api_key: "{keys["fullenrich"]}"
     base_url: "{urls["fullenrich"]}"
     in_doubt: {{ policy: resend_once, hold: 1h }}
-syncs:
-  - name: hubspot-contacts
-    crm: hubspot
-    object: contacts
+{_salesforce(info)}syncs:
+{"".join(_sync(crm, kind) for crm, kind in _objects(info))}"""
+
+
+def _objects(info: dict[str, Any]) -> list[tuple[str, str]]:
+    held = info["salesforce"]
+    return [("hubspot", "contacts"), *(("salesforce", kind) for kind in ("contacts", "leads") if held[kind])]
+
+
+def _salesforce(info: dict[str, Any]) -> str:
+    if len(_objects(info)) == 1:
+        return ""
+    app = info["keys"]["salesforce"]
+    return f"""\
+  salesforce:
+    connector: salesforce
+    domain: {app["domain"]}
+    client_id: "{app["client_id"]}"
+    client_secret: "{app["client_secret"]}"
+    base_url: "{info["urls"]["salesforce"]}"
+"""
+
+
+def _sync(crm: str, kind: str) -> str:
+    return f"""\
+  - name: {crm}-{kind}
+    crm: {crm}
+    object: {kind}
     every: 5m
     fields:
       email: {{ providers: [{", ".join(WATERFALL["email"])}], accept: [valid] }}
@@ -108,26 +137,36 @@ syncs:
 def present(report: dict[str, Any], console: Console) -> None:
     """The report as a person reads it."""
     console.print()
-    found = Table(title="What became of every missing field", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for head in ("field", "outcome", "fields"):
-        found.add_column(head, justify="right" if head == "fields" else "left")
-    for row in report["outcomes"]:
-        found.add_row(row["field"], row["outcome"].replace("_", " "), str(row["n"]))
-    console.print(found, "")
+    console.print(_outcomes(report["outcomes"]), "")
     spent = Table(title="Credits and calls", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for head in ("connection", "credits in the ledger", "credits billed", "calls"):
+    for head in ("connection", "credits in the ledger", "credits billed", "calls", "calls per 1,000 contacts"):
         spent.add_column(head, justify="left" if head == "connection" else "right")
     for name, calls in report["calls"].items():
         both = [str(report["credits"][side].get(name, "")) for side in ("by_ledger", "by_bill")]
-        spent.add_row(name, *both, str(calls))
+        spent.add_row(name, *both, str(calls), str(report["calls_per_1000"].get(name, "")))
     console.print(spent, "")
     console.print("Compared with the truth: " + ", ".join(f"{report[name]} {name}" for name in TRUTH))
     console.print(
         f"{report['contacts']} contacts in {report['seconds']:.1f} s on a clock {report['speed']:g} times as fast; "
-        f"{report['searches']} search calls; the ledger is {report['ledger']}"
+        f"{report['searches']} search calls; {report['shared']} answers served the same person again, unpaid"
     )
+    console.print(f"The ledger is {report['ledger']}; look around with: syncd status -c {report['config']}")
     verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
     console.print(verdict, highlight=False)
+
+
+def _outcomes(rows: list[dict[str, Any]]) -> Table:
+    """One line for each outcome of a field, one column for each sync."""
+    syncs = list(dict.fromkeys(row["sync"] for row in rows))
+    shown = Table(title="What became of every missing field", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for head in ("field", "outcome", *syncs):
+        shown.add_column(head, justify="right" if head in syncs else "left")
+    by_line: dict[tuple[str, str], dict[str, int]] = {}
+    for row in rows:
+        by_line.setdefault((row["field"], row["outcome"]), {})[row["sync"]] = row["n"]
+    for (field, outcome), counted in sorted(by_line.items()):
+        shown.add_row(field, outcome.replace("_", " "), *(str(counted.get(sync, "")) for sync in syncs))
+    return shown
 
 
 async def _demonstrate(plan: Plan, info: dict[str, Any], path: Path, console: Console) -> dict[str, Any]:
@@ -197,22 +236,30 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
     spent = await parts.ledger.read(reports.credits_by_provider)
     by_ledger = {name: spent.get(name, {}).get("charged", 0.0) for name in bill}
     by_bill = {name: float(one["billed"]) for name, one in bill.items()}
-    counts = await parts.ledger.read(reports.counts)
+    status = await parts.ledger.read(reports.status)
+    made = {name: sum(by_endpoint.values()) for name, by_endpoint in calls.items()}
+    held = {crm: judged["contacts"] for crm, judged in truth["crms"].items() if judged["contacts"]}
     return {
         "ok": truth["ok"] and by_ledger == by_bill,
         "seconds": round(seconds, 1),
         "speed": plan.speed,
-        "contacts": plan.contacts,
+        "contacts": truth["contacts"],
         **{name: truth[name] for name in TRUTH},
         "credits": {
             "ledger": sum(by_ledger.values()), "billed": sum(by_bill.values()),
             "by_ledger": by_ledger, "by_bill": by_bill,
         },
-        "calls": {name: sum(by_endpoint.values()) for name, by_endpoint in calls.items()},
+        "calls": made,
+        "calls_per_1000": {crm: round(made[crm] * 1000 / contacts) for crm, contacts in held.items()},
         "searches": sum(n for endpoint, n in calls["hubspot"].items() if "search" in endpoint),
-        "outcomes": [{"field": r["field"], "outcome": r["reason"] or r["state"], "n": r["n"]} for r in counts],
+        "shared": status["tallies"].get("answers_shared", 0),
+        "outcomes": [
+            {"sync": r["sync"], "field": r["field"], "outcome": r["reason"] or r["state"], "n": r["n"]}
+            for r in status["jobs"]
+        ],
         "truth": truth,
         "ledger": str(parts.ledger.path),
+        "config": str(plan.folder / "config.yaml"),
     }  # fmt: skip
 
 
@@ -231,6 +278,7 @@ def _vendors(plan: Plan) -> Iterator[dict[str, Any]]:
     """The sandbox in a process of its own, which ends with this one."""
     command = [sys.executable, "-m", "syncd", "sandbox", "--tether", "--json"]
     command += [f"--contacts={plan.contacts}", f"--seed={plan.seed}", f"--speed={plan.speed}"]
+    command += [f"--salesforce={plan.salesforce['contacts']}", f"--leads={plan.salesforce['leads']}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         try:
             line = process.stdout.readline() if process.stdout else ""

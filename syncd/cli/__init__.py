@@ -1,7 +1,7 @@
 """The command line. Each command parses, calls, prints; the work is done elsewhere.
 
-Exit codes: 0 done, 1 the work failed, 2 usage, 70 an invariant of ours is broken, 73 another daemon
-has the ledger, 78 the configuration can't be used. Results go to standard output, everything else to
+Exit codes: 0 done, 1 the work failed, 2 usage, 65 the ledger is damaged, 70 an invariant of ours is
+broken, 73 another daemon has the ledger, 74 the disk failed, 78 the configuration can't be used. Results go to standard output, everything else to
 standard error; `--json` prints one object and nothing more.
 """
 
@@ -13,11 +13,12 @@ import typer
 
 from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
+from syncd.ledger.store import DiskFailed, LedgerCorrupt
 
 from . import keep, look, rehearse, work
-from .output import complain
+from .output import complain, with_cure
 
-EX_SOFTWARE, EX_CONFIG = 70, 78
+EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
 
 app = typer.Typer(
     name="syncd",
@@ -55,7 +56,7 @@ def main() -> None:
         complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
         sys.exit(EX_SOFTWARE)
     except SyncdError as error:
-        complain([" ".join(filter(None, [str(error), getattr(error, "cure", "")]))])
-        sys.exit(1)
+        complain([with_cure(str(error), getattr(error, "cure", ""))])
+        sys.exit(EX_DATAERR if isinstance(error, LedgerCorrupt) else EX_IOERR if isinstance(error, DiskFailed) else 1)
     except KeyboardInterrupt:
         sys.exit(130)

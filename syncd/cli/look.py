@@ -25,7 +25,7 @@ from syncd.pipeline import plan as planning
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
-from .output import ConfigOption, JsonOption, complain, out, print_json, say, settings_from, table
+from .output import ConfigOption, JsonOption, complain, out, print_json, say, settings_from, table, with_cure
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -60,8 +60,11 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         print_json({"ok": not failed, "findings": [{"where": where, **asdict(f)} for where, f in found]})
     else:
         for where, finding in found:
-            cure = f"\n         → {finding.cure}" if finding.cure else ""
-            say(f"{finding.level:<7}", f"  {where}: {finding.what}{cure}", style=_COLOURS[finding.level])
+            say(
+                f"{finding.level:<7}",
+                f" {where}: {with_cure(finding.what, finding.cure)}",
+                style=_COLOURS[finding.level],
+            )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -176,7 +179,8 @@ def schema() -> None:
     Example:
       syncd config schema > syncd.schema.json
     """
-    print_json(json_schema())
+    registry = Registry()
+    print_json(json_schema([registry.kind(name) for name in registry.names()]))
 
 
 def _planned(job: NewJob, prices: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def complain(lines: Iterable[str]) -> None:
         err.print(Text.assemble(("error", "red"), ": ", line))
 
 
+def with_cure(what: str, cure: str) -> str:
+    """What is wrong and, below it, what to do about it."""
+    return f"{what}\n       → {cure}" if cure else what
+
+
 def say(marked: str, rest: str, *, style: str = "bold") -> None:
     """A line on standard output, its beginning marked on a terminal. Nothing in it is taken for markup."""
     out.print(Text.assemble((marked, style), rest))

@@ -33,7 +33,9 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     *,
-    contacts: Annotated[int, typer.Option(min=1, max=200_000, help="How many contacts the emulated CRM holds.")] = 1000,
+    contacts: Annotated[
+        int, typer.Option(min=1, max=200_000, help="How many contacts HubSpot holds; Salesforce has 4 for each 10.")
+    ] = 1000,
     seed: SeedOption = 1,
     speed: SpeedOption = 60.0,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its ledger, configuration and log.")] = Path(
@@ -44,8 +46,8 @@ def demo(
 ) -> None:
     """Run the whole job once, for real, against emulated vendors on this machine.
 
-    Pulls contacts that lack an e-mail or a phone, buys them from both providers, takes the callbacks,
-    writes back, and compares the CRM with the known truth. Exit 0 only if nothing is missed, wrong,
+    Pulls what lacks an e-mail or a phone from both CRMs, buys from both providers, takes the callbacks,
+    writes back, and compares the CRMs with the known truth. Exit 0 only if nothing is missed, wrong,
     overwritten or unverified, and the ledger's credits equal what the providers billed.
 
     \b
@@ -65,7 +67,14 @@ def demo(
 
 def sandbox(
     *,
-    contacts: Annotated[int, typer.Option(min=0, max=200_000, help="How many contacts the emulated CRM holds.")] = 1000,
+    contacts: Annotated[int, typer.Option(min=0, max=200_000, help="How many contacts HubSpot holds.")] = 1000,
+    salesforce: Annotated[
+        int,
+        typer.Option(
+            min=0, max=200_000, help="How many contacts Salesforce holds; 0: it is left out of the configuration."
+        ),
+    ] = 0,
+    leads: Annotated[int, typer.Option(min=0, max=200_000, help="How many leads Salesforce holds.")] = 0,
     seed: SeedOption = 1,
     speed: SpeedOption = 1.0,
     plan: Annotated[
@@ -89,11 +98,12 @@ def sandbox(
     tether: Annotated[bool, typer.Option("--tether", help="End when standard input closes.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Emulated HubSpot, Zeliq and FullEnrich on loopback ports, to rehearse a configuration.
+    """Emulated HubSpot, Salesforce, Zeliq and FullEnrich on loopback ports, to rehearse a configuration.
 
     \b
     Examples:
       syncd sandbox --speed 60 --write-config rehearsal.yaml
+      syncd sandbox --contacts 200 --salesforce 100 --leads 50
       syncd sandbox --fault zeliq_silent_after:5    billed, but never answered
     """
     if faults:
@@ -101,16 +111,27 @@ def sandbox(
         return
     try:
         ports = {name: int(number) for name, _, number in (one.partition("=") for one in port or ())}
-        account = {"credits": max(10_000, 20 * contacts) if purse is None else purse}
+        account = {"credits": max(10_000, 20 * (contacts + salesforce + leads)) if purse is None else purse}
         box = Sandbox(
-            seed, contacts, speed, ports=ports, faults=fault or (), zeliq_plan=plan, zeliq=account, fullenrich=account
+            seed,
+            contacts,
+            speed,
+            ports=ports,
+            faults=fault or (),
+            zeliq_plan=plan,
+            zeliq=account,
+            fullenrich=account,
+            salesforce={"contacts": salesforce, "leads": leads},
         )
     except (ValueError, KeyError) as error:
         raise typer.BadParameter(str(error)) from error
-    asyncio.run(_serve(box, plan, write_config, tether=tether, as_json=as_json))
+    described = {"plan": plan, "salesforce": {"contacts": salesforce, "leads": leads}}
+    asyncio.run(_serve(box, described, write_config, tether=tether, as_json=as_json))
 
 
-async def _serve(box: Sandbox, plan: str, write_config: Path | None, *, tether: bool, as_json: bool) -> None:
+async def _serve(
+    box: Sandbox, described: dict[str, Any], write_config: Path | None, *, tether: bool, as_json: bool
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -119,7 +140,7 @@ async def _serve(box: Sandbox, plan: str, write_config: Path | None, *, tether: 
         loop.add_reader(sys.stdin.fileno(), _end_of_input, stop)
     try:
         async with box:
-            info = {**_info(box), "plan": plan}
+            info = {**_info(box), **described}
             if write_config is not None:
                 _configure(write_config, info)
             if as_json:
@@ -146,13 +167,9 @@ def _end_of_input(stop: asyncio.Event) -> None:
 
 def _info(box: Sandbox) -> dict[str, Any]:
     keys = {"hubspot": box.hubspot.token, "zeliq": box.zeliq.keys[0], "fullenrich": box.fullenrich.keys[0]}
-    return {
-        "urls": box.urls,
-        "keys": keys,
-        "speed": box.clock.speed,
-        "origin": box.clock.origin,
-        "plan": box.zeliq.plan,
-    }
+    org = box.salesforce.keys
+    app = {"domain": org.domain, "client_id": org.client_id, "client_secret": org.client_secret}
+    return {"urls": box.urls, "keys": {**keys, "salesforce": app}, "speed": box.clock.speed, "origin": box.clock.origin}
 
 
 def _present(info: dict[str, Any], write_config: Path | None) -> None:

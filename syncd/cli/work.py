@@ -23,7 +23,7 @@ from syncd.log import set_up
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, settings_from
+from .output import ConfigOption, complain, settings_from, with_cure
 
 EX_CANTCREAT = 73
 
@@ -97,10 +97,11 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
 def _left(tx: Tx) -> list[str]:
     """What is not done, each with what to do about it."""
     status = reports.status(tx)
-    left = [
-        f"{name} is halted: {c['message']}. {c['cure']}" for name, c in status["connections"].items() if c["trouble"]
-    ]
-    left += [f"{name} could not be pulled: {run['error']}" for name, run in status["runs"].items() if run["error"]]
+    halted = {name: c for name, c in status["connections"].items() if c["trouble"]}
+    left = [with_cure(f"{name} is halted: {c['message']}", c["cure"]) for name, c in halted.items()]
+    told = {c["message"] for c in halted.values()}
+    failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
+    left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]
     if waiting := reports.moving(tx):
         left.append(f"{waiting} jobs still wait for something; run again, or see `syncd status`")
     if doubtful := reports.by_state(tx)[JobState.IN_DOUBT]:

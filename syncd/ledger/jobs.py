@@ -1,13 +1,15 @@
-"""Jobs that only time moves."""
+"""Jobs that only time moves, or another configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 
-from syncd.contract.model import Field
+from syncd.contract.model import Field, Outcome
 
 from .states import JobState
 from .store import Tx
+from .submissions import add_result
 
 
 def queue_due(tx: Tx, *, now: float) -> int:
@@ -28,4 +30,17 @@ def ask_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, n
             provider=first[Field(row["field"])],
             note="asked again after a while",
         )
+    return len(rows)
+
+
+def not_asked(tx: Tx, sync: str, field: Field, providers: Iterable[str], *, now: float) -> int:
+    """What waits for a provider that the configuration no longer names gets an answer without a question.
+
+    Returns how many jobs moved, of a page: call it until it is 0.
+    """
+    rows = tx.rows("jobs_not_asked", sync=sync, field=field, providers=json.dumps(list(providers)))
+    for row in rows:
+        note = f"{row['provider']} is not asked for the {field} any more"
+        tx.move(row["id"], JobState(row["state"]), JobState.ANSWERED, now=now, note=note)
+        add_result(tx, row["id"], row["provider"], row["round"], Outcome.SKIPPED, note=note, now=now)
     return len(rows)

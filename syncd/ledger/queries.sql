@@ -27,6 +27,14 @@ SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
 UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now
 WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500)
 
+-- name: jobs_not_asked
+-- What waits for a provider that is not (any more) among those to be asked.
+SELECT id, state, provider, round FROM job INDEXED BY job_queued
+WHERE state = 'queued' AND sync = :sync AND field = :field AND provider NOT IN (SELECT value FROM json_each(:providers))
+UNION ALL SELECT id, state, provider, round FROM job INDEXED BY job_waiting
+WHERE state = 'waiting' AND due_at >= 0 AND sync = :sync AND field = :field
+    AND provider NOT IN (SELECT value FROM json_each(:providers)) LIMIT 500
+
 -- name: jobs_to_ask_again
 SELECT id, field, round FROM job INDEXED BY job_unfound
 WHERE sync = :sync AND state = 'done' AND reason IN ('not_found', 'low_quality') AND updated_at <= :before LIMIT 500
@@ -220,6 +228,11 @@ SELECT job.*, contact.connection, contact.object, contact.ext_id FROM job JOIN c
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit
 
+-- name: writes_waiting
+-- A failed write moves its job back and forth: how long a value waits is told by when it was found.
+SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
+    SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit)
+
 -- name: write_make
 INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :before, :after, :seen, 'intent', :now)
 
@@ -329,9 +342,6 @@ SELECT value FROM meta WHERE key = :key
 -- name: meta_set
 INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value
 
--- name: meta_clear
-DELETE FROM meta WHERE key = :key
-
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
 UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
@@ -392,6 +402,19 @@ GROUP BY sync, provider, day HAVING reserved_off <> 0 OR charged_off <> 0 OR dou
 -- The last event of each job leads to where it stands.
 SELECT job.id, job.state, event.target FROM job JOIN event ON event.id = (SELECT max(id) FROM event WHERE job_id = job.id)
 WHERE event.target <> job.state LIMIT 20
+
+-- name: check_chain
+-- Each event begins where the one before it ended; the first one where a job begins, or where one whose
+-- history was let go stood.
+SELECT job_id AS id, source, before FROM (
+    SELECT job_id, source, lag(target) OVER (PARTITION BY job_id ORDER BY id) AS before FROM event)
+WHERE source <> coalesce(before, iif(source = 'done', 'done', '')) LIMIT 20
+
+-- name: check_histories
+-- Only what is done, and was let go of altogether, has no history.
+SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.job_id = job.id) AND (state <> 'done'
+    OR value IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id)
+    OR EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id)) LIMIT 20
 
 -- name: check_moves
 SELECT DISTINCT source, target FROM event WHERE source <> ''

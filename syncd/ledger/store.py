@@ -14,7 +14,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -40,6 +40,9 @@ T = TypeVar("T")
 APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 GROUP = 256  # units of work per commit
+_IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
+_DAMAGED = (11, 26)  # CORRUPT, NOTADB
+_NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 _PRAGMAS = {
@@ -55,6 +58,18 @@ _PRAGMAS = {
 
 class LedgerError(SyncdError):
     """The ledger can't be opened or written; the message says why and what to do."""
+
+
+class LedgerFailed(LedgerError):
+    """Nothing more will be written by this process: to go on would be to guess what is on the disk."""
+
+
+class DiskFailed(LedgerFailed):
+    """The disk refused to read or to keep something. What was acknowledged is on it; start again."""
+
+
+class LedgerCorrupt(LedgerFailed):
+    """The file is damaged. It is left as it is: restore a copy."""
 
 
 @cache
@@ -132,7 +147,7 @@ class Ledger:
         self.path = path
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._ready = threading.Event()
-        self._failed: BaseException | None = None
+        self._failed: LedgerError | None = None
         self._thread = threading.Thread(target=self._write_forever, name="ledger-writer", daemon=True)
         self._readers = ThreadPoolExecutor(2, "ledger-reader")
         self._local = threading.local()
@@ -154,7 +169,7 @@ class Ledger:
         ledger._thread.start()
         ledger._ready.wait()
         if ledger._failed is not None:
-            raise LedgerError(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
+            raise type(ledger._failed)(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
         return ledger
 
     @classmethod
@@ -176,7 +191,7 @@ class Ledger:
         """Run `work(tx, ...)` in the writer; what it did is on disk when this returns.
 
         An exception of `work` undoes that unit alone and is raised here; a failed commit is raised
-        to every unit that was part of it.
+        to every unit that was part of it. After a LedgerFailed every write raises it at once.
         """
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
@@ -201,8 +216,9 @@ class Ledger:
     def _write_forever(self) -> None:
         try:
             connection = _connect(self.path)
+            _look_over(connection)
         except (sqlite3.Error, OSError, LedgerError) as error:
-            self._failed = error
+            self._failed = error if isinstance(error, LedgerError) else _meaning(error, str(error))
             self._ready.set()
             return
         self._ready.set()
@@ -212,8 +228,9 @@ class Ledger:
             while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get())
             open_ = None not in group
-            _commit(connection, [unit for unit in group if unit is not None])
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._failed = _commit(connection, [unit for unit in group if unit is not None], self._failed)
+        with suppress(sqlite3.Error):  # what can't be moved now stays in the -wal, and is read from there
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
     def _reader(self) -> Tx:
@@ -297,21 +314,28 @@ def _configure(connection: sqlite3.Connection) -> None:
             raise LedgerError(f"SQLite did not take PRAGMA {name} = {wanted} (it has {got})")
 
 
-def _commit(connection: sqlite3.Connection, units: list[_Unit]) -> None:
-    """Run the units in one transaction, then tell their callers what became of them."""
+def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerError | None) -> LedgerError | None:
+    """Run the units in one transaction, then tell their callers what became of them.
+
+    Returns why nothing may be written any more, or None; once there is such a reason, nothing is.
+    """
     try:
-        connection.execute("BEGIN IMMEDIATE")
-        for unit in units:
-            _attempt(connection, unit)
-        connection.execute("COMMIT")
+        if failed is None:
+            connection.execute("BEGIN IMMEDIATE")
+            for unit in units:
+                _attempt(connection, unit)
+            connection.execute("COMMIT")
     except sqlite3.Error as error:
-        if connection.in_transaction:
+        with suppress(sqlite3.Error):  # there may be no transaction left to undo
             connection.execute("ROLLBACK")
+        told = _not_written(error)
+        failed = told if isinstance(told, LedgerFailed) else None
         for unit in units:
-            unit.error = LedgerError(f"the ledger could not be written: {error}")
-            unit.error.__cause__ = error
+            unit.error = told
     for unit in units:
+        unit.error = unit.error if failed is None else failed
         unit.loop.call_soon_threadsafe(_resolve, unit)
+    return failed
 
 
 def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
@@ -320,13 +344,34 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         unit.result = unit.work(Tx(connection))
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
         unit.error = error
-        if not connection.in_transaction:  # SQLite has undone the whole group: disk full, I/O error
+        if isinstance(error, sqlite3.DatabaseError) and isinstance(_not_written(error), LedgerFailed):
+            raise
+        if not connection.in_transaction:  # SQLite has undone the whole group: disk full
             raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
         connection.execute("ROLLBACK TO unit")
         if isinstance(error, sqlite3.OperationalError):
-            unit.error = LedgerError(f"the ledger could not be written: {error}")
-            unit.error.__cause__ = error
+            unit.error = _not_written(error)
     connection.execute("RELEASE unit")
+
+
+def _look_over(connection: sqlite3.Connection) -> None:
+    """A quick look at the whole file, before anything is built on it."""
+    if (line := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
+
+
+def _not_written(error: sqlite3.Error) -> LedgerError:
+    told = _meaning(error, f"the ledger could not be written: {error}")
+    told.__cause__ = error
+    return told
+
+
+def _meaning(error: Exception, said: str) -> LedgerError:
+    """What SQLite's error asks for: another try, another start, or a copy."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in _DAMAGED:
+        return LedgerCorrupt(f"{said}; move it away and restore a copy of it")
+    return DiskFailed(said) if code & 0xFF == _IO_ERROR and code not in _NO_ROOM else LedgerError(said)
 
 
 def _resolve(unit: _Unit) -> None:

@@ -331,6 +331,7 @@ def share(tx: Tx, candidate: Candidate, *, now: float) -> None:
     note = "the same person was answered already"
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
         tx.run("result_copy", id=candidate.known_result, job_id=candidate.job_id, round=candidate.round, now=now)
+        tx.tally("answers_shared")
 
 
 def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:

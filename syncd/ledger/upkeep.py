@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .states import MOVES, JobState
+from .states import MOVES
 from .store import Ledger, LedgerError, Tx, raw_reading
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
@@ -77,8 +77,12 @@ def problems(path: Path, tx: Tx) -> Iterator[str]:
         yield f"the credits of {row['sync']} at {row['provider']} on day {row['day']} don't add up"
     for row in tx.rows("check_events"):
         yield f"job {row['id']} is {row['state']}, but its history ends with {row['target']}"
+    for row in tx.rows("check_chain"):
+        yield f"the history of job {row['id']} has a gap between {row['before'] or 'its beginning'} and {row['source']}"
+    for row in tx.rows("check_histories"):
+        yield f"job {row['id']} is {row['state']}, but has no history"
     for row in tx.rows("check_moves"):
-        if JobState(row["target"]) not in MOVES[JobState(row["source"])]:
+        if row["target"] not in MOVES.get(row["source"], ()):
             yield f"a job went from {row['source']} to {row['target']}, which must not happen"
     for row in tx.rows("check_flight"):
         yield f"job {row['id']} is {row['state']} without a live attempt"

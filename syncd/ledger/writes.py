@@ -101,6 +101,11 @@ def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
     return found
 
 
+def waiting_since(tx: Tx, sync: str, before: float, limit: int) -> int:
+    """How many found values still wait to be written that were found before a moment; counts to `limit`."""
+    return int(tx.value("writes_waiting", sync=sync, before=before, limit=limit))
+
+
 def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:
     """T6: what will be written over what, before it is; an intent that is open stays the first."""
     if job.state is JobState.ACCEPTED and not tx.move(job.job_id, JobState.ACCEPTED, JobState.WRITING, now=now):

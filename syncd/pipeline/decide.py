@@ -7,6 +7,7 @@ write: that value is put back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from syncd.contract.model import Author, Snapshot, Version
@@ -27,7 +28,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Our own earlier write stands there already: only see whether it won a race it should not have."""
+    """A write of ours stands there already: only see whether it won a race it should not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
     if value:
         if values.same(job.field, value, job.value):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
-        return End(Reason.VALUE_KEPT, "somebody filled it first")
+        restored = job.begun and _covered(job, job.seen, now_there.versions.get(job.field, ())) is not None
+        return Check() if restored else End(Reason.VALUE_KEPT, "somebody filled it first")
     if (why := now_there.blocked.get(job.field)) is not None:
         return End(Reason.VALUE_KEPT if why == "cleared_by_person" else Reason.BLOCKED, why)
     if job.field in now_there.elsewhere:
@@ -76,15 +78,34 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     value = now_there.values.get(job.field, "")
     if not versions:
         return End(Reason.WRITTEN) if values.same(job.field, value, job.value) else Again()
+    if (theirs := _covered(job, seen, versions)) is not None:
+        return Restore(theirs)
     ours = next((i for i, version in enumerate(versions) if _is_ours(job, version)), None)
     if ours is None:
         return End(Reason.VALUE_KEPT, "somebody filled it first") if value else Again()
     if ours > 0:
         return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
-    theirs = next((v for v in versions[1:] if not _is_ours(job, v)), None)
-    if theirs is not None and theirs.at > seen:
-        return Restore(theirs.value)
     return End(Reason.WRITTEN)
+
+
+def _covered(job: ToWrite, seen: str, versions: Sequence[Version]) -> str | None:
+    """The newest value of somebody else's since `seen`, if a write of ours stands over it.
+
+    Ours is the value that was found, and also one that we put back: that can cover an edit, too.
+    """
+    since = [version for version in versions if version.at > seen]
+    theirs = [
+        version
+        for i, version in enumerate(since)
+        if not _is_ours(job, version) and not _was_put_back(version, since[i + 1 :])
+    ]
+    if not theirs or theirs[0] is since[0] or theirs[0].value == since[0].value:
+        return None
+    return theirs[0].value
+
+
+def _was_put_back(version: Version, before: Sequence[Version]) -> bool:
+    return version.by is Author.MACHINE and any(version.value == older.value for older in before)
 
 
 def _is_ours(job: ToWrite, version: Version) -> bool:

@@ -21,7 +21,7 @@ from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, So
 from syncd.contract.ports import Provider
 from syncd.ledger import connections, inbox, submissions
 from syncd.ledger.states import Reason
-from syncd.ledger.store import LedgerError, Tx
+from syncd.ledger.store import LedgerError, LedgerFailed, Tx
 from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
 
 from .parts import Lane, Parts
@@ -88,7 +88,9 @@ async def run_once(parts: Parts, name: str) -> int:
         if trouble is not None:
             if sync.when_unavailable is WhenUnavailable.NEXT:
                 await _pass_on(parts, sync, name, f"{name} is halted: {trouble}")
-        elif not parts.gate.shut and await parts.ledger.read(connections.trouble, sync.crm) is None:
+        elif parts.gate.shut or sync.name in parts.gate.backlogs:
+            continue
+        elif await parts.ledger.read(connections.trouble, sync.crm) is None:
             sent += await _Run(parts, lane, connection, sync).send_all()
     return sent
 
@@ -145,9 +147,13 @@ class _Run:
                 await self._carry(items)
 
     async def _carry(self, items: Sequence[Item]) -> None:
-        """One intent, one call, one outcome."""
-        submission = await self._intend(items)
-        if submission is None:
+        """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
+        try:
+            submission = await self._intend(items)
+        except Stale:
+            return
+        except OverBudget as cap:
+            await self._afford(items, cap)
             return
         self.sent += 1
         try:
@@ -171,31 +177,31 @@ class _Run:
         else:
             await self._accepted(submission, receipt)
 
-    async def _intend(self, items: Sequence[Item]) -> Submission | None:
+    async def _afford(self, items: Sequence[Item], cap: OverBudget) -> None:
+        if len(items) > 1:
+            await self._carry(items[: len(items) // 2])
+            return
+        self.stopped = True
+        if self.lane.over_budget != str(cap):
+            log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
+        self.lane.over_budget = str(cap)
+
+    async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         submission = self._submission(items, now)
         reserve = sum((caps.price[f] for item in items for f in item.jobs), Decimal(0))
         budget = Budget(per_day=self.sync.budget.credits_per_day, per_month=self.sync.budget.credits_per_month)
-        try:
-            await self.parts.ledger.write(
-                submissions.intend,
-                submission,
-                items,
-                provider=self.connection.name,
-                sync=self.sync.name,
-                reserve=reserve,
-                budget=budget,
-                deadline=now + caps.answer_within,
-                now=now,
-            )
-        except Stale:
-            return None
-        except OverBudget as cap:
-            self.stopped = True
-            if self.lane.over_budget != str(cap):
-                log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
-            self.lane.over_budget = str(cap)
-            return None
+        await self.parts.ledger.write(
+            submissions.intend,
+            submission,
+            items,
+            provider=self.connection.name,
+            sync=self.sync.name,
+            reserve=reserve,
+            budget=budget,
+            deadline=now + caps.answer_within,
+            now=now,
+        )
         self.lane.over_budget = ""
         return submission
 
@@ -278,6 +284,8 @@ class _Run:
         while True:
             try:
                 await self.parts.ledger.write(work, *args, **values)
+            except LedgerFailed:
+                raise  # what is not stored is an intent without an outcome: the next start takes it for doubtful
             except LedgerError as error:
                 if not told:
                     log.error("outcome_not_stored", connection=self.connection.name, why=str(error))
@@ -315,7 +323,7 @@ def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str,
 
 def _over(one: Candidate) -> Aside | None:
     """There is nothing to ask (any more), or the answer is known."""
-    if one.blocked:
+    if one.blocked is not None:
         return _drop(one, Reason.BLOCKED, one.blocked)
     if not one.lacking:
         return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")

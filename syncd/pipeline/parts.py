@@ -22,6 +22,7 @@ class Gate:
     """May we spend? Each watch shuts it for its own reason and opens it again; one reason is enough."""
 
     reasons: dict[str, str] = field(default_factory=lambda: {"callbacks": "their way has not been tried yet"})
+    backlogs: dict[str, str] = field(default_factory=dict)  # by sync: why nothing is bought for that one
     hold: bool = False  # the clock is not believed: nothing may expire either
 
     @property

@@ -23,7 +23,7 @@ def plan(found: Iterable[Pulled], syncs: Iterable[Sync]) -> Iterator[NewJob]:
         if sync is None:
             continue
         for field in sorted(contact.lacks & sync.fields.keys()):
-            if why := contact.blocked.get(field):
+            if (why := contact.blocked.get(field)) is not None:
                 yield NewJob(contact=contact, field=field, reason=Reason.BLOCKED, note=why)
             else:
                 yield NewJob(contact=contact, field=field, provider=sync.fields[field].providers[0])

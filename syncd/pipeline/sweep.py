@@ -6,6 +6,7 @@ import structlog
 
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
+from syncd.contract.model import Field
 from syncd.ledger import connections, inbox, jobs, submissions, upkeep
 from syncd.ledger.states import SubmissionState
 
@@ -20,7 +21,7 @@ log = structlog.get_logger("syncd.sweep")
 async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
     moved = 0 if parts.gate.hold else await _time_passes(parts)
-    if await parts.ledger.read(upkeep.mark, upkeep.GENERATION) is not None:
+    if await _restored_lately(parts):
         moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN)
     for name, lane in parts.lanes.items():
         trouble = await parts.ledger.read(connections.trouble, name)
@@ -43,12 +44,24 @@ async def _time_passes(parts: Parts) -> int:
 
 
 async def recover(parts: Parts) -> int:
-    """After a start: what was being sent is in doubt, and every open result is asked for."""
+    """After a start: what was being sent is in doubt, every open result is asked for, and what waits for
+    a provider that the configuration no longer names goes on without it."""
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
+    for sync in parts.syncs:
+        for field in Field:
+            asked = sync.fields[field].providers if field in sync.fields else ()
+            while await parts.ledger.write(jobs.not_asked, sync.name, field, asked, now=parts.clock.now()):
+                parts.bells.ring("verify")
     return doubtful
+
+
+async def _restored_lately(parts: Parts) -> bool:
+    """Until a restored ledger buys again, what it has forgotten may still be recognised."""
+    frozen_until = await parts.ledger.read(upkeep.mark, upkeep.FROZEN_UNTIL)
+    return frozen_until is not None and parts.clock.now() < frozen_until
 
 
 async def _poll(parts: Parts, name: str, lane: Lane) -> int:

@@ -1,6 +1,7 @@
-"""The watches over the gate: room on the disk, a clock that can be believed, a ledger that is up to date.
+"""The watches over the gate: room on the disk, a clock that can be believed, a ledger that is up to date,
+a CRM that takes what was bought.
 
-What can't be stored must not be bought, and a clock that jumped must not make answers look overdue.
+What can't be stored or written must not be bought, and a clock that jumped must not make answers look overdue.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from syncd.ledger import upkeep
+from syncd.ledger import upkeep, writes
 
 from .parts import Parts
 
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 SETTLE = 3600.0  # seconds of steady running after which a leap forward is believed
+BACKLOG = 100  # values that wait for the CRM for longer than PATIENCE before no more are bought for it
+PATIENCE = 86_400.0  # seconds
 
 log = structlog.get_logger("syncd.watch")
 
@@ -35,9 +38,11 @@ class Watch:
             parts.gate.set("disk", _disk(parts)),
             parts.gate.set("clock", await self._clock(parts, now)),
             parts.gate.set("restored", await _frozen(parts, now)),
+            await _backlogs(parts, now),
         ]
         if any(changed):
-            log.warning("gate", shut=parts.gate.shut or "open")
+            shut = [parts.gate.shut, *parts.gate.backlogs.values()]
+            log.warning("gate", shut="; ".join(filter(None, shut)) or "open")
             parts.bells.ring("dispatch")
         return 0
 
@@ -79,3 +84,16 @@ async def _frozen(parts: Parts, now: float) -> str:
     return (
         f"the ledger was restored from a copy: nothing is bought for {left:.0f} h, so that what it forgot can come in"
     )
+
+
+async def _backlogs(parts: Parts, now: float) -> bool:
+    """Which syncs have bought more than their CRM takes; True if that changed."""
+    before, found = parts.gate.backlogs, {}
+    for sync in parts.syncs:
+        old = await parts.ledger.read(writes.waiting_since, sync.name, now - PATIENCE, BACKLOG + 1)
+        if old > BACKLOG:
+            found[sync.name] = (
+                f"over {BACKLOG} values wait for {sync.crm} for more than a day: {sync.name} buys no more"
+            )
+    parts.gate.backlogs = found
+    return found != before

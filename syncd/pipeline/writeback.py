@@ -99,22 +99,28 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
                 now = parts.clock.now()
                 await parts.ledger.write(writes.put_back, job, "it was not written", due_at=now + RETRY_IN, now=now)
     if restore:
-        finished += await _restore(crm, sync, restore)
+        finished += await _restore(crm, sync, restore, batch)
     await parts.ledger.write(_finish, finished, now=parts.clock.now())
     return len(finished)
 
 
-async def _restore(crm: Crm, sync: Sync, restore: dict[Key, tuple[ToWrite, Restore]]) -> list[tuple[ToWrite, End]]:
-    """A person was quicker than our write and slower than our read: theirs comes back."""
+async def _restore(
+    crm: Crm, sync: Sync, restore: dict[Key, tuple[ToWrite, Restore]], batch: _Batch
+) -> list[tuple[ToWrite, End]]:
+    """A person was quicker than our write and slower than our read: theirs comes back, and is seen to
+    stand in its turn."""
     changes = [
         Change(ref=ref, field=fld, expected=job.value, new=theirs.value)
         for (ref, fld), (job, theirs) in restore.items()
     ]
+    outcomes = await crm.write(changes, sync.selection)
+    back = {(o.ref, o.field) for o in outcomes if o.status is WriteStatus.WRITTEN}
+    snapshots = await _read(crm, sync, {ref for ref, _ in back})
     done = []
-    for outcome in await crm.write(changes, sync.selection):
-        job, _ = restore[outcome.ref, outcome.field]
-        if outcome.status is WriteStatus.WRITTEN:
-            log.warning("race_put_right", contact=str(outcome.ref), field=outcome.field)
+    for ref, fld in sorted(back, key=str):
+        job, seen = batch.check[ref, fld]
+        if isinstance(after_write(job, seen, snapshots[ref]), End):
+            log.warning("race_put_right", contact=str(ref), field=fld)
             note = "a person edited it while we wrote: their value was put back"
             done.append((job, End(Reason.VALUE_KEPT, note, restored=True)))
     return done  # what is not in here stays intended, and is looked at again

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,8 +14,9 @@ from starlette.routing import Route
 from .clock import SandboxClock
 from .faults import KNOWN, Faults
 from .hubspot import HubSpot
-from .judge import judge
-from .people import FIELDS, STATUSES
+from .judge import judge, total
+from .people import FIELDS, STATUSES, Record
+from .salesforce import Salesforce
 from .world import World
 
 
@@ -33,6 +34,8 @@ class Control:
         self._world, self._clock, self._faults = world, clock, faults
         self._vendors, self._urls = vendors, urls
         self._hubspot: HubSpot = vendors["hubspot"]
+        self._salesforce: Salesforce = vendors["salesforce"]
+        self._records: dict[str, Sequence[Record]] = {"hubspot": world.records, "salesforce": world.salesforce.records}
         self.app = Starlette(
             routes=[
                 Route("/info", self._info),
@@ -56,29 +59,37 @@ class Control:
                 "contacts": len(self._world.records),
                 "speed": self._clock.speed,
                 "now": self._clock.now(),
-                "keys": {"hubspot": self._hubspot.token, **self._keys()},
+                "keys": self._keys(),
                 "faults": KNOWN,
             }
         )
 
-    def _keys(self) -> dict[str, str]:
-        return {name: one.keys[0] for name, one in self._vendors.items() if hasattr(one, "keys")}
+    def _keys(self) -> dict[str, Any]:
+        org = self._salesforce.keys
+        client = {"client_id": org.client_id, "client_secret": org.client_secret, "domain": org.domain}
+        providers = {name: self._vendors[name].keys[0] for name in ("zeliq", "fullenrich")}
+        return {"hubspot": self._hubspot.token, "salesforce": client, **providers}
 
     async def _state(self, request: Request) -> Response:
-        """How every record stands now; `?id=` narrows it to one contact."""
-        wanted = request.query_params.get("id")
-        endings = self._hubspot.endings().items()
+        """How every record of a CRM stands now; `?id=` narrows it to one, `?crm=` is hubspot or salesforce."""
+        crm, wanted = self._crm(request.query_params.get("crm")), request.query_params.get("id")
         rows = [
             {
                 **asdict(one),
                 "refused": sorted(one.refused),
+                "closed": sorted(one.closed),
                 "record": number,
-                "quirk": self._world.records[number].quirk,
+                "quirk": self._records[crm][number].quirk or self._records[crm][number].trait,
             }
-            for number, one in endings
+            for number, one in self._vendors[crm].endings().items()
             if wanted in {None, one.id}
         ]
         return JSONResponse({"now": self._clock.now(), "contacts": rows})
+
+    def _crm(self, name: object) -> str:
+        if name not in {None, *self._records}:
+            raise ValueError(f"no such CRM: {name}; there are {', '.join(self._records)}")
+        return str(name or "hubspot")
 
     async def _calls(self, _: Request) -> Response:
         """How often each endpoint of each vendor was called."""
@@ -92,14 +103,22 @@ class Control:
         )
 
     async def _judge(self, request: Request) -> Response:
-        """`?email=zeliq,fullenrich&phone=fullenrich,zeliq&accept=valid`: see `judge`."""
+        """`?email=zeliq,fullenrich&phone=fullenrich,zeliq&accept=valid`: see `judge`.
+
+        Totals of all CRMs, and each by itself in `crms`.
+        """
         waterfall = {name: _listed(request, name) for name in FIELDS}
         if unknown := {one for vendors in waterfall.values() for one in vendors} - set(self._vendors):
             raise ValueError(f"no such vendor: {', '.join(sorted(unknown))}")
         accept = _listed(request, "accept") or ["valid"]
         if unknown := set(accept) - set(STATUSES):
             raise ValueError(f"no such status: {', '.join(sorted(unknown))}; there are {', '.join(STATUSES)}")
-        return JSONResponse(judge(self._world, self._hubspot, waterfall, accept).as_json())
+        judged = {
+            crm: judge(self._world, self._vendors[crm], waterfall, accept, records)
+            for crm, records in self._records.items()
+        }
+        crms = {crm: one.as_json() for crm, one in judged.items()}
+        return JSONResponse({**total(judged.values()).as_json(), "crms": crms})
 
     async def _set_faults(self, request: Request) -> Response:
         """POST {"add": ["name:count:parameter"], "clear": ["name"] or true}; answers what is on and what struck."""
@@ -119,14 +138,36 @@ class Control:
         return JSONResponse({"now": self._clock.now()})
 
     async def _edit(self, request: Request) -> Response:
-        """POST {"id": contact, "property": name, "value": text, "when": "now" (default) or "before_write"}."""
+        """POST {"id": contact, "property": name, "value": text, "when": "now" (default) or "before_write"}.
+
+        With "crm": "salesforce", `property` is a field, and "do" may be "delete", "convert" or "merge" (`into` an id).
+        """
         body = await request.json()
+        if self._crm(body.get("crm")) == "salesforce":
+            return JSONResponse(self._edit_salesforce(body))
         contact, name, value = str(body["id"]), str(body["property"]), str(body.get("value", ""))
         if body.get("when") == "before_write":
             self._hubspot.portal.edit_before_write(contact, name, value)
         else:
             self._hubspot.human_edit(contact, name, value)
         return JSONResponse({"id": contact, "property": name, "value": value})
+
+    def _edit_salesforce(self, body: Mapping[str, Any]) -> dict[str, str]:
+        org, record, what = self._salesforce.org, str(body["id"]), str(body.get("do", "edit"))
+        if what == "convert":
+            return {"id": record, "contact": org.convert(record)}
+        if what == "delete":
+            org.delete(record)
+            return {"id": record}
+        if what == "merge":
+            org.merge(str(body["into"]), record)
+            return {"id": record, "into": str(body["into"])}
+        if what != "edit":
+            raise ValueError(f"nobody can {what} a record")
+        name, value = str(body["property"]), str(body.get("value", ""))
+        edit = org.edit_before_write if body.get("when") == "before_write" else org.human_edit
+        edit(record, name, value)
+        return {"id": record, "property": name, "value": value}
 
 
 def _listed(request: Request, name: str) -> list[str]:

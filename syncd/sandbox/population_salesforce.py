@@ -60,8 +60,8 @@ class _Salesforce(Maker):
     def __init__(self, rng: random.Random, draw: Draw, taken: Taken, elsewhere: Sequence[Record]) -> None:
         total = draw.contacts + draw.leads
         super().__init__(rng, total, taken)
-        usual: dict[Quirk | Trait, float] = {**USUAL, **TRAITS}
-        self._shares = usual if draw.shares is None else draw.shares
+        usual: dict[Quirk | Trait, float] = dict(USUAL.items())
+        self._shares = usual | dict(TRAITS.items()) if draw.shares is None else draw.shares
         known = [one for one in elsewhere if one.quirk is None and self._recognisable(one)]
         rng.shuffle(known)
         self._known = known[: round(draw.overlap * total)]
@@ -70,7 +70,7 @@ class _Salesforce(Maker):
 
     def draw(self, kind: str, count: int) -> None:
         """Make all records of one kind."""
-        fit = {
+        fit: dict[Quirk | Trait, float] = {
             one: share
             for one, share in self._shares.items()
             if one is not Quirk.CONFLICT_ADDITIONAL and (isinstance(one, Quirk) or one in _OF_KIND[kind])

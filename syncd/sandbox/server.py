@@ -26,7 +26,8 @@ from .faults import Faults
 from .fullenrich import FullEnrich
 from .hubspot import HubSpot
 from .people import Quirk
-from .world import World
+from .salesforce import Salesforce
+from .world import Draw, World
 from .zeliq import Zeliq
 
 T = TypeVar("T")
@@ -53,19 +54,26 @@ class Sandbox:
         hubspot: Mapping[str, Any] | None = None,
         zeliq: Mapping[str, Any] | None = None,
         fullenrich: Mapping[str, Any] | None = None,
+        salesforce: Mapping[str, Any] | None = None,
+        crm_overlap: float = 0.10,
     ) -> None:
-        """`speed`: of the sandbox clock. `ports`: vendor or `control` to port; 0 or absent: any free one.
-        `faults`: written as in `faults`. The last three: further options of each vendor's constructor.
+        """`contacts`, `quirks`: of HubSpot. `speed`: of the sandbox clock. `ports`: vendor or `control` to port; 0 or
+        absent: any free one. `faults`: written as in `faults`. `hubspot` and so on: further options of each vendor's
+        constructor; `salesforce` may also have `contacts` and `leads`, how many it holds (none by default), and
+        `quirks`, the share of each quirk or trait. `crm_overlap`: the share of those whose person HubSpot has, too.
         """
         self.seed, self.ports = seed, dict(ports or {})
         self.clock = SandboxClock(speed)
-        self.world = World(seed, contacts, self.clock, quirks)
+        org = dict(salesforce or {})
+        size, shares = (int(org.pop("contacts", 0)), int(org.pop("leads", 0))), org.pop("quirks", quirks)
+        self.world = World(seed, contacts, self.clock, quirks, Draw(*size, crm_overlap, shares))
         self.faults = Faults(faults, self._rng("faults"))
         self.hubspot = HubSpot(self.world, self.clock, self.faults, self._rng("hubspot"), **(hubspot or {}))
         self.zeliq = Zeliq(
             self.world, self.clock, self.faults, self._rng("zeliq"), **{"plan": zeliq_plan, **(zeliq or {})}
         )
         self.fullenrich = FullEnrich(self.world, self.clock, self.faults, self._rng("fullenrich"), **(fullenrich or {}))
+        self.salesforce = Salesforce(self.world, self.clock, self.faults, self._rng("salesforce"), **org)
         self.urls: dict[str, str] = {}
         self._servers: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
 
@@ -89,9 +97,10 @@ class Sandbox:
         self._servers.clear()
 
     @property
-    def vendors(self) -> dict[str, HubSpot | Zeliq | FullEnrich]:
+    def vendors(self) -> dict[str, HubSpot | Salesforce | Zeliq | FullEnrich]:
         """By name, as in `urls`."""
-        return {"hubspot": self.hubspot, "zeliq": self.zeliq, "fullenrich": self.fullenrich}
+        crms: dict[str, HubSpot | Salesforce] = {"hubspot": self.hubspot, "salesforce": self.salesforce}
+        return {**crms, "zeliq": self.zeliq, "fullenrich": self.fullenrich}
 
     def _rng(self, name: str) -> random.Random:
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - reproducible runs
@@ -111,6 +120,7 @@ class Sandbox:
             ws="none",
             lifespan="off",
             access_log=False,
+            date_header=name != "salesforce",  # which sends its own: clients tell its clock by it
             log_level="warning",
             log_config=None,
             server_header=False,

@@ -27,17 +27,18 @@ _FIRST_FD = 3  # by systemd's convention
 class _Connection(HttpToolsProtocol):
     """One client: it has so long to say what it wants, and what it said before the end is answered."""
 
+    head_deadline = HEAD_DEADLINE
     _reaper: asyncio.TimerHandle | None = None
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._reaper = self.loop.call_later(HEAD_DEADLINE, self._reap)
+        self._reaper = self.loop.call_later(self.head_deadline, self._reap)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._reaper is None:
-            self._reaper = self.loop.call_later(HEAD_DEADLINE, self._reap)
+            self._reaper = self.loop.call_later(self.head_deadline, self._reap)
 
     def on_headers_complete(self) -> None:
         self._let_live()
@@ -79,14 +80,14 @@ class _Server(uvicorn.Server):
 
 
 class Listener:
-    """Serves one app on one address."""
+    """Serves one app on one address. `head_deadline`: seconds that a client has for its request's head."""
 
-    def __init__(self, app: Starlette, address: Address) -> None:
+    def __init__(self, app: Starlette, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
         self._socket = _inherited(address) or _bind(address)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
-            http=_Connection,
+            http=type("_Connection", (_Connection,), {"head_deadline": head_deadline}),
             loop="none",
             lifespan="off",
             access_log=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import html
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.applications import Starlette
@@ -30,12 +31,13 @@ _HEADERS = {
 }
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
+<meta name="viewport" content="width=device-width">
 <title>syncd</title><style>
 :root {{ color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }}
 body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
 table {{ border-collapse: collapse; width: 100%; margin: .5rem 0 2rem }}
 th, td {{ text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8884 }}
-td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ color: #c33; font-weight: 600 }}
+th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ color: #c33; font-weight: 600 }}
 </style></head><body><h1>syncd</h1>{body}</body></html>"""
 
 
@@ -125,24 +127,40 @@ def _metrics(status: dict[str, Any]) -> str:
 
 
 def _overview(status: dict[str, Any]) -> str:
-    jobs = [[r["sync"], r["field"], r["state"], r["reason"], r["n"]] for r in status["jobs"]]
-    spent = [[n, c["submissions"], c["charged"], c["reserved"], c["in_doubt"]] for n, c in status["credits"].items()]
-    troubles = [f"{n}: {c['message']} {c['cure']}" for n, c in status["connections"].items() if c["trouble"]]
-    bad = "".join(f'<p class="bad">{html.escape(line)}</p>' for line in troubles)
+    halted = [(name, one) for name, one in status["connections"].items() if one["trouble"]]
+    jobs = [[r["sync"], r["field"], r["state"], r["reason"].replace("_", " "), r["n"]] for r in status["jobs"]]
+    pulls = [[n, _when(r["started_at"]), r["error"], r["contacts"]] for n, r in status["runs"].items()]
     return (
-        bad
-        + _table("Jobs", ["sync", "field", "state", "reason", "jobs"], jobs)
-        + _table("Credits", ["provider", "calls", "charged", "reserved", "in doubt"], spent)
-        + _table("Counted", ["what", "times"], [[k, v] for k, v in status["tallies"].items()])
+        "".join(_trouble(f"{name} is halted: {one['message']}", one["cure"]) for name, one in halted)
+        + ("" if jobs else "<p>No job yet.</p>")
+        + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)
+        + _table("Credits", ["provider"], ["calls", "charged", "reserved", "in doubt", "balance"], _spent(status))
+        + _table("Last pull", ["sync", "started (UTC)", "error"], ["contacts"], pulls)
+        + _table("Counted", ["what"], ["times"], [[k.replace("_", " "), v] for k, v in status["tallies"].items()])
     )
 
 
-def _table(title: str, heads: list[str], rows: list[list[Any]]) -> str:
-    head = "".join(f"<th>{html.escape(h)}</th>" for h in heads)
-    body = "".join("<tr>" + "".join(_cell(value) for value in row) + "</tr>" for row in rows)
-    return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def _spent(status: dict[str, Any]) -> list[list[Any]]:
+    balances = {name: one["balance"] for name, one in status["connections"].items()}
+    kinds = ("submissions", "charged", "reserved", "in_doubt")
+    return [[name, *(c[kind] for kind in kinds), balances.get(name) or ""] for name, c in status["credits"].items()]
 
 
-def _cell(value: Any) -> str:
-    number = ' class="n"' if isinstance(value, int | float) else ""
-    return f"<td{number}>{html.escape(str(value))}</td>"
+def _trouble(what: str, cure: str) -> str:
+    return f'<p><span class="bad">{html.escape(what)}</span><br>{html.escape(cure)}</p>'
+
+
+def _table(title: str, words: list[str], numbers: list[str], rows: list[list[Any]]) -> str:
+    """A table, nothing without rows; the columns of `numbers` follow those of `words`."""
+    kinds = [""] * len(words) + [' class="n"'] * len(numbers)
+    head = "".join(f"<th{kind}>{html.escape(h)}</th>" for kind, h in zip(kinds, words + numbers, strict=True))
+    body = "".join(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in rows)
+    return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+
+
+def _cell(kind: str, value: Any) -> str:
+    return f"<td{kind}>{html.escape(f'{value:.10g}' if isinstance(value, float) else str(value))}</td>"
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

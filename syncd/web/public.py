@@ -19,12 +19,13 @@ from starlette.routing import Route
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox
 from syncd.ledger.states import DeliveryState
-from syncd.ledger.store import LedgerError
+from syncd.ledger.store import LedgerError, LedgerFailed
 from syncd.pipeline.address import CANARY
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 
 BODY_DEADLINE = 10.0  # seconds for a whole body, real time
+BODY_LIMIT = 16 << 20  # bytes, where no connection says what is the most
 
 log = structlog.get_logger("syncd.callbacks")
 
@@ -50,7 +51,12 @@ async def _healthz(_: Request) -> Response:
 
 
 async def _nothing(_: Request, __: Exception) -> Response:
-    return Response(status_code=404)
+    return _refusal(404)
+
+
+def _refusal(status: int, **headers: str) -> Response:
+    """The connection ends with it: what is left of the request is not waited for."""
+    return Response(status_code=status, headers={"connection": "close", **headers})
 
 
 class _Receiver:
@@ -70,8 +76,6 @@ class _Receiver:
         if name == CANARY:
             self._canary.arrived(address.submission_id)
             return Response(status_code=200)
-        if name not in self._parts.lanes:
-            return self._refuse("callbacks_forged", 404)
         if request.headers.get("content-encoding", "identity") != "identity":
             return self._refuse("callbacks_encoded", 415)
         try:
@@ -93,7 +97,10 @@ class _Receiver:
 
     async def _store(self, name: str, delivery: Delivery) -> Response:
         state, note, status = DeliveryState.RECEIVED, "", 200
-        if not self._parts.lanes[name].provider.authenticate(delivery):
+        lane = self._parts.lanes.get(name)
+        if lane is None:  # the address is ours, so it was paid for
+            state, note = DeliveryState.QUARANTINED, "no connection of this name is configured any more"
+        elif not lane.provider.authenticate(delivery):
             state, note, status = DeliveryState.QUARANTINED, "the vendor's signature is missing or wrong", 401
         elif not _is_json(delivery.body):
             state, note, status = DeliveryState.QUARANTINED, "not JSON", 400
@@ -103,14 +110,17 @@ class _Receiver:
             )
         except LedgerError as error:
             log.error("not_stored", connection=name, why=str(error))
-            return Response(status_code=503, headers={"retry-after": "30"})
+            if isinstance(error, LedgerFailed):
+                self._parts.bells.ring("watch")  # any stage that writes ends the daemon now
+            return _refusal(503, **{"retry-after": "30"})
         self._parts.tallies[f"callbacks_{state if new else 'repeated'}"] += 1
         if status == 200 and new:
             self._parts.bells.ring("inbox")
-        return Response(b'{"status":"ok"}' if status == 200 else b"", status, media_type="application/json")
+        return Response(b'{"status":"ok"}', media_type="application/json") if status == 200 else _refusal(status)
 
     async def _body(self, request: Request, name: str) -> bytes:
-        cap = self._parts.lanes[name].provider.capabilities.body_limit
+        lane = self._parts.lanes.get(name)
+        cap = BODY_LIMIT if lane is None else lane.provider.capabilities.body_limit
         if int(request.headers.get("content-length") or 0) > cap:
             raise TooLarge
         body = bytearray()
@@ -122,7 +132,7 @@ class _Receiver:
 
     def _refuse(self, tally: str, status: int) -> Response:
         self._parts.tallies[tally] += 1
-        return Response(status_code=status)
+        return _refusal(status)
 
 
 def _is_json(body: bytes) -> bool:

@@ -16,12 +16,16 @@ import uvicorn
 
 from connectors.hubspot import Connector as HubSpotConnector
 from connectors.hubspot import Options as HubSpotOptions
+from connectors.salesforce import Connector as SalesforceConnector
+from connectors.salesforce import Options as SalesforceOptions
 from syncd.contract.model import Field, Identity, Selection
 from syncd.contract.ports import Crm
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.hubspot import HubSpot
 from syncd.sandbox.hubspot.items import IMPORT
+from syncd.sandbox.salesforce import Salesforce
+from syncd.sandbox.salesforce.org import COLLEAGUE
 from syncd.sandbox.world import World
 from tests.contract.bench import bench
 from tests.contract.fake_crm import FakeCrm
@@ -133,6 +137,42 @@ class HubSpotWorld:
         self.vendor.clock.skip(20)
 
 
+class SalesforceWorld:
+    """The sandbox's Salesforce on a real socket, with stamps in whole seconds and a duplicate rule."""
+
+    refused_email = "ada@example"  # Salesforce wants a domain with a dot
+
+    def __init__(self, vendor: Salesforce, crm: SalesforceConnector, name: str) -> None:
+        self.vendor, self.crm = vendor, crm
+        self.selection = Selection(object=name, fields=crm.capabilities.objects[name])
+        self._kind = {"contacts": "Contact", "leads": "Lead"}[name]
+
+    def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
+        org = self.vendor.org
+        values = {"FirstName": first_name, "LastName": "Test", "Email": email, "Phone": phone, "MobilePhone": mobile}
+        with org.lock:
+            return org.store.add(self._kind, values, COLLEAGUE, org.now()).id
+
+    def edit(self, record: str, field: Field, value: str) -> None:
+        self.vendor.human_edit(record, self.selection.fields[field].property, value)
+
+    def remove(self, record: str) -> None:
+        self.vendor.org.delete(record)
+
+    def merge(self, loser: str, winner: str) -> str:
+        self.vendor.org.merge(winner, loser)
+        return winner
+
+    def held(self, record: str, field: Field) -> str:
+        return str(self.vendor.org.get(record).values.get(self.selection.fields[field].property, ""))
+
+    def count(self) -> int:
+        return sum(not row.deleted for row in self.vendor.org.store.tables[self._kind].rows.values())
+
+    def settle(self) -> None:
+        self.vendor.clock.skip(120)
+
+
 @asynccontextmanager
 async def fake(*, conditional: bool) -> AsyncIterator[CrmWorld]:
     yield FakeWorld(conditional=conditional)
@@ -153,10 +193,26 @@ async def hubspot(api_version: Literal["v3", "2026-09"], **emulation: Any) -> As
             await vendor.aclose()
 
 
+@asynccontextmanager
+async def salesforce(name: str, **emulation: Any) -> AsyncIterator[SalesforceWorld]:
+    clock = SandboxClock(speed=100)
+    vendor = Salesforce(World(1, 0, clock), clock, Faults(), random.Random(1), **emulation)
+    keys = vendor.keys
+    given = {"domain": keys.domain, "client_id": keys.client_id, "client_secret": keys.client_secret, "page": 200}
+    with served(vendor.app) as url:
+        crm = SalesforceConnector("salesforce", SalesforceOptions.model_validate(given), url, bench(SandboxTime(clock)))
+        try:
+            yield SalesforceWorld(vendor, crm, name)
+        finally:
+            await crm.aclose()
+            await vendor.aclose()
+
+
 @contextmanager
 def served(app: Any) -> Iterator[str]:
     """An ASGI application on a loopback port of its own, in a thread; yields its address."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off", http="httptools")
+    options: dict[str, Any] = {"log_level": "error", "lifespan": "off", "http": "httptools"}
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, date_header=False, **options)  # vendors have their own time
     server = uvicorn.Server(config)
     socket = config.bind_socket()
     socket.listen()  # so that a call may come before the thread has begun
@@ -175,4 +231,6 @@ WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[CrmWorld]]] = {
     "fake-conditional": partial(fake, conditional=True),
     "hubspot-v3": partial(hubspot, "v3"),
     "hubspot-2026-09": partial(hubspot, "2026-09"),
+    "salesforce-contacts": partial(salesforce, "contacts"),
+    "salesforce-leads": partial(salesforce, "leads"),
 }

@@ -52,5 +52,5 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 def test_every_fault_is_described() -> None:
     listed = dict(options_help())
-    assert {name.partition("_")[0] for name in listed} == {"hubspot", "zeliq", "fullenrich"}
+    assert {name.partition("_")[0] for name in listed} == {"hubspot", "salesforce", "zeliq", "fullenrich"}
     assert all(listed.values())

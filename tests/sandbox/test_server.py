@@ -37,8 +37,8 @@ def write(sandbox: Sandbox, contact: str, **values: str) -> None:
 
 
 def test_every_vendor_has_a_port_of_its_own(sandbox: Sandbox) -> None:
-    assert set(sandbox.urls) == {"hubspot", "zeliq", "fullenrich", "control"}
-    assert len(set(sandbox.urls.values())) == 4
+    assert set(sandbox.urls) == {"hubspot", "salesforce", "zeliq", "fullenrich", "control"}
+    assert len(set(sandbox.urls.values())) == 5
     assert all(url.startswith("http://127.0.0.1:") for url in sandbox.urls.values())
 
 
@@ -91,7 +91,8 @@ def test_info_says_where_and_with_what(control: httpx.Client, sandbox: Sandbox) 
     info = control.get("/info").json()
     assert info["urls"] == sandbox.urls
     assert info["keys"]["hubspot"] == sandbox.hubspot.token
-    assert set(info["keys"]) == {"hubspot", "zeliq", "fullenrich"}
+    assert set(info["keys"]) == {"hubspot", "salesforce", "zeliq", "fullenrich"}
+    assert set(info["keys"]["salesforce"]) == {"client_id", "client_secret", "domain"}
     assert info["contacts"] == 60
     assert "hubspot_cut" in info["faults"]
 
@@ -102,7 +103,12 @@ def test_state_calls_and_bill(control: httpx.Client, sandbox: Sandbox) -> None:
     assert len(control.get("/state").json()["contacts"]) == 60
     (row,) = control.get("/state", params={"id": contact}).json()["contacts"]
     assert (row["phone"], row["record"], row["gone"]) == ("+442079460001", 0, False)
-    assert control.get("/calls").json() == {"hubspot": {"batch/update": 1}, "zeliq": {}, "fullenrich": {}}
+    assert control.get("/calls").json() == {
+        "hubspot": {"batch/update": 1},
+        "salesforce": {},
+        "zeliq": {},
+        "fullenrich": {},
+    }
     bill = control.get("/bill").json()
     assert set(bill) == {"zeliq", "fullenrich"}
     assert bill["zeliq"]["billed"] == "0"

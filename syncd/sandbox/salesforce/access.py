@@ -30,8 +30,8 @@ from .replies import Refusal, expired
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LAST_SOAP = 64.0
 FAULTS = {
-    "salesforce_login_refused": "a login is refused (parameter: no_user, not_approved, inactive, secret, client, domain; "
-    "default: authentication failure)",
+    "salesforce_login_refused": "a login is refused (parameter: no_user, not_approved, inactive, secret, client, "
+    "domain; default: authentication failure)",
     "salesforce_session_expired": "the session of a call ends before it: 401 INVALID_SESSION_ID until the next login",
     "salesforce_odd_401": "a call is answered 401 with what is no list of errors (parameter: object or html)",
 }

@@ -56,7 +56,7 @@ _ERRORS = {
     503: ("SERVER_UNAVAILABLE", "Server too busy"),
     500: (
         "UNKNOWN_EXCEPTION",
-        "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567890-12345 (-12345678)",
+        "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567890-12345 (-123456)",
     ),
 }
 

@@ -145,6 +145,10 @@ class Org:
         with self.lock:
             self.store.change(self.get(record_id), {}, API_USER, self.now(), system=True)
 
+    def touch_later(self, record_id: str, seconds: float) -> None:
+        """The same, in due course."""
+        self._plan(self.clock.now() + seconds, functools.partial(self._touch_if_there, record_id))
+
     # --- colleagues of the world's population ---
 
     def schedule(self, record: Record) -> None:
@@ -173,6 +177,11 @@ class Org:
         self._serial += 1
         heapq.heappush(self._due, (at, self._serial, act))
 
+    def _touch_if_there(self, record_id: str) -> None:
+        row = self.store.find(record_id)
+        if row is not None and not row.deleted:
+            self.store.change(row, {}, API_USER, self.now(), system=True)
+
     def _commit(self, row: Row, values: Mapping[str, Any], at: int) -> None:
         self._held.discard(row.id)
         self.store.change(row, values, COLLEAGUE, at)
@@ -199,12 +208,13 @@ class Org:
         for write in self.store.log[self._told :] if tracked else ():
             for name in sorted(tracked):
                 if write.row.kind in {"Contact", "Lead"} and write.changed(name):
-                    self.tell(write.row, name, write.before.get(name), write.after.get(name), write.by, write.at)
+                    change = (write.before.get(name), write.after.get(name))
+                    self.tell(write.row, name, change, by=write.by, at=write.at)
         self._told = len(self.store.log)
 
-    def tell(self, row: Row, name: str, old: str | None, new: str | None, by: str, at: int) -> None:
-        """One line of a record's history."""
-        line = {f"{row.kind}Id": row.id, "Field": name, "OldValue": old, "NewValue": new}
+    def tell(self, row: Row, name: str, change: tuple[str | None, str | None], *, by: str, at: int) -> None:
+        """One line of a record's history: `change` is from what to what."""
+        line = {f"{row.kind}Id": row.id, "Field": name, "OldValue": change[0], "NewValue": change[1]}
         self.store.tables[f"{row.kind}History"].add({**line, "CreatedById": by, "CreatedDate": at})
 
     # --- for the judge ---

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from . import ids
@@ -61,7 +62,8 @@ class Queries:
         resolver = _Resolver(self.schema, self.store, query.text, kind)
         columns = resolver.columns(query.fields)
         test = resolver.condition(query.where) if query.where else _always
-        keys = [(resolver.getter(resolver.path(one.path)), one) for one in query.order]
+        sorting = [(resolver.path(one.path), one) for one in query.order]
+        keys = [(column, resolver.getter(column), one) for column, one in sorting]
         found = (row for row in self._candidates(kind, query, resolver) if deleted or not row.deleted)
         matching = (row for row in found if test(row.values))
         rows = _cut(matching, query, keys)
@@ -135,24 +137,22 @@ def _always(_: Values) -> bool:
     return True
 
 
-def _cut(rows: Iterator[Row], query: Query, keys: Sequence[tuple[Getter, Order]]) -> list[Row]:
+def _cut(rows: Iterator[Row], query: Query, keys: Sequence[tuple[Column, Getter, Order]]) -> list[Row]:
     """Sorted as asked (rows come by id), then the part between OFFSET and LIMIT."""
-    by_id = not keys or ([name.lower() for name in keys[0][1].path.names] == ["id"] and not keys[0][1].descending)
+    by_id = not keys or (keys[0][0].names == ("Id",) and not keys[0][2].descending)
     stop = None if query.limit is None else query.offset + query.limit
     if by_id:
         return list(itertools.islice(rows, query.offset, stop))
     found = list(rows)
-    for getter, order in reversed(keys):
-        found.sort(key=lambda row, get=getter: _sortable(get(row.values)), reverse=order.descending)  # type: ignore[misc]
-        nulls = [row for row in found if getter(row.values) is None]
-        if nulls and order.nulls_last != (found[-1] is nulls[-1]):
-            others = [row for row in found if getter(row.values) is not None]
-            found = others + nulls if order.nulls_last else nulls + others
+    for column, get, order in reversed(keys):
+        text = column.field.type in TEXTS
+        nulls, valued = [], []
+        for row in found:
+            value = get(row.values)
+            (nulls if value is None else valued).append((value.lower() if text and value else value, row))
+        valued.sort(key=itemgetter(0), reverse=order.descending)
+        found = [row for _, row in (valued + nulls if order.nulls_last else nulls + valued)]
     return found[query.offset : stop]
-
-
-def _sortable(value: Any) -> tuple[bool, Any]:
-    return (False, 0) if value is None else (True, value.lower() if isinstance(value, str) else value)
 
 
 class _Resolver:

@@ -89,8 +89,8 @@ def _past(org: Org, record: Record, row: Row, at: int) -> None:
     if record.quirk is Quirk.CLEARED:
         if name in org.schema.features.tracked:
             # Some integration had written it, somebody threw it out.
-            org.tell(row, name, None, record.quirk_value, OWNER, at + _DAY // 2)
-            org.tell(row, name, record.quirk_value, None, COLLEAGUE, at + _DAY)
+            org.tell(row, name, (None, record.quirk_value), by=OWNER, at=at + _DAY // 2)
+            org.tell(row, name, (record.quirk_value, None), by=COLLEAGUE, at=at + _DAY)
         org.store.change(row, {}, COLLEAGUE, at + _DAY)
     elif record.trait is Trait.BOUNCED:
         bounced = {"EmailBouncedDate": at + _DAY, "EmailBouncedReason": "550 5.1.1 no such user"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NoReturn
 
 from .replies import Refusal, pointer
 
@@ -28,7 +27,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\", "_": "_", "%": "%"}
-_RESERVED = frozenset("select from where and or not in like order by limit offset asc desc nulls".split())
+_RESERVED = frozenset(
+    ("select", "from", "where", "and", "or", "not", "in", "like", "order", "by", "limit", "offset", "nulls")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def _decode(raw: str, at: int) -> str:
 
 
 def _tokens(text: str) -> list[Token]:
-    tokens, at = [], 0
+    tokens: list[Token] = []
+    at = 0
     while not tokens or tokens[-1].kind != "end":
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
@@ -171,8 +173,8 @@ class _Parser:
         order = self._order() if self._took("order") else ()
         limit = self._number() if self._took("limit") else None
         offset = self._number() if self._took("offset") else 0
-        if not self._peek().kind == "end":
-            self._unexpected()
+        if self._peek().kind != "end":
+            raise self._unexpected()
         if offset > FURTHEST_OFFSET:
             raise Refusal("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {FURTHEST_OFFSET}")
         return Query(self.text, fields, kind, where, order, limit, offset)
@@ -196,7 +198,7 @@ class _Parser:
         while operator is not None and self._took(operator):
             parts.append(self._simple())
         if self._peek().says("and", "or"):
-            self._unexpected()
+            raise self._unexpected()
         return Junction(operator, tuple(parts)) if operator else parts[0]
 
     def _simple(self) -> Condition:
@@ -210,7 +212,7 @@ class _Parser:
                 self.next += 1
             return Compare(path, "not in" if token.says("not") else "in", self._list())
         if not token.says("=", "!=", "<>", "<", ">", "<=", ">=", "like"):
-            self._unexpected(token)
+            raise self._unexpected(token)
         operator = {"<>": "!="}.get(token.text, token.text.lower())
         return Compare(path, operator, (self._literal(),))
 
@@ -232,7 +234,7 @@ class _Parser:
             return Literal("boolean", token.text.lower(), token.at)
         if token.says("null"):
             return Literal("null", "null", token.at)
-        self._unexpected(token)
+        raise self._unexpected(token)
 
     def _order(self) -> tuple[Order, ...]:
         self._expect("by")
@@ -254,13 +256,13 @@ class _Parser:
     def _number(self) -> int:
         token = self._take()
         if token.kind != "number" or not token.text.isdigit():
-            self._unexpected(token)
+            raise self._unexpected(token)
         return int(token.text)
 
     def _path(self) -> Path:
         token = self._take()
         if token.kind != "name" or token.text.lower() in _RESERVED:
-            self._unexpected(token)
+            raise self._unexpected(token)
         return Path(tuple(token.text.split(".")), token.at)
 
     # --- tokens ---
@@ -281,11 +283,11 @@ class _Parser:
     def _expect(self, word: str) -> None:
         token = self._take()
         if not token.says(word):
-            self._unexpected(token)
+            raise self._unexpected(token)
 
-    def _unexpected(self, token: Token | None = None) -> NoReturn:
+    def _unexpected(self, token: Token | None = None) -> Refusal:
         token = token or self._peek()
         shown = token.text or "<EOF>"
         if token.at == 0:
-            raise Refusal("MALFORMED_QUERY", f"unexpected token: {shown}")
-        raise Refusal("MALFORMED_QUERY", f"{pointer(self.text, token.at)}unexpected token: '{shown}'")
+            return Refusal("MALFORMED_QUERY", f"unexpected token: {shown}")
+        return Refusal("MALFORMED_QUERY", f"{pointer(self.text, token.at)}unexpected token: '{shown}'")

@@ -100,11 +100,12 @@ class Store:
         self.log.append(Write(at, by, row, row.values, after))
         self._put(row, after)
 
-    def undo(self, mark: int) -> None:
-        """Take back everything since the log was `mark` long."""
-        for write in reversed(self.log[mark:]):
+    def undo(self, mark: int, by: str) -> None:
+        """Take back what this user did since the log was `mark` long."""
+        mine = [write for write in self.log[mark:] if write.by == by]
+        for write in reversed(mine):
             self._put(write.row, write.before)
-        del self.log[mark:]
+        self.log[mark:] = [write for write in self.log[mark:] if write.by != by]
 
     def holders(self, email: str, besides: str) -> list[str]:
         """Ids of the other live contacts and unconverted leads with that e-mail."""

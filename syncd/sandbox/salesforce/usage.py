@@ -65,6 +65,6 @@ class Usage:
     def limits(self) -> dict[str, Any]:
         """The answer of /limits."""
         left = {"DailyApiRequests": (self.limit, self.used)}
-        fixed = {"DailyBulkApiBatches": 15_000, "DailyBulkV2QueryJobs": 10_000, "DailyBulkV2QueryFileStorageMB": 976_562}
+        fixed = {"DailyBulkApiBatches": 15_000, "DailyBulkV2QueryJobs": 10_000, "DailyBulkV2QueryFileStorageMB": 97_656}
         every = left | {name: (most, 0) for name, most in fixed.items()}
         return {name: {"Max": most, "Remaining": max(0, most - used)} for name, (most, used) in every.items()}

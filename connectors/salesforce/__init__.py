@@ -1,0 +1,88 @@
+"""Salesforce: contacts or leads pulled by SOQL, written under a condition that the org itself enforces.
+
+The connector as the port sees it. Where things are: `options` what can be set, `soql` the queries and the
+`match` vocabulary, `pull` passes and cursors, `org` bulk reads, `records` fields ⇄ words, `write`, `batches`
+and `faults` updates and refusals, `check` the probe, `calls` the line to Salesforce with `limits`, `answers`
+and `wire` (simple-salesforce) behind it. simple-salesforce's own exceptions stay in `wire`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar
+
+from syncd.contract.model import (
+    Change,
+    ContactRef,
+    Field,
+    FieldMap,
+    Finding,
+    Page,
+    Selection,
+    Snapshot,
+    WriteOutcome,
+)
+from syncd.contract.ports import CrmCapabilities, Tools
+
+from . import check as probe
+from . import options as settings
+from .batches import Fast, Guarded
+from .calls import Calls
+from .options import Options
+from .org import RETRIEVE, Org
+from .pull import Sweep
+from .records import TYPES
+from .write import WRITE_CHUNK, Writing
+
+__all__ = ["Connector", "Options"]
+
+_FIELDS = {
+    Field.EMAIL: FieldMap(property="Email"),
+    Field.PHONE: FieldMap(property="Phone", also=("MobilePhone",)),
+}
+
+
+class Connector:
+    """One Salesforce org. Implements `syncd.contract.ports.Crm`."""
+
+    port: ClassVar = "crm"
+    Options = Options
+    capabilities = CrmCapabilities(
+        title="Salesforce",
+        objects=dict.fromkeys(TYPES, _FIELDS),
+        read_batch=RETRIEVE,
+        write_batch=WRITE_CHUNK,
+        history=False,  # only where the admin tracks these fields: then it is used, but nothing relies on it
+        conditional_write=True,
+    )
+
+    def __init__(self, name: str, options: settings.Options, base_url: str | None, tools: Tools) -> None:
+        self.name = name
+        self._options, self._tools = options, tools
+        self._calls = Calls(options, base_url, tools)
+        self._org = Org(name, self._calls, options, tools.clock)
+        if options.fast:
+            self.capabilities = replace(self.capabilities, conditional_write=False)
+
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:
+        """See the port."""
+        return await probe.check(self._calls, self._org, self._options, selections)
+
+    def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        """See the port. Everything the first time and once a day; in between what has changed."""
+        return Sweep(self._calls, self._org, self._options, selection).pages(cursor)
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        """See the port. Who was merged is found under the id of the record that is left."""
+        return await self._org.look(selection, partial(self._org.snapshots, refs=refs))
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        """See the port. Each update holds only if nobody changed its record since it was looked at here."""
+        batches = Fast(self._calls) if self._options.fast else Guarded(self._calls)
+        writing = Writing(self._calls, self._org, batches, self._tools.clock, self._tools.rng, selection)
+        return await writing.run(changes)
+
+    async def aclose(self) -> None:
+        await self._calls.aclose()

@@ -1,0 +1,127 @@
+"""`syncd check` for an org: login, calls left, fields, rights, the condition. Changes nothing, spends few calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from syncd.contract.errors import ConnectorError, Halt
+from syncd.contract.model import FieldMap, Finding, Level, Selection
+
+from . import soql
+from .calls import Calls
+from .options import Login, Options
+from .org import Org
+from .records import Lens
+
+_TEXT = {"email", "phone", "string", "url", "textarea"}
+_AGAIN = "try again; if it stays so, look at domain and at trust.salesforce.com"
+_SEE = "give the integration user's permission set read access to it"
+_EDIT = "give the integration user's permission set edit access to it"
+
+
+async def check(calls: Calls, org: Org, options: Options, selections: Sequence[Selection]) -> list[Finding]:
+    """All findings about this connection; the first obstacle that hides the rest ends the list."""
+    try:
+        await calls.login()
+        findings = [_way_in(calls, options)]
+        for selection in selections:
+            findings += await _selection(org, selection)
+    except ConnectorError as error:
+        return [_finding(error)]
+    return [*findings, *_budget(calls, options)]
+
+
+def _way_in(calls: Calls, options: Options) -> Finding:
+    what = f"org {calls.org or '?'} at {options.domain}, API {options.api_version}, by {options.login}"
+    if options.login is Login.SOAP:
+        what += ", which Salesforce ends with Summer '27"
+        cure = "make an External Client App and set client_id and client_secret"
+        return Finding(level=Level.WARNING, what=what, cure=cure)
+    return Finding(level=Level.OK, what=what)
+
+
+async def _selection(org: Org, selection: Selection) -> list[Finding]:
+    """What stands in the way of one sync; if nothing does, what it can't see."""
+    try:
+        lens = await org.bare_lens(selection, fresh=True)
+    except Halt as error:
+        return [_finding(error)]
+    if wrong := list(_wrong(lens)):
+        return wrong
+    try:
+        lens = await org.lens(selection)
+        await org.probe(lens)
+    except Halt as error:
+        return [_finding(error)]
+    return [Finding(level=Level.OK, what=f"{_own(lens)} can be read and written"), *_blind(lens)]
+
+
+def _wrong(lens: Lens) -> Iterator[Finding]:
+    for field, fields in lens.selection.fields.items():
+        for what, cure in _field(lens, fields):
+            yield Finding(level=Level.ERROR, what=what, cure=cure or f"set another property for {field}")
+    for problem in soql.problems(lens.selection):
+        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync")
+    if not lens.catalogue.updateable:
+        yield Finding(level=Level.ERROR, what=f"our user may not edit {lens.type} records", cure=_EDIT)
+    if soql.too_long(lens):
+        yield Finding(level=Level.ERROR, what="match.where makes a query that is too long", cure="shorten it")
+
+
+def _field(lens: Lens, fields: FieldMap) -> Iterator[tuple[str, str]]:
+    """What is wrong with a mapping, and the cure where it is not another property."""
+    for name in (fields.property, *fields.also):
+        definition = lens.catalogue.fields.get(name)
+        if definition is None:
+            near = next((known for known in lens.catalogue.fields if known.casefold() == name.casefold()), "")
+            hint = f"write {near}" if near else f"name another, or {_SEE}"
+            yield f"{lens.type} has no field {name!r} that our user can see", hint
+        elif definition.get("filterable") is False:
+            yield f"{lens.type}.{name} can't be searched by", ""
+    definition = lens.catalogue.fields.get(fields.property, {})
+    if definition.get("type", "string") not in _TEXT:
+        yield f"{lens.type}.{fields.property} is of type {definition.get('type')}, not text", ""
+    elif definition and definition.get("updateable") is not True:
+        yield f"our user may not write {lens.type}.{fields.property}", _EDIT
+
+
+def _blind(lens: Lens) -> Iterator[Finding]:
+    """What we can do without, and what it costs."""
+    known = lens.catalogue.fields
+    for name in ("HasOptedOutOfEmail", "DoNotCall"):
+        if name not in known:
+            what = f"{lens.type}.{name} can't be seen, so nobody knows who has opted out"
+            yield Finding(level=Level.WARNING, what=what, cure=_SEE)
+    if lens.type == "Contact" and not lens.catalogue.account:
+        what = "accounts can't be seen, so contacts have no company and fewer people are found"
+        yield Finding(level=Level.WARNING, what=what, cure=_SEE)
+    if lens.linkedin is None:
+        what = f"{lens.type} has no field {lens.options.linkedin_field or 'that says LinkedIn'}"
+        cure = "set linkedin_field to the one that holds profile addresses; without it fewer people are found"
+        yield Finding(level=Level.WARNING, what=what, cure=cure)
+
+
+def _own(lens: Lens) -> str:
+    """`Lead.Email, Lead.Phone (history tracked, profiles in LinkedIn__c)`."""
+    notes = ["history tracked"] if lens.tracked else []
+    notes += [f"profiles in {lens.linkedin}"] if lens.linkedin else []
+    names = ", ".join(f"{lens.type}.{name}" for name in lens.written)
+    return f"{names} ({', '.join(notes)})" if notes else names
+
+
+def _budget(calls: Calls, options: Options) -> Iterator[Finding]:
+    """The day's calls: of the org, of our app, and our own."""
+    limits = calls.limits
+    for whose, (used, limit) in limits.used.items():
+        what = f"{whose}: {used} of {limit} calls of the last 24 hours are used"
+        if used >= limit * options.share:
+            cure = "find the app that uses them up, buy more, or raise share"
+            yield Finding(level=Level.WARNING, what=f"{what}, more than our share of {options.share:.0%}", cure=cure)
+        else:
+            yield Finding(level=Level.OK, what=what)
+    if options.daily_calls is not None:
+        yield Finding(level=Level.OK, what=f"ours: {limits.ours()} of {options.daily_calls} calls")
+
+
+def _finding(error: ConnectorError) -> Finding:
+    return Finding(level=Level.ERROR, what=str(error), cure=error.cure if isinstance(error, Halt) else _AGAIN)

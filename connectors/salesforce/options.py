@@ -1,0 +1,86 @@
+"""What an operator can set for a Salesforce connection, and the defaults. No behaviour."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+
+from syncd.contract.ports import Options as BaseOptions
+
+SOAP_UP_TO = 64.0  # the last API version with SOAP login(); Salesforce retires it everywhere with Summer '27
+_GENERIC = ("login", "test")
+_DOMAIN = r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*$"
+
+
+class Login(StrEnum):
+    """How we get a session."""
+
+    CLIENT_CREDENTIALS = "client credentials"
+    JWT = "JWT bearer"
+    SOAP = "username and password"
+
+
+def _label(domain: object) -> object:
+    """`acme.my` out of whatever was copied from the browser's address line."""
+    if not isinstance(domain, str):
+        return domain
+    host = re.sub(r"^https?://", "", domain.strip().lower()).split("/")[0]
+    return host.removesuffix(".salesforce.com")
+
+
+class Options(BaseOptions):
+    """Settings of one org.
+
+    Give `client_id` and `client_secret` (client credentials), or `client_id`, `username` and
+    `private_key` (JWT), of an External Client App; `username`, `password` and `security_token` work
+    until Summer '27.
+    """
+
+    domain: Annotated[str, BeforeValidator(_label), Field(pattern=_DOMAIN)]  # acme.my, acme--dev.sandbox.my
+    client_id: str | None = None  # the app's consumer key
+    client_secret: SecretStr | None = None
+    username: str | None = None
+    private_key: SecretStr | None = None  # PEM, of the app's certificate: private_key: { file: salesforce.key }
+    password: SecretStr | None = None
+    security_token: SecretStr | None = None
+    api_version: str = Field(default="66.0", pattern=r"^[5-9]\d\.0$")  # pinned: what this connector was tested with
+    share: float = Field(default=0.8, gt=0, le=1)  # of the org's daily calls: beyond this use by all apps we wait
+    daily_calls: int | None = Field(default=None, ge=100)  # of our own in 24 hours
+    full_sweep: float = Field(default=24.0, gt=0)  # hours after which a pull looks at everything again
+    overlap: float = Field(default=600.0, ge=0)  # seconds that each pull looks back, for rows committed late
+    page: int = Field(default=2000, ge=200, le=2000)  # rows per call of a pull
+    linkedin_field: str | None = None  # API name; without it a field whose name says LinkedIn is looked for
+    fast: bool = False  # 200 updates per call without the condition that guards a colleague's edit
+
+    @property
+    def login(self) -> Login:
+        """Which of the three ways in was given."""
+        if self.password is not None:
+            return Login.SOAP
+        return Login.JWT if self.private_key is not None else Login.CLIENT_CREDENTIALS
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        names = ("client_id", "client_secret", "username", "private_key", "password", "security_token")
+        given = {name for name in names if getattr(self, name) is not None}
+        if given not in (_APP, _JWT, _SOAP):
+            raise ValueError(
+                "give client_id and client_secret, or client_id, username and private_key "
+                "(or, until Summer '27, username, password and security_token), and no others"
+            )
+        if given == _SOAP and float(self.api_version) > SOAP_UP_TO:
+            raise ValueError(
+                f"username and password need api_version {SOAP_UP_TO} or less, and end with Summer '27; "
+                "use an External Client App with client_id and client_secret instead"
+            )
+        if given != _SOAP and self.domain in _GENERIC:
+            raise ValueError(f"domain must be the org's My Domain, such as acme.my, not {self.domain}")
+        return self
+
+
+_APP = {"client_id", "client_secret"}
+_JWT = {"client_id", "username", "private_key"}
+_SOAP = {"username", "password", "security_token"}

@@ -1,0 +1,199 @@
+"""Salesforce's records in our words: which fields are read, and what they say.
+
+Pure: a record goes in, a Contact or a Snapshot comes out. Who fetches records is the business of `org`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncd.contract import normal
+from syncd.contract.model import Author, Contact, ContactRef, Field, Identity, Selection, Snapshot, Version
+
+from .options import Options
+
+Record = Mapping[str, Any]
+
+STAMP = "SystemModstamp"  # indexed, never before LastModifiedDate; seconds, no fractions
+TYPES = {"contacts": "Contact", "leads": "Lead"}  # our objects, and Salesforce's
+_ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
+_CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_LINKEDIN = re.compile(r"linked.?in", re.IGNORECASE)
+_PERSON = {
+    "Contact": ("FirstName", "LastName", "Email", "MailingCountry", "AccountId"),
+    "Lead": ("FirstName", "LastName", "Email", "Company", "Website", "Country"),
+}
+_STATE = ("HasOptedOutOfEmail", "DoNotCall", "IsConverted", "IsPersonAccount")
+_ACCOUNT = ("Name", "Website")
+_NOT_EMPLOYERS = {"linkedin.com", "facebook.com", "instagram.com", "twitter.com", "x.com", "youtube.com", "xing.com"}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What our user may see of an object, from its describe: by API name; what FLS hides is not in it."""
+
+    fields: Mapping[str, Mapping[str, Any]]
+    account: frozenset[str] = frozenset()  # the account's fields
+    updateable: bool = True  # the object, by this user
+
+    def writable(self, name: str) -> bool:
+        return self.updateable and self.fields.get(name, {}).get("updateable") is True
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How one selection looks at the records of one object."""
+
+    connection: str
+    selection: Selection
+    options: Options
+    catalogue: Catalogue
+    us: str = ""  # our user's id
+    tracked: bool = False  # is there a field history?
+    type: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", TYPES[self.selection.object])
+
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """The fields that the selection speaks of."""
+        return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The fields that the selection writes to."""
+        return tuple(dict.fromkeys(fields.property for fields in self.selection.fields.values()))
+
+    @property
+    def linkedin(self) -> str | None:
+        """The field with the profile's address: the one that is set, or a custom one that says LinkedIn."""
+        if self.options.linkedin_field is not None:
+            return self.options.linkedin_field if self.options.linkedin_field in self.catalogue.fields else None
+        found = [
+            (one.get("type") != "url", name)
+            for name, one in self.catalogue.fields.items()
+            if one.get("custom") is True and one.get("type") in {"url", "string"}
+            if _LINKEDIN.search(name) or _LINKEDIN.search(str(one.get("label") or ""))
+        ]
+        return min(found)[1] if found else None
+
+    def columns(self) -> list[str]:
+        """What a pull selects: only what our user can see, since one field too many fails the whole query."""
+        wanted = (*self.mapped, *_PERSON[self.type], self.linkedin or "", *_STATE, "LastModifiedDate", STAMP)
+        names = [name for name in dict.fromkeys(wanted) if name in self.catalogue.fields]
+        account = [f"Account.{name}" for name in _ACCOUNT if name in self.catalogue.account]
+        return ["Id", *names, *account]
+
+    def checked(self) -> list[str]:
+        """What is read just before a write."""
+        wanted = (*self.mapped, *_STATE, "AccountId", "LastModifiedDate", STAMP)
+        return ["Id", *(name for name in dict.fromkeys(wanted) if name in self.catalogue.fields)]
+
+    def ref(self, record: Record) -> ContactRef:
+        return ContactRef(connection=self.connection, object=self.selection.object, id=str(record["Id"]))
+
+    def contact(self, record: Record, past: Sequence[Record] = ()) -> Contact:
+        return Contact(
+            ref=self.ref(record),
+            revision=text(record, STAMP),
+            identity=self._identity(record),
+            values=self._held(record),
+            blocked=self._blocked(record, past),
+        )
+
+    def snapshot(self, asked: ContactRef, record: Record | None, past: Sequence[Record] = ()) -> Snapshot:
+        """`past` are the rows of the record's field history, where there is one."""
+        if record is None:
+            return Snapshot(ref=asked, current=None)
+        ours = self.ref(record)
+        fields = self.selection.fields.items()
+        return Snapshot(
+            ref=asked,
+            current=asked if to18(asked.id) == ours.id else ours,
+            revision=text(record, STAMP),
+            values={f: value for f, m in fields if (value := text(record, m.property))},
+            elsewhere=frozenset(f for f, m in fields if any(text(record, name) for name in m.also)),
+            blocked=self._blocked(record, past),
+            versions={f: self._versions(past, m.property) for f, m in fields} if self.us else {},
+        )
+
+    def _held(self, record: Record) -> dict[Field, str]:
+        """What the mapped fields hold, or else those that also count."""
+        held = {}
+        for one, fields in self.selection.fields.items():
+            value = next((v for n in (fields.property, *fields.also) if (v := text(record, n))), "")
+            if value:
+                held[one] = value
+        return held
+
+    def _blocked(self, record: Record, past: Sequence[Record]) -> dict[Field, str]:
+        """Fields that must stay blank, and why. Opting out of one channel says nothing about the other."""
+        reasons: dict[Field, str] = {}
+        opted_out = {Field.EMAIL: "HasOptedOutOfEmail", Field.PHONE: "DoNotCall"}
+        for one, fields in self.selection.fields.items():
+            versions = self._versions(past, fields.property)
+            if record.get("IsPersonAccount") is True:
+                reasons[one] = "person_account"  # its address is kept on the account
+            elif record.get("IsConverted") is True:
+                reasons[one] = "converted"  # read-only from then on
+            elif record.get(opted_out[one]) is True:
+                reasons[one] = "opted_out"
+            elif not text(record, fields.property) and versions and _cleared(versions[0]):
+                reasons[one] = "cleared_by_person"
+        return reasons
+
+    def _versions(self, past: Sequence[Record], name: str) -> tuple[Version, ...]:
+        """A field's history, newest first. Flows run as whoever set them off: all but ourselves are people."""
+        rows = [row for row in past if row.get("Field") == name]
+        read = [
+            Version(
+                value=text(row, "NewValue"),
+                at=text(row, "CreatedDate"),
+                by=Author.MACHINE if self.us and text(row, "CreatedById")[:15] == self.us[:15] else Author.PERSON,
+            )
+            for row in rows
+        ]
+        return tuple(sorted(read, key=lambda version: version.at, reverse=True))  # stable among equal stamps
+
+    def _identity(self, record: Record) -> Identity:
+        address = text(record, "Email")
+        site = text(record, "Account.Website") or text(record, "Website")
+        return Identity(
+            first_name=text(record, "FirstName") or None,
+            last_name=text(record, "LastName") or None,
+            company=text(record, "Account.Name") or text(record, "Company") or None,
+            domain=work_domain(site) or work_domain(address),
+            linkedin_url=text(record, self.linkedin or "") or None,
+            email=address or None,
+            country=text(record, "MailingCountry") or text(record, "Country") or None,
+        )
+
+
+def text(record: Record, path: str) -> str:
+    """A field as text; "" where it is null or absent, also where `Account` itself is null."""
+    value: Any = record
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return "" if value is None else str(value).strip()
+
+
+def to18(raw: str) -> str | None:
+    """An id in its form of 18 characters; None when it is none. The first 15 are case-sensitive."""
+    if not _ID.fullmatch(raw):
+        return None
+    parts = (raw[0:5], raw[5:10], raw[10:15])
+    return raw[:15] + "".join(_CHECK[sum(c.isupper() << i for i, c in enumerate(part))] for part in parts)
+
+
+def work_domain(raw: str) -> str | None:
+    """The host of a web or mail address, unless everybody may have a mailbox there."""
+    host = normal.domain(raw)
+    return None if host in normal.FREE_MAIL or host in _NOT_EMPLOYERS else host
+
+
+def _cleared(newest: Version) -> bool:
+    return newest.by is Author.PERSON and not newest.value

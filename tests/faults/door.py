@@ -1,0 +1,136 @@
+"""The public listener of a house on a real socket, and clients that need not be polite.
+
+What lives here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from connectors import fullenrich, zeliq
+from syncd.config import Address
+from syncd.contract.model import Field
+from syncd.contract.pacing import Pacer
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.parts import Lane, Parts
+from syncd.web import public
+from syncd.web.listener import Listener
+from tests.connectors.fullenrich_said import KEY
+from tests.contract.bench import bench
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import EMAIL, ONE_BY_ONE, SECRET, House
+
+DAY = 86_400.0
+VENDORS = ("zeliq", "fullenrich")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came back; status 0: the connection ended without an answer."""
+
+    status: int
+    head: bytes = b""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The way in."""
+
+    port: int
+
+    async def raw(self, *pieces: bytes, pause: float = 0.0, within: float = 20.0) -> Said:
+        """Say these bytes one after the other, with pauses, and listen until the other side closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            answer = await asyncio.wait_for(reader.read(), within)
+        except ConnectionError:
+            answer = b""
+        finally:
+            writer.close()
+        return _read(answer)
+
+    async def post(self, url: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> Said:
+        """A callback to an address, as a vendor makes it."""
+        return await self.raw(request(url, body, headers))
+
+    async def posts(self, urls: Iterable[str], body: bytes = b"{}") -> list[Said]:
+        """Many, sixteen at a time; the answers in order."""
+        places = asyncio.Semaphore(16)
+
+        async def one(url: str) -> Said:
+            async with places:
+                return await self.post(url, body)
+
+        return await asyncio.gather(*(one(url) for url in urls))
+
+
+def request(url: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    """A whole POST, as bytes."""
+    told = {"host": "enrich.example.com", "content-type": "application/json", "content-length": str(len(body))}
+    lines = "".join(
+        f"{name}: {value}\r\n" for name, value in (told | {"connection": "close"} | dict(headers or {})).items()
+    )
+    return f"POST {target(url)} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body
+
+
+def target(url: str) -> str:
+    """Path and query of an address."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _read(answer: bytes) -> Said:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(b" ", 2)
+    return Said(int(words[1]) if len(words) > 1 and words[1].isdigit() else 0, head, body)
+
+
+@asynccontextmanager
+async def opened(
+    parts: Parts, *, canary: Canary | None = None, head: float = 10.0, body: float = 10.0
+) -> AsyncIterator[Door]:
+    """The receiver, serving. `head` and `body`: its deadlines in seconds."""
+    app = public.application(parts, canary or Canary(), body_deadline=body)
+    listener = Listener(app, Address("127.0.0.1", 0), head_deadline=head)
+    await listener.start()
+    try:
+        yield Door(listener.port)
+    finally:
+        await listener.stop()
+
+
+def with_vendors(parts: Parts) -> Parts:
+    """The same house, with the real connectors of both vendors behind its door."""
+    tools = bench(parts.clock)
+    connectors = (
+        zeliq.Connector("zeliq", zeliq.Options(api_key=SecretStr("zq-very-secret")), None, tools),
+        fullenrich.Connector("fullenrich", fullenrich.Options(api_key=SecretStr(KEY)), None, tools),
+    )
+    lanes = {one.name: Lane(provider=one, pacer=Pacer((), parts.clock)) for one in connectors}
+    return replace(parts, lanes=lanes)
+
+
+def asked_house(folder: Path, people: int, provider: str = "zeliq", field: Field = EMAIL) -> tuple[House, list[str]]:
+    """A house whose provider has taken on a call for each of so many people, and the calls' addresses."""
+    fake = FakeProvider(provider, capabilities=replace(ONE_BY_ONE, windows=()))
+    folder.mkdir(parents=True, exist_ok=True)
+    house = House(folder, providers=[fake], fields={field: [provider]})
+    for number in range(people):
+        house.person(f"Person{number}")
+    house.ask()
+    return house, [one.callback_url for one in fake.accepted.values()]
+
+
+__all__ = ["DAY", "SECRET", "VENDORS", "Door", "Said", "asked_house", "opened", "request", "target", "with_vendors"]

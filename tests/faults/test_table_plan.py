@@ -1,0 +1,122 @@
+"""The fault table, F1 to F4: finding out who lacks what, and deciding whom to ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.contract.errors import Retry
+from syncd.contract.model import Field, Submission
+from syncd.contract.pacing import Pacer
+from syncd.ledger import contacts, submissions
+from syncd.ledger.submissions import Budget, Stale
+from syncd.pipeline import plan, pull
+from syncd.pipeline.dispatch import choose
+from syncd.pipeline.parts import Lane
+from tests.connectors.hubspot_play import pages, using
+from tests.connectors.scripted_crm import ScriptedCrm, contact
+from tests.contract.fake_crm import FakeCrm
+from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, House
+
+from .conftest import Build
+
+
+def test_f01_crash_during_pull(build: Build) -> None:
+    """I4, I12: page and cursor are one transaction; going on repeats nothing, pulling anew adds nothing."""
+    house = build(crm=FakeCrm("crm", page=2))
+    for name in ("Ada", "Bo", "Cy"):
+        house.person(name)
+
+    async def a_page_and_no_more() -> None:
+        run = await house.ledger.write(contacts.start_run, "people", now=0.0)
+        async for page in house.crm.pull(house.sync.selection, None):
+            await house.ledger.write(contacts.store_page, "people", run, page, [EMAIL, PHONE], now=0.0)
+            return
+
+    house.run(a_page_and_no_more())
+    house.reopen()
+    assert house.pull() == 1
+    house.plan()
+    before = house.sql("SELECT * FROM job")
+    house.run(house.ledger.write(lambda tx: tx._connection.execute("DELETE FROM cursor").rowcount))
+    house.pull()
+    assert house.plan() == 0
+    assert house.sql("SELECT * FROM job") == before
+
+
+def test_f02_the_search_index_lags() -> None:
+    """I3: what the search nominates is read from the primary store; whoever lacks nothing there is left alone."""
+    with ScriptedCrm(contact("1", email="ada@example.com", phone="+442079460123"), contact("2")) as crm:
+        [page] = using(crm, pages)
+    assert [one.ref.id for one in page.contacts] == ["2"]
+    assert page.stale == 1
+
+
+def test_f03_suppressed_between_plan_and_send(house: House) -> None:
+    """I10: the intent's own transaction looks again; nothing is asked about, nothing is reserved."""
+    ada = house.person("Ada")
+    house.pull()
+    house.plan()
+    found = house.run(house.ledger.read(submissions.candidates, "people", "ann", 10, known_since=0.0))
+    choice = choose(found, "ann", house.fake, lambda: "one", {EMAIL})
+    house.crm.records[ada].blocked = {EMAIL: "opted_out", PHONE: "opted_out"}
+    house.crm._touch(house.crm.records[ada])
+    house.pull()
+    [item] = choice.ask
+    submission = Submission(id="s", requests=(item.request,), callback_url="")
+    with pytest.raises(Stale):
+        house.run(
+            house.ledger.write(
+                submissions.intend, submission, [item], provider="ann", sync="people", now=1.0, deadline=9.0,
+                reserve=ONE_BY_ONE.price[EMAIL], budget=Budget(),
+            )
+        )  # fmt: skip
+    assert house.dispatch() == 0
+    assert house.job(ada) == ("done", "suppressed")
+    assert house.credits() == {"reserved": 0, "charged": 0, "in_doubt": 0}
+
+
+def test_f04_the_same_person_in_two_crms(build: Build) -> None:
+    """I2: one purchase; the second contact waits for the first one's answer and takes it."""
+    house = build(fields={EMAIL: ["ann"]})
+    other = FakeCrm("crm2")
+    second = replace(house.sync, name="others", crm="crm2")
+    house.parts = replace(
+        house.parts,
+        settings=replace(house.settings, syncs=(house.sync, second)),
+        crms={"crm": house.crm, "crm2": other},
+        lanes={"ann": Lane(provider=house.fake, pacer=Pacer((), house.clock))},
+    )
+    ada = house.person("Ada")
+    other.records[other.add(house.crm.records[ada].identity)].id = "901"
+    other.records["901"] = other.records.pop("501")
+    house.finds(ada, EMAIL, "ada@acme.example.com")
+    house.pull()
+    house.run(pull.run_once(house.parts, second))
+    house.run(plan.run_once(house.parts))
+    assert house.dispatch() == 1
+    assert house.sql("SELECT state, count(*) FROM job GROUP BY 1") == [("sent", 1), ("waiting", 1)]
+    house.answer_all()
+    house.verify()
+    assert house.dispatch() == 0
+    house.verify()
+    assert house.sql("SELECT state, value FROM job") == [("accepted", "ada@acme.example.com")] * 2
+    assert len(house.fake.submitted) == 1
+
+
+def test_f04_twice_in_one_crm(house: House) -> None:
+    """I2: the same profile twice is asked about once, in whatever order the two are chosen."""
+    for _ in range(2):
+        house.person("Ada")
+    assert house.ask() == 2, "an e-mail and a phone, each once"
+    assert {one.requests[0].fields for one in house.fake.submitted} == {(Field.EMAIL,), (Field.PHONE,)}
+
+
+def test_f01_a_pull_that_breaks_off(house: House) -> None:
+    """I4: what came stays, and the next pull goes on."""
+    house.person("Ada")
+    house.crm.fail("pull", Retry("the connection was cut"))
+    with pytest.raises(Retry):
+        house.pull()
+    assert house.pull() == 1

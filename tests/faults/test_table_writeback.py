@@ -1,0 +1,186 @@
+"""The fault table, F32 to F39: the value's way into the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from syncd.contract.errors import Halt, Retry, Trouble
+from syncd.contract.model import Change, Selection, WriteOutcome
+from syncd.ledger import connections
+from syncd.pipeline.watch import BACKLOG, Watch
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import EMAIL, ONE_BY_ONE, House
+
+from .conftest import Build
+
+MAIL, THEIRS = "ada@acme.example.com", "ada.typed@example.com"
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class Fragile(FakeCrm):
+    """Ends the process at a write, `before` it is carried out or after."""
+
+    crash = ""
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        crash, self.crash = self.crash, ""
+        if crash == "before":
+            raise Crash
+        outcomes = await super().write(changes, selection)
+        if crash == "after":
+            raise Crash
+        return outcomes
+
+
+def accepted(house: House, *names: str) -> list[str]:
+    """People whose e-mail was found and accepted, each ready to be written."""
+    made = [house.person(name) for name in names]
+    for contact, name in zip(made, names, strict=True):
+        house.finds(contact, EMAIL, f"{name.lower()}@acme.example.com")
+    house.ask()
+    house.answer_all()
+    house.verify()
+    house.clock.time += 60
+    return made
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+@pytest.mark.parametrize("meanwhile", ["nobody", "a colleague"])
+def test_f32_crash_around_the_write(build: Build, crash: str, meanwhile: str) -> None:
+    """I3: the intent is read again: blank is written, ours is confirmed, a colleague's is left alone."""
+    crm = Fragile("crm")
+    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    crm.crash = crash
+    with pytest.raises(Crash):
+        house.writeback()
+    house.reopen()
+    if meanwhile == "a colleague":
+        crm.edit(ada, "email", THEIRS)
+    house.writeback()
+    assert house.held(ada) == (MAIL if meanwhile == "nobody" else THEIRS)
+    assert house.job(ada) == ("done", "written" if meanwhile == "nobody" else "human_value_kept")
+    assert house.sql("SELECT count(*) FROM write WHERE state = 'intent'") == [(0,)]
+
+
+@pytest.mark.parametrize("conditional", [False, True], ids=["by history", "by condition"])
+def test_f33_a_colleague_between_read_and_write(build: Build, conditional: bool) -> None:
+    """I3: theirs stands in the end: refused by the CRM itself, or put back and counted."""
+    crm = FakeCrm("crm", conditional=conditional)
+    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    crm.between_read_and_write = lambda: crm.edit(ada, "email", THEIRS)
+    house.writeback()
+    house.clock.time += 60
+    house.writeback()
+    assert house.held(ada) == THEIRS
+    assert house.job(ada) == ("done", "human_value_kept")
+    assert house.tally("races_put_right") == int(not conditional)
+
+
+def test_f34_merged_or_gone(build: Build) -> None:
+    """I3, I4: the winner of a merge is looked at afresh; what is gone is said to be."""
+    house = build(fields={EMAIL: ["ann"]})
+    gone, blank_winner, full_winner = accepted(house, "Gone", "Ada", "Bo")
+    house.crm.remove(gone)
+    house.crm.merge(blank_winner, house.crm.add())
+    house.crm.merge(full_winner, house.crm.add(email=THEIRS))
+    house.writeback()
+    assert house.job(gone) == ("done", "contact_gone")
+    assert house.job(blank_winner) == ("done", "written")
+    assert house.job(full_winner) == ("done", "human_value_kept")
+    assert house.held("504") == MAIL
+    assert house.held("505") == THEIRS
+
+
+def test_f35_the_crm_is_away_for_days(build: Build) -> None:
+    """I1, I9: what was paid for waits as long as it takes; meanwhile no more is bought for that CRM."""
+    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields={EMAIL: ["ann"]})
+    house.parts.lanes["ann"].pacer.learn(())
+    accepted(house, *(f"P{n}" for n in range(BACKLOG + 1)))
+    watch = Watch()
+    for _ in range(4):
+        house.run(watch.run_once(house.parts))
+        house.crm.fail("read", Retry("maintenance"), Retry("maintenance"), Retry("maintenance"))
+        house.writeback()
+        house.clock.time += 20 * 3600
+        house.sweep()
+    house.run(watch.run_once(house.parts))
+    house.person("Late")
+    assert house.ask() == 0
+    assert "wait for crm" in house.parts.gate.backlogs["people"]
+    house.crm._failures.clear()
+    while house.writeback():
+        house.clock.time += 60
+    assert house.sql("SELECT reason, count(*) FROM job WHERE state = 'done' GROUP BY 1") == [("written", BACKLOG + 1)]
+    house.run(watch.run_once(house.parts))
+    assert house.dispatch() == 1
+
+
+def test_f35_a_backlog_stops_only_its_own_sync(build: Build) -> None:
+    """I9: who can write goes on buying."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.person("Ada")
+    house.parts.gate.backlogs = {"another": "over 100 values wait"}
+    assert house.ask() == 1
+
+
+def test_f36_the_answer_to_a_write_is_lost(build: Build) -> None:
+    """I3: read before anything else; what stands there is confirmed, not written twice."""
+    house = build(fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    house.crm.lose_answers = 1
+    house.writeback()
+    assert house.state(ada) == "writing"
+    house.clock.time += 60
+    house.writeback()
+    assert house.job(ada) == ("done", "written")
+    assert len(house.crm.records[ada].history["email"]) == 1
+
+
+def test_f37_one_value_is_refused(build: Build) -> None:
+    """I4: refused with the CRM's reason; its batch-mates are written."""
+    house = build(fields={EMAIL: ["ann"]})
+    ada, bo = accepted(house, "Ada", "Bo")
+    house.crm.refused = {MAIL}
+    house.writeback()
+    assert house.job(ada) == ("done", "write_refused")
+    assert house.job(bo) == ("done", "written")
+
+
+def test_f38_the_crm_s_token_is_revoked(build: Build) -> None:
+    """I9: nothing more is bought for that CRM; the value waits and is written once the token is mended."""
+    house = build(fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    house.crm.fail("read", Halt("401", trouble=Trouble.CREDENTIALS, cure="make a new token"))
+    house.writeback()
+    house.person("Bo")
+    assert house.ask() == 0
+    assert house.state(ada) == "accepted"
+    house.run(house.ledger.write(connections.clear, "crm"))
+    house.writeback()
+    assert house.job(ada) == ("done", "written")
+    assert house.dispatch() == 1
+
+
+def test_f39_our_own_write_comes_back(build: Build) -> None:
+    """I3: the next pull sees our value; nothing is planned, asked or written because of it."""
+    house = build(fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    house.writeback()
+    before = house.sql("SELECT * FROM job")
+    assert house.ask() == 0
+    house.clock.time += 200 * 86_400
+    house.sweep()
+    assert house.ask() == 0
+    assert house.sql("SELECT * FROM job") == before
+    assert [version.value for version in house.crm.records[ada].history["email"]] == [MAIL]
+
+

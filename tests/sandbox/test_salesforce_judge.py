@@ -1,0 +1,267 @@
+"""Two CRMs in one world: who is in both, and whether each ended up as it should have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+from syncd.sandbox.clock import SandboxClock
+from syncd.sandbox.judge import judge
+from syncd.sandbox.people import EMAIL, PHONE, Ending, Quirk, Record, Trait, host, profile
+from syncd.sandbox.population_salesforce import TRAITS, website
+from syncd.sandbox.salesforce.org import COLLEAGUE
+from syncd.sandbox.world import Draw, World
+
+from .org import Org, answered, org, update_part
+
+WATERFALL = {EMAIL: ["zeliq", "fullenrich"], PHONE: ["fullenrich", "zeliq"]}
+ASKED = {"email": "zeliq,fullenrich", "phone": "fullenrich,zeliq", "accept": "valid"}
+USUAL = {"quirks": None, "opt_outs": True, "person_accounts": True, "tracked_fields": ("Email", "Phone")}
+NAMES = {EMAIL: "Email", PHONE: "Phone"}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World(7, 2000, SandboxClock(), salesforce=Draw(1000, 800))
+
+
+# --- the population ---
+
+
+def test_hubspots_records_are_the_same_whatever_salesforce_has(world: World) -> None:
+    alone = World(7, 2000, SandboxClock())
+    assert alone.records == world.records
+    assert alone.employers == world.employers
+    assert alone.salesforce.records == []
+    assert World(7, 2000, SandboxClock(), salesforce=Draw(1000, 800)).salesforce == world.salesforce
+
+
+def test_it_has_as_many_contacts_and_leads_as_asked(world: World) -> None:
+    assert Counter(one.kind for one in world.salesforce.records) == {"contact": 1000, "lead": 800}
+    assert [one.number for one in world.salesforce.records] == list(range(1800))
+    for sizes in ((0, 1), (1, 0), (51, 3)):
+        assert len(World(1, 0, SandboxClock(), salesforce=Draw(*sizes)).salesforce.records) == sum(sizes)
+
+
+def test_everything_special_occurs_in_either_kind(world: World) -> None:
+    found = {(one.kind, one.quirk or one.trait) for one in world.salesforce.records}
+    quirks = set(Quirk) - {Quirk.CONFLICT_ADDITIONAL}
+    assert {what for _, what in found} == {None, *quirks, *TRAITS}
+    assert {("lead", Trait.CONVERTED), ("lead", Trait.CONVERTS), ("contact", Trait.PERSON_ACCOUNT)} <= found
+    assert not {("contact", Trait.CONVERTED), ("lead", Trait.PERSON_ACCOUNT)} & found
+
+
+def test_a_tenth_is_in_both_and_can_be_seen_to_be(world: World) -> None:
+    there = {one.person.key: one for one in world.records}
+    shared = [one for one in world.salesforce.records if one.person.key in there]
+    assert len(shared) == pytest.approx(180, rel=0.12)
+    by_profile = 0
+    for one in shared:
+        other = there[one.person.key]
+        if profile(one.linkedin_url):
+            assert profile(one.linkedin_url) == profile(other.linkedin_url)
+            by_profile += 1
+            continue
+        assert (one.first_name, one.last_name) == (other.person.first_name, other.last_name)
+        site = one.website if one.kind == "lead" else one.employer and website(one.employer)
+        assert host(site) == host(other.website) == one.person.domain
+    assert len(shared) > by_profile > len(shared) / 2
+    same = sum(
+        (one.lacks(EMAIL), one.lacks(PHONE)) == (there[one.person.key].lacks(EMAIL), there[one.person.key].lacks(PHONE))
+        for one in shared
+    )
+    assert same > len(shared) / 2
+    none = World(7, 2000, SandboxClock(), salesforce=Draw(1000, 800, overlap=0.0)).salesforce.records
+    assert not {one.person.key for one in none} & set(there)
+
+
+def test_everybody_can_be_looked_up(world: World) -> None:
+    assert len({one.key for one in world.people}) == len(world.people)
+    owners = Counter(email for person in world.people for email in person.emails)
+    assert set(owners.values()) == {1}
+    for one in world.salesforce.records:
+        if profile(one.linkedin_url):
+            assert world.find_person(linkedin_url=one.linkedin_url) is one.person
+        company = one.company or (one.employer and one.employer.name)
+        if company:
+            found = world.find_person(first_name=one.first_name, last_name=one.last_name, company=company)
+            assert found is one.person
+
+
+def test_kinds_say_where_people_work_in_their_own_way(world: World) -> None:
+    for one in world.salesforce.records:
+        assert one.last_name
+        assert one.other_emails == ()
+        if one.kind == "lead":
+            assert one.company
+            assert one.employer is None
+        else:
+            assert one.company is one.website is None
+
+
+# --- a run, judged ---
+
+
+def best(one: Org, record: Record, field: str) -> str | None:
+    for vendor in WATERFALL[field]:
+        for find in one.sandbox.world.finds(record.person, vendor, field):
+            good = "@" in find.value if field == EMAIL else find.value.startswith("+") and len(find.value) > 8
+            if find.status == "valid" and good:
+                return find.value
+    return None
+
+
+def askable(record: Record, field: str, email: str | None) -> bool:
+    return bool(profile(record.linkedin_url) or record.company or record.employer or (field == PHONE and email))
+
+
+def judged(one: Org, crm: str | None = None) -> Any:
+    body = answered(httpx.get(f"{one.sandbox.urls['control']}/judge", params=ASKED))
+    return body["crms"][crm] if crm else body
+
+
+def sync(one: Org) -> None:
+    """What a careful client does: pull, wait, pull again what it saw, write under conditions and leave conflicts."""
+    for kind in ("Contact", "Lead"):
+        one.rows(f"SELECT Id FROM {kind}")
+    one.sandbox.clock.skip(60)
+    org_ = one.records
+    cleared = (
+        {row["ContactId"] for row in one.rows("SELECT ContactId FROM ContactHistory WHERE NewValue = null")}
+        if False
+        else set()
+    )
+    assert not cleared
+    for record in one.sandbox.world.salesforce.records:
+        row = org_.store.find(one.id(record))
+        assert row is not None
+        fields = {name for name in NAMES if record.lacks(name)}
+        if row.deleted or row.values.get("IsConverted") or row.values.get("IsPersonAccount"):
+            continue
+        if row.values.get("HasOptedOutOfEmail"):
+            fields.discard(EMAIL)
+        if row.values.get("DoNotCall"):
+            fields.discard(PHONE)
+        if record.quirk is Quirk.CLEARED:
+            fields.discard(record.quirk_field)
+        for field in sorted(fields):
+            value = best(one, record, field)
+            held = (
+                row.values.get("Email") if field == EMAIL else row.values.get("Phone") or row.values.get("MobilePhone")
+            )
+            known = row.values.get("Email") or best(one, record, EMAIL)
+            if held or not value or not askable(record, field, known):
+                continue
+            condition = {"If-Unmodified-Since": one.modified(row.id), "Sforce-Auto-Assign": "FALSE"}
+            one.sandbox.clock.skip(2)
+            one.composite(update_part(row.id, {NAMES[field]: value}, **condition))
+
+
+def test_a_careful_client_passes_and_a_careless_one_does_not() -> None:
+    with org(150, 120, **USUAL) as one:
+        before = judged(one, "salesforce")
+        assert before["ok"] is False
+        assert before["missed"] == before["findable"] > 100
+        sync(one)
+        after = judged(one, "salesforce")
+        assert after["missed"] <= 3, after["examples"]
+        assert [after[name] for name in ("wrong", "overwritten", "unverified")] == [0, 0, 0], after["examples"]
+        assert after["written"] + after["missed"] >= after["findable"]
+        assert set(after["kept"]) >= {"edit_between", "edit_after_pull", "opted_out", "cleared", "converted", "bounced"}
+        total = judged(one)
+        assert (total["contacts"], total["missed"]) == (270, after["missed"])
+        assert total["crms"]["hubspot"]["contacts"] == 0
+        lead = one.lacking("email", kind="lead")[0]
+        one.patch(lead, {"Title": "x"})
+        spoilt = judged(one, "salesforce")
+        assert (spoilt["overwritten"], spoilt["by_field"]["OwnerId"]["overwritten"]) == (1, 1)
+
+
+def test_totals_are_of_both_crms() -> None:
+    with org(60, 40, hubspot=80) as one:
+        body = judged(one)
+        hubspot, salesforce = body["crms"]["hubspot"], body["crms"]["salesforce"]
+        for name in ("contacts", "lacking", "findable", "missed"):
+            assert body[name] == hubspot[name] + salesforce[name]
+        assert body["by_field"]["email"]["missed"] == sum(
+            each["by_field"]["email"]["missed"] for each in (hubspot, salesforce)
+        )
+        assert (hubspot["contacts"], salesforce["contacts"]) == (80, 100)
+        assert len(body["examples"]["missed"]) == 20
+
+
+def ending(one: Org, record: Record) -> Ending:
+    return one.vendor.endings()[record.number]
+
+
+def test_colleagues_act_soon_after_a_record_was_first_seen() -> None:
+    shares = dict.fromkeys((Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED, Trait.CONVERTS), 0.1)
+    with org(60, 60, quirks=shares, commit_lag=(1.0, 5.0)) as one:
+        edited, deleted, merged, converts = (one.special(what) for what in shares)
+        one.sandbox.clock.skip(60)
+        assert not ending(one, deleted).gone
+        everything = {kind: one.rows(f"SELECT Id, LastModifiedDate FROM {kind}") for kind in ("Contact", "Lead")}
+        assert sum(map(len, everything.values())) == 120
+        one.sandbox.clock.skip(60)
+        one.rows("SELECT Id FROM Contact LIMIT 1")
+        one.sandbox.clock.skip(60)
+        assert ending(one, edited).value(edited.quirk_field) == edited.quirk_value
+        assert ending(one, edited).edits == {edited.quirk_field: edited.quirk_value}
+        assert ending(one, deleted).gone
+        assert ending(one, converts).gone
+        assert one.value(one.id(converts), "IsConverted") is True
+        twin = one.sandbox.world.salesforce.records[merged.twin or 0]
+        assert ending(one, merged).merged
+        assert ending(one, merged).id == one.id(twin)
+
+
+def test_what_an_org_does_not_tell_is_not_held_against_its_client() -> None:
+    quirks = dict.fromkeys((Quirk.OPTED_OUT, Quirk.CLEARED, Trait.DO_NOT_CALL), 0.1)
+    for told in (False, True):
+        options: dict[str, Any] = {"opt_outs": told, "tracked_fields": ("Email", "Phone") if told else ()}
+        with org(60, 0, quirks=quirks, **options) as one:
+            endings = [ending(one, one.special(what)) for what in quirks]
+            assert [each.unmarked for each in endings] == [not told] * 3
+            assert (PHONE in endings[2].closed) is told
+            for what, field in ((Quirk.OPTED_OUT, EMAIL), (Trait.DO_NOT_CALL, PHONE)):
+                record = one.special(what)
+                if record.lacks(field):
+                    one.patch(one.id(record), {NAMES[field]: best(one, record, field)})
+            result = judge(one.sandbox.world, one.vendor, WATERFALL, records=one.sandbox.world.salesforce.records)
+            assert bool(result.counts["wrong"]) is told, result.examples
+
+
+# --- the control API ---
+
+
+def test_state_and_edits_of_either_crm() -> None:
+    with org(20, 20, hubspot=10) as one, httpx.Client(base_url=one.sandbox.urls["control"]) as control:
+        first, second, third = (one.records.ids[number] for number in range(3))
+        lead = one.lacking("phone", kind="lead")[0]
+        assert len(control.get("/state").json()["contacts"]) == 10
+        assert len(control.get("/state", params={"crm": "salesforce"}).json()["contacts"]) == 40
+        edit = {"crm": "salesforce", "id": first, "property": "Phone", "value": "+442079460001"}
+        assert control.post("/edit", json=edit).json() == {name: edit[name] for name in ("id", "property", "value")}
+        (row,) = control.get("/state", params={"crm": "salesforce", "id": first}).json()["contacts"]
+        assert (row["phone"], row["edits"]) == ("+442079460001", {"phone": "+442079460001"})
+        assert one.value(first, "LastModifiedDate")
+        control.post("/edit", json={**edit, "value": "+442079460002", "when": "before_write"})
+        one.patch(first, {"Phone": "+442079460003"})
+        assert [write.by == COLLEAGUE for write in one.records.store.log] == [True, True, False]
+        assert control.post("/edit", json={"crm": "salesforce", "do": "merge", "id": second, "into": first}).is_success
+        assert control.post("/edit", json={"crm": "salesforce", "do": "delete", "id": third}).is_success
+        contact = control.post("/edit", json={"crm": "salesforce", "do": "convert", "id": lead}).json()["contact"]
+        assert one.value(lead, "ConvertedContactId") == contact
+        assert {second, third}.isdisjoint(one.column("SELECT Id FROM Contact"))
+        for bad in ({"id": "7"}, {"do": "dance"}, {"property": "Nope"}, {"crm": "pipedrive"}):
+            assert control.post("/edit", json={**edit, **bad}).status_code == 400
+        keys = control.get("/info").json()["keys"]["salesforce"]
+        assert keys == {
+            "client_id": one.vendor.keys.client_id,
+            "client_secret": one.vendor.keys.client_secret,
+            "domain": "acme.my",
+        }
+        assert control.get("/calls").json()["salesforce"]["token"] == 1

@@ -1,0 +1,326 @@
+"""A simulated CRM, seen from both sides: the port that the daemon uses, and colleagues at work.
+
+What lives here: records with their history and a log of every change, which is all that the judge
+reads. What goes wrong on the way, and who edits inside which window, is the weather's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
+from syncd.contract.model import (
+    Author,
+    Change,
+    Contact,
+    ContactRef,
+    Field,
+    FieldMap,
+    Finding,
+    Identity,
+    Level,
+    Page,
+    Selection,
+    Snapshot,
+    Version,
+    WriteOutcome,
+    WriteStatus,
+)
+from syncd.contract.ports import CrmCapabilities
+
+from .people import Person
+from .timeline import spawn
+
+if TYPE_CHECKING:
+    from .life import Life
+    from .world import World
+
+FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone")}
+PROPERTY = {Field.EMAIL: "email", Field.PHONE: "phone"}
+LAG = 90.0  # seconds at most until the search knows of a change
+OVERLAP = 120.0
+PAGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change of one property. `who`: person, program or syncd."""
+
+    at: float
+    record: str
+    name: str
+    value: str
+    before: str
+    who: str
+    number: int
+
+
+@dataclass(slots=True)
+class Record:
+    """One contact. `versions` is newest first."""
+
+    id: str
+    person: Person
+    identity: Identity
+    values: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, list[Version]] = field(default_factory=dict)
+    blocked_since: dict[Field, float] = field(default_factory=dict)
+    changed: float = 0.0
+    visible: float = 0.0  # when the search knows of the change
+    revision: int = 0
+    gone: bool = False
+    now: str | None = None  # where it was merged into
+    read_at: float = -1.0  # when syncd read it last
+    blocked_told: dict[Field, float] = field(default_factory=dict)  # when a stored page said so
+
+
+class Crm:
+    """The vendor's side."""
+
+    def __init__(self, world: World, name: str, first: int, *, conditional: bool) -> None:
+        self.world = world
+        self._first = first
+        self.name = name
+        self.capabilities = CrmCapabilities(
+            title="Simulated", objects={"contacts": FIELDS}, read_batch=4, write_batch=4,
+            history=not conditional, conditional_write=conditional,
+        )  # fmt: skip
+        self.records: dict[str, Record] = {}
+        self.log: list[Entry] = []
+        self.forbidden: list[tuple[str, float]] = []  # writes although the read before them had shown an opt-out
+        self._number = 0
+
+    # --- people at work -----------------------------------------------------------------------
+
+    def add(self, person: Person, **values: str) -> Record:
+        """A new contact, with what is known of the person."""
+        record = Record(str(self._first + len(self.records)), person, person.identity)
+        self.records[record.id] = record
+        self._touch(record)
+        for name, value in values.items():
+            self.edit(record, name, value, "person")
+        return record
+
+    def edit(self, record: Record, name: str, value: str, who: str) -> None:
+        """Somebody sets a property; "" clears it."""
+        self._number += 1
+        now = self.world.now
+        self.log.append(Entry(now, record.id, name, value, record.values.get(name, ""), who, self._number))
+        author = Author.PERSON if who == "person" else Author.MACHINE
+        stamp = f"{int(now * 1000):015d}.{self._number:06d}"
+        record.versions.setdefault(name, []).insert(0, Version(value=value, at=stamp, by=author))
+        record.values[name] = value
+        self._touch(record)
+        self.world.note(f"{self.name}/{record.id} {name}={value!r} by {who}")
+
+    def opt_out(self, record: Record, fld: Field) -> None:
+        """The person does not want to be found any more."""
+        record.blocked_since.setdefault(fld, self.world.now)
+        self._touch(record)
+        self.world.note(f"{self.name}/{record.id} opts out of {fld}")
+
+    def delete(self, record: Record) -> None:
+        record.gone = True
+        self.world.note(f"{self.name}/{record.id} is deleted")
+
+    def merge(self, loser: Record, winner: Record) -> None:
+        """The winner keeps what it has, and gets what only the loser had."""
+        loser.now = winner.id
+        for name, value in loser.values.items():
+            if value and not winner.values.get(name):
+                self.edit(winner, name, value, "program")
+        for fld, since in loser.blocked_since.items():
+            winner.blocked_since.setdefault(fld, since)
+        self._touch(winner)
+        self.world.note(f"{self.name}/{loser.id} is merged into {winner.id}")
+
+    def alive(self) -> list[Record]:
+        return [record for record in self.records.values() if not record.gone and record.now is None]
+
+    def stands(self, record_id: str) -> Record | None:
+        """Where a record is now, or None."""
+        record = self.records.get(record_id)
+        while record is not None and record.now is not None:
+            record = self.records.get(record.now)
+        return None if record is None or record.gone else record
+
+    def _touch(self, record: Record) -> None:
+        record.revision += 1
+        record.changed = self.world.now
+        record.visible = self.world.now + self.world.weather.rng.uniform(1.0, LAG)
+
+    # --- what the port's methods do, once the request has arrived ------------------------------
+
+    def search(self, selection: Selection, since: float, after: int) -> list[Record]:
+        """Records that lack something, in order of id, as far as the index knows."""
+        now = self.world.now
+        return [
+            record
+            for record in self.alive()
+            if record.changed >= since and int(record.id) > after and record.visible <= now
+            if any(not record.values.get(m.property) for m in selection.fields.values())
+        ]
+
+    def contact(self, record: Record, selection: Selection) -> Contact:
+        held = {f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))}
+        identity = replace(record.identity, email=record.values.get("email") or None)
+        ref = ContactRef(connection=self.name, object="contacts", id=record.id)
+        return Contact(
+            ref=ref, revision=str(record.revision), identity=identity, values=held, blocked=self._blocked(record)
+        )
+
+    def snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
+        record = self.stands(ref.id)
+        if record is None:
+            return Snapshot(ref=ref, current=None)
+        record.read_at = self.world.now
+        versions = {f: tuple(record.versions.get(m.property, ())) for f, m in selection.fields.items()}
+        return Snapshot(
+            ref=ref,
+            current=replace(ref, id=record.id),
+            revision=str(record.revision),
+            values={f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))},
+            blocked=self._blocked(record),
+            versions=versions if self.capabilities.history else {},
+        )
+
+    def carry_out(self, change: Change, selection: Selection) -> WriteOutcome:
+        status, holder = self._verdict(change, selection.fields[change.field].property)
+        if status is WriteStatus.WRITTEN:
+            record = self.records[change.ref.id]
+            if change.expected == "" and record.blocked_since.get(change.field, record.read_at) < record.read_at:
+                self.forbidden.append((f"{change.ref} {change.field} was written, although opted out", self.world.now))
+            self.edit(record, selection.fields[change.field].property, change.new, "syncd")
+        return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
+
+    def _verdict(self, change: Change, name: str) -> tuple[WriteStatus, str | None]:
+        record = self.records.get(change.ref.id)
+        if record is None or record.gone or record.now:
+            return WriteStatus.GONE, None
+        moved = change.revision not in ("", str(record.revision)) or record.values.get(name, "") != change.expected
+        if self.capabilities.conditional_write and moved:
+            return WriteStatus.MOVED_ON, None
+        others = (r for r in self.alive() if r is not record and name == "email" and change.new)
+        holder = next((r.id for r in others if r.values.get(name) == change.new), None)
+        return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
+
+    def _blocked(self, record: Record) -> dict[Field, str]:
+        blocked = dict.fromkeys(record.blocked_since, "opted_out")
+        for fld, name in PROPERTY.items():
+            past = record.versions.get(name, [])
+            if past and not past[0].value and past[0].by is Author.PERSON:
+                blocked.setdefault(fld, "cleared_by_person")
+        return blocked
+
+
+class CrmHandle:
+    """The port, as one life of the daemon holds it. Requests travel on their own: they outlive it."""
+
+    def __init__(self, crm: Crm, life: Life) -> None:
+        self.name = crm.name
+        self.capabilities = crm.capabilities
+        self._crm = crm
+        self._life = life
+        self._world = crm.world
+
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:  # noqa: ARG002 - the port's shape
+        await self._ask(lambda: None)
+        level = Level.ERROR if self._crm.name in self._world.troubles else Level.OK
+        return [Finding(level=level, what="looked at")]
+
+    async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        place = {"since": 0.0, "last": 0, "until": self._world.now, **(cursor or {})}
+        while "until" in place:
+            here = place
+            found = await self._ask(lambda: self._crm.search(selection, here["since"] - OVERLAP, here["last"]))
+            page = found[:PAGE]
+            more = len(found) > len(page)
+            place = {**place, "last": int(page[-1].id)} if more else {"since": place["until"]}
+            yield Page(contacts=tuple(self._crm.contact(record, selection) for record in page), cursor=place)
+            for record in page:  # the page is stored
+                for fld in record.blocked_since:
+                    record.blocked_told.setdefault(fld, self._world.now)
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        return await self._ask(lambda: [self._crm.snapshot(ref, selection) for ref in refs])
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        self._life.check()
+        answer: asyncio.Future[list[WriteOutcome]] = asyncio.get_running_loop().create_future()
+        spawn(self._world, self._carry(answer, changes, selection))
+        outcomes = await answer
+        self._life.check()
+        return outcomes
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    async def _ask(self, act: Callable[[], Any]) -> Any:
+        """A read: safe to repeat, so it fails in simple ways only."""
+        self._life.check()
+        weather = self._world.weather
+        await asyncio.sleep(weather.rng.uniform(5, 60) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 0.5))
+        self._trouble()
+        found = act()
+        await asyncio.sleep(weather.rng.uniform(0.05, 0.3))
+        self._life.check()
+        return found
+
+    def _trouble(self) -> None:
+        if self._crm.name in self._world.troubles or self._world.weather.hit("crm_halt"):
+            self._world.begin_trouble(self._crm.name, "credentials")
+            raise Halt("the token was revoked", trouble=Trouble.CREDENTIALS, cure="A new one.")
+        if self._world.weather.hit("crm_busy"):
+            raise RateLimited("too fast", after=10.0) if self._world.weather.rng.random() < 0.5 else Retry("HTTP 503")
+
+    async def _carry(
+        self, answer: asyncio.Future[list[WriteOutcome]], changes: Sequence[Change], selection: Selection
+    ) -> None:
+        weather, life = self._world.weather, self._life
+        await asyncio.sleep(weather.rng.uniform(5, 60) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 1))
+        try:
+            self._trouble()
+        except (Halt, Retry) as error:
+            _fail(answer, error)
+            return
+        unknown = [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c in changes]
+        if weather.hit("crm_cut_before"):
+            await asyncio.sleep(30)
+            _settle(answer, unknown)
+            return
+        if weather.hit("crm_late"):
+            await asyncio.sleep(30)
+            _settle(answer, unknown)
+            await asyncio.sleep(weather.rng.uniform(0, 20))
+        if weather.hit("crash_in_write"):
+            life.crash("before a write was carried out")
+        outcomes = [await self._one(change, selection) for change in changes]
+        if weather.hit("crash_in_write"):
+            life.crash("after a write was carried out")
+        if weather.hit("crm_cut_after"):
+            await asyncio.sleep(30)
+            outcomes = unknown
+        await asyncio.sleep(weather.rng.uniform(0.05, 0.5))
+        _settle(answer, outcomes)
+
+    async def _one(self, change: Change, selection: Selection) -> WriteOutcome:
+        self._world.colleagues.before_write(self._crm, change)
+        await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
+        outcome = self._crm.carry_out(change, selection)
+        self._world.note(f"{change.ref} {change.field} write of {change.new!r}: {outcome.status}")
+        await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
+        self._world.colleagues.after_write(self._crm, change)
+        return outcome
+
+
+def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:
+    if not answer.done():
+        answer.set_result(outcome)
+
+
+def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

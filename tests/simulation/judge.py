@@ -1,0 +1,243 @@
+"""The judge: what must be true of every history, read from the world's side.
+
+It knows the truth about everybody, each change in the CRMs, each purchase and each acknowledged
+callback. The ledger is only asked at the end what it claims, and held against that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from syncd.config.sections import InDoubtPolicy
+from syncd.contract.model import Field
+from syncd.ledger.store import Tx
+
+from .crm import PROPERTY, Crm, Entry, Record
+from .timeline import DAY
+from .vendor import Letter, Purchase, Vendor
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .life import InlineLedger
+    from .world import World
+
+REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed", "write_refused"}
+KNOWN_FOR = 90 * DAY
+
+_SPENT = "SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = ? AND day BETWEEN ? AND ?"
+_JOBS = """
+SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
+"""
+
+
+class Judge:
+    """Calls `world.violated` with the promise that was broken."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    # --- at every commit ----------------------------------------------------------------------
+
+    def on_commit(self, tx: Tx) -> None:
+        """I8: what is spent and reserved never exceeds the budget."""
+        today = int(self._world.wall_clock.now() // DAY)
+        for sync in self._world._settings.syncs:
+            caps = ((sync.budget.credits_per_day, 1), (sync.budget.credits_per_month, 30))
+            for cap, days in caps:
+                if cap is None:
+                    continue
+                spent = tx._connection.execute(_SPENT, (sync.name, today - days + 1, today)).fetchone()[0]
+                if spent > cap * 1000:
+                    self._world.violated("I8", f"{sync.name} spent {spent / 1000} of {cap} in {days} days")
+
+    # --- is it over? --------------------------------------------------------------------------
+
+    def quiet(self, ledger: InlineLedger) -> bool:
+        """Nothing will move any more by itself, but for new rounds of questions."""
+        jobs = ledger.connection.execute(_JOBS).fetchall()
+        return not self._unsettled(jobs) and not self._undiscovered(jobs)
+
+    def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
+        policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}
+        doubted = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
+        return [j for j in jobs if j["state"] != "done" and j["id"] not in doubted and j["behind"] not in doubted]
+
+    def _undiscovered(self, jobs: list[sqlite3.Row]) -> list[str]:
+        known = {(job["ref"], job["field"]) for job in jobs}
+        return [
+            f"{crm.name}/contacts/{record.id} {fld}"
+            for crm in self._world.crms.values()
+            for record in crm.alive()
+            for fld, name in PROPERTY.items()
+            if not record.values.get(name) and (f"{crm.name}/contacts/{record.id}", fld) not in known
+        ]
+
+    # --- the last word ------------------------------------------------------------------------
+
+    def conclude(self, ledger: InlineLedger | None) -> None:
+        """Everything that is judged when the history is over."""
+        if ledger is None or not self._world.life or not self._world.life.alive:
+            self._world.violated("I4", "syncd does not live at the end")
+            return
+        jobs = ledger.connection.execute(_JOBS).fetchall()
+        self._everything_ended(jobs)
+        self._nothing_lost(jobs, ledger)
+        self._nothing_paid_twice()
+        self._nothing_overwritten()
+        self._only_the_right_values()
+        self._nobody_suppressed()
+        self._credits_add_up(ledger)
+        self._claims_are_true(jobs)
+
+    def _everything_ended(self, jobs: list[sqlite3.Row]) -> None:
+        for job in self._unsettled(jobs)[:1]:
+            self._world.violated("I4", f"{job['ref']} {job['field']} is {job['state']} for ever ({job['note']})")
+        for what in self._undiscovered(jobs)[:1]:
+            self._world.violated("I4", f"{what} was never looked at")
+
+    def _nothing_lost(self, jobs: list[sqlite3.Row], ledger: InlineLedger) -> None:
+        """I1: every acknowledged callback is in the ledger, and what it found has come to something."""
+        by_ref = {(job["ref"], job["field"]): job for job in jobs}
+        for vendor in self._world.vendors.values():
+            for letter in vendor.letters:
+                if letter.acknowledged is not None:
+                    self._stored(letter, ledger)
+                    for purchase, value in letter.finds:
+                        self._reflected(purchase, value, by_ref[purchase.ref, purchase.field])
+
+    def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
+        found = ledger.connection.execute(
+            "SELECT state FROM delivery WHERE submission_id = ? AND body = ?", (letter.submission, letter.body)
+        ).fetchall()
+        if not any(row["state"] == "applied" for row in found):
+            states = [row["state"] for row in found]
+            self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {states}")
+
+    def _reflected(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
+        if job["state"] == "done" and job["reason"] not in REFLECTED:
+            what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
+            self._world.violated("I1", f"{what}, acknowledged, and the job ended as {job['reason']}")
+
+    def _nothing_paid_twice(self) -> None:
+        """I2: per contact, field and provider, and per person."""
+        by_contact: dict[tuple[str, str, Field], list[Purchase]] = defaultdict(list)
+        by_person: dict[tuple[str, str, Field], list[Purchase]] = defaultdict(list)
+        for vendor in self._world.vendors.values():
+            for purchase in vendor.purchases:
+                if not purchase.skipped:
+                    by_contact[vendor.name, purchase.ref, purchase.field].append(purchase)
+                    if purchase.person is not None:
+                        by_person[vendor.name, purchase.person.key, purchase.field].append(purchase)
+        for bought in (*by_contact.values(), *by_person.values()):
+            self._paid_once(bought)
+
+    def _paid_once(self, bought: list[Purchase]) -> None:
+        in_order = sorted(bought, key=lambda p: p.wall)
+        for number, (first, second) in enumerate(zip(in_order, in_order[1:], strict=False)):
+            if self._may_follow(first, second, number):
+                continue
+            when = f"{first.at / DAY:.3f} and {second.at / DAY:.3f}"
+            subs = f"{first.submission[:6]} and {second.submission[:6]}"
+            what = f"{first.vendor} was paid twice for {first.ref} / {second.ref} {first.field}: {subs}, day {when}"
+            self._world.violated("I2", what)
+
+    def _may_follow(self, first: Purchase, second: Purchase, number: int) -> bool:
+        sync = next(s for s in self._world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
+        connection = self._world._settings.connections[first.vendor]
+        apart = second.wall - first.wall
+        if apart >= min(sync.retry_not_found, KNOWN_FOR):
+            return True
+        if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
+            answered = first.told is not None and first.told <= second.at
+            spoilt = first.useless or first.submission in self._world.vendors[first.vendor].tampered
+            return spoilt or not answered
+        resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE
+        return resend and number == 0 and apart >= connection.in_doubt_hold
+
+    def _nothing_overwritten(self) -> None:
+        """I3: whatever a person had typed and we covered was put back."""
+        for crm in self._world.crms.values():
+            by_place: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+            for entry in crm.log:
+                by_place[entry.record, entry.name].append(entry)
+            for (record, name), entries in by_place.items():
+                self._kept(crm, crm.records[record], name, entries)
+
+    def _kept(self, crm: Crm, record: Record, name: str, entries: list[Entry]) -> None:
+        """The newest thing that a person did must be what stands, unless a program undid it."""
+        said: Entry | None = None  # what a person last said, as long as nobody but us covered it
+        covered = False
+        for entry in entries:
+            if entry.who == "person":
+                said, covered = entry, False
+            elif entry.who == "program":
+                said, covered = None, False
+            elif said is not None:
+                covered = entry.value != said.value and (said.value != "" or not self._blank_at_first(entries, said))
+        if covered and said is not None and not record.gone and record.now is None:
+            what = f"{crm.name}/{record.id} {name}: a person had {said.value!r} on day {said.at / DAY:.4f}"
+            self._world.violated("I3", f"{what}, and ours stands there now")
+
+    @staticmethod
+    def _blank_at_first(entries: list[Entry], said: Entry) -> bool:
+        return said is entries[0] and said.before == ""
+
+    def _only_the_right_values(self) -> None:
+        """I5 and I6: we write what a provider has verified for this very person, or put back what was there."""
+        for crm in self._world.crms.values():
+            seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+            for entry in crm.log:
+                place = (entry.record, entry.name)
+                if entry.who == "syncd" and entry.value not in seen[place]:
+                    fld = next(f for f, name in PROPERTY.items() if name == entry.name)
+                    if entry.value not in crm.records[entry.record].person.good(fld):
+                        what = f"{crm.name}/{entry.record} {entry.name} was given {entry.value!r}, which is not theirs"
+                        self._world.violated("I5", what)
+                seen[place].add(entry.value)
+
+    def _nobody_suppressed(self) -> None:
+        """I10: no write after an opt-out that the read before it showed; no purchase after one that was pulled."""
+        for crm in self._world.crms.values():
+            for what, at in crm.forbidden:
+                self._world.violated("I10", f"{what} on day {at / DAY:.4f}")
+        for vendor in self._world.vendors.values():
+            for purchase in vendor.purchases:
+                _, record = self._world.record(purchase.ref)
+                told = record.blocked_told.get(purchase.field)
+                if told is not None and told + 600 < purchase.at:
+                    self._world.violated("I10", f"{vendor.name} was asked about {purchase.ref} {purchase.field}")
+
+    def _credits_add_up(self, ledger: InlineLedger) -> None:
+        """I8, I11: what is settled is what was billed; nothing that was billed is unknown."""
+        rows = {row["id"]: row for row in ledger.connection.execute("SELECT * FROM submission")}
+        for vendor in self._world.vendors.values():
+            for submission, billed in vendor.billed.items():
+                self._settled_right(vendor, submission, billed, rows.get(submission))
+
+    def _settled_right(self, vendor: Vendor, submission: str, billed: int, row: sqlite3.Row | None) -> None:
+        if row is None:
+            self._world.violated("I11", f"{vendor.name} was asked in {submission[:6]}, of which the ledger knows nothing")
+            return
+        if submission in vendor.tampered:
+            return
+        charged, reserved = row["charged_mc"], row["reserved_mc"]
+        if (charged or 0) + reserved < billed * 1000:
+            self._world.violated("I8", f"{submission[:6]}: {billed} billed, {charged} charged and {reserved} reserved")
+        if row["state"] == "settled" and charged is not None and charged != billed * 1000:
+            self._world.violated("I8", f"{submission[:6]}: {billed} billed, but {charged} settled")
+
+    def _claims_are_true(self, jobs: list[sqlite3.Row]) -> None:
+        """What the ledger says was written was written, there or where the record went."""
+        for job in jobs:
+            if job["state"] == "done" and job["reason"] == "written":
+                crm, record = self._world.record(job["ref"])
+                places = {record.id, record.now}
+                name = PROPERTY[Field(job["field"])]
+                if not any(
+                    e.record in places and e.name == name and e.who == "syncd" and e.value == job["value"]
+                    for e in crm.log
+                ):
+                    self._world.violated("I11", f"{job['ref']} {job['field']} is called written, and never was")

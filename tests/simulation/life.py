@@ -1,0 +1,399 @@
+"""One life of the daemon: the real stages, ledger, receiver and connectors, from a start to a crash.
+
+What lives here: how they are joined to the simulated world, the bell-ringer in the scheduler's place,
+and death: every task ends at once, and whatever its last words are reaches neither ledger nor network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from connectors import fullenrich, zeliq
+from syncd import compose
+from syncd.contract.ports import Crm, Provider, Tools
+from syncd.daemon import Daemon
+from syncd.ledger import connections, store
+from syncd.ledger.store import Ledger, LedgerError, Tx
+from syncd.pipeline import sweep
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.parts import Parts
+from syncd.pipeline.watch import Watch
+from syncd.web import public
+
+from .crm import CrmHandle
+from .timeline import Owner, spawn
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from .world import World
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NEVER = 4 * 3600.0  # seconds between two bells at most
+
+
+class Dead(BaseException):
+    """This life is over: nothing of it may act any more."""
+
+
+class InlineLedger(Ledger):
+    """The real ledger without its threads: units of work are committed together by the store's own code."""
+
+    def __init__(self, path: Path, life: Life) -> None:
+        self.path = path
+        self.connection: sqlite3.Connection = store._connect(path)
+        self.connection.execute("PRAGMA synchronous = 0")  # for speed: power cuts are another test's
+        self._life = life
+        self._tx = Tx(self.connection)
+        self._units: list[store._Unit] = []
+        self._failed = None
+
+    async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._life.check()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._units.append(store._Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
+        if len(self._units) == 1:
+            weather = self._life.world.weather
+            slow = weather.rng.uniform(0.5, 4) if weather.hit("slow_commit") else weather.rng.uniform(0, 0.004)
+            loop.call_later(slow, self._flush)
+        return await done
+
+    async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._life.check()
+        await asyncio.sleep(0)
+        self._life.check()
+        return work(self._tx, *args, **kwargs)
+
+    def close(self) -> None:
+        """The file is closed with the life."""
+
+    def _flush(self) -> None:
+        if not self._life.alive:
+            return
+        world, (units, self._units) = self._life.world, (self._units, [])
+        if world.weather.hit("crash_before_commit"):
+            self._life.crash("before a commit")
+            return
+        connection = cast("sqlite3.Connection", self._troubled() or self.connection)
+        self._failed = store._commit(connection, units, self._failed)
+        world.judge.on_commit(self._tx)
+        if world.weather.hit("crash_after_commit"):
+            self._life.crash("after a commit")
+
+    def _troubled(self) -> _Troubled | None:
+        weather = self._life.world.weather
+        if weather.hit("locked"):
+            return _Troubled(self.connection, 1, "database is locked")
+        if weather.hit("disk_full"):
+            return _Troubled(self.connection, weather.rng.choice((2, 3, 4, 5, 99)), "database or disk is full")
+        return None
+
+
+class _Troubled:
+    """A connection whose n-th statement fails, or its COMMIT, whichever comes first."""
+
+    def __init__(self, connection: sqlite3.Connection, left: int, why: str) -> None:
+        self._connection = connection
+        self._left = left
+        self._why = why
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def execute(self, statement: str, *values: Any) -> Any:
+        self._left -= 1
+        if self._left == 0 or (statement == "COMMIT" and self._left > 0):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")  # as SQLite does by itself when the disk is full
+            raise store.sqlite3.OperationalError(self._why)
+        return self._connection.execute(statement, *values)
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    """The way out to the providers. A request travels on its own: it arrives although its sender died."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._life.check()
+        body = await request.aread()
+        answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+        spawn(self._life.world, self._travel(request, body, answer))
+        response = await answer
+        self._life.check()
+        return response
+
+    async def _travel(self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]) -> None:
+        try:
+            response = await self._exchange(request, body, answer)
+        except httpx.HTTPError as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(response)
+
+    async def _exchange(
+        self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]
+    ) -> httpx.Response:
+        world, paid = self._life.world, request.method == "POST"
+        weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
+        if vendor.trouble == "outage" or weather.hit("refused_connection"):
+            raise httpx.ConnectError("refused")
+        await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if weather.hit("cut_before"):
+            raise httpx.RemoteProtocolError("server disconnected")
+        if weather.hit("limited"):
+            limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
+            return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
+        for name, status in (("fail_before", 503), ("timed_out", 408)):
+            if weather.hit(name):
+                return httpx.Response(status, text="try later")
+        if weather.hit("html"):
+            return httpx.Response(200, html="<html>not the API</html>")
+        if paid and weather.hit("late_act"):
+            if not answer.done():
+                answer.set_exception(httpx.ReadTimeout("no answer"))
+            await asyncio.sleep(weather.rng.uniform(1, 300))
+        if paid and weather.hit("crash_before_call"):
+            self._life.crash("a paid call is on its way")
+        reply = vendor.handle(request.method, request.url.path, request.headers, body)
+        world.note(f"{request.method} {vendor.name}{request.url.path} {reply.status}")
+        if paid and weather.hit("crash_after_call"):
+            self._life.crash("a paid call was carried out")
+        await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
+        if weather.hit("cut_after"):
+            raise httpx.ReadTimeout("no answer")
+        if weather.hit("fail_after"):
+            return httpx.Response(502, text="bad gateway")
+        if reply.html:
+            return httpx.Response(reply.status, html=reply.body)
+        if paid and reply.status < 300 and weather.hit("garbled_receipt"):
+            return httpx.Response(reply.status, content=b"")
+        return httpx.Response(reply.status, json=reply.body)
+
+
+class _Silent:
+    """A listener or a scheduler that is not there."""
+
+    def shutdown(self, *, wait: bool) -> None:
+        """There is nothing to shut down."""
+
+    async def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+class _Ringing(Daemon):
+    """The daemon's own stages, loops and way to stop; its listeners and scheduler are the simulation's."""
+
+    def __init__(self, parts: Parts, canary: Canary) -> None:
+        self.parts = parts
+        self._speed = 1.0
+        self._canary = canary
+        self._watch = Watch()
+        self._stop = asyncio.Event()
+        self._failure = None
+        self._scheduler = self.public = self.private = cast("Any", _Silent())
+        self._stages = {stage.name: stage for stage in self._all_stages()}
+        parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
+        self.tried = set()
+
+    def start(self) -> None:
+        self._running = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
+
+    async def end(self) -> None:
+        """SIGTERM."""
+        await self._shut_down(self._running)
+
+    def ring(self, kinds: set[str]) -> None:
+        for stage in self._stages.values():
+            if stage.kind in kinds:
+                stage.bell.set()
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke a stage."""
+        return self._failure
+
+
+class _Flight(Canary):
+    """The canary on the simulated way in."""
+
+    def __init__(self, life: Life) -> None:
+        super().__init__()
+        self._life = life
+
+    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+        self._life.check()
+        status = await self._life.world.knock(url, b"", {})
+        self._life.check()
+        if nonce not in self._arrived:
+            return f"callbacks don't arrive here ({status})", "Wait."
+        self._arrived.discard(nonce)
+        return "", ""
+
+
+class Life(Owner):
+    """A process. `ended` is set when it is over, by a crash or by a stop."""
+
+    def __init__(self, world: World, number: int) -> None:
+        super().__init__()
+        self.world = world
+        self.number = number
+        self.alive = True
+        self.ready = False
+        self.ended = asyncio.Event()
+        self.ledger = InlineLedger(world.path, self)
+        self.daemon: _Ringing | None = None
+        self._app: Any = None
+
+    def check(self) -> None:
+        """Raises Dead once this life is over."""
+        if not self.alive:
+            raise Dead
+
+    def crash(self, where: str) -> None:
+        """The process is gone, now: nothing uncommitted stays, nobody says goodbye."""
+        if not self.alive:
+            return
+        self.world.note(f"-- crash {where}")
+        self.world.weather.happened["crashes"] += 1
+        self._die()
+
+    def _die(self) -> None:
+        self.alive = False
+        self.ledger.connection.close()
+        for task in list(self.tasks):
+            task.cancel()
+        self.ended.set()
+
+    async def run(self) -> None:
+        """From the start to the end of this life."""
+        try:
+            await self._live()
+        except LedgerError:
+            self.crash("because the ledger could not be read at the start")
+        except Exception as error:  # noqa: BLE001 - whatever broke the start is the judge's
+            self.world.violated("I13", f"the daemon could not run: {type(error).__name__}: {error}", error)
+            self.crash("because it broke")
+
+    async def _live(self) -> None:
+        parts = await self._assemble()
+        canary = _Flight(self)
+        self.daemon = _Ringing(parts, canary)
+        self._app = public.application(parts, canary)
+        await sweep.recover(parts)
+        self.ready = True
+        self.world.note(f"-- life {self.number} begins")
+        self.daemon.start()
+        await self._ring()
+
+    async def stop(self) -> None:
+        """SIGTERM."""
+        if self.daemon is not None and self.ready and self.alive:
+            self.world.note("-- stops")
+            with contextlib.suppress(Dead):  # it may crash while it stops
+                await self.daemon.end()
+                self.ready = False
+                self._die()
+
+    async def receive(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
+        """A POST to the real receiver; None: the connection broke."""
+        if not (self.alive and self.ready):
+            return None
+        weather, told = self.world.weather, asyncio.get_running_loop().create_future()
+        task = spawn(self, self._serve(url, body, headers, told))
+        if weather.hit("crash_in_receipt"):
+            asyncio.get_running_loop().call_later(weather.rng.uniform(0, 0.01), self.crash, "during a receipt")
+        await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
+        status: int | None = told.result() if told.done() else None
+        if weather.hit("crash_after_receipt"):
+            self.crash("after a receipt")
+        return status
+
+    async def _serve(self, url: str, body: bytes, headers: dict[str, str], told: asyncio.Future[int]) -> None:
+        parts = urlsplit(url)
+        chunks = [{"type": "http.request", "body": body, "more_body": False}]
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+            "path": parts.path, "raw_path": parts.path.encode(), "query_string": parts.query.encode(),
+            "root_path": "", "client": ("192.0.2.1", 1), "server": (parts.hostname, 80),
+            "headers": [(k.encode(), v.encode()) for k, v in {"content-type": "application/json", **headers}.items()],
+        }  # fmt: skip
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(0)
+            return chunks.pop() if chunks else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            await asyncio.sleep(0)
+            if message["type"] == "http.response.start" and not told.done():
+                self.check()
+                told.set_result(message["status"])
+
+        await self._app(scope, receive, send)
+
+    async def _assemble(self) -> Parts:
+        """As `compose.assemble` does, with the world's time, chance and network."""
+        world, settings = self.world, self.world.settings()
+        rng = random.Random(world.weather.rng.getrandbits(64))
+        crms: dict[str, Crm] = {name: CrmHandle(crm, self) for name, crm in world.crms.items()}
+        made: dict[str, Provider] = {}
+        for name, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
+            connection = settings.connections[name]
+            known = await self.ledger.read(connections.recall_all, name)
+            tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), _Wire(self))
+            made[name] = connector(name, cast("Any", connection.options), f"http://{name}.example.com", tools)
+        return Parts(
+            ledger=self.ledger,
+            clock=world.wall_clock,
+            rng=rng,
+            new_id=partial(_hex, rng),
+            settings=settings,
+            crms=crms,
+            lanes={n: await compose._lane(self.ledger, n, p, world.wall_clock) for n, p in made.items()},
+            addresses=compose.addresses_of(settings),
+        )
+
+    async def _ring(self) -> None:
+        """Ring as the scheduler would, but seldom where nothing happens: a missed bell costs only time."""
+        assert self.daemon is not None
+        rng, pause, pulled, probed, marks = self.world.weather.rng, 1.0, -1e9, -1e9, -1
+        while True:
+            kinds = {"plan", "inbox", "sweep", "verify", "dispatch", "writeback", "watch"}
+            now = self.world.now
+            if now - pulled > 4 * 3600 or rng.random() < 0.03:
+                kinds, pulled = kinds | {"pull"}, now
+            if now - probed > 2 * 3600:
+                kinds, probed = kinds | {"probe", "canary", "flush"}, now
+            self.daemon.ring(kinds)
+            await asyncio.sleep(pause * rng.uniform(0.7, 1.3))
+            self._look_well()
+            before, marks = marks, self.ledger.connection.execute("SELECT max(id) FROM event").fetchone()[0]
+            pause = 1.0 if marks != before else min(pause * 2, NEVER)
+
+    def _look_well(self) -> None:
+        assert self.daemon is not None
+        failure = self.daemon.failure
+        if failure is not None:
+            if not isinstance(failure, LedgerError):
+                self.world.violated("I13", f"the daemon broke: {failure}: {failure.__cause__}", failure)
+            self.crash("because the daemon halted")
+
+
+def _hex(rng: random.Random) -> str:
+    return f"{rng.getrandbits(128):032x}"

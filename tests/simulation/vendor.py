@@ -1,0 +1,239 @@
+"""What both simulated providers have in common: keys, credits, the bill, and how callbacks travel.
+
+A `Purchase` is one contact's one field that a provider took on: the judge counts these, and nothing
+that the daemon says. What each provider's bodies look like is in `vendors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from syncd.contract.model import Field
+
+from .people import Person
+from .timeline import DAY, HOUR, spawn
+
+if TYPE_CHECKING:
+    from .world import World
+
+PRICE = {Field.EMAIL: 1, Field.PHONE: 10}
+PAUSES = (30.0, 60.0, 300.0, 900.0, 3600.0, 4 * HOUR)  # between the tries of a callback
+
+
+@dataclass(slots=True)
+class Purchase:
+    """One field of one contact that was accepted. `wall` is the daemon's own clock."""
+
+    vendor: str
+    at: float
+    wall: float
+    submission: str
+    request: str
+    ref: str
+    field: Field
+    person: Person | None
+    billed: int = 0
+    skipped: bool = False  # the credits ran out first
+    told: float | None = None  # when an answer to it was acknowledged
+    useless: bool = False  # the answer says that it failed, or speaks of somebody else
+
+
+@dataclass(slots=True)
+class Letter:
+    """One callback. `purchases` are those that it speaks of; `genuine` ones come from the vendor."""
+
+    vendor: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    purchases: tuple[Purchase, ...] = ()
+    finds: tuple[tuple[Purchase, str], ...] = ()  # acceptable values of the right person
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    genuine: bool = True
+    acknowledged: float | None = None
+
+    @property
+    def submission(self) -> str:
+        return parse_qs(urlsplit(self.url).query).get("a", [""])[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer over HTTP."""
+
+    status: int
+    body: Any
+    html: bool = False
+
+
+class Vendor:
+    """A provider's account: what it has sold, and what it has told."""
+
+    name: str
+
+    def __init__(self, world: World, key: str, credits: int) -> None:
+        self.world = world
+        self.key = key
+        self.credits = credits
+        self.purchases: list[Purchase] = []
+        self.letters: list[Letter] = []
+        self.billed: dict[str, int] = {}  # by submission
+        self.tampered: set[str] = set()  # submissions whose address somebody else has used
+        self.trouble: str = ""
+        self.polled: dict[str, float] = {}  # submissions whose result was fetched
+
+    # --- for the vendors themselves -----------------------------------------------------------
+
+    def buy(self, submission: str, request: str, ref: str, fld: Field, person: Person | None) -> Purchase:
+        purchase = Purchase(
+            self.name, self.world.now, self.world.wall_clock.now(), submission, request, ref, fld, person
+        )
+        self.purchases.append(purchase)
+        self.billed.setdefault(submission, 0)
+        self.world.note(f"{self.name} takes on {ref} {fld} ({submission[:6]})")
+        return purchase
+
+    def charge(self, purchase: Purchase) -> bool:
+        """Take the credits for a find; False if there are not enough."""
+        price = PRICE[purchase.field]
+        if price > self.credits:
+            purchase.skipped = True
+            return False
+        self.credits -= price
+        purchase.billed = price
+        self.billed[purchase.submission] += price
+        return True
+
+    def latency(self) -> float:
+        """Seconds until an answer."""
+        rng, weather = self.world.weather.rng, self.world.weather
+        if weather.hit("very_late"):
+            return rng.uniform(2 * DAY, 20 * DAY)
+        return rng.uniform(600, 10 * HOUR) if weather.hit("slow") else rng.uniform(2, 120)
+
+    def refusal(self, key: str) -> Reply | None:
+        """What is wrong with the account, if anything is."""
+        if key != self.key or self.trouble == "key_revoked":
+            return Reply(401, {"message": "Invalid API key", "code": "error.apikey"})
+        if self.trouble == "blocked":
+            return Reply(423, {"message": "blocked", "code": "error.blocked"})
+        if self.trouble == "web_page":
+            return Reply(200, "<html>hello</html>", html=True)
+        return None
+
+    def send(self, letter: Letter) -> None:
+        """Deliver a callback in the background, with all that can go wrong."""
+        self.letters.append(letter)
+        spawn(self.world, self._deliver(letter))
+
+    async def tell(self, letter: Letter) -> int | None:
+        """One try; returns the status that the vendor sees."""
+        status = await self.world.call_back(letter)
+        if status is not None and 200 <= status < 300:
+            letter.acknowledged = letter.acknowledged or self.world.now
+            for purchase in letter.purchases:
+                purchase.told = purchase.told or self.world.now
+        return status
+
+    async def _deliver(self, letter: Letter) -> None:
+        weather = self.world.weather
+        if weather.hit("leaked"):
+            self.tampered.add(letter.submission)
+            if (leaked := self.leak(letter)) is not None:
+                await self.tell(leaked)
+        if weather.hit("forged"):
+            await self._forge(letter)
+        if weather.hit("lost"):
+            self.world.note(f"{self.name}'s callback of {letter.submission[:6]} is lost")
+            return
+        if weather.hit("garbled"):
+            cut = Letter(self.name, letter.url, letter.body[:-7], self.seal(letter.body[:-7]), genuine=False)
+            await self.tell(cut)
+            await asyncio.sleep(30)
+        if weather.hit("twice"):
+            spawn(self.world, self._try(letter))
+        await self._try(letter)
+        if weather.hit("replayed"):
+            await asyncio.sleep(weather.rng.uniform(1, 3 * DAY))
+            self.world.note(f"somebody replays {letter.submission[:6]}")
+            await self.tell(Letter(self.name, letter.url, letter.body, letter.headers, genuine=False))
+
+    async def _try(self, letter: Letter) -> None:
+        deaf = self.world.weather.hit("unheard")
+        for pause in (0.0, *PAUSES):
+            await asyncio.sleep(pause)
+            status = await self.tell(letter)
+            if status is not None and 200 <= status < 300 and not deaf:
+                return
+            deaf = False
+
+    async def _forge(self, letter: Letter) -> None:
+        """Somebody guesses: another MAC, another submission, another signature. None may be taken."""
+        how = self.world.weather.rng.choice(("mac", "id", "signature"))
+        url, headers, wanted = letter.url, dict(letter.headers), {404}
+        body = self.fake(letter)
+        if how == "mac":
+            url = url[:-4] + ("0000" if url[-4:] != "0000" else "1111")
+        elif how == "id":
+            url = url.replace(f"a={letter.submission}", f"a={letter.submission[::-1]}x")
+        elif headers:
+            headers, wanted = dict.fromkeys(headers, "0" * 40), {401}
+        else:
+            url = url.replace("&m=", "&n=")
+        status = await self.tell(Letter(self.name, url, body, headers, genuine=False))
+        if status is not None and status not in wanted | {503}:
+            self.world.violated("I6", f"a forged callback ({how}) to {self.name} was answered {status}")
+
+    # --- what each vendor says ----------------------------------------------------------------
+
+    def seal(self, body: bytes) -> dict[str, str]:  # noqa: ARG002 - for those who sign
+        """The headers that a callback carries."""
+        return {}
+
+    def fake(self, letter: Letter) -> bytes:
+        """A body that somebody makes up about the same person."""
+        raise NotImplementedError
+
+    def leak(self, letter: Letter) -> Letter | None:
+        """What somebody with the real address says about another person."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Market:
+    """Who is known by which input, at every provider."""
+
+    people: list[Person]
+    by_profile: dict[str, Person] = field(default_factory=dict)
+    by_name: dict[tuple[str, str, str], Person] = field(default_factory=dict)
+    by_email: dict[str, Person] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for person in self.people:
+            who = person.identity
+            if who.linkedin_url:
+                self.by_profile[who.linkedin_url] = person
+            if who.first_name and who.last_name and who.domain:
+                self.by_name[who.first_name, who.last_name, who.domain] = person
+            for (_, fld), find in person.finds.items():
+                if fld is Field.EMAIL:
+                    self.by_email[find.value] = person
+
+    def person(self, asked: Mapping[str, Any]) -> Person | None:
+        """Whom a question is about; its keys are Zeliq's."""
+        name = (asked.get("first_name", ""), asked.get("last_name", ""), asked.get("domain", ""))
+        return (
+            self.by_profile.get(asked.get("linkedin_url", ""))
+            or self.by_name.get(name)
+            or self.by_email.get(asked.get("email", ""))
+        )
+
+    def stranger(self, person: Person | None, vendor: str, fld: Field, asked: Mapping[str, Any]) -> Person | None:
+        """Somebody else of whom the vendor knows something, and whose echo can be told from what was asked."""
+        by = "linkedin_url" if asked.get("linkedin_url") else "last_name"
+        others = (p for p in self.people if p is not person and getattr(p.identity, by))
+        return next((p for p in others if (vendor, fld) in p.finds), None)

@@ -1,0 +1,260 @@
+"""The two simulated providers: Zeliq and FullEnrich as their documents describe them.
+
+Small on purpose: the emulators of `syncd.sandbox` show every shape, these show every sequence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from syncd.contract.model import Field
+
+from .people import Find, Person
+from .timeline import spawn
+from .vendor import PRICE, Letter, Purchase, Reply, Vendor
+
+if TYPE_CHECKING:
+    from .world import World
+
+
+class Zeliq(Vendor):
+    """One person and one field per call; the answer comes by callback or not at all; no signature."""
+
+    name = "zeliq"
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:  # noqa: ARG002
+        """One request, carried out."""
+        if (refused := self.refusal(headers.get("x-api-key", ""))) is not None:
+            return refused
+        if path.endswith("/credits/balance"):
+            return Reply(200, {"credit_balance": self.credits})
+        fld = Field.PHONE if path.endswith("/phone") else Field.EMAIL
+        asked = json.loads(body)
+        person = self.world.market.person(asked)
+        if person is not None and person.odd:
+            return Reply(400, {"message": "this person can't be looked up", "statusCode": 400})
+        if PRICE[fld] > self.credits:
+            return Reply(402, {"message": "No Credit Remaining", "statusCode": 402})
+        return self._take(fld, asked, person)
+
+    def _take(self, fld: Field, asked: dict[str, Any], person: Person | None) -> Reply:
+        letter = Letter(self.name, asked["callbackUrl"], b"", {})
+        query = self.world.query(letter.url)
+        ref = f"{query['crm']}/{query['object']}/{query['contactId']}"
+        purchase = self.buy(query["a"], "", ref, fld, person)
+        spawn(self.world, self._work(purchase, asked, letter))
+        return Reply(202, {"status": 202, "jobId": f"job-{query['a']}"})
+
+    async def _work(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> None:
+        if not self.world.weather.hit("early"):
+            await asyncio.sleep(self.latency())
+        letter.purchases, letter.asked = (purchase,), asked
+        letter.body = json.dumps(self._say(purchase, asked, letter)).encode()
+        self.send(letter)
+
+    def _say(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> dict[str, Any]:
+        weather = self.world.weather
+        if weather.hit("failed"):
+            purchase.useless = True
+            return {"statusCode": 500, "error": "Internal Server Error", "message": "it failed"}
+        person, right = purchase.person, True
+        if weather.hit("stranger"):
+            person, right = self.world.market.stranger(person, self.name, purchase.field, asked), False
+            purchase.useless = True
+        find = None if person is None else person.finds.get((self.name, purchase.field))
+        if find is None or person is None or not self.charge(purchase):
+            return {"credit_used": 0, "contact": {"linkedin_url": asked.get("linkedin_url")}}
+        if find.word == "invalid":  # refunded
+            purchase.billed, self.billed[purchase.submission] = 0, 0
+            self.credits += PRICE[purchase.field]
+        if right and find.good:
+            letter.finds = ((purchase, find.value),)
+        return {"credit_used": purchase.billed, "contact": _zeliq_contact(person, purchase.field, find, right, asked)}
+
+    def fake(self, letter: Letter) -> bytes:
+        return self._made_up(letter, None)
+
+    def leak(self, letter: Letter) -> Letter | None:
+        bought = letter.purchases[0]
+        stranger = self.world.market.stranger(bought.person, self.name, bought.field, letter.asked)
+        return None if stranger is None else Letter(self.name, letter.url, self._made_up(letter, stranger), {}, genuine=False)
+
+    def _made_up(self, letter: Letter, person: Person | None) -> bytes:
+        fld = letter.purchases[0].field if letter.purchases else Field.EMAIL
+        who = person or self.world.market.people[0]
+        find = Find("forged@forgery.example.com" if fld is Field.EMAIL else "+447700900999", "valid", good=False)
+        return json.dumps({"credit_used": PRICE[fld], "contact": _zeliq_contact(who, fld, find, False, {})}).encode()
+
+
+def _zeliq_contact(person: Person, fld: Field, find: Find, right: bool, asked: Mapping[str, Any]) -> dict[str, Any]:
+    who = person.identity
+    echo: dict[str, Any] = {"linkedin_url": who.linkedin_url}
+    if fld is Field.PHONE:
+        # Asked by e-mail, Zeliq echoes the e-mail; a stranger's answer brings the stranger's own.
+        echo["email"] = asked.get("email") if right else f"{person.key}@elsewhere.example.com"
+        spaced = f"{find.value[:3]} {find.value[3:7]} {find.value[7:]}"
+        return {**echo, "most_probable_phone": spaced, "phones": [{"phone": spaced}]}
+    named = {"first_name": who.first_name, "last_name": who.last_name, "domain": who.domain}
+    best = {"most_probable_email": find.value, "most_probable_email_status": find.word}
+    return {**echo, **named, **best, "emails": [{"email": find.value, "status": find.word}]}
+
+
+@dataclass(slots=True)
+class Job:
+    """A bulk of FullEnrich's."""
+
+    id: str
+    submission: str
+    url: str
+    contacts: list[dict[str, Any]]
+    purchases: list[list[Purchase]]
+    key: str  # what it is signed with
+    events: bool
+    status: str = "IN_PROGRESS"
+    items: list[dict[str, Any]] = field(default_factory=list)
+    finds: list[tuple[Purchase, str]] = field(default_factory=list)
+
+
+class FullEnrich(Vendor):
+    """Bulks, both fields at once; callbacks are signed, and results can be polled."""
+
+    name = "fullenrich"
+
+    def __init__(self, world: World, key: str, credits: int) -> None:
+        super().__init__(world, key, credits)
+        self.jobs: dict[str, Job] = {}
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """One request, carried out."""
+        if (refused := self.refusal(headers.get("authorization", "").removeprefix("Bearer "))) is not None:
+            return refused
+        if path.endswith("/account/credits"):
+            return Reply(200, {"balance": self.credits})
+        if method == "GET":
+            return self._result(path.rpartition("/")[2])
+        return self._start(json.loads(body))
+
+    def _start(self, asked: dict[str, Any]) -> Reply:
+        people = [self.world.market.person({**c, "domain": c.get("domain", "")}) for c in asked["data"]]
+        if any(person is not None and person.odd for person in people):
+            return Reply(400, {"code": "error.enrichment.domain.invalid", "message": "one of them is odd"})
+        if self.credits < min(PRICE.values()):
+            return Reply(402, {"code": "error.credits", "message": "no credits"})
+        query = self.world.query(asked["webhook_url"])
+        job = Job(
+            id=f"fe-{query['a']}",
+            submission=query["a"],
+            url=asked["webhook_url"],
+            contacts=asked["data"],
+            purchases=[self._taken(query["a"], c, p) for c, p in zip(asked["data"], people, strict=True)],
+            key=self.key,
+            events="webhook_events" in asked,
+        )
+        self.jobs[job.id] = job
+        spawn(self.world, self._work(job))
+        return Reply(200, {"enrichment_id": job.id})
+
+    def _taken(self, submission: str, contact: dict[str, Any], person: Person | None) -> list[Purchase]:
+        fields = [Field.EMAIL if word == "contact.work_emails" else Field.PHONE for word in contact["enrich_fields"]]
+        ours = contact["custom"]
+        ref = self.world.where(ours["contact_id"])
+        return [self.buy(submission, ours["attempt_id"], ref, fld, person) for fld in fields]
+
+    async def _work(self, job: Job) -> None:
+        if not self.world.weather.hit("early"):
+            await asyncio.sleep(self.latency())
+        order = list(range(len(job.contacts)))
+        self.world.weather.rng.shuffle(order)
+        for place in order:
+            item, finds = self._look_up(job, place)
+            job.items.append(item)
+            job.finds += finds
+            cut_short = any(p.skipped for p in job.purchases[place])
+            if job.events and not cut_short and self.world.weather.hit("partial"):
+                self.send(self._letter(job, "IN_PROGRESS", [item], tuple(job.purchases[place]), tuple(finds)))
+                await asyncio.sleep(self.world.weather.rng.uniform(0, 5))
+        failed = self.world.weather.hit("failed")
+        skipped = any(p.skipped for purchases in job.purchases for p in purchases)
+        job.status = "CREDITS_INSUFFICIENT" if skipped else "CANCELED" if failed else "FINISHED"
+        everything = tuple(p for purchases in job.purchases for p in purchases)
+        for purchase in everything:
+            purchase.useless |= failed
+        if skipped:  # nobody can tell who was looked up and who was not
+            for purchase in everything:
+                purchase.skipped = not purchase.billed
+        self.send(self._letter(job, job.status, job.items, everything, tuple(job.finds)))
+
+    def _look_up(self, job: Job, place: int) -> tuple[dict[str, Any], list[tuple[Purchase, str]]]:
+        contact, purchases = job.contacts[place], job.purchases[place]
+        found: dict[str, Any] = {}
+        finds: list[tuple[Purchase, str]] = []
+        right = not self.world.weather.hit("stranger")
+        person = purchases[0].person
+        if not right:
+            person = self.world.market.stranger(person, self.name, purchases[0].field, contact)
+        for purchase in purchases:
+            purchase.useless = not right
+            find = None if person is None else person.finds.get((self.name, purchase.field))
+            if find is None or (find.word != "INVALID" and not self.charge(purchase)):
+                continue
+            if purchase.field is Field.EMAIL:
+                found["most_probable_work_email"] = {"email": find.value, "status": find.word}
+                found["work_emails"] = [{"email": find.value, "status": find.word}]
+            else:
+                found["most_probable_phone"] = {"number": find.value, "region": "GB"}
+                found["phones"] = [{"number": find.value, "region": "GB"}]
+            if right and find.good:
+                finds.append((purchase, find.value))
+        return {"input": _echo(contact, person if not right else None), "custom": contact["custom"],
+                "contact_info": found}, finds  # fmt: skip
+
+    def _letter(
+        self,
+        job: Job,
+        status: str,
+        items: list[dict[str, Any]],
+        purchases: tuple[Purchase, ...],
+        finds: tuple[tuple[Purchase, str], ...],
+    ) -> Letter:
+        body = json.dumps(self._body(job, status, items)).encode()
+        return Letter(self.name, job.url, body, self._signed(body, job.key), purchases, finds)
+
+    def _body(self, job: Job, status: str, items: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"id": job.id, "status": status, "cost": {"credits": self.billed[job.submission]}, "data": items}
+
+    def _result(self, job_id: str) -> Reply:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return Reply(404, {"code": "error.enrichment.not_found", "message": "no such job"})
+        if job.status == "IN_PROGRESS":
+            return Reply(400, {"code": "error.enrichment.in_progress", "message": "still running"})
+        self.polled.setdefault(job.submission, self.world.now)
+        return Reply(402 if job.status == "CREDITS_INSUFFICIENT" else 200, self._body(job, job.status, job.items))
+
+    def seal(self, body: bytes) -> dict[str, str]:
+        return self._signed(body, self.key)
+
+    def _signed(self, body: bytes, key: str) -> dict[str, str]:
+        return {"x-signature-sha1": hmac.new(key.encode(), body, hashlib.sha1).hexdigest()}
+
+    def fake(self, letter: Letter) -> bytes:
+        return letter.body.replace(b'"email": "', b'"email": "forged-').replace(b"+44770090", b"+44770099")
+
+    def leak(self, letter: Letter) -> Letter:
+        # Who knows the address alone can't sign: it is refused.
+        return Letter(self.name, letter.url, self.fake(letter), {"x-signature-sha1": "0" * 40}, genuine=False)
+
+
+def _echo(contact: Mapping[str, Any], stranger: Person | None) -> dict[str, Any]:
+    if stranger is not None:
+        who = stranger.identity
+        return {"first_name": who.first_name, "last_name": who.last_name, "company_domain": who.domain,
+                "professional_network_url": who.linkedin_url}  # fmt: skip
+    return {"first_name": contact.get("first_name"), "last_name": contact.get("last_name"),
+            "company_domain": contact.get("domain"), "professional_network_url": contact.get("linkedin_url")}  # fmt: skip

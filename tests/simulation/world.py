@@ -1,0 +1,378 @@
+"""The world of one history: people, CRMs, providers, colleagues, and the weather that strikes them.
+
+What lives here: what joins the sides, and what happens by itself. Whether it went well is the judge's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import deque
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import SecretStr
+
+from connectors import fullenrich, zeliq
+from syncd.config import Settings, WhenUnavailable
+from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log
+from syncd.config.settings import Connection, FieldPolicy, Port, Sync
+from syncd.contract.model import Change, Field, Grade
+from syncd.contract.ports import Options
+
+from .crm import PROPERTY, Crm, Record
+from .judge import Judge
+from .life import Life
+from .people import Person, populate
+from .timeline import DAY, HOUR, Owner, WallClock, spawn
+from .vendor import Letter, Market, Vendor
+from .vendors import FullEnrich, Zeliq
+from .weather import Weather, draw
+
+REMEMBERED = 60  # lines of a trace that are shown
+
+
+class Violation(Exception):
+    """A promise was broken."""
+
+
+class World(Owner):
+    """Everything that is not the daemon."""
+
+    def __init__(self, seed: int, path: Path, *, verbose: bool = False) -> None:
+        super().__init__()
+        rng = random.Random(seed)
+        self.path = path
+        self.weather: Weather = draw(rng)
+        self.wall_clock = WallClock()
+        self.judge = Judge(self)
+        self.violations: list[str] = []
+        self.cause: BaseException | None = None
+        self.recent: deque[str] = deque(maxlen=REMEMBERED)
+        self.digest = hashlib.sha256()
+        self._verbose = verbose
+        self.troubles: dict[str, str] = {}
+        self.way_in = True
+        self.lives = 0
+        self.life: Life | None = None
+        self.market = Market(populate(rng, rng.randint(4, 12)))
+        two = rng.random() < 0.4
+        self.crms = {"north": Crm(self, "north", 500, conditional=rng.random() < 0.3)}
+        if two:
+            self.crms["south"] = Crm(self, "south", 9000, conditional=rng.random() < 0.5)
+        rich = 100_000
+        self.vendors: dict[str, Vendor] = {
+            "zeliq": Zeliq(self, "key-z-0", rng.choice((rich, rich, 60))),
+            "fullenrich": FullEnrich(self, "key-f-0", rng.choice((rich, rich, 40))),
+        }
+        self.old_key = ""
+        self.colleagues = Colleagues(self)
+        self._settings = _settings(rng, path, tuple(self.crms))
+
+    # --- the time, the trace ------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def note(self, what: str) -> None:
+        """A line of the trace: its hash is the history's fingerprint."""
+        line = f"{self.now / DAY:10.5f} {what}"
+        self.digest.update(line.encode())
+        self.recent.append(line)
+        if self._verbose:
+            print(line)  # noqa: T201
+
+    def violated(self, promise: str, what: str, cause: BaseException | None = None) -> None:
+        """The first violation ends the history."""
+        if not self.violations:
+            self.note(f"!! {promise}: {what}")
+            self.cause = cause
+        self.violations.append(f"{promise}: {what}")
+
+    def broke(self, error: BaseException) -> None:
+        """A part of the world failed: the simulation itself is wrong."""
+        self.violated("SIMULATION", f"{type(error).__name__}: {error}", error)
+
+    # --- what the sides ask of it -------------------------------------------------------------
+
+    def settings(self) -> Settings:
+        """The configuration as the operator has it now."""
+        connections = dict(self._settings.connections)
+        key = self.vendors["fullenrich"].key
+        previous = SecretStr(self.old_key) if self.old_key else None
+        options = fullenrich.Options(api_key=SecretStr(key), previous_api_key=previous)
+        connections["fullenrich"] = replace(connections["fullenrich"], options=options)
+        return replace(self._settings, connections=connections)
+
+    def query(self, url: str) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(url).query))
+
+    def where(self, contact: str) -> str:
+        """The full name of a contact that a provider knows by its id alone."""
+        name = "south" if int(contact) >= 9000 else "north"
+        return f"{name}/contacts/{contact}"
+
+    def record(self, ref: str) -> tuple[Crm, Record]:
+        name, _, contact = ref.split("/")
+        return self.crms[name], self.crms[name].records[contact]
+
+    def begin_trouble(self, name: str, what: str) -> None:
+        """A CRM's token is refused, for some hours."""
+        if name not in self.troubles:
+            self.troubles[name] = what
+            spawn(self, self._lift(name))
+
+    async def _lift(self, name: str) -> None:
+        await asyncio.sleep(self.weather.rng.uniform(0.1, 8 * HOUR))
+        self.troubles.pop(name, None)
+
+    async def call_back(self, letter: Letter) -> int | None:
+        status = await self.knock(letter.url, letter.body, dict(letter.headers))
+        kind = "" if letter.genuine else " (not genuine)"
+        self.note(f"{letter.vendor}'s callback of {letter.submission[:6]}{kind}: {status}")
+        return status
+
+    async def knock(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
+        """A POST to the public address; None when there is no answer."""
+        await asyncio.sleep(self.weather.rng.uniform(0.01, 0.2))
+        return await self.life.receive(url, body, headers) if self.way_in and self.life is not None else None
+
+    # --- a history ----------------------------------------------------------------------------
+
+    async def unfold(self, days: float) -> None:
+        """So many stormy days, then calm ones until all is settled; the judge has the last word."""
+        spawn(self, self._hire(days))
+        spawn(self, self._keep_alive())
+        for name, rate in self.weather.spells.items():
+            if rate:
+                spawn(self, self._strike(name, rate))
+        await self._pass(days * DAY)
+        self._calm()
+        for _ in range(40):
+            if self.violations or await self._settled():
+                break
+            await self._pass(2 * DAY)
+        if not self.violations:
+            self.judge.conclude(self.life.ledger if self.life else None)
+        await self._end()
+
+    async def _pass(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self.now < end and not self.violations:
+            await asyncio.sleep(min(HOUR, end - self.now))
+
+    async def _settled(self) -> bool:
+        await self._pass(2 * DAY)
+        return self.life is not None and self.life.alive and self.judge.quiet(self.life.ledger)
+
+    def _calm(self) -> None:
+        self.note("-- the faults are switched off")
+        self.weather.stormy = False
+        self.weather.spells.clear()
+        self.troubles.clear()
+        self.way_in = True
+        self.wall_clock.skew = 0.0
+        for vendor in self.vendors.values():
+            vendor.trouble, vendor.credits = "", 100_000
+
+    async def _keep_alive(self) -> None:
+        """Systemd: after every end, a new life."""
+        while True:
+            self.lives += 1
+            self.life = Life(self, self.lives)
+            spawn(self.life, self.life.run())
+            await self.life.ended.wait()
+            rng = self.weather.rng
+            await asyncio.sleep(rng.uniform(0.3, 5) if rng.random() < 0.9 else rng.uniform(60, 12 * HOUR))
+
+    async def _end(self) -> None:
+        if self.life is not None and self.life.alive:
+            self.life._die()
+        tasks = [task for task in (*self.tasks, *(self.life.tasks if self.life else ())) if not task.done()]
+        here = asyncio.current_task()
+        for task in tasks:
+            if task is not here:
+                task.cancel()
+        await asyncio.sleep(1)
+
+    # --- what happens by itself ---------------------------------------------------------------
+
+    def _employ(self, person: Person) -> None:
+        """Enter a person into a CRM, now and then twice."""
+        rng = self.weather.rng
+        for crm in self.crms.values():
+            for _ in range(rng.choice((1, 1, 1, 2)) if crm.name == "north" or rng.random() < 0.6 else 0):
+                taken = any(r.values.get("email") for r in crm.records.values() if r.person is person)
+                known = rng.random() < 0.15 and not taken
+                crm.add(person, **({"email": f"{person.key}.{crm.name}@typed.example.com"} if known else {}))
+
+    async def _hire(self, days: float) -> None:
+        """Half of the people are there from the start, the others come one by one."""
+        for number, person in enumerate(self.market.people):
+            if number * 2 > len(self.market.people):
+                await asyncio.sleep(self.weather.rng.expovariate(len(self.market.people) / days) * DAY)
+            self._employ(person)
+
+    async def _strike(self, name: str, rate: float) -> None:
+        while True:
+            await asyncio.sleep(self.weather.rng.expovariate(rate) * DAY)
+            if not self.weather.stormy:
+                return
+            self.weather.happened[name] += 1
+            await self._strike_once(name)
+
+    async def _strike_once(self, name: str) -> None:
+        rng, vendor = self.weather.rng, self.vendors[self.weather.rng.choice(("zeliq", "fullenrich"))]
+        match name:
+            case "crash" if self.life is not None:
+                self.life.crash("out of the blue")
+            case "restart" if self.life is not None:
+                await self.life.stop()
+            case "key_revoked" | "blocked" | "web_page" | "outage":
+                self.note(f"-- {vendor.name}: {name}")
+                vendor.trouble = name
+                await asyncio.sleep(rng.uniform(60, 10 * HOUR))
+                vendor.trouble = ""
+            case "drained":
+                self.note(f"-- {vendor.name}'s credits run out")
+                left, vendor.credits = vendor.credits, rng.choice((0, 0, 1, 9, 15))
+                await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
+                vendor.credits += left
+            case "no_way_in":
+                self.note("-- the public address is gone")
+                self.way_in = False
+                await asyncio.sleep(rng.uniform(60, 6 * HOUR))
+                self.way_in = True
+            case "key_rotated":
+                await self._rotate()
+            case "clock_jump":
+                self.wall_clock.skew += rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew))
+                self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
+            case _:
+                self.colleagues.act(name)
+
+    async def _rotate(self) -> None:
+        """A new key at the provider; some hours later the operator configures it and restarts."""
+        vendor, rng = self.vendors["fullenrich"], self.weather.rng
+        self.note("-- FullEnrich's key is rotated")
+        self.old_key, vendor.key = vendor.key, f"key-f-{rng.randrange(10**6)}"
+        if self.life is not None:
+            await asyncio.sleep(rng.uniform(1, HOUR))
+            await self.life.stop()
+
+
+class Colleagues:
+    """People who work in the CRM, at any time, and most of all in the middle of a write of ours."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def act(self, what: str) -> None:
+        """Somebody does something somewhere."""
+        rng = self._world.weather.rng
+        crm = self._world.crms[rng.choice(sorted(self._world.crms))]
+        alive = crm.alive()
+        if not alive:
+            return
+        record, fld = rng.choice(alive), rng.choice(list(Field))
+        match what:
+            case "edit":
+                crm.edit(record, PROPERTY[fld], self._typed(fld), "person")
+            case "clear" if record.values.get(PROPERTY[fld]):
+                crm.edit(record, PROPERTY[fld], "", "person")
+            case "other_program":
+                crm.edit(record, PROPERTY[fld], self._typed(fld), "program")
+            case "opt_out":
+                crm.opt_out(record, fld)
+            case "merge":
+                others = [other for other in alive if other is not record and other.person is record.person]
+                if others:
+                    crm.merge(record, others[0])
+            case "delete":
+                crm.delete(record)
+
+    def before_write(self, crm: Crm, change: Change) -> None:
+        """Somebody is quicker than the write that is on its way."""
+        record, weather, name = crm.records[change.ref.id], self._world.weather, PROPERTY[change.field]
+        if record.gone or record.now is not None:
+            return
+        if weather.hit("edit_before_write"):
+            crm.edit(record, name, self._typed(change.field), "person")
+        if weather.hit("clear_before_write"):
+            if not record.values.get(name):
+                crm.edit(record, name, self._typed(change.field), "person")
+            crm.edit(record, name, "", "person")
+        if weather.hit("opt_out_before_write"):
+            crm.opt_out(record, change.field)
+        if weather.hit("merge_before_write"):
+            others = [o for o in crm.alive() if o is not record and o.person is record.person]
+            if others:
+                crm.merge(record, others[0])
+
+    def after_write(self, crm: Crm, change: Change) -> None:
+        """Somebody edits before the write has been looked at."""
+        record, weather = crm.records[change.ref.id], self._world.weather
+        if not record.gone and record.now is None and weather.hit("edit_after_write"):
+            crm.edit(record, PROPERTY[change.field], self._typed(change.field), "person")
+
+    def _typed(self, fld: Field) -> str:
+        number = self._world.weather.rng.randrange(10**6)
+        return f"typed{number}@typed.example.com" if fld is Field.EMAIL else f"+12125550{100 + number % 100}"
+
+
+def _settings(rng: random.Random, path: Path, crms: tuple[str, ...]) -> Settings:
+    """A configuration, drawn: policies, holds, order of providers, budgets."""
+    connections = {name: _connection(name, Port.CRM, Options(), rng) for name in crms}
+    connections["zeliq"] = _connection("zeliq", Port.PROVIDER, zeliq.Options(api_key=SecretStr("key-z-0")), rng)
+    options = fullenrich.Options(api_key=SecretStr("key-f-0"))
+    connections["fullenrich"] = _connection("fullenrich", Port.PROVIDER, options, rng)
+    return Settings(
+        ledger=Ledger.model_construct(path=path, keep=Keep.model_construct(raw=1e9, jobs=1e9), reserve=0),
+        callbacks=Callbacks(public_url="https://syncd.example.com", secrets=(SecretStr("s" * 40),)),
+        admin=Admin(),
+        log=Log(),
+        rehearsal=None,
+        connections=connections,
+        syncs=tuple(_sync(rng, name) for name in crms),
+    )
+
+
+def _connection(name: str, port: Port, options: Any, rng: random.Random) -> Connection:
+    return Connection(
+        name=name,
+        connector=name,
+        port=port,
+        base_url=None,
+        in_doubt_policy=rng.choice(list(InDoubtPolicy)),
+        in_doubt_hold=rng.choice((4 * HOUR, DAY, 2 * DAY)),
+        options=options,
+    )
+
+
+def _sync(rng: random.Random, crm: str) -> Sync:
+    def policy(name: str) -> FieldPolicy:
+        providers = rng.choice((("zeliq",), ("fullenrich",), ("zeliq", "fullenrich"), ("fullenrich", "zeliq")))
+        return FieldPolicy(property=name, also=(), providers=providers, accept=frozenset({Grade.VALID}))
+
+    per_day, per_month = rng.choice(((None, None), (None, None), (25, None), (33, 120), (12, 300)))
+    return Sync(
+        name=f"sync-{crm}",
+        crm=crm,
+        object="contacts",
+        schedule=None,
+        every=HOUR,
+        match={},
+        fields={fld: policy(name) for fld, name in PROPERTY.items()},
+        budget=Budget(
+            credits_per_day=None if per_day is None else Decimal(per_day),
+            credits_per_month=None if per_month is None else Decimal(per_month),
+        ),
+        retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY)),
+        when_unavailable=rng.choice(list(WhenUnavailable)),
+        paused=False,
+    )

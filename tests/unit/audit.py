@@ -1,0 +1,59 @@
+"""What must hold in every ledger at every moment, asked with SQL of its own.
+
+Used after every test that has a house, and after every step of the random ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from syncd.ledger.states import MOVES, JobState
+from syncd.ledger.store import sqlite3
+
+_DAY = "CAST(created_at / 86400 AS INTEGER)"
+_SUMS = f"""
+SELECT sync, provider, {_DAY}, count(*), sum(reserved_mc), sum(coalesce(charged_mc, 0)),
+    sum(iif(state = 'in_doubt', reserved_mc, 0))
+FROM submission GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+_ALLOWED = {(a.value, b.value) for a, ends in MOVES.items() for b in ends} | {("", s.value) for s in JobState}
+
+
+def ask(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of a SELECT on a connection of its own."""
+    connection = sqlite3.connect(path)
+    try:
+        rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
+    return rows
+
+
+def audit(path: Path) -> None:
+    """Counters, credits, histories and attempts agree with each other."""
+    counted = ask(path, "SELECT sync, field, state, reason, n FROM counter WHERE n <> 0 ORDER BY 1, 2, 3, 4")
+    assert counted == ask(
+        path, "SELECT sync, field, state, reason, count(*) FROM job GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+    )
+    assert ask(path, "SELECT * FROM spend ORDER BY 1, 2, 3") == ask(path, _SUMS)
+    _histories(path)
+    live = Counter(ask(path, "SELECT job_id, provider, round FROM attempt WHERE live = 1"))
+    assert all(n == 1 for n in live.values()), live
+    done = ask(path, "SELECT id FROM job WHERE (state = 'done') <> (reason <> '')")
+    assert done == [], "a job is done for exactly one reason, and only then has one"
+    in_flight = ask(
+        path,
+        "SELECT job.id FROM job LEFT JOIN submission ON submission.id = submission_id "
+        "WHERE job.state IN ('sending', 'sent', 'in_doubt') AND submission.state IN ('refused', 'expired')",
+    )
+    assert in_flight == [], "nobody waits for a call that is over"
+
+
+def _histories(path: Path) -> None:
+    last: dict[int, str] = {}
+    for job, source, target in ask(path, "SELECT job_id, source, target FROM event ORDER BY id"):
+        assert (source, target) in _ALLOWED
+        assert last.get(job, "") == source
+        last[job] = target
+    assert last == dict(ask(path, "SELECT id, state FROM job"))

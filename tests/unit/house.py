@@ -1,0 +1,252 @@
+"""The whole pipeline on one bench, to be driven stage by stage.
+
+Real: the ledger, the stages, the addresses. In place of the world: a clock that jumps, ids that
+count, a CRM and providers in memory. When a house is closed, its ledger is audited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from syncd.config import Address, Budget, FieldPolicy, InDoubtPolicy, Settings, Sync, WhenUnavailable
+from syncd.config.sections import Admin, Callbacks, Log
+from syncd.config.sections import Ledger as LedgerSection
+from syncd.config.settings import Connection, Port
+from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, Identity, Submission
+from syncd.contract.pacing import Pacer
+from syncd.contract.ports import Options
+from syncd.ledger import inbox as mailbox
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Ledger
+from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, writeback
+from syncd.pipeline.address import Addresses
+from syncd.pipeline.parts import Gate, Lane, Parts
+from tests.contract.bench import JumpingClock
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+
+from .audit import ask, audit
+
+T = TypeVar("T")
+DAY = 86_400.0
+SECRET = "the callbacks' own secret, 32 long"
+EMAIL, PHONE = Field.EMAIL, Field.PHONE
+ONE_BY_ONE = replace(CAPABILITIES, batch=1, combines=False)
+UNHEARD = replace(ONE_BY_ONE, poll_after=None, signed=False, needs_email_for=frozenset({PHONE}))  # by callback or not
+
+
+class House:
+    """`providers`: name and the fake behind it; every field asks `order` (all of them, by default)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        providers: Sequence[FakeProvider] | None = None,
+        crm: FakeCrm | None = None,
+        fields: Mapping[Field, Sequence[str]] | None = None,
+        in_doubt: InDoubtPolicy = InDoubtPolicy.ASK,
+        budget: Budget | None = None,
+        when_unavailable: WhenUnavailable = WhenUnavailable.WAIT,
+        accept: frozenset[Grade] = frozenset({Grade.VALID}),
+    ) -> None:
+        fakes = list(providers or [FakeProvider("ann", capabilities=ONE_BY_ONE)])
+        self.path = folder / "ledger.db"
+        self.clock = JumpingClock()
+        self.crm = crm or FakeCrm("crm")
+        self.fakes = {fake.name: fake for fake in fakes}
+        self.fake = fakes[0]
+        order = {EMAIL: tuple(self.fakes), PHONE: tuple(self.fakes)} if fields is None else fields
+        policies = {
+            field: FieldPolicy(property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept)
+            for field, names in order.items()
+        }  # fmt: skip
+        sync = Sync(
+            name="people", crm=self.crm.name, object="contacts", schedule=None, every=900.0, match={},
+            fields=policies, budget=budget or Budget(), retry_not_found=90 * DAY,
+            when_unavailable=when_unavailable, paused=False,
+        )  # fmt: skip
+        self.settings = _settings(self.path, [*self.fakes], self.crm.name, (sync,), in_doubt)
+        self._runner = asyncio.Runner()
+        self._ids = itertools.count(1)
+        self.parts = self._assemble(Ledger.open(self.path))
+
+    @property
+    def sync(self) -> Sync:
+        return self.parts.settings.syncs[0]
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.parts.ledger
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.ledger.close()
+        self._runner.close()
+        audit(self.path)
+
+    def reopen(self, settings: Settings | None = None) -> None:
+        """A crash: nothing but the file is left. `recover` is the test's to call, as the daemon does."""
+        self.ledger.close()
+        self.settings = settings or self.settings
+        self.parts = self._assemble(Ledger.open(self.path))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    # --- the stages ---------------------------------------------------------------------------
+
+    def pull(self) -> int:
+        return self.run(pull.run_once(self.parts, self.sync))
+
+    def plan(self) -> int:
+        return self.run(plan.run_once(self.parts))
+
+    def dispatch(self, name: str | None = None) -> int:
+        return self.run(dispatch.run_once(self.parts, name or self.fake.name))
+
+    def inbox(self) -> int:
+        return self.run(inbox.run_once(self.parts))
+
+    def sweep(self) -> int:
+        return self.run(sweep.run_once(self.parts))
+
+    def recover(self) -> int:
+        return self.run(sweep.recover(self.parts))
+
+    def verify(self) -> int:
+        return self.run(verify.run_once(self.parts))
+
+    def writeback(self) -> int:
+        return self.run(writeback.run_once(self.parts, self.sync))
+
+    def ask(self) -> int:
+        """From the CRM to paid calls; returns how many were made."""
+        self.pull()
+        self.plan()
+        return sum(self.dispatch(name) for name in self.fakes)
+
+    def finish(self) -> int:
+        """From answers to the CRM, with the patience that batches ask for."""
+        self.inbox()
+        self.verify()
+        self.clock.time += 60
+        return self.writeback()
+
+    # --- the world ----------------------------------------------------------------------------
+
+    def person(self, name: str = "Ada", *, country: str | None = None, **values: str) -> str:
+        """A contact with a profile; returns its id."""
+        handle = f"https://www.linkedin.com/in/{name.lower()}"
+        identity = Identity(
+            first_name=name, last_name="Test", company="Acme", domain="acme.example.com", linkedin_url=handle, country=country
+        )  # fmt: skip
+        return self.crm.add(identity, **values)
+
+    def finds(self, contact: str, field: Field, *values: str, grade: Grade = Grade.VALID, by: str | None = None) -> None:
+        """What a provider knows about a contact."""
+        self.fakes[by or self.fake.name].finds[contact, field] = tuple(Candidate(value=v, grade=grade) for v in values)
+
+    def deliver(self, delivery: Delivery, name: str | None = None) -> bool:
+        """What the receiver does with a genuine callback; False for a repeat."""
+        return self.run(self.ledger.write(mailbox.store, name or self.fake.name, delivery, now=self.clock.now()))
+
+    def call_back(self, submission: Submission, body: bytes | None = None, name: str | None = None) -> int:
+        """The provider answers a submission; returns how many jobs that answered."""
+        self.deliver(self.fakes[name or self.fake.name].delivery(submission, body=body), name)
+        return self.inbox()
+
+    def answer_all(self, name: str | None = None) -> None:
+        """Every call that the provider took on is answered."""
+        for submission in list(self.fakes[name or self.fake.name].accepted.values()):
+            self.call_back(submission, name=name)
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        return ask(self.path, text, *values)
+
+    def job(self, contact: str, field: Field = EMAIL) -> tuple[str, str]:
+        """(state, reason) of a job."""
+        return self.sql(
+            "SELECT state, reason FROM job JOIN contact ON contact.id = contact_id WHERE ext_id = ? AND field = ?",
+            contact, field,
+        )[0]  # fmt: skip
+
+    def state(self, contact: str, field: Field = EMAIL) -> JobState:
+        return JobState(self.job(contact, field)[0])
+
+    def reason(self, contact: str, field: Field = EMAIL) -> str:
+        return self.job(contact, field)[1]
+
+    def note(self, contact: str, field: Field = EMAIL) -> str:
+        text = "SELECT note FROM job JOIN contact ON contact.id = contact_id WHERE ext_id = ? AND field = ?"
+        return str(self.sql(text, contact, field)[0][0])
+
+    def submissions(self) -> list[str]:
+        """The state of each submission, in order of their making."""
+        return [row[0] for row in self.sql("SELECT state FROM submission ORDER BY id")]
+
+    def credits(self) -> dict[str, Decimal]:
+        """Credits over all providers."""
+        row = self.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
+        return {k: Decimal(v or 0) / 1000 for k, v in zip(("reserved", "charged", "in_doubt"), row, strict=True)}
+
+    def tally(self, name: str) -> int:
+        return sum(row[0] for row in self.sql("SELECT n FROM tally WHERE name = ?", name))
+
+    def held(self, contact: str, name: str = "email") -> str:
+        """What the CRM holds."""
+        return self.crm.records[contact].values.get(name, "")
+
+    def ref(self, contact: str) -> ContactRef:
+        return ContactRef(connection=self.crm.name, object="contacts", id=contact)
+
+    def _assemble(self, ledger: Ledger) -> Parts:
+        return Parts(
+            ledger=ledger,
+            clock=self.clock,
+            rng=random.Random(7),
+            new_id=lambda: f"{next(self._ids):032x}",
+            settings=self.settings,
+            crms={self.crm.name: self.crm},
+            lanes={n: Lane(provider=f, pacer=Pacer(f.capabilities.windows, self.clock)) for n, f in self.fakes.items()},
+            addresses=Addresses(self.settings.callbacks.public_url, [SECRET]),
+            gate=Gate({}),
+        )
+
+
+def _settings(
+    path: Path, providers: Sequence[str], crm: str, syncs: tuple[Sync, ...], in_doubt: InDoubtPolicy
+) -> Settings:
+    def connection(name: str, port: Port) -> Connection:
+        return Connection(
+            name=name, connector="fake", port=port, base_url=None, in_doubt_policy=in_doubt,
+            in_doubt_hold=2 * DAY, options=Options(),
+        )  # fmt: skip
+
+    made = [connection(crm, Port.CRM), *(connection(name, Port.PROVIDER) for name in providers)]
+    anywhere = Address("127.0.0.1", 0)
+    return Settings(
+        ledger=LedgerSection(path=path),
+        callbacks=Callbacks.model_validate(
+            {"public_url": "https://enrich.example.com", "secrets": [SECRET], "listen": anywhere}
+        ),
+        admin=Admin.model_validate({"listen": anywhere}),
+        log=Log(),
+        rehearsal=None,
+        connections={one.name: one for one in made},
+        syncs=syncs,
+    )

@@ -1,0 +1,77 @@
+"""Every named statement: it fits the schema, nobody forgot it, and it stays quick on a big ledger."""
+
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from syncd.ledger.store import Ledger, queries, sqlite3
+
+BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
+SMALL_BY_PARTIAL_INDEX = {  # indexes that hold only what is under way
+    "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued", "job_writeback",
+}  # fmt: skip
+BY_HAND = {"in_doubt", "quarantined_again"}  # what an operator types now and then
+NIGHTLY = {"purge_bodies", "jobs_to_thin"}  # upkeep, a page at a time
+HOUSE = Path(__file__).parents[2] / "syncd"
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("schema") / "ledger.db"
+    Ledger.open(path).close()
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
+def plan_of(connection: sqlite3.Connection, name: str) -> list[str]:
+    statement = queries()[name]
+    values = dict.fromkeys(re.findall(r":(\w+)", statement))
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+
+@pytest.mark.parametrize("name", sorted(queries()))
+def test_it_fits_the_schema_and_scans_nothing_big(schema: sqlite3.Connection, name: str) -> None:
+    steps = plan_of(schema, name)
+    if name.startswith("check_") or name in BY_HAND | NIGHTLY:
+        return  # `syncd doctor` reads everything on purpose
+    for step in steps:
+        scan = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)
+        if scan and scan[1] in BIG:
+            assert scan[2] in SMALL_BY_PARTIAL_INDEX, step
+
+
+def test_the_claim_is_read_in_the_order_of_its_index(schema: sqlite3.Connection) -> None:
+    plan = plan_of(schema, "candidates")
+    assert plan[0] == "SEARCH job USING INDEX job_queued (sync=? AND provider=?)"
+    # The only sorting is inside a sub-select: the few answers about one person.
+    sorting = [n for n, step in enumerate(plan) if "TEMP B-TREE" in step]
+    assert all(any("CORRELATED" in step for step in plan[:n]) for n in sorting)
+    assert not any("TEMP B-TREE" in step for step in plan_of(schema, "jobs_to_write"))
+
+
+@pytest.mark.parametrize("name", ["jobs_answered", "deliveries_received", "contact_unplanned", "submissions_to_poll"])
+def test_no_stage_sorts_its_queue(schema: sqlite3.Connection, name: str) -> None:
+    assert not any("TEMP B-TREE" in step for step in plan_of(schema, name))
+
+
+def test_each_name_is_given_once() -> None:
+    text = resources.files("syncd.ledger").joinpath("queries.sql").read_text("utf-8")
+    names = re.findall(r"^-- name: (\w+)$", text, re.MULTILINE)
+    assert sorted(names) == sorted(set(names))
+
+
+def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
+    said = "".join(path.read_text("utf-8") for path in HOUSE.rglob("*.py"))
+    used = set(re.findall(r"""tx\.(?:run|insert|rows?|value)\(\s*"(\w+)\"""", said))
+    used |= set(re.findall(r"""self\.run\("(\w+)\"""", said))
+    assert used - queries().keys() == set()
+    assert {name for name in queries() if f'"{name}"' not in said} == set()
+
+
+def test_nothing_takes_the_time_from_sqlite() -> None:
+    for name, statement in queries().items():
+        assert not re.search(r"\b(now|current_timestamp|unixepoch|julianday|random)\s*\(|'now'", statement, re.I), name

@@ -1,0 +1,310 @@
+"""Paid calls in the ledger: intents, credits, caps, doubts, and the crash in every gap."""
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncd.contract.model import (
+    Answer,
+    Candidate,
+    Contact,
+    ContactRef,
+    Delivery,
+    EnrichmentRequest,
+    EnrichmentResult,
+    Field,
+    Grade,
+    Identity,
+    Outcome,
+    Page,
+    Source,
+    Submission,
+)
+from syncd.ledger import contacts, inbox, submissions
+from syncd.ledger.contacts import NewJob
+from syncd.ledger.states import SubmissionState
+from syncd.ledger.store import Ledger, Tx, sqlite3
+from syncd.ledger.submissions import Budget, Item, OverBudget, Stale
+
+from .audit import ask, audit
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+NO_CAP = Budget()
+FOUND = (Candidate(value="ada@acme.example.com", grade=Grade.VALID),)
+
+
+class Books:
+    """A ledger with some queued jobs, and the money's side of it."""
+
+    def __init__(self, path: Path, people: int = 3) -> None:
+        self.path = path
+        self.ledger = Ledger.open(path)
+        self.runner = asyncio.Runner()
+        self.write(self._furnish, people)
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.runner.close()
+
+    def crash(self) -> None:
+        """What a restart finds: the file, and nothing else."""
+        self.ledger.close()
+        self.ledger = Ledger.open(self.path)
+
+    def write(self, work: Any, *args: Any, **values: Any) -> Any:
+        return self.runner.run(self.ledger.write(work, *args, **values))
+
+    def intend(
+        self, name: str, *jobs: int, reserve: int = 1, budget: Budget = NO_CAP, now: float = NOW, round_: int = 0
+    ) -> Submission:
+        items = [self.item(name, job, round_) for job in jobs]
+        submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
+        values = {"provider": "ann", "sync": "people", "reserve": Decimal(reserve), "budget": budget}
+        self.write(submissions.intend, submission, items, **values, deadline=now + DAY, now=now)
+        return submission
+
+    def item(self, name: str, job: int, round_: int = 0) -> Item:
+        ref = ContactRef(connection="crm", object="contacts", id=str(job))
+        request = EnrichmentRequest(id=f"{name}/{job}", ref=ref, identity=Identity(), fields=(Field.EMAIL,))
+        return Item(request=request, jobs={Field.EMAIL: job}, rounds={Field.EMAIL: round_})
+
+    def answer(self, name: str, *jobs: int, charged: str | None = "1", body: bytes = b"{}", final: bool = True) -> int:
+        """An answer that finds the same for each of these jobs."""
+        results = tuple(
+            EnrichmentResult(request_id=f"{name}/{job}", field=Field.EMAIL, outcome=Outcome.FOUND, candidates=FOUND)
+            for job in jobs
+        )
+        answer = Answer(results=results, final=final, charged=None if charged is None else Decimal(charged))
+        delivery = Delivery(submission_id=name, source=Source.CALLBACK, body=body)
+        self.write(inbox.store, "ann", delivery, now=NOW)
+        got = self.write(inbox.received, 1)[0]
+        return int(self.write(inbox.apply, got, answer, poll_at=None, deadline=NOW + DAY, now=NOW))
+
+    def credits(self) -> tuple[int, int, int]:
+        """(reserved, charged, in doubt)."""
+        return ask(self.path, "SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]  # type: ignore[return-value]
+
+    def jobs(self) -> list[str]:
+        return [row[0] for row in ask(self.path, "SELECT state FROM job ORDER BY id")]
+
+    def calls(self) -> dict[str, str]:
+        return dict(ask(self.path, "SELECT id, state FROM submission"))
+
+    @staticmethod
+    def _furnish(tx: Tx, people: int) -> None:
+        page = Page(contacts=tuple(_contact(str(n)) for n in range(1, people + 1)), cursor={})
+        contacts.store_page(tx, "people", contacts.start_run(tx, "people", now=NOW), page, [Field.EMAIL], now=NOW)
+        found = contacts.unplanned(tx, 100)
+        contacts.apply_plan(tx, found, [NewJob(contact=c, field=Field.EMAIL, provider="ann") for c in found], now=NOW)
+
+
+def _contact(contact_id: str, **values: Any) -> Contact:
+    ref = ContactRef(connection="crm", object="contacts", id=contact_id)
+    return Contact(ref=ref, revision="1", identity=Identity(), **values)
+
+
+def pull_again(tx: Tx, contact: Contact) -> None:
+    contacts.store(tx, "people", contact, (Field.EMAIL,), now=NOW)
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    books = Books(tmp_path / "ledger.db")
+    yield books
+    books.close()
+    audit(books.path)
+
+
+# --- intents ----------------------------------------------------------------------------------
+
+
+def test_an_intent_reserves_the_worst_case_and_takes_the_jobs(books: Books) -> None:
+    books.intend("a", 1, 2, reserve=2)
+    assert books.jobs() == ["sending", "sending", "queued"]
+    assert books.credits() == (2000, 0, 0)
+    assert ask(books.path, "SELECT job_id, request_id, live FROM attempt") == [(1, "a/1", 1), (2, "a/2", 1)]
+
+
+def test_an_intent_for_a_job_that_left_the_queue_leaves_nothing_behind(books: Books) -> None:
+    books.intend("a", 2)
+    with pytest.raises(Stale):
+        books.intend("b", 1, 2, 3)
+    assert books.jobs() == ["queued", "sending", "queued"]
+    assert books.calls() == {"a": "intent"}
+    assert books.credits() == (1000, 0, 0)
+
+
+@pytest.mark.parametrize("change", [{"blocked": {Field.EMAIL: "opted_out"}}, {"values": {Field.EMAIL: "x@y.test"}}])
+def test_an_intent_looks_at_the_contact_once_more(books: Books, change: dict[str, Any]) -> None:
+    """Opted out, or filled, between the choice and the intent."""
+    books.write(pull_again, _contact("1", **change))
+    with pytest.raises(Stale):
+        books.intend("a", 1)
+    assert (books.jobs()[0], books.calls()) == ("queued", {})
+
+
+def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None:
+    books.intend("a", 1)
+    books.write(submissions.accept, "a", None, poll_at=None, deadline=NOW, now=NOW)
+    books.answer("a", 1)
+
+    def turn_back(tx: Tx) -> None:
+        tx._connection.execute("UPDATE job SET state = 'queued' WHERE id = 1")
+
+    books.write(turn_back)
+    with pytest.raises(sqlite3.IntegrityError, match="attempt"):
+        books.intend("b", 1)
+    assert books.calls() == {"a": "settled"}
+    books.intend("c", 1, round_=1)  # another round is another question
+
+
+# --- the budget -------------------------------------------------------------------------------
+
+
+def test_the_cap_counts_what_is_reserved_and_what_was_charged(books: Books) -> None:
+    cap = Budget(per_day=Decimal(2))
+    books.intend("a", 1, budget=cap)
+    books.intend("b", 2, budget=cap)
+    with pytest.raises(OverBudget, match="2 credits in 1 day"):
+        books.intend("c", 3, budget=cap)
+    assert books.calls() == {"a": "intent", "b": "intent"}
+    books.write(submissions.refuse, "a", "no", due_at=None, now=NOW)
+    books.intend("d", 3, budget=cap)  # what was refused cost nothing
+    books.answer("b", 2, charged="0")
+    books.intend("e", 1, budget=cap)  # what was settled cheaper left room
+    with pytest.raises(OverBudget):
+        books.intend("f", 2, budget=Budget(per_day=Decimal("2.5")))
+
+
+def test_the_month_is_thirty_days_and_the_day_begins_at_midnight(books: Books) -> None:
+    midnight = (NOW // DAY) * DAY
+    cap = Budget(per_day=Decimal(1), per_month=Decimal(2))
+    books.intend("a", 1, budget=cap, now=midnight - 1)
+    books.intend("b", 2, budget=cap, now=midnight)
+    with pytest.raises(OverBudget, match="2 credits in 30 days"):
+        books.intend("c", 3, budget=cap, now=midnight + DAY)
+    with pytest.raises(OverBudget):
+        books.intend("c", 3, budget=cap, now=midnight + 28 * DAY + 5)
+    books.intend("c", 3, budget=cap, now=midnight + 29 * DAY)
+
+
+def test_doubt_and_expiry_keep_the_worst_case_reserved(books: Books) -> None:
+    books.intend("a", 1)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    assert books.credits() == (1000, 0, 1000)
+    books.write(submissions.expire, "a", SubmissionState.IN_DOUBT, "never", now=NOW)
+    assert books.credits() == (1000, 0, 0)
+    with pytest.raises(OverBudget):
+        books.intend("b", 2, budget=Budget(per_day=Decimal(1)))
+
+
+def test_a_charge_that_is_not_told_keeps_the_reservation_until_it_is(books: Books) -> None:
+    books.intend("a", 1, reserve=10)
+    books.answer("a", 1, charged=None)
+    assert books.credits() == (10_000, 0, 0)
+    books.answer("a", 1, charged="0.25", body=b"again")
+    assert books.credits() == (0, 250, 0)
+    books.answer("a", 1, charged="7", body=b"and again")
+    assert books.credits() == (0, 250, 0), "the last word was said"
+
+
+def test_thousandths_are_rounded_up(books: Books) -> None:
+    assert submissions.milli(Decimal("0.0001")) == 1
+    assert submissions.milli(Decimal("4999.75")) == 4_999_750
+
+
+# --- how a call ends --------------------------------------------------------------------------
+
+
+def test_a_refusal_that_a_callback_has_disproved_changes_nothing(books: Books) -> None:
+    books.intend("a", 1)
+    books.answer("a", 1)
+    books.write(submissions.refuse, "a", "late", due_at=None, now=NOW)
+    books.write(submissions.reject, "a", "later", now=NOW)
+    books.write(submissions.doubt, "a", "latest", hold_until=NOW, now=NOW)
+    assert (books.jobs()[0], books.calls(), books.credits()) == ("answered", {"a": "settled"}, (0, 1000, 0))
+
+
+def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: Books) -> None:
+    books.intend("a", 1)
+    books.answer("a", 1)
+    books.write(submissions.accept, "a", "job-7", poll_at=NOW, deadline=NOW, now=NOW)
+    assert ask(books.path, "SELECT state, provider_id FROM submission") == [("settled", "job-7")]
+    assert books.jobs()[0] == "answered"
+    assert books.write(submissions.to_poll, "ann", 10, now=NOW + DAY) == []
+
+
+@pytest.mark.parametrize("late", ["expire", "resend"])
+def test_an_answer_in_the_last_moment_beats_the_deadline(books: Books, late: str) -> None:
+    """The sweep saw it in doubt; before it acts, part of the answer comes."""
+    books.intend("a", 1, 2, reserve=2)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    books.answer("a", 1, final=False, charged=None)
+    if late == "expire":
+        books.write(submissions.expire, "a", SubmissionState.IN_DOUBT, "too late", now=NOW)
+    else:
+        books.write(submissions.resend, "a", "too late", now=NOW)
+    assert (books.jobs(), books.calls()) == (["answered", "sent", "queued"], {"a": "accepted"})
+    assert ask(books.path, "SELECT count(*) FROM attempt WHERE live = 1") == [(2,)]
+
+
+def test_what_was_sent_twice_is_not_sent_a_third_time(books: Books) -> None:
+    for name in ("a", "b"):
+        books.intend(name, 1)
+        books.write(submissions.doubt, name, "?", hold_until=NOW, now=NOW)
+        books.write(submissions.resend, name, "as the policy says", now=NOW)
+    assert (books.jobs()[0], books.calls()) == ("answered", {"a": "expired", "b": "expired"})
+    assert ask(books.path, "SELECT outcome FROM result") == [("unresolved",)]
+    assert books.credits()[0] == 2000, "both may have been paid for"
+
+
+# --- a crash in every gap ---------------------------------------------------------------------
+
+
+def test_recovering_is_safe_to_repeat_and_touches_only_intents(books: Books) -> None:
+    books.intend("a", 1)
+    books.intend("b", 2)
+    books.write(submissions.accept, "b", None, poll_at=None, deadline=NOW + DAY, now=NOW)
+    books.crash()
+    assert books.write(submissions.recover, {"ann": 7.0}, now=NOW) == 1
+    assert books.write(submissions.recover, {"ann": 7.0}, now=NOW) == 0
+    assert books.jobs() == ["in_doubt", "sent", "queued"]
+    assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'a'") == [(NOW + 7,)]
+
+
+def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
+    """The life of a call, cut after each transaction: recovery, then a late callback, ends well."""
+    steps: list[tuple[str, Any]] = [
+        ("intent", lambda b: b.intend("a", 1)),
+        ("accepted", lambda b: b.write(submissions.accept, "a", "job", poll_at=NOW, deadline=NOW + DAY, now=NOW)),
+        ("stored", lambda b: _store(b)),
+    ]
+    for cut in range(len(steps) + 1):
+        books = Books(tmp_path / f"{cut}.db")
+        for _, step in steps[:cut]:
+            step(books)
+        books.crash()
+        books.write(submissions.recover, {}, now=NOW)
+        assert books.jobs()[0] == ("queued", "in_doubt", "sent", "sent")[cut]
+        if cut:
+            books.answer("a", 1)
+            assert (books.jobs()[0], books.credits()) == ("answered", (0, 1000, 0))
+        books.close()
+        audit(books.path)
+
+
+def _store(books: Books) -> None:
+    delivery = Delivery(submission_id="a", source=Source.CALLBACK, body=b"{}")
+    assert books.write(inbox.store, "ann", delivery, now=NOW) is True
+    assert books.write(inbox.store, "ann", delivery, now=NOW) is False
+
+
+def test_a_submission_is_loaded_as_it_was_asked(books: Books) -> None:
+    sent = books.intend("a", 1, 2, reserve=2)
+    assert books.write(submissions.load, "a") == sent
+    assert books.write(submissions.load, "nobody's") is None

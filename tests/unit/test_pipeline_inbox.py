@@ -1,0 +1,206 @@
+"""Inbox: answers before, beside and long after the call that they belong to."""
+
+import json
+
+import pytest
+
+from syncd.contract.errors import Trouble
+from syncd.contract.model import Delivery, Outcome, Source, Submission
+from syncd.ledger import connections
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
+
+from .conftest import Build
+from .house import EMAIL, ONE_BY_ONE, House
+
+VALUE = "ada@acme.example.com"
+
+
+@pytest.fixture
+def asked(build: Build) -> House:
+    """Contact 501 is asked about at ann."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.finds(house.person(), EMAIL, VALUE)
+    house.ask()
+    return house
+
+
+@pytest.fixture
+def bulk(build: Build) -> House:
+    """Contacts 501 to 503 are asked about in one call."""
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo", "Cy"):
+        house.person(name)
+    house.pull()
+    house.plan()
+    house.clock.time += 60
+    house.dispatch()
+    return house
+
+
+def words(sent: Submission, *outcomes: str, final: bool = True, charged: int | None = None) -> bytes:
+    """A body that says one thing of each request; "" for not a word."""
+    results = [
+        {"id": r.id, "field": "email", "outcome": o, "candidates": [{"value": f"{r.ref.id}@a.example.com", "grade": "valid"}] * (o == "found")}
+        for r, o in zip(sent.requests, outcomes, strict=True) if o
+    ]  # fmt: skip
+    body = json.loads(said(results, final=final))
+    return json.dumps({**body, "charged": None if charged is None else str(charged)}).encode()
+
+
+class Eager(FakeProvider):
+    """Calls back before the answer to the call itself is out; `said` is what arrives."""
+
+    house: House
+
+    async def submit(self, submission: Submission):  # type: ignore[no-untyped-def]
+        receipt = await super().submit(submission)
+        from syncd.ledger import inbox as mailbox
+        from syncd.pipeline import inbox
+
+        await self.house.ledger.write(mailbox.store, self.name, self.delivery(submission), now=0.0)
+        await inbox.run_once(self.house.parts)
+        return receipt
+
+
+def test_a_callback_before_the_2xx_is_applied_and_the_2xx_adds_the_id(build: Build) -> None:
+    fake = Eager("ann", capabilities=ONE_BY_ONE)
+    house = build(providers=[fake], fields={EMAIL: ["ann"]})
+    fake.house = house
+    ada = house.person()
+    house.finds(ada, EMAIL, VALUE)
+    house.ask()
+    assert (house.state(ada), house.submissions()) == ("answered", ["settled"])
+    assert house.sql("SELECT provider_id IS NOT NULL, charged_mc, reserved_mc FROM submission") == [(1, 1000, 0)]
+
+
+def test_a_duplicate_is_applied_once(asked: House) -> None:
+    sent = asked.fake.submitted[0]
+    assert [asked.call_back(sent) for _ in range(3)] == [1, 0, 0]
+    assert asked.sql("SELECT count(*), max(repeats) FROM delivery") == [(1, 2)]
+    assert asked.sql("SELECT count(*) FROM result") == [(1,)]
+    assert asked.credits()["charged"] == 1
+
+
+def test_items_that_come_one_by_one_and_the_last_word_before_the_last_item(bulk: House) -> None:
+    sent = bulk.fake.submitted[0]
+    bulk.call_back(sent, words(sent, "found", "", "", final=False))
+    assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["answered", "sent", "sent"]
+    bulk.call_back(sent, words(sent, "found", "found", "not_found", charged=2))
+    assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["answered"] * 3
+    bulk.verify()
+    bulk.call_back(sent, words(sent, "", "not_found", "", final=False))
+    assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["accepted", "accepted", "done"]
+    assert bulk.credits() == {"reserved": 0, "charged": 2, "in_doubt": 0}
+    assert bulk.submissions() == ["settled"]
+
+
+def test_who_is_missing_from_the_last_word_is_missing_and_not_not_found(bulk: House) -> None:
+    sent = bulk.fake.submitted[0]
+    bulk.call_back(sent, words(sent, "found", "not_found", "", charged=1))
+    bulk.verify()
+    assert [bulk.reason(str(n)) for n in (502, 503)] == ["not_found", "no_callback"]
+
+
+def test_late_after_the_deadline_is_still_good(asked: House) -> None:
+    asked.clock.time += 30 * 86_400
+    asked.sweep()
+    asked.verify()
+    assert (asked.job("501"), asked.submissions()) == (("done", "no_callback"), ["expired"])
+    assert asked.credits()["reserved"] == 1
+    asked.call_back(asked.fake.submitted[0])
+    asked.finish()
+    assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
+    assert asked.credits() == {"reserved": 0, "charged": 1, "in_doubt": 0}
+
+
+def test_late_after_it_was_written_is_kept_as_a_second_opinion(asked: House) -> None:
+    sent = asked.fake.submitted[0]
+    asked.call_back(sent)
+    asked.finish()
+    other = said(
+        [{"id": sent.requests[0].id, "field": "email", "outcome": "found", "candidates": [{"value": "x@y.test", "grade": "valid"}]}]
+    )  # fmt: skip
+    asked.call_back(sent, other)
+    asked.finish()
+    assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
+    assert len(asked.sql("SELECT id FROM result")) == 2
+
+
+def test_what_is_about_no_call_of_ours_is_kept_aside(asked: House) -> None:
+    stranger = Delivery(submission_id="0" * 32, source=Source.CALLBACK, body=b"{}")
+    asked.deliver(stranger)
+    assert asked.inbox() == 0
+    assert asked.sql("SELECT state, note FROM delivery") == [("quarantined", "this ledger knows no such call")]
+    asked.deliver(asked.fake.delivery(asked.fake.submitted[0], body=b'{"x":1}'), "ann")
+    assert asked.inbox() == 0
+    assert asked.tally("deliveries_quarantined") == 2
+    assert asked.state("501") == "sent", "what can't be read changes nothing"
+
+
+def test_one_unreadable_answer_does_not_stop_the_others(bulk: House) -> None:
+    sent = bulk.fake.submitted[0]
+    bulk.deliver(bulk.fake.delivery(sent, body=b"garbled"))
+    bulk.deliver(bulk.fake.delivery(sent))
+    assert bulk.inbox() == 3
+    assert bulk.sql("SELECT state FROM delivery ORDER BY id") == [("quarantined",), ("applied",)]
+
+
+def test_credits_that_ran_out_in_the_middle_stop_the_provider_and_lose_nobody(bulk: House) -> None:
+    sent = bulk.fake.submitted[0]
+    bulk.call_back(sent, words(sent, "found", "no_credits", "no_credits", charged=1))
+    assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["answered", "queued", "queued"]
+    assert bulk.run(bulk.ledger.read(connections.trouble, "ann")) is Trouble.CREDITS
+    bulk.clock.time += 60
+    assert bulk.dispatch() == 0, "not before there are credits again"
+    bulk.run(bulk.ledger.write(connections.clear, "ann"))
+    assert bulk.dispatch() == 1
+    assert [r.ref.id for r in bulk.fake.submitted[1].requests] == ["502", "503"]
+    assert bulk.credits()["charged"] == 1
+
+
+def test_an_answer_proves_that_the_call_was_made(asked: House) -> None:
+    """It was in doubt, and then an answer that only says: still running."""
+    house = asked
+    sent = house.fake.submitted[0]
+    house.sql("SELECT 1")
+    house.call_back(sent, said([], final=False))
+    assert (house.state("501"), house.submissions()) == ("sent", ["accepted"])
+    house.call_back(sent, said([{"id": "stranger", "field": "email", "outcome": "found"}], final=False))
+    assert house.tally("items_unmatched") == 1
+
+
+def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -> None:
+    """Verify has read `not found`; the find is stored before verify acts."""
+    import asyncio
+
+    from syncd.pipeline import inbox, verify
+
+    from .test_ledger_store import Held
+
+    house = build(fields={EMAIL: ["ann"]})
+    ada = house.person()
+    house.ask()
+    sent = house.fake.submitted[0]
+    house.call_back(sent, words(sent, Outcome.NOT_FOUND, final=False))
+
+    async def race() -> None:
+        house.finds(ada, EMAIL, VALUE)
+        from syncd.ledger import inbox as mailbox
+
+        await house.ledger.write(mailbox.store, "ann", house.fake.delivery(sent), now=0.0)
+        held = Held()
+        first = asyncio.create_task(house.ledger.write(held))
+        await asyncio.to_thread(held.inside.wait, 30)
+        got = (await house.ledger.read(mailbox.received, 1))[0]
+        answer = house.fake.parse(got.delivery, sent)
+        applying = asyncio.create_task(house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0))
+        await asyncio.sleep(0)
+        deciding = asyncio.create_task(verify.run_once(house.parts))
+        for _ in range(20):
+            await house.ledger.read(mailbox.received, 1)
+        held.go.set()
+        await asyncio.gather(first, applying, deciding)
+        await inbox.run_once(house.parts)
+
+    house.run(race())
+    assert house.state(ada) == "accepted"
