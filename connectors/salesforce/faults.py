@@ -48,7 +48,7 @@ def read(status: int, refusals: Sequence[Refusal], values: Iterable[str] = (), o
     fields = frozenset(name for one in refusals for name in one.fields)
     reason = _reason(refusals, values) or f"HTTP {status}"
     if codes & _GONE or (status == 404 and not codes - {""}):
-        return Fault(WriteStatus.GONE, reason, look=True)
+        return Fault(WriteStatus.REFUSED, reason, look=True)  # whether it is gone, a look will tell
     if _is_lock(refusals):
         return Fault(WriteStatus.RETRY, reason, locked=True)
     if "DUPLICATES_DETECTED" in codes:

@@ -92,11 +92,12 @@ class Wire:
         self._session.mount("https://", Line(base_url, timeout, connections))
         self._session.hooks["response"] = [self._look_who]
         self._org: Any = None
+        self._told = Who()  # by the login that is under way
         self.who = Who()
 
     def login(self) -> None:
         """Get a new session. Raises Retry, or Halt when Salesforce refuses us."""
-        self.who = Who()
+        self._told = Who()
         try:
             with warnings.catch_warnings():  # simple-salesforce would print advice where we raise it
                 warnings.simplefilter("ignore")
@@ -117,8 +118,8 @@ class Wire:
         host = str(instance).partition("/")[0]
         if not (self._redirected or host.endswith(_OURS)):
             raise Halt(f"the login leads to {host}", trouble=Trouble.CREDENTIALS, cure="look at domain: it is no org's")
-        if not self.who.org and session_id.startswith("00D"):
-            self.who = Who(org=session_id.partition("!")[0], user=self.who.user)
+        told = self._told
+        self.who = Who(told.org or (session_id.partition("!")[0] if session_id.startswith("00D") else ""), told.user)
         self._org = Salesforce(
             session_id=session_id, instance=host, session=self._session, version=self._options.api_version
         )
@@ -172,9 +173,9 @@ class Wire:
         """The answers to logins tell org and user, and simple-salesforce throws them away."""
         path = urlsplit(answer.url).path
         if path.endswith("/oauth2/token") and (found := _WHO.search(answer.content)):
-            self.who = Who(org=found[1].decode(), user=found[2].decode())
+            self._told = Who(org=found[1].decode(), user=found[2].decode())
         elif "/Soap/u/" in path and (found := _SOAP_USER.search(answer.content)):
-            self.who = Who(user=found[1].decode())
+            self._told = Who(user=found[1].decode())
 
 
 def _refused(error: Any) -> Halt | Retry:

@@ -243,6 +243,9 @@ SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMI
 -- name: job_postpone
 UPDATE job SET due_at = :due_at WHERE id = :id AND state = :state
 
+-- name: writes_postpone
+UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
+
 -- name: write_close
 UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .states import MOVES
 from .store import Ledger, LedgerError, Tx, raw_reading
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 GENERATION = "generation"  # how often this ledger was restored from a copy
@@ -71,6 +76,13 @@ def _restored(tx: Tx, frozen_until: float) -> int:
 def problems(path: Path, tx: Tx) -> Iterator[str]:
     """Everything about a ledger that does not add up, a sentence each."""
     yield from _integrity(path)
+    try:
+        yield from _sums(tx)
+    except sqlite3.DatabaseError as error:
+        yield f"it can't be read to its end: {error}"
+
+
+def _sums(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_counters"):
         yield f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
     for row in tx.rows("check_spend"):
@@ -114,8 +126,11 @@ def drift(tx: Tx, provider: str) -> dict[str, Any] | None:
 
 def _integrity(path: Path) -> Iterator[str]:
     with raw_reading(path) as connection:
-        for (line,) in connection.execute("PRAGMA integrity_check"):
-            if line != "ok":
-                yield line
-        for row in connection.execute("PRAGMA foreign_key_check"):
-            yield f"a row of {row[0]} refers to a missing row of {row[2]}"
+        try:
+            for (line,) in connection.execute("PRAGMA integrity_check"):
+                if line != "ok":
+                    yield line
+            for row in connection.execute("PRAGMA foreign_key_check"):
+                yield f"a row of {row[0]} refers to a missing row of {row[2]}"
+        except sqlite3.DatabaseError as error:
+            yield f"it can't be checked: {error}"

@@ -120,6 +120,11 @@ def postpone(tx: Tx, job: ToWrite, *, due_at: float) -> None:
     tx.run("job_postpone", id=job.job_id, state=JobState.WRITING, due_at=due_at)
 
 
+def postpone_all(tx: Tx, *, due_at: float) -> None:
+    """The same for every write that is open: a request of the process before may still be on its way."""
+    tx.run("writes_postpone", due_at=due_at)
+
+
 def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:
     """T7: the job's last move, and what its write came to."""
     tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)

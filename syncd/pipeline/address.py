@@ -68,13 +68,13 @@ class Addresses:
         )
         if not genuine or int(given["e"]) < now:
             return None
-        return Address(given["a"], int(given["e"]), _ref(given), Field(given["field"]) if "field" in given else None)
+        field = given.get("field")  # absent and blank have the same MAC
+        return Address(given["a"], int(given["e"]), _ref(given), Field(field) if field else None)
 
 
 def _ref(given: dict[str, str]) -> ContactRef | None:
-    if not {"crm", "object", "contactId"} <= given.keys():
-        return None
-    return ContactRef(connection=given["crm"], object=given["object"], id=given["contactId"])
+    connection, object_, contact = (given.get(name) for name in ("crm", "object", "contactId"))
+    return ContactRef(connection=connection, object=object_, id=contact) if connection and object_ and contact else None
 
 
 def key_id(secret: str) -> str:

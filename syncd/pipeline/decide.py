@@ -97,15 +97,16 @@ def _covered(job: ToWrite, seen: str, versions: Sequence[Version]) -> str | None
     theirs = [
         version
         for i, version in enumerate(since)
-        if not _is_ours(job, version) and not _was_put_back(version, since[i + 1 :])
+        if not _is_ours(job, version) and not _was_put_back(job, version, since[i + 1 :])
     ]
-    if not theirs or theirs[0] is since[0] or theirs[0].value == since[0].value:
+    if not theirs or theirs[0] is since[0] or values.same(job.field, theirs[0].value, since[0].value):
         return None
     return theirs[0].value
 
 
-def _was_put_back(version: Version, before: Sequence[Version]) -> bool:
-    return version.by is Author.MACHINE and any(version.value == older.value for older in before)
+def _was_put_back(job: ToWrite, version: Version, before: Sequence[Version]) -> bool:
+    again = any(values.same(job.field, version.value, older.value) for older in before)
+    return version.by is Author.MACHINE and again
 
 
 def _is_ours(job: ToWrite, version: Version) -> bool:

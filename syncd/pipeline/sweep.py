@@ -7,13 +7,14 @@ import structlog
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.model import Field
-from syncd.ledger import connections, inbox, jobs, submissions, upkeep
+from syncd.ledger import connections, inbox, jobs, submissions, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
 from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
+WRITES_LAND = 30.0  # seconds in which a write reaches the CRM, or never does
 
 log = structlog.get_logger("syncd.sweep")
 
@@ -44,10 +45,12 @@ async def _time_passes(parts: Parts) -> int:
 
 
 async def recover(parts: Parts) -> int:
-    """After a start: what was being sent is in doubt, every open result is asked for, and what waits for
-    a provider that the configuration no longer names goes on without it."""
+    """After a start: what was being sent is in doubt, what was being written is looked at once it must
+    have landed, every open result is asked for, and what waits for a provider that the configuration no
+    longer names goes on without it."""
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
+    await parts.ledger.write(writes.postpone_all, due_at=parts.clock.now() + WRITES_LAND)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     for sync in parts.syncs:

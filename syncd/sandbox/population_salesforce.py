@@ -65,7 +65,8 @@ class _Salesforce(Maker):
         known = [one for one in elsewhere if one.quirk is None and self._recognisable(one)]
         rng.shuffle(known)
         self._known = known[: round(draw.overlap * total)]
-        self._shared: set[int | None] = set()  # numbers of the records of people whom HubSpot has
+        self._ordinary: list[Record] | None = None  # contacts left that may have been leads
+        self._shared: set[int] = set()  # numbers of the records of people whom HubSpot has
         self._left = total  # records still to be drawn
 
     def draw(self, kind: str, count: int) -> None:
@@ -118,11 +119,12 @@ class _Salesforce(Maker):
             record.email = person.emails[0]
 
     def _contact_without_past(self) -> Record | None:
-        """A contact that may once have been a lead."""
-        taken = {one.twin for one in self.census.records if one.trait is Trait.CONVERTED} | self._shared
-        contacts = (one for one in self.census.records if one.kind == CONTACT)
-        free = [one for one in contacts if not (one.quirk or one.trait) and one.number not in taken]
-        return self.rng.choice(free) if free else None
+        """A contact that may once have been a lead; never the same twice."""
+        if self._ordinary is None:
+            contacts = (one for one in self.census.records if one.kind == CONTACT and one.number not in self._shared)
+            self._ordinary = [one for one in contacts if not (one.quirk or one.trait)]
+            self.rng.shuffle(self._ordinary)
+        return self._ordinary.pop() if self._ordinary else None
 
     def _fit(self, record: Record, kind: str) -> None:
         """What Salesforce requires of a record of that kind."""

@@ -207,12 +207,12 @@ def test_what_is_committed_late_is_found_by_the_overlap() -> None:
         async for page in stage.crm.pull(CONTACTS, None):
             cursor = page.cursor
         stage.vendor.clock.skip(300)
-        org.human_edit(one, "Email", "", commit_in=200.0)
+        org.human_edit(one, "Email", "", commit_in=3_000.0)
         stage.vendor.clock.skip(150)
         async for page in stage.crm.pull(CONTACTS, cursor):
             assert one not in {c.ref.id for c in page.contacts}
             cursor = page.cursor
-        stage.vendor.clock.skip(200)
+        stage.vendor.clock.skip(3_000)
         assert one in {c.ref.id async for page in stage.crm.pull(CONTACTS, cursor) for c in page.contacts}
 
     play(act, 60)

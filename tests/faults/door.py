@@ -61,9 +61,11 @@ class Door:
             writer.close()
         return _read(answer)
 
-    async def post(self, url: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> Said:
+    async def post(
+        self, url: str, body: bytes = b"{}", headers: Mapping[str, str] | None = None, within: float = 20.0
+    ) -> Said:
         """A callback to an address, as a vendor makes it."""
-        return await self.raw(request(url, body, headers))
+        return await self.raw(request(url, body, headers), within=within)
 
     async def posts(self, urls: Iterable[str], body: bytes = b"{}") -> list[Said]:
         """Many, sixteen at a time; the answers in order."""
@@ -122,11 +124,14 @@ def with_vendors(parts: Parts) -> Parts:
     return replace(parts, lanes=lanes)
 
 
-def asked_house(folder: Path, people: int, provider: str = "zeliq", field: Field = EMAIL) -> tuple[House, list[str]]:
+def asked_house(
+    folder: Path, people: int, provider: str = "zeliq", field: Field = EMAIL, *, now: float | None = None
+) -> tuple[House, list[str]]:
     """A house whose provider has taken on a call for each of so many people, and the calls' addresses."""
     fake = FakeProvider(provider, capabilities=replace(ONE_BY_ONE, windows=()))
     folder.mkdir(parents=True, exist_ok=True)
     house = House(folder, providers=[fake], fields={field: [provider]})
+    house.clock.time = now or house.clock.time
     for number in range(people):
         house.person(f"Person{number}")
     house.ask()

@@ -102,7 +102,9 @@ def test_f34_merged_or_gone(build: Build) -> None:
 
 def test_f35_the_crm_is_away_for_days(build: Build) -> None:
     """I1, I9: what was paid for waits as long as it takes; meanwhile no more is bought for that CRM."""
-    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields={EMAIL: ["ann"]})
+    house = build(
+        providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields={EMAIL: ["ann"]}
+    )
     house.parts.lanes["ann"].pacer.learn(())
     accepted(house, *(f"P{n}" for n in range(BACKLOG + 1)))
     watch = Watch()
@@ -182,5 +184,3 @@ def test_f39_our_own_write_comes_back(build: Build) -> None:
     assert house.ask() == 0
     assert house.sql("SELECT * FROM job") == before
     assert [version.value for version in house.crm.records[ada].history["email"]] == [MAIL]
-
-

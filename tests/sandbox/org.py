@@ -140,10 +140,11 @@ def org(
     quirks: Mapping[Quirk | Trait, float] | None = None,
     faults: tuple[str, ...] = (),
     hubspot: int = 0,
+    usual: bool = False,
     **options: Any,
 ) -> Iterator[Org]:
-    """An org without special records, unless said otherwise, and a client that is logged in."""
-    salesforce = {"contacts": contacts, "leads": leads, "quirks": quirks or {}, **options}
+    """An org with only these special records, or the `usual` ones, and a client that is logged in."""
+    salesforce = {"contacts": contacts, "leads": leads, "quirks": None if usual else quirks or {}, **options}
     thread = SandboxThread(3, hubspot, quirks={}, faults=faults, salesforce=salesforce)
     with thread as sandbox, httpx.Client(base_url=sandbox.urls["salesforce"], timeout=10) as http:
         one = Org(thread, http)

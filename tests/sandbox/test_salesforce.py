@@ -66,7 +66,7 @@ def test_describe_tells_types_lengths_and_rights(some: Org) -> None:
 
 
 def test_admins_decide_which_fields_there_are() -> None:
-    options = {"opt_outs": True, "person_accounts": True, "linkedin_field": "LinkedIn__c"}
+    options: dict[str, Any] = {"opt_outs": True, "person_accounts": True, "linkedin_field": "LinkedIn__c"}
     with org(5, 5, without_fields=("Contact.MobilePhone",), read_only_fields=("Contact.Email",), **options) as one:
         contact = fields(one, "Contact")
         assert {"HasOptedOutOfEmail", "DoNotCall", "IsPersonAccount", "LinkedIn__c"} <= set(contact)
@@ -242,7 +242,7 @@ def test_addresses_have_a_greatest_length(some: Org) -> None:
 def test_pages_are_a_snapshot_and_need_not_be_full() -> None:
     with org(450, 0) as one:
         soql = "SELECT Id, Title FROM Contact ORDER BY Id"
-        first = answered(one.query(soql, **{"Sforce-Query-Options": "batchSize=10"}))
+        first = answered(one.get("/query", params={"q": soql}, headers={"Sforce-Query-Options": "batchSize=10"}))
         assert (len(first["records"]), first["done"], first["totalSize"]) == (200, False, 450)
         where = first["nextRecordsUrl"]
         assert where.startswith(f"{BASE}/query/0r8")
@@ -367,8 +367,9 @@ def test_histories_are_there_if_an_admin_wants_them() -> None:
 
 
 def test_the_org_has_what_the_population_says() -> None:
-    shares = dict.fromkeys((Trait.CONVERTED, Trait.PERSON_ACCOUNT, Trait.BOUNCED, Trait.DO_NOT_CALL), 0.05)
-    with org(60, 60, quirks={**shares, Quirk.OPTED_OUT: 0.05}, opt_outs=True, person_accounts=True) as one:
+    traits = (Trait.CONVERTED, Trait.PERSON_ACCOUNT, Trait.BOUNCED, Trait.DO_NOT_CALL)
+    shares: dict[Quirk | Trait, float] = dict.fromkeys((*traits, Quirk.OPTED_OUT), 0.05)
+    with org(60, 60, quirks=shares, opt_outs=True, person_accounts=True) as one:
         converted = one.rows("SELECT Id, ConvertedContactId, ConvertedDate FROM Lead WHERE IsConverted = true")
         assert len(converted) == 3
         assert {row["ConvertedContactId"][:3] for row in converted} == {"003"}

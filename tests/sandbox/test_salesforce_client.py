@@ -9,8 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
-from simple_salesforce import Salesforce, format_soql
+from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
+from simple_salesforce.format import format_soql
 
 from syncd.sandbox.salesforce import Keys
 
@@ -48,7 +49,12 @@ def session(some: Org) -> Iterator[requests.Session]:
 
 
 @pytest.fixture
-def client(session: requests.Session) -> Salesforce:
+def client(session: requests.Session) -> Any:
+    return logged_in(session)
+
+
+def logged_in(session: requests.Session) -> Any:
+    """By client credentials. Its own types know too little of what its attributes are."""
     keys: dict[str, Any] = {"consumer_key": KEYS.client_id, "consumer_secret": KEYS.client_secret}
     return Salesforce(**keys, domain=KEYS.domain, version="66.0", session=session)
 
@@ -59,14 +65,15 @@ def test_it_logs_in_in_every_way(some: Org, session: requests.Session) -> None:
     signed = Salesforce(**common, consumer_key=KEYS.client_id, privatekey=key, version="66.0")
     soap = Salesforce(**common, password=KEYS.password, security_token=KEYS.security_token, version="64.0")
     for one in (signed, soap):
-        assert one.query("SELECT Id FROM Lead")["totalSize"] == 20
+        answer: Any = one.query("SELECT Id FROM Lead")
+        assert answer["totalSize"] == 20
     with pytest.raises(SalesforceAuthenticationFailed, match="INVALID_OPERATION"):
         Salesforce(**common, password=KEYS.password, security_token=KEYS.security_token, version="66.0")
     with pytest.raises(SalesforceAuthenticationFailed, match="invalid_client"):
         Salesforce(consumer_key=KEYS.client_id, consumer_secret="no", domain=KEYS.domain, session=session)
 
 
-def test_it_queries_and_pages(client: Salesforce) -> None:
+def test_it_queries_and_pages(client: Any) -> None:
     soql = format_soql("SELECT Id, Account.Name FROM Contact WHERE LastName != {} ORDER BY Id", "O'Brien")
     first = client.query(soql, headers={"Sforce-Query-Options": "batchSize=200"})
     rest = client.query_more(first["nextRecordsUrl"], identifier_is_url=True)
@@ -74,26 +81,24 @@ def test_it_queries_and_pages(client: Salesforce) -> None:
     assert rest["records"]
     assert len(list(client.query_all_iter(soql))) == first["totalSize"]
     assert client.api_usage["api-usage"].total == 115_000
-    with pytest.raises(SalesforceMalformedRequest) as caught:
+    with pytest.raises(SalesforceMalformedRequest, match="INVALID_FIELD"):
         client.query("SELECT Nope FROM Contact")
-    assert caught.value.content[0]["errorCode"] == "INVALID_FIELD"
 
 
-def test_it_writes(some: Org, client: Salesforce) -> None:
+def test_it_writes(some: Org, client: Any) -> None:
     rows = some.lacking("phone")[:3]
     client.Contact.update(rows[0], {"Phone": "+442079460001"})
     assert client.Contact.get(rows[0])["Phone"] == "+442079460001"
     assert {"name", "fields"} <= set(client.Contact.describe() or {})
     body = {"compositeRequest": [{**update_part(rows[1], {"Phone": "+442079460002"}), "referenceId": "r0"}]}
     done = client.restful("composite", method="POST", json=body)
-    assert done is not None
     assert done["compositeResponse"][0]["httpStatusCode"] == 204
     record = {"attributes": {"type": "Contact"}, "id": rows[2], "Phone": "+442079460003"}
     assert client.restful("composite/sobjects", method="PATCH", json={"records": [record]})[0]["success"]
     assert client.restful("limits")["DailyApiRequests"]["Max"] == 115_000
 
 
-def test_it_logs_in_again_and_loses_its_headers(some: Org, client: Salesforce) -> None:
+def test_it_logs_in_again_and_loses_its_headers(some: Org, client: Any) -> None:
     row = some.lacking("phone")[0]
     url = f"https://x{BASE}/sobjects/Contact/{row}"
     condition = {"If-Unmodified-Since": "Sat, 21 Nov 1998 10:00:01 GMT"}
@@ -103,7 +108,6 @@ def test_it_logs_in_again_and_loses_its_headers(some: Org, client: Salesforce) -
     some.vendor.door.close_all()
     part = {**update_part(row, {"Phone": "+442079460002"}, **condition), "referenceId": "r0"}
     answer = client.restful("composite", method="POST", json={"compositeRequest": [part]})
-    assert answer is not None
     assert answer["compositeResponse"][0]["httpStatusCode"] == 412
 
 
@@ -111,8 +115,7 @@ def test_its_bulk_jobs_work() -> None:
     with org(20, 0, bulk_delay=0.0) as one, requests.Session() as session:
         session.trust_env = False
         session.mount("https://", Loopback(one.sandbox.urls["salesforce"]))
-        keys: dict[str, Any] = {"consumer_key": KEYS.client_id, "consumer_secret": KEYS.client_secret}
-        client = Salesforce(**keys, domain=KEYS.domain, version="66.0", session=session)
+        client = logged_in(session)
         (text,) = client.bulk2.Contact.query("SELECT Id, LastName FROM Contact", wait=0.01)
         assert len(text.splitlines()) == 21
         rows = one.lacking("email")[:2]

@@ -19,7 +19,7 @@ from .org import Org, answered, org, update_part
 
 WATERFALL = {EMAIL: ["zeliq", "fullenrich"], PHONE: ["fullenrich", "zeliq"]}
 ASKED = {"email": "zeliq,fullenrich", "phone": "fullenrich,zeliq", "accept": "valid"}
-USUAL = {"quirks": None, "opt_outs": True, "person_accounts": True, "tracked_fields": ("Email", "Phone")}
+FULL: dict[str, Any] = {"usual": True, "opt_outs": True, "person_accounts": True, "tracked_fields": ("Email", "Phone")}
 NAMES = {EMAIL: "Email", PHONE: "Phone"}
 
 
@@ -56,6 +56,10 @@ def test_everything_special_occurs_in_either_kind(world: World) -> None:
 
 def test_a_tenth_is_in_both_and_can_be_seen_to_be(world: World) -> None:
     there = {one.person.key: one for one in world.records}
+
+    def lacks(one: Record) -> list[bool]:
+        return [one.lacks(EMAIL), one.lacks(PHONE)]
+
     shared = [one for one in world.salesforce.records if one.person.key in there]
     assert len(shared) == pytest.approx(180, rel=0.12)
     by_profile = 0
@@ -66,13 +70,10 @@ def test_a_tenth_is_in_both_and_can_be_seen_to_be(world: World) -> None:
             by_profile += 1
             continue
         assert (one.first_name, one.last_name) == (other.person.first_name, other.last_name)
-        site = one.website if one.kind == "lead" else one.employer and website(one.employer)
+        site = website(one.employer) if one.employer else one.website
         assert host(site) == host(other.website) == one.person.domain
     assert len(shared) > by_profile > len(shared) / 2
-    same = sum(
-        (one.lacks(EMAIL), one.lacks(PHONE)) == (there[one.person.key].lacks(EMAIL), there[one.person.key].lacks(PHONE))
-        for one in shared
-    )
+    same = sum(lacks(one) == lacks(there[one.person.key]) for one in shared)
     assert same > len(shared) / 2
     none = World(7, 2000, SandboxClock(), salesforce=Draw(1000, 800, overlap=0.0)).salesforce.records
     assert not {one.person.key for one in none} & set(there)
@@ -123,48 +124,44 @@ def judged(one: Org, crm: str | None = None) -> Any:
     return body["crms"][crm] if crm else body
 
 
+def cleared(one: Org) -> set[tuple[str, str]]:
+    """Records and fields that somebody has emptied, as their histories tell."""
+    found = set()
+    for kind in ("Contact", "Lead"):
+        for line in one.rows(f"SELECT {kind}Id, Field, NewValue FROM {kind}History"):
+            if line["NewValue"] is None:
+                found.add((line[f"{kind}Id"], line["Field"]))
+    return found
+
+
 def sync(one: Org) -> None:
-    """What a careful client does: pull, wait, pull again what it saw, write under conditions and leave conflicts."""
+    """What a careful client does: pull, buy, look again, write under a condition, leave conflicts."""
     for kind in ("Contact", "Lead"):
         one.rows(f"SELECT Id FROM {kind}")
     one.sandbox.clock.skip(60)
-    org_ = one.records
-    cleared = (
-        {row["ContactId"] for row in one.rows("SELECT ContactId FROM ContactHistory WHERE NewValue = null")}
-        if False
-        else set()
-    )
-    assert not cleared
+    emptied, lost = cleared(one), frozenset({"IsConverted", "IsPersonAccount", "IsDeleted"})
+    one.sandbox.clock.skip(2)
     for record in one.sandbox.world.salesforce.records:
-        row = org_.store.find(one.id(record))
+        row = one.records.store.find(one.id(record))
         assert row is not None
-        fields = {name for name in NAMES if record.lacks(name)}
-        if row.deleted or row.values.get("IsConverted") or row.values.get("IsPersonAccount"):
-            continue
-        if row.values.get("HasOptedOutOfEmail"):
-            fields.discard(EMAIL)
-        if row.values.get("DoNotCall"):
-            fields.discard(PHONE)
-        if record.quirk is Quirk.CLEARED:
-            fields.discard(record.quirk_field)
-        for field in sorted(fields):
-            value = best(one, record, field)
-            held = (
-                row.values.get("Email") if field == EMAIL else row.values.get("Phone") or row.values.get("MobilePhone")
-            )
-            known = row.values.get("Email") or best(one, record, EMAIL)
-            if held or not value or not askable(record, field, known):
+        held = row.values
+        for field, optout in ((EMAIL, "HasOptedOutOfEmail"), (PHONE, "DoNotCall")):
+            value, known = best(one, record, field), held.get("Email") or best(one, record, EMAIL)
+            filled = held.get("Email") if field == EMAIL else held.get("Phone") or held.get("MobilePhone")
+            closed = lost & set(held) or optout in held or (row.id, NAMES[field]) in emptied
+            if closed or filled or not value or not askable(record, field, known):
                 continue
             condition = {"If-Unmodified-Since": one.modified(row.id), "Sforce-Auto-Assign": "FALSE"}
-            one.sandbox.clock.skip(2)
             one.composite(update_part(row.id, {NAMES[field]: value}, **condition))
+            one.sandbox.clock.skip(2)
+            held = row.values
 
 
 def test_a_careful_client_passes_and_a_careless_one_does_not() -> None:
-    with org(150, 120, **USUAL) as one:
+    with org(150, 120, **FULL) as one:
         before = judged(one, "salesforce")
         assert before["ok"] is False
-        assert before["missed"] == before["findable"] > 100
+        assert before["findable"] >= before["missed"] > 100
         sync(one)
         after = judged(one, "salesforce")
         assert after["missed"] <= 3, after["examples"]
@@ -198,7 +195,9 @@ def ending(one: Org, record: Record) -> Ending:
 
 
 def test_colleagues_act_soon_after_a_record_was_first_seen() -> None:
-    shares = dict.fromkeys((Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED, Trait.CONVERTS), 0.1)
+    shares: dict[Quirk | Trait, float] = dict.fromkeys(
+        (Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED, Trait.CONVERTS), 0.1
+    )
     with org(60, 60, quirks=shares, commit_lag=(1.0, 5.0)) as one:
         edited, deleted, merged, converts = (one.special(what) for what in shares)
         one.sandbox.clock.skip(60)
@@ -219,7 +218,7 @@ def test_colleagues_act_soon_after_a_record_was_first_seen() -> None:
 
 
 def test_what_an_org_does_not_tell_is_not_held_against_its_client() -> None:
-    quirks = dict.fromkeys((Quirk.OPTED_OUT, Quirk.CLEARED, Trait.DO_NOT_CALL), 0.1)
+    quirks: dict[Quirk | Trait, float] = dict.fromkeys((Quirk.OPTED_OUT, Quirk.CLEARED, Trait.DO_NOT_CALL), 0.1)
     for told in (False, True):
         options: dict[str, Any] = {"opt_outs": told, "tracked_fields": ("Email", "Phone") if told else ()}
         with org(60, 0, quirks=quirks, **options) as one:

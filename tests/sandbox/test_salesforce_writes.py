@@ -14,7 +14,7 @@ from syncd.sandbox.salesforce.org import API_USER, COLLEAGUE, OWNER, RULE_OWNER
 from .org import BASE, Org, answered, org, refusal, update_part
 
 LONG_AGO = "Sat, 21 Nov 1998 10:00:01 GMT"
-KEEP_OWNER = {"Sforce-Auto-Assign": "FALSE"}
+KEEP_OWNER: dict[str, Any] = {"Sforce-Auto-Assign": "FALSE"}
 PHONE = "+442079460001"
 
 

@@ -190,11 +190,14 @@ class Crm:
     def carry_out(self, change: Change, selection: Selection) -> WriteOutcome:
         status, holder = self._verdict(change, selection.fields[change.field].property)
         if status is WriteStatus.WRITTEN:
-            record = self.records[change.ref.id]
-            if change.expected == "" and record.blocked_since.get(change.field, record.read_at) < record.read_at:
-                self.forbidden.append((f"{change.ref} {change.field} was written, although opted out", self.world.now))
-            self.edit(record, selection.fields[change.field].property, change.new, "syncd")
+            self.edit(self.records[change.ref.id], selection.fields[change.field].property, change.new, "syncd")
         return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
+
+    def look_for_opt_out(self, change: Change) -> None:
+        """Had the read before this write shown that the person must not be found?"""
+        record = self.records[change.ref.id]
+        if change.expected == "" and record.blocked_since.get(change.field, record.read_at) < record.read_at:
+            self.forbidden.append((f"{change.ref} {change.field} was written, although opted out", self.world.now))
 
     def _verdict(self, change: Change, name: str) -> tuple[WriteStatus, str | None]:
         record = self.records.get(change.ref.id)
@@ -249,6 +252,8 @@ class CrmHandle:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._life.check()
+        for change in changes:
+            self._crm.look_for_opt_out(change)
         answer: asyncio.Future[list[WriteOutcome]] = asyncio.get_running_loop().create_future()
         spawn(self._world, self._carry(answer, changes, selection))
         outcomes = await answer
@@ -280,7 +285,7 @@ class CrmHandle:
         self, answer: asyncio.Future[list[WriteOutcome]], changes: Sequence[Change], selection: Selection
     ) -> None:
         weather, life = self._world.weather, self._life
-        await asyncio.sleep(weather.rng.uniform(5, 60) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 1))
+        await asyncio.sleep(weather.rng.uniform(5, 25) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 1))
         try:
             self._trouble()
         except (Halt, Retry) as error:

@@ -62,8 +62,10 @@ class Judge:
 
     def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
         policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}
-        doubted = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
-        return [j for j in jobs if j["state"] != "done" and j["id"] not in doubted and j["behind"] not in doubted]
+        stay = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
+        for _ in range(3):  # who waits for one that waits
+            stay |= {j["id"] for j in jobs if j["state"] == "waiting" and j["behind"] in stay}
+        return [j for j in jobs if j["state"] != "done" and j["id"] not in stay]
 
     def _undiscovered(self, jobs: list[sqlite3.Row]) -> list[str]:
         known = {(job["ref"], job["field"]) for job in jobs}

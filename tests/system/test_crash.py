@@ -1,6 +1,7 @@
 """Killed at any moment and started again: the same end, the same bill.
 
-SYNCD_SOAK=n makes n rounds of six kills each, every round from another seed, instead of one.
+SYNCD_SOAK=n makes n rounds, each from another seed, instead of one. The clock runs at 60 here, so that
+a restart takes minutes of the vendors' time: FullEnrich repeats an unheard webhook for five of them.
 """
 
 import os
@@ -13,51 +14,44 @@ from .conftest import Undisturbed
 from .rig import Daemon, Vendors, ask, assert_right, run_once, until
 
 ROUNDS = int(os.environ.get("SYNCD_SOAK", "1"))
-MOMENTS = 6
-INTENT = "SELECT count(*) FROM submission WHERE state = 'intent' AND provider = ?"
-WRITING = "SELECT count(*) FROM write WHERE state = 'intent'"
-LABELLED = (
-    ("zeliq_silent", INTENT, ("zeliq",)),
-    ("zeliq_silent_after", INTENT, ("zeliq",)),
-    ("fullenrich_silent_after", INTENT, ("fullenrich",)),
-    ("hubspot_update_silent_after", WRITING, ()),
-    ("hubspot_update_silent", WRITING, ()),
-)
+MOMENTS = 4
+SPEED = 60.0
+HOLD = {"in_doubt": {"hold": "6m"}}  # longer than a vendor's pause before it repeats a callback
+UNANSWERED = [  # all at the same time: not carried out, carried out, carried out, and the other way round
+    ("zeliq_silent", "fullenrich_silent_after", "hubspot_update_silent_after"),
+    ("zeliq_silent_after", "fullenrich_silent", "hubspot_update_silent"),
+]
 
 
 @pytest.mark.parametrize("seed", range(2, 2 + ROUNDS))
 def test_killed_at_random(tmp_path: Path, undisturbed: Undisturbed, seed: int) -> None:
-    moments = sorted(random.Random(seed).sample(range(5, 300), MOMENTS))
-    with Vendors(tmp_path, seed=seed) as vendors:
-        for moment in moments:
-            with Daemon(vendors) as daemon:
-                daemon.wait_for(f"{moment} events", lambda n=moment: _events(vendors) >= n, every=0.001)
+    with Vendors(tmp_path, seed=seed, speed=SPEED) as vendors:
+        vendors.configure(connections={"zeliq": HOLD, "fullenrich": HOLD})
+        for moment in sorted(random.Random(seed).sample(range(5, 300), MOMENTS)):
+            kill_after(vendors, moment)
         run_once(vendors)
         assert_right(vendors)
         assert vendors.bill() == undisturbed(seed)
 
 
-def test_killed_where_it_hurts_most(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    """In the middle of calls that were carried out, or not, at each vendor: nobody was told which."""
-    with Vendors(tmp_path, seed=2) as vendors:
-        for fault, question, values in LABELLED:
-            vendors.fault(fault)
-            with Daemon(vendors) as daemon:
-                daemon.wait_for(
-                    f"{fault} on the way",
-                    lambda f=fault, q=question, v=values: f in _struck(vendors) and ask(vendors.ledger, q, *v),
-                )
+@pytest.mark.parametrize("faults", UNANSWERED, ids=" ".join)
+def test_killed_where_it_hurts_most(tmp_path: Path, undisturbed: Undisturbed, faults: tuple[str, ...]) -> None:
+    """In the middle of paid calls and of a write, and nobody was told which were carried out."""
+    with Vendors(tmp_path, seed=2, speed=SPEED, faults=faults) as vendors:
+        vendors.configure(connections={"zeliq": HOLD, "fullenrich": HOLD})
+        with Daemon(vendors) as daemon:
+            daemon.wait_for("all to strike", lambda: vendors.get("faults")["struck"].keys() >= set(faults))
+            assert ask(vendors.ledger, "SELECT count(*) FROM write WHERE state = 'intent'") > 0
         run_once(vendors)
         assert_right(vendors)
         assert vendors.bill() == undisturbed(2)
-        assert ask(vendors.ledger, "SELECT count(*) FROM submission WHERE note <> ''") >= 3
 
 
 def test_sigterm_under_load_is_quick_and_loses_nothing(tmp_path: Path) -> None:
     with Vendors(tmp_path, seed=2, contacts=300, speed=120) as vendors:
         for moment in (30, 400, 900):
             with Daemon(vendors) as daemon:
-                daemon.wait_for(f"{moment} events", lambda n=moment: _events(vendors) >= n, every=0.002)
+                wait_for_events(vendors, daemon, moment)
                 assert daemon.terminate(within=5) == 0, daemon.tail()
             assert daemon.lines()[-1]["event"] == "stopped"
             assert [line for line in daemon.lines() if line["level"] == "error"] == []
@@ -74,11 +68,15 @@ def test_a_pull_of_thousands_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert ask(vendors.ledger, "SELECT count(*) FROM contact") < 5_000
 
 
-def _events(vendors: Vendors) -> int:
-    count: int = ask(vendors.ledger, "SELECT count(*) FROM event")
-    return count
+def kill_after(vendors: Vendors, events: int) -> None:
+    """Run until so much has happened and nothing is in doubt from before, and cut the power."""
+    with Daemon(vendors) as daemon:
+        wait_for_events(vendors, daemon, events)
+        doubts = "SELECT count(*) FROM submission WHERE state = 'in_doubt'"
+        daemon.wait_for("the last kill to be forgotten", lambda: not ask(vendors.ledger, doubts))
 
 
-def _struck(vendors: Vendors) -> dict[str, int]:
-    struck: dict[str, int] = vendors.get("faults")["struck"]
-    return struck
+def wait_for_events(vendors: Vendors, daemon: Daemon, count: int) -> None:
+    """Wait until the history has so many lines."""
+    question = "SELECT count(*) FROM event"
+    daemon.wait_for(f"{count} events", lambda: ask(vendors.ledger, question) >= count, every=0.002)

@@ -59,6 +59,7 @@ class House:
     ) -> None:
         fakes = list(providers or [FakeProvider("ann", capabilities=ONE_BY_ONE)])
         self.path = folder / "ledger.db"
+        self._disk = folder / "crashed.db"
         self.clock = JumpingClock()
         self.crm = crm or FakeCrm("crm")
         self.fakes = {fake.name: fake for fake in fakes}
@@ -98,9 +99,20 @@ class House:
         audit(self.path)
 
     def reopen(self, settings: Settings | None = None) -> None:
-        """A crash: nothing but the file is left. `recover` is the test's to call, as the daemon does."""
+        """A restart, with another configuration if one is given. `recover` is the test's to call."""
         self.ledger.close()
         self.settings = settings or self.settings
+        self.parts = self._assemble(Ledger.open(self.path))
+
+    def remember_disk(self) -> None:
+        """What the disk holds at this moment is what `crash` comes back to."""
+        self._disk.unlink(missing_ok=True)
+        self.sql("VACUUM INTO ?", str(self._disk))
+
+    def crash(self) -> None:
+        """The process ends where `remember_disk` was called; the world has gone on as it did."""
+        self.ledger.close()
+        self._disk.replace(self.path)
         self.parts = self._assemble(Ledger.open(self.path))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -13,6 +13,7 @@ from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
 from .house import DAY, EMAIL, ONE_BY_ONE, House
+from .test_pipeline_outcomes import Told
 
 VALUE = "ada@acme.example.com"
 
@@ -133,17 +134,10 @@ def test_a_deadline_ends_the_waiting_and_keeps_the_worst_case(build: Build) -> N
 
 def test_two_hundred_open_doubts_do_not_keep_a_deadline_from_ending(build: Build) -> None:
     """What waits for a person stands first in time, and is passed over."""
-    house = emails(build, people=205)
-    assert len(house.fake.submitted) == 205
-
-    def put_in_doubt(tx) -> None:  # type: ignore[no-untyped-def]
-        tx._connection.execute("UPDATE submission SET state = 'in_doubt', deadline = 1 WHERE rowid_ < 0") if False else None
-        ids = [r[0] for r in tx._connection.execute("SELECT id FROM submission ORDER BY id LIMIT 204")]
-        for one in ids:
-            tx._connection.execute("UPDATE submission SET state = 'in_doubt', deadline = 1 WHERE id = ?", (one,))
-            tx._connection.execute("UPDATE job SET state = 'in_doubt' WHERE submission_id = ?", (one,))
-
-    house.run(house.ledger.write(put_in_doubt))
+    ann = FakeProvider("ann", capabilities=ONE_BY_ONE)
+    ann.refusals += [InDoubt("?")] * 204
+    house = emails(build, people=205, providers=[ann])
+    assert sorted(set(house.submissions())) == ["accepted", "in_doubt"]
     house.clock.time += 3 * DAY
     house.sweep()
     assert house.submissions().count("expired") == 1
@@ -223,20 +217,12 @@ def test_once_means_once(build: Build) -> None:
 
 
 def test_after_a_crash_what_was_being_sent_is_in_doubt_and_not_sent_again(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
+    fake = Told()
+    house = build(providers=[fake], fields={EMAIL: ["ann"]})
     house.person()
-
-    class Dies(BaseException):
-        """kill -9, as near as a test comes: nothing is noted any more."""
-
-    async def die(_: object) -> None:
-        house.ledger.close()
-        raise Dies
-
-    house.fake.submit = die  # type: ignore[assignment,method-assign]
-    with pytest.raises(BaseException):  # noqa: B017, PT011
-        house.ask()
-    house.reopen()
+    fake.then = lambda _: house.remember_disk()
+    house.ask()
+    house.crash()
     assert house.recover() == 1
     assert (house.state("501"), house.submissions()) == ("in_doubt", ["in_doubt"])
     assert house.dispatch() == 0

@@ -146,7 +146,8 @@ def _cut(rows: Iterator[Row], query: Query, keys: Sequence[tuple[Column, Getter,
     found = list(rows)
     for column, get, order in reversed(keys):
         text = column.field.type in TEXTS
-        nulls, valued = [], []
+        nulls: list[tuple[Any, Row]] = []
+        valued: list[tuple[Any, Row]] = []
         for row in found:
             value = get(row.values)
             (nulls if value is None else valued).append((value.lower() if text and value else value, row))

@@ -1,0 +1,143 @@
+"""A short journey of three people from the CRM and back, in a process that a test may kill anywhere.
+
+    python -m tests.faults.journey FOLDER
+
+The ledger is FOLDER/ledger.db. What the world knows is in FOLDER/world.log, a line for each call that
+a provider took on, each answer of which it was told that it is kept, and each value that came to stand
+in the CRM: it survives the process. Run it again, and it goes on from whatever was left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from syncd.contract.model import (
+    Author,
+    Candidate,
+    Change,
+    ContactRef,
+    EnrichmentRequest,
+    Field,
+    Grade,
+    Identity,
+    Receipt,
+    Selection,
+    Submission,
+    WriteOutcome,
+    WriteStatus,
+)
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import EMAIL, ONE_BY_ONE, House
+
+PEOPLE = {"501": "Ada", "502": "Bo", "503": "Cy"}
+
+
+def value_of(contact: str) -> str:
+    """The truth about a contact."""
+    return f"{PEOPLE[contact].lower()}@acme.example.com"
+
+
+class World:
+    """What happened outside of the process: appended line by line, each by one write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "world.log"
+
+    def note(self, what: str, **facts: Any) -> None:
+        """It has happened when this returns."""
+        with self._path.open("ab", buffering=0) as log:
+            log.write(json.dumps({"what": what, **facts}).encode() + b"\n")
+
+    def happened(self, what: str) -> list[dict[str, Any]]:
+        """Everything of a kind, in order."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return [fact for fact in map(json.loads, lines) if fact["what"] == what]
+
+
+class Vendor(FakeProvider):
+    """Takes on a call by writing it down, then answers."""
+
+    world: World
+
+    async def submit(self, submission: Submission) -> Receipt:
+        asked = [{"id": one.id, "contact": one.ref.id, "fields": one.fields} for one in submission.requests]
+        self.world.note("call", id=submission.id, asked=asked)
+        return await super().submit(submission)
+
+
+class Crm(FakeCrm):
+    """Writes down what came to stand in it."""
+
+    world: World
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        outcomes = await super().write(changes, selection)
+        for outcome, change in zip(outcomes, changes, strict=True):
+            if outcome.status is WriteStatus.WRITTEN:
+                self.world.note("write", contact=change.ref.id, value=change.new)
+        return outcomes
+
+
+def open_house(folder: Path) -> House:
+    """The house as a process finds it: the ledger that was left, and the world as it is by now."""
+    crm = Crm("crm")
+    crm.world = Vendor.world = World(folder)
+    vendor = Vendor("ann", capabilities=ONE_BY_ONE)
+    house = House(folder, crm=crm, providers=[vendor], fields={EMAIL: ["ann"]})
+    house.parts = replace(house.parts, new_id=lambda: secrets.token_hex(16))
+    for contact, name in PEOPLE.items():
+        house.person(name)
+        vendor.finds[contact, EMAIL] = (Candidate(value=value_of(contact), grade=Grade.VALID),)
+    for fact in crm.world.happened("write"):
+        crm.edit(fact["contact"], "email", fact["value"], by=Author.MACHINE)
+    return house
+
+
+def calls(world: World) -> Iterator[Submission]:
+    """Every call that the provider took on."""
+    for call in world.happened("call"):
+        requests = tuple(
+            EnrichmentRequest(
+                id=one["id"],
+                ref=ContactRef(connection="crm", object="contacts", id=one["contact"]),
+                identity=Identity(),
+                fields=tuple(Field(word) for word in one["fields"]),
+            )
+            for one in call["asked"]
+        )
+        yield Submission(id=call["id"], requests=requests, callback_url="")
+
+
+def travel(house: House, world: World) -> None:
+    """From wherever things stand to where nothing moves any more."""
+    vendor = house.fake
+    house.recover()
+    house.ask()
+    for call in calls(world):
+        house.deliver(vendor.delivery(call))
+        world.note("acknowledged", id=call.id)
+    house.inbox()
+    house.verify()
+    for _ in range(3):
+        house.clock.time += 60
+        house.writeback()
+
+
+def main(folder: Path) -> None:
+    """One process."""
+    house = open_house(folder)
+    travel(house, World(folder))
+    house.close()
+    os.write(1, b"arrived\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,189 @@
+"""The daemon as a process of its own, on a socket that somebody else holds, and callbacks that pour in.
+
+What lives here: the configuration, starting and ending, the load. What is to be true: the tests.
+The vendors can't be reached: what is looked at is what comes in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import yaml
+
+from tests.unit.audit import ask
+from tests.unit.house import SECRET
+
+from .door import Door, asked_house
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+_HOLD = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&{fd}'
+
+
+def environment() -> dict[str, str]:
+    """As a plain shell has it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(ROOT)}
+
+
+@dataclass
+class Site:
+    """A folder with a ledger in which calls are open, a configuration, and a socket that is held."""
+
+    folder: Path
+    urls: list[str]
+    holder: socket.socket
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.db"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def door(self) -> Door:
+        return Door(self.holder.getsockname()[1])
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A whole command of syncd."""
+        command = [sys.executable, "-m", "syncd", *words, "-c", str(self.config)]
+        return subprocess.run(
+            command, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    def start(self, *wrapper: str) -> subprocess.Popen[bytes]:
+        """A daemon that is given the held socket, or (with a wrapper) one that binds its own."""
+        run = [*wrapper, sys.executable, "-m", "syncd", "run", "-c", str(self.config)]
+        command = run if wrapper else ["sh", "-c", _HOLD.format(fd=self.holder.fileno()), "sh", *run]
+        with (self.folder / f"daemon-{len(self.running)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env=environment(), cwd=ROOT, stdout=log, stderr=log, pass_fds=() if wrapper else (self.holder.fileno(),)
+            )  # fmt: skip
+        self.running.append(process)
+        return process
+
+    def log(self) -> str:
+        """What the daemons said, for messages."""
+        return "\n".join(one.read_text()[-1500:] for one in sorted(self.folder.glob("daemon-*.log")))
+
+    def serving(self) -> None:
+        """Wait until a daemon answers: the question waits in the held socket's queue like everybody's."""
+        answer = httpx.get(f"http://127.0.0.1:{self.door.port}/healthz", timeout=PATIENCE, trust_env=False)
+        assert answer.status_code == 200, self.log()
+
+    def configure(self, port: int | None = None, **sections: object) -> None:
+        """Write the configuration, with sections in place of the usual ones. `port`: another than the held one."""
+        port = port or self.door.port
+        nobody = "http://127.0.0.1:9"
+        usual: dict[str, object] = {
+            "ledger": {"path": "ledger.db", "reserve": "1MiB"},
+            "callbacks": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "secrets": [SECRET]},
+            "admin": {"listen": f"127.0.0.1:{free_port()}"},
+            "log": {"format": "json"},
+            "connections": {
+                "crm": {"connector": "hubspot", "access_token": "pat-eu1-not-a-real-one", "base_url": nobody},
+                "zeliq": {"connector": "zeliq", "api_key": "zq-not-a-real-one", "base_url": nobody},
+            },
+            "syncs": [
+                {"name": "people", "crm": "crm", "object": "contacts", "every": "1h", "fields": {"email": {"providers": ["zeliq"]}}}
+            ],
+        }  # fmt: skip
+        self.config.write_text(yaml.safe_dump(usual | sections, sort_keys=False))
+        self.config.chmod(0o600)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def site(folder: Path, calls: int) -> Iterator[Site]:
+    """A site with so many calls under way; whatever it started is ended."""
+    house, urls = asked_house(folder, calls, now=time.time())
+    house.close()
+    holder = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    made = Site(folder, urls, holder)
+    made.configure()
+    try:
+        yield made
+    finally:
+        for process in made.running:
+            process.kill()
+            process.wait(PATIENCE)
+        holder.close()
+
+
+@dataclass
+class Load:
+    """Callbacks at a steady pace, each on its own connection, each sent once."""
+
+    door: Door
+    urls: Sequence[str]
+    per_second: float = 100.0
+    acknowledged: set[bytes] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Until every address was called."""
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(*(self._one(url, n, start) for n, url in enumerate(self.urls)))
+
+    async def _one(self, url: str, number: int, start: float) -> None:
+        await asyncio.sleep(start + number / self.per_second - asyncio.get_running_loop().time())
+        body = answer(number)
+        try:
+            said = await self.door.post(url, body, within=30.0)
+        except (OSError, TimeoutError) as error:
+            self.failed.append(f"{number}: {type(error).__name__}")
+            return
+        if said.status == 200:
+            self.acknowledged.add(body)
+        else:
+            self.failed.append(f"{number}: HTTP {said.status}")
+
+
+def answer(number: int) -> bytes:
+    """What Zeliq says about one contact; no two are alike."""
+    found = {"most_probable_email": f"p{number}@acme.example.com", "most_probable_email_status": "valid"}
+    return json.dumps({"credit_used": 1, "contact": found}).encode()
+
+
+def kept(ledger: Path) -> set[bytes]:
+    """The body of every callback in a ledger."""
+    return {row[0] for row in ask(ledger, "SELECT body FROM delivery WHERE source = 'callback'")}
+
+
+async def restarts(here: Site, number: signal.Signals, times: int, *, every: float = 0.7) -> Load:
+    """End the daemon with a signal so many times while callbacks pour in, and start it again each time."""
+    here.start()
+    await asyncio.to_thread(here.serving)
+    load = Load(here.door, here.urls)
+    pouring = asyncio.create_task(load.run())
+    for _ in range(times):
+        await asyncio.sleep(every)
+        running = here.running[-1]
+        running.send_signal(number)
+        await asyncio.to_thread(running.wait, PATIENCE)
+        here.start()
+        await asyncio.to_thread(here.serving)
+    await pouring
+    here.running[-1].terminate()
+    await asyncio.to_thread(here.running[-1].wait, PATIENCE)
+    return load

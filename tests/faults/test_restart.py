@@ -1,0 +1,105 @@
+"""Daemons that are ended and started again while callbacks pour in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.audit import ask
+
+from .door import Door
+from .killing import STRACE
+from .process import PATIENCE, Load, Site, free_port, kept, restarts, site
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Site]:
+    with site(tmp_path, 40) as made:
+        yield made
+
+
+def test_three_terminations_under_load_refuse_nobody(tmp_path: Path) -> None:
+    """I1: the socket is held, accepted connections are answered: not one callback fails, and each is kept."""
+    with site(tmp_path, 600) as made:
+        load = asyncio.run(restarts(made, signal.SIGTERM, 3))
+        assert load.failed == [], made.log()
+        assert len(load.acknowledged) == 600
+        assert load.acknowledged <= kept(made.ledger)
+        assert all(one.returncode == 0 for one in made.running), made.log()
+        verified = made.command("verify", "--json")
+        assert json.loads(verified.stdout)["problems"] == []
+
+
+def test_three_kills_under_load_lose_nothing_acknowledged(tmp_path: Path) -> None:
+    """I1, F46: whoever got a 2xx finds it in the ledger; whoever got nothing may try again."""
+    with site(tmp_path, 600) as made:
+        load = asyncio.run(restarts(made, signal.SIGKILL, 3))
+        assert load.acknowledged <= kept(made.ledger)
+        assert len(load.acknowledged) > 500, load.failed
+        assert json.loads(made.command("verify", "--json").stdout)["problems"] == []
+
+
+async def listening(door: Door) -> None:
+    """Wait until somebody accepts there."""
+    while True:
+        with contextlib.suppress(ConnectionRefusedError):
+            if (await door.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).status == 200:
+                return
+        await asyncio.sleep(0.02)
+
+
+def test_f45_a_second_daemon_on_one_ledger(here: Site) -> None:
+    """I2: exits with 73 and says why; the first one serves on."""
+    first = here.start()
+    here.serving()
+    second = here.command("run")
+    assert second.returncode == 73
+    assert "another syncd has" in second.stderr
+    assert first.poll() is None
+    here.serving()
+
+
+def test_f43_a_damaged_ledger_at_the_start(here: Site) -> None:
+    """I13: exits with 65, says what to do, and leaves the file as it is."""
+    with here.ledger.open("r+b") as file:
+        file.seek(4096 * 2)
+        file.write(b"\x55" * 2000)
+    before = here.ledger.read_bytes()
+    done = here.command("run")
+    assert done.returncode == 65, done.stderr
+    assert "restore a copy" in done.stderr
+    assert here.ledger.read_bytes() == before
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+def test_f42_the_disk_fails_to_keep(here: Site) -> None:
+    """I1: an fsync that fails is no acknowledgement; none follows it, and the daemon exits with 74."""
+    port = free_port()
+    here.configure(port)
+    assert STRACE is not None
+    calls = "fsync,fdatasync"
+    daemon = here.start(
+        STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+"
+    )  # fmt: skip
+    load = Load(Door(port), here.urls * 20, per_second=60.0)
+
+    async def pour() -> None:
+        await listening(Door(port))
+        pouring = asyncio.create_task(load.run())
+        await asyncio.to_thread(daemon.wait, PATIENCE)
+        pouring.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await pouring
+
+    asyncio.run(pour())
+    assert daemon.returncode == 74, here.log()
+    assert load.acknowledged
+    assert load.acknowledged <= kept(here.ledger)
+    assert any("503" in one for one in load.failed)
+    assert ask(here.ledger, "PRAGMA integrity_check") == [("ok",)]

@@ -1,0 +1,239 @@
+"""What a disk, a kernel and a crash can do to the ledger, done to it for real."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from syncd.contract.model import Delivery, Source
+from syncd.ledger import inbox, upkeep
+from syncd.ledger.store import Ledger, LedgerCorrupt, reading, sqlite3
+from tests.unit.audit import ask
+
+from .door import asked_house, opened, with_vendors
+from .killing import STRACE, kill_at
+
+needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+BODY = b'{"credit_used": 0, "contact": {"about": "%s"}}'
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if (
+        os.geteuid()
+        or shutil.which("mount") is None
+        or subprocess.run(made, capture_output=True, check=False).returncode
+    ):
+        pytest.skip("no file system can be mounted here; F24 shows the same with SQLite's own limit")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
+    """503 while it is full, 200 once there is room, in the same process; what was acknowledged is there."""
+    house, urls = asked_house(small_disk, 40)
+    house.parts = with_vendors(house.parts)
+    ballast = small_disk / "ballast"
+
+    def fill() -> None:
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(b"x" * 4096):
+                pass
+
+    async def main() -> list[tuple[int, bytes]]:
+        taken = []
+        async with opened(house.parts) as door:
+            for number, url in enumerate(urls):
+                if number == 10:
+                    fill()
+                if number == 30:
+                    ballast.unlink()
+                body = BODY % (str(number) * 5_000).encode()
+                taken.append(((await door.post(url, body)).status, body))
+        return taken
+
+    taken = house.run(main())
+    statuses = [status for status, _ in taken]
+    assert set(statuses[:10]) == {200}
+    assert statuses[10:30].count(503) > 10
+    assert set(statuses[30:]) == {200}
+    house.close()
+    kept = {row[0] for row in ask(house.path, "SELECT body FROM delivery")}
+    assert kept == {body for status, body in taken if status == 200}
+    assert ask(house.path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_locked_ledger_waits_then_refuses_then_recovers(tmp_path: Path) -> None:
+    """A short lock delays the answer, a long one makes it a 503; nothing is lost in either."""
+    house, urls = asked_house(tmp_path, 3)
+    house.parts = with_vendors(house.parts)
+    other = sqlite3.connect(house.path, isolation_level=None)
+
+    async def main() -> list[int]:
+        async with opened(house.parts) as door:
+            other.execute("BEGIN IMMEDIATE")
+            short = asyncio.create_task(door.post(urls[0]))
+            _, waiting = await asyncio.wait([short], timeout=0.3)
+            assert waiting, "it is not acknowledged while it can't be written"
+            other.execute("COMMIT")
+            first = await short
+            other.execute("BEGIN IMMEDIATE")
+            second = await door.post(urls[1])
+            other.execute("COMMIT")
+            return [first.status, second.status, (await door.post(urls[1])).status]
+
+    assert house.run(main()) == [200, 503, 200]
+    other.close()
+    house.close()
+    assert ask(house.path, "SELECT count(*) FROM delivery") == [(2,)]
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("pwrite64", 30), ("pwrite64", 240), ("pwrite64", 330), ("pwrite64", 420), ("fsync", 12), ("fsync", 24)],
+)
+def test_a_kill_at_a_system_call(tmp_path: Path, call: str, number: int) -> None:
+    """Nothing acknowledged is lost, nothing is asked twice, and the next process comes to the end."""
+    kill_at(tmp_path / "there", call, number)
+
+
+def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) -> None:
+    """VACUUM INTO while callbacks pour in: everything acknowledged before it began is in it, and it adds up."""
+    house, _ = asked_house(tmp_path / "here", 5)
+    copy, restored = tmp_path / "copy.db", tmp_path / "restored.db"
+
+    async def pour(stop: asyncio.Event, taken: list[str]) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=BODY % str(number).encode())
+            await house.ledger.write(inbox.store, "zeliq", delivery, now=1.0)
+            taken.append(delivery.submission_id)
+
+    async def main() -> tuple[set[str], int]:
+        stop, taken = asyncio.Event(), list[str]()
+        pouring = [asyncio.create_task(pour(stop, taken)) for _ in range(4)]
+        while len(taken) < 400:  # noqa: ASYNC110 - nothing rings when so many are in
+            await asyncio.sleep(0.005)
+        before = set(taken)
+        await asyncio.to_thread(upkeep.back_up, house.path, copy)
+        during = len(taken) - len(before)
+        stop.set()
+        await asyncio.gather(*pouring)
+        return before, during
+
+    before, _ = house.run(main())
+    house.close()
+    assert upkeep.restore(copy, restored, frozen_until=2.0) == 1
+    kept = {row[0] for row in ask(restored, "SELECT submission_id FROM delivery")}
+    assert before <= kept
+    assert problems(restored) == []
+
+
+# --- verify -----------------------------------------------------------------------------------
+
+
+def problems(path: Path) -> list[str]:
+    with reading(path) as tx:
+        return list(upkeep.problems(path, tx))
+
+
+@pytest.fixture(scope="module")
+def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound ledger at the end of a journey, with one call still open."""
+    folder = tmp_path_factory.mktemp("travelled")
+    house, _ = asked_house(folder, 4)
+    with house:
+        for contact in ("501", "502"):
+            house.finds(contact, house.fake.submitted[0].requests[0].fields[0], f"p{contact}@acme.example.com")
+        for call in house.fake.submitted[:3]:
+            house.call_back(call)
+        house.finish()
+    assert problems(house.path) == []
+    return house.path
+
+
+def flip(path: Path, table: str, offset: int) -> None:
+    """Change one byte within the first page of a table."""
+    [(page, size)] = ask(
+        path, f"SELECT rootpage, (SELECT * FROM pragma_page_size) FROM sqlite_schema WHERE name = '{table}'"
+    )
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size + offset)
+        old = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([old[0] ^ 0x55]))
+
+
+_NO_TRIGGERS = (
+    "DROP TRIGGER job_moved; DROP TRIGGER job_made; DROP TRIGGER submission_moved; DROP TRIGGER submission_made;"
+)
+_FLYING = "INSERT INTO event SELECT NULL, job_id, at, target, 'sending', '', '', provider, submission_id FROM event WHERE id = (SELECT max(id) FROM event WHERE target = 'done');"  # noqa: E501
+DAMAGES = {
+    "a counter": ("UPDATE counter SET n = n + 1 WHERE state = 'done'", "counter"),
+    "a counter that is gone": ("DELETE FROM counter WHERE state = 'sent'", "counter"),
+    "the newest event": ("DELETE FROM event WHERE id = (SELECT max(id) FROM event)", "history"),
+    "an event in the middle": ("DELETE FROM event WHERE target = 'answered' AND job_id = 1", "gap"),
+    "the first event": ("DELETE FROM event WHERE source = '' AND job_id = 1", "gap"),
+    "a whole history": ("DELETE FROM event WHERE job_id = 1", "no history"),
+    "reserved credits": ("UPDATE spend SET reserved_mc = reserved_mc - 1000", "don't add up"),
+    "charged credits": (_NO_TRIGGERS + "UPDATE submission SET charged_mc = 0 WHERE charged_mc > 0", "don't add up"),
+    "an illegal move": (_FLYING + "UPDATE event SET id = id WHERE 0", "must not happen"),
+    "a state that nobody moved": (
+        _NO_TRIGGERS + "UPDATE job SET state = 'accepted' WHERE state = 'sent'",
+        "history ends",
+    ),
+    "an attempt": (
+        "DELETE FROM attempt WHERE job_id = (SELECT id FROM job WHERE state = 'sent')",
+        "without a live attempt",
+    ),
+    "a confirmed write": ("DELETE FROM write", "without a find or a confirmed write"),
+    "the find behind it": ("DELETE FROM result WHERE outcome = 'found'", "without a find"),
+    "a call with its answer": (
+        "PRAGMA foreign_keys = 0; DELETE FROM attempt; DELETE FROM submission",
+        "not in this ledger",
+    ),
+    "a contact": ("PRAGMA foreign_keys = 0; DELETE FROM contact WHERE id = 1", "missing row"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGES)
+def test_verify_finds_planted_damage(travelled: Path, tmp_path: Path, what: str) -> None:
+    """Each thing that must add up is found when it does not."""
+    path = shutil.copy(travelled, tmp_path / "ledger.db")
+    script, told = DAMAGES[what]
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+        connection.commit()
+    found = problems(path)
+    assert any(told in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("table", "offset"), [("job", 0), ("job", 4), ("event", 3), ("contact_key", 8), ("delivery", 5)]
+)
+def test_verify_and_the_next_start_find_a_flipped_byte(
+    travelled: Path, tmp_path: Path, table: str, offset: int
+) -> None:
+    """One wrong byte in the structure of a page: told by `verify`, and no daemon starts on it."""
+    path = shutil.copy(travelled, tmp_path / "ledger.db")
+    flip(path, table, offset)
+    before = path.read_bytes()
+    assert problems(path) != []
+    with pytest.raises(LedgerCorrupt, match="restore a copy"):
+        Ledger.open(path)
+    assert path.read_bytes() == before, "it is left as it is"

@@ -1,0 +1,116 @@
+"""May it be written, and did it stand? The judgement of write-back on snapshots alone."""
+
+from typing import Any
+
+import pytest
+
+from syncd.contract.model import Author, ContactRef, Field, Snapshot, Version
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.writes import ToWrite
+from syncd.pipeline.decide import Again, Check, End, Put, Restore, after_write, before_write
+
+OURS = "ada@acme.example.com"
+REF = ContactRef(connection="crm", object="contacts", id="1")
+PERSON, MACHINE = Author.PERSON, Author.MACHINE
+
+
+def job(*, begun: bool = False, value: str = OURS, field: Field = Field.EMAIL) -> ToWrite:
+    state = JobState.WRITING if begun else JobState.ACCEPTED
+    return ToWrite(job_id=1, state=state, ref=REF, field=field, value=value, accepted_at=0.0, begun=begun)
+
+
+def there(value: str = "", *versions: tuple[str, str, Author], **more: Any) -> Snapshot:
+    """A contact that holds `value`; versions are (value, stamp, author), newest first."""
+    history = tuple(Version(value=v, at=at, by=by) for v, at, by in versions)
+    values = {Field.EMAIL: value} if value else {}
+    return Snapshot(ref=REF, current=REF, revision="r7", values=values, versions={Field.EMAIL: history}, **more)
+
+
+# --- before -----------------------------------------------------------------------------------
+
+
+def test_a_blank_field_is_written_over_what_was_seen() -> None:
+    assert before_write(job(), there()) == Put(before="", seen="", revision="r7")
+    emptied = there("", ("", "3", MACHINE), ("old@a.test", "2", PERSON))
+    assert before_write(job(), emptied) == Put(before="", seen="3", revision="r7")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "reason"),
+    [
+        (there("typed@a.test"), Reason.VALUE_KEPT),
+        (there(OURS), Reason.VALUE_KEPT),
+        (there("", blocked={Field.EMAIL: "cleared_by_person"}), Reason.VALUE_KEPT),
+        (there("", blocked={Field.EMAIL: "opted_out"}), Reason.BLOCKED),
+        (there("", elsewhere=frozenset({Field.EMAIL})), Reason.VALUE_KEPT),
+        (Snapshot(ref=REF, current=None), Reason.GONE),
+    ],
+    ids=["filled", "the same", "cleared", "opted out", "elsewhere", "gone"],
+)
+def test_what_is_not_to_be_written(snapshot: Snapshot, reason: Reason) -> None:
+    what = before_write(job(), snapshot)
+    assert isinstance(what, End)
+    assert (what.reason, what.restored, bool(what.note)) == (reason, False, True)
+
+
+def test_another_fields_block_does_not_matter() -> None:
+    snapshot = there("", blocked={Field.PHONE: "opted_out"}, elsewhere=frozenset({Field.PHONE}))
+    assert isinstance(before_write(job(), snapshot), Put)
+
+
+def test_our_own_earlier_write_is_only_checked() -> None:
+    assert before_write(job(begun=True), there(OURS.upper())) == Check()
+    assert isinstance(before_write(job(begun=True), there("typed@a.test")), End)
+    assert isinstance(before_write(job(begun=True), there()), Put)
+
+
+# --- after ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seen", "snapshot", "judged"),
+    [
+        ("", there(OURS), End(Reason.WRITTEN)),
+        ("", there(), Again()),
+        ("", there("typed@a.test"), Again()),
+        ("", there(OURS, (OURS, "5", MACHINE)), End(Reason.WRITTEN)),
+        ("3", there(OURS, (OURS, "5", MACHINE), ("", "3", MACHINE), ("x@a.test", "2", PERSON)), End(Reason.WRITTEN)),
+        ("3", there(OURS, (OURS, "5", MACHINE), ("x@a.test", "4", PERSON), ("", "3", PERSON)), Restore("x@a.test")),
+        ("3", there(OURS, (OURS, "5", MACHINE), ("", "4", PERSON), ("", "3", MACHINE)), Restore("")),
+        ("", there(OURS, (OURS, "5", MACHINE), ("x@a.test", "4", MACHINE)), Restore("x@a.test")),
+        ("", there(OURS, (OURS, "6", MACHINE), (OURS, "5", MACHINE), ("x@a.test", "4", PERSON)), Restore("x@a.test")),
+        ("3", there(OURS, (OURS, "6", MACHINE), (OURS, "5", MACHINE), ("", "3", PERSON)), End(Reason.WRITTEN)),
+        ("", there("", ("", "3", PERSON)), Again()),
+    ],
+)
+def test_the_snapshot_after_the_write(seen: str, snapshot: Snapshot, judged: End | Restore | Again) -> None:
+    assert after_write(job(), seen, snapshot) == judged
+
+
+@pytest.mark.parametrize(
+    "snapshot",
+    [
+        there("x@a.test", ("x@a.test", "6", PERSON), (OURS, "5", MACHINE)),
+        there("", ("", "6", PERSON), (OURS, "5", MACHINE)),
+        there("x@a.test", ("x@a.test", "6", PERSON)),
+        there(OURS, (OURS, "6", PERSON)),
+    ],
+    ids=["changed after", "cleared after", "never ours", "typed by hand, the same"],
+)
+def test_what_a_person_did_after_or_instead_stands(snapshot: Snapshot) -> None:
+    what = after_write(job(), "", snapshot)
+    assert isinstance(what, End)
+    assert (what.reason, what.restored) == (Reason.VALUE_KEPT, False)
+
+
+def test_gone_while_it_was_written() -> None:
+    what = after_write(job(), "", Snapshot(ref=REF, current=None))
+    assert isinstance(what, End)
+    assert what.reason is Reason.GONE
+
+
+def test_the_crms_own_wording_of_our_phone_is_ours() -> None:
+    version = Version(value="+33 6 39 98 01 23", at="5", by=MACHINE)
+    values = {Field.PHONE: version.value}
+    snapshot = Snapshot(ref=REF, current=REF, values=values, versions={Field.PHONE: (version,)})
+    assert after_write(job(value="+33639980123", field=Field.PHONE), "", snapshot) == End(Reason.WRITTEN)

@@ -1,0 +1,315 @@
+"""The public listener on real sockets: what is genuine is on disk before it is thanked for; nothing else gets in."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from syncd.contract.model import ContactRef, Submission
+from syncd.pipeline.address import CANARY, Addresses
+from syncd.pipeline.canary import Canary
+from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
+
+from .callers import Line, Reply, at_the_door, changed, read_reply, target
+from .conftest import Build
+from .house import DAY, EMAIL, ONE_BY_ONE, SECRET, House
+
+LIMIT = 2000
+SIGNED = replace(ONE_BY_ONE, body_limit=LIMIT)
+
+
+@pytest.fixture
+def asked(build: Build) -> House:
+    """Contact 501 is asked about at ann; bob is another provider."""
+    house = build(providers=[FakeProvider("ann", capabilities=SIGNED), FakeProvider("bob")], fields={EMAIL: ["ann"]})
+    house.finds(house.person(), EMAIL, "ada@acme.example.com")
+    house.ask()
+    return house
+
+
+@pytest.fixture
+def sent(asked: House) -> Submission:
+    return asked.fake.submitted[0]
+
+
+def ledger(house: House) -> list[object]:
+    return [house.sql(f"SELECT * FROM {table}") for table in ("delivery", "submission", "job", "event", "result")]
+
+
+def post(house: House, where: str, body: bytes = b"{}", **headers: str) -> Reply:
+    given = {SIGNATURE: sign(body), **headers}
+    return at_the_door(house, lambda line: line.call("POST", where, body, **given))
+
+
+# --- what is genuine --------------------------------------------------------------------------
+
+
+def test_a_callback_is_kept_and_thanked_for_and_applied_later(asked: House, sent: Submission) -> None:
+    body = asked.fake.body(sent)
+    reply = at_the_door(asked, lambda line: line.call_back(sent, body))
+    assert (reply.status, reply.body) == (200, b'{"status":"ok"}')
+    assert asked.sql("SELECT state, source, body, submission_id FROM delivery") == [
+        ("received", "callback", body, sent.id)
+    ]
+    assert asked.state("501") == "sent", "understanding comes later"
+    asked.finish()
+    assert asked.held("501") == "ada@acme.example.com"
+    assert asked.parts.tallies == {"callbacks_received": 1}
+
+
+def test_duplicates_are_all_thanked_for_and_applied_once(asked: House, sent: Submission) -> None:
+    body = asked.fake.body(sent)
+
+    async def nine_at_once(line: Line) -> list[int]:
+        replies = await asyncio.gather(*(line.call_back(sent, body) for _ in range(9)))
+        return [reply.status for reply in replies]
+
+    assert at_the_door(asked, nine_at_once) == [200] * 9
+    assert asked.sql("SELECT repeats FROM delivery") == [(8,)]
+    assert asked.inbox() == 1
+    assert asked.parts.tallies == {"callbacks_received": 1, "callbacks_repeated": 8}
+
+
+def test_it_rings_for_the_inbox_once_there_is_something_new(asked: House, sent: Submission) -> None:
+    bell = asked.parts.bells.bells["inbox"] = asyncio.Event()
+    body = asked.fake.body(sent)
+    at_the_door(asked, lambda line: line.call_back(sent, body))
+    assert bell.is_set()
+    bell.clear()
+    at_the_door(asked, lambda line: line.call_back(sent, body))
+    assert not bell.is_set()
+
+
+def test_an_older_secret_still_opens_and_a_forgotten_one_does_not(asked: House, sent: Submission) -> None:
+    """Rotation: a new secret signs, the old one verifies what is still out."""
+    for secrets, status in (["a new secret, and a long one " * 2, SECRET], 200), (["a new secret " * 4], 404):
+        asked.parts = replace(asked.parts, addresses=Addresses("https://enrich.example.com", secrets))
+        assert post(asked, target(sent), asked.fake.body(sent)).status == status
+
+
+# --- forged addresses -------------------------------------------------------------------------
+
+
+def forgeries(sent: Submission) -> dict[str, str]:
+    mac = dict(p.split("=") for p in target(sent).partition("?")[2].split("&"))["m"]
+    return {
+        "no query": "/callbacks/ann",
+        "another MAC": changed(sent, m="0" * 32),
+        "a truncated MAC": changed(sent, m=mac[:-1]),
+        "an extended MAC": changed(sent, m=mac + "0"),
+        "an upper-case MAC": changed(sent, m=mac.upper()),
+        "no MAC": changed(sent, m=None),
+        "a blank MAC": changed(sent, m=""),
+        "a MAC that is not ASCII": changed(sent, m="é" * 32),
+        "a MAC with surrogates": changed(sent) + "&m=%ED%A0%80",
+        "raw bytes": changed(sent).replace("&m=", "&m=\xff\xfe"),
+        "an unknown key": changed(sent, k="deadbeef"),
+        "no key": changed(sent, k=None),
+        "another contact": changed(sent, contactId="502"),
+        "another CRM": changed(sent, crm="other"),
+        "another field": changed(sent, field="phone"),
+        "no contact": changed(sent, contactId=None),
+        "another submission": changed(sent, a="0" * 32),
+        "a later end": changed(sent, e="9999999999"),
+        "an end that is no number": changed(sent, e="soon"),
+        "the MAC twice": target(sent) + f"&m={mac}",
+        "the contact twice": target(sent) + "&contactId=502",
+        "another provider": changed(sent, "/callbacks/bob"),
+        "no provider of ours": changed(sent, "/callbacks/zed"),
+        "a canary of it": changed(sent, f"/callbacks/{CANARY}"),
+        "a longer path": changed(sent, "/callbacks/ann/x"),
+        "another path": changed(sent, "/callback/ann"),
+    }
+
+
+def test_a_forged_address_is_an_empty_404_and_leaves_nothing_but_a_count(asked: House, sent: Submission) -> None:
+    before = ledger(asked)
+    body = asked.fake.body(sent)
+
+    async def try_all(line: Line) -> dict[str, tuple[int, bytes]]:
+        replies = {}
+        for name, where in forgeries(sent).items():
+            reply = await line.call("POST", where, body, **{SIGNATURE: sign(body)})
+            replies[name] = reply.status, reply.body
+        return replies
+
+    assert at_the_door(asked, try_all) == dict.fromkeys(forgeries(sent), (404, b""))
+    assert ledger(asked) == before
+    assert asked.parts.tallies == {"callbacks_forged": len(forgeries(sent)) - 2}, "a path that is none is no forgery"
+
+
+def test_an_address_ends(asked: House, sent: Submission) -> None:
+    asked.clock.time += 60 * DAY - 1
+    assert post(asked, target(sent), asked.fake.body(sent)).status == 200
+    asked.clock.time += 2
+    assert post(asked, target(sent), b'{"another": 1}').status == 404
+
+
+def test_a_forgery_is_refused_before_its_body_is_read(asked: House, sent: Submission) -> None:
+    """Nothing is waited for: the body is announced and never sent."""
+    where = changed(sent, m="0" * 32)
+
+    async def announce(line: Line) -> Reply:
+        return await line.say(f"POST {where} HTTP/1.1\r\nhost: x\r\ncontent-length: 999999\r\n\r\n".encode())
+
+    assert at_the_door(asked, announce, body_deadline=3600).status == 404
+
+
+def test_blank_parameters_that_were_not_signed_harm_nobody(asked: House) -> None:
+    """Absent and blank have the same MAC."""
+    address = asked.parts.addresses.mint("ann", "s", expires=asked.clock.now() + 60)
+    where = address.removeprefix("https://enrich.example.com") + "&field=&crm=&object=&contactId="
+    assert post(asked, where).status == 200
+    checked = asked.parts.addresses.check(
+        "ann", [tuple(p.split("=")) for p in where.partition("?")[2].split("&")], now=0.0  # type: ignore[misc]
+    )  # fmt: skip
+    assert checked is not None
+    assert (checked.ref, checked.field) == (None, None)
+
+
+def test_an_address_says_whom_it_is_about(asked: House) -> None:
+    from urllib.parse import parse_qsl, urlsplit
+
+    for ref in (None, ContactRef(connection="crm", object="contacts", id="5&0=1 é")):
+        url = asked.parts.addresses.mint("ann", "s", expires=9e9, ref=ref, field=EMAIL)
+        checked = asked.parts.addresses.check("ann", parse_qsl(urlsplit(url).query), now=0.0)
+        assert checked is not None
+        assert (checked.submission_id, checked.ref, checked.field) == ("s", ref, EMAIL)
+
+
+# --- bodies -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413), (10 * LIMIT, 413)])
+def test_the_size_is_capped_as_told_and_as_sent(asked: House, sent: Submission, size: int, status: int) -> None:
+    body = b'"' + b"x" * (size - 2) + b'"'
+    assert post(asked, target(sent), body).status == status
+
+    async def chunked(line: Line) -> Reply:
+        head = f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\n{SIGNATURE}: {sign(body)}\r\ntransfer-encoding: chunked\r\n\r\n"
+        pieces = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in (body[:700], body[700:]))
+        return await line.say(head.encode() + pieces + b"0\r\n\r\n")
+
+    assert at_the_door(asked, chunked).status == status
+    assert len(asked.sql("SELECT id FROM delivery")) == (status == 200)
+
+
+def test_an_endless_body_is_cut_at_the_cap(asked: House, sent: Submission) -> None:
+    async def pour(line: Line) -> Reply:
+        reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+        writer.write(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        writer.write(b"400\r\n" + b"x" * 1024 + b"\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n")
+        await writer.drain()
+        reply = await asyncio.wait_for(read_reply(reader), 30)
+        writer.close()
+        return reply
+
+    assert at_the_door(asked, pour).status == 413
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "x-gzip"])
+def test_a_compressed_body_is_not_unpacked(asked: House, sent: Submission, encoding: str) -> None:
+    assert post(asked, target(sent), b"{}", content_encoding=encoding).status == 415
+    assert asked.parts.tallies == {"callbacks_encoded": 1}
+
+
+def test_a_body_that_drips_is_given_up(asked: House, sent: Submission) -> None:
+    async def drip(line: Line) -> Reply:
+        return await line.say(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc".encode())
+
+    assert at_the_door(asked, drip, body_deadline=0.05).status == 408
+    assert asked.sql("SELECT * FROM delivery") == []
+    assert asked.parts.tallies == {"callbacks_too_slow": 1}
+
+
+def test_a_client_that_hangs_up_leaves_nothing(asked: House, sent: Submission) -> None:
+    async def hang_up(line: Line) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+        writer.write(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc".encode())
+        await writer.drain()
+        writer.close()
+        await reader.read()
+        return (await line.call_back(sent, asked.fake.body(sent))).status
+
+    assert at_the_door(asked, hang_up) == 200, "and the next one is served"
+    assert len(asked.sql("SELECT * FROM delivery")) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": 1}x', b"[" * 1500, b"<html>"])
+def test_what_is_no_json_is_kept_and_not_thanked_for(asked: House, sent: Submission, body: bytes) -> None:
+    assert post(asked, target(sent), body).status == 400
+    assert asked.sql("SELECT state, note, body FROM delivery") == [("quarantined", "not JSON", body)]
+    assert asked.inbox() == 0
+    assert post(asked, target(sent), asked.fake.body(sent)).status == 200, "a good copy may still come"
+    assert asked.inbox() == 1
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "é", None])
+def test_a_wrong_signature_is_kept_and_not_believed(asked: House, sent: Submission, signature: str | None) -> None:
+    body = asked.fake.body(sent)
+    headers = {} if signature is None else {SIGNATURE: signature}
+    reply = at_the_door(asked, lambda line: line.call("POST", target(sent), body, **headers))
+    assert (reply.status, reply.body) == (401, b"")
+    assert asked.sql("SELECT state FROM delivery") == [("quarantined",)]
+    assert asked.inbox() == 0
+    assert asked.state("501") == "sent"
+
+
+def test_a_ledger_that_can_not_keep_it_asks_for_it_again(asked: House, sent: Submission) -> None:
+    def no_room(tx) -> None:  # type: ignore[no-untyped-def]
+        pages = tx._connection.execute("PRAGMA page_count").fetchone()[0]
+        tx._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    body = asked.fake.body(sent)
+    big = b'{"pad": "' + b"x" * (LIMIT - 20) + b'"}'
+    asked.run(asked.ledger.write(no_room))
+
+    async def until_full(line: Line) -> Reply:
+        for n in range(40):
+            reply = await line.call_back(sent, big[:-3] + b'%02d"}' % n)
+            if reply.status != 200:
+                return reply
+        raise AssertionError("it never filled up")
+
+    reply = at_the_door(asked, until_full)
+    assert (reply.status, reply.headers["retry-after"]) == (503, "30")
+    stored = len(asked.sql("SELECT id FROM delivery"))
+
+    def room(tx) -> None:  # type: ignore[no-untyped-def]
+        tx._connection.execute("PRAGMA max_page_count = 1000000")
+
+    asked.run(asked.ledger.write(room))
+    assert at_the_door(asked, lambda line: line.call_back(sent, body)).status == 200
+    assert len(asked.sql("SELECT id FROM delivery")) == stored + 1
+
+
+# --- the rest of the door ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
+def test_only_posts_come_in(asked: House, sent: Submission, method: str) -> None:
+    reply = at_the_door(asked, lambda line: line.call(method, target(sent)))
+    assert (reply.status, reply.body) == (404, b"")
+
+
+def test_the_door_says_nothing_about_the_house(asked: House) -> None:
+    async def look(line: Line) -> list[Reply]:
+        return [await line.call("GET", path) for path in ("/healthz", "/", "/metrics", "/api/status", "/docs")]
+
+    replies = at_the_door(asked, look)
+    assert [r.status for r in replies] == [200, 404, 404, 404, 404]
+    assert all(r.body == b"" and "server" not in r.headers for r in replies)
+
+
+def test_only_a_genuine_canary_lands(asked: House) -> None:
+    canary = Canary()
+    genuine = asked.parts.addresses.mint(CANARY, "nonce", expires=asked.clock.now() + 60)
+    where = genuine.removeprefix("https://enrich.example.com")
+    forged = where.replace("nonce", "other")
+    replies = at_the_door(asked, lambda line: _both(line, forged, where), canary=canary)
+    assert replies == [404, 200]
+    assert canary._arrived == {"nonce"}
+
+
+async def _both(line: Line, *where: str) -> list[int]:
+    return [(await line.call("POST", one)).status for one in where]
