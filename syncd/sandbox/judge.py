@@ -5,7 +5,8 @@ What a field should hold, first rule that fits:
 - a colleague set or cleared it during the run: that;
 - it held something at the start: still that;
 - it must not be filled (opted out, cleared on purpose, the e-mail of another contact), and the CRM says so: blank;
-- the first vendor of the waterfall that could be asked and finds an acceptable value: that value; else blank.
+- the first vendor of the waterfall that could be asked and finds an acceptable value: that value, or the one
+  that the person's record in the other CRM yields by the same rule; else blank, or that one.
 """
 
 from __future__ import annotations
@@ -116,6 +117,9 @@ class _Judge:
         self.world, self.records, self.endings = world, records, endings
         self.waterfall, self.accept = waterfall, frozenset(accept)
         self.result = Judgement(len(records))
+        self.alike: dict[str, list[Record]] = {}  # a person's key to their records in all CRMs
+        for record in (*world.records, *world.salesforce.records):
+            self.alike.setdefault(record.person.key, []).append(record)
         self.holders: dict[str, set[str]] = {}  # e-mail to the CRM ids that hold it now
         for ending in endings.values():
             if ending.email and EMAIL not in ending.closed:
@@ -175,9 +179,9 @@ class _Judge:
         return self._expect_find(record, ending, field_name)
 
     def _expect_find(self, record: Record, ending: Ending, field_name: str) -> Expected:
-        value = self.find(record, field_name)
+        value, served = self.find(record, field_name), self._bought_elsewhere(record, field_name)
         if value is None:
-            return Expected((None,), "nothing")
+            return Expected((None, *served), "nothing")
         conflict = record.quirk in {Quirk.CONFLICT, Quirk.CONFLICT_ADDITIONAL}
         if field_name == EMAIL and (conflict or self._held_elsewhere(value, ending)):
             return Expected((None,), "blocked")
@@ -185,7 +189,12 @@ class _Judge:
             return Expected((value, None), "shared")
         # Whether an opt-out concerns the phone as well is a matter of opinion.
         maybe = field_name in ending.refused or record.quirk is Quirk.OPTED_OUT or ending.unmarked
-        return Expected((value, None) if maybe else (value,), "found")
+        return Expected((value, *served, None) if maybe else (value, *served), "found")
+
+    def _bought_elsewhere(self, record: Record, field_name: str) -> list[str]:
+        """What may serve this record, too: found for other records of its person, which may tell vendors more."""
+        others = [one for one in self.alike[record.person.key] if one is not record and one.lacks(field_name)]
+        return [value for one in others if (value := self.find(one, field_name)) is not None]
 
     def _held_elsewhere(self, email: str, ending: Ending) -> bool:
         return bool(self.holders.get(email.lower(), set()) - {ending.id})

@@ -158,8 +158,8 @@ class Maker:
     def _phone_pool(self, country: str) -> list[str]:
         pool = {
             "US": [f"+1{area}55501{line:02}" for area in names.AREAS.split() for line in range(100)],
-            "GB": [f"+442079460{line:03}" for line in range(1000)],
-            "FR": [f"+331990{line:05}" for line in range(10_000)],
+            "GB": [f"+447700900{line:03}" for line in range(1000)],
+            "FR": [f"+3363998{line:04}" for line in range(10_000)],
         }[country]
         self.rng.shuffle(pool)
         return pool
@@ -209,7 +209,7 @@ class Maker:
         return (best, self._dial(other, person)) if self.rng.random() < 0.2 else (best,)
 
     def _dial(self, number: str, person: Person) -> Find:
-        line = self.rng.choice(("mobile", "landline", "voip")) if person.country == "US" else "landline"
+        line = self.rng.choice(("mobile", "mobile", "landline", "voip")) if person.country == "US" else "mobile"
         return Find(number, "valid", person.country, line)
 
     # --- records ---

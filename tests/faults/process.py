@@ -29,7 +29,10 @@ from .door import Door, asked_house
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
-_HOLD = 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&{fd}'
+_HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
+    "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+)
 
 
 def environment() -> dict[str, str]:
@@ -69,7 +72,7 @@ class Site:
     def start(self, *wrapper: str) -> subprocess.Popen[bytes]:
         """A daemon that is given the held socket, or (with a wrapper) one that binds its own."""
         run = [*wrapper, sys.executable, "-m", "syncd", "run", "-c", str(self.config)]
-        command = run if wrapper else ["sh", "-c", _HOLD.format(fd=self.holder.fileno()), "sh", *run]
+        command = run if wrapper else [sys.executable, "-c", _HOLD, str(self.holder.fileno()), *run]
         with (self.folder / f"daemon-{len(self.running)}.log").open("wb") as log:
             process = subprocess.Popen(
                 command, env=environment(), cwd=ROOT, stdout=log, stderr=log, pass_fds=() if wrapper else (self.holder.fileno(),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.judge import judge
-from syncd.sandbox.people import EMAIL, PHONE, Ending, Quirk, Record, Trait, host, profile
+from syncd.sandbox.people import EMAIL, PHONE, Ending, Find, Quirk, Record, Trait, host, profile
 from syncd.sandbox.population_salesforce import TRAITS, website
 from syncd.sandbox.salesforce.org import COLLEAGUE
 from syncd.sandbox.world import Draw, World
@@ -264,3 +265,27 @@ def test_state_and_edits_of_either_crm() -> None:
             "domain": "acme.my",
         }
         assert control.get("/calls").json()["salesforce"]["token"] == 1
+
+
+def test_what_was_bought_for_one_crm_may_serve_the_other() -> None:
+    world = World(7, 200, SandboxClock(), {}, Draw(200, 0, overlap=0.5, shares={}))
+    there = {one.person.key: one for one in world.salesforce.records}
+    mine = next(one for one in world.records if one.person.key in there and one.lacks(PHONE))
+    other = there[mine.person.key]
+    mine.linkedin_url = mine.company = mine.website = mine.employer = mine.email = None
+    mine.person.finds["fullenrich", PHONE] = (Find("+442079460123", "valid"),)
+    for phone, lacks, wrong in (("+442079460123", True, 0), (None, True, 0), ("+442079460123", False, 1)):
+        other.phone = other.mobile = None if lacks else "+442079460199"
+        endings = {one.number: Ending(f"c{one.number}", one.email, one.phone, one.mobile) for one in world.records}
+        endings[mine.number] = Ending("c", None, phone)
+        assert judge(world, Final(endings), {PHONE: ["fullenrich"]}).counts["wrong"] == wrong
+
+
+class Final:
+    """A CRM in its final state, made by hand."""
+
+    def __init__(self, rows: Mapping[int, Ending]) -> None:
+        self.rows = rows
+
+    def endings(self) -> Mapping[int, Ending]:
+        return self.rows

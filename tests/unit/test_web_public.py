@@ -102,7 +102,6 @@ def forgeries(sent: Submission) -> dict[str, str]:
         "a blank MAC": changed(sent, m=""),
         "a MAC that is not ASCII": changed(sent, m="é" * 32),
         "a MAC with surrogates": changed(sent) + "&m=%ED%A0%80",
-        "raw bytes": changed(sent).replace("&m=", "&m=\xff\xfe"),
         "an unknown key": changed(sent, k="deadbeef"),
         "no key": changed(sent, k=None),
         "another contact": changed(sent, contactId="502"),
@@ -136,6 +135,12 @@ def test_a_forged_address_is_an_empty_404_and_leaves_nothing_but_a_count(asked: 
     assert at_the_door(asked, try_all) == dict.fromkeys(forgeries(sent), (404, b""))
     assert ledger(asked) == before
     assert asked.parts.tallies == {"callbacks_forged": len(forgeries(sent)) - 2}, "a path that is none is no forgery"
+
+
+def test_what_is_no_http_never_comes_in(asked: House, sent: Submission) -> None:
+    raw = changed(sent).replace("&m=", "&m=\xff\xfe")
+    assert post(asked, raw).status == 400
+    assert asked.sql("SELECT * FROM delivery") == []
 
 
 def test_an_address_ends(asked: House, sent: Submission) -> None:

@@ -1,0 +1,71 @@
+"""The operator's page and its neighbours on the private listener."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from .rig import Daemon, Vendors, ask
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WRITTEN = "SELECT count(*) FROM job WHERE reason = 'written'"
+
+
+class _Balanced(HTMLParser):
+    """Notes elements that are not closed in order, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, _: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_page_tells_where_everything_stands(tmp_path: Path) -> None:
+    with Vendors(tmp_path, seed=2, contacts=60, faults=["zeliq_blocked:*"]) as vendors, Daemon(vendors) as daemon:
+        daemon.wait_for("something written", lambda: ask(vendors.ledger, WRITTEN))
+        page = daemon.api("/")
+        reader = _Balanced()
+        reader.feed(page.text)
+        assert reader.open == []
+        text = " ".join(reader.text)
+        for word in ("zeliq is halted", "Ask Zeliq's support", "Jobs", "Credits", "Last pull", "written", "fullenrich"):
+            assert word in text
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        assert not re.search(r"https?://|src=|href=", page.text)  # nothing from elsewhere
+        assert "zeliq" in daemon.api("/readyz").text
+        assert daemon.api("/healthz").text == "ok\n"
+        assert daemon.api("/", host="elsewhere.example.com").status_code == 400
+        assert daemon.api("/api/status").json()["connections"]["zeliq"]["trouble"] == "blocked"
+
+
+def test_the_metrics_are_prometheus_own_format(tmp_path: Path) -> None:
+    with Vendors(tmp_path, seed=2) as vendors, Daemon(vendors) as daemon:
+        daemon.wait_for("something written", lambda: ask(vendors.ledger, WRITTEN))
+        lines = daemon.api("/metrics").text.splitlines()
+        sample = re.compile(r'syncd_[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? -?\d+(\.\d+)?')
+        assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
+        assert any(line.startswith("syncd_jobs{") for line in lines)
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs a browser")
+def test_a_browser_shows_it(tmp_path: Path) -> None:
+    with Vendors(tmp_path, seed=2) as vendors, Daemon(vendors) as daemon:
+        daemon.wait_for("something written", lambda: ask(vendors.ledger, WRITTEN))
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom"]
+        command = [str(BROWSER), *flags, f"http://127.0.0.1:{vendors.admin}/"]
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert "<h2>Jobs</h2>" in shown
+        assert "written" in shown

@@ -1,0 +1,153 @@
+"""The private listener: for the operator alone, and for looking only."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+from pydantic import SecretStr
+
+from syncd.contract.errors import Trouble
+from syncd.ledger import connections
+from syncd.pipeline.canary import Canary
+from syncd.web import public
+
+from .callers import Line, Reply, at_the_desk, served
+from .house import EMAIL, House
+
+PAGES = ["/", "/healthz", "/readyz", "/metrics", "/api/status"]
+TOKEN = "the operator's token"
+
+
+@pytest.fixture
+def busy(house: House) -> House:
+    """One written, one under way, one connection in trouble, something counted."""
+    ada = house.person("Ada")
+    house.finds(ada, EMAIL, "ada@acme.example.com")
+    house.ask()
+    house.call_back(house.fake.submitted[0])
+    house.finish()
+    house.run(house.ledger.write(connections.halt, "bob", Trouble.CREDENTIALS, "<b>no key</b>", "give one", now=0.0))
+    house.run(house.ledger.write(lambda tx: tx.tally("callbacks_forged", 3)))
+    return house
+
+
+def guarded(house: House) -> House:
+    admin = house.settings.admin.model_copy(update={"token": SecretStr(TOKEN)})
+    house.reopen(replace(house.settings, admin=admin))
+    return house
+
+
+def get(house: House, path: str, **headers: str) -> Reply:
+    return at_the_desk(house, lambda line: line.call("GET", path, **headers))
+
+
+def test_every_page_is_there_and_takes_care_of_the_browser(busy: House) -> None:
+    async def look(line: Line) -> list[Reply]:
+        return [await line.call("GET", page) for page in PAGES]
+
+    replies = at_the_desk(busy, look)
+    assert [r.status for r in replies] == [200, 200, 503, 200, 200]
+    for reply in replies:
+        assert reply.headers["content-security-policy"].startswith("default-src 'none'")
+        assert reply.headers["cache-control"] == "no-store"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_the_pages_say(busy: House) -> None:
+    async def look(line: Line) -> list[str]:
+        return [(await line.call("GET", page)).body.decode() for page in PAGES]
+
+    overview, health, ready, metrics, status = at_the_desk(busy, look)
+    assert health == "ok\n"
+    assert ready == "bob: <b>no key</b>\n"
+    assert "<b>no key</b>" not in overview
+    assert "&lt;b&gt;no key&lt;/b&gt;" in overview
+    assert "ada@acme" not in overview + metrics + status, "no personal data"
+    assert 'syncd_jobs{sync="people",field="email",state="done",reason="written"} 1' in metrics
+    assert 'syncd_credits{provider="ann",kind="charged"} 1.0' in metrics
+    assert 'syncd_halted{connection="bob"} 1' in metrics
+    assert 'syncd_events_total{name="callbacks_forged"} 3' in metrics
+    told = json.loads(status)
+    assert told["credits"]["ann"] == {"submissions": 2, "charged": 1.0, "reserved": 10.0, "in_doubt": 0.0}
+    assert told["connections"]["bob"]["cure"] == "give one"
+    assert told["gate"] == ""
+
+
+def test_ready_when_nothing_is_in_the_way(house: House) -> None:
+    reply = get(house, "/readyz")
+    assert (reply.status, reply.body) == (200, b"ready\n")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"bearer {TOKEN[:-1]}", "Bearer \xe9", "Basic x"]
+)
+def test_a_token_guards_every_page(house: House, page: str, authorization: str) -> None:
+    reply = get(guarded(house), page, authorization=authorization)
+    assert reply.status == 401
+    assert TOKEN.encode() not in reply.body
+
+
+def test_the_token_opens(house: House) -> None:
+    assert get(guarded(house), "/api/status", authorization=f"Bearer {TOKEN}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("localhost:8081", 200),
+        ("[::1]:8081", 200),
+        ("evil.example.com", 400),
+        ("127.0.0.1.evil.example.com", 400),
+        ("", 400),
+        ("localhost@evil.example.com", 400),
+    ],
+)
+def test_only_known_names_are_answered(house: House, host: str, status: int) -> None:
+    """A page elsewhere that has rebound its name to this machine gets nothing."""
+    assert get(house, "/api/status", host=host).status == status
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_can_be_changed_here(busy: House, method: str) -> None:
+    before = busy.sql("SELECT * FROM job"), busy.sql("SELECT * FROM connection"), busy.sql("SELECT * FROM tally")
+
+    async def try_all(line: Line) -> list[int]:
+        return [(await line.call(method, page, b"{}")).status for page in PAGES]
+
+    assert at_the_desk(busy, try_all) == [405] * len(PAGES)
+    assert (busy.sql("SELECT * FROM job"), busy.sql("SELECT * FROM connection"), busy.sql("SELECT * FROM tally")) == before
+
+
+def test_callbacks_do_not_come_in_here(busy: House) -> None:
+    assert at_the_desk(busy, lambda line: line.call("POST", "/callbacks/ann", b"{}")).status == 404
+
+
+def test_a_client_that_says_nothing_is_let_go(house: House) -> None:
+    async def wait(line: Line) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
+        writer.write(b"POST /callbacks/ann HTTP/1.1\r\nhost:")
+        rest = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        return rest
+
+    async def go() -> bytes:
+        async with served(public.application(house.parts, Canary()), head_deadline=0.05) as line:
+            return await wait(line)
+
+    assert house.run(go()) == b""
+
+
+def test_the_door_and_the_desk_are_two_ports(house: House) -> None:
+    async def go() -> tuple[int, int]:
+        from syncd.web import private
+
+        async with (
+            served(public.application(house.parts, Canary())) as door,
+            served(private.application(house.parts)) as desk,
+        ):
+            return (await door.call("GET", "/api/status")).status, (await desk.call("GET", "/api/status")).status
+
+    assert house.run(go()) == (404, 200)
