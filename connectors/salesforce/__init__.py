@@ -1,9 +1,10 @@
 """Salesforce: contacts or leads pulled by SOQL, written under a condition that the org itself enforces.
 
 The connector as the port sees it. Where things are: `options` what can be set, `soql` the queries and the
-`match` vocabulary, `pull` passes and cursors, `org` bulk reads, `records` fields ⇄ words, `write`, `batches`
-and `faults` updates and refusals, `check` the probe, `calls` the line to Salesforce with `limits`, `answers`
-and `wire` (simple-salesforce) behind it. simple-salesforce's own exceptions stay in `wire`.
+`match` vocabulary, `pull` passes and cursors, `bulk` and `table` query jobs and their results, `org` all other
+reading, `records` fields ⇄ words, `write`, `batches` and `faults` updates and refusals, `check` the probe, `calls`
+the line to Salesforce with `limits`, `answers` and `wire` (simple-salesforce) behind it. simple-salesforce's own
+exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from syncd.contract.ports import CrmCapabilities, Tools
 from . import check as probe
 from . import options as settings
 from .batches import Fast, Guarded
+from .bulk import Bulk
 from .calls import Calls
 from .options import Options
 from .org import RETRIEVE, Org
@@ -72,7 +74,8 @@ class Connector:
 
     def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         """See the port. Everything the first time and once a day; in between what has changed."""
-        return Sweep(self._calls, self._org, self._options, selection).pages(cursor)
+        bulk = Bulk(self._calls, self._options, self._tools.clock)
+        return Sweep(self._calls, self._org, bulk, self._options, selection).pages(cursor)
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
         """See the port. Who was merged is found under the id of the record that is left."""

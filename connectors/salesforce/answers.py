@@ -18,7 +18,6 @@ from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Trouble
 # Salesforce's default is TRUE: a lead would change hands because we gave it an e-mail. On every call and every part.
 NO_ASSIGNMENT = {"Sforce-Auto-Assign": "FALSE"}
 _GRANT = "give the integration user's permission set read access to it"
-_PAUSES = {"QUERY_TIMEOUT": 60.0, "INVALID_QUERY_LOCATOR": 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def refusals(body: object) -> tuple[Refusal, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of whatever status. `body` is None when it was no JSON. Header names are lower-case."""
+    """An answer of whatever status. `body` is JSON, or bytes of CSV, or None. Header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -58,11 +57,14 @@ class Answer:
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], raw: bytes) -> Self:
+        names = {name.lower(): value for name, value in headers.items()}
+        if names.get("content-type", "").startswith("text/csv"):
+            return cls(status, names, raw)
         try:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             body = None
-        return cls(status, {name.lower(): value for name, value in headers.items()}, body)
+        return cls(status, names, body)
 
     @property
     def refusal(self) -> Refusal:
@@ -95,13 +97,28 @@ class Unknown(Halt):
     """A field or an object that this user can't see, or that is not there: nobody can tell which."""
 
 
+class Slow(Retry):
+    """A query that took too long."""
+
+
+class Stale(Retry):
+    """A locator that Salesforce does not know, or not any more."""
+
+
+_PAUSES: Mapping[str, tuple[type[Retry], float]] = {
+    "QUERY_TIMEOUT": (Slow, 60.0),
+    "INVALID_QUERY_LOCATOR": (Stale, 1.0),
+}
+
+
 def translate(answer: Answer, what: str) -> ConnectorError:
     """The error that an answer other than success and REQUEST_LIMIT_EXCEEDED stands for."""
     status, refusal = answer.status, answer.refusal
     if status == 420 or status >= 500:
         return InDoubt(f"{what}: HTTP {status}")
     if refusal.code in _PAUSES:
-        return Retry(f"{what}: {refusal.code}", after=_PAUSES[refusal.code])
+        kind, after = _PAUSES[refusal.code]
+        return kind(f"{what}: {refusal.code}", after=after)
     words = " ".join(refusal.message.split())[-300:]
     said = f"{refusal.code or f'HTTP {status}'}{': ' if words else ''}{words}"
     if status == 401:

@@ -49,9 +49,9 @@ class Calls:
         self.limits = Limits(options, tools)
         self.version = options.api_version
 
-    async def get(self, path: str, *, exempt: bool = False, **params: str) -> Answer:
+    async def get(self, path: str, *, exempt: bool = False, accept: str = "*/*", **params: str) -> Answer:
         """A call that changes nothing, repeated up to four times. Raises Retry, RateLimited, Halt."""
-        return await self._safe(self._call("GET", path, params or None), exempt=exempt)
+        return await self._safe(self._call("GET", path, params or None, accept=accept), exempt=exempt)
 
     async def ask(self, path: str, body: Any) -> Answer:
         """A POST that changes nothing. As `get`."""
@@ -113,7 +113,7 @@ class Calls:
         if not 200 <= answer.status < 300:
             limited = answer.refusal.code == "REQUEST_LIMIT_EXCEEDED"
             raise self.limits.refused(answer) if limited else translate(answer, what)
-        if answer.body is None:
+        if answer.body is None and answer.status != 204:
             raise InDoubt(f"{what}: HTTP {answer.status} without JSON")
         return answer
 

@@ -1,9 +1,7 @@
 """What is asked of an org in bulk: describes, pages, records by id, merges, field histories.
 
 Chunk sizes and what is remembered live here; what the answers mean is said in `records`, what is asked
-in `soql`. A first pull goes through the query resource, not through Bulk API 2.0: a page of 2 000 is one
-call, so half a million people cost 250 of an org's 100 000 or more, and every page can be begun again from
-an id. A bulk job (4 calls or more, and one per 50 000 rows) is cheaper from some 8 000 rows on, but keeps no order.
+in `soql`. Jobs of Bulk API 2.0 are in `bulk`.
 """
 
 from __future__ import annotations

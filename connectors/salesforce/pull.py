@@ -2,6 +2,10 @@
 
 What the cursor holds and when it advances is said here and nowhere else. All moments are the server's. Every
 page is a query of its own that begins after the last row of the one before, so no server-side cursor can expire.
+
+When the first pull has shown some rows and very many are to come, everybody is asked for in one job (`bulk`). The
+cursor then holds the job and the place in its results, and still the last id before it: if the job is of no use,
+the pages go on from there, with all the others in them, and the cursor says why.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ from syncd.contract.model import Page, Selection
 
 from . import soql
 from .answers import seconds
+from .bulk import Bulk, Lost, Place
 from .calls import Calls
 from .options import Options
 from .org import Org
 from .records import STAMP, Lens, Record, text
 
 LAG = 60.0  # seconds: the newest rows are left to the next pass, since others may still be committed before them
+ENOUGH = 2_000  # rows, a page by default
 _HOUR = 3_600.0
 
 
@@ -38,10 +44,16 @@ class Cursor:
     until: float | None = None
     last_stamp: float = 0.0
     last_id: str = ""
+    job: Place | None = None  # everybody comes from it, those up to `last_id` once more
+    paged: str = ""  # why no job is made in the first pull, once that is known
 
     @classmethod
     def read(cls, cursor: Mapping[str, Any] | None) -> Cursor:
-        return cls() if cursor is None else cls(**{k: v for k, v in cursor.items() if k in cls.__slots__})
+        if cursor is None:
+            return cls()
+        job = cursor.get("job")
+        known = {name: value for name, value in cursor.items() if name in cls.__slots__}
+        return cls(**{**known, "job": Place(**job) if job else None})
 
     def started(self, now: float, options: Options) -> Cursor:
         """Go on with the pass that was under way, or begin the next one."""
@@ -55,7 +67,8 @@ class Cursor:
 
     def finished(self) -> Cursor:
         """After a sweep, changes count from where it began."""
-        return Cursor(since=max(self.since, self.until or 0.0), swept=self.sweeping or self.swept)
+        since = max(self.since, self.until or 0.0)
+        return Cursor(since=since, swept=self.sweeping or self.swept, paged=self.paged)
 
     def conditions(self, options: Options) -> list[str]:
         """Which rows are still to come in this pass."""
@@ -71,25 +84,49 @@ class Cursor:
 class Sweep:
     """The pages from one cursor on."""
 
-    def __init__(self, calls: Calls, org: Org, options: Options, selection: Selection) -> None:
-        self._calls, self._org, self._options, self._selection = calls, org, options, selection
+    def __init__(self, calls: Calls, org: Org, bulk: Bulk, options: Options, selection: Selection) -> None:
+        self._calls, self._org, self._bulk, self._options, self._selection = calls, org, bulk, options, selection
 
     async def pages(self, raw: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         await self._org.lens(self._selection)  # with it comes the server's time
         cursor = Cursor.read(raw).started(self._calls.server_now(), self._options)
+        shown = 0
         while cursor.until is not None:
-            page, cursor = await self._org.look(self._selection, partial(self._page, cursor=cursor))
+            page, cursor = await self._org.look(self._selection, partial(self._step, at=cursor, shown=shown))
+            shown += len(page.contacts)
             yield page
+
+    async def _step(self, lens: Lens, at: Cursor, shown: int) -> tuple[Page, Cursor]:
+        """A job is thought of only after some rows: where there are few, nobody pays for having them counted."""
+        if at.job is not None:
+            return await self._results(lens, at, at.job)
+        many, first = self._options.bulk_from, at.sweeping is not None and at.swept is None
+        if first and many and shown >= min(many, ENOUGH) and not at.paged:
+            return await self._job(lens, at)
+        return await self._page(lens, at)
 
     async def _page(self, lens: Lens, cursor: Cursor) -> tuple[Page, Cursor]:
         rows, more = await self._org.page(lens, cursor.conditions(self._options))
         if more and (not rows or text(rows[-1], "Id") == cursor.last_id):
             raise Retry("Salesforce says that there are more records and shows none")
-        cursor = cursor.passed(rows[-1]) if more else cursor.finished()
-        past = await self._org.histories(lens, _ids(rows))
+        return await self._shown(lens, rows, cursor.passed(rows[-1]) if more else cursor.finished())
+
+    async def _job(self, lens: Lens, cursor: Cursor) -> tuple[Page, Cursor]:
+        """An empty page: once it is stored, whoever goes on finds the job again, or knows that there is none."""
+        try:
+            job = await self._bulk.begin(lens, cursor.conditions(self._options))
+        except Lost as lost:
+            return await self._shown(lens, (), replace(cursor, paged=str(lost)))
+        return await self._shown(lens, (), replace(cursor, job=job))
+
+    async def _results(self, lens: Lens, cursor: Cursor, job: Place) -> tuple[Page, Cursor]:
+        try:
+            rows, following = await self._bulk.page(lens, job)
+        except Lost as lost:
+            return await self._shown(lens, (), replace(cursor, job=None, paged=str(lost)))
+        return await self._shown(lens, rows, replace(cursor, job=following) if following else cursor.finished())
+
+    async def _shown(self, lens: Lens, rows: Sequence[Record], cursor: Cursor) -> tuple[Page, Cursor]:
+        past = await self._org.histories(lens, [text(row, "Id") for row in rows])
         contacts = tuple(lens.contact(row, past.get(text(row, "Id"), ())) for row in rows)
         return Page(contacts=contacts, cursor=cursor.json()), cursor
-
-
-def _ids(rows: Sequence[Record]) -> list[str]:
-    return [text(row, "Id") for row in rows]

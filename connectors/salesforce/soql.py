@@ -44,6 +44,17 @@ def page(lens: Lens, after: Sequence[str], limit: int) -> str:
     return _select(lens.columns(), lens.type, conditions, f"ORDER BY {by} LIMIT {limit + 1}")
 
 
+def everybody(lens: Lens) -> str:
+    """For a bulk job: what all pages together would give. An order, or bounds of ids, would keep Salesforce from
+    cutting the work up by id ("PK Chunking")."""
+    return _select(lens.columns(), lens.type, [lacking(lens), *_own(lens)])
+
+
+def count(lens: Lens, after: Sequence[str], most: int) -> str:
+    """How many that are; Salesforce need not go on counting beyond `most`."""
+    return _select(["COUNT()"], lens.type, [lacking(lens), *_own(lens), *after], f"LIMIT {most}")
+
+
 def lacking(lens: Lens) -> str:
     """Those for whom a field and all that also count as it are blank."""
     fields = lens.selection.fields.values()

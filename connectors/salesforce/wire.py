@@ -51,6 +51,7 @@ class Call:
     path: str
     params: Mapping[str, str] | None = None
     body: Any = None
+    accept: str = "*/*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Wire:
                 url,
                 params=call.params,
                 json=call.body,
-                headers={**org.headers, "X-PrettyPrint": "0"},
+                headers={**org.headers, "X-PrettyPrint": "0", "Accept": call.accept},
                 allow_redirects=False,
             )
         except requests.RequestException as error:

@@ -18,14 +18,18 @@ from syncd.ledger.store import Ledger, Tx, reading
 from .output import ConfigOption, JsonOption, complain, out, print_json, settings_from, table, when
 from .work import only_daemon
 
-doubt_app = typer.Typer(no_args_is_help=True, help="Paid calls of which nobody can say whether they were carried out.")
+doubt_app = typer.Typer(
+    no_args_is_help=True,
+    short_help="Paid calls that may not have arrived.",
+    help="Paid calls of which nobody can say whether they were carried out.",
+)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command("backup")(backup)
-    app.command("restore")(restore)
-    app.command("verify")(verify)
+    app.command("backup", short_help="A sound copy of the ledger, while the daemon runs.")(backup)
+    app.command("restore", short_help="Put a copy in the ledger's place.")(restore)
+    app.command("verify", short_help="Is the ledger sound, and does it add up?")(verify)
     doubt_app.command("list")(doubt_list)
     doubt_app.command("resolve")(doubt_resolve)
     app.add_typer(doubt_app, name="in-doubt")

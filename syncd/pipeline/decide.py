@@ -57,11 +57,14 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
     if now_there.current is None:
         return End(Reason.GONE, "the contact is not there any more")
     value = now_there.values.get(job.field, "")
+    theirs = _theirs(job, job.seen, now_there.versions.get(job.field, ())) if job.begun else None
+    if theirs is not None:
+        stands = values.same(job.field, theirs.value, value)
+        return End(Reason.VALUE_KEPT, "somebody was quicker") if stands else Check()
     if value:
         if values.same(job.field, value, job.value):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
-        restored = job.begun and _covered(job, job.seen, now_there.versions.get(job.field, ())) is not None
-        return Check() if restored else End(Reason.VALUE_KEPT, "somebody filled it first")
+        return End(Reason.VALUE_KEPT, "somebody filled it first")
     if (why := now_there.blocked.get(job.field)) is not None:
         return End(Reason.VALUE_KEPT if why == "cleared_by_person" else Reason.BLOCKED, why)
     if job.field in now_there.elsewhere:
@@ -78,8 +81,9 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     value = now_there.values.get(job.field, "")
     if not versions:
         return End(Reason.WRITTEN) if values.same(job.field, value, job.value) else Again()
-    if (theirs := _covered(job, seen, versions)) is not None:
-        return Restore(theirs)
+    theirs = _theirs(job, seen, versions)
+    if theirs is not None and not values.same(job.field, theirs.value, value):
+        return Restore(theirs.value)
     ours = next((i for i, version in enumerate(versions) if _is_ours(job, version)), None)
     if ours is None:
         return End(Reason.VALUE_KEPT, "somebody filled it first") if value else Again()
@@ -88,20 +92,20 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     return End(Reason.WRITTEN)
 
 
-def _covered(job: ToWrite, seen: str, versions: Sequence[Version]) -> str | None:
-    """The newest value of somebody else's since `seen`, if a write of ours stands over it.
+def _theirs(job: ToWrite, seen: str, versions: Sequence[Version]) -> Version | None:
+    """The newest version of somebody else's since `seen`.
 
     Ours is the value that was found, and also one that we put back: that can cover an edit, too.
     """
     since = [version for version in versions if version.at > seen]
-    theirs = [
-        version
-        for i, version in enumerate(since)
-        if not _is_ours(job, version) and not _was_put_back(job, version, since[i + 1 :])
-    ]
-    if not theirs or theirs[0] is since[0] or values.same(job.field, theirs[0].value, since[0].value):
-        return None
-    return theirs[0].value
+    return next(
+        (
+            version
+            for i, version in enumerate(since)
+            if not _is_ours(job, version) and not _was_put_back(job, version, since[i + 1 :])
+        ),
+        None,
+    )
 
 
 def _was_put_back(job: ToWrite, version: Version, before: Sequence[Version]) -> bool:

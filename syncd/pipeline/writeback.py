@@ -99,7 +99,11 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
                 now = parts.clock.now()
                 await parts.ledger.write(writes.put_back, job, "it was not written", due_at=now + RETRY_IN, now=now)
     if restore:
-        finished += await _restore(crm, sync, restore, batch)
+        done = await _restore(crm, sync, restore, batch)
+        ended = {job.job_id for job, _ in done}
+        left = [job for job, _ in restore.values() if job.job_id not in ended]
+        await parts.ledger.write(_postpone, left, now=parts.clock.now())
+        finished += done
     await parts.ledger.write(_finish, finished, now=parts.clock.now())
     return len(finished)
 
@@ -124,6 +128,11 @@ async def _restore(
             note = "a person edited it while we wrote: their value was put back"
             done.append((job, End(Reason.VALUE_KEPT, note, restored=True)))
     return done  # what is not in here stays intended, and is looked at again
+
+
+def _postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
+    for job in jobs:
+        writes.postpone(tx, job, due_at=now + RETRY_IN)
 
 
 def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _Batch:

@@ -179,7 +179,7 @@ class _Judge:
         return self._expect_find(record, ending, field_name)
 
     def _expect_find(self, record: Record, ending: Ending, field_name: str) -> Expected:
-        value, served = self.find(record, field_name), self._bought_elsewhere(record, field_name)
+        value, served = self.find(record, field_name), self._may_serve(record, field_name)
         if value is None:
             return Expected((None, *served), "nothing")
         conflict = record.quirk in {Quirk.CONFLICT, Quirk.CONFLICT_ADDITIONAL}
@@ -191,18 +191,23 @@ class _Judge:
         maybe = field_name in ending.refused or record.quirk is Quirk.OPTED_OUT or ending.unmarked
         return Expected((value, *served, None) if maybe else (value, *served), "found")
 
-    def _bought_elsewhere(self, record: Record, field_name: str) -> list[str]:
-        """What may serve this record, too: found for other records of its person, which may tell vendors more."""
+    def _may_serve(self, record: Record, field_name: str) -> list[str]:
+        """What else would do: found by the e-mail's domain, or for other records of the person, which may tell more."""
         others = [one for one in self.alike[record.person.key] if one is not record and one.lacks(field_name)]
-        return [value for one in others if (value := self.find(one, field_name)) is not None]
+        found = [self.find(one, field_name) for one in others] + [self.find(record, field_name, by_email=True)]
+        return [value for value in found if value is not None]
 
     def _held_elsewhere(self, email: str, ending: Ending) -> bool:
         return bool(self.holders.get(email.lower(), set()) - {ending.id})
 
-    def find(self, record: Record, field_name: str) -> str | None:
-        """The value the waterfall should yield for the record as it was at the start."""
+    def find(self, record: Record, field_name: str, *, by_email: bool = False) -> str | None:
+        """The value the waterfall should yield for the record as it was at the start.
+
+        `by_email`: when the domain of a known e-mail is taken for the company's, which may be done but need not.
+        """
         for vendor in self.waterfall.get(field_name, ()):
-            if not self._askable(record, vendor, field_name):
+            named = by_email and record.email and (record.first_name or "").strip() and (record.last_name or "").strip()
+            if not (named or self._askable(record, vendor, field_name)):
                 continue
             for one in self.world.finds(record.person, vendor, field_name):
                 if self._acceptable(field_name, one.value, one.status):

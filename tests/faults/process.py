@@ -38,7 +38,7 @@ _HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
 def environment() -> dict[str, str]:
     """As a plain shell has it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT)}
+    return {**kept, "PYTHONPATH": str(ROOT), **({'PYTHONFAULTHANDLER':'1'} if os.environ.get('FXH') else {})}
 
 
 @dataclass
@@ -135,31 +135,41 @@ def site(folder: Path, calls: int) -> Iterator[Site]:
 
 @dataclass
 class Load:
-    """Callbacks at a steady pace, each on its own connection, each sent once."""
+    """Callbacks at a steady pace, each on its own connection. `stubborn`: what fails is sent again."""
 
     door: Door
     urls: Sequence[str]
     per_second: float = 100.0
+    stubborn: bool = False
     acknowledged: set[bytes] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+    sent: int = 0
 
-    async def run(self) -> None:
-        """Until every address was called."""
-        start = asyncio.get_running_loop().time()
-        await asyncio.gather(*(self._one(url, n, start) for n, url in enumerate(self.urls)))
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until told to stop, and until each has come to its end."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        async with asyncio.TaskGroup() as under_way:
+            while not stop.is_set():
+                under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], answer(self.sent)))
+                self.sent += 1
+                await asyncio.sleep(start + self.sent / self.per_second - loop.time())
 
-    async def _one(self, url: str, number: int, start: float) -> None:
-        await asyncio.sleep(start + number / self.per_second - asyncio.get_running_loop().time())
-        body = answer(number)
+    async def _one(self, url: str, body: bytes) -> None:
+        while not await self._accepted(url, body) and self.stubborn:
+            await asyncio.sleep(0.5)
+
+    async def _accepted(self, url: str, body: bytes) -> bool:
         try:
-            said = await self.door.post(url, body, within=30.0)
+            status = (await self.door.post(url, body, within=PATIENCE)).status
         except (OSError, TimeoutError) as error:
-            self.failed.append(f"{number}: {type(error).__name__}")
-            return
-        if said.status == 200:
+            self.failed.append(type(error).__name__)
+            return False
+        if status == 200:
             self.acknowledged.add(body)
         else:
-            self.failed.append(f"{number}: HTTP {said.status}")
+            self.failed.append(f"HTTP {status}")
+        return status == 200
 
 
 def answer(number: int) -> bytes:
@@ -173,19 +183,20 @@ def kept(ledger: Path) -> set[bytes]:
     return {row[0] for row in ask(ledger, "SELECT body FROM delivery WHERE source = 'callback'")}
 
 
-async def restarts(here: Site, number: signal.Signals, times: int, *, every: float = 0.7) -> Load:
+async def restarts(here: Site, number: signal.Signals, times: int, *, stubborn: bool = False) -> Load:
     """End the daemon with a signal so many times while callbacks pour in, and start it again each time."""
     here.start()
     await asyncio.to_thread(here.serving)
-    load = Load(here.door, here.urls)
-    pouring = asyncio.create_task(load.run())
+    load, stop = Load(here.door, here.urls, stubborn=stubborn), asyncio.Event()
+    pouring = asyncio.create_task(load.run(stop))
     for _ in range(times):
-        await asyncio.sleep(every)
+        await asyncio.sleep(0.5)
         running = here.running[-1]
         running.send_signal(number)
         await asyncio.to_thread(running.wait, PATIENCE)
         here.start()
         await asyncio.to_thread(here.serving)
+    stop.set()
     await pouring
     here.running[-1].terminate()
     await asyncio.to_thread(here.running[-1].wait, PATIENCE)

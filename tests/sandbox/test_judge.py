@@ -257,3 +257,14 @@ def test_it_reads_as_plain_data() -> None:
     assert body["ok"] is True
     assert {"contacts", "lacking", "findable", "written", "missed", "wrong", "overwritten", "unverified"} <= set(body)
     assert body["by_field"][EMAIL]["written"] + body["by_field"][PHONE]["written"] == body["written"]
+
+
+def test_the_domain_of_a_known_email_may_be_taken_for_the_companys() -> None:
+    final = done()
+    one = next(one for one in final.world.records if one.email and one.lacks(PHONE))
+    one.linkedin_url = one.company = one.website = one.employer = None
+    one.person.finds["fullenrich", PHONE] = (Find("+442079460123", "valid"),)
+    one.person.finds["zeliq", PHONE] = ()
+    for phone, flaws in ((None, 0), ("+442079460123", 0), ("+442079460124", 1)):
+        final.set(one, phone=phone)
+        assert final.judge().counts["wrong"] == flaws

@@ -108,16 +108,16 @@ def test_kinds_say_where_people_work_in_their_own_way(world: World) -> None:
 
 
 def best(one: Org, record: Record, field: str) -> str | None:
+    """What a waterfall yields that asks only vendors that can be asked."""
     for vendor in WATERFALL[field]:
-        for find in one.sandbox.world.finds(record.person, vendor, field):
+        known = profile(record.linkedin_url) or record.company or record.employer
+        if (vendor, field) == ("zeliq", PHONE):
+            known = profile(record.linkedin_url) or record.email or best(one, record, EMAIL)
+        for find in one.sandbox.world.finds(record.person, vendor, field) if known else ():
             good = "@" in find.value if field == EMAIL else find.value.startswith("+") and len(find.value) > 8
             if find.status == "valid" and good:
                 return find.value
     return None
-
-
-def askable(record: Record, field: str, email: str | None) -> bool:
-    return bool(profile(record.linkedin_url) or record.company or record.employer or (field == PHONE and email))
 
 
 def judged(one: Org, crm: str | None = None) -> Any:
@@ -147,10 +147,10 @@ def sync(one: Org) -> None:
         assert row is not None
         held = row.values
         for field, optout in ((EMAIL, "HasOptedOutOfEmail"), (PHONE, "DoNotCall")):
-            value, known = best(one, record, field), held.get("Email") or best(one, record, EMAIL)
+            value = best(one, record, field)
             filled = held.get("Email") if field == EMAIL else held.get("Phone") or held.get("MobilePhone")
             closed = lost & set(held) or optout in held or (row.id, NAMES[field]) in emptied
-            if closed or filled or not value or not askable(record, field, known):
+            if closed or filled or not value:
                 continue
             condition = {"If-Unmodified-Since": one.modified(row.id), "Sforce-Auto-Assign": "FALSE"}
             one.composite(update_part(row.id, {NAMES[field]: value}, **condition))

@@ -11,7 +11,7 @@ from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.people import EMAIL, FIELDS, PHONE, STATUSES, Quirk, digits, host, profile
 from syncd.sandbox.world import World
 
-FICTION = re.compile(r"\+1\d{3}55501\d\d|\+442079460\d{3}|\+3319900\d{4}")
+FICTION = re.compile(r"\+1\d{3}55501\d\d|\+44(?:2079460|7700900)\d{3}|\+33(?:19900|63998)\d{4}")
 
 
 @pytest.fixture(scope="module")

@@ -152,6 +152,11 @@ class Vendors:
         """What each provider really billed."""
         return {name: billed for name, one in self.get("bill").items() if (billed := float(one["billed"]))}
 
+    def keys(self) -> set[str]:
+        """Everything that opens an account."""
+        keys = self.info["keys"].values()
+        return {one for key in keys for one in (key.values() if isinstance(key, dict) else [key])}
+
     def contact(self, contact: str) -> dict[str, Any]:
         """One contact of the CRM as it is now."""
         (found,) = self.get("state", id=contact)["contacts"]
@@ -189,11 +194,6 @@ class Daemon:
     def said(self, event: str, **matching: Any) -> dict[str, Any]:
         """Wait for a line, and return the first such."""
         return self.wait_for(f"{event} {matching} in the log", lambda: self.lines(event, **matching))[0]
-
-    def started(self) -> Daemon:
-        """Wait until it serves."""
-        self.said("started")
-        return self
 
     def wait_for(self, what: str, look: Callable[[], T], *, every: float = 0.01) -> T:
         """As `until`, but a daemon that has ended is not waited for."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Undisturbed
-from .rig import Daemon, Vendors, ask, assert_right, run_once, until
+from .rig import Daemon, Vendors, ask, assert_right, run_once, syncd, until
 
 ROUNDS = int(os.environ.get("SYNCD_SOAK", "1"))
 MOMENTS = 4
@@ -32,6 +32,8 @@ def test_killed_at_random(tmp_path: Path, undisturbed: Undisturbed, seed: int) -
         run_once(vendors)
         assert_right(vendors)
         assert vendors.bill() == undisturbed(seed)
+        verified = syncd("verify", "-c", vendors.config)
+        assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.mark.parametrize("faults", UNANSWERED, ids=" ".join)

@@ -37,10 +37,8 @@ def test_it_halts_says_so_and_goes_on_by_itself_once_mended(
         if checkable:
             _assert_check(vendors, *sentences)
         with Daemon(vendors) as daemon:
-            for name, what, cure in sentences:
-                line = daemon.wait_for(f"{what} in the log", lambda n=name, c=cure: _halts(daemon, n, c))[0]
-                assert line["level"] in {"error", "warning"}
-                until("it in status", lambda n=name, w=what, c=cure: _in_status(vendors, n, w, c))
+            for sentence in sentences:
+                _assert_halt(vendors, daemon, sentence)
             vendors.fault(clear=True)
             daemon.wait_for("all to be written", lambda: vendors.judge()["ok"])
             assert {line["connection"] for line in daemon.lines("back")} == {name for name, *_ in sentences}
@@ -97,7 +95,8 @@ def test_a_vendor_that_is_down_for_a_while(tmp_path: Path) -> None:
 
 
 def test_two_daemons_and_strangers_on_the_port(tmp_path: Path) -> None:
-    with Vendors(tmp_path, seed=2) as vendors, Daemon(vendors).__enter__().started() as daemon:
+    with Vendors(tmp_path, seed=2) as vendors, Daemon(vendors) as daemon:
+        daemon.said("started")
         second = syncd("run", "-c", vendors.config)
         assert (second.returncode, "another syncd has" in second.stderr) == (73, True)
         assert "ledger.path" in second.stderr
@@ -121,6 +120,13 @@ def _assert_check(vendors: Vendors, *sentences: tuple[str, str, str]) -> None:
         (at,) = [n for n, line in enumerate(lines) if line.startswith(f"error   {name}: ") and what in line]
         assert lines[at + 1].strip().startswith("→")
         assert cure in lines[at + 1]
+
+
+def _assert_halt(vendors: Vendors, daemon: Daemon, sentence: tuple[str, str, str]) -> None:
+    name, what, cure = sentence
+    line = daemon.wait_for(f"{what} in the log", lambda: _halts(daemon, name, cure))[0]
+    assert line["level"] in {"error", "warning"}
+    until("it in status", lambda: _in_status(vendors, name, what, cure))
 
 
 def _in_status(vendors: Vendors, name: str, what: str, cure: str) -> bool:

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncd.ledger.states import MOVES, JobState
-from syncd.ledger.store import sqlite3
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3  # the same one as the ledger's
+
+__all__ = ["ask", "audit", "sqlite3"]
 
 _DAY = "CAST(created_at / 86400 AS INTEGER)"
 _SUMS = f"""

@@ -66,9 +66,11 @@ class House:
         self.fake = fakes[0]
         order = {EMAIL: tuple(self.fakes), PHONE: tuple(self.fakes)} if fields is None else fields
         policies = {
-            field: FieldPolicy(property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept)
+            field: FieldPolicy(
+                property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept
+            )
             for field, names in order.items()
-        }  # fmt: skip
+        }
         sync = Sync(
             name="people", crm=self.crm.name, object="contacts", schedule=None, every=900.0, match={},
             fields=policies, budget=budget or Budget(), retry_not_found=90 * DAY,
@@ -163,11 +165,14 @@ class House:
         """A contact with a profile; returns its id."""
         handle = f"https://www.linkedin.com/in/{name.lower()}"
         identity = Identity(
-            first_name=name, last_name="Test", company="Acme", domain="acme.example.com", linkedin_url=handle, country=country
+            first_name=name, last_name="Test", company="Acme", domain="acme.example.com",
+            linkedin_url=handle, country=country,
         )  # fmt: skip
         return self.crm.add(identity, **values)
 
-    def finds(self, contact: str, field: Field, *values: str, grade: Grade = Grade.VALID, by: str | None = None) -> None:
+    def finds(
+        self, contact: str, field: Field, *values: str, grade: Grade = Grade.VALID, by: str | None = None
+    ) -> None:
         """What a provider knows about a contact."""
         self.fakes[by or self.fake.name].finds[contact, field] = tuple(Candidate(value=v, grade=grade) for v in values)
 
@@ -211,7 +216,7 @@ class House:
         """The state of each submission, in order of their making."""
         return [row[0] for row in self.sql("SELECT state FROM submission ORDER BY id")]
 
-    def credits(self) -> dict[str, Decimal]:
+    def credits(self) -> dict[str, Any]:
         """Credits over all providers."""
         row = self.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
         return {k: Decimal(v or 0) / 1000 for k, v in zip(("reserved", "charged", "in_doubt"), row, strict=True)}

@@ -5,9 +5,9 @@ import pytest
 from syncd.contract.model import Delivery, Field, Source
 from syncd.ledger import inbox
 from syncd.ledger.states import DeliveryState
+from tests.contract.fake_provider import said
 
 from .house import EMAIL, House
-from tests.contract.fake_provider import said
 
 
 def test_the_same_words_are_kept_once_whichever_way_they_came(house: House) -> None:
@@ -23,9 +23,7 @@ def test_the_same_words_are_kept_once_whichever_way_they_came(house: House) -> N
 def test_what_was_quarantined_does_not_stand_in_the_way_of_the_genuine_one(house: House) -> None:
     """A forger who knows the body can't make us drop it when it comes with the right signature."""
     delivery = Delivery(submission_id="s", source=Source.CALLBACK, body=b"{}")
-    work = house.ledger.write(
-        inbox.store, "ann", delivery, now=0.0, state=DeliveryState.QUARANTINED, note="not signed"
-    )
+    work = house.ledger.write(inbox.store, "ann", delivery, now=0.0, state=DeliveryState.QUARANTINED, note="not signed")
     assert house.run(work) is True
     assert house.deliver(delivery) is True
     assert house.sql("SELECT state FROM delivery ORDER BY id") == [("quarantined",), ("received",)]

@@ -13,9 +13,9 @@ from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
 from syncd.ledger import contacts
 from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import IN_FLIGHT, MOVES, JobState, Reason
-from syncd.ledger.store import Ledger, Tx, sqlite3
+from syncd.ledger.store import Ledger, Tx
 
-from .audit import ask, audit
+from .audit import ask, audit, sqlite3
 
 NOW = 1_790_000_000.0
 EVERY = list(itertools.product(JobState, JobState))
@@ -118,7 +118,9 @@ def test_the_table_is_what_the_design_says() -> None:
     assert {a for a, _ in down} == IN_FLIGHT, "refused, out of credits, or by the operator's policy"
     assert MOVES[JobState.DONE] == {JobState.ANSWERED, JobState.QUEUED}
     assert not any(JobState.SENDING in MOVES[s] for s in JobState if s is not JobState.QUEUED), "one way to be sent"
-    assert not any(JobState.WRITING in MOVES[s] for s in JobState if s is not JobState.ACCEPTED), "one way to be written"
+    assert not any(JobState.WRITING in MOVES[s] for s in JobState if s is not JobState.ACCEPTED), (
+        "one way to be written"
+    )
 
 
 def test_a_job_that_reaches_done_loses_no_reason_and_a_reopened_one_keeps_none(desk: Desk) -> None:
@@ -147,13 +149,11 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
     desk.at(JobState.QUEUED)
 
     def ask_twice(tx: Tx) -> None:
-        for submission in ("one", "two"):
-            tx.run(
-                "submission_make", id=submission, provider="ann", sync="people", requests=1, reserved_mc=1, now=NOW, deadline=NOW
-            )  # fmt: skip
-            tx.run(
-                "attempt_make", job_id=1, submission_id=submission, request_id="r", provider="ann", round=0, asked="{}", now=NOW
-            )  # fmt: skip
+        for name in ("one", "two"):
+            call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
+            tx.run("submission_make", id=name, **call)
+            question = {"job_id": 1, "request_id": "r", "provider": "ann", "round": 0, "asked": "{}", "now": NOW}
+            tx.run("attempt_make", submission_id=name, **question)
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
         desk.write(ask_twice)

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from syncd.ledger.store import Ledger, queries, sqlite3
+from syncd.ledger.store import Ledger, queries
+
+from .audit import sqlite3
 
 BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
 SMALL_BY_PARTIAL_INDEX = {  # indexes that hold only what is under way
-    "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued", "job_writeback",
+    "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
+    "job_writeback",
 }  # fmt: skip
 BY_HAND = {"in_doubt", "quarantined_again"}  # what an operator types now and then
 NIGHTLY = {"purge_bodies", "jobs_to_thin"}  # upkeep, a page at a time

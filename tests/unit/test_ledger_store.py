@@ -3,15 +3,15 @@
 import asyncio
 import stat
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger.store import APPLICATION_ID, Ledger, LedgerError, Tx, reading, sqlite3
+from syncd.ledger.store import APPLICATION_ID, Ledger, LedgerError, Tx, reading
 
-from .audit import ask
+from .audit import ask, sqlite3
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def tallies(path: Path) -> dict[str, int]:
     return dict(ask(path, "SELECT name, n FROM tally"))
 
 
-async def together(*work: Coroutine[Any, Any, T]) -> list[T | BaseException]:
+async def together(*work: Awaitable[T]) -> list[T | BaseException]:
     return await asyncio.gather(*work, return_exceptions=True)
 
 

@@ -27,10 +27,10 @@ from syncd.contract.model import (
 from syncd.ledger import contacts, inbox, submissions
 from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import SubmissionState
-from syncd.ledger.store import Ledger, Tx, sqlite3
+from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.submissions import Budget, Item, OverBudget, Stale
 
-from .audit import ask, audit
+from .audit import ask, audit, sqlite3
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -87,7 +87,7 @@ class Books:
 
     def credits(self) -> tuple[int, int, int]:
         """(reserved, charged, in doubt)."""
-        return ask(self.path, "SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]  # type: ignore[return-value]
+        return ask(self.path, "SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
 
     def jobs(self) -> list[str]:
         return [row[0] for row in ask(self.path, "SELECT state FROM job ORDER BY id")]
@@ -282,7 +282,7 @@ def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
     steps: list[tuple[str, Any]] = [
         ("intent", lambda b: b.intend("a", 1)),
         ("accepted", lambda b: b.write(submissions.accept, "a", "job", poll_at=NOW, deadline=NOW + DAY, now=NOW)),
-        ("stored", lambda b: _store(b)),
+        ("stored", _store),
     ]
     for cut in range(len(steps) + 1):
         books = Books(tmp_path / f"{cut}.db")

@@ -1,5 +1,6 @@
 """Inbox: answers before, beside and long after the call that they belong to."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,10 +8,13 @@ import pytest
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Delivery, Outcome, Source, Submission
 from syncd.ledger import connections
+from syncd.ledger import inbox as mailbox
+from syncd.pipeline import inbox, verify
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
 from .conftest import Build
 from .house import EMAIL, ONE_BY_ONE, House
+from .test_ledger_store import Held
 
 VALUE = "ada@acme.example.com"
 
@@ -39,11 +43,11 @@ def bulk(build: Build) -> House:
 
 def words(sent: Submission, *outcomes: str, final: bool = True, charged: int | None = None) -> bytes:
     """A body that says one thing of each request; "" for not a word."""
-    results = [
-        {"id": r.id, "field": "email", "outcome": o, "candidates": [{"value": f"{r.ref.id}@a.example.com", "grade": "valid"}] * (o == "found")}
-        for r, o in zip(sent.requests, outcomes, strict=True) if o
-    ]  # fmt: skip
-    body = json.loads(said(results, final=final))
+    results = []
+    for request, outcome in zip(sent.requests, outcomes, strict=True):
+        found = [{"value": f"{request.ref.id}@a.example.com", "grade": "valid"}] * (outcome == "found")
+        results.append({"id": request.id, "field": "email", "outcome": outcome, "candidates": found})
+    body = json.loads(said([r for r in results if r["outcome"]], final=final))
     return json.dumps({**body, "charged": None if charged is None else str(charged)}).encode()
 
 
@@ -54,9 +58,6 @@ class Eager(FakeProvider):
 
     async def submit(self, submission: Submission):  # type: ignore[no-untyped-def]
         receipt = await super().submit(submission)
-        from syncd.ledger import inbox as mailbox
-        from syncd.pipeline import inbox
-
         await self.house.ledger.write(mailbox.store, self.name, self.delivery(submission), now=0.0)
         await inbox.run_once(self.house.parts)
         return receipt
@@ -117,9 +118,8 @@ def test_late_after_it_was_written_is_kept_as_a_second_opinion(asked: House) -> 
     sent = asked.fake.submitted[0]
     asked.call_back(sent)
     asked.finish()
-    other = said(
-        [{"id": sent.requests[0].id, "field": "email", "outcome": "found", "candidates": [{"value": "x@y.test", "grade": "valid"}]}]
-    )  # fmt: skip
+    candidates = [{"value": "x@y.test", "grade": "valid"}]
+    other = said([{"id": sent.requests[0].id, "field": "email", "outcome": "found", "candidates": candidates}])
     asked.call_back(sent, other)
     asked.finish()
     assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
@@ -162,7 +162,6 @@ def test_an_answer_proves_that_the_call_was_made(asked: House) -> None:
     """It was in doubt, and then an answer that only says: still running."""
     house = asked
     sent = house.fake.submitted[0]
-    house.sql("SELECT 1")
     house.call_back(sent, said([], final=False))
     assert (house.state("501"), house.submissions()) == ("sent", ["accepted"])
     house.call_back(sent, said([{"id": "stranger", "field": "email", "outcome": "found"}], final=False))
@@ -171,12 +170,6 @@ def test_an_answer_proves_that_the_call_was_made(asked: House) -> None:
 
 def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -> None:
     """Verify has read `not found`; the find is stored before verify acts."""
-    import asyncio
-
-    from syncd.pipeline import inbox, verify
-
-    from .test_ledger_store import Held
-
     house = build(fields={EMAIL: ["ann"]})
     ada = house.person()
     house.ask()
@@ -185,15 +178,15 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
 
     async def race() -> None:
         house.finds(ada, EMAIL, VALUE)
-        from syncd.ledger import inbox as mailbox
-
         await house.ledger.write(mailbox.store, "ann", house.fake.delivery(sent), now=0.0)
         held = Held()
         first = asyncio.create_task(house.ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
         got = (await house.ledger.read(mailbox.received, 1))[0]
         answer = house.fake.parse(got.delivery, sent)
-        applying = asyncio.create_task(house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0))
+        applying = asyncio.create_task(
+            house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0)
+        )
         await asyncio.sleep(0)
         deciding = asyncio.create_task(verify.run_once(house.parts))
         for _ in range(20):

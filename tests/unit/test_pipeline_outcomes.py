@@ -152,7 +152,9 @@ def test_a_bulk_of_one_that_is_to_be_split_is_refused(build: Build) -> None:
     assert house.job("501") == ("done", "rejected_input")
 
 
-@pytest.mark.parametrize("then", [Halt("locked", trouble=Trouble.BLOCKED, cure="call them"), Retry("busy", after=500.0)])
+@pytest.mark.parametrize(
+    "then", [Halt("locked", trouble=Trouble.BLOCKED, cure="call them"), Retry("busy", after=500.0)]
+)
 def test_the_second_half_is_not_sent_when_the_first_is_told_to_stop(build: Build, then: Halt | Retry) -> None:
     house = one_email(build, FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=4)), people=4)
     house.fake.refusals += [Split("somebody"), then]

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,10 +19,10 @@ from .house import EMAIL, PHONE, House
 from .test_ledger_store import Held
 
 
-def contact(ext_id: str = "1", **known: object) -> Contact:
+def contact(ext_id: str = "1", **known: Any) -> Contact:
     return Contact(
         ref=ContactRef(connection="crm", object="contacts", id=ext_id), revision="1", identity=Identity(), **known
-    )  # type: ignore[arg-type]
+    )
 
 
 # --- pull -------------------------------------------------------------------------------------
@@ -82,7 +83,9 @@ def test_a_pull_that_fails_is_noted_and_what_came_stays(house: House, error: Ret
 
 
 def test_the_identity_is_tidy_in_the_ledger(house: House) -> None:
-    house.crm.add(Identity(first_name="  Grégoire\u00a0", last_name="Démogé 🚀", domain="https://www.ACME.example.com/x"))
+    house.crm.add(
+        Identity(first_name="  Grégoire\u00a0", last_name="Démogé 🚀", domain="https://www.ACME.example.com/x")
+    )
     house.pull()
     assert house.sql("SELECT identity FROM contact") == [
         ('{"domain": "acme.example.com", "first_name": "Grégoire", "last_name": "Démogé"}',)
@@ -188,7 +191,7 @@ def test_news_that_come_while_a_plan_is_made_are_planned_too(house: House) -> No
         await asyncio.to_thread(held.inside.wait, 30)
         house.crm.edit(ada, "phone", "")
         house.crm.records[ada].blocked = {EMAIL: "opted_out"}
-        page = [page async for page in house.crm.pull(house.sync.selection, None)][0]
+        page = await anext(aiter(house.crm.pull(house.sync.selection, None)))
         news = house.ledger.write(contacts.store_page, "people", 1, page, [EMAIL, PHONE], now=0.0)
         storing = asyncio.create_task(news)
         await asyncio.sleep(0)
@@ -217,5 +220,10 @@ def test_a_contact_that_changed_in_what_matters_is_planned_again_and_else_not(ho
     assert stored(replace(contact(), revision="2")) == 0
     assert stored(contact(values={EMAIL: "a@b.test"})) == 1
     assert stored(contact(values={EMAIL: "a@b.test"}, blocked={Field.PHONE: "opted_out"})) == 1
-    assert stored(replace(contact(values={EMAIL: "a@b.test"}, blocked={PHONE: "opted_out"}), identity=Identity(company="A"))) == 1
+    assert (
+        stored(
+            replace(contact(values={EMAIL: "a@b.test"}, blocked={PHONE: "opted_out"}), identity=Identity(company="A"))
+        )
+        == 1
+    )
     assert house.sql("SELECT DISTINCT state FROM job") == [(JobState.QUEUED,)]

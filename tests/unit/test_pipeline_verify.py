@@ -1,6 +1,7 @@
 """Verify: what is good enough, in the waterfall's order, and why the rest is not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -174,7 +175,9 @@ def test_the_providers_region_goes_before_the_crms_country() -> None:
 )
 def test_what_is_odd_about_an_address_is_said(value: str, remark: str) -> None:
     assert judge(found(value)) == Accepted(value, f"valid by ann{remark}")
-    assert judge(found(value), who=Identity()) == Accepted(value, f"valid by ann{remark if 'personal' in remark else ''}")
+    assert judge(found(value), who=Identity()) == Accepted(
+        value, f"valid by ann{remark if 'personal' in remark else ''}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,8 +216,6 @@ def test_from_an_answer_to_the_next_provider_to_an_accepted_value(build: Build) 
 
 
 def test_a_field_that_is_not_wanted_any_more_is_cancelled(build: Build) -> None:
-    from dataclasses import replace
-
     house: House = build()
     ada = house.person()
     house.ask()
@@ -227,8 +228,6 @@ def test_a_field_that_is_not_wanted_any_more_is_cancelled(build: Build) -> None:
 
 
 def test_answers_of_a_sync_that_is_gone_do_not_stand_in_the_way(build: Build) -> None:
-    from dataclasses import replace
-
     house: House = build(fields={EMAIL: ["ann"]})
     for n in range(201):
         house.person(f"Ada{n}")

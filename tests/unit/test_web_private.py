@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from syncd.contract.errors import Trouble
 from syncd.ledger import connections
 from syncd.pipeline.canary import Canary
-from syncd.web import public
+from syncd.web import private, public
 
 from .callers import Line, Reply, at_the_desk, served
 from .house import EMAIL, House
@@ -39,7 +39,7 @@ def guarded(house: House) -> House:
 
 
 def get(house: House, path: str, **headers: str) -> Reply:
-    return at_the_desk(house, lambda line: line.call("GET", path, **headers))
+    return at_the_desk(house, lambda line: line.call("GET", path, b"", **headers))
 
 
 def test_every_page_is_there_and_takes_care_of_the_browser(busy: House) -> None:
@@ -81,7 +81,8 @@ def test_ready_when_nothing_is_in_the_way(house: House) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize(
-    "authorization", ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"bearer {TOKEN[:-1]}", "Bearer \xe9", "Basic x"]
+    "authorization",
+    ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"bearer {TOKEN[:-1]}", "Bearer \xe9", "Basic x"],
 )
 def test_a_token_guards_every_page(house: House, page: str, authorization: str) -> None:
     reply = get(guarded(house), page, authorization=authorization)
@@ -118,7 +119,11 @@ def test_nothing_can_be_changed_here(busy: House, method: str) -> None:
         return [(await line.call(method, page, b"{}")).status for page in PAGES]
 
     assert at_the_desk(busy, try_all) == [405] * len(PAGES)
-    assert (busy.sql("SELECT * FROM job"), busy.sql("SELECT * FROM connection"), busy.sql("SELECT * FROM tally")) == before
+    assert (
+        busy.sql("SELECT * FROM job"),
+        busy.sql("SELECT * FROM connection"),
+        busy.sql("SELECT * FROM tally"),
+    ) == before
 
 
 def test_callbacks_do_not_come_in_here(busy: House) -> None:
@@ -142,8 +147,6 @@ def test_a_client_that_says_nothing_is_let_go(house: House) -> None:
 
 def test_the_door_and_the_desk_are_two_ports(house: House) -> None:
     async def go() -> tuple[int, int]:
-        from syncd.web import private
-
         async with (
             served(public.application(house.parts, Canary())) as door,
             served(private.application(house.parts)) as desk,
