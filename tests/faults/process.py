@@ -38,7 +38,7 @@ _HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
 def environment() -> dict[str, str]:
     """As a plain shell has it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), **({'PYTHONFAULTHANDLER':'1'} if os.environ.get('FXH') else {})}
+    return {**kept, "PYTHONPATH": str(ROOT), **({"PYTHONFAULTHANDLER": "1"} if os.environ.get("FXH") else {})}
 
 
 @dataclass

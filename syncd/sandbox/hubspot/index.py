@@ -47,9 +47,11 @@ class Index:
         self.updated: dict[int, int] = {}  # ms
 
     def changed(self, item: Item, at: int) -> None:
-        """To be seen after the lag, counted from `at` (ms)."""
+        """To be seen after the lag, counted from `at` (ms); at once where there is none, although stamps of
+        one millisecond are told apart by running ahead of the clock."""
         self._serial += 1
-        heapq.heappush(self._due, (at / 1000 + self._lag(), self._serial, item))
+        lag = self._lag()
+        heapq.heappush(self._due, (at / 1000 + lag if lag else 0.0, self._serial, item))
 
     def settle(self, now: float) -> None:
         """Take in what is due by `now` (seconds)."""
