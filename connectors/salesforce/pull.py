@@ -102,7 +102,7 @@ class Sweep:
             return await self._results(lens, at, at.job)
         many, first = self._options.bulk_from, at.sweeping is not None and at.swept is None
         if first and many and shown >= min(many, ENOUGH) and not at.paged:
-            return await self._job(lens, at)
+            return await self._job(lens, at, many)
         return await self._page(lens, at)
 
     async def _page(self, lens: Lens, cursor: Cursor) -> tuple[Page, Cursor]:
@@ -111,10 +111,10 @@ class Sweep:
             raise Retry("Salesforce says that there are more records and shows none")
         return await self._shown(lens, rows, cursor.passed(rows[-1]) if more else cursor.finished())
 
-    async def _job(self, lens: Lens, cursor: Cursor) -> tuple[Page, Cursor]:
+    async def _job(self, lens: Lens, cursor: Cursor, many: int) -> tuple[Page, Cursor]:
         """An empty page: once it is stored, whoever goes on finds the job again, or knows that there is none."""
         try:
-            job = await self._bulk.begin(lens, cursor.conditions(self._options))
+            job = await self._bulk.begin(lens, cursor.conditions(self._options), many)
         except Lost as lost:
             return await self._shown(lens, (), replace(cursor, paged=str(lost)))
         return await self._shown(lens, (), replace(cursor, job=job))

@@ -3,8 +3,8 @@
 The numbers are those of the project's list of Salesforce pitfalls; each pitfall that the connector can show has
 a named test. Writing is in `test_salesforce_write`, sessions and limits in `test_salesforce_line`, whole journeys
 in `test_salesforce_sandbox`. Only the pipeline shows 4 (a cleared value stays cleared without a history), 42
-(the ledger is the proof) and 44 (our own write comes back and starts nothing); 18, 35 and 36 can't happen to
-pages that are queries of their own, and without Bulk API jobs.
+(the ledger is the proof) and 44 (our own write comes back and starts nothing); 35 and 36 are in
+`test_salesforce_bulk`.
 """
 
 from __future__ import annotations
