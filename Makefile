@@ -14,7 +14,7 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test install dev lint tests wheel smoke format bench lock clean
+.PHONY: help demo test install dev lint tests wheel smoke format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ format: dev  ## Format, and mend what ruff can mend
 
 bench: dev  ## The benchmarks (ONLY=name for one of them)
 	$(PY) -m benchmarks $(ONLY)
+
+soak: dev  ## The long reliability tests, an hour or so; report in .cache/soak.json (YEARS=2 SEED=1)
+	$(PY) -m tests.soak $(if $(YEARS),--years $(YEARS)) $(if $(SEED),--seed $(SEED))
 
 lock: dev  ## New locks from pyproject.toml (ARGS="--upgrade" for newer versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.lock

@@ -39,7 +39,7 @@ class LedgerMemory:
 class NoMemory:
     """A connector's memory where nothing is to be kept: `check`, `plan`."""
 
-    def recall(self, key: str) -> Any:  # noqa: ARG002 - the port's shape
+    def recall(self, key: str) -> Any:
         """Nothing is known."""
 
     async def keep(self, key: str, value: Any) -> None:

@@ -54,6 +54,7 @@ class _Stage:
     name: str
     work: Callable[[], Awaitable[int]]
     bell: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = False
 
     @property
     def kind(self) -> str:
@@ -61,11 +62,12 @@ class _Stage:
 
 
 class Daemon:
-    """Runs the whole house until it is told to stop."""
+    """Runs the whole house until it is told to stop. `once`: pulls each sync only at the start."""
 
-    def __init__(self, parts: Parts, canary: Canary, *, speed: float = 1.0) -> None:
+    def __init__(self, parts: Parts, canary: Canary, *, speed: float = 1.0, once: bool = False) -> None:
         self.parts = parts
         self._speed = speed
+        self._once = once
         self._canary = canary
         self._watch = Watch()
         self._stop = asyncio.Event()
@@ -81,8 +83,9 @@ class Daemon:
 
     @property
     def pulled(self) -> bool:
-        """Whether every sync was pulled by this process."""
-        return {f"pull:{sync.name}" for sync in self.parts.syncs} <= self.tried
+        """Whether every sync was pulled by this process, and none is being pulled."""
+        busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "pull")
+        return not busy and {f"pull:{sync.name}" for sync in self.parts.syncs} <= self.tried
 
     def stop(self) -> None:
         """Ask for a clean end."""
@@ -91,10 +94,10 @@ class Daemon:
     async def run(self, until: Callable[[Daemon], Coroutine[Any, Any, None]] | None = None) -> None:
         """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke, and
         LedgerFailed if the ledger did."""
+        self._on_signals()  # before anything is accepted that would have to be answered
         doubtful = await sweep.recover(self.parts)
         await self.public.start()
         await self.private.start()
-        self._on_signals()
         stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
         self._schedule()
         log.info(
@@ -167,11 +170,14 @@ class Daemon:
                     self.parts.bells.ring(kind)
 
     async def _work(self, stage: _Stage, line: Facts) -> int:
+        stage.busy = True
         try:
             return await stage.work()
         except Halt as error:
             line["cure"] = error.cure
             raise
+        finally:
+            stage.busy = False
 
     def _postpone(self, stage: _Stage, error: ConnectorError) -> None:
         if not isinstance(error, Retry):
@@ -189,9 +195,9 @@ class Daemon:
                 stage.bell.set()
         for sync in self.parts.syncs:
             name = f"pull:{sync.name}"
-            if sync.every is not None:
+            if sync.every is not None and not self._once:
                 self._every(sync.every, name)
-            elif sync.schedule is not None:
+            elif sync.schedule is not None and not self._once:
                 self._scheduler.add_job(self._stages[name].bell.set, cron(sync.schedule), id=name)
             self._stages[name].bell.set()
         self._scheduler.start()

@@ -1,8 +1,9 @@
 """The command line. Each command parses, calls, prints; the work is done elsewhere.
 
 Exit codes: 0 done, 1 the work failed, 2 usage, 65 the ledger is damaged, 70 an invariant of ours is
-broken, 73 another daemon has the ledger, 74 the disk failed, 78 the configuration can't be used. Results go to standard output, everything else to
-standard error; `--json` prints one object and nothing more.
+broken, 73 another daemon has the ledger, 74 the disk failed, 78 the configuration can't be used.
+Results go to standard output, everything else to standard error; `--json` prints one object and
+nothing more.
 """
 
 from __future__ import annotations

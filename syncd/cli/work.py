@@ -79,7 +79,7 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.path)
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    daemon = Daemon(parts, Canary(), speed=speed)
+    daemon = Daemon(parts, Canary(), speed=speed, once=within is not None)
 
     async def until_settled(running: Daemon) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from syncd.contract.model import Field, Outcome
 
-from .states import JobState
+from .states import JobState, Reason
 from .store import Tx
 from .submissions import add_result
 
@@ -30,6 +30,21 @@ def ask_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, n
             provider=first[Field(row["field"])],
             note="asked again after a while",
         )
+    return len(rows)
+
+
+def not_seen_again(tx: Tx, sync: str, since: int, *, now: float) -> int | None:
+    """After a restoration and a whole pull, what waits for a contact that lacks nothing any more is done.
+
+    `since`: the last pull before the restoration. Returns how many jobs moved, of a page; None as long
+    as there was no whole pull.
+    """
+    if tx.row("run_complete_since", sync=sync, run=since) is None:
+        return None
+    rows = tx.rows("jobs_not_seen", sync=sync)
+    for row in rows:
+        note = "filled, gone or deselected since the copy that was restored"
+        tx.move(row["id"], JobState(row["state"]), JobState.DONE, now=now, reason=Reason.VALUE_KEPT, note=note)
     return len(rows)
 
 

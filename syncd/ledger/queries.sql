@@ -35,6 +35,13 @@ UNION ALL SELECT id, state, provider, round FROM job INDEXED BY job_waiting
 WHERE state = 'waiting' AND due_at >= 0 AND sync = :sync AND field = :field
     AND provider NOT IN (SELECT value FROM json_each(:providers)) LIMIT 500
 
+-- name: jobs_not_seen
+-- What waits for a contact that no pull has brought since the ledger was restored.
+SELECT job.id, job.state FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'queued' AND job.sync = :sync AND contact.pulled_at = 0
+UNION ALL SELECT job.id, job.state FROM job INDEXED BY job_waiting JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'waiting' AND job.due_at >= 0 AND job.sync = :sync AND contact.pulled_at = 0 LIMIT 500
+
 -- name: jobs_to_ask_again
 SELECT id, field, round FROM job INDEXED BY job_unfound
 WHERE sync = :sync AND state = 'done' AND reason IN ('not_found', 'low_quality') AND updated_at <= :before LIMIT 500
@@ -78,6 +85,12 @@ INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
+-- name: run_newest
+SELECT max(id) FROM run
+
+-- name: run_complete_since
+SELECT 1 FROM run WHERE sync = :sync AND id > :run AND ended_at IS NOT NULL AND error = '' LIMIT 1
+
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 
@@ -103,7 +116,7 @@ SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.connect
 FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
-WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued'
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
 ORDER BY job.priority DESC, job.id LIMIT :limit
 
 -- name: job_still_wanted
@@ -341,6 +354,16 @@ SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT
 
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
+
+-- name: meta_clear
+DELETE FROM meta WHERE key = :key
+
+-- name: pull_all_again
+-- A pull brings what lacks something: whoever is not brought by a whole one lacks nothing any more.
+DELETE FROM cursor
+
+-- name: contacts_unseen
+UPDATE contact SET pulled_at = 0
 
 -- name: meta_set
 INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value

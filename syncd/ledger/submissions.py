@@ -91,7 +91,7 @@ def intend(
     Raises OverBudget, or Stale when a job left the queue or its contact was filled or blocked since
     it was chosen; either undoes it all.
     """
-    _check_budget(tx, sync, reserve, budget, now)
+    check_budget(tx, sync, reserve, budget, now=now)
     tx.run(
         "submission_make",
         id=submission.id,
@@ -245,6 +245,8 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 
 def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Decimal], *, now: float) -> bool:
     """An answer to a call that this ledger has forgotten, because it was restored from an older copy.
+
+    A call about one person has that request's id.
 
     Its address is genuine and says whom and what it is about: if that is still to be asked, this was
     the asking. False where it can't be told, or was asked again since.
@@ -401,7 +403,8 @@ def milli(amount: Decimal) -> int:
     return math.ceil(amount * 1000)
 
 
-def _check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, now: float) -> None:
+def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
+    """Raises OverBudget when so much more could exceed a cap."""
     today = int(now // DAY)
     for cap, days in ((budget.per_day, 1), (budget.per_month, 30)):
         if cap is not None and tx.value("spent_since", sync=sync, day=today - days + 1) + milli(reserve) > milli(cap):

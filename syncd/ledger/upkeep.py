@@ -17,6 +17,7 @@ else:
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
+UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -28,6 +29,11 @@ def mark(tx: Tx, key: str) -> float | None:
 def set_mark(tx: Tx, key: str, value: float) -> None:
     """Set a mark."""
     tx.run("meta_set", key=key, value=value)
+
+
+def clear_mark(tx: Tx, key: str) -> None:
+    """Take a mark away."""
+    tx.run("meta_clear", key=key)
 
 
 def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
@@ -53,8 +59,9 @@ def restore(source: Path, target: Path, *, frozen_until: float) -> int:
     """Put a copy in the place of a ledger; returns its new generation.
 
     What was bought after the copy was made is not known to it: nothing is bought before `frozen_until`
-    (UTC seconds), so that those answers can still come in. Raises LedgerError when the copy is broken
-    or `target` exists.
+    (UTC seconds), so that those answers can still come in. What was written is not known either: everything
+    is pulled anew, and nobody is asked about before. Raises LedgerError when the copy is broken or `target`
+    exists.
     """
     if target.exists():
         raise LedgerError(f"{target} is there already: move it away first, nothing is deleted here")
@@ -70,6 +77,9 @@ def _restored(tx: Tx, frozen_until: float) -> int:
     generation = int(mark(tx, GENERATION) or 0) + 1
     set_mark(tx, GENERATION, generation)
     set_mark(tx, FROZEN_UNTIL, frozen_until)
+    set_mark(tx, UNSEEN_SINCE, tx.value("run_newest") or 0)
+    tx.run("pull_all_again")
+    tx.run("contacts_unseen")
     return generation
 
 
@@ -78,6 +88,8 @@ def problems(path: Path, tx: Tx) -> Iterator[str]:
     yield from _integrity(path)
     try:
         yield from _sums(tx)
+        yield from _histories(tx)
+        yield from _evidence(tx)
     except sqlite3.DatabaseError as error:
         yield f"it can't be read to its end: {error}"
 
@@ -87,6 +99,9 @@ def _sums(tx: Tx) -> Iterator[str]:
         yield f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
     for row in tx.rows("check_spend"):
         yield f"the credits of {row['sync']} at {row['provider']} on day {row['day']} don't add up"
+
+
+def _histories(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_events"):
         yield f"job {row['id']} is {row['state']}, but its history ends with {row['target']}"
     for row in tx.rows("check_chain"):
@@ -96,6 +111,9 @@ def _sums(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_moves"):
         if row["target"] not in MOVES.get(row["source"], ()):
             yield f"a job went from {row['source']} to {row['target']}, which must not happen"
+
+
+def _evidence(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_flight"):
         yield f"job {row['id']} is {row['state']} without a live attempt"
     for row in tx.rows("check_written"):

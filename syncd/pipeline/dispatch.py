@@ -119,6 +119,7 @@ class _Run:
             if choice.aside:
                 await self.parts.ledger.write(_put_aside, choice.aside, now=now)
                 self.parts.bells.ring("verify")
+            choice.ask = await self._affordable(choice.ask, now)
             batches = self._batches(choice, now)
             if not batches and not choice.aside:
                 break
@@ -145,6 +146,27 @@ class _Run:
             if not self.stopped and not self.parts.gate.shut and self.lane.pacer.ready_in() == 0:
                 self.lane.pacer.take()
                 await self._carry(items)
+
+    async def _affordable(self, ask: Sequence[Item], now: float) -> list[Item]:
+        """Those for which there are credits. Looked at first, so that no place in the rate windows is
+        taken for nothing: polls and other syncs need them."""
+        dear: dict[Decimal, OverBudget] = {}
+        for price in {self._worst_case([item]) for item in ask}:
+            try:
+                await self.parts.ledger.read(submissions.check_budget, self.sync.name, price, self._budget(), now=now)
+            except OverBudget as cap:
+                dear[price] = cap
+        affordable = [item for item in ask if self._worst_case([item]) not in dear]
+        if ask and not affordable:
+            self._spent(next(iter(dear.values())))
+        return affordable
+
+    def _worst_case(self, items: Iterable[Item]) -> Decimal:
+        price = self.lane.provider.capabilities.price
+        return sum((price[field] for item in items for field in item.jobs), Decimal(0))
+
+    def _budget(self) -> Budget:
+        return Budget(per_day=self.sync.budget.credits_per_day, per_month=self.sync.budget.credits_per_month)
 
     async def _carry(self, items: Sequence[Item]) -> None:
         """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
@@ -180,7 +202,10 @@ class _Run:
     async def _afford(self, items: Sequence[Item], cap: OverBudget) -> None:
         if len(items) > 1:
             await self._carry(items[: len(items) // 2])
-            return
+        else:
+            self._spent(cap)
+
+    def _spent(self, cap: OverBudget) -> None:
         self.stopped = True
         if self.lane.over_budget != str(cap):
             log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
@@ -189,16 +214,14 @@ class _Run:
     async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         submission = self._submission(items, now)
-        reserve = sum((caps.price[f] for item in items for f in item.jobs), Decimal(0))
-        budget = Budget(per_day=self.sync.budget.credits_per_day, per_month=self.sync.budget.credits_per_month)
         await self.parts.ledger.write(
             submissions.intend,
             submission,
             items,
             provider=self.connection.name,
             sync=self.sync.name,
-            reserve=reserve,
-            budget=budget,
+            reserve=self._worst_case(items),
+            budget=self._budget(),
             deadline=now + caps.answer_within,
             now=now,
         )
@@ -207,7 +230,8 @@ class _Run:
 
     def _submission(self, items: Sequence[Item], now: float) -> Submission:
         one = items[0] if len(items) == 1 else None
-        submission_id = self.parts.new_id()
+        # One id for both, so that a restored ledger that forgot the call can still read its answer.
+        submission_id = self.parts.new_id() if one is None else one.request.id
         address = self.parts.addresses.mint(
             self.connection.name,
             submission_id,

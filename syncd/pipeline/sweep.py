@@ -34,6 +34,7 @@ async def run_once(parts: Parts) -> int:
 async def _time_passes(parts: Parts) -> int:
     now = parts.clock.now()
     moved = await parts.ledger.write(jobs.queue_due, now=now)
+    moved += await _unseen(parts, now)
     moved += await _deadlines(parts)
     for sync in parts.syncs:
         first = {field: policy.providers[0] for field, policy in sync.fields.items()}
@@ -42,6 +43,19 @@ async def _time_passes(parts: Parts) -> int:
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved
+
+
+async def _unseen(parts: Parts, now: float) -> int:
+    """A restored ledger does not know what was written since: the first whole pull of each sync tells."""
+    since = await parts.ledger.read(upkeep.mark, upkeep.UNSEEN_SINCE)
+    if since is None:
+        return 0
+    told = [
+        await parts.ledger.write(jobs.not_seen_again, sync.name, int(since), now=now) for sync in parts.settings.syncs
+    ]
+    if set(told) <= {0}:
+        await parts.ledger.write(upkeep.clear_mark, upkeep.UNSEEN_SINCE)
+    return sum(filter(None, told))
 
 
 async def recover(parts: Parts) -> int:

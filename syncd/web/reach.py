@@ -64,7 +64,8 @@ def _unreachable(url: str, answer: str) -> Finding:
     return Finding(
         level=Level.ERROR,
         what=f"callbacks can't reach syncd through {url} ({answer})",
-        cure=f"Point DNS, proxy and certificate of {urlsplit(url).netloc} at callbacks.listen; nothing is bought until then.",
+        cure=f"Point DNS, proxy and certificate of {urlsplit(url).netloc} at callbacks.listen; "
+        "nothing is bought until then.",
     )
 
 

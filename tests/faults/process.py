@@ -38,7 +38,7 @@ _HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
 def environment() -> dict[str, str]:
     """As a plain shell has it."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(ROOT), **({"PYTHONFAULTHANDLER": "1"} if os.environ.get("FXH") else {})}
+    return {**kept, "PYTHONPATH": str(ROOT)}
 
 
 @dataclass
@@ -74,9 +74,8 @@ class Site:
         run = [*wrapper, sys.executable, "-m", "syncd", "run", "-c", str(self.config)]
         command = run if wrapper else [sys.executable, "-c", _HOLD, str(self.holder.fileno()), *run]
         with (self.folder / f"daemon-{len(self.running)}.log").open("wb") as log:
-            process = subprocess.Popen(
-                command, env=environment(), cwd=ROOT, stdout=log, stderr=log, pass_fds=() if wrapper else (self.holder.fileno(),)
-            )  # fmt: skip
+            held = () if wrapper else (self.holder.fileno(),)
+            process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=log, stderr=log, pass_fds=held)
         self.running.append(process)
         return process
 
@@ -93,6 +92,7 @@ class Site:
         """Write the configuration, with sections in place of the usual ones. `port`: another than the held one."""
         port = port or self.door.port
         nobody = "http://127.0.0.1:9"
+        asked = {"providers": ["zeliq"]}
         usual: dict[str, object] = {
             "ledger": {"path": "ledger.db", "reserve": "1MiB"},
             "callbacks": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "secrets": [SECRET]},
@@ -103,9 +103,9 @@ class Site:
                 "zeliq": {"connector": "zeliq", "api_key": "zq-not-a-real-one", "base_url": nobody},
             },
             "syncs": [
-                {"name": "people", "crm": "crm", "object": "contacts", "every": "1h", "fields": {"email": {"providers": ["zeliq"]}}}
+                {"name": "people", "crm": "crm", "object": "contacts", "every": "1h", "fields": {"email": asked}}
             ],
-        }  # fmt: skip
+        }
         self.config.write_text(yaml.safe_dump(usual | sections, sort_keys=False))
         self.config.chmod(0o600)
 

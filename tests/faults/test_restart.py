@@ -26,20 +26,32 @@ def here(tmp_path: Path) -> Iterator[Site]:
 
 def test_three_terminations_under_load_refuse_nobody(here: Site) -> None:
     """I1: the socket is held, accepted connections are answered: not one callback fails, and each is kept."""
-    load = asyncio.run(restarts(here, signal.SIGTERM, 3))
-    assert load.failed == [], here.log()
-    assert len(load.acknowledged) == load.sent > 150
-    assert load.acknowledged <= kept(here.ledger)
-    assert all(one.returncode == 0 for one in here.running), here.log()
-    assert json.loads(here.command("verify", "--json").stdout)["problems"] == []
+    terminate(here, 3)
 
 
 def test_three_kills_under_load_lose_nothing_acknowledged(here: Site) -> None:
     """I1: whoever got a 2xx finds it in the ledger; whoever got nothing tries again and gets one."""
-    load = asyncio.run(restarts(here, signal.SIGKILL, 3, stubborn=True))
-    assert len(load.acknowledged) == load.sent > 150
+    kill(here, 3)
+
+
+def terminate(here: Site, times: int) -> int:
+    """Returns how many callbacks there were."""
+    load = asyncio.run(restarts(here, signal.SIGTERM, times))
+    assert load.failed == [], here.log()
+    assert len(load.acknowledged) == load.sent > 50 * times
+    assert load.acknowledged <= kept(here.ledger)
+    assert all(one.returncode == 0 for one in here.running), here.log()
+    assert json.loads(here.command("verify", "--json").stdout)["problems"] == []
+    return load.sent
+
+
+def kill(here: Site, times: int) -> int:
+    """Returns how many callbacks there were."""
+    load = asyncio.run(restarts(here, signal.SIGKILL, times, stubborn=True))
+    assert len(load.acknowledged) == load.sent > 50 * times
     assert load.acknowledged <= kept(here.ledger)
     assert json.loads(here.command("verify", "--json").stdout)["problems"] == []
+    return load.sent
 
 
 async def listening(door: Door) -> None:
@@ -81,9 +93,8 @@ def test_f42_the_disk_fails_to_keep(here: Site) -> None:
     here.configure(port)
     assert STRACE is not None
     calls = "fsync,fdatasync"
-    daemon = here.start(
-        STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+"
-    )  # fmt: skip
+    inject = ("-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+")
+    daemon = here.start(STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", *inject)
     load, stop = Load(Door(port), here.urls, per_second=60.0), asyncio.Event()
 
     async def pour() -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox, upkeep
-from syncd.ledger.store import Ledger, LedgerCorrupt, reading, sqlite3
-from tests.unit.audit import ask
+from syncd.ledger.store import Ledger, LedgerCorrupt, reading
+from tests.unit.audit import ask, sqlite3
 
 from .door import asked_house, opened, with_vendors
 from .killing import STRACE, kill_at
@@ -127,7 +127,7 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
     async def main() -> tuple[set[str], int]:
         stop, taken = asyncio.Event(), list[str]()
         pouring = [asyncio.create_task(pour(stop, taken)) for _ in range(4)]
-        while len(taken) < 400:  # noqa: ASYNC110 - nothing rings when so many are in
+        while len(taken) < 400:
             await asyncio.sleep(0.005)
         before = set(taken)
         await asyncio.to_thread(upkeep.back_up, house.path, copy)
@@ -214,7 +214,7 @@ DAMAGES = {
 @pytest.mark.parametrize("what", DAMAGES)
 def test_verify_finds_planted_damage(travelled: Path, tmp_path: Path, what: str) -> None:
     """Each thing that must add up is found when it does not."""
-    path = shutil.copy(travelled, tmp_path / "ledger.db")
+    path = Path(shutil.copy(travelled, tmp_path / "ledger.db"))
     script, told = DAMAGES[what]
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
@@ -230,7 +230,7 @@ def test_verify_and_the_next_start_find_a_flipped_byte(
     travelled: Path, tmp_path: Path, table: str, offset: int
 ) -> None:
     """One wrong byte in the structure of a page: told by `verify`, and no daemon starts on it."""
-    path = shutil.copy(travelled, tmp_path / "ledger.db")
+    path = Path(shutil.copy(travelled, tmp_path / "ledger.db"))
     flip(path, table, offset)
     before = path.read_bytes()
     assert problems(path) != []

@@ -138,26 +138,30 @@ class Judge:
 
     def _paid_once(self, bought: list[Purchase]) -> None:
         in_order = sorted(bought, key=lambda p: p.wall)
-        for number, (first, second) in enumerate(zip(in_order, in_order[1:], strict=False)):
-            if self._may_follow(first, second, number):
+        resent = False  # the first of a pair was itself the second try
+        for first, second in zip(in_order, in_order[1:], strict=False):
+            allowed = self._may_follow(first, second)
+            if allowed and not (resent and allowed == "resent"):
+                resent = allowed == "resent"
                 continue
             when = f"{first.at / DAY:.3f} and {second.at / DAY:.3f}"
             subs = f"{first.submission[:6]} and {second.submission[:6]}"
             what = f"{first.vendor} was paid twice for {first.ref} / {second.ref} {first.field}: {subs}, day {when}"
             self._world.violated("I2", what)
 
-    def _may_follow(self, first: Purchase, second: Purchase, number: int) -> bool:
+    def _may_follow(self, first: Purchase, second: Purchase) -> str:
+        """Why the second purchase was allowed, or ""."""
         sync = next(s for s in self._world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
         connection = self._world._settings.connections[first.vendor]
         apart = second.wall - first.wall
         if apart >= min(sync.retry_not_found, KNOWN_FOR):
-            return True
+            return "a new round"
         if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
             answered = first.told is not None and first.told <= second.at
             spoilt = first.useless or first.submission in self._world.vendors[first.vendor].tampered
-            return spoilt or not answered
+            return "unanswered" if spoilt or not answered else ""
         resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE
-        return resend and number == 0 and apart >= connection.in_doubt_hold
+        return "resent" if resend and apart >= connection.in_doubt_hold else ""
 
     def _nothing_overwritten(self) -> None:
         """I3: whatever a person had typed and we covered was put back."""

@@ -30,7 +30,7 @@ from syncd.pipeline.watch import Watch
 from syncd.web import public
 
 from .crm import CrmHandle
-from .timeline import Owner, spawn
+from .timeline import HOUR, Owner, spawn
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-NEVER = 4 * 3600.0  # seconds between two bells at most
+SELDOM = 4 * HOUR  # between two bells, where nothing happens
 
 
 class Dead(BaseException):
@@ -372,19 +372,21 @@ class Life(Owner):
     async def _ring(self) -> None:
         """Ring as the scheduler would, but seldom where nothing happens: a missed bell costs only time."""
         assert self.daemon is not None
-        rng, pause, pulled, probed, marks = self.world.weather.rng, 1.0, -1e9, -1e9, -1
+        rng, pause, marks = self.world.weather.rng, 1.0, -1
+        pulled = probed = float("-inf")
         while True:
-            kinds = {"plan", "inbox", "sweep", "verify", "dispatch", "writeback", "watch"}
+            kinds = {"dispatch", "writeback", "sweep"}
+            kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
             now = self.world.now
-            if now - pulled > 4 * 3600 or rng.random() < 0.03:
+            if now - pulled > 6 * HOUR or rng.random() < 0.02:
                 kinds, pulled = kinds | {"pull"}, now
-            if now - probed > 2 * 3600:
-                kinds, probed = kinds | {"probe", "canary", "flush"}, now
+            if now - probed > 3 * HOUR:
+                kinds, probed = kinds | {"probe", "canary", "flush", "watch"}, now
             self.daemon.ring(kinds)
             await asyncio.sleep(pause * rng.uniform(0.7, 1.3))
             self._look_well()
             before, marks = marks, self.ledger.connection.execute("SELECT max(id) FROM event").fetchone()[0]
-            pause = 1.0 if marks != before else min(pause * 2, NEVER)
+            pause = 1.0 if marks != before else min(pause * 4, SELDOM)
 
     def _look_well(self) -> None:
         assert self.daemon is not None

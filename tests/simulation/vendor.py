@@ -145,6 +145,7 @@ class Vendor:
             self.tampered.add(letter.submission)
             if (leaked := self.leak(letter)) is not None:
                 await self.tell(leaked)
+                await asyncio.sleep(weather.rng.uniform(0, 600))
         if weather.hit("forged"):
             await self._forge(letter)
         if weather.hit("lost"):

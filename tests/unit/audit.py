@@ -36,8 +36,9 @@ def ask(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def audit(path: Path) -> None:
-    """Counters, credits, histories and attempts agree with each other."""
+def audit(path: Path, *, calls: bool = True) -> None:
+    """Counters, credits, histories and attempts agree with each other; without `calls`, jobs may have
+    been moved by hand, with no call behind them."""
     counted = ask(path, "SELECT sync, field, state, reason, n FROM counter WHERE n <> 0 ORDER BY 1, 2, 3, 4")
     assert counted == ask(
         path, "SELECT sync, field, state, reason, count(*) FROM job GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
@@ -48,12 +49,23 @@ def audit(path: Path) -> None:
     assert all(n == 1 for n in live.values()), live
     done = ask(path, "SELECT id FROM job WHERE (state = 'done') <> (reason <> '')")
     assert done == [], "a job is done for exactly one reason, and only then has one"
+    if calls:
+        _flights(path)
+
+
+def _flights(path: Path) -> None:
     in_flight = ask(
         path,
         "SELECT job.id FROM job LEFT JOIN submission ON submission.id = submission_id "
         "WHERE job.state IN ('sending', 'sent', 'in_doubt') AND submission.state IN ('refused', 'expired')",
     )
     assert in_flight == [], "nobody waits for a call that is over"
+    unheld = ask(
+        path,
+        "SELECT job.id FROM job WHERE job.state IN ('sending', 'sent', 'in_doubt') AND NOT EXISTS (SELECT 1 FROM "
+        "attempt WHERE job_id = job.id AND attempt.submission_id = job.submission_id AND live = 1)",
+    )
+    assert unheld == [], "whoever is in flight holds the place of the one question"
 
 
 def _histories(path: Path) -> None:

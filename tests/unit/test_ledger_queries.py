@@ -16,7 +16,7 @@ SMALL_BY_PARTIAL_INDEX = {  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback",
 }  # fmt: skip
-BY_HAND = {"in_doubt", "quarantined_again"}  # what an operator types now and then
+BY_HAND = {"in_doubt", "quarantined_again", "contacts_unseen"}  # what an operator types now and then
 NIGHTLY = {"purge_bodies", "jobs_to_thin"}  # upkeep, a page at a time
 HOUSE = Path(__file__).parents[2] / "syncd"
 

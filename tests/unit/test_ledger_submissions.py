@@ -239,6 +239,14 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
     assert books.write(submissions.to_poll, "ann", 10, now=NOW + DAY) == []
 
 
+def test_a_refusal_after_part_of_an_answer_does_not_free_the_rest(books: Books) -> None:
+    books.intend("a", 1, 2, reserve=2)
+    books.answer("a", 1, final=False, charged=None)
+    books.write(submissions.refuse, "a", "late", due_at=None, now=NOW)
+    assert (books.jobs()[:2], books.calls()) == (["answered", "sent"], {"a": "accepted"})
+    assert ask(books.path, "SELECT count(*) FROM attempt WHERE live = 1") == [(2,)]
+
+
 @pytest.mark.parametrize("late", ["expire", "resend"])
 def test_an_answer_in_the_last_moment_beats_the_deadline(books: Books, late: str) -> None:
     """The sweep saw it in doubt; before it acts, part of the answer comes."""

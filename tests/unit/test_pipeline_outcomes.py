@@ -18,7 +18,7 @@ from syncd.pipeline import dispatch
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, House
+from .house import EMAIL, ONE_BY_ONE, PHONE, House
 
 
 class Told(FakeProvider):
@@ -241,10 +241,29 @@ def test_the_budget_stops_before_the_call_and_goes_on_the_next_day(build: Build)
     assert house.dispatch() == 2
     assert len(house.fake.submitted) == 2
     assert house.parts.lanes["ann"].over_budget == "2 credits in 1 day"
-    assert house.dispatch() == 0
+    assert [house.dispatch() for _ in range(5)] == [0] * 5
+    assert len(house.parts.lanes["ann"].pacer._calls) <= 5, "no place in the rate windows is taken for nothing"
     house.clock.time += 86_400
     assert house.dispatch() == 2
     assert house.credits()["reserved"] == 4
+
+
+def test_what_is_too_dear_does_not_stand_in_the_way_of_what_is_not(build: Build) -> None:
+    house = build(fields={PHONE: ["ann"], EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(5)))
+    for n in range(12):
+        house.person(f"Ada{n}")
+    assert house.ask() == 5
+    assert {s.requests[0].fields for s in house.fake.submitted} == {(EMAIL,)}
+
+
+def test_of_a_bulk_dearer_than_what_is_left_a_part_goes_ahead(build: Build) -> None:
+    ann = FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=8))
+    house = one_email(build, ann, people=8, budget=Budget(credits_per_day=Decimal(5)))
+    house.clock.time += 60
+    house.dispatch()
+    assert sum(len(s.requests) for s in ann.submitted) == 5
+    assert house.credits()["reserved"] == 5
+    assert house.dispatch() == 0
 
 
 def test_at_most_eight_calls_are_in_flight(build: Build) -> None:

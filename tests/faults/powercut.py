@@ -1,0 +1,98 @@
+"""Cuts the power of a disk while callbacks are acknowledged on it, for real: ext4 on a loop device and its
+shutdown ioctl, after which nothing that was not synced is there any more.
+
+    python -m tests.faults.powercut FOLDER   pours into FOLDER/ledger.db, a line for each acknowledgement
+
+For the soak only: it needs root, mkfs.ext4 and a loop device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import itertools
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+from syncd.contract.model import Delivery, Source
+from syncd.ledger import inbox
+from syncd.ledger.store import Ledger, LedgerError
+from tests.unit.audit import ask
+
+ROOT = Path(__file__).parents[2]
+_SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
+_NO_FLUSH = struct.pack("I", 2)  # not even the journal is flushed
+_SIZE = 64 << 20  # bytes
+
+
+def possible() -> bool:
+    """Can it be done on this machine?"""
+    return os.geteuid() == 0 and all(map(shutil.which, ("mkfs.ext4", "mount", "umount")))
+
+
+def cut(folder: Path, rng: random.Random) -> int:
+    """One power cut after some hundred acknowledgements; returns how many, none of which was lost."""
+    image, disk = folder / "image", folder / "disk"
+    disk.mkdir(parents=True)
+    with image.open("wb") as file:
+        file.truncate(_SIZE)
+    _run("mkfs.ext4", "-q", str(image))
+    _run("mount", "-o", "loop", str(image), str(disk))
+    try:
+        acknowledged = _pour_and_cut(disk, rng.randrange(50, 1500))
+    finally:
+        _run("umount", str(disk))
+    _run("mount", "-o", "loop", str(image), str(disk))
+    try:
+        path = disk / "ledger.db"
+        assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+        lost = acknowledged - {row[0] for row in ask(path, "SELECT submission_id FROM delivery")}
+        assert lost == set(), f"{len(lost)} acknowledged callbacks are lost"
+    finally:
+        _run("umount", str(disk))
+    return len(acknowledged)
+
+
+def _pour_and_cut(disk: Path, after: int) -> set[str]:
+    command = [sys.executable, "-m", "tests.faults.powercut", str(disk)]
+    acknowledged: set[str] = set()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as pouring:
+        assert pouring.stdout is not None
+        for line in pouring.stdout:
+            acknowledged.add(line.strip())
+            if len(acknowledged) == after:
+                handle = os.open(disk, os.O_RDONLY)
+                fcntl.ioctl(handle, _SHUTDOWN, _NO_FLUSH)
+                os.close(handle)
+    assert len(acknowledged) >= after
+    return acknowledged
+
+
+async def pour(folder: Path) -> None:
+    """Store and acknowledge until the disk is gone."""
+    ledger = Ledger.open(folder / "ledger.db")
+    numbers = itertools.count()
+
+    async def one_after_the_other() -> None:
+        for number in numbers:
+            delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=b"%d" % number * 100)
+            await ledger.write(inbox.store, "zeliq", delivery, now=1.0)
+            os.write(1, f"s{number}\n".encode())
+
+    with contextlib.suppress(LedgerError):
+        await asyncio.gather(*(one_after_the_other() for _ in range(8)))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(pour(Path(sys.argv[1])))
+    os._exit(0)  # the disk is gone: nothing can be closed properly

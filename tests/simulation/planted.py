@@ -1,0 +1,368 @@
+"""Planted bugs: what the simulation must find, each put in for the length of a history and taken out again.
+
+A simulation that finds nothing proves nothing: each of these is an honest mistake that somebody could
+make in syncd, as small as it can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.responses import Response
+
+from connectors.fullenrich import Connector as FullEnrich
+from connectors.fullenrich import answer as fullenrich_answer
+from syncd.contract.model import Delivery, Snapshot, WriteStatus
+from syncd.contract.pacing import Pacer
+from syncd.ledger import contacts, inbox, store, submissions, writes
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Tx
+from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, verify, writeback
+from syncd.pipeline import inbox as inbox_stage
+from syncd.pipeline.address import Address, Addresses
+from syncd.pipeline.parts import Parts
+from syncd.web import public
+
+Bug = Callable[[], AbstractContextManager[None]]
+
+
+@contextmanager
+def swap(place: Any, name: str, instead: Any) -> Iterator[None]:
+    """`instead` stands in for an attribute until the end of the block."""
+    before = getattr(place, name)
+    setattr(place, name, instead)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
+@contextmanager
+def statement(name: str, old: str, new: str) -> Iterator[None]:
+    """Another wording of one of the ledger's statements."""
+    queries = store.queries()
+    before = queries[name]
+    assert old in before, f"the statement {name} has changed"
+    queries[name] = before.replace(old, new)
+    try:
+        yield
+    finally:
+        queries[name] = before
+
+
+# --- money -------------------------------------------------------------------------------------------
+
+
+def resend_on_timeout() -> AbstractContextManager[None]:
+    """A time-out is taken for a refusal."""
+
+    async def doubt(run: Any, submission: Any, why: str) -> None:
+        await run._refused(submission, why)
+
+    return swap(dispatch._Run, "_doubt", doubt)
+
+
+def intent_after_send() -> AbstractContextManager[None]:
+    """The intent is written once the call is over."""
+
+    async def carry(run: Any, items: Sequence[Any]) -> None:
+        submission = run._submission(items, run.parts.clock.now())
+        receipt = await run.lane.provider.submit(submission)
+        with swap(dispatch._Run, "_submission", lambda *_: submission):
+            await run._intend(items)
+        await run._accepted(submission, receipt)
+
+    return swap(dispatch._Run, "_carry", carry)
+
+
+def requeue_in_doubt_on_restart() -> AbstractContextManager[None]:
+    """After a crash, what was being sent is sent again."""
+    recover = submissions.recover
+
+    def again(tx: Tx, hold: Any, *, now: float) -> int:
+        ids = [row["id"] for row in tx.rows("submissions_intended")]
+        done = recover(tx, hold, now=now)
+        for submission_id in ids:
+            submissions.not_sent(tx, submission_id, "sent again", now=now)
+        return done
+
+    return swap(submissions, "recover", again)
+
+
+@contextmanager
+def reuse_live_attempt() -> Iterator[None]:
+    """Nothing in the schema forbids a second question, and a doubtful one goes back to the queue."""
+    doubt = submissions.doubt
+
+    def and_again(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: float) -> None:
+        doubt(tx, submission_id, note, hold_until=hold_until, now=now)
+        tx._connection.execute("DROP INDEX IF EXISTS attempt_once")
+        for attempt in submissions._attempts(tx, submission_id):
+            submissions._move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now)
+
+    with swap(submissions, "doubt", and_again):
+        yield
+
+
+def share_without_person_lock() -> AbstractContextManager[None]:
+    """The same person in two places is nobody's concern."""
+    candidate = submissions._candidate
+    return swap(
+        submissions,
+        "_candidate",
+        lambda row: replace(candidate(row), person=None, in_flight_elsewhere=None, known_result=None),
+    )
+
+
+def budget_ignores_reserved() -> AbstractContextManager[None]:
+    """Only what was charged counts against the budget."""
+    return statement("spent_since", "charged_mc + reserved_mc", "charged_mc")
+
+
+def release_on_doubt() -> AbstractContextManager[None]:
+    """A doubtful call gives its reservation back."""
+    return statement("submission_state", "SET state = :target", "SET reserved_mc = 0, state = :target")
+
+
+@contextmanager
+def double_settle() -> Iterator[None]:
+    """Each final answer is charged once more."""
+    with (
+        statement("submission_settled", "charged_mc = :charged_mc,", "charged_mc = coalesce(charged_mc, 0) + :charged_mc,"),
+        statement("submission_settled", "AND state <> 'settled'", ""),
+    ):
+        yield
+
+
+def charge_ignored() -> AbstractContextManager[None]:
+    """What the provider says it charged is not believed: everything was free."""
+    return statement("submission_settled", "charged_mc = :charged_mc,", "charged_mc = 0 * :charged_mc,")
+
+
+def bulk_all_or_nothing() -> AbstractContextManager[None]:
+    """A bulk dearer than the budget is not sent, nor any part of it."""
+
+    async def afford(run: Any, _: Any, cap: Any) -> None:
+        run.stopped, run.lane.over_budget = True, str(cap)
+
+    return swap(dispatch._Run, "_afford", afford)
+
+
+# --- callbacks ---------------------------------------------------------------------------------------
+
+
+def drop_early_callback() -> AbstractContextManager[None]:
+    """A callback that comes before the answer to its call is thrown away."""
+    apply = inbox.apply
+
+    def only_if_accepted(tx: Tx, got: Any, *args: Any, **kwargs: Any) -> int:
+        state = tx.rows("submission_get", id=got.delivery.submission_id)[0]["state"]
+        if state != "intent":
+            return apply(tx, got, *args, **kwargs)
+        tx.run("delivery_done", id=got.id, state="applied", note="too early")
+        return 0
+
+    return swap(inbox, "apply", only_if_accepted)
+
+
+def trust_any_mac() -> AbstractContextManager[None]:
+    """The address is read and believed."""
+
+    def check(_: Addresses, __: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
+        given = dict(query)
+        return Address(given["a"], int(now)) if "a" in given else None
+
+    return swap(Addresses, "check", check)
+
+
+def trust_any_signature() -> AbstractContextManager[None]:
+    """The vendor's signature is not looked at."""
+    return swap(FullEnrich, "authenticate", lambda *_: True)
+
+
+def ack_before_commit() -> AbstractContextManager[None]:
+    """200 first, the disk later."""
+
+    async def store_later(receiver: Any, name: str, delivery: Delivery) -> Response:
+        write = receiver._parts.ledger.write(inbox.store, name, delivery, now=receiver._parts.clock.now())
+        receiver.later = asyncio.ensure_future(write)
+        return Response(status_code=200)
+
+    return swap(public._Receiver, "_store", store_later)
+
+
+def ack_when_disk_full() -> AbstractContextManager[None]:
+    """A callback that could not be stored is acknowledged all the same."""
+    store_ = public._Receiver._store
+
+    async def always_well(receiver: Any, name: str, delivery: Delivery) -> Response:
+        answer = await store_(receiver, name, delivery)
+        return Response(status_code=200) if answer.status_code == 503 else answer
+
+    return swap(public._Receiver, "_store", always_well)
+
+
+def accept_mismatch() -> AbstractContextManager[None]:
+    """An answer about somebody else is as good as any."""
+    acceptable = verify._acceptable
+    return swap(
+        verify, "_acceptable", lambda f, i, result, a: acceptable(f, i, replace(result, mismatch=False), a)
+    )
+
+
+def accept_any_grade() -> AbstractContextManager[None]:
+    """Whatever is found is written."""
+    acceptable = verify._acceptable
+    everything = frozenset(verify.Grade)
+    return swap(verify, "_acceptable", lambda f, i, result, _: acceptable(f, i, result, everything))
+
+
+def matched_by_position() -> AbstractContextManager[None]:
+    """A bulk's answers are taken in the order in which they come."""
+
+    def match(items: Sequence[Any], requests: Sequence[Any]) -> tuple[dict[str, Any], int]:
+        return {request.id: item for request, item in zip(requests, items, strict=False)}, 0
+
+    return swap(fullenrich_answer, "_match", match)
+
+
+def late_answer_ignored() -> AbstractContextManager[None]:
+    """Once a job has ended, nothing opens it again."""
+    return swap(inbox, "REOPENED_BY_LATE_ANSWER", frozenset[Reason]())
+
+
+def inbox_forgets_the_rest() -> AbstractContextManager[None]:
+    """A delivery that waits is marked as read before it is applied."""
+
+    async def apply(parts: Parts, got: Any) -> int:
+        await parts.ledger.write(lambda tx: tx.run("delivery_done", id=got.id, state="applied", note=""))
+        return await before(parts, got)
+
+    before = inbox_stage._apply
+    return swap(inbox_stage, "_apply", apply)
+
+
+# --- the CRM -----------------------------------------------------------------------------------------
+
+
+def blind_write() -> AbstractContextManager[None]:
+    """What was read before the write does not matter."""
+
+    def put(_: Any, now_there: Snapshot) -> decide.Put | decide.End:
+        gone = decide.End(Reason.GONE, "")
+        return gone if now_there.current is None else decide.Put(before="", seen="", revision="")
+
+    return swap(writeback, "before_write", put)
+
+
+def no_cas_recheck() -> AbstractContextManager[None]:
+    """What was written stands: nobody looks."""
+
+    async def believe(parts: Parts, _: Any, __: Any, batch: Any) -> int:
+        ends = [(job, decide.End(Reason.WRITTEN)) for job, _ in batch.check.values()]
+        return await parts.ledger.write(writeback._finish, ends, now=parts.clock.now())
+
+    return swap(writeback, "_see_it_stand", believe)
+
+
+def restore_unchecked() -> AbstractContextManager[None]:
+    """What is put back stands: nobody looks whether it covered another edit."""
+
+    async def restore(crm: Any, sync: Any, theirs: Any, _: Any) -> list[Any]:
+        changes = [
+            writeback.Change(ref=ref, field=fld, expected=job.value, new=what.value)
+            for (ref, fld), (job, what) in theirs.items()
+        ]
+        outcomes = await crm.write(changes, sync.selection)
+        kept = decide.End(Reason.VALUE_KEPT, "", restored=True)
+        return [(theirs[o.ref, o.field][0], kept) for o in outcomes if o.status is WriteStatus.WRITTEN]
+
+    return swap(writeback, "_restore", restore)
+
+
+def ignore_blocked() -> AbstractContextManager[None]:
+    """A field that was cleared on purpose, or whose owner has opted out, is blank and no more."""
+    before = decide.before_write
+    return swap(writeback, "before_write", lambda job, there: before(job, replace(there, blocked={})))
+
+
+def write_again_at_once() -> AbstractContextManager[None]:
+    """After a crash a write is repeated, although the first one may still be on its way."""
+    return swap(writes, "postpone_all", lambda *_, **__: None)
+
+
+# --- time, crashes -----------------------------------------------------------------------------------
+
+
+def cursor_before_page() -> AbstractContextManager[None]:
+    """The cursor is stored before the contacts are."""
+    page_ = contacts.store_page
+
+    async def run_once(parts: Parts, sync: Any) -> int:
+        start = await parts.ledger.read(contacts.cursor, sync.name)
+        run = await parts.ledger.write(contacts.start_run, sync.name, now=parts.clock.now())
+        async for page in parts.crms[sync.crm].pull(sync.selection, start):
+            empty = replace(page, contacts=())
+            await parts.ledger.write(page_, sync.name, run, empty, tuple(sync.fields), now=parts.clock.now())
+            await parts.ledger.write(page_, sync.name, run, page, tuple(sync.fields), now=parts.clock.now())
+            parts.bells.ring("plan")
+        return 1
+
+    return swap(pull, "run_once", run_once)
+
+
+def no_recovery() -> AbstractContextManager[None]:
+    """A start takes everything as it finds it."""
+
+    async def recover(_: Parts) -> int:
+        return 0
+
+    return swap(sweep, "recover", recover)
+
+
+def no_deadlines() -> AbstractContextManager[None]:
+    """What never answers is waited for for ever."""
+
+    async def none(_: Parts) -> int:
+        return 0
+
+    return swap(sweep, "_deadlines", none)
+
+
+def halted_for_good() -> AbstractContextManager[None]:
+    """A connection that was halted stays so."""
+
+    async def lift(*_: Any) -> int:
+        return 0
+
+    return swap(probe, "_lift", lift)
+
+
+def mac_of_the_date_only() -> AbstractContextManager[None]:
+    """The MAC says only when the address ends."""
+    return swap(address, "_SIGNED", ("e",))
+
+
+def pacer_forgets_to_open() -> AbstractContextManager[None]:
+    """A lane that was slowed down once stays closed."""
+    return swap(Pacer, "block", lambda pacer, _: setattr(pacer, "_blocked_until", float("inf")))
+
+
+def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
+    return {bug.__name__: partial(bug) for bug in bugs}
+
+
+PLANTED = named(
+    resend_on_timeout, intent_after_send, requeue_in_doubt_on_restart, reuse_live_attempt, share_without_person_lock,
+    budget_ignores_reserved, release_on_doubt, double_settle, charge_ignored, bulk_all_or_nothing,
+    drop_early_callback, trust_any_mac, trust_any_signature, ack_before_commit, ack_when_disk_full, accept_mismatch,
+    accept_any_grade, matched_by_position, late_answer_ignored, inbox_forgets_the_rest,
+    blind_write, no_cas_recheck, restore_unchecked, ignore_blocked, write_again_at_once,
+    cursor_before_page, no_recovery, no_deadlines, halted_for_good, mac_of_the_date_only, pacer_forgets_to_open,
+)  # fmt: skip
