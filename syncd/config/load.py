@@ -162,8 +162,17 @@ class _Loader:
                     self._report.problem((*where, "name"), "is taken by a sync above; choose another")
             section = self._fit(SyncSection, value, where)
             if section is not None:
+                self._check_neighbours(section, made, where)
                 made.append(self._sync(section))
         return tuple(made)
+
+    def _check_neighbours(self, section: SyncSection, above: list[Sync], where: Where) -> None:
+        """A contact that two syncs pull has to mean the same to both."""
+        for other in above:
+            same_records = (other.crm, other.object) == (section.crm, section.object)
+            if same_records and other.fields.keys() != section.fields.keys():
+                what = f"must be the same as those of {other.name}, which looks after the same object"
+                self._report.problem((*where, "fields"), what)
 
     def _sync(self, section: SyncSection) -> Sync:
         kind = self._kinds.get(section.crm)

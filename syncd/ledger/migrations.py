@@ -36,7 +36,8 @@ CREATE TABLE job (
     field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
-    behind INTEGER, submission_id TEXT, value TEXT, created_at REAL NOT NULL, updated_at REAL NOT NULL
+    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';
@@ -47,7 +48,7 @@ CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_unfound ON job (sync, updated_at)
     WHERE state = 'done' AND reason IN ('not_found', 'low_quality');
-CREATE INDEX job_done ON job (updated_at) WHERE state = 'done';
+CREATE INDEX job_thick ON job (updated_at) WHERE state = 'done' AND thinned = 0;
 CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
 
 CREATE TABLE submission (
@@ -83,6 +84,7 @@ CREATE TABLE delivery (
     digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL
 ) STRICT;
+CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
 CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
 CREATE INDEX delivery_submission ON delivery (submission_id);
 

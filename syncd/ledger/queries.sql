@@ -5,7 +5,7 @@
 
 -- name: job_move
 UPDATE job SET
-    state = :target, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
+    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
     updated_at = :now
@@ -371,12 +371,10 @@ INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = exclude
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
 UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
-    SELECT id FROM delivery WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
+    SELECT id FROM delivery INDEXED BY delivery_full WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
 
 -- name: jobs_to_thin
-SELECT id FROM job WHERE state = 'done' AND updated_at < :before AND value IS NOT NULL
-UNION SELECT job.id FROM job WHERE job.state = 'done' AND job.updated_at < :before
-    AND EXISTS (SELECT 1 FROM event WHERE event.job_id = job.id) LIMIT 200
+SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before LIMIT 200
 
 -- name: thin_events
 DELETE FROM event WHERE job_id = :id
@@ -388,7 +386,7 @@ DELETE FROM result WHERE job_id = :id
 DELETE FROM write WHERE job_id = :id
 
 -- name: thin_job
-UPDATE job SET value = NULL, note = '' WHERE id = :id
+UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
 
 -- name: balance_note
 -- One row per change, with what the ledger had been charged by then: the drift between two rows is told.

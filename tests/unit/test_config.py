@@ -303,9 +303,16 @@ def test_one_thing_wrong_is_one_problem(tmp_path: Path, old: str, new: str, said
 
 
 def test_two_syncs_can_t_share_a_name(tmp_path: Path) -> None:
-    text = GOOD + "  - { name: people, crm: box, object: people, every: 1h, fields: { email: { providers: [owl] } } }\n"
+    both = "{ email: { providers: [owl] }, phone: { property: mobile, providers: [owl] } }"
+    text = GOOD + f"  - {{ name: people, crm: box, object: people, every: 1h, fields: {both} }}\n"
     (problem,) = problems(tmp_path, text)
     assert problem == "c.yaml:21: syncs[1].name: is taken by a sync above; choose another"
+
+
+def test_two_syncs_of_one_object_look_after_the_same_fields(tmp_path: Path) -> None:
+    text = GOOD + "  - { name: more, crm: box, object: people, every: 1h, fields: { email: { providers: [owl] } } }\n"
+    (problem,) = problems(tmp_path, text)
+    assert problem.startswith("c.yaml:21: syncs[1].fields: must be the same as those of people")
 
 
 def test_a_field_without_a_usual_property_needs_one(tmp_path: Path) -> None:
