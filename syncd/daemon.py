@@ -198,13 +198,13 @@ class Daemon:
             if sync.every is not None and not self._once:
                 self._every(sync.every, name)
             elif sync.schedule is not None and not self._once:
-                self._scheduler.add_job(self._stages[name].bell.set, cron(sync.schedule), id=name)
+                self._scheduler.add_job(_ring, cron(sync.schedule), [self._stages[name]], id=name)
             self._stages[name].bell.set()
         self._scheduler.start()
 
     def _every(self, seconds: float, stage: str) -> None:
         trigger = IntervalTrigger(seconds=max(seconds / self._speed, 0.1))
-        self._scheduler.add_job(self._stages[stage].bell.set, trigger, id=stage)
+        self._scheduler.add_job(_ring, trigger, [self._stages[stage]], id=stage)
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -216,6 +216,8 @@ class Daemon:
     async def _shut_down(self, stages: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
         self._stop.set()
+        self._scheduler.pause()
+        await asyncio.sleep(0.01)  # bells that are being rung; a cancelled one would be logged as an error
         self._scheduler.shutdown(wait=False)
         for stage in self._stages.values():
             stage.bell.set()
@@ -257,6 +259,11 @@ async def _moving(daemon: Daemon) -> int:
     connections = parts.settings.connections
     decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
     return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
+
+
+async def _ring(stage: _Stage) -> None:
+    """A coroutine, for a plain function would be called in a thread, where no asyncio.Event may be set."""
+    stage.bell.set()
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

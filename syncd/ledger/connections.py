@@ -14,9 +14,11 @@ from syncd.contract.pacing import Window
 from .store import Tx
 
 
-def halt(tx: Tx, name: str, trouble: Trouble, message: str, cure: str, *, now: float) -> None:
-    """The connection is not used until the trouble is lifted."""
+def halt(tx: Tx, name: str, trouble: Trouble, message: str, cure: str, *, now: float) -> bool:
+    """The connection is not used until the trouble is lifted; True if that is news."""
+    known = tx.row("connection_get", name=name)
     tx.run("connection_halt", name=name, trouble=trouble, message=message, cure=cure, now=now)
+    return known is None or known["trouble"] != trouble
 
 
 def clear(tx: Tx, name: str) -> bool:

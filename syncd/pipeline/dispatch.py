@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Concatenate
+from typing import Concatenate, TypeVar
 
 import structlog
 
@@ -35,6 +35,7 @@ BACK_OFF_CAP = 3600.0
 
 log = structlog.get_logger("syncd.dispatch")
 
+T = TypeVar("T")
 Aside = Callable[[Tx, float], None]
 
 
@@ -187,8 +188,9 @@ class _Run:
         except Halt as error:
             self.stopped = True
             await self._refused(submission, str(error))
-            await self._write(connections.halt, self.connection.name, error.trouble, str(error), error.cure)
-            log.error("halted", connection=self.connection.name, trouble=error.trouble, why=str(error), cure=error.cure)
+            name = self.connection.name
+            if await self._write(connections.halt, name, error.trouble, str(error), error.cure):
+                log.error("halted", connection=name, trouble=error.trouble, why=str(error), cure=error.cure)
         except InDoubt as error:
             await self._doubt(submission, str(error))
         except BaseException as error:
@@ -298,16 +300,16 @@ class _Run:
         await asyncio.shield(self._record(submissions.doubt, submission.id, why, hold_until=hold_until, now=now))
         log.warning("in_doubt", connection=self.connection.name, submission=submission.id, why=why)
 
-    async def _write(self, work: Callable[Concatenate[Tx, ...], object], *args: object) -> None:
-        await self._record(work, *args, now=self.parts.clock.now())
+    async def _write(self, work: Callable[Concatenate[Tx, ...], T], *args: object) -> T:
+        return await self._record(work, *args, now=self.parts.clock.now())
 
-    async def _record(self, work: Callable[Concatenate[Tx, ...], object], *args: object, **values: object) -> None:
+    async def _record(self, work: Callable[Concatenate[Tx, ...], T], *args: object, **values: object) -> T:
         """Write what became of a call, however long the disk is full or the ledger locked: until that
         is done the place in flight stays taken, and nothing more is sent."""
         told = False
         while True:
             try:
-                await self.parts.ledger.write(work, *args, **values)
+                return await self.parts.ledger.write(work, *args, **values)
             except LedgerFailed:
                 raise  # what is not stored is an intent without an outcome: the next start takes it for doubtful
             except LedgerError as error:
@@ -315,8 +317,6 @@ class _Run:
                     log.error("outcome_not_stored", connection=self.connection.name, why=str(error))
                 told = True
                 await self.parts.clock.sleep(1.0)
-            else:
-                return
 
 
 async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:

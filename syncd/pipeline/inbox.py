@@ -62,8 +62,8 @@ async def _out_of_credits(parts: Parts, name: str, answer: Answer) -> None:
     """What the credits did not reach is queued again: it must not be sent before there are some."""
     if any(result.outcome is Outcome.NO_CREDITS for result in answer.results):
         message, cure = f"{name}'s credits ran out in the middle of a job", f"Buy credits at {name}."
-        await parts.ledger.write(connections.halt, name, Trouble.CREDITS, message, cure, now=parts.clock.now())
-        log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
+        if await parts.ledger.write(connections.halt, name, Trouble.CREDITS, message, cure, now=parts.clock.now()):
+            log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
 
 
 async def _quarantine(parts: Parts, got: Received, note: str) -> int:

@@ -60,8 +60,8 @@ async def run_once(parts: Parts, sync: Sync) -> int:
         return await _write(parts, crm, sync, jobs)
     except Halt as error:
         now = parts.clock.now()
-        await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now)
-        log.error("halted", connection=sync.crm, trouble=error.trouble, why=str(error), cure=error.cure)
+        if await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now):
+            log.error("halted", connection=sync.crm, trouble=error.trouble, why=str(error), cure=error.cure)
     except Retry as error:
         log.warning("write_postponed", connection=sync.crm, why=str(error))
         await parts.clock.sleep(min(error.after or RETRY_IN, RETRY_IN))

@@ -68,7 +68,8 @@ class _Receiver:
     async def callback(self, request: Request) -> Response:
         """Check, store, answer."""
         name = request.path_params["connection"]
-        query = parse_qsl(request.url.query, keep_blank_values=True)
+        # Not `request.url`: it fails on bytes that are no UTF-8.
+        query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         address = self._parts.addresses.check(name, query, now=self._parts.clock.now())
         if address is None:
             return self._refuse("callbacks_forged", 404)

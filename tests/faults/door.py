@@ -6,8 +6,9 @@ What lives here: opening the door, and saying raw bytes to it. What is to be tru
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,7 +26,7 @@ from syncd.web.listener import Listener
 from tests.connectors.fullenrich_said import KEY
 from tests.contract.bench import bench
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import EMAIL, ONE_BY_ONE, SECRET, House
+from tests.unit.house import EMAIL, ONE_BY_ONE, House
 
 DAY = 86_400.0
 VENDORS = ("zeliq", "fullenrich")
@@ -93,6 +94,14 @@ def target(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A port where nobody listens, and where nobody else can meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
+
+
 def _read(answer: bytes) -> Said:
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b" ", 2)
@@ -136,6 +145,3 @@ def asked_house(
         house.person(f"Person{number}")
     house.ask()
     return house, [one.callback_url for one in fake.accepted.values()]
-
-
-__all__ = ["DAY", "SECRET", "VENDORS", "Door", "Said", "asked_house", "opened", "request", "target", "with_vendors"]

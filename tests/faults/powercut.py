@@ -47,7 +47,7 @@ def cut(folder: Path, rng: random.Random) -> int:
     try:
         acknowledged = _pour_and_cut(disk, rng.randrange(50, 1500))
     finally:
-        _run("umount", str(disk))
+        _run("umount", "--lazy", str(disk))
     _run("mount", "-o", "loop", str(image), str(disk))
     try:
         path = disk / "ledger.db"
@@ -55,7 +55,7 @@ def cut(folder: Path, rng: random.Random) -> int:
         lost = acknowledged - {row[0] for row in ask(path, "SELECT submission_id FROM delivery")}
         assert lost == set(), f"{len(lost)} acknowledged callbacks are lost"
     finally:
-        _run("umount", str(disk))
+        _run("umount", "--lazy", str(disk))
     return len(acknowledged)
 
 

@@ -70,11 +70,11 @@ class Site:
         )
 
     def start(self, *wrapper: str) -> subprocess.Popen[bytes]:
-        """A daemon that is given the held socket, or (with a wrapper) one that binds its own."""
-        run = [*wrapper, sys.executable, "-m", "syncd", "run", "-c", str(self.config)]
-        command = run if wrapper else [sys.executable, "-c", _HOLD, str(self.holder.fileno()), *run]
+        """A daemon that is given the held socket; `wrapper`: what runs it, such as strace."""
+        run = [sys.executable, "-m", "syncd", "run", "-c", str(self.config)]
+        command = [*wrapper, sys.executable, "-c", _HOLD, str(self.holder.fileno()), *run]
         with (self.folder / f"daemon-{len(self.running)}.log").open("wb") as log:
-            held = () if wrapper else (self.holder.fileno(),)
+            held = (self.holder.fileno(),)
             process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=log, stderr=log, pass_fds=held)
         self.running.append(process)
         return process
@@ -88,12 +88,12 @@ class Site:
         answer = httpx.get(f"http://127.0.0.1:{self.door.port}/healthz", timeout=PATIENCE, trust_env=False)
         assert answer.status_code == 200, self.log()
 
-    def configure(self, port: int | None = None, **sections: object) -> None:
-        """Write the configuration, with sections in place of the usual ones. `port`: another than the held one."""
-        port = port or self.door.port
+    def configure(self) -> None:
+        """Write the configuration."""
+        port = self.door.port
         nobody = "http://127.0.0.1:9"
         asked = {"providers": ["zeliq"]}
-        usual: dict[str, object] = {
+        settings = {
             "ledger": {"path": "ledger.db", "reserve": "1MiB"},
             "callbacks": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "secrets": [SECRET]},
             "admin": {"listen": f"127.0.0.1:{free_port()}"},
@@ -106,7 +106,7 @@ class Site:
                 {"name": "people", "crm": "crm", "object": "contacts", "every": "1h", "fields": {"email": asked}}
             ],
         }
-        self.config.write_text(yaml.safe_dump(usual | sections, sort_keys=False))
+        self.config.write_text(yaml.safe_dump(settings, sort_keys=False))
         self.config.chmod(0o600)
 
 

@@ -18,7 +18,7 @@ from tests.unit.audit import ask
 from tests.unit.house import House
 
 from . import corpus, forging
-from .door import VENDORS, Door, Said, asked_house, opened, request, with_vendors
+from .door import VENDORS, Door, Said, asked_house, opened, request, target, with_vendors
 from .process import answer
 
 FORGERIES = 20_000  # at the address check itself
@@ -152,6 +152,42 @@ def settle(house: House) -> None:
 
 def kept(house: House) -> set[bytes]:
     return {row[0] for row in house.sql("SELECT body FROM delivery")}
+
+
+REQUESTS = {
+    "no UTF-8 in the query": b"POST /callbacks/zeliq?a=\xff\xfe HTTP/1.1\r\nhost: x",
+    "no UTF-8 in the path": b"POST /callbacks/\xff?a=1 HTTP/1.1\r\nhost: x",
+    "no UTF-8 in a header": b"POST /callbacks/zeliq?a=1 HTTP/1.1\r\nhost: \xff\xfe",
+    "broken escapes": b"POST /callbacks/zeliq?%ff=%zz&&==&a HTTP/1.1\r\nhost: x",
+    "no such port": b"POST /callbacks/zeliq?a=1 HTTP/1.1\r\nhost: x:99999999",
+    "half an IPv6 address": b"POST /callbacks/zeliq?a=1 HTTP/1.1\r\nhost: [",
+    "somebody else's URL": b"POST http://[/callbacks/zeliq?a=1 HTTP/1.1\r\nhost: x",
+    "a negative length": b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: -5",
+    "a length in words": b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 1e3",
+    "two lengths": b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3",
+    "a length and chunks": b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ntransfer-encoding: chunked",
+    "compressed": b"POST %s HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-encoding: gzip",
+    "another protocol": b"PRI * HTTP/2.0",
+    "a very long line": b"POST /callbacks/zeliq?a=" + b"x" * 200_000 + b" HTTP/1.1\r\nhost: x",
+}
+
+
+@pytest.mark.parametrize("what", REQUESTS)
+def test_malformed_requests(tmp_path: Path, what: str) -> None:
+    """I6: refused or dropped without a 5xx and without a trace in the ledger; the next callback is answered."""
+    house, urls = asked_house(tmp_path, 1)
+    with house:
+        house.parts = with_vendors(house.parts)
+        raw = REQUESTS[what].replace(b"%s", target(urls[0]).encode()) + b"\r\nconnection: close\r\n\r\n{}"
+
+        async def main() -> tuple[int, int]:
+            async with opened(house.parts) as door:
+                return (await door.raw(raw, within=5.0)).status, (await door.post(urls[0], answer(1))).status
+
+        refused, honest = house.run(main())
+        assert refused in {0, 400, 404, 415}
+        assert honest == 200
+        assert kept(house) == {answer(1)}
 
 
 # --- clients ----------------------------------------------------------------------------------

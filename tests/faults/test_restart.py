@@ -13,9 +13,8 @@ import pytest
 
 from tests.unit.audit import ask
 
-from .door import Door
 from .killing import STRACE
-from .process import PATIENCE, Load, Site, free_port, kept, restarts, site
+from .process import PATIENCE, Load, Site, kept, restarts, site
 
 
 @pytest.fixture
@@ -54,15 +53,6 @@ def kill(here: Site, times: int) -> int:
     return load.sent
 
 
-async def listening(door: Door) -> None:
-    """Wait until somebody accepts there."""
-    while True:
-        with contextlib.suppress(ConnectionRefusedError):
-            if (await door.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).status == 200:
-                return
-        await asyncio.sleep(0.02)
-
-
 def test_f45_a_second_daemon_on_one_ledger(here: Site) -> None:
     """I2: exits with 73 and says why; the first one serves on."""
     first = here.start()
@@ -89,20 +79,19 @@ def test_f43_a_damaged_ledger_at_the_start(here: Site) -> None:
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_f42_the_disk_fails_to_keep(here: Site) -> None:
     """I1: an fsync that fails is no acknowledgement; none follows it, and the daemon exits with 74."""
-    port = free_port()
-    here.configure(port)
     assert STRACE is not None
     calls = "fsync,fdatasync"
     inject = ("-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+")
     daemon = here.start(STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", *inject)
-    load, stop = Load(Door(port), here.urls, per_second=60.0), asyncio.Event()
+    load = Load(here.door, here.urls, per_second=60.0)
 
     async def pour() -> None:
-        await listening(Door(port))
-        pouring = asyncio.create_task(load.run(stop))
+        await asyncio.to_thread(here.serving)
+        pouring = asyncio.create_task(load.run(asyncio.Event()))
         await asyncio.to_thread(daemon.wait, PATIENCE)
-        stop.set()
-        await pouring
+        pouring.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await pouring
 
     asyncio.run(pour())
     assert daemon.returncode == 74, here.log()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from tests.contract.fake_provider import FakeProvider, said
 from tests.unit.house import EMAIL, ONE_BY_ONE, House
 
 from .conftest import Build
-from .door import opened
+from .door import nobody, opened
 
 FOUND = {
     "contact": {"most_probable_email": "ada@acme.example.com", "most_probable_email_status": "valid"},
@@ -120,9 +119,7 @@ def test_f07_an_answer_that_is_lost_or_ambiguous(ready: House, reply: Reply) -> 
 
 def test_f08_definitely_not_sent(ready: House) -> None:
     """I2, I4: a refused connection costs nothing: released, queued, with a pause before the next try."""
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        port = busy.getsockname()[1]
-    with on_the_line(ready, url=f"http://127.0.0.1:{port}"):
+    with nobody() as port, on_the_line(ready, url=f"http://127.0.0.1:{port}"):
         ready.dispatch("zeliq")
         assert ready.parts.lanes["zeliq"].pacer.ready_in() > 0
     assert ready.state("501") == "queued"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -32,7 +31,7 @@ from tests.unit.audit import audit, sqlite3
 from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, SECRET, UNHEARD, House
 
 from .conftest import Build
-from .door import DAY, opened
+from .door import DAY, nobody, opened
 from .killing import ROOT, inspect, journey
 
 HOUR = 3_600.0
@@ -335,16 +334,15 @@ def test_f48_a_secret_is_rotated(sent: House) -> None:
 @pytest.mark.parametrize("where", ["nobody listens", "somebody else answers"])
 def test_f49_callbacks_can_t_reach_us(sent: House, where: str) -> None:
     """I9: a callback of our own does not come back: nothing is bought, and `status` says what to mend."""
-    with socket.create_server(("127.0.0.1", 0)) as busy:
-        port = busy.getsockname()[1]
 
     async def main() -> tuple[str, Trouble | None]:
         other = replace(sent.parts, addresses=Addresses("https://x.test", ["somebody else's secret, 32 long"]))
-        async with opened(other) as door:
-            at = port if where == "nobody listens" else door.port
-            sent.parts = replace(sent.parts, addresses=Addresses(f"http://127.0.0.1:{at}", [SECRET]))
-            await Canary().run_once(sent.parts)
-            return sent.parts.gate.shut, await sent.ledger.read(connections.trouble, "public callback URL")
+        with nobody() as port:
+            async with opened(other) as door:
+                at = port if where == "nobody listens" else door.port
+                sent.parts = replace(sent.parts, addresses=Addresses(f"http://127.0.0.1:{at}", [SECRET]))
+                await Canary().run_once(sent.parts)
+                return sent.parts.gate.shut, await sent.ledger.read(connections.trouble, "public callback URL")
 
     shut, trouble = sent.run(main())
     assert "callbacks" in shut
