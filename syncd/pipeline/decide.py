@@ -65,6 +65,11 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
         if values.same(job.field, value, job.value):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
         return End(Reason.VALUE_KEPT, "somebody filled it first")
+    return _blank(job, now_there)
+
+
+def _blank(job: ToWrite, now_there: Snapshot) -> Put | End:
+    """The field is blank: because nobody has filled it yet, or because somebody wants it so."""
     if (why := now_there.blocked.get(job.field)) is not None:
         return End(Reason.VALUE_KEPT if why == "cleared_by_person" else Reason.BLOCKED, why)
     if job.field in now_there.elsewhere:
