@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import structlog
 
 from syncd import __version__
 from tests.faults import killing, powercut, test_hostile, test_restart
@@ -63,6 +66,7 @@ class Part:
 def main() -> int:
     """Everything; returns the exit status."""
     wishes = _wishes()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     parts = [_carry_out(name, work, wishes) for name, work in PARTS.items()]
     wishes.report.parent.mkdir(parents=True, exist_ok=True)
     violations = [f"{part.name}: {one}" for part in parts for one in part.violations]

@@ -12,12 +12,14 @@ import asyncio
 import contextlib
 import fcntl
 import itertools
+import math
 import os
 import random
 import shutil
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from syncd.contract.model import Delivery, Source
@@ -60,18 +62,24 @@ def cut(folder: Path, rng: random.Random) -> int:
 
 
 def _pour_and_cut(disk: Path, after: int) -> set[str]:
+    """The acknowledgements from before the cut. The ioctl takes a few milliseconds, in which a sync may still
+    seem to succeed; where the power is really off, nobody is told any more."""
     command = [sys.executable, "-m", "tests.faults.powercut", str(disk)]
-    acknowledged: set[str] = set()
+    acknowledged: dict[str, float] = {}
+    moment = math.inf
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as pouring:
         assert pouring.stdout is not None
         for line in pouring.stdout:
-            acknowledged.add(line.strip())
+            submission, at = line.split()
+            acknowledged[submission] = float(at)
             if len(acknowledged) == after:
                 handle = os.open(disk, os.O_RDONLY)
+                moment = time.monotonic()
                 fcntl.ioctl(handle, _SHUTDOWN, _NO_FLUSH)
                 os.close(handle)
-    assert len(acknowledged) >= after
-    return acknowledged
+    before = {submission for submission, at in acknowledged.items() if at < moment}
+    assert len(before) >= after
+    return before
 
 
 async def pour(folder: Path) -> None:
@@ -83,7 +91,7 @@ async def pour(folder: Path) -> None:
         for number in numbers:
             delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=b"%d" % number * 100)
             await ledger.write(inbox.store, "zeliq", delivery, now=1.0)
-            os.write(1, f"s{number}\n".encode())
+            os.write(1, f"s{number} {time.monotonic()}\n".encode())
 
     with contextlib.suppress(LedgerError):
         await asyncio.gather(*(one_after_the_other() for _ in range(8)))

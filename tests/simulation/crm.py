@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
@@ -229,7 +230,7 @@ class CrmHandle:
         self._life = life
         self._world = crm.world
 
-    async def check(self, selections: Sequence[Selection]) -> list[Finding]:  # noqa: ARG002 - the port's shape
+    async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         await self._ask(lambda: None)
         level = Level.ERROR if self._crm.name in self._world.troubles else Level.OK
         return [Finding(level=level, what="looked at")]
@@ -237,8 +238,8 @@ class CrmHandle:
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         place = {"since": 0.0, "last": 0, "until": self._world.now, **(cursor or {})}
         while "until" in place:
-            here = place
-            found = await self._ask(lambda: self._crm.search(selection, here["since"] - OVERLAP, here["last"]))
+            look = partial(self._crm.search, selection, place["since"] - OVERLAP, place["last"])
+            found = await self._ask(look)
             page = found[:PAGE]
             more = len(found) > len(page)
             place = {**place, "last": int(page[-1].id)} if more else {"since": place["until"]}
@@ -248,7 +249,8 @@ class CrmHandle:
                     record.blocked_told.setdefault(fld, self._world.now)
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
-        return await self._ask(lambda: [self._crm.snapshot(ref, selection) for ref in refs])
+        found: list[Snapshot] = await self._ask(lambda: [self._crm.snapshot(ref, selection) for ref in refs])
+        return found
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._life.check()

@@ -7,6 +7,7 @@ callback. The ledger is only asked at the end what it claims, and held against t
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from syncd.config.sections import InDoubtPolicy
@@ -139,7 +140,7 @@ class Judge:
     def _paid_once(self, bought: list[Purchase]) -> None:
         in_order = sorted(bought, key=lambda p: p.wall)
         resent = False  # the first of a pair was itself the second try
-        for first, second in zip(in_order, in_order[1:], strict=False):
+        for first, second in pairwise(in_order):
             allowed = self._may_follow(first, second)
             if allowed and not (resent and allowed == "resent"):
                 resent = allowed == "resent"
@@ -225,7 +226,9 @@ class Judge:
 
     def _settled_right(self, vendor: Vendor, submission: str, billed: int, row: sqlite3.Row | None) -> None:
         if row is None:
-            self._world.violated("I11", f"{vendor.name} was asked in {submission[:6]}, of which the ledger knows nothing")
+            self._world.violated(
+                "I11", f"{vendor.name} was asked in {submission[:6]}, of which the ledger knows nothing"
+            )
             return
         if submission in vendor.tampered:
             return

@@ -31,11 +31,17 @@ from syncd.web import public
 
 from .crm import CrmHandle
 from .timeline import HOUR, Owner, spawn
+from .vendor import Reply, Vendor
 
 if TYPE_CHECKING:
     import sqlite3
+    from sqlite3 import OperationalError
 
     from .world import World
+else:
+    from sqlite_utils.utils import sqlite3
+
+    OperationalError = sqlite3.OperationalError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,7 +124,7 @@ class _Troubled:
         if self._left == 0 or (statement == "COMMIT" and self._left > 0):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")  # as SQLite does by itself when the disk is full
-            raise store.sqlite3.OperationalError(self._why)
+            raise OperationalError(self._why)
         return self._connection.execute(statement, *values)
 
 
@@ -150,21 +156,11 @@ class _Wire(httpx.AsyncBaseTransport):
     async def _exchange(
         self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]
     ) -> httpx.Response:
+        """There, carried out, and back."""
         world, paid = self._life.world, request.method == "POST"
         weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
-        if vendor.trouble == "outage" or weather.hit("refused_connection"):
-            raise httpx.ConnectError("refused")
-        await asyncio.sleep(weather.rng.uniform(0.02, 1))
-        if weather.hit("cut_before"):
-            raise httpx.RemoteProtocolError("server disconnected")
-        if weather.hit("limited"):
-            limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
-            return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
-        for name, status in (("fail_before", 503), ("timed_out", 408)):
-            if weather.hit(name):
-                return httpx.Response(status, text="try later")
-        if weather.hit("html"):
-            return httpx.Response(200, html="<html>not the API</html>")
+        if (refused := await self._not_carried_out(vendor)) is not None:
+            return refused
         if paid and weather.hit("late_act"):
             if not answer.done():
                 answer.set_exception(httpx.ReadTimeout("no answer"))
@@ -176,6 +172,27 @@ class _Wire(httpx.AsyncBaseTransport):
         if paid and weather.hit("crash_after_call"):
             self._life.crash("a paid call was carried out")
         await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
+        return self._told(reply, paid=paid)
+
+    async def _not_carried_out(self, vendor: Vendor) -> httpx.Response | None:
+        """What goes wrong before the provider acts, if anything does."""
+        weather = self._life.world.weather
+        if vendor.trouble == "outage" or weather.hit("refused_connection"):
+            raise httpx.ConnectError("refused")
+        await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if weather.hit("cut_before"):
+            raise httpx.RemoteProtocolError("server disconnected")
+        if weather.hit("limited"):
+            limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
+            return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
+        for name, status in (("fail_before", 503), ("timed_out", 408)):
+            if weather.hit(name):
+                return httpx.Response(status, text="try later")
+        return httpx.Response(200, html="<html>not the API</html>") if weather.hit("html") else None
+
+    def _told(self, reply: Reply, *, paid: bool) -> httpx.Response:
+        """What arrives of an answer."""
+        weather = self._life.world.weather
         if weather.hit("cut_after"):
             raise httpx.ReadTimeout("no answer")
         if weather.hit("fail_after"):
@@ -190,6 +207,9 @@ class _Wire(httpx.AsyncBaseTransport):
 class _Silent:
     """A listener or a scheduler that is not there."""
 
+    def pause(self) -> None:
+        """There is nothing to pause."""
+
     def shutdown(self, *, wait: bool) -> None:
         """There is nothing to shut down."""
 
@@ -203,6 +223,7 @@ class _Ringing(Daemon):
     def __init__(self, parts: Parts, canary: Canary) -> None:
         self.parts = parts
         self._speed = 1.0
+        self._once = False
         self._canary = canary
         self._watch = Watch()
         self._stop = asyncio.Event()
@@ -383,6 +404,7 @@ class Life(Owner):
             if now - probed > 3 * HOUR:
                 kinds, probed = kinds | {"probe", "canary", "flush", "watch"}, now
             self.daemon.ring(kinds)
+            self.world.rang()
             await asyncio.sleep(pause * rng.uniform(0.7, 1.3))
             self._look_well()
             before, marks = marks, self.ledger.connection.execute("SELECT max(id) FROM event").fetchone()[0]

@@ -12,13 +12,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
 from connectors.fullenrich import Connector as FullEnrich
 from connectors.fullenrich import answer as fullenrich_answer
-from syncd.contract.model import Delivery, Snapshot, WriteStatus
+from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import contacts, inbox, store, submissions, writes
 from syncd.ledger.states import JobState, Reason
@@ -134,7 +133,9 @@ def release_on_doubt() -> AbstractContextManager[None]:
 def double_settle() -> Iterator[None]:
     """Each final answer is charged once more."""
     with (
-        statement("submission_settled", "charged_mc = :charged_mc,", "charged_mc = coalesce(charged_mc, 0) + :charged_mc,"),
+        statement(
+            "submission_settled", "charged_mc = :charged_mc,", "charged_mc = coalesce(charged_mc, 0) + :charged_mc,"
+        ),
         statement("submission_settled", "AND state <> 'settled'", ""),
     ):
         yield
@@ -211,15 +212,13 @@ def ack_when_disk_full() -> AbstractContextManager[None]:
 def accept_mismatch() -> AbstractContextManager[None]:
     """An answer about somebody else is as good as any."""
     acceptable = verify._acceptable
-    return swap(
-        verify, "_acceptable", lambda f, i, result, a: acceptable(f, i, replace(result, mismatch=False), a)
-    )
+    return swap(verify, "_acceptable", lambda f, i, result, a: acceptable(f, i, replace(result, mismatch=False), a))
 
 
 def accept_any_grade() -> AbstractContextManager[None]:
     """Whatever is found is written."""
     acceptable = verify._acceptable
-    everything = frozenset(verify.Grade)
+    everything = frozenset(Grade)
     return swap(verify, "_acceptable", lambda f, i, result, _: acceptable(f, i, result, everything))
 
 
@@ -276,8 +275,7 @@ def restore_unchecked() -> AbstractContextManager[None]:
 
     async def restore(crm: Any, sync: Any, theirs: Any, _: Any) -> list[Any]:
         changes = [
-            writeback.Change(ref=ref, field=fld, expected=job.value, new=what.value)
-            for (ref, fld), (job, what) in theirs.items()
+            Change(ref=ref, field=fld, expected=job.value, new=what.value) for (ref, fld), (job, what) in theirs.items()
         ]
         outcomes = await crm.write(changes, sync.selection)
         kept = decide.End(Reason.VALUE_KEPT, "", restored=True)
@@ -366,3 +364,17 @@ PLANTED = named(
     blind_write, no_cas_recheck, restore_unchecked, ignore_blocked, write_again_at_once,
     cursor_before_page, no_recovery, no_deadlines, halted_for_good, mac_of_the_date_only, pacer_forgets_to_open,
 )  # fmt: skip
+
+FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to be found soon
+    "restore_unchecked": ("edit_before_write", "edit_after_write"),
+    "write_again_at_once": ("crash_in_write", "crm_slow", "edit_after_write"),
+    "no_cas_recheck": ("edit_before_write",),
+    "ignore_blocked": ("opt_out", "clear"),
+    "double_settle": ("twice", "replayed", "unheard"),
+    "drop_early_callback": ("early",),
+    "ack_when_disk_full": ("disk_full", "locked"),
+    "accept_mismatch": ("stranger",),
+    "late_answer_ignored": ("very_late",),
+    "cursor_before_page": ("crash_after_commit",),
+    "requeue_in_doubt_on_restart": ("crash_after_call",),
+}

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
+from .planted import FOCUS, PLANTED
 from .timeline import DAY, on_timeline
 from .world import World
+
+MEMORY = Path("/dev/shm")  # a file there costs no disk
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +36,19 @@ class Told:
     cause: BaseException | None = None
 
 
-def history(seed: int, days: float, *, verbose: bool = False) -> Told:
-    """Unfold and judge one history."""
+def history(seed: int, days: float, *, focus: Collection[str] = (), verbose: bool = False) -> Told:
+    """Unfold and judge one history of so many stormy days, and as many calm ones as it takes.
+
+    `focus`: faults that are at their strongest.
+    """
     started = time.process_time()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    worlds: list[World] = []
-    ends: list[float] = []
-    shm = Path("/dev/shm")
-
-    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as folder:
-
-        async def main() -> None:
-            world = World(seed, Path(folder) / "ledger.db", verbose=verbose)
-            worlds.append(world)
-            await world.unfold(days)
-            ends.append(world.now)
-
-        gc.collect()
-        gc.freeze()
-        gc.disable()
-        try:
-            on_timeline(main)
-        finally:
-            gc.enable()
-            gc.unfreeze()
-    world = worlds[0]
-    world.weather.happened["lives"] = world.lives
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder, _silence(), _no_surprises():
+        world = World(seed, Path(folder) / "ledger.db", focus=focus, verbose=verbose)
+        end = on_timeline(lambda: world.unfold(days))
+    world.weather.happened.update(lives=world.lives, bells=world.rings)
     return Told(
         seed=seed,
-        days=ends[0] / DAY,
+        days=end / DAY,
         seconds=time.process_time() - started,
         digest=world.digest.hexdigest(),
         happened=world.weather.happened,
@@ -66,3 +56,43 @@ def history(seed: int, days: float, *, verbose: bool = False) -> Told:
         tail=tuple(world.recent),
         cause=world.cause,
     )
+
+
+def finding(bug: str, seeds: Iterable[int], days: float) -> Told | None:
+    """The first history in which a planted bug is found, or None."""
+    for seed in seeds:
+        with PLANTED[bug]():
+            told = history(seed, days, focus=FOCUS.get(bug, ()))
+        if told.violations:
+            return told
+    return None
+
+
+def say(line: str) -> None:
+    """A line for whoever looks on."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """The daemon's log would be most of the work."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
+def _no_surprises() -> Iterator[None]:
+    """No object is finalised at a moment that depends on the machine, and the heap of before stays out of it."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()

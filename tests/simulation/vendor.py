@@ -75,16 +75,20 @@ class Vendor:
 
     name: str
 
-    def __init__(self, world: World, key: str, credits: int) -> None:
+    def __init__(self, world: World, key: str, left: int) -> None:
         self.world = world
         self.key = key
-        self.credits = credits
+        self.credits = left
         self.purchases: list[Purchase] = []
         self.letters: list[Letter] = []
         self.billed: dict[str, int] = {}  # by submission
         self.tampered: set[str] = set()  # submissions whose address somebody else has used
         self.trouble: str = ""
         self.polled: dict[str, float] = {}  # submissions whose result was fetched
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """One request, carried out."""
+        raise NotImplementedError
 
     # --- for the vendors themselves -----------------------------------------------------------
 
@@ -191,7 +195,7 @@ class Vendor:
 
     # --- what each vendor says ----------------------------------------------------------------
 
-    def seal(self, body: bytes) -> dict[str, str]:  # noqa: ARG002 - for those who sign
+    def seal(self, body: bytes) -> dict[str, str]:
         """The headers that a callback carries."""
         return {}
 

@@ -28,7 +28,7 @@ class Zeliq(Vendor):
 
     name = "zeliq"
 
-    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:  # noqa: ARG002
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """One request, carried out."""
         if (refused := self.refusal(headers.get("x-api-key", ""))) is not None:
             return refused
@@ -83,7 +83,11 @@ class Zeliq(Vendor):
     def leak(self, letter: Letter) -> Letter | None:
         bought = letter.purchases[0]
         stranger = self.world.market.stranger(bought.person, self.name, bought.field, letter.asked)
-        return None if stranger is None else Letter(self.name, letter.url, self._made_up(letter, stranger), {}, genuine=False)
+        return (
+            None
+            if stranger is None
+            else Letter(self.name, letter.url, self._made_up(letter, stranger), {}, genuine=False)
+        )
 
     def _made_up(self, letter: Letter, person: Person | None) -> bytes:
         fld = letter.purchases[0].field if letter.purchases else Field.EMAIL
@@ -126,8 +130,8 @@ class FullEnrich(Vendor):
 
     name = "fullenrich"
 
-    def __init__(self, world: World, key: str, credits: int) -> None:
-        super().__init__(world, key, credits)
+    def __init__(self, world: World, key: str, left: int) -> None:
+        super().__init__(world, key, left)
         self.jobs: dict[str, Job] = {}
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -211,8 +215,8 @@ class FullEnrich(Vendor):
                 found["phones"] = [{"number": find.value, "region": "GB"}]
             if right and find.good:
                 finds.append((purchase, find.value))
-        return {"input": _echo(contact, person if not right else None), "custom": contact["custom"],
-                "contact_info": found}, finds  # fmt: skip
+        echo = _echo(contact, None if right else person)
+        return {"input": echo, "custom": contact["custom"], "contact_info": found}, finds
 
     def _letter(
         self,
@@ -252,9 +256,14 @@ class FullEnrich(Vendor):
 
 
 def _echo(contact: Mapping[str, Any], stranger: Person | None) -> dict[str, Any]:
-    if stranger is not None:
-        who = stranger.identity
-        return {"first_name": who.first_name, "last_name": who.last_name, "company_domain": who.domain,
-                "professional_network_url": who.linkedin_url}  # fmt: skip
-    return {"first_name": contact.get("first_name"), "last_name": contact.get("last_name"),
-            "company_domain": contact.get("domain"), "professional_network_url": contact.get("linkedin_url")}  # fmt: skip
+    """FullEnrich's own names for what it was asked."""
+    asked = {
+        "first_name": contact.get("first_name"),
+        "last_name": contact.get("last_name"),
+        "company_domain": contact.get("domain"),
+        "professional_network_url": contact.get("linkedin_url"),
+    }
+    if stranger is None:
+        return asked
+    who = stranger.identity
+    return dict(zip(asked, (who.first_name, who.last_name, who.domain, who.linkedin_url), strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 CHANCES: dict[str, float] = {
@@ -101,12 +102,16 @@ class Weather:
         return True
 
 
-def draw(rng: random.Random) -> Weather:
-    """A mixture: a third of the faults never, the others up to three times their usual chance."""
-    calm = rng.random() < 0.1
+def draw(rng: random.Random, focus: Collection[str] = ()) -> Weather:
+    """A mixture: a third of the faults never, the others up to three times their usual chance.
 
-    def strength() -> float:
-        return 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
+    `focus`: faults that are at their strongest, for a bug that needs several of them at once.
+    """
+    calm = rng.random() < 0.1 and not focus
 
-    chances = {name: min(usual * strength(), 0.8) for name, usual in CHANCES.items()}
-    return Weather(rng, chances, {name: usual * strength() for name, usual in SPELLS.items()})
+    def strength(name: str) -> float:
+        usual = 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
+        return 3.0 if name in focus else usual
+
+    chances = {name: min(usual * strength(name), 0.8) for name, usual in CHANCES.items()}
+    return Weather(rng, chances, {name: usual * strength(name) for name, usual in SPELLS.items()})

@@ -6,9 +6,12 @@ What lives here: what joins the sides, and what happens by itself. Whether it we
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import random
+import sys
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -33,6 +36,7 @@ from .vendor import Letter, Market, Vendor
 from .vendors import FullEnrich, Zeliq
 from .weather import Weather, draw
 
+RESTLESS = 200  # bells a day at most, on average
 REMEMBERED = 60  # lines of a trace that are shown
 
 
@@ -43,11 +47,11 @@ class Violation(Exception):
 class World(Owner):
     """Everything that is not the daemon."""
 
-    def __init__(self, seed: int, path: Path, *, verbose: bool = False) -> None:
+    def __init__(self, seed: int, path: Path, *, focus: Collection[str] = (), verbose: bool = False) -> None:
         super().__init__()
         rng = random.Random(seed)
         self.path = path
-        self.weather: Weather = draw(rng)
+        self.weather: Weather = draw(rng, focus)
         self.wall_clock = WallClock()
         self.judge = Judge(self)
         self.violations: list[str] = []
@@ -58,6 +62,8 @@ class World(Owner):
         self.troubles: dict[str, str] = {}
         self.way_in = True
         self.lives = 0
+        self.rings = 0
+        self._swept = 0.0
         self.life: Life | None = None
         self.market = Market(populate(rng, rng.randint(4, 12)))
         two = rng.random() < 0.4
@@ -85,7 +91,7 @@ class World(Owner):
         self.digest.update(line.encode())
         self.recent.append(line)
         if self._verbose:
-            print(line)  # noqa: T201
+            sys.stdout.write(line + "\n")
 
     def violated(self, promise: str, what: str, cause: BaseException | None = None) -> None:
         """The first violation ends the history."""
@@ -97,6 +103,12 @@ class World(Owner):
     def broke(self, error: BaseException) -> None:
         """A part of the world failed: the simulation itself is wrong."""
         self.violated("SIMULATION", f"{type(error).__name__}: {error}", error)
+
+    def rang(self) -> None:
+        """Work was looked for. More often than that, it is the same work again and again."""
+        self.rings += 1
+        if self.rings > RESTLESS * (self.now / DAY + 5):
+            self.violated("I4", "the daemon never comes to rest")
 
     # --- what the sides ask of it -------------------------------------------------------------
 
@@ -165,6 +177,9 @@ class World(Owner):
         end = self.now + seconds
         while self.now < end and not self.violations:
             await asyncio.sleep(min(HOUR, end - self.now))
+            if self.now - self._swept > DAY:  # rubbish is collected at a time of its own, not the machine's
+                self._swept = self.now
+                gc.collect(0)
 
     async def _settled(self) -> bool:
         await self._pass(2 * DAY)

@@ -1,0 +1,54 @@
+"""The quick form of the simulation: some histories, the same one twice, and every planted bug found.
+
+The long form is `python -m tests.simulation --soak --years 20 --seed 1 --report FILE`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .planted import PLANTED
+from .run import finding, history
+
+DAYS = 10.0
+SEEDS = 40
+TOGETHER = 5
+
+
+@pytest.mark.parametrize("first", range(1, SEEDS + 1, TOGETHER))
+def test_every_promise_is_kept(first: int) -> None:
+    for seed in range(first, first + TOGETHER):
+        told = history(seed, DAYS)
+        replay = f"python -m tests.simulation --seed {seed} --days {DAYS:g} -v"
+        assert not told.violations, "\n".join((*told.tail, *told.violations, f"replay: {replay}"))
+
+
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_a_planted_bug_is_found(name: str) -> None:
+    told = finding(name, range(1, 201), DAYS)
+    assert told is not None
+
+
+def test_one_seed_is_one_history_whatever_the_machine_does() -> None:
+    root = Path(__file__).parents[2]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-m", "tests.simulation", "--seed", "3", "--days", "5"],
+            cwd=root,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()[3]
+        for hash_seed in ("1", "2")
+    }
+    assert digests == {history(3, 5.0).digest[:12]}
+
+
+def test_different_seeds_are_different_histories() -> None:
+    assert len({history(seed, 2.0).digest for seed in range(1, 6)}) == 5
