@@ -56,10 +56,11 @@ class Judge:
 
     # --- is it over? --------------------------------------------------------------------------
 
-    def quiet(self, ledger: InlineLedger) -> bool:
-        """Nothing will move any more by itself, but for new rounds of questions."""
+    def unsettled(self, ledger: InlineLedger) -> str:
+        """What is still open, new rounds of questions aside; "" when all is settled."""
         jobs = ledger.connection.execute(_JOBS).fetchall()
-        return not self._unsettled(jobs) and not self._undiscovered(jobs)
+        open_ = [f"{job['id']} {job['state']} {job['round']}" for job in self._unsettled(jobs)]
+        return ", ".join([*open_, *self._undiscovered(jobs)])
 
     def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
         policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}

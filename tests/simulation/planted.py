@@ -253,9 +253,10 @@ def inbox_forgets_the_rest() -> AbstractContextManager[None]:
 def blind_write() -> AbstractContextManager[None]:
     """What was read before the write does not matter."""
 
-    def put(_: Any, now_there: Snapshot) -> decide.Put | decide.End:
+    def put(job: Any, now_there: Snapshot) -> decide.Put | decide.End:
         gone = decide.End(Reason.GONE, "")
-        return gone if now_there.current is None else decide.Put(before="", seen="", revision="")
+        there = now_there.values.get(job.field, "")
+        return gone if now_there.current is None else decide.Put(before=there, seen="", revision="")
 
     return swap(writeback, "before_write", put)
 

@@ -111,7 +111,7 @@ def draw(rng: random.Random, focus: Collection[str] = ()) -> Weather:
 
     def strength(name: str) -> float:
         usual = 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
-        return 3.0 if name in focus else usual
+        return 5.0 if name in focus else usual
 
-    chances = {name: min(usual * strength(name), 0.8) for name, usual in CHANCES.items()}
+    chances = {name: min(usual * strength(name), 0.5) for name, usual in CHANCES.items()}
     return Weather(rng, chances, {name: usual * strength(name) for name, usual in SPELLS.items()})
