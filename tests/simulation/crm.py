@@ -304,6 +304,7 @@ class CrmHandle:
             await asyncio.sleep(weather.rng.uniform(0, 20))
         if weather.hit("crash_in_write"):
             life.crash("before a write was carried out")
+            await asyncio.sleep(weather.rng.uniform(0, 25))  # it lands in the next life
         outcomes = [await self._one(change, selection) for change in changes]
         if weather.hit("crash_in_write"):
             life.crash("after a write was carried out")

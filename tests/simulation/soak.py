@@ -70,8 +70,7 @@ def _report(total: Sum, first: int, days: float, elapsed: float) -> str:
     lines = [
         "# Simulation",
         "",
-        (
-            f"{total.histories} histories (seeds {first} to {total.last}, {days:g} stormy days each):",
+        f"{total.histories} histories (seeds {first} to {total.last}, {days:g} stormy days each):",
         f"{total.days / YEAR:.1f} simulated years in {elapsed:.0f} s on {PROCESSES} processes,",
         f"{total.days / max(total.seconds, 0.001):.0f} days per second of one processor.",
         "",

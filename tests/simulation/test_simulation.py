@@ -30,7 +30,7 @@ def test_every_promise_is_kept(first: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_a_planted_bug_is_found(name: str) -> None:
-    told = finding(name, range(1, 201), DAYS)
+    told = finding(name, range(1, 201), 8.0)
     assert told is not None
 
 
