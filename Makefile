@@ -60,8 +60,8 @@ format: dev  ## Format, and mend what ruff can mend
 bench: dev  ## The benchmarks (ONLY=name for one of them)
 	$(PY) -m benchmarks $(ONLY)
 
-soak: dev  ## The long reliability tests, an hour or so; report in .cache/soak.json (YEARS=2 SEED=1)
-	$(PY) -m tests.soak $(if $(YEARS),--years $(YEARS)) $(if $(SEED),--seed $(SEED))
+soak: dev  ## The long reliability tests; report in .cache/soak.json (YEARS=1000 SEED=1 MINUTES=8 ONLY="kills power")
+	$(PY) -m tests.soak $(if $(YEARS),--years $(YEARS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ONLY)
 
 lock: dev  ## New locks from pyproject.toml (ARGS="--upgrade" for newer versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.lock
