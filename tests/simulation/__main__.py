@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import soak
 from .planted import PLANTED
-from .run import Told, finding, history, say
+from .run import Told, finding, history, replay, say
 
 
 def main() -> int:
@@ -27,7 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many, from --seed on")
-    parser.add_argument("--days", type=float, default=30.0, help="stormy days of each history")
+    parser.add_argument("--days", type=float, help="stormy days of each history (30; in a soak 60)")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of the trace")
     parser.add_argument("--planted", metavar="NAME", help="find a planted bug, or `all` of them")
     parser.add_argument("--within", type=int, default=200, help="so many seeds to find it in")
@@ -35,14 +35,17 @@ def main() -> int:
     parser.add_argument("--years", type=float, default=1.0)
     parser.add_argument("--report", type=Path, help="where the soak's report goes")
     asked = parser.parse_args()
-    if asked.planted:
-        return hunt(list(PLANTED) if asked.planted == "all" else [asked.planted], asked.seed, asked.within, asked.days)
     if asked.soak:
-        return soak.run(asked.seed, asked.years, asked.days, asked.report)
-    told = [history(seed, asked.days, verbose=asked.verbose) for seed in range(asked.seed, asked.seed + asked.seeds)]
-    for one in told:
-        show(one, asked.days)
-    return int(any(one.violations for one in told))
+        return soak.run(asked.seed, asked.years, asked.days or soak.DAYS, asked.report)
+    days = asked.days or 30.0
+    if asked.planted:
+        return hunt(list(PLANTED) if asked.planted == "all" else [asked.planted], asked.seed, asked.within, days)
+    broken = 0
+    for seed in range(asked.seed, asked.seed + asked.seeds):
+        told = history(seed, days, verbose=asked.verbose)
+        show(told, days)
+        broken += bool(told.violations)
+    return int(broken > 0)
 
 
 def show(told: Told, days: float) -> None:
@@ -51,7 +54,7 @@ def show(told: Told, days: float) -> None:
         sys.stderr.write("\n".join((*told.tail, *told.violations[:5])) + "\n")
         if told.cause is not None:
             traceback.print_exception(told.cause)
-        sys.stderr.write(f"replay: python -m tests.simulation --seed {told.seed} --days {days:g} -v" + "\n")
+        sys.stderr.write(replay(told.seed, days) + "\n")
     most = ", ".join(f"{n} {what}" for what, n in told.happened.most_common(7))
     verdict = "BROKEN" if told.violations else "kept"
     say(f"seed {told.seed} {verdict} {told.digest[:12]} {told.days:.0f} days in {told.seconds:.2f} s: {most}")

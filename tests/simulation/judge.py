@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed", "write_refused"}
 KNOWN_FOR = 90 * DAY
+BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
 _SPENT = "SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = ? AND day BETWEEN ? AND ?"
 _JOBS = """
@@ -90,6 +91,7 @@ class Judge:
         self._everything_ended(jobs)
         self._nothing_lost(jobs, ledger)
         self._nothing_paid_twice()
+        self._nothing_bought_blindly()
         self._nothing_overwritten()
         self._only_the_right_values()
         self._nobody_suppressed()
@@ -164,6 +166,14 @@ class Judge:
             return "unanswered" if spoilt or not answered else ""
         resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE
         return "resent" if resend and apart >= connection.in_doubt_hold else ""
+
+    def _nothing_bought_blindly(self) -> None:
+        """I9: nothing is bought once the canary must have told that no answer could come in."""
+        for vendor in self._world.vendors.values():
+            for purchase in vendor.purchases:
+                if purchase.cut_off > BLIND:
+                    what = f"{vendor.name} was asked about {purchase.ref} {purchase.field}"
+                    self._world.violated("I9", f"{what} when callbacks had been lost for {purchase.cut_off:.0f} s")
 
     def _nothing_overwritten(self) -> None:
         """I3: whatever a person had typed and we covered was put back."""

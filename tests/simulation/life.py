@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from urllib.parse import urlsplit
 
-import httpx
-
 from connectors import fullenrich, zeliq
 from syncd import compose
 from syncd.contract.ports import Crm, Provider, Tools
@@ -29,9 +27,10 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
 from syncd.web import public
 
+from .bells import Bells
 from .crm import CrmHandle
-from .timeline import HOUR, Owner, spawn
-from .vendor import Reply, Vendor
+from .timeline import Owner, spawn
+from .wire import Wire
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,8 +44,6 @@ else:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-SELDOM = 4 * HOUR  # between two bells, where nothing happens
 
 
 class Dead(BaseException):
@@ -126,82 +123,6 @@ class _Troubled:
                 self._connection.execute("ROLLBACK")  # as SQLite does by itself when the disk is full
             raise OperationalError(self._why)
         return self._connection.execute(statement, *values)
-
-
-class _Wire(httpx.AsyncBaseTransport):
-    """The way out to the providers. A request travels on its own: it arrives although its sender died."""
-
-    def __init__(self, life: Life) -> None:
-        self._life = life
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._life.check()
-        body = await request.aread()
-        answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
-        spawn(self._life.world, self._travel(request, body, answer))
-        response = await answer
-        self._life.check()
-        return response
-
-    async def _travel(self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]) -> None:
-        try:
-            response = await self._exchange(request, body, answer)
-        except httpx.HTTPError as error:
-            if not answer.done():
-                answer.set_exception(error)
-        else:
-            if not answer.done():
-                answer.set_result(response)
-
-    async def _exchange(
-        self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]
-    ) -> httpx.Response:
-        """There, carried out, and back."""
-        world, paid = self._life.world, request.method == "POST"
-        weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
-        if (refused := await self._not_carried_out(vendor)) is not None:
-            return refused
-        if paid and weather.hit("late_act"):
-            if not answer.done():
-                answer.set_exception(httpx.ReadTimeout("no answer"))
-            await asyncio.sleep(weather.rng.uniform(1, 300))
-        if paid and weather.hit("crash_before_call"):
-            self._life.crash("a paid call is on its way")
-        reply = vendor.handle(request.method, request.url.path, request.headers, body)
-        world.note(f"{request.method} {vendor.name}{request.url.path} {reply.status}")
-        if paid and weather.hit("crash_after_call"):
-            self._life.crash("a paid call was carried out")
-        await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
-        return self._told(reply, paid=paid)
-
-    async def _not_carried_out(self, vendor: Vendor) -> httpx.Response | None:
-        """What goes wrong before the provider acts, if anything does."""
-        weather = self._life.world.weather
-        if vendor.trouble == "outage" or weather.hit("refused_connection"):
-            raise httpx.ConnectError("refused")
-        await asyncio.sleep(weather.rng.uniform(0.02, 1))
-        if weather.hit("cut_before"):
-            raise httpx.RemoteProtocolError("server disconnected")
-        if weather.hit("limited"):
-            limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
-            return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
-        for name, status in (("fail_before", 503), ("timed_out", 408)):
-            if weather.hit(name):
-                return httpx.Response(status, text="try later")
-        return httpx.Response(200, html="<html>not the API</html>") if weather.hit("html") else None
-
-    def _told(self, reply: Reply, *, paid: bool) -> httpx.Response:
-        """What arrives of an answer."""
-        weather = self._life.world.weather
-        if weather.hit("cut_after"):
-            raise httpx.ReadTimeout("no answer")
-        if weather.hit("fail_after"):
-            return httpx.Response(502, text="bad gateway")
-        if reply.html:
-            return httpx.Response(reply.status, html=reply.body)
-        if paid and reply.status < 300 and weather.hit("garbled_receipt"):
-            return httpx.Response(reply.status, content=b"")
-        return httpx.Response(reply.status, json=reply.body)
 
 
 class _Silent:
@@ -377,7 +298,7 @@ class Life(Owner):
         for name, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
             connection = settings.connections[name]
             known = await self.ledger.read(connections.recall_all, name)
-            tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), _Wire(self))
+            tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), Wire(self))
             made[name] = connector(name, cast("Any", connection.options), f"http://{name}.example.com", tools)
         return Parts(
             ledger=self.ledger,
@@ -391,24 +312,18 @@ class Life(Owner):
         )
 
     async def _ring(self) -> None:
-        """Ring as the scheduler would, but seldom where nothing happens: a missed bell costs only time."""
         assert self.daemon is not None
-        rng, pause, marks = self.world.weather.rng, 1.0, -1
-        pulled = probed = float("-inf")
+        bells = Bells(self.world.weather.rng, self.ledger.connection, self.world.wall_clock)
         while True:
-            kinds = {"dispatch", "writeback", "sweep"}
-            kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
-            now = self.world.now
-            if now - pulled > 6 * HOUR or rng.random() < 0.02:
-                kinds, pulled = kinds | {"pull"}, now
-            if now - probed > 3 * HOUR:
-                kinds, probed = kinds | {"probe", "canary", "flush", "watch"}, now
-            self.daemon.ring(kinds)
+            self.daemon.ring(bells.now())
             self.world.rang()
-            await asyncio.sleep(pause * rng.uniform(0.7, 1.3))
+            await asyncio.sleep(bells.pause())
             self._look_well()
-            before, marks = marks, self.ledger.connection.execute("SELECT max(id) FROM event").fetchone()[0]
-            pause = 1.0 if marks != before else min(pause * 4, SELDOM)
+
+    def ring(self, kind: str) -> None:
+        """A bell out of turn."""
+        if self.ready and self.daemon is not None:
+            self.daemon.ring({kind})
 
     def _look_well(self) -> None:
         assert self.daemon is not None

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -25,8 +26,10 @@ from syncd.ledger.store import Tx
 from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
-from syncd.pipeline.parts import Parts
+from syncd.pipeline.parts import Gate, Parts
 from syncd.web import public
+
+from .timeline import DAY
 
 Bug = Callable[[], AbstractContextManager[None]]
 
@@ -73,8 +76,17 @@ def intent_after_send() -> AbstractContextManager[None]:
     async def carry(run: Any, items: Sequence[Any]) -> None:
         submission = run._submission(items, run.parts.clock.now())
         receipt = await run.lane.provider.submit(submission)
-        with swap(dispatch._Run, "_submission", lambda *_: submission):
-            await run._intend(items)
+        await run.parts.ledger.write(
+            submissions.intend,
+            submission,
+            items,
+            provider=run.connection.name,
+            sync=run.sync.name,
+            reserve=Decimal(0),
+            budget=submissions.Budget(),
+            deadline=run.parts.clock.now() + DAY,
+            now=run.parts.clock.now(),
+        )
         await run._accepted(submission, receipt)
 
     return swap(dispatch._Run, "_carry", carry)
@@ -153,6 +165,11 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
         run.stopped, run.lane.over_budget = True, str(cap)
 
     return swap(dispatch._Run, "_afford", afford)
+
+
+def gate_ignored() -> AbstractContextManager[None]:
+    """Whatever the canary, the disk and the clock say, it is bought."""
+    return swap(Gate, "shut", property(lambda _: ""))
 
 
 # --- callbacks ---------------------------------------------------------------------------------------
@@ -360,6 +377,7 @@ def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
 PLANTED = named(
     resend_on_timeout, intent_after_send, requeue_in_doubt_on_restart, reuse_live_attempt, share_without_person_lock,
     budget_ignores_reserved, release_on_doubt, double_settle, charge_ignored, bulk_all_or_nothing,
+    gate_ignored,
     drop_early_callback, trust_any_mac, trust_any_signature, ack_before_commit, ack_when_disk_full, accept_mismatch,
     accept_any_grade, matched_by_position, late_answer_ignored, inbox_forgets_the_rest,
     blind_write, no_cas_recheck, restore_unchecked, ignore_blocked, write_again_at_once,
@@ -377,5 +395,6 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "accept_mismatch": ("stranger",),
     "late_answer_ignored": ("very_late",),
     "cursor_before_page": ("crash_after_commit",),
+    "gate_ignored": ("no_way_in",),
     "requeue_in_doubt_on_restart": ("crash_after_call",),
 }

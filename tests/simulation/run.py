@@ -68,6 +68,11 @@ def finding(bug: str, seeds: Iterable[int], days: float) -> Told | None:
     return None
 
 
+def replay(seed: int, days: float) -> str:
+    """The command that unfolds a history once more, with every line of its trace."""
+    return f"replay: python -m tests.simulation --seed {seed} --days {days:g} -v"
+
+
 def say(line: str) -> None:
     """A line for whoever looks on."""
     sys.stdout.write(line + "\n")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from .run import Told, history, say
+from .run import Told, history, replay, say
 
 PROCESSES = 2
 YEAR = 365.25
+DAYS = 60.0  # stormy ones of each history
+EVERY = 120.0  # seconds between two lines about how far it is
 
 
 @dataclass(slots=True)
@@ -36,18 +40,29 @@ class Sum:
         if told.violations:
             self.broken.append(told)
 
+    def line(self) -> str:
+        """One line for people."""
+        speed = self.days / max(self.seconds, 0.001)
+        return (
+            f"{self.days / YEAR:.1f} simulated years in {self.histories} histories with {self.happened['crashes']} "
+            f"crashes, {speed:.0f} days per second of one processor, {len(self.broken)} broken"
+        )
+
 
 def run(first: int, years: float, days: float, report: Path | None) -> int:
     """Histories from seed `first` on until so many years have passed; 1 when a promise was broken."""
-    total, started = Sum(), time.monotonic()
+    total, started, told_at = Sum(), time.monotonic(), time.monotonic()
     for told in _histories(first, years, days):
         total.add(told)
         if told.violations:
-            say(f"seed {told.seed}: {told.violations[0]}")
-    text = _report(total, first, days, time.monotonic() - started)
+            say(f"seed {told.seed}: {told.violations[0]}\n  {replay(told.seed, days)}")
+        if time.monotonic() - told_at > EVERY:
+            told_at = time.monotonic()
+            say(total.line())
+    say(total.line())
     if report is not None:
-        report.write_text(text, "utf-8")
-    say(text)
+        figures = _figures(total, first, days, time.monotonic() - started)
+        report.write_text(json.dumps(figures, indent=2), "utf-8")
     return int(bool(total.broken))
 
 
@@ -55,7 +70,7 @@ def _histories(first: int, years: float, days: float) -> Iterator[Told]:
     """In the order in which they end; no more are begun once enough days have passed."""
     seeds, passed = itertools.count(first), 0.0
     with ProcessPoolExecutor(PROCESSES) as pool:
-        running: set[Future[Told]] = {pool.submit(history, next(seeds), days) for _ in range(2 * PROCESSES)}
+        running: set[Future[Told]] = {pool.submit(_one, next(seeds), days) for _ in range(2 * PROCESSES)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for one in done:
@@ -63,24 +78,23 @@ def _histories(first: int, years: float, days: float) -> Iterator[Told]:
                 passed += told.days
                 yield told
                 if passed + len(running) * days < years * YEAR:
-                    running.add(pool.submit(history, next(seeds), days))
+                    running.add(pool.submit(_one, next(seeds), days))
 
 
-def _report(total: Sum, first: int, days: float, elapsed: float) -> str:
-    lines = [
-        "# Simulation",
-        "",
-        f"{total.histories} histories (seeds {first} to {total.last}, {days:g} stormy days each):",
-        f"{total.days / YEAR:.1f} simulated years in {elapsed:.0f} s on {PROCESSES} processes,",
-        f"{total.days / max(total.seconds, 0.001):.0f} days per second of one processor.",
-        "",
-        f"Promises broken: {len(total.broken)}.",
-        "",
-        *(f"- seed {told.seed}: {told.violations[0]}" for told in total.broken),
-        "",
-        "| what happened | times |",
-        "|---|---:|",
-        *(f"| {what.replace('_', ' ')} | {n} |" for what, n in total.happened.most_common()),
-        "",
-    ]
-    return "\n".join(lines)
+def _one(seed: int, days: float) -> Told:
+    return replace(history(seed, days), cause=None)  # not every exception travels between processes
+
+
+def _figures(total: Sum, first: int, days: float, elapsed: float) -> dict[str, Any]:
+    return {
+        "simulated years": round(total.days / YEAR, 2),
+        "histories": total.histories,
+        "first seed": first,
+        "last seed": total.last,
+        "stormy days each": days,
+        "seconds": round(elapsed),
+        "days per second of one processor": round(total.days / max(total.seconds, 0.001), 1),
+        "crashes": total.happened["crashes"],
+        "broken": {str(told.seed): [*told.violations, replay(told.seed, days)] for told in total.broken},
+        "what happened": dict(total.happened.most_common()),
+    }

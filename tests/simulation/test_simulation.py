@@ -1,6 +1,6 @@
 """The quick form of the simulation: some histories, the same one twice, and every planted bug found.
 
-The long form is `python -m tests.simulation --soak --years 20 --seed 1 --report FILE`.
+The long form is `python -m tests.simulation --soak --years 1000 --seed 1 --report FILE`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from .planted import PLANTED
-from .run import finding, history
+from .run import finding, history, replay
 
 DAYS = 10.0
 SEEDS = 40
@@ -24,8 +24,7 @@ TOGETHER = 5
 def test_every_promise_is_kept(first: int) -> None:
     for seed in range(first, first + TOGETHER):
         told = history(seed, DAYS)
-        replay = f"python -m tests.simulation --seed {seed} --days {DAYS:g} -v"
-        assert not told.violations, "\n".join((*told.tail, *told.violations, f"replay: {replay}"))
+        assert not told.violations, "\n".join((*told.tail, *told.violations, replay(seed, DAYS)))
 
 
 @pytest.mark.parametrize("name", sorted(PLANTED))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import selectors
+import heapq
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 EPOCH = 1_790_000_000.0  # UTC seconds, in September 2026: where every history begins
 HOUR = 3_600.0
@@ -35,28 +36,6 @@ class Stuck(Exception):
     """Nothing is left that could ever happen."""
 
 
-class _Idle(selectors.BaseSelector):
-    """Waiting costs nothing: the clock is set to the end of the wait."""
-
-    def __init__(self, loop: Timeline) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise Stuck
-        self._loop.elapsed += timeout
-        return []
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> NoReturn:
-        raise NotImplementedError
-
-    def unregister(self, fileobj: Any) -> NoReturn:
-        raise NotImplementedError
-
-    def get_map(self) -> dict[Any, Any]:
-        return {}
-
-
 if TYPE_CHECKING:
     _Base = asyncio.SelectorEventLoop
 else:
@@ -66,15 +45,40 @@ else:
 class Timeline(_Base):
     """An event loop without a world outside of it. `elapsed` is in seconds since EPOCH."""
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[Any]  # a heap of timers
+    _stopping: bool
+
     def __init__(self) -> None:
         super().__init__()
         self.elapsed = 0.0
-        self._selector = _Idle(self)
         self._clock_resolution = 1e-6
         self.set_task_factory(_owned)  # type: ignore[arg-type]  # typeshed knows no factory with a context
 
     def time(self) -> float:
         return self.elapsed
+
+    def _run_once(self) -> None:
+        """As the base class does it, without all that concerns an outside: waiting costs nothing."""
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0]._cancelled:
+            self._next()
+        if not ready and not self._stopping:
+            if not scheduled:
+                raise Stuck
+            self.elapsed = max(self.elapsed, scheduled[0]._when)
+        end = self.elapsed + self._clock_resolution
+        while scheduled and scheduled[0]._when < end:
+            ready.append(self._next())
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _next(self) -> asyncio.TimerHandle:
+        timer = heapq.heappop(self._scheduled)
+        timer._scheduled = False
+        return cast("asyncio.TimerHandle", timer)
 
     def run_in_executor(self, *_: Any) -> NoReturn:  # type: ignore[override]
         raise NotImplementedError("a thread would make the history depend on the machine")

@@ -39,6 +39,7 @@ class Purchase:
     billed: int = 0
     skipped: bool = False  # the credits ran out first
     told: float | None = None  # when an answer to it was acknowledged
+    cut_off: float = 0.0  # seconds for which no callback could have reached us by then
     useless: bool = False  # the answer says that it failed, or speaks of somebody else
 
 
@@ -93,9 +94,9 @@ class Vendor:
     # --- for the vendors themselves -----------------------------------------------------------
 
     def buy(self, submission: str, request: str, ref: str, fld: Field, person: Person | None) -> Purchase:
-        purchase = Purchase(
-            self.name, self.world.now, self.world.wall_clock.now(), submission, request, ref, fld, person
-        )
+        now, since = self.world.now, self.world.cut_off_since
+        purchase = Purchase(self.name, now, self.world.wall_clock.now(), submission, request, ref, fld, person)
+        purchase.cut_off = 0.0 if since is None else now - since
         self.purchases.append(purchase)
         self.billed.setdefault(submission, 0)
         self.world.note(f"{self.name} takes on {ref} {fld} ({submission[:6]})")

@@ -26,6 +26,7 @@ from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep,
 from syncd.config.settings import Connection, FieldPolicy, Port, Sync
 from syncd.contract.model import Change, Field, Grade
 from syncd.contract.ports import Options
+from syncd.daemon import CADENCE
 
 from .crm import PROPERTY, Crm, Record
 from .judge import Judge
@@ -60,7 +61,7 @@ class World(Owner):
         self.digest = hashlib.sha256()
         self._verbose = verbose
         self.troubles: dict[str, str] = {}
-        self.way_in = True
+        self.cut_off_since: float | None = None  # callbacks can't reach us
         self.lives = 0
         self.rings = 0
         self._swept = 0.0
@@ -152,7 +153,8 @@ class World(Owner):
     async def knock(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
         """A POST to the public address; None when there is no answer."""
         await asyncio.sleep(self.weather.rng.uniform(0.01, 0.2))
-        return await self.life.receive(url, body, headers) if self.way_in and self.life is not None else None
+        open_ = self.cut_off_since is None and self.life is not None
+        return await self.life.receive(url, body, headers) if open_ and self.life is not None else None
 
     # --- a history ----------------------------------------------------------------------------
 
@@ -194,7 +196,7 @@ class World(Owner):
         self.weather.stormy = False
         self.weather.spells.clear()
         self.troubles.clear()
-        self.way_in = True
+        self.cut_off_since = None
         self.wall_clock.skew = 0.0
         for vendor in self.vendors.values():
             vendor.trouble, vendor.credits = "", 100_000
@@ -263,10 +265,7 @@ class World(Owner):
                 await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
                 vendor.credits += left
             case "no_way_in":
-                self.note("-- the public address is gone")
-                self.way_in = False
-                await asyncio.sleep(rng.uniform(60, 6 * HOUR))
-                self.way_in = True
+                await self._cut_off()
             case "key_rotated":
                 await self._rotate()
             case "clock_jump":
@@ -274,6 +273,20 @@ class World(Owner):
                 self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
             case _:
                 self.colleagues.act(name)
+
+    async def _cut_off(self) -> None:
+        """Callbacks can't reach us. The canary is sent soon after each change, as its schedule would have it."""
+        self.note("-- the public address is gone")
+        self.cut_off_since = self.now
+        spawn(self, self._send_canary())
+        await asyncio.sleep(self.weather.rng.uniform(60, 6 * HOUR))
+        self.cut_off_since = None
+        spawn(self, self._send_canary())
+
+    async def _send_canary(self) -> None:
+        await asyncio.sleep(self.weather.rng.uniform(0, CADENCE["canary"]))
+        if self.life is not None:
+            self.life.ring("canary")
 
     async def _rotate(self) -> None:
         """A new key at the provider; some hours later the operator configures it and restarts."""

@@ -77,3 +77,8 @@ def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
 def test_nothing_takes_the_time_from_sqlite() -> None:
     for name, statement in queries().items():
         assert not re.search(r"\b(now|current_timestamp|unixepoch|julianday|random)\s*\(|'now'", statement, re.I), name
+
+
+def test_no_statement_is_planned_anew_for_its_limit() -> None:
+    for name, statement in queries().items():
+        assert not re.search(r"\bLIMIT :\w+(?! \+ 0)\b", statement), name

@@ -1,0 +1,66 @@
+"""When the stages are rung: as the scheduler would, but not where nothing can have changed.
+
+A missed bell costs only time, so the ledger is asked when something falls due, and most of the seconds
+in between are left out.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from .timeline import DAY, HOUR, WallClock
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SELDOM = 8 * HOUR  # between two bells at most
+_MARK = "SELECT max(id) FROM event"
+_HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
+_IN_WORK = "SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered') LIMIT 1"
+_DUE = """
+SELECT min(at) FROM (
+    SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing') AND due_at > :now
+    UNION ALL SELECT min(poll_at) FROM submission WHERE state = 'accepted' AND poll_at > :now
+    UNION ALL SELECT min(deadline) FROM submission WHERE state IN ('accepted', 'in_doubt') AND deadline > :now
+)
+"""
+
+
+class Bells:
+    """The bell-ringer of one life."""
+
+    def __init__(self, rng: random.Random, ledger: sqlite3.Connection, clock: WallClock) -> None:
+        self._rng = rng
+        self._ledger = ledger
+        self._clock = clock
+        self._mark: float | None = -1
+        self._pause = 1.0
+        self._pulled = self._probed = float("-inf")
+
+    def now(self) -> set[str]:
+        """The kinds of stages that are rung now."""
+        rng, now = self._rng, self._clock.monotonic()
+        kinds = {"dispatch", "writeback", "sweep"}
+        kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
+        if now - self._pulled > 6 * HOUR or rng.random() < 0.02:
+            kinds, self._pulled = kinds | {"pull"}, now
+        if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):
+            kinds, self._probed = kinds | {"probe", "canary", "flush", "watch"}, now
+        return kinds
+
+    def pause(self) -> float:
+        """Seconds until the next bell."""
+        before, self._mark = self._mark, self._one(_MARK)
+        self._pause = 1.0 if self._mark != before else min(self._pause * 5, SELDOM)
+        pause = self._pause * self._rng.uniform(0.7, 1.3)
+        return pause if pause < 2.0 or self._one(_IN_WORK) else self._until_due()
+
+    def _until_due(self) -> float:
+        now = self._clock.now()
+        due = self._one(_DUE, now=now)
+        return min(SELDOM if due is None else due - now + 1.0, SELDOM * self._rng.uniform(0.7, 1.0))
+
+    def _one(self, question: str, **values: float) -> float | None:
+        row = self._ledger.execute(question, values).fetchone()
+        return None if row is None else row[0]

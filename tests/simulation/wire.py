@@ -1,0 +1,93 @@
+"""The way out to the providers: what goes wrong before they act, while they do, and after it.
+
+A request travels on its own, as it does on a network: it arrives although its sender has died.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from .timeline import spawn
+from .vendor import Reply, Vendor
+
+if TYPE_CHECKING:
+    from .life import Life
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """One life's transport."""
+
+    def __init__(self, life: Life) -> None:
+        self._life = life
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._life.check()
+        body = await request.aread()
+        answer: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
+        spawn(self._life.world, self._travel(request, body, answer))
+        response = await answer
+        self._life.check()
+        return response
+
+    async def _travel(self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]) -> None:
+        try:
+            response = await self._exchange(request, body, answer)
+        except httpx.HTTPError as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(response)
+
+    async def _exchange(
+        self, request: httpx.Request, body: bytes, answer: asyncio.Future[httpx.Response]
+    ) -> httpx.Response:
+        """There, carried out, and back."""
+        world, paid = self._life.world, request.method == "POST"
+        weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
+        if (refused := await self._not_carried_out(vendor)) is not None:
+            return refused
+        if paid and weather.hit("late_act"):
+            if not answer.done():
+                answer.set_exception(httpx.ReadTimeout("no answer"))
+            await asyncio.sleep(weather.rng.uniform(1, 300))
+        if paid and weather.hit("crash_before_call"):
+            self._life.crash("a paid call is on its way")
+        reply = vendor.handle(request.method, request.url.path, request.headers, body)
+        world.note(f"{request.method} {vendor.name}{request.url.path} {reply.status}")
+        if paid and weather.hit("crash_after_call"):
+            self._life.crash("a paid call was carried out")
+        await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
+        return self._told(reply, paid=paid)
+
+    async def _not_carried_out(self, vendor: Vendor) -> httpx.Response | None:
+        """What goes wrong before the provider acts, if anything does."""
+        weather = self._life.world.weather
+        if vendor.trouble == "outage" or weather.hit("refused_connection"):
+            raise httpx.ConnectError("refused")
+        await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if weather.hit("cut_before"):
+            raise httpx.RemoteProtocolError("server disconnected")
+        if weather.hit("limited"):
+            limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
+            return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
+        for name, status in (("fail_before", 503), ("timed_out", 408)):
+            if weather.hit(name):
+                return httpx.Response(status, text="try later")
+        return httpx.Response(200, html="<html>not the API</html>") if weather.hit("html") else None
+
+    def _told(self, reply: Reply, *, paid: bool) -> httpx.Response:
+        """What arrives of an answer."""
+        weather = self._life.world.weather
+        if weather.hit("cut_after"):
+            raise httpx.ReadTimeout("no answer")
+        if weather.hit("fail_after"):
+            return httpx.Response(502, text="bad gateway")
+        if reply.html:
+            return httpx.Response(reply.status, html=reply.body)
+        if paid and reply.status < 300 and weather.hit("garbled_receipt"):
+            return httpx.Response(reply.status, content=b"")
+        return httpx.Response(reply.status, json=reply.body)
