@@ -144,9 +144,14 @@ class Crm:
     def stands(self, record_id: str) -> Record | None:
         """Where a record is now, or None."""
         record = self.records.get(record_id)
-        while record is not None and record.now is not None:
-            record = self.records.get(record.now)
-        return None if record is None or record.gone else record
+        last = None if record is None else self.ends_at(record)
+        return None if last is None or last.gone else last
+
+    def ends_at(self, record: Record) -> Record:
+        """Where a record is after all merges, deleted or not."""
+        while record.now is not None:
+            record = self.records[record.now]
+        return record
 
     def _touch(self, record: Record) -> None:
         record.revision += 1

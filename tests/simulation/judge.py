@@ -17,6 +17,7 @@ from syncd.ledger.store import Tx
 from .crm import PROPERTY, Crm, Entry, Record
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
+from .wire import LATEST
 
 if TYPE_CHECKING:
     import sqlite3
@@ -165,7 +166,7 @@ class Judge:
             spoilt = first.useless or first.submission in self._world.vendors[first.vendor].tampered
             return "unanswered" if spoilt or not answered else ""
         resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE
-        return "resent" if resend and apart >= connection.in_doubt_hold else ""
+        return "resent" if resend and apart + LATEST >= connection.in_doubt_hold else ""
 
     def _nothing_bought_blindly(self) -> None:
         """I9: nothing is bought once the canary must have told that no answer could come in."""
@@ -250,11 +251,11 @@ class Judge:
             self._world.violated("I8", f"{submission[:6]}: {billed} billed, but {charged} settled")
 
     def _claims_are_true(self, jobs: list[sqlite3.Row]) -> None:
-        """What the ledger says was written was written, there or where the record went."""
+        """What the ledger says was written was written, there or to a record that is one with it by now."""
         for job in jobs:
             if job["state"] == "done" and job["reason"] == "written":
                 crm, record = self._world.record(job["ref"])
-                places = {record.id, record.now}
+                places = {one.id for one in crm.records.values() if crm.ends_at(one) is crm.ends_at(record)}
                 name = PROPERTY[Field(job["field"])]
                 if not any(
                     e.record in places and e.name == name and e.who == "syncd" and e.value == job["value"]

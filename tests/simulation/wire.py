@@ -16,6 +16,8 @@ from .vendor import Reply, Vendor
 if TYPE_CHECKING:
     from .life import Life
 
+LATEST = 300.0  # seconds after which a call is carried out although its caller has given up
+
 
 class Wire(httpx.AsyncBaseTransport):
     """One life's transport."""
@@ -53,7 +55,7 @@ class Wire(httpx.AsyncBaseTransport):
         if paid and weather.hit("late_act"):
             if not answer.done():
                 answer.set_exception(httpx.ReadTimeout("no answer"))
-            await asyncio.sleep(weather.rng.uniform(1, 300))
+            await asyncio.sleep(weather.rng.uniform(1, LATEST))
         if paid and weather.hit("crash_before_call"):
             self._life.crash("a paid call is on its way")
         reply = vendor.handle(request.method, request.url.path, request.headers, body)
