@@ -6,6 +6,7 @@ callback. The ledger is only asked at the end what it claims, and held against t
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -98,6 +99,8 @@ class Judge:
         self._nobody_suppressed()
         self._credits_add_up(ledger)
         self._claims_are_true(jobs)
+        if self._world.heard is not None:
+            self._nobody_named(self._world.heard.getvalue())
 
     def _everything_ended(self, jobs: list[sqlite3.Row]) -> None:
         for job in self._unsettled(jobs)[:1]:
@@ -262,3 +265,16 @@ class Judge:
                     for e in crm.log
                 ):
                     self._world.violated("I11", f"{job['ref']} {job['field']} is called written, and never was")
+
+    def _nobody_named(self, log: str) -> None:
+        """I7: no address, number, name or key in what the daemon logs."""
+        names: set[str] = set(self._world.keys)
+        for person in self._world.market.people:
+            profile = (person.identity.linkedin_url or "").rpartition("/")[2]
+            values = {find.value.removeprefix("+") for find in person.finds.values()}
+            names |= values | {part for part in (person.identity.last_name, profile) if part}
+        for crm in self._world.crms.values():
+            names |= {entry.value.removeprefix("+") for entry in crm.log if entry.value}
+        if found := re.search("|".join(map(re.escape, sorted(names))), log, re.IGNORECASE):
+            line = log[: found.end()].count("\n") + 1
+            self._world.violated("I7", f"the log tells {found[0]} in its line {line}")

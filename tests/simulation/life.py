@@ -17,10 +17,12 @@ from urllib.parse import urlsplit
 
 from connectors import fullenrich, zeliq
 from syncd import compose
+from syncd.config.sections import Log, LogFormat
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.daemon import Daemon
 from syncd.ledger import connections, store
 from syncd.ledger.store import Ledger, LedgerError, Tx
+from syncd.log import set_up
 from syncd.pipeline import sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -292,6 +294,8 @@ class Life(Owner):
     async def _assemble(self) -> Parts:
         """As `compose.assemble` does, with the world's time, chance and network."""
         world, settings = self.world, self.world.settings()
+        if world.heard is not None:
+            set_up(Log(format=LogFormat.JSON, level="debug"), stream=world.heard, hidden=settings.secrets)
         rng = random.Random(world.weather.rng.getrandbits(64))
         crms: dict[str, Crm] = {name: CrmHandle(crm, self) for name, crm in world.crms.items()}
         made: dict[str, Provider] = {}

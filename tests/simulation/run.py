@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,11 @@ import structlog
 
 from .planted import FOCUS, PLANTED
 from .timeline import DAY, on_timeline
+from .weather import draw
 from .world import World
 
 MEMORY = Path("/dev/shm")  # a file there costs no disk
+OVERHEARD = 20  # of so many histories, the log of one is written and read
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,26 @@ class Told:
     happened: Counter[str]
     violations: tuple[str, ...]
     tail: tuple[str, ...]
+    stands: Mapping[str, str]  # what stands in the CRMs at the end, by record and property
     cause: BaseException | None = None
 
 
-def history(seed: int, days: float, *, focus: Collection[str] = (), verbose: bool = False) -> Told:
+def history(
+    seed: int,
+    days: float,
+    *,
+    focus: Collection[str] = (),
+    only: Collection[str] | None = None,
+    verbose: bool = False,
+) -> Told:
     """Unfold and judge one history of so many stormy days, and as many calm ones as it takes.
 
-    `focus`: faults that are at their strongest.
+    `focus`: faults that are at their strongest; `only`: the only ones that there are.
     """
     started = time.process_time()
+    heard = None if seed % OVERHEARD else io.StringIO()
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder, _silence(), _no_surprises():
-        world = World(seed, Path(folder) / "ledger.db", focus=focus, verbose=verbose)
+        world = World(seed, Path(folder) / "ledger.db", draw(focus, only), heard=heard, verbose=verbose)
         end = on_timeline(lambda: world.unfold(days))
     world.weather.happened.update(lives=world.lives, bells=world.rings)
     return Told(
@@ -54,6 +66,9 @@ def history(seed: int, days: float, *, focus: Collection[str] = (), verbose: boo
         happened=world.weather.happened,
         violations=tuple(world.violations),
         tail=tuple(world.recent),
+        stands={
+            f"{n}/{r.id} {k}": v for n, crm in world.crms.items() for r in crm.alive() for k, v in r.values.items()
+        },
         cause=world.cause,
     )
 
@@ -81,13 +96,16 @@ def say(line: str) -> None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The daemon's log would be most of the work."""
-    before = structlog.get_config()
+    """The daemon's log would be most of the work; where it is overheard, each life sets it up anew."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     try:
         yield
     finally:
         structlog.configure(**before)
+        root.handlers = handlers
+        root.setLevel(level)
 
 
 @contextmanager

@@ -51,3 +51,12 @@ def test_one_seed_is_one_history_whatever_the_machine_does() -> None:
 
 def test_different_seeds_are_different_histories() -> None:
     assert len({history(seed, 2.0).digest for seed in range(1, 6)}) == 5
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_restarts_decide_nothing(seed: int) -> None:
+    """I12: whoever starts on the same ledger decides the same: stopping now and then changes no value."""
+    straight, stopped = history(seed, 20.0, only=()), history(seed, 20.0, only=("restart",))
+    assert stopped.happened["restart"] > straight.happened["restart"] == 0
+    assert stopped.stands == straight.stands != {}
+    assert straight.violations == stopped.violations == ()

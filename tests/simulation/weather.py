@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 CHANCES: dict[str, float] = {
@@ -102,16 +102,26 @@ class Weather:
         return True
 
 
-def draw(rng: random.Random, focus: Collection[str] = ()) -> Weather:
-    """A mixture: a third of the faults never, the others up to three times their usual chance.
+Climate = Callable[[random.Random], Weather]
 
-    `focus`: faults that are at their strongest, for a bug that needs several of them at once.
+
+def draw(focus: Collection[str] = (), only: Collection[str] | None = None) -> Climate:
+    """How a mixture is drawn: a third of the faults never, the others up to three times their usual chance.
+
+    `focus`: faults that are at their strongest, for a bug that needs several of them at once. `only`: so are
+    these, and all others never happen; the world is the same one.
     """
-    calm = rng.random() < 0.1 and not focus
 
-    def strength(name: str) -> float:
-        usual = 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
-        return 5.0 if name in focus else usual
+    def drawn(rng: random.Random) -> Weather:
+        calm = rng.random() < 0.1 and not focus
 
-    chances = {name: min(usual * strength(name), 0.5) for name, usual in CHANCES.items()}
-    return Weather(rng, chances, {name: usual * strength(name) for name, usual in SPELLS.items()})
+        def strength(name: str) -> float:
+            usual = 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
+            if only is not None and name not in only:
+                return 0.0
+            return 5.0 if name in {*focus, *(only or ())} else usual
+
+        chances = {name: min(usual * strength(name), 0.5) for name, usual in CHANCES.items()}
+        return Weather(rng, chances, {name: usual * strength(name) for name, usual in SPELLS.items()})
+
+    return drawn

@@ -11,9 +11,9 @@ import hashlib
 import random
 import sys
 from collections import deque
-from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -35,7 +35,7 @@ from .people import Person, populate
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
 from .vendor import Letter, Market, Vendor
 from .vendors import FullEnrich, Zeliq
-from .weather import Weather, draw
+from .weather import Climate
 
 RESTLESS = 200  # bells a day at most, on average
 REMEMBERED = 60  # lines of a trace that are shown
@@ -48,11 +48,15 @@ class Violation(Exception):
 class World(Owner):
     """Everything that is not the daemon."""
 
-    def __init__(self, seed: int, path: Path, *, focus: Collection[str] = (), verbose: bool = False) -> None:
+    def __init__(
+        self, seed: int, path: Path, climate: Climate, *, heard: StringIO | None = None, verbose: bool = False
+    ) -> None:
         super().__init__()
         rng = random.Random(seed)
+        self._entries = random.Random(f"who is entered when, {seed}")  # whatever else happens
         self.path = path
-        self.weather: Weather = draw(rng, focus)
+        self.weather = climate(rng)
+        self.heard = heard  # the daemon's log, if anybody listens
         self.wall_clock = WallClock()
         self.judge = Judge(self)
         self.violations: list[str] = []
@@ -77,6 +81,7 @@ class World(Owner):
             "fullenrich": FullEnrich(self, "key-f-0", rng.choice((rich, rich, 40))),
         }
         self.old_key = ""
+        self.keys = {vendor.key for vendor in self.vendors.values()}  # all that there ever were
         self.colleagues = Colleagues(self)
         self._settings = _settings(rng, path, tuple(self.crms))
 
@@ -225,7 +230,7 @@ class World(Owner):
 
     def _employ(self, person: Person) -> None:
         """Enter a person into a CRM, now and then twice."""
-        rng = self.weather.rng
+        rng = self._entries
         for crm in self.crms.values():
             for _ in range(rng.choice((1, 1, 1, 2)) if crm.name == "north" or rng.random() < 0.6 else 0):
                 taken = any(r.values.get("email") for r in crm.records.values() if r.person is person)
@@ -236,7 +241,7 @@ class World(Owner):
         """Half of the people are there from the start, the others come one by one."""
         for number, person in enumerate(self.market.people):
             if number * 2 > len(self.market.people):
-                await asyncio.sleep(self.weather.rng.expovariate(len(self.market.people) / days) * DAY)
+                await asyncio.sleep(self._entries.expovariate(len(self.market.people) / days) * DAY)
             self._employ(person)
 
     async def _strike(self, name: str, rate: float) -> None:
@@ -293,6 +298,7 @@ class World(Owner):
         vendor, rng = self.vendors["fullenrich"], self.weather.rng
         self.note("-- FullEnrich's key is rotated")
         self.old_key, vendor.key = vendor.key, f"key-f-{rng.randrange(10**6)}"
+        self.keys.add(vendor.key)
         if self.life is not None:
             await asyncio.sleep(rng.uniform(1, HOUR))
             await self.life.stop()
