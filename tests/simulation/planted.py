@@ -403,6 +403,8 @@ PLANTED = named(
     cursor_before_page, no_recovery, no_deadlines, halted_for_good, mac_of_the_date_only, pacer_forgets_to_open,
 )  # fmt: skip
 
+LOUD = {"careless_log"}  # what is found in the log alone
+
 FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to be found soon
     "restore_unchecked": ("edit_before_write", "edit_after_write"),
     "write_again_at_once": ("crash_in_write", "crm_slow", "edit_after_write"),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from .planted import FOCUS, PLANTED
+from .planted import FOCUS, LOUD, PLANTED
 from .timeline import DAY, on_timeline
 from .weather import draw
 from .world import World
@@ -46,14 +46,16 @@ def history(
     *,
     focus: Collection[str] = (),
     only: Collection[str] | None = None,
+    overheard: bool = False,
     verbose: bool = False,
 ) -> Told:
     """Unfold and judge one history of so many stormy days, and as many calm ones as it takes.
 
     `focus`: faults that are at their strongest; `only`: the only ones that there are.
+    `overheard`: the log is written and read, as it is in one history of OVERHEARD anyway.
     """
     started = time.process_time()
-    heard = None if seed % OVERHEARD else io.StringIO()
+    heard = io.StringIO() if overheard or seed % OVERHEARD == 0 else None
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder, _silence(), _no_surprises():
         world = World(seed, Path(folder) / "ledger.db", draw(focus, only), heard=heard, verbose=verbose)
         end = on_timeline(lambda: world.unfold(days))
@@ -77,7 +79,7 @@ def finding(bug: str, seeds: Iterable[int], days: float) -> Told | None:
     """The first history in which a planted bug is found, or None."""
     for seed in seeds:
         with PLANTED[bug]():
-            told = history(seed, days, focus=FOCUS.get(bug, ()))
+            told = history(seed, days, focus=FOCUS.get(bug, ()), overheard=bug in LOUD)
         if told.violations:
             return told
     return None
