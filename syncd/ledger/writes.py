@@ -13,6 +13,8 @@ from .inbox import results_of
 from .states import JobState, Reason
 from .store import Tx
 
+LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
@@ -115,14 +117,14 @@ def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:
     return True
 
 
-def postpone(tx: Tx, job: ToWrite, *, due_at: float) -> None:
-    """Whether it was written is not known: it is looked at again then, and its intent stays open."""
-    tx.run("job_postpone", id=job.job_id, state=JobState.WRITING, due_at=due_at)
+def postpone(tx: Tx, job: ToWrite, *, now: float) -> None:
+    """Whether it was written is not known: it is looked at once it must have landed, and its intent stays open."""
+    tx.run("job_postpone", id=job.job_id, state=JobState.WRITING, due_at=now + LANDS)
 
 
-def postpone_all(tx: Tx, *, due_at: float) -> None:
+def postpone_all(tx: Tx, *, now: float) -> None:
     """The same for every write that is open: a request of the process before may still be on its way."""
-    tx.run("writes_postpone", due_at=due_at)
+    tx.run("writes_postpone", due_at=now + LANDS)
 
 
 def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:

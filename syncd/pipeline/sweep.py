@@ -14,7 +14,6 @@ from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
-WRITES_LAND = 30.0  # seconds in which a write reaches the CRM, or never does
 
 log = structlog.get_logger("syncd.sweep")
 
@@ -64,7 +63,7 @@ async def recover(parts: Parts) -> int:
     longer names goes on without it."""
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
-    await parts.ledger.write(writes.postpone_all, due_at=parts.clock.now() + WRITES_LAND)
+    await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     for sync in parts.syncs:

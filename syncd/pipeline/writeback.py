@@ -132,7 +132,7 @@ async def _restore(
 
 def _postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
     for job in jobs:
-        writes.postpone(tx, job, due_at=now + RETRY_IN)
+        writes.postpone(tx, job, now=now)
 
 
 def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _Batch:
@@ -171,7 +171,7 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, n
             note = f"held by {outcome.holder}" if outcome.holder else outcome.detail
             ended += writes.finish(tx, job, _ENDS[outcome.status], note, now=now)
         elif outcome.status is WriteStatus.UNKNOWN:
-            writes.postpone(tx, job, due_at=now + RETRY_IN)
+            writes.postpone(tx, job, now=now)
         else:
             due = now + RETRY_IN if outcome.status is WriteStatus.RETRY else now
             writes.put_back(tx, job, outcome.detail or outcome.status, due_at=due, now=now)

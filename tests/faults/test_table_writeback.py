@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Change, Selection, WriteOutcome
 from syncd.ledger import connections
+from syncd.ledger.writes import LANDS
 from syncd.pipeline.watch import BACKLOG, Watch
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
@@ -37,6 +39,24 @@ class Fragile(FakeCrm):
         if crash == "after":
             raise Crash
         return outcomes
+
+
+class Late(FakeCrm):
+    """Ends the process at its first write, which is carried out only when it lands."""
+
+    on_its_way: tuple[Sequence[Change], Selection] | None = None
+    landed = False
+
+    async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
+        if self.landed:
+            return await super().write(changes, selection)
+        self.on_its_way = (changes, selection)
+        raise Crash
+
+    async def land(self) -> None:
+        assert self.on_its_way is not None
+        self.landed = True
+        await self.write(*self.on_its_way)
 
 
 def accepted(house: House, *names: str) -> list[str]:
@@ -68,6 +88,25 @@ def test_f32_crash_around_the_write(build: Build, crash: str, meanwhile: str) ->
     assert house.held(ada) == (MAIL if meanwhile == "nobody" else THEIRS)
     assert house.job(ada) == ("done", "written" if meanwhile == "nobody" else "human_value_kept")
     assert house.sql("SELECT count(*) FROM write WHERE state = 'intent'") == [(0,)]
+
+
+def test_f32_a_write_that_lands_long_after_its_process(build: Build) -> None:
+    """I3: what was on its way when the process ended is waited for: the edit that it covers is put back."""
+    crm = Late("crm")
+    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    [ada] = accepted(house, "Ada")
+    with pytest.raises(Crash):
+        house.writeback()
+    house.reopen()
+    house.recover()
+    house.clock.time += 75  # a slow call, its time-out, and some more
+    assert house.writeback() == 0
+    crm.edit(ada, "email", THEIRS)
+    asyncio.run(crm.land())
+    assert house.held(ada) == MAIL
+    house.clock.time += LANDS
+    house.writeback()
+    assert (house.held(ada), house.job(ada)) == (THEIRS, ("done", "human_value_kept"))
 
 
 @pytest.mark.parametrize("conditional", [False, True], ids=["by history", "by condition"])
@@ -141,7 +180,7 @@ def test_f36_the_answer_to_a_write_is_lost(build: Build) -> None:
     house.crm.lose_answers = 1
     house.writeback()
     assert house.state(ada) == "writing"
-    house.clock.time += 60
+    house.clock.time += LANDS
     house.writeback()
     assert house.job(ada) == ("done", "written")
     assert len(house.crm.records[ada].history["email"]) == 1

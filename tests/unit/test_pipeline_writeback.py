@@ -8,6 +8,7 @@ import pytest
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Author, Change, Selection, WriteOutcome, WriteStatus
 from syncd.ledger import connections
+from syncd.ledger.writes import LANDS
 from syncd.pipeline.writeback import LINGER, RETRY_IN
 from tests.contract.fake_crm import FakeCrm
 
@@ -59,7 +60,7 @@ def found(build: Build, *, conditional: bool = False, phone: bool = False) -> tu
 def again(house: House) -> None:
     """A few more passes, with the time in between that they ask for."""
     for _ in range(3):
-        house.clock.time += RETRY_IN + LINGER
+        house.clock.time += LANDS + LINGER
         house.writeback()
 
 
