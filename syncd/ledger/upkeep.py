@@ -17,6 +17,8 @@ else:
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
+BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
+FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
@@ -34,6 +36,12 @@ def set_mark(tx: Tx, key: str, value: float) -> None:
 def clear_mark(tx: Tx, key: str) -> None:
     """Take a mark away."""
     tx.run("meta_clear", key=key)
+
+
+def in_time(tx: Tx, now: float) -> bool:
+    """Whether this can be the time, as far as the last look of the watch says; True before the first."""
+    last = mark(tx, LAST_SEEN)
+    return last is None or last - BACKWARD <= now <= last + FORWARD
 
 
 def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:

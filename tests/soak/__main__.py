@@ -22,7 +22,7 @@ import structlog
 
 from syncd import __version__
 
-from . import disk, hostile, kills, power, restarts, simulation
+from . import clock, disk, hostile, kills, power, restarts, simulation
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
@@ -32,6 +32,7 @@ PARTS: dict[str, Work] = {
     "kills": kills.work,
     "power": power.work,
     "disk": disk.work,
+    "clock": clock.work,
 }
 
 
