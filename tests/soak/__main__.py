@@ -22,7 +22,7 @@ import structlog
 
 from syncd import __version__
 
-from . import clock, disk, hostile, kills, power, restarts, simulation
+from . import clock, copies, disk, hostile, kills, power, restarts, simulation
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
@@ -33,6 +33,7 @@ PARTS: dict[str, Work] = {
     "power": power.work,
     "disk": disk.work,
     "clock": clock.work,
+    "copies": copies.work,
 }
 
 
