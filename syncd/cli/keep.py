@@ -70,7 +70,8 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Is the ledger sound, and does it add up? Integrity, history, counters, credits, balances.
 
     Exit 1 if anything is off. Balances are compared from the first time they were seen: others who use
-    the same account show up as a difference, which is told but is no fault.
+    the same account show up as a difference, which is told but is no fault. Of what is open, the provider
+    may have charged some already.
     """
     settings, _ = settings_from(config)
     with reading(settings.ledger.path) as tx:
@@ -83,8 +84,11 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
         complain(off)
         table(
             "Balances",
-            ["provider", "since (UTC)", "credits gone", "charged here", "difference"],
-            ([name, when(d["since"]), d["gone"], d["charged"], d["drift"]] for name, d in known.items()),
+            ["provider", "since (UTC)", "added", "gone", "charged here", "difference", "open"],
+            (
+                [name, when(d["since"]), *(d[key] for key in ("added", "gone", "charged", "drift", "open"))]
+                for name, d in known.items()
+            ),
         )
         out.print("" if off else "The ledger is sound and adds up.")
     raise typer.Exit(1 if off else 0)

@@ -44,11 +44,10 @@ def windows(tx: Tx, name: str) -> tuple[Window, ...]:
 
 
 def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> None:
-    """Keep the last known balance."""
+    """Keep the last known balance, and how it moved beside what this ledger was charged."""
     tx.run("connection_balance", name=name, balance=str(balance), now=now)
-    known, thousandths = tx.row("balance_last", provider=name), int(balance * 1000)
-    if known is None or known["balance_mc"] != thousandths:
-        tx.run("balance_note", provider=name, balance_mc=thousandths, now=now)
+    if tx.run("balance_note", provider=name, balance_mc=int(balance * 1000), now=now):
+        tx.run("balance_thin", provider=name)
 
 
 def recall_all(tx: Tx, name: str) -> dict[str, Any]:

@@ -391,15 +391,27 @@ DELETE FROM write WHERE job_id = :id
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
 
 -- name: balance_note
--- One row per change, with what the ledger had been charged by then: the drift between two rows is told.
-INSERT INTO balance SELECT :provider, :now, :balance_mc, coalesce(sum(charged_mc), 0) FROM spend WHERE provider = :provider
-ON CONFLICT DO NOTHING
+-- Where the balance and what the ledger was charged stood; nothing where neither has moved.
+INSERT INTO balance SELECT :provider, :now, :balance_mc, coalesce(sum(charged_mc), 0) AS charged FROM spend
+WHERE provider = :provider
+HAVING (:balance_mc, charged) IS NOT (SELECT balance_mc, charged_mc FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 1)
+ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc
 
--- name: balance_last
-SELECT * FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 1
+-- name: balance_thin
+-- Of a balance that stands, the first and the last row are enough.
+DELETE FROM balance WHERE provider = :provider AND at = (
+    SELECT at FROM (SELECT at, count(*) OVER () AS n, min(balance_mc) OVER () AS low, max(balance_mc) OVER () AS high
+        FROM (SELECT at, balance_mc FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 3))
+    WHERE n = 3 AND low = high ORDER BY at LIMIT 1 OFFSET 1)
 
--- name: balance_first
-SELECT * FROM balance WHERE provider = :provider ORDER BY at LIMIT 1
+-- name: balance_moves
+-- How the balance fell and rose between the first row and the last, and what the ledger was charged meanwhile.
+SELECT min(at) AS since, max(at) AS until, sum(max(before - balance_mc, 0)) AS gone_mc,
+    sum(max(balance_mc - before, 0)) AS added_mc, max(charged_mc) - min(charged_mc) AS charged_mc,
+    (SELECT coalesce(sum(reserved_mc), 0) FROM spend WHERE provider = :provider) AS open_mc
+FROM (SELECT at, balance_mc, charged_mc, lag(balance_mc, 1, balance_mc) OVER (ORDER BY at) AS before FROM balance
+    WHERE provider = :provider)
+HAVING count(*) > 1
 
 -- name: in_doubt
 SELECT submission.id, submission.provider, submission.sync, submission.requests, submission.reserved_mc, submission.created_at,

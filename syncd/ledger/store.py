@@ -40,6 +40,7 @@ T = TypeVar("T")
 APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 GROUP = 256  # units of work per commit
+CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
 _DAMAGED = (11, 26)  # CORRUPT, NOTADB
 _NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
@@ -216,6 +217,7 @@ class Ledger:
     def _write_forever(self) -> None:
         try:
             connection = _connect(self.path)
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
             _look_over(connection)
         except (sqlite3.Error, OSError, LedgerError) as error:
             self._failed = error if isinstance(error, LedgerError) else _meaning(error, str(error))
@@ -229,6 +231,7 @@ class Ledger:
                 group.append(self._queue.get())
             open_ = None not in group
             self._failed = _commit(connection, [unit for unit in group if unit is not None], self._failed)
+            self._failed = self._failed or _checkpoint(connection)
         with suppress(sqlite3.Error):  # what can't be moved now stays in the -wal, and is read from there
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
@@ -336,6 +339,22 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
         unit.error = unit.error if failed is None else failed
         unit.loop.call_soon_threadsafe(_resolve, unit)
     return failed
+
+
+def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
+    """Move what is in the -wal into the file when there is much of it; nobody waits for that to be answered.
+
+    Returns why nothing may be written any more, or None: what can't be moved for want of room, or because
+    somebody reads, stays in the -wal for the next time.
+    """
+    try:
+        _, logged, moved = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
+        if logged - moved >= CHECKPOINT:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    except sqlite3.Error as error:
+        told = _not_written(error)
+        return told if isinstance(told, LedgerFailed) else None
+    return None
 
 
 def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:

@@ -17,6 +17,8 @@ else:
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
+BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
+FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
@@ -34,6 +36,12 @@ def set_mark(tx: Tx, key: str, value: float) -> None:
 def clear_mark(tx: Tx, key: str) -> None:
     """Take a mark away."""
     tx.run("meta_clear", key=key)
+
+
+def in_time(tx: Tx, now: float) -> bool:
+    """Whether this can be the time, as far as the last look of the watch says; True before the first."""
+    last = mark(tx, LAST_SEEN)
+    return last is None or last - BACKWARD <= now <= last + FORWARD
 
 
 def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
@@ -125,20 +133,19 @@ def _evidence(tx: Tx) -> Iterator[str]:
 def drift(tx: Tx, provider: str) -> dict[str, Any] | None:
     """How far a provider's balance moved beyond what this ledger was charged, since both are known.
 
-    Positive: credits went that this ledger knows nothing of (others may use the same account, and
-    what is reserved or in doubt may have been charged). None where the balance is not known twice.
+    `drift` is what is gone and was not charged here: positive where credits went that this ledger knows nothing of
+    (others may use the same account; of what is `open` the provider may have charged some, or all). `added` is what
+    the balance rose by: credits bought, or given back. None where the balance is not known twice.
     """
-    first, last = tx.row("balance_first", provider=provider), tx.row("balance_last", provider=provider)
-    if first is None or last is None or first["at"] == last["at"]:
+    row = tx.row("balance_moves", provider=provider)
+    if row is None:
         return None
-    gone = first["balance_mc"] - last["balance_mc"]
-    charged = last["charged_mc"] - first["charged_mc"]
+    moved = {name: row[f"{name}_mc"] / 1000 for name in ("gone", "added", "charged", "open")}
     return {
-        "since": first["at"],
-        "until": last["at"],
-        "gone": gone / 1000,
-        "charged": charged / 1000,
-        "drift": (gone - charged) / 1000,
+        "since": row["since"],
+        "until": row["until"],
+        **moved,
+        "drift": (row["gone_mc"] - row["charged_mc"]) / 1000,
     }
 
 

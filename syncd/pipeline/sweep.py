@@ -20,7 +20,9 @@ log = structlog.get_logger("syncd.sweep")
 
 async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
-    moved = 0 if parts.gate.hold else await _time_passes(parts)
+    # The watch may not have looked yet: after a start, or since the clock was set.
+    believed = not parts.gate.hold and await parts.ledger.read(upkeep.in_time, parts.clock.now())
+    moved = await _time_passes(parts) if believed else 0
     if await _restored_lately(parts):
         moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN)
     for name, lane in parts.lanes.items():

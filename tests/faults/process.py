@@ -7,6 +7,7 @@ The vendors can't be reached: what is looked at is what comes in.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -48,11 +49,12 @@ class Site:
     folder: Path
     urls: list[str]
     holder: socket.socket
+    disk: Path  # where the ledger is
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def ledger(self) -> Path:
-        return self.folder / "ledger.db"
+        return self.disk / "ledger.db"
 
     @property
     def config(self) -> Path:
@@ -94,7 +96,7 @@ class Site:
         nobody = "http://127.0.0.1:9"
         asked = {"providers": ["zeliq"]}
         settings = {
-            "ledger": {"path": "ledger.db", "reserve": "1MiB"},
+            "ledger": {"path": str(self.ledger), "reserve": "1MiB"},
             "callbacks": {"listen": f"127.0.0.1:{port}", "public_url": f"http://127.0.0.1:{port}", "secrets": [SECRET]},
             "admin": {"listen": f"127.0.0.1:{free_port()}"},
             "log": {"format": "json"},
@@ -110,6 +112,13 @@ class Site:
         self.config.chmod(0o600)
 
 
+def within(process: subprocess.Popen[bytes]) -> list[int]:
+    """What runs within a wrapper such as strace, which passes no signal on. Nothing of a process that has ended."""
+    if process.poll() is not None:
+        return []
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as one:
@@ -117,30 +126,35 @@ def free_port() -> int:
 
 
 @contextmanager
-def site(folder: Path, calls: int) -> Iterator[Site]:
-    """A site with so many calls under way; whatever it started is ended."""
-    house, urls = asked_house(folder, calls, now=time.time())
+def site(folder: Path, calls: int, disk: Path | None = None) -> Iterator[Site]:
+    """A site with so many calls under way, its ledger on `disk` if there is one; whatever it started is ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    house, urls = asked_house(disk or folder, calls, now=time.time())
     house.close()
     holder = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    made = Site(folder, urls, holder)
+    made = Site(folder, urls, holder, disk or folder)
     made.configure()
     try:
         yield made
     finally:
         for process in made.running:
-            process.kill()
+            for pid in (*within(process), process.pid):  # what strace runs outlives it
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait(PATIENCE)
         holder.close()
 
 
 @dataclass
 class Load:
-    """Callbacks at a steady pace, each on its own connection. `stubborn`: what fails is sent again."""
+    """Callbacks at a steady pace, each on its own connection. `stubborn`: what fails is sent again; `padding`:
+    so many bytes more in each."""
 
     door: Door
     urls: Sequence[str]
     per_second: float = 100.0
     stubborn: bool = False
+    padding: int = 0
     acknowledged: set[bytes] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
     sent: int = 0
@@ -151,9 +165,12 @@ class Load:
         start = loop.time()
         async with asyncio.TaskGroup() as under_way:
             while not stop.is_set():
-                under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], answer(self.sent)))
+                under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], self._body()))
                 self.sent += 1
                 await asyncio.sleep(start + self.sent / self.per_second - loop.time())
+
+    def _body(self) -> bytes:
+        return answer(self.sent, padding=self.padding)
 
     async def _one(self, url: str, body: bytes) -> None:
         while not await self._accepted(url, body) and self.stubborn:
@@ -172,10 +189,11 @@ class Load:
         return status == 200
 
 
-def answer(number: int) -> bytes:
+def answer(number: int, *, padding: int = 0) -> bytes:
     """What Zeliq says about one contact; no two are alike."""
     found = {"most_probable_email": f"p{number}@acme.example.com", "most_probable_email_status": "valid"}
-    return json.dumps({"credit_used": 1, "contact": found}).encode()
+    more = {"about": "x" * padding} if padding else {}
+    return json.dumps({"credit_used": 1, "contact": found | more}).encode()
 
 
 def kept(ledger: Path) -> set[bytes]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.unit.audit import ask
-
+from .disk import fail_to_keep, fails_to_keep_from, hold, no_room_at, rivals
 from .killing import STRACE
-from .process import PATIENCE, Load, Site, kept, restarts, site
+from .process import Site, kept, restarts, site
+
+needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 
 
 @pytest.fixture
@@ -76,26 +77,32 @@ def test_f43_a_damaged_ledger_at_the_start(here: Site) -> None:
     assert here.ledger.read_bytes() == before
 
 
-@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
-def test_f42_the_disk_fails_to_keep(here: Site) -> None:
-    """I1: an fsync that fails is no acknowledgement; none follows it, and the daemon exits with 74."""
-    assert STRACE is not None
-    calls = "fsync,fdatasync"
-    inject = ("-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+")
-    daemon = here.start(STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", *inject)
-    load = Load(here.door, here.urls, per_second=60.0)
+def test_f45_daemons_that_start_at_any_moment(here: Site) -> None:
+    """I2: beside one that runs, or two at once right after a kill: exactly one has the ledger."""
+    rivals(here, random.Random(2), 2)
 
-    async def pour() -> None:
-        await asyncio.to_thread(here.serving)
-        pouring = asyncio.create_task(load.run(asyncio.Event()))
-        await asyncio.to_thread(daemon.wait, PATIENCE)
-        pouring.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await pouring
 
-    asyncio.run(pour())
-    assert daemon.returncode == 74, here.log()
-    assert load.acknowledged
-    assert load.acknowledged <= kept(here.ledger)
-    assert any("503" in one for one in load.failed)
-    assert ask(here.ledger, "PRAGMA integrity_check") == [("ok",)]
+@needs_strace
+@pytest.mark.parametrize("number", [1, 40])
+def test_f42_the_disk_fails_to_keep(tmp_path: Path, number: int) -> None:
+    """I1: an fsync that fails is no acknowledgement; none follows it, the daemon exits with 74, the next one serves."""
+    assert (fails_to_keep_from(tmp_path, number, "EIO") > 0) == (number > 1)
+
+
+@needs_strace
+def test_f42_the_file_fails_to_keep_what_the_wal_has_kept(here: Site) -> None:
+    """I13: SQLite goes on when it can't move the -wal into the file. We don't: whoever runs on such a disk is told."""
+    load = fail_to_keep(here, "fsync:error=EIO:when=1+", "-P", str(here.ledger), padding=20_000)
+    assert len(load.acknowledged) > 100
+
+
+@needs_strace
+def test_f24_no_room_for_a_while(tmp_path: Path) -> None:
+    """I1: 503 while nothing fits, 200 as soon as something does, by the same process."""
+    _, refused = no_room_at(tmp_path, 200, 240)
+    assert refused > 0
+
+
+def test_f24_the_ledger_is_held_by_another(here: Site) -> None:
+    """I1: whoever calls meanwhile waits, and is answered with 200."""
+    assert asyncio.run(hold(here, 1.0))["refused while it was held"] == 0

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from syncd.ledger import inbox, upkeep
 from syncd.ledger.store import Ledger, LedgerCorrupt, reading
 from tests.unit.audit import ask, sqlite3
 
+from .disk import NoDisk, fill, small_disk
 from .door import asked_house, opened, with_vendors
 from .killing import STRACE, kill_at
 
@@ -25,40 +25,27 @@ BODY = b'{"credit_used": 0, "contact": {"about": "%s"}}'
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 4 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    made = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if (
-        os.geteuid()
-        or shutil.which("mount") is None
-        or subprocess.run(made, capture_output=True, check=False).returncode
-    ):
-        pytest.skip("no file system can be mounted here; F24 shows the same with SQLite's own limit")
     try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # even while something in it is open
+        with small_disk(tmp_path / "disk", 4) as folder:
+            yield folder
+    except NoDisk:
+        pytest.skip("no file system can be mounted here; F24 shows the same with SQLite's own limit")
 
 
-def test_a_full_disk_refuses_and_recovers(small_disk: Path) -> None:
+def test_a_full_disk_refuses_and_recovers(disk: Path) -> None:
     """503 while it is full, 200 once there is room, in the same process; what was acknowledged is there."""
-    house, urls = asked_house(small_disk, 40)
+    house, urls = asked_house(disk, 40)
     house.parts = with_vendors(house.parts)
-    ballast = small_disk / "ballast"
-
-    def fill() -> None:
-        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
+    ballast = disk / "ballast"
 
     async def main() -> list[tuple[int, bytes]]:
         taken = []
         async with opened(house.parts) as door:
             for number, url in enumerate(urls):
                 if number == 10:
-                    fill()
+                    fill(ballast)
                 if number == 30:
                     ballast.unlink()
                 body = BODY % (str(number) * 5_000).encode()

@@ -30,6 +30,7 @@ from tests.contract.fake_provider import FakeProvider
 from tests.unit.audit import audit, sqlite3
 from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, SECRET, UNHEARD, House
 
+from .clocks import walk
 from .conftest import Build
 from .door import DAY, nobody, opened
 from .killing import ROOT, inspect, journey
@@ -80,6 +81,33 @@ def test_f40_the_clock_leaps(sent: House) -> None:
     assert shut == ""
     sent.sweep()
     assert sent.state("501") == "answered"
+
+
+def test_f40_nobody_has_looked_at_the_clock_yet(sent: House) -> None:
+    """I4: between the leap (or a start) and the first look of the watch, nothing expires either."""
+    sent.clock.time += 30 * DAY
+    sent.sweep()
+    assert sent.state("501") == "sent"
+
+
+def test_f40_no_address_is_too_old_for_a_clock_that_leapt(sent: House) -> None:
+    """I1: in hold mode what comes in is taken, whatever year the clock says it is."""
+    url = sent.fake.submitted[0].callback_url
+
+    async def main() -> list[int]:
+        async with opened(sent.parts) as door:
+            before = (await door.post(url)).status
+            await Watch().run_once(sent.parts)
+            return [before, (await door.post(url)).status, (await door.post(url + "0")).status]
+
+    sent.clock.time += 20_000 * DAY
+    assert sent.run(main()) == [404, 200, 404]
+
+
+def test_f40_jumps_at_random(tmp_path: Path) -> None:
+    """I2, I4: at any moment, by any time: no purchase, no expiry in hold mode; in the end everybody has the value."""
+    walked = walk(tmp_path, seed=3, jumps=8)
+    assert walked.held > 10
 
 
 def test_f41_the_disk_is_nearly_full(sent: House) -> None:

@@ -22,7 +22,7 @@ import structlog
 
 from syncd import __version__
 
-from . import hostile, kills, machine, power, restarts, simulation
+from . import clock, copies, disk, hostile, kills, machine, power, restarts, simulation
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
@@ -31,6 +31,9 @@ PARTS: dict[str, Work] = {
     "restarts": restarts.work,
     "kills": kills.work,
     "power": power.work,
+    "disk": disk.work,
+    "clock": clock.work,
+    "copies": copies.work,
     "machine": machine.work,
 }
 

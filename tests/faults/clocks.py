@@ -1,0 +1,219 @@
+"""Random walks through a house whose wall clock jumps, stands still and is set, while the real time goes on.
+
+What lives here: the clocks, the walk, and what must be true at each step and in the end. How often: the tests and
+the soak.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from syncd.contract.errors import InDoubt
+from syncd.contract.model import Receipt, Submission
+from syncd.pipeline.watch import Watch
+from tests.contract.bench import JumpingClock
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import EMAIL, UNHEARD, House
+
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+CALM = 100 * DAY  # after which every clock has caught up
+
+
+class Clocks(JumpingClock):
+    """A wall clock that may be `off` by any time, and a monotonic one that nothing disturbs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.true, self.off, self.stands = self.time, 0.0, False
+
+    def monotonic(self) -> float:
+        return self.true
+
+    def spend(self, seconds: float) -> None:
+        """Real time goes by; a wall clock that stands lags behind by as much."""
+        self.true += seconds
+        self.off -= seconds if self.stands else 0.0
+        self.time = self.true + self.off
+
+    def set(self, off: float) -> None:
+        """Somebody, or NTP, sets the wall clock."""
+        self.off, self.stands = off, False
+        self.time = self.true + off
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.spend(seconds)
+
+
+class Interrupted(FakeProvider):
+    """`meanwhile`, if set, happens once while a call is under way."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    async def submit(self, submission: Submission) -> Receipt:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return await super().submit(submission)
+
+
+@dataclass
+class Walk:
+    """So many jumps of the clock, each followed by some hours of ordinary work, then calm."""
+
+    house: House
+    rng: random.Random
+    jumps: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)  # states of jobs at a jump
+    held: int = 0  # looks of the watch that found that the clock is not to be believed
+    people: int = 0
+    _answered: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        house, self.clock, self.watch = self.house, Clocks(), Watch()
+        house.clock = self.clock
+        house.parts = house._assemble(house.ledger)
+        assert isinstance(house.fake, Interrupted)
+        self.provider = house.fake
+
+    def run(self, jumps: int) -> None:
+        """Walk, then come to rest."""
+        self._work()
+        for _ in range(jumps):
+            self._jump()
+            for _ in range(self.rng.randrange(1, 4)):
+                self._work()
+            if self.rng.random() < 0.8:
+                self.clock.set(0.0)
+                self._work()
+        self._rest()
+
+    # --- jumps --------------------------------------------------------------------------------
+
+    def _jump(self) -> None:
+        kind = self.rng.choice(("back", "far back", "leap", "days", "step", "stands"))
+        self.jumps[kind] += 1
+        r = self.rng.uniform
+        off = {"back": -r(2 * MINUTE, DAY), "far back": -r(DAY, 30 * DAY), "leap": r(8 * DAY, 40 * DAY)}
+        off |= {"days": r(HOUR, 6 * DAY), "step": r(-59, 59)}
+
+        def happen() -> None:
+            self.met.update(row[0] for row in self.house.sql("SELECT state FROM job"))
+            if kind == "stands":
+                self.clock.stands = True
+            else:
+                self.clock.set(off[kind])
+
+        where = self.rng.random()
+        if where < 0.25:
+            self.provider.meanwhile = happen
+        elif where < 0.5:
+            self.house.crm.between_read_and_write = happen
+        else:
+            happen()
+
+    # --- work ---------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        """Some hours in which everything is tried; nothing of it may happen while the clock is not believed."""
+        for _ in range(self.rng.randrange(2, 12)):
+            self._look()
+            before = self._deeds() if self.house.parts.gate.hold else None
+            self.rng.choice(
+                (self._newcomers, self._ask, self._answer, self._finish, self.house.sweep, self._sweep_at_once)
+            )()
+            assert before in (None, self._deeds()), "it bought, expired or let go of something in hold mode"
+            self.clock.spend(self.rng.uniform(MINUTE, HOUR))
+
+    def _look(self) -> None:
+        self.house.run(self.watch.run_once(self.house.parts))
+        self.held += self.house.parts.gate.hold
+
+    def _deeds(self) -> tuple[int, list[tuple[object, ...]]]:
+        """What must not happen in hold mode, counted."""
+        return len(self.provider.submitted), self.house.sql(
+            "SELECT (SELECT count(*) FROM submission), (SELECT count(*) FROM submission WHERE state = 'expired'), "
+            "(SELECT count(*) FROM delivery WHERE length(body) = 0)"
+        )
+
+    def _newcomers(self) -> None:
+        for _ in range(self.rng.randrange(1, 4)):
+            self.people += 1
+            contact = self.house.person(f"Person{self.people}")
+            self.house.finds(contact, EMAIL, f"p{contact}@acme.example.com")
+
+    def _ask(self) -> None:
+        if self.rng.random() < 0.2:
+            self.provider.refusals.append(InDoubt("the line went dead"))
+        self.house.ask()
+
+    def _answer(self) -> None:
+        """Some calls are answered, at the address that they were given."""
+        waiting = [call for key, call in self.provider.accepted.items() if key not in self._answered]
+        for call in self.rng.sample(waiting, min(len(waiting), 3)):
+            query = parse_qsl(call.callback_url.partition("?")[2])
+            assert self.house.parts.addresses.check(self.provider.name, query, now=self.clock.now()) is not None
+            self._answered.add(call.id)
+            self.house.deliver(self.provider.delivery(call))
+        if self.rng.random() < 0.7:
+            self.house.inbox()
+
+    def _finish(self) -> None:
+        self.house.inbox()
+        self.house.verify()
+        self.clock.spend(MINUTE)
+        self.house.writeback()
+
+    def _sweep_at_once(self) -> None:
+        """The clock has just leapt, and the watch has not looked yet."""
+        before, off = self._deeds(), self.clock.off
+        self.clock.set(off + 30 * DAY)
+        self.house.sweep()
+        assert before == self._deeds(), "it expired or let go of something on the word of a clock that leapt"
+        self.clock.set(off)
+
+    # --- rest ---------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """The clock is right from now on: everybody has the value that was paid for once."""
+        self.clock.set(0.0)
+        self.provider.meanwhile = self.house.crm.between_read_and_write = None
+        self.provider.refusals.clear()
+        for _ in range(int(CALM / (6 * HOUR))):
+            self._look()
+            if not self.house.parts.gate.shut:
+                break
+            self.clock.spend(6 * HOUR)
+        assert self.house.parts.gate.shut == ""
+        for _ in range(8):
+            self.house.sweep()
+            self.house.ask()
+            while len(self._answered) < len(self.provider.accepted):
+                self._answer()
+            self._finish()
+            self.clock.spend(HOUR)
+        self._everything_is_right()
+
+    def _everything_is_right(self) -> None:
+        asked = Counter(call.requests[0].ref.id for call in self.provider.accepted.values())
+        assert set(asked.values()) <= {1}, "nobody is bought twice"
+        rows = self.house.sql("SELECT ext_id, state, reason FROM job JOIN contact ON contact.id = contact_id")
+        assert len(rows) == self.people == len(asked)
+        assert {row[1:] for row in rows} <= {("done", "written")}
+        for contact in asked:
+            assert self.house.held(contact) == f"p{contact}@acme.example.com"
+
+
+def walk(folder: Path, seed: int, jumps: int) -> Walk:
+    """One walk with so many jumps."""
+    folder.mkdir(parents=True, exist_ok=True)
+    provider = Interrupted("ann", capabilities=UNHEARD)
+    with House(folder, providers=[provider], fields={EMAIL: ["ann"]}) as house:
+        walked = Walk(house, random.Random(seed))
+        walked.run(jumps)
+        return walked
