@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from .errors import Trouble
+
 
 class Field(StrEnum):
     """What can be missing on a contact and bought for it."""
@@ -297,8 +299,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of `syncd check`: what is so, and what to do about it."""
+    """One line of `syncd check`: what is so, and what to do about it.
+
+    Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
+    only that they could not be looked at now (an outage, a rate limit).
+    """
 
     level: Level
     what: str
     cure: str = ""
+    trouble: Trouble | None = None
+    passing: bool = False

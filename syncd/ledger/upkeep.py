@@ -15,6 +15,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
+LOOKED_AT = "looked_at"  # UTC seconds: when the daemon last said how the gate stands, believed or not
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
 UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew

@@ -396,7 +396,7 @@ class Life(Owner):
         rng, pause, marks = self.world.weather.rng, 1.0, -1
         pulled = probed = float("-inf")
         while True:
-            kinds = {"dispatch", "writeback", "sweep"}
+            kinds = {"dispatch", "writeback", "sweep", "rights"}
             kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
             now = self.world.now
             if now - pulled > 6 * HOUR or rng.random() < 0.02:
