@@ -67,7 +67,12 @@ class Parts:
         self.gate.expect(sync.name for sync in self.syncs)
 
     async def publish(self) -> None:
-        """Tell how the gate stands: the log what is new, dispatch that it may buy, the ledger all of it."""
+        """Tell how the gate stands, and keep all of it in the ledger for whoever looks there."""
+        self.tell()
+        await self.ledger.write(gates.keep, self.gate.rows(), now=self.clock.now())
+
+    def tell(self) -> None:
+        """What is new about the gate: the log hears it once, and dispatch that it may buy."""
         shut, opened = self.gate.news(self.clock.now())
         for watch, sync in shut:
             one = self.gate.reasons[watch, sync]
@@ -77,7 +82,6 @@ class Parts:
                 log.info("gate_open", watch=watch, sync=sync)
         if opened:
             self.bells.ring("dispatch")
-        await self.ledger.write(gates.keep, self.gate.rows(), now=self.clock.now())
 
     @property
     def syncs(self) -> tuple[Sync, ...]:

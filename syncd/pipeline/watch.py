@@ -35,6 +35,7 @@ class Watch:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
         now, gate = parts.clock.now(), parts.gate
         gate.set("disk", *_disk(parts))
+        parts.tell()  # on a full disk the ledger can't
         gate.set("clock", *await self._clock(parts, now))
         gate.set("restored", *await _frozen(parts, now))
         for sync in parts.syncs:

@@ -366,6 +366,21 @@ def test_check_names_an_unknown_property_and_a_cure(play: Play) -> None:
     play(act)
 
 
+def test_check_sees_that_a_mapped_property_may_not_be_written(play: Play) -> None:
+    """Without having written anything; it is a matter of the right, so neither an outage nor the end of reading."""
+
+    async def act(world: CrmWorld) -> None:
+        world.forbid()
+        [error] = [f for f in await world.crm.check([world.selection]) if f.level is Level.ERROR]
+        assert error.cure
+        assert (error.passing, error.trouble) == (False, None)
+        world.forbid(forbidden=False)
+        assert [f for f in await world.crm.check([world.selection]) if f.level is Level.ERROR] == []
+        assert world.count() == 0
+
+    play(act)
+
+
 def test_capabilities_are_sound(play: Play) -> None:
     async def act(world: CrmWorld) -> None:
         capabilities = world.crm.capabilities
