@@ -24,7 +24,7 @@ from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, 
 from syncd.ledger import reports, submissions
 from syncd.ledger.store import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
@@ -34,7 +34,7 @@ from syncd.web.listener import Listener
 log = structlog.get_logger("syncd.daemon")
 
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "flush": 5.0, "watch": 10.0}
+CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
 NEXT = {
     "pull": ("plan",),
     "plan": ("dispatch",),
@@ -42,7 +42,7 @@ NEXT = {
     "inbox": ("verify",),
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
-    "probe": ("pull", "dispatch", "writeback"),
+    "probe": ("rights", "pull", "dispatch", "writeback"),
 }
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
@@ -86,6 +86,13 @@ class Daemon:
         """Whether every sync was pulled by this process, and none is being pulled."""
         busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "pull")
         return not busy and {f"pull:{sync.name}" for sync in self.parts.syncs} <= self.tried
+
+    @property
+    def looked(self) -> bool:
+        """Whether every watch over the gate has looked, and none is looking at a right again."""
+        watches = {"canary", "probe", "watch"} | {name for name in self._stages if name.startswith("rights:")}
+        busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "rights")
+        return not busy and watches <= self.tried
 
     def stop(self) -> None:
         """Ask for a clean end."""
@@ -135,6 +142,8 @@ class Daemon:
             _Stage("watch", lambda: self._watch.run_once(parts)),
         ]
         stages += [_Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
+        written = {sync.crm for sync in parts.syncs}
+        stages += [_Stage(f"rights:{name}", partial(rights.run_once, parts, name)) for name in sorted(written)]
         for sync in parts.syncs:
             stages.append(_Stage(f"writeback:{sync.name}", partial(writeback.run_once, parts, sync)))
             stages.append(_Stage(f"pull:{sync.name}", partial(pull.run_once, parts, sync)))
@@ -247,14 +256,15 @@ async def settled(daemon: Daemon) -> None:
     quiet = 0
     while quiet < 2:
         await asyncio.sleep(0.2)
-        ready = daemon.pulled and {"canary", "probe"} <= daemon.tried
+        ready = daemon.pulled and daemon.looked
         quiet = quiet + 1 if ready and not await _moving(daemon) else 0
 
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    closed = [name for name, lane in parts.lanes.items() if parts.gate.shut or lane.over_budget]
-    if moving := await parts.ledger.read(reports.moving, closed):
+    spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
+    shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
+    if moving := await parts.ledger.read(reports.moving, spent, shut):
         return moving
     connections = parts.settings.connections
     decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]

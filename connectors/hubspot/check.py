@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from syncd.contract.errors import ConnectorError, Halt
+from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import FieldMap, Finding, Level, Selection
 
 from . import terms
@@ -24,7 +24,7 @@ async def check(calls: Calls, portal: Portal, options: Options, selections: Sequ
         account = await portal.account()
         catalogue = await portal.catalogue(fresh=True)
     except ConnectorError as error:
-        return [_finding(error)]
+        return [_finding(error, whole=True)]
     findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
     for selection in selections:
         wrong = list(_selection(selection, catalogue))
@@ -119,5 +119,10 @@ async def _may_write(calls: Calls) -> list[Finding]:
     return [Finding(level=Level.OK, what="contacts may be read and written")]
 
 
-def _finding(error: ConnectorError) -> Finding:
-    return Finding(level=Level.ERROR, what=str(error), cure=error.cure if isinstance(error, Halt) else _AGAIN)
+def _finding(error: ConnectorError, *, whole: bool = False) -> Finding:
+    """`whole`: nothing at all can be had. A scope that lacks for one thing leaves the others as they are."""
+    if not isinstance(error, Halt):
+        return Finding(level=Level.ERROR, what=str(error), cure=_AGAIN, passing=True)
+    alone = isinstance(error, MissingScope) or error.trouble is Trouble.MISCONFIGURED
+    trouble = None if alone and not whole else error.trouble
+    return Finding(level=Level.ERROR, what=str(error), cure=error.cure, trouble=trouble)

@@ -11,7 +11,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from syncd.contract import normal
-from syncd.contract.model import Author, Contact, ContactRef, Field, Identity, Selection, Snapshot, Version
+from syncd.contract.model import (
+    Author,
+    Contact,
+    ContactRef,
+    Field,
+    Identity,
+    Selection,
+    Snapshot,
+    Version,
+    cleared_by_person,
+)
 
 from .options import Options
 
@@ -115,7 +125,7 @@ class Lens:
                 reasons[field] = "no_legal_basis"
             elif field is Field.EMAIL and prop(record, "hs_email_optout").lower() == "true":
                 reasons[field] = "opted_out"
-            elif field not in own and past and past[0].by is Author.PERSON and blank(past[0].value):
+            elif field not in own and cleared_by_person(past):
                 reasons[field] = "cleared_by_person"
         return reasons
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from syncd.contract.errors import ConnectorError, Halt
+from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import FieldMap, Finding, Level, Selection
 
 from . import soql
@@ -27,7 +27,7 @@ async def check(calls: Calls, org: Org, options: Options, selections: Sequence[S
         for selection in selections:
             findings += await _selection(org, selection)
     except ConnectorError as error:
-        return [_finding(error)]
+        return [_finding(error, whole=True)]
     return [*findings, *_budget(calls, options)]
 
 
@@ -123,5 +123,9 @@ def _budget(calls: Calls, options: Options) -> Iterator[Finding]:
         yield Finding(level=Level.OK, what=f"ours: {limits.ours()} of {options.daily_calls} calls")
 
 
-def _finding(error: ConnectorError) -> Finding:
-    return Finding(level=Level.ERROR, what=str(error), cure=error.cure if isinstance(error, Halt) else _AGAIN)
+def _finding(error: ConnectorError, *, whole: bool = False) -> Finding:
+    """`whole`: nothing at all can be had; otherwise one selection, unless it is the login that is refused."""
+    if not isinstance(error, Halt):
+        return Finding(level=Level.ERROR, what=str(error), cure=_AGAIN, passing=True)
+    trouble = error.trouble if whole or error.trouble is not Trouble.MISCONFIGURED else None
+    return Finding(level=Level.ERROR, what=str(error), cure=error.cure, trouble=trouble)

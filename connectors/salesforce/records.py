@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.contract import normal
-from syncd.contract.model import Author, Contact, ContactRef, Field, Identity, Selection, Snapshot, Version
+from syncd.contract.model import (
+    Author,
+    Contact,
+    ContactRef,
+    Field,
+    Identity,
+    Selection,
+    Snapshot,
+    Version,
+    cleared_by_person,
+)
 
 from .options import Options
 
@@ -142,7 +152,7 @@ class Lens:
                 reasons[one] = "converted"  # read-only from then on
             elif record.get(opted_out[one]) is True:
                 reasons[one] = "opted_out"
-            elif not text(record, fields.property) and versions and _cleared(versions[0]):
+            elif not text(record, fields.property) and cleared_by_person(versions):
                 reasons[one] = "cleared_by_person"
         return reasons
 
@@ -193,7 +203,3 @@ def work_domain(raw: str) -> str | None:
     """The host of a web or mail address, unless everybody may have a mailbox there."""
     host = normal.domain(raw)
     return None if host in normal.FREE_MAIL or host in _NOT_EMPLOYERS else host
-
-
-def _cleared(newest: Version) -> bool:
-    return newest.by is Author.PERSON and not newest.value

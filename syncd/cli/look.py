@@ -29,6 +29,7 @@ from .output import ConfigOption, JsonOption, complain, out, print_json, say, se
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+SEEN_WITHIN = 60.0  # seconds without a sign of the daemon until `status` says so
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
@@ -114,7 +115,8 @@ def status(
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
-            return reports.status(tx)
+            status = reports.status(tx)
+        return {**status, "running": _runs(settings, status["looked_at"])}
 
     if as_json:
         print_json(look())
@@ -181,6 +183,12 @@ def schema() -> None:
     """
     registry = Registry()
     print_json(json_schema([registry.kind(name) for name in registry.names()]))
+
+
+def _runs(settings: Settings, looked_at: float | None) -> bool:
+    """Has a daemon said lately how the gate stands? It does so every ten seconds, by its own clock."""
+    speed = settings.rehearsal.speed if settings.rehearsal else 1.0
+    return looked_at is not None and compose.clock_of(settings).now() - looked_at < SEEN_WITHIN * speed
 
 
 def _planned(job: NewJob, prices: dict[str, Any]) -> dict[str, Any]:

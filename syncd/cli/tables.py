@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from syncd.ledger import reports
+
 from .output import say, table, when
 
 
 def show_status(status: dict[str, Any]) -> None:
     """What is halted and how to mend it, then counts, credits, pulls."""
-    for name, connection in status["connections"].items():
-        if connection["trouble"]:
-            say(f"{name} is halted", f" since {when(connection['since'])}: {connection['message']}", style="red")
-            say("", f"  → {connection['cure']}\n")
+    if not status["running"]:
+        seen = f"was last seen at {when(status['looked_at'])} UTC" if status["looked_at"] else "has not run yet"
+        say("syncd does not run", f", or can't write its ledger: it {seen}. So it stood then:\n", style="red")
+    for one in reports.obstacles(status):
+        say(f"{one.who} {one.what}", f" since {when(one.since)}: {one.why}", style="red")
+        say("", f"  → {one.cure}\n")
     heads = ["sync", "field", "state", "reason", "jobs"]
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
     heads = ["provider", "calls", "charged", "reserved", "in doubt", "balance"]

@@ -97,9 +97,9 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
 def _left(tx: Tx) -> list[str]:
     """What is not done, each with what to do about it."""
     status = reports.status(tx)
-    halted = {name: c for name, c in status["connections"].items() if c["trouble"]}
-    left = [with_cure(f"{name} is halted: {c['message']}", c["cure"]) for name, c in halted.items()]
-    told = {c["message"] for c in halted.values()}
+    obstacles = reports.obstacles(status)
+    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
+    told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
     left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]
     if waiting := reports.moving(tx):

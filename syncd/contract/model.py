@@ -5,11 +5,13 @@ Everything here is an immutable value. Nothing here acts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
+
+from .errors import Trouble
 
 
 class Field(StrEnum):
@@ -126,6 +128,20 @@ class Version:
     value: str
     at: str  # the CRM's stamp, sortable as text among stamps of the same CRM
     by: Author
+
+
+def cleared_by_person(versions: Sequence[Version]) -> bool:
+    """Whether a property is blank because a person wants it so; `versions` newest first.
+
+    A machine that covered a clearing and put it back has changed nothing about whose it is.
+    """
+    past = list(versions)
+    while past and not past[0].value.strip():
+        if past.pop(0).by is Author.PERSON:
+            return True
+        while past and past[0].value.strip() and past[0].by is Author.MACHINE:
+            past.pop(0)
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,8 +313,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of `syncd check`: what is so, and what to do about it."""
+    """One line of `syncd check`: what is so, and what to do about it.
+
+    Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
+    only that they could not be looked at now (an outage, a rate limit).
+    """
 
     level: Level
     what: str
     cure: str = ""
+    trouble: Trouble | None = None
+    passing: bool = False

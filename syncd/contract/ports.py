@@ -90,7 +90,11 @@ class Crm(Protocol):
     capabilities: CrmCapabilities
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
-        """Probe key, scopes, properties and limits. Reads only. Problems are findings, not errors."""
+        """Probe key, scopes, properties and limits. Reads only. Problems are findings, not errors.
+
+        An error for as long as a write of any mapped property of `selections` would be refused, whoever
+        has forbidden it: nothing is bought for a sync before its selection was seen without one.
+        """
 
     def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         """Yield the records that lack a field of `selection`, from `cursor` on (None: all).

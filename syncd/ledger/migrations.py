@@ -169,6 +169,20 @@ def the_first_house(db: Database) -> None:
     _run(db, _FIRST)
 
 
+@migrations()
+def why_nothing_is_bought(db: Database) -> None:
+    """The gate's reasons, so that whoever looks sees them: `sync` is '' where all of them are meant."""
+    _run(
+        db,
+        """
+CREATE TABLE gate (
+    watch TEXT NOT NULL, sync TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (watch, sync)
+) STRICT, WITHOUT ROWID;
+""",
+    )
+
+
 def _run(db: Database, script: str) -> None:
     """Execute a script inside the migration's own transaction (executescript would commit it)."""
     statement = ""

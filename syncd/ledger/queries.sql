@@ -345,11 +345,26 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
         WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted')
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget).
+-- Queued or accepted, but the connection is halted (or over its budget), or nothing is bought for the sync.
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR provider IN (SELECT value FROM json_each(:over_budget))))
+        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))))
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+
+
+-- ------------------------------------------------------------------ the gate
+
+-- name: gate_empty
+DELETE FROM gate
+
+-- name: gate_shut
+INSERT INTO gate VALUES (:watch, :sync, :why, :cure, :since)
+
+-- name: gate_is_kept
+SELECT count(*) FROM sqlite_schema WHERE name = 'gate'
+
+-- name: gate
+SELECT * FROM gate ORDER BY sync, watch
 
 
 -- ------------------------------------------------------------------ the ledger about itself

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from syncd.contract.model import ContactRef
 
+from . import gates, upkeep
 from .states import JobState
 from .store import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """`what` can be said of `who`, since then: `the CRM is halted`, `a sync buys nothing`."""
+
+    who: str
+    what: str
+    why: str
+    cure: str
+    since: float | None
+
 
 _MOVING = (
     JobState.QUEUED,
@@ -35,14 +49,15 @@ def by_state(tx: Tx) -> dict[JobState, int]:
     return totals
 
 
-def moving(tx: Tx, over_budget: Sequence[str] = ()) -> int:
+def moving(tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = ()) -> int:
     """How many things will still move by themselves.
 
-    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, what
-    a halted CRM keeps from being written, and what stands behind another job, which is counted itself.
+    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget` or for a
+    sync of `shut`, what a halted CRM keeps from being written, and what stands behind another job, which
+    is counted itself.
     """
     states = by_state(tx)
-    stuck = tx.value("stuck", over_budget=json.dumps(list(over_budget)))
+    stuck = tx.value("stuck", over_budget=json.dumps(list(over_budget)), shut=json.dumps(list(shut)))
     return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work"))
 
 
@@ -67,7 +82,20 @@ def status(tx: Tx) -> dict[str, Any]:
         "connections": {row["name"]: _connection(row) for row in tx.rows("connections")},
         "runs": {row["sync"]: dict(row) for row in tx.rows("runs_latest")},
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
+        "gate": gates.shut(tx),
+        "looked_at": upkeep.mark(tx, upkeep.LOOKED_AT),
     }
+
+
+def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
+    """What keeps the daemon from working or from buying, each once, whoever shows it."""
+    halted = {name: one for name, one in status["connections"].items() if one["trouble"]}
+    told = {one["message"] for one in halted.values()}
+    shut = [one for one in status["gate"] if one["why"] not in told]
+    return [
+        *(Obstacle(name, "is halted", one["message"], one["cure"], one["since"]) for name, one in halted.items()),
+        *(Obstacle(one["sync"] or "syncd", "buys nothing", one["why"], one["cure"], one["since"]) for one in shut),
+    ]
 
 
 def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ else:
     from sqlite_utils.utils import sqlite3
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
+LOOKED_AT = "looked_at"  # UTC seconds: when the daemon last said how the gate stands, believed or not
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen

@@ -9,7 +9,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 
 from syncd.contract.errors import Trouble
 from syncd.ledger import connections
@@ -18,8 +17,6 @@ from .address import CANARY
 from .parts import Parts
 
 NAME = "public callback URL"  # as `syncd status` lists it among the connections
-
-log = structlog.get_logger("syncd.canary")
 
 
 class Canary:
@@ -33,18 +30,16 @@ class Canary:
         self._arrived.add(nonce)
 
     async def run_once(self, parts: Parts) -> int:
-        """Open or shut the gate; logs a change once. Returns 1 when the gate is open."""
+        """Open or shut the gate. Returns 1 when callbacks arrive."""
         nonce = parts.new_id()
         url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
         why, cure = await self._fly(url, nonce)
+        parts.gate.set("callbacks", why, cure)
         if why:
             await parts.ledger.write(connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now())
-        elif await parts.ledger.write(connections.clear, NAME):
-            log.info("callbacks_reachable")
-        if parts.gate.set("callbacks", why) and why:
-            log.error("callbacks_unreachable", why=why, cure=cure)
-        if not why:
-            parts.bells.ring("dispatch")
+        else:
+            await parts.ledger.write(connections.clear, NAME)
+        await parts.publish()
         return int(not why)
 
     async def _fly(self, url: str, nonce: str) -> tuple[str, str]:

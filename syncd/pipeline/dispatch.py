@@ -89,7 +89,7 @@ async def run_once(parts: Parts, name: str) -> int:
         if trouble is not None:
             if sync.when_unavailable is WhenUnavailable.NEXT:
                 await _pass_on(parts, sync, name, f"{name} is halted: {trouble}")
-        elif parts.gate.shut or sync.name in parts.gate.backlogs:
+        elif parts.gate.why(sync.name):
             continue
         elif await parts.ledger.read(connections.trouble, sync.crm) is None:
             sent += await _Run(parts, lane, connection, sync).send_all()
@@ -110,7 +110,7 @@ class _Run:
     async def send_all(self) -> int:
         name = self.connection.name
         fields = {field for field, policy in self.sync.fields.items() if name in policy.providers}
-        while not self.stopped and not self.parts.gate.shut and self.lane.pacer.ready_in() == 0:
+        while not self.stopped and not self._shut() and self.lane.pacer.ready_in() == 0:
             now = self.parts.clock.now()
             known_since = now - min(KNOWN_FOR, self.sync.retry_not_found)
             found = await self.parts.ledger.read(
@@ -126,6 +126,9 @@ class _Run:
                 break
             await self._send_together(batches)
         return self.sent
+
+    def _shut(self) -> str:
+        return self.parts.gate.why(self.sync.name)
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
         """Full bulks; the last, part-filled one only once it has waited for company long enough."""
@@ -144,7 +147,7 @@ class _Run:
 
     async def _send(self, items: Sequence[Item]) -> None:
         async with self.lane.places:
-            if not self.stopped and not self.parts.gate.shut and self.lane.pacer.ready_in() == 0:
+            if not self.stopped and not self._shut() and self.lane.pacer.ready_in() == 0:
                 self.lane.pacer.take()
                 await self._carry(items)
 
@@ -287,7 +290,7 @@ class _Run:
         for half in (items[:middle], items[middle:]):
             if not self.stopped:
                 await self.lane.pacer.acquire()
-            if self.stopped or self.parts.gate.shut:
+            if self.stopped or self._shut():
                 return  # refused is refused: what is left of the bulk is back in the queue
             await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
 

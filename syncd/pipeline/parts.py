@@ -8,33 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
 from syncd.config import Settings, Sync
 from syncd.contract.http import IN_FLIGHT
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
+from syncd.ledger import gates
 from syncd.ledger.store import Ledger
 
 from .address import Addresses
+from .gate import Gate
 
-
-@dataclass(slots=True)
-class Gate:
-    """May we spend? Each watch shuts it for its own reason and opens it again; one reason is enough."""
-
-    reasons: dict[str, str] = field(default_factory=lambda: {"callbacks": "their way has not been tried yet"})
-    backlogs: dict[str, str] = field(default_factory=dict)  # by sync: why nothing is bought for that one
-    hold: bool = False  # the clock is not believed: nothing may expire either
-
-    @property
-    def shut(self) -> str:
-        """Why nothing is bought now, in a sentence each, or ""."""
-        return "; ".join(self.reasons.values())
-
-    def set(self, watch: str, why: str) -> bool:
-        """Shut for a reason, or open with ""; True if that changed anything."""
-        before = self.reasons.get(watch, "")
-        self.reasons = {k: v for k, v in self.reasons.items() if k != watch} | ({watch: why} if why else {})
-        return before != why
+log = structlog.get_logger("syncd.gate")
 
 
 @dataclass(slots=True)
@@ -76,6 +62,26 @@ class Parts:
     gate: Gate = field(default_factory=Gate)
     tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
     bells: Bells = field(default_factory=Bells)
+
+    def __post_init__(self) -> None:
+        self.gate.expect(sync.name for sync in self.syncs)
+
+    async def publish(self) -> None:
+        """Tell how the gate stands, and keep all of it in the ledger for whoever looks there."""
+        self.tell()
+        await self.ledger.write(gates.keep, self.gate.rows(), now=self.clock.now())
+
+    def tell(self) -> None:
+        """What is new about the gate: the log hears it once, and dispatch that it may buy."""
+        shut, opened = self.gate.news(self.clock.now())
+        for watch, sync in shut:
+            one = self.gate.reasons[watch, sync]
+            log.warning("gate_shut", watch=watch, sync=sync, why=one.why, cure=one.cure)
+        for (watch, sync), told in opened.items():
+            if told:
+                log.info("gate_open", watch=watch, sync=sync)
+        if opened:
+            self.bells.ring("dispatch")
 
     @property
     def syncs(self) -> tuple[Sync, ...]:

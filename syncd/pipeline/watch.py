@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-import structlog
-
+from syncd.config import Sync
 from syncd.ledger import upkeep, writes
 
+from .gate import BACKLOG as WAITING
+from .gate import WRITE_RIGHT
 from .parts import Parts
 
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
@@ -20,8 +21,7 @@ FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a l
 SETTLE = 3600.0  # seconds of steady running after which a leap forward is believed
 BACKLOG = 100  # values that wait for the CRM for longer than PATIENCE before no more are bought for it
 PATIENCE = 86_400.0  # seconds
-
-log = structlog.get_logger("syncd.watch")
+GOOD_FOR = 1_800.0  # seconds for which a CRM that was seen to take writes is believed to: see `rights`
 
 
 @dataclass(slots=True)
@@ -33,31 +33,28 @@ class Watch:
 
     async def run_once(self, parts: Parts) -> int:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
-        now = parts.clock.now()
-        changed = [
-            parts.gate.set("disk", _disk(parts)),
-            parts.gate.set("clock", await self._clock(parts, now)),
-            parts.gate.set("restored", await _frozen(parts, now)),
-            await _backlogs(parts, now),
-        ]
-        if any(changed):
-            shut = [parts.gate.shut, *parts.gate.backlogs.values()]
-            log.warning("gate", shut="; ".join(filter(None, shut)) or "open")
-            parts.bells.ring("dispatch")
+        now, gate = parts.clock.now(), parts.gate
+        gate.set("disk", *_disk(parts))
+        parts.tell()  # on a full disk the ledger can't
+        gate.set("clock", *await self._clock(parts, now))
+        gate.set("restored", *await _frozen(parts, now))
+        for sync in parts.syncs:
+            gate.set(WAITING, *await _backlog(parts, sync, now), sync=sync.name, passing=True)
+            _forget(parts, sync)
+        await parts.publish()
         return 0
 
-    async def _clock(self, parts: Parts, now: float) -> str:
+    async def _clock(self, parts: Parts, now: float) -> tuple[str, str]:
         """Why the clock is not believed, or ""; notes the time while it is."""
         known = await parts.ledger.read(upkeep.mark, upkeep.LAST_SEEN)
         steady = self._steady(now, parts.clock.monotonic())
-        parts.gate.hold = True
         if known is not None and now < known - BACKWARD:
-            return "the clock was set back: nothing is bought or expires until it has caught up; check NTP"
+            return "the clock was set back: nothing is bought or expires until it has caught up", "Check NTP."
         if known is not None and now > known + FORWARD and not steady:
-            return "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
-        parts.gate.hold = False
+            why = "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
+            return why, "Check NTP; after an hour of steady running the clock is believed."
         await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
-        return ""
+        return "", ""
 
     def _steady(self, now: float, monotonic: float) -> bool:
         """Has the wall clock gone along with the monotonic one for long enough?"""
@@ -68,32 +65,43 @@ class Watch:
         return monotonic - self._steady_since >= SETTLE
 
 
-def _disk(parts: Parts) -> str:
-    room = os.statvfs(parts.settings.ledger.path.parent)
+def _disk(parts: Parts) -> tuple[str, str]:
+    folder = parts.settings.ledger.path.parent
+    room = os.statvfs(folder)
     free, reserve = room.f_bavail * room.f_frsize, parts.settings.ledger.reserve
     if free >= reserve:
-        return ""
-    return f"{free >> 20} MiB are free beside the ledger, ledger.reserve wants {reserve >> 20} MiB: make room"
+        return "", ""
+    why = f"{free >> 20} MiB are free beside the ledger, ledger.reserve wants {reserve >> 20} MiB"
+    return why, f"Make room in {folder}."
 
 
-async def _frozen(parts: Parts, now: float) -> str:
+async def _frozen(parts: Parts, now: float) -> tuple[str, str]:
     until = await parts.ledger.read(upkeep.mark, upkeep.FROZEN_UNTIL)
     if until is None or now >= until:
-        return ""
+        return "", ""
     left = (until - now) / 3600
-    return (
-        f"the ledger was restored from a copy: nothing is bought for {left:.0f} h, so that what it forgot can come in"
-    )
+    why = f"the ledger was restored from a copy: nothing is bought for {left:.0f} h, so that what it forgot can come in"
+    return why, "Wait; what comes in meanwhile is taken and written."
 
 
-async def _backlogs(parts: Parts, now: float) -> bool:
-    """Which syncs have bought more than their CRM takes; True if that changed."""
-    before, found = parts.gate.backlogs, {}
-    for sync in parts.syncs:
-        old = await parts.ledger.read(writes.waiting_since, sync.name, now - PATIENCE, BACKLOG + 1)
-        if old > BACKLOG:
-            found[sync.name] = (
-                f"over {BACKLOG} values wait for {sync.crm} for more than a day: {sync.name} buys no more"
-            )
-    parts.gate.backlogs = found
-    return found != before
+async def _backlog(parts: Parts, sync: Sync, now: float) -> tuple[str, str]:
+    """Has this sync bought more than its CRM takes?"""
+    old = await parts.ledger.read(writes.waiting_since, sync.name, now - PATIENCE, BACKLOG + 1)
+    if old <= BACKLOG:
+        return "", ""
+    why = f"over {BACKLOG} values wait for {sync.crm} for more than a day: {sync.name} buys no more"
+    return why, f"Look at the log for why {sync.crm} takes no writes; `syncd check` says what it can see of it."
+
+
+def _forget(parts: Parts, sync: Sync) -> None:
+    """A CRM that was not seen to take writes for long may not take them any more."""
+    gate, now = parts.gate, parts.clock.monotonic()
+    if not gate.is_shut(WRITE_RIGHT, sync.name) and now - gate.seen.get(sync.name, now) > GOOD_FOR:
+        why = f"{sync.crm} was last seen to take writes over {GOOD_FOR / 60:.0f} minutes ago"
+        gate.set(
+            WRITE_RIGHT,
+            why,
+            f"If it stays so, see what `syncd check` says of {sync.crm}.",
+            sync=sync.name,
+            passing=True,
+        )

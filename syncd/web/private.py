@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from syncd.ledger import reports
+from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
 
 _HEADERS = {
@@ -67,7 +68,7 @@ async def live_status(parts: Parts) -> dict[str, Any]:
         name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
         for name, lane in parts.lanes.items()
     }
-    return {**status, "gate": parts.gate.shut, "lanes": lanes}
+    return {**status, "gate": parts.gate.rows(), "lanes": lanes}
 
 
 class _Pages:
@@ -92,7 +93,7 @@ class _Pages:
     async def ready(self, _: Request) -> Response:
         """Everything that is needed to work is there; otherwise each obstacle in a line."""
         status = await live_status(self._parts)
-        obstacles = [f"{name}: {c['message']}" for name, c in status["connections"].items() if c["trouble"]]
+        obstacles = [f"{one.who}: {one.why}" for one in reports.obstacles(status)]
         return PlainTextResponse("\n".join(obstacles or ["ready"]) + "\n", 503 if obstacles else 200)
 
     async def status(self, _: Request) -> Response:
@@ -101,14 +102,22 @@ class _Pages:
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format."""
-        return PlainTextResponse(_metrics(await live_status(self._parts)), media_type="text/plain; version=0.0.4")
+        text = _metrics(await live_status(self._parts), _gate(self._parts))
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def overview(self, _: Request) -> Response:
         """One page that says where everything stands."""
         return HTMLResponse(_PAGE.format(body=_overview(await live_status(self._parts))))
 
 
-def _metrics(status: dict[str, Any]) -> str:
+def _gate(parts: Parts) -> dict[Key, int]:
+    """Each watch over each thing it watches: is it shut?"""
+    syncs = [sync.name for sync in parts.syncs]
+    watched = [(watch, sync) for watch in UNTRIED for sync in (syncs if watch in (WRITE_RIGHT, BACKLOG) else [""])]
+    return {key: int(key in parts.gate.reasons) for key in watched}
+
+
+def _metrics(status: dict[str, Any], gate: dict[Key, int]) -> str:
     lines = ["# TYPE syncd_jobs gauge"]
     for row in status["jobs"]:
         labels = ",".join(f'{key}="{row[key]}"' for key in ("sync", "field", "state", "reason"))
@@ -122,16 +131,16 @@ def _metrics(status: dict[str, Any]) -> str:
     lines += [f'syncd_halted{{connection="{n}"}} {int(bool(c["trouble"]))}' for n, c in status["connections"].items()]
     lines.append("# TYPE syncd_events_total counter")
     lines += [f'syncd_events_total{{name="{name}"}} {n}' for name, n in status["tallies"].items()]
-    lines += ["# TYPE syncd_gate_shut gauge", f"syncd_gate_shut {int(bool(status['gate']))}"]
+    lines.append("# TYPE syncd_gate_shut gauge")
+    lines += [f'syncd_gate_shut{{watch="{watch}",sync="{sync}"}} {n}' for (watch, sync), n in gate.items()]
     return "\n".join(lines) + "\n"
 
 
 def _overview(status: dict[str, Any]) -> str:
-    halted = [(name, one) for name, one in status["connections"].items() if one["trouble"]]
     jobs = [[r["sync"], r["field"], r["state"], r["reason"].replace("_", " "), r["n"]] for r in status["jobs"]]
     pulls = [[n, _when(r["started_at"]), r["error"], r["contacts"]] for n, r in status["runs"].items()]
     return (
-        "".join(_trouble(f"{name} is halted: {one['message']}", one["cure"]) for name, one in halted)
+        "".join(_trouble(f"{one.who} {one.what}: {one.why}", one.cure) for one in reports.obstacles(status))
         + ("" if jobs else "<p>No job yet.</p>")
         + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)
         + _table("Credits", ["provider"], ["calls", "charged", "reserved", "in doubt", "balance"], _spent(status))

@@ -16,7 +16,7 @@ import pytest
 
 from connectors.hubspot import Connector, Options
 from syncd.contract import normal
-from syncd.contract.errors import Halt, RateLimited, Retry
+from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
 from syncd.contract.model import Change, Contact, ContactRef, Field, Level, Selection, WriteStatus
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
@@ -273,6 +273,31 @@ def test_pitfall_25_check_finds_what_the_token_may_not(scope: str, level: Level)
         assert await stage.pulled()
 
     play(act, 60, tokens=[Token(scopes=ALL_SCOPES - {scope})])
+
+
+@pytest.mark.parametrize(
+    ("fault", "passing", "trouble"),
+    [
+        ("hubspot_update_error:*:503", True, None),
+        ("hubspot_search_error:*:502", True, None),
+        ("hubspot_error:*:503", True, None),
+        ("hubspot_burst:*", True, None),
+        ("hubspot_daily:*", True, None),
+        ("hubspot_unauthenticated:*", False, Trouble.CREDENTIALS),
+        (f"hubspot_scope_gone:*:{WRITE}", False, None),
+        ("hubspot_forbidden:*:crm.objects.contacts.read", False, Trouble.CREDENTIALS),
+    ],
+)
+def test_check_tells_what_passes_from_what_is_forbidden(fault: str, passing: bool, trouble: Trouble | None) -> None:
+    """An outage says nothing of the rights; a scope that lacks for writing leaves the reading as it is."""
+
+    async def act(stage: Stage) -> None:
+        stage.faults.add(fault)
+        errors = [f for f in await stage.crm.check([SELECTION]) if f.level is Level.ERROR]
+        assert {(f.passing, f.trouble) for f in errors} == {(passing, trouble)}
+        assert all(f.cure for f in errors)
+
+    play(act, 10)
 
 
 def test_pitfall_26_a_portal_without_profiles() -> None:

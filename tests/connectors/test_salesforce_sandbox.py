@@ -16,7 +16,7 @@ import pytest
 
 from connectors.salesforce import Connector, Options
 from syncd.contract import normal
-from syncd.contract.errors import Halt, RateLimited, Retry
+from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
 from syncd.contract.model import Change, Contact, ContactRef, Field, Level, Selection, Snapshot, WriteStatus
 from syncd.contract.ports import Tools
 from syncd.sandbox.clock import SandboxClock
@@ -339,6 +339,47 @@ def test_a_field_that_is_read_only_is_one_message() -> None:
         assert not [f for f in await stage.crm.check([CONTACTS]) if f.level is Level.ERROR]
 
     play(act, 120)
+
+
+def test_an_object_that_our_user_may_not_edit() -> None:
+    """What was bought is not given up: it waits until the right is back."""
+
+    async def act(stage: Stage) -> None:
+        found = await stage.pulled(CONTACTS)
+        stage.faults.add("salesforce_object_read_only:*:Contact")
+        snapshots = await stage.snapshots(CONTACTS, list(found)[:50])
+        changes = [change(s, Field.EMAIL, f"x{n}@example.com") for n, s in enumerate(snapshots)]
+        assert {o.status for o in await stage.crm.write(changes, CONTACTS)} <= {WriteStatus.RETRY, WriteStatus.MOVED_ON}
+        with pytest.raises(Halt, match="Email"):
+            await stage.crm.write(changes, CONTACTS)
+        [error] = [f for f in await stage.crm.check([CONTACTS, LEADS]) if f.level is Level.ERROR]
+        assert ("may not edit Contact" in error.what, error.passing, error.trouble) == (True, False, None)
+        stage.faults.clear()
+        assert not [f for f in await stage.crm.check([CONTACTS]) if f.level is Level.ERROR]
+
+    play(act, 120, leads=10)
+
+
+@pytest.mark.parametrize(
+    ("fault", "passing", "trouble"),
+    [
+        ("salesforce_query_error:*:503", True, None),
+        ("salesforce_error:*:503", True, None),
+        ("salesforce_daily_limit:*", True, None),
+        ("salesforce_login_error:*", True, None),
+        ("salesforce_login_refused:*:inactive", False, Trouble.CREDENTIALS),
+        ("salesforce_field_read_only:*:Contact.Phone", False, None),
+        ("salesforce_field_hidden:*:Contact.Email", False, None),
+    ],
+)
+def test_check_tells_what_passes_from_what_is_forbidden(fault: str, passing: bool, trouble: Trouble | None) -> None:
+    async def act(stage: Stage) -> None:
+        stage.faults.add(fault)
+        errors = [f for f in await stage.crm.check([CONTACTS]) if f.level is Level.ERROR]
+        assert {(f.passing, f.trouble) for f in errors} == {(passing, trouble)}
+        assert all(f.cure for f in errors)
+
+    play(act, 10)
 
 
 def test_the_day_s_limit_is_waited_for() -> None:

@@ -23,6 +23,7 @@ from syncd.contract.ports import Crm
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.hubspot import HubSpot
+from syncd.sandbox.hubspot.access import WRITE
 from syncd.sandbox.hubspot.items import IMPORT
 from syncd.sandbox.salesforce import Salesforce
 from syncd.sandbox.salesforce.org import COLLEAGUE
@@ -57,6 +58,9 @@ class CrmWorld(Protocol):
     def count(self) -> int:
         """How many contacts there are."""
 
+    def forbid(self, *, forbidden: bool = True) -> None:
+        """An administrator takes away our right to write e-mails, or gives it back."""
+
     def settle(self) -> None:
         """Time passes until searches see everything."""
 
@@ -90,6 +94,9 @@ class FakeWorld:
 
     def count(self) -> int:
         return len([r for r in self.crm.records.values() if not r.gone and r.now is None])
+
+    def forbid(self, *, forbidden: bool = True) -> None:
+        self.crm.closed = {self.selection.fields[Field.EMAIL].property} if forbidden else set()
 
     def settle(self) -> None:
         return
@@ -133,6 +140,9 @@ class HubSpotWorld:
     def count(self) -> int:
         return sum(not item.archived for item in self.vendor.portal.contacts.items.values())
 
+    def forbid(self, *, forbidden: bool = True) -> None:
+        _switch(self.vendor.faults, f"hubspot_scope_gone:*:{WRITE}", on=forbidden)
+
     def settle(self) -> None:
         self.vendor.clock.skip(20)
 
@@ -169,8 +179,18 @@ class SalesforceWorld:
     def count(self) -> int:
         return sum(not row.deleted for row in self.vendor.org.store.tables[self._kind].rows.values())
 
+    def forbid(self, *, forbidden: bool = True) -> None:
+        _switch(self.vendor.faults, f"salesforce_field_read_only:*:{self._kind}.Email", on=forbidden)
+
     def settle(self) -> None:
         self.vendor.clock.skip(600)  # the newest minute is left to the next pull
+
+
+def _switch(faults: Faults, spec: str, *, on: bool) -> None:
+    if on:
+        faults.add(spec)
+    else:
+        faults.clear()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from syncd.contract.errors import ConnectorError
+from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import (
     Author,
     Change,
@@ -29,6 +29,7 @@ from syncd.contract.model import (
     Version,
     WriteOutcome,
     WriteStatus,
+    cleared_by_person,
 )
 from syncd.contract.ports import CrmCapabilities
 
@@ -63,6 +64,7 @@ class FakeCrm:
         self.capabilities = CrmCapabilities(title="Fake", objects=OBJECTS, read_batch=50, write_batch=100, **can)
         self.records: dict[str, Record] = {}
         self.refused: set[str] = set()  # values that are never taken
+        self.closed: set[str] = set()  # properties that we have no right to write
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
         self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
@@ -93,13 +95,15 @@ class FakeCrm:
         self._touch(self.records[winner])
 
     def fail(self, method: str, *errors: ConnectorError) -> None:
-        """Let the next calls of pull, read or write raise these, one each."""
+        """Let the next calls of check, pull, read or write raise these, one each."""
         self._failures.setdefault(method, deque()).extend(errors)
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
         used = {name for s in selections for m in s.fields.values() for name in (m.property, *m.also)}
         wrong = [Finding(level=Level.ERROR, what=f"no property {n}", cure="name another") for n in used - PROPERTIES]
+        closed = sorted({m.property for s in selections for m in s.fields.values()} & self.closed)
+        wrong += [Finding(level=Level.ERROR, what=f"our user may not write {n}", cure="let it") for n in closed]
         return wrong or [Finding(level=Level.OK, what="all is well")]
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
@@ -119,6 +123,8 @@ class FakeCrm:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._begin("write")
+        if closed := self.closed & {selection.fields[change.field].property for change in changes}:
+            raise Halt(f"our user may not write {closed}", trouble=Trouble.MISCONFIGURED, cure="let it")
         colleague, self.between_read_and_write = self.between_read_and_write, None
         if colleague:
             colleague()
@@ -154,8 +160,8 @@ class FakeCrm:
         return {f: value for f, value in held.items() if value}
 
     def _blocked(self, record: Record, selection: Selection) -> dict[Field, str]:
-        newest = {f: record.history.get(m.property, [None])[0] for f, m in selection.fields.items()}
-        cleared = {f: "cleared_by_person" for f, v in newest.items() if v and not v.value and v.by is Author.PERSON}
+        past = {f: record.history.get(m.property, []) for f, m in selection.fields.items()}
+        cleared = {f: "cleared_by_person" for f, versions in past.items() if cleared_by_person(versions)}
         return {**cleared, **record.blocked}
 
     def _contact(self, record: Record, selection: Selection) -> Contact:

@@ -179,6 +179,21 @@ def test_what_a_person_cleared_is_blocked(play: Play) -> None:
     play(act)
 
 
+def test_what_a_person_cleared_is_blocked_after_we_have_put_it_back(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        if not world.crm.capabilities.history or world.crm.capabilities.conditional_write:
+            return
+        record = world.add("Shy", MAIL, PHONE)
+        world.edit(record, Field.EMAIL, "")
+        for expected, new in (("", "late@example.com"), ("late@example.com", "")):
+            await write(world, Change(ref=ref(world, record), field=Field.EMAIL, expected=expected, new=new))
+        world.settle()
+        assert (await pulled(world))[record].blocked == {Field.EMAIL: "cleared_by_person"}
+        assert (await read(world, record))[record].blocked == {Field.EMAIL: "cleared_by_person"}
+
+    play(act)
+
+
 # --- read ---------------------------------------------------------------------------------------
 
 
@@ -361,6 +376,21 @@ def test_check_names_an_unknown_property_and_a_cure(play: Play) -> None:
         selection = replace(world.selection, fields={Field.EMAIL: FieldMap(property="no_such_thing")})
         errors = [f for f in await world.crm.check([selection]) if f.level is Level.ERROR]
         assert any("no_such_thing" in error.what and error.cure for error in errors)
+        assert world.count() == 0
+
+    play(act)
+
+
+def test_check_sees_that_a_mapped_property_may_not_be_written(play: Play) -> None:
+    """Without having written anything; it is a matter of the right, so neither an outage nor the end of reading."""
+
+    async def act(world: CrmWorld) -> None:
+        world.forbid()
+        [error] = [f for f in await world.crm.check([world.selection]) if f.level is Level.ERROR]
+        assert error.cure
+        assert (error.passing, error.trouble) == (False, None)
+        world.forbid(forbidden=False)
+        assert [f for f in await world.crm.check([world.selection]) if f.level is Level.ERROR] == []
         assert world.count() == 0
 
     play(act)

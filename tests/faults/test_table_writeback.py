@@ -156,7 +156,7 @@ def test_f35_the_crm_is_away_for_days(build: Build) -> None:
     house.run(watch.run_once(house.parts))
     house.person("Late")
     assert house.ask() == 0
-    assert "wait for crm" in house.parts.gate.backlogs["people"]
+    assert "wait for crm" in house.parts.gate.why("people")
     house.crm._failures.clear()
     while house.writeback():
         house.clock.time += 60
@@ -169,7 +169,7 @@ def test_f35_a_backlog_stops_only_its_own_sync(build: Build) -> None:
     """I9: who can write goes on buying."""
     house = build(fields={EMAIL: ["ann"]})
     house.person("Ada")
-    house.parts.gate.backlogs = {"another": "over 100 values wait"}
+    house.parts.gate.set("backlog", "over 100 values wait", sync="another")
     assert house.ask() == 1
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 SELDOM = 8 * HOUR  # between two bells at most
+RESTED = 60.0  # seconds after which the watches would have looked
 _MARK = "SELECT max(id) FROM event"
 _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
 _IN_WORK = "SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered') LIMIT 1"
@@ -36,12 +37,15 @@ class Bells:
         self._clock = clock
         self._mark: float | None = -1
         self._pause = 1.0
+        self._waking = False
         self._pulled = self._probed = float("-inf")
 
     def now(self) -> set[str]:
         """The kinds of stages that are rung now."""
         rng, now = self._rng, self._clock.monotonic()
-        kinds = {"dispatch", "writeback", "sweep"}
+        if self._waking:
+            return {"watch", "rights"}
+        kinds = {"dispatch", "writeback", "sweep", "rights"}
         kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
         if now - self._pulled > 6 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
@@ -51,6 +55,14 @@ class Bells:
 
     def pause(self) -> float:
         """Seconds until the next bell."""
+        if self._waking:
+            self._waking = False
+            return 5.0
+        pause = self._next()
+        self._waking = pause > RESTED
+        return pause
+
+    def _next(self) -> float:
         before, self._mark = self._mark, self._one(_MARK)
         self._pause = 1.0 if self._mark != before else min(self._pause * 5, SELDOM)
         pause = self._pause * self._rng.uniform(0.7, 1.3)

@@ -29,6 +29,7 @@ from syncd.contract.model import (
     Version,
     WriteOutcome,
     WriteStatus,
+    cleared_by_person,
 )
 from syncd.contract.ports import CrmCapabilities
 
@@ -219,8 +220,7 @@ class Crm:
     def _blocked(self, record: Record) -> dict[Field, str]:
         blocked = dict.fromkeys(record.blocked_since, "opted_out")
         for fld, name in PROPERTY.items():
-            past = record.versions.get(name, [])
-            if past and not past[0].value and past[0].by is Author.PERSON:
+            if cleared_by_person(record.versions.get(name, [])):
                 blocked.setdefault(fld, "cleared_by_person")
         return blocked
 

@@ -28,7 +28,8 @@ from syncd.log import Redaction
 from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
-from syncd.pipeline.parts import Gate, Parts
+from syncd.pipeline.gate import Gate
+from syncd.pipeline.parts import Parts
 from syncd.web import public
 
 from .timeline import DAY
@@ -170,8 +171,8 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
 
 
 def gate_ignored() -> AbstractContextManager[None]:
-    """Whatever the canary, the disk and the clock say, it is bought."""
-    return swap(Gate, "shut", property(lambda _: ""))
+    """Whatever the watches say, it is bought."""
+    return swap(Gate, "why", lambda *_: "")
 
 
 # --- callbacks ---------------------------------------------------------------------------------------

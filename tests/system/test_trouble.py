@@ -53,12 +53,12 @@ def test_a_public_url_that_leads_nowhere(tmp_path: Path) -> None:
         sentence = ("callbacks", "callbacks can't reach syncd", "callbacks.listen")
         _assert_check(vendors, sentence)
         with Daemon(vendors) as daemon:
-            assert "callbacks.listen" in daemon.said("callbacks_unreachable")["cure"]
+            assert "callbacks.listen" in daemon.said("gate_shut", watch="callbacks")["cure"]
             until("it in status", lambda: _in_status(vendors, "public callback URL", *sentence[1:]))
             calls = vendors.get("calls")
             assert (calls["zeliq"].get("email"), calls["fullenrich"].get("start")) == (None, None)  # nothing bought
             with forwarding(outside, vendors.listen):
-                daemon.said("callbacks_reachable")
+                daemon.said("gate_open", watch="callbacks")
                 daemon.wait_for("all to be written", lambda: vendors.judge()["ok"])
             assert daemon.terminate() == 0
 

@@ -27,7 +27,8 @@ from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger
 from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, writeback
 from syncd.pipeline.address import Addresses
-from syncd.pipeline.parts import Gate, Lane, Parts
+from syncd.pipeline.gate import Gate
+from syncd.pipeline.parts import Lane, Parts
 from tests.contract.bench import JumpingClock
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider

@@ -13,7 +13,8 @@ from syncd.ledger.store import LedgerError, Tx
 from syncd.pipeline import probe
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import NAME, Canary
-from syncd.pipeline.parts import Bells, Gate
+from syncd.pipeline.gate import UNTRIED, Gate, Shut
+from syncd.pipeline.parts import Bells
 from syncd.web import public
 from tests.contract.fake_crm import FakeCrm
 
@@ -139,7 +140,7 @@ def _point(house: House, url: str) -> None:
 
 
 def test_the_gate_opens_when_the_canary_comes_home(house: House) -> None:
-    house.parts = replace(house.parts, gate=Gate())
+    house.parts = replace(house.parts, gate=Gate({("callbacks", ""): Shut(UNTRIED["callbacks"])}))
     bell = house.parts.bells.bells["dispatch:ann"] = asyncio.Event()
     assert house.parts.gate.shut, "shut until it was tried"
     assert flown(house, Canary()) == 1

@@ -71,7 +71,7 @@ def test_what_the_pages_say(busy: House) -> None:
     told = json.loads(status)
     assert told["credits"]["ann"] == {"submissions": 2, "charged": 1.0, "reserved": 10.0, "in_doubt": 0.0}
     assert told["connections"]["bob"]["cure"] == "give one"
-    assert told["gate"] == ""
+    assert told["gate"] == []
 
 
 def test_ready_when_nothing_is_in_the_way(house: House) -> None:

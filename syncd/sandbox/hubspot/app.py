@@ -173,7 +173,8 @@ class HubSpot:
         scope = COMPANIES if kind == "companies" and operation.scope == READ else operation.scope
         taken = self.faults.take("hubspot_forbidden")
         wanted = set(taken.split(",")) if taken else {scope or READ}
-        if taken is not None or (scope is not None and scope not in token.scopes):
+        granted = token.scopes - set((self.faults.setting("hubspot_scope_gone") or "").split(","))
+        if taken is not None or (scope is not None and scope not in granted):
             raise lacks_scopes(wanted)
 
     async def _refresh(self, request: Request) -> Response:

@@ -108,7 +108,7 @@ class Saver:
             raise deleted()
         self.check_unmodified(row, manner)
         values = self._checked(kind, given)
-        self._check_state(row)
+        self._check_state(kind, row)
         try:
             self._check_values(kind, row, values)
             self._check_rules(row, values)
@@ -157,11 +157,12 @@ class Saver:
             raise not_writable(closed)
         return values
 
-    def _check_state(self, row: Row) -> None:
+    def _check_state(self, kind: Kind, row: Row) -> None:
         """Whether the record can be written at all."""
         if row.values.get("IsConverted"):
             raise Refusal("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", 400, ())
-        if row.values.get("IsPersonAccount") or self.faults.take("salesforce_no_access") is not None:
+        closed = row.values.get("IsPersonAccount") or not self.org.schema.editable(kind)
+        if closed or self.faults.take("salesforce_no_access") is not None:
             raise Refusal("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id", 403, ())
         if self.faults.take("salesforce_approval") is not None:
             raise Refusal("ENTITY_IS_LOCKED", "the entity is locked for editing", 400, ())

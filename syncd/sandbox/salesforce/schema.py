@@ -25,6 +25,7 @@ PREFIXES = {
 FAULTS = {
     "salesforce_field_hidden": "field-level security hides fields, while on (parameter: like Contact.Phone,Lead.Phone)",
     "salesforce_field_read_only": "field-level security makes fields read-only, while on (parameter: the same)",
+    "salesforce_object_read_only": "the user has no right to edit objects, while on (parameter: like Contact,Lead)",
 }
 
 
@@ -235,6 +236,11 @@ class Schema:
         """Whether the user may write it."""
         return one.writable and not self._has(f"{kind.name}.{one.name}", "read_only")
 
+    def editable(self, kind: Kind) -> bool:
+        """Whether the user may edit records of the object, as far as that is a matter of the object."""
+        closed = self.faults.setting("salesforce_object_read_only")
+        return kind.name in {"Contact", "Lead", "Account"} and kind.name not in (closed or "").split(",")
+
     def visible(self, kind: Kind) -> list[Field]:
         """All fields the user may see."""
         return [one for one in kind.fields.values() if self.field(kind, one.name) is not None]
@@ -254,7 +260,7 @@ class Schema:
             "custom": False,
             "queryable": True,
             "retrieveable": True,
-            "updateable": human,
+            "updateable": self.editable(kind),
             "deletable": human,
             "createable": False,
             "urls": {

@@ -1,0 +1,348 @@
+"""Each gate by itself: shut, nothing is bought and everybody is told why; open again, buying goes on by itself."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+import structlog
+
+from syncd.cli.output import out
+from syncd.cli.tables import show_status
+from syncd.daemon import Daemon
+from syncd.ledger import reports, upkeep
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Tx
+from syncd.pipeline import rights
+from syncd.pipeline.address import Addresses
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.gate import UNTRIED, Gate
+from syncd.pipeline.parts import Parts
+from syncd.pipeline.watch import PATIENCE, Watch
+from syncd.web import private, public
+from tests.contract.fake_provider import FakeProvider
+
+from .callers import Line, served
+from .conftest import Build
+from .house import EMAIL, ONE_BY_ONE, SECRET, House
+
+HOUR = 3_600.0
+NOWHERE = "http://127.0.0.1:9"
+
+
+class Home(Canary):
+    """Comes home, as long as the public URL leads anywhere."""
+
+    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+        return await super()._fly(url, nonce) if url.startswith(NOWHERE) else ("", "")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a gate is shut and opened again, and what is said meanwhile."""
+
+    watch: str
+    sync: str
+    shut: Callable[[House], object]
+    mend: Callable[[House], object]
+    why: str
+    cure: str
+
+
+def _reserve(house: House, size: int) -> None:
+    ledger = house.parts.settings.ledger.model_copy(update={"reserve": size})
+    house.parts = replace(house.parts, settings=replace(house.parts.settings, ledger=ledger))
+
+
+def _lead_to(house: House, url: str) -> None:
+    house.parts = replace(house.parts, addresses=Addresses(url, [SECRET]))
+
+
+def _freeze(house: House, until: float) -> None:
+    house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, until))
+
+
+def _turn(house: House, seconds: float) -> None:
+    house.clock.time += seconds
+
+
+def _backlog(house: House) -> None:
+    """A hundred and one values that the CRM has not taken for a day."""
+    for number in range(101):
+        person = house.person(f"P{number}")
+        house.finds(person, EMAIL, f"p{number}@acme.example.com")
+    while house.ask():
+        house.clock.time += 60
+    house.answer_all()
+    house.verify()
+    house.clock.time += PATIENCE + 60
+
+
+def _write_all(house: House) -> None:
+    while house.writeback():
+        house.clock.time += 60
+
+
+CASES = [
+    Case(
+        "callbacks", "",
+        lambda h: _lead_to(h, NOWHERE), lambda h: _lead_to(h, "https://enrich.example.com"),
+        "callbacks can't reach syncd", "Check DNS, proxy and certificate",
+    ),
+    Case("disk", "", lambda h: _reserve(h, 1 << 60), lambda h: _reserve(h, 0), "MiB are free", "Make room in "),
+    Case("clock", "", lambda h: _turn(h, -2 * HOUR), lambda h: _turn(h, 2 * HOUR), "was set back", "Check NTP"),
+    Case(
+        "restored", "",
+        lambda h: _freeze(h, h.clock.now() + HOUR), lambda h: _turn(h, HOUR),
+        "the ledger was restored from a copy", "Wait; ",
+    ),
+    Case("backlog", "people", _backlog, _write_all, "over 100 values wait for crm", "Look at the log"),
+    Case(
+        "write_right", "people",
+        lambda h: h.crm.closed.add("phone"), lambda h: h.crm.closed.clear(),
+        "crm would not take what is bought: our user may not write phone", "let it",
+    ),
+]  # fmt: skip
+case = pytest.mark.parametrize("case", CASES, ids=[one.watch for one in CASES])
+
+
+@pytest.fixture
+def shut(build: Build) -> House:
+    """Nothing has been looked at yet."""
+    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields=None)
+    house.parts.lanes["ann"].pacer.learn(())
+    _reserve(house, 0)
+    house.parts = replace(house.parts, gate=Gate())
+    house.parts.bells.bells["dispatch:ann"] = asyncio.Event()
+    return house
+
+
+def look(house: House) -> bool:
+    """Every watch looks, some time after it did so last; returns whether dispatch was woken."""
+    bell = house.parts.bells.bells["dispatch:ann"]
+    bell.clear()
+    house.clock.time += rights.LOOK
+    house.run(Home().run_once(house.parts))
+    house.run(rights.run_once(house.parts, "crm"))
+    house.run(Watch().run_once(house.parts))
+    return bell.is_set()
+
+
+def pages(house: House) -> dict[str, tuple[int, str]]:
+    async def go() -> dict[str, tuple[int, str]]:
+        async with served(private.application(house.parts)) as line:
+            return {path: await _page(line, path) for path in ("/", "/readyz", "/metrics", "/api/status")}
+
+    return house.run(go())
+
+
+async def _page(line: Line, path: str) -> tuple[int, str]:
+    reply = await line.call("GET", path)
+    return reply.status, reply.body.decode()
+
+
+def status_of(house: House) -> tuple[dict[str, object], str]:
+    """What `syncd status` reads in the ledger, and prints."""
+    status = house.run(house.ledger.read(reports.status))
+    with out.capture() as shown:
+        show_status({**status, "running": True})
+    return status, shown.get()
+
+
+@case
+def test_shut_nothing_is_bought_and_open_again_it_goes_on(shut: House, case: Case) -> None:
+    assert look(shut)
+    assert shut.parts.gate.why("people") == ""
+    case.shut(shut)
+    look(shut)
+    before = len(shut.fake.submitted)
+    shut.person("Ada")
+    assert shut.ask() == 0
+    assert len(shut.fake.submitted) == before
+    case.mend(shut)
+    assert look(shut), "dispatch is woken"
+    assert shut.dispatch() > 0
+
+
+@case
+def test_what_was_bought_is_taken_while_it_is_shut(shut: House, case: Case) -> None:
+    look(shut)
+    ada = shut.person("Ada")
+    shut.finds(ada, EMAIL, "ada@acme.example.com")
+    shut.ask()
+    case.shut(shut)
+    look(shut)
+    assert shut.parts.gate.is_shut(case.watch, case.sync)
+    for submission in shut.fake.accepted.values():
+        shut.call_back(submission)
+    shut.verify()
+    _turn(shut, 60)
+    while shut.writeback():
+        _turn(shut, 60)
+    assert shut.job(ada) == ("done", "written")
+
+
+@case
+def test_everybody_is_told_why_and_what_to_do(shut: House, case: Case) -> None:
+    look(shut)
+    case.shut(shut)
+    with structlog.testing.capture_logs() as lines:
+        look(shut)
+        look(shut)
+    [line] = [one for one in lines if one["event"] == "gate_shut"]
+    assert (line["watch"], line["sync"], line["log_level"]) == (case.watch, case.sync, "warning")
+    assert case.why in line["why"]
+    assert case.cure in line["cure"]
+    status, shown = status_of(shut)
+    told = pages(shut)
+    assert shown.count(case.why) == told["/"][1].count(_html(case.why)) == told["/readyz"][1].count(case.why) == 1
+    assert case.cure in shown
+    assert case.cure in told["/"][1]
+    assert told["/readyz"][0] == 503
+    assert f'syncd_gate_shut{{watch="{case.watch}",sync="{case.sync}"}} 1\n' in told["/metrics"][1]
+    assert told["/metrics"][1].count("syncd_gate_shut{") == len(UNTRIED)
+    [row] = json.loads(told["/api/status"][1])["gate"]
+    assert status["gate"] == [row]
+    assert (row["watch"], row["sync"], case.why in row["why"], case.cure in row["cure"]) == (
+        case.watch, case.sync, True, True,
+    )  # fmt: skip
+    assert row["since"] == pytest.approx(shut.clock.now() - rights.LOOK, abs=1), "since it was shut, not looked at"
+
+
+@case
+def test_once_it_is_open_nobody_is_told_any_more(shut: House, case: Case) -> None:
+    look(shut)
+    case.shut(shut)
+    look(shut)
+    case.mend(shut)
+    with structlog.testing.capture_logs() as lines:
+        look(shut)
+        look(shut)
+    told = [(one["event"], one["watch"], one["sync"]) for one in lines if one["event"].startswith("gate")]
+    assert told == [("gate_open", case.watch, case.sync)]
+    status, shown = status_of(shut)
+    assert (status["gate"], "buys nothing" in shown) == ([], False)
+    found = pages(shut)
+    assert found["/readyz"] == (200, "ready\n")
+    assert f'syncd_gate_shut{{watch="{case.watch}",sync="{case.sync}"}} 0' in found["/metrics"][1]
+
+
+def _html(text: str) -> str:
+    return text.replace("'", "&#x27;")
+
+
+# --- the start --------------------------------------------------------------------------------
+
+
+LOOKS: dict[str, Callable[[Parts], object]] = {
+    "callbacks": lambda parts: Home().run_once(parts),
+    "disk": lambda parts: Watch().run_once(parts),
+    "write_right": lambda parts: rights.run_once(parts, "crm"),
+}
+
+
+@pytest.mark.parametrize("last", LOOKS)
+def test_before_each_watch_has_looked_nothing_is_bought(shut: House, last: str) -> None:
+    shut.person("Ada")
+    shut.pull()
+    shut.plan()
+    for watch, run in LOOKS.items():
+        assert shut.dispatch() == 0
+        if watch != last:
+            shut.run(run(shut.parts))  # type: ignore[arg-type]
+    assert shut.dispatch() == 0
+    assert UNTRIED[last] in shut.parts.gate.why("people")
+    assert pages(shut)["/readyz"][0] == 503
+    shut.run(LOOKS[last](shut.parts))  # type: ignore[arg-type]
+    assert shut.dispatch() == 2
+
+
+def test_before_the_clock_was_looked_at_nothing_expires(shut: House) -> None:
+    """The first sweep after a start may come before the first look at a clock that has leapt."""
+    look(shut)
+    ada = shut.person("Ada")
+    shut.ask()
+    shut.reopen()
+    shut.parts = replace(shut.parts, gate=Gate())
+    shut.clock.time += 30 * 24 * HOUR
+    shut.sweep()
+    assert shut.state(ada) == "sent"
+
+
+def test_a_daemon_that_starts_waits_for_its_crm(build: Build) -> None:
+    """The real stages and bells: callbacks arrive, the disk has room, and the CRM takes its time."""
+    house = build(fields={EMAIL: ["ann"]})
+    _reserve(house, 0)
+    ada = house.person("Ada")
+    asked, answer = asyncio.Event(), asyncio.Event()
+    check = house.crm.check
+
+    async def slow(selections):  # type: ignore[no-untyped-def]
+        asked.set()
+        await answer.wait()
+        return await check(selections)
+
+    house.crm.check = slow  # type: ignore[method-assign]
+    house.parts = replace(house.parts, gate=Gate())
+
+    async def until(running: Daemon) -> None:
+        await asked.wait()
+        while not ({"canary", "watch"} <= running.tried and (await house.ledger.read(_queued)) > 0):
+            await asyncio.sleep(0.01)
+        for _ in range(3):
+            house.parts.bells.ring("dispatch")
+            await asyncio.sleep(0.05)
+        assert house.fake.submitted == []
+        answer.set()
+        while not house.fake.submitted:
+            await asyncio.sleep(0.01)
+
+    async def run() -> None:
+        await Daemon(house.parts, Home()).run(until)
+
+    house.run(asyncio.wait_for(run(), 30))
+    assert house.state(ada) == "sent"
+
+
+def _queued(tx: Tx) -> int:
+    return reports.by_state(tx)[JobState.QUEUED]
+
+
+# --- what a dead daemon left --------------------------------------------------------------------
+
+
+def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) -> None:
+    look(shut)
+    shut.crm.closed.add("phone")
+    look(shut)
+    shut.reopen()
+    shut.crm.closed.clear()
+    shut.parts = replace(shut.parts, gate=Gate())
+    _reserve(shut, 0)
+    shut.run(Watch().run_once(shut.parts))
+    assert {row["why"] for row in status_of(shut)[0]["gate"]} == {  # type: ignore[attr-defined]
+        UNTRIED["callbacks"], UNTRIED["write_right"]
+    }  # fmt: skip
+
+
+def test_status_says_that_nobody_runs(shut: House) -> None:
+    look(shut)
+    status, _ = status_of(shut)
+    with out.capture() as shown:
+        show_status({**status, "running": False})
+    assert "syncd does not run" in shown.get()
+    assert status["looked_at"] == shut.clock.now()
+
+
+def test_the_listener_is_the_real_one(shut: House) -> None:
+    """`Home` cuts a corner in the tests above; through the real way the gate opens too."""
+    canary = Canary()
+
+    async def go() -> int:
+        async with served(public.application(shut.parts, canary)) as line:
+            _lead_to(shut, f"http://127.0.0.1:{line.port}")
+            return await canary.run_once(shut.parts)
+
+    assert shut.run(go()) == 1
+    assert not shut.parts.gate.is_shut("callbacks")
