@@ -14,8 +14,8 @@ from .timeline import DAY, HOUR, WallClock
 if TYPE_CHECKING:
     import sqlite3
 
-SELDOM = 8 * HOUR  # between two bells at most
-RESTED = 60.0  # seconds after which the watches would have looked
+SELDOM = 12 * HOUR  # between two bells at most
+RESTED = 1_000.0  # seconds after which the watches look before all else: what they saw has grown old
 _MARK = "SELECT max(id) FROM event"
 _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
 _IN_WORK = "SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered') LIMIT 1"
@@ -46,8 +46,8 @@ class Bells:
         if self._waking:
             return {"watch", "rights"}
         kinds = {"dispatch", "writeback", "sweep", "rights"}
-        kinds |= {kind for kind in ("plan", "inbox", "verify", "watch") if rng.random() < 0.25}
-        if now - self._pulled > 6 * HOUR or rng.random() < 0.02:
+        kinds |= {kind for kind in ("plan", "inbox", "verify") if rng.random() < 0.25}
+        if now - self._pulled > 8 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
         if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):
             kinds, self._probed = kinds | {"probe", "canary", "flush", "watch"}, now
