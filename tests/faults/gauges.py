@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 MIB = 1 << 20
@@ -75,7 +76,7 @@ def leaks(samples: Sequence[Sample]) -> bool:
     it above the one before. Caches that fill, and a heap that finds its size, grow in steps and then stand."""
     size = len(samples) // 4
     quarters = [statistics.fmean(one.rss for one in samples[n * size : (n + 1) * size]) for n in range(4)]
-    steady = all(after > before for before, after in zip(quarters, quarters[1:], strict=False))
+    steady = all(after > before for before, after in pairwise(quarters))
     return steady and slope(samples) > _LEAK and quarters[-1] - quarters[0] > _LEAK
 
 

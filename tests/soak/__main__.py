@@ -22,7 +22,7 @@ import structlog
 
 from syncd import __version__
 
-from . import clock, copies, disk, hostile, kills, power, restarts, simulation
+from . import clock, copies, disk, hostile, kills, load, power, restarts, simulation, slow
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
@@ -34,6 +34,8 @@ PARTS: dict[str, Work] = {
     "disk": disk.work,
     "clock": clock.work,
     "copies": copies.work,
+    "load": load.work,
+    "slow": slow.work,
 }
 
 
