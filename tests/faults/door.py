@@ -147,10 +147,9 @@ def asked_house(
     folder.mkdir(parents=True, exist_ok=True)
     house = House(folder, providers=[fake], fields={field: [provider]})
     house.clock.time = now or house.clock.time
-    ids = [None] * people if isinstance(people, int) else list(people)
-    for number, contact in enumerate(ids):
-        made = house.person(f"Person{number}")
-        if contact is not None:
-            house.crm.records[contact] = replace(house.crm.records.pop(made), id=contact)
+    made = [house.person(f"Person{number}") for number in range(people if isinstance(people, int) else len(people))]
+    if not isinstance(people, int):
+        named = zip(people, made, strict=True)
+        house.crm.records = {contact: replace(house.crm.records[one], id=contact) for contact, one in named}
     house.ask()
     return house, [one.callback_url for one in fake.accepted.values()]

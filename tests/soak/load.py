@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from syncd.sandbox.server import Sandbox, SandboxThread
 from tests.faults.gauges import Gauge, leaks, slope, watching
 from tests.faults.pour import pour
 from tests.faults.process import CRM_TOKEN, PATIENCE, Site, site
-from tests.system.rig import free_port, until
+from tests.system.rig import until
 from tests.unit.audit import ask
 
 from .part import Part, Wishes
@@ -30,10 +32,24 @@ DRAIN = 1_800.0  # seconds
 
 def work(wishes: Wishes, folder: Path, part: Part) -> None:
     """Each callback gets its 200 soon, the backlog is worked off, and the daemon takes no more the longer it runs."""
-    crm = free_port()
+    with _kept_port() as crm:
+        _load(wishes, folder, part, crm)
+
+
+@contextmanager
+def _kept_port() -> Iterator[int]:
+    """A port where nobody listens but who is told of it: while the CRM is down, nobody else is taken for it."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
+
+
+def _load(wishes: Wishes, folder: Path, part: Part, crm: int) -> None:
     world = Sandbox(wishes.seed, PEOPLE, quirks={}).hubspot.portal  # the same seed gives the same contacts
     blank = [str(number) for number, item in world.contacts.items.items() if not item.values.get("email")]
     with site(folder, blank, crm=crm) as here:
+        assert len(here.urls) == len(blank)
         daemon = here.start()
         here.serving()
         with watching(daemon.pid, here.ledger) as gauge:
