@@ -180,7 +180,7 @@ def no_room_at(folder: Path, first: int, last: int) -> tuple[int, int]:
 
 async def hold(here: Site, seconds: float) -> dict[str, int]:
     """Somebody else holds the ledger for so long; then all is well again."""
-    async with under_load(here, 20.0) as load:
+    async with under_load(here, 50.0) as load:
         await wait_until(lambda: len(load.acknowledged) >= 20, "acknowledgements before")
         other = sqlite3.connect(here.ledger, isolation_level=None, timeout=30.0)
         other.execute("BEGIN IMMEDIATE")

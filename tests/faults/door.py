@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,14 +134,22 @@ def with_vendors(parts: Parts) -> Parts:
 
 
 def asked_house(
-    folder: Path, people: int, provider: str = "zeliq", field: Field = EMAIL, *, now: float | None = None
+    folder: Path,
+    people: int | Sequence[str],
+    provider: str = "zeliq",
+    field: Field = EMAIL,
+    *,
+    now: float | None = None,
 ) -> tuple[House, list[str]]:
-    """A house whose provider has taken on a call for each of so many people, and the calls' addresses."""
+    """A house whose provider has taken on a call for each of so many people, and the calls' addresses, in order of
+    the contacts. `people` may be the contacts' ids."""
     fake = FakeProvider(provider, capabilities=replace(ONE_BY_ONE, windows=()))
     folder.mkdir(parents=True, exist_ok=True)
     house = House(folder, providers=[fake], fields={field: [provider]})
     house.clock.time = now or house.clock.time
-    for number in range(people):
-        house.person(f"Person{number}")
+    made = [house.person(f"Person{number}") for number in range(people if isinstance(people, int) else len(people))]
+    if not isinstance(people, int):
+        named = zip(people, made, strict=True)
+        house.crm.records = {contact: replace(house.crm.records[one], id=contact) for contact, one in named}
     house.ask()
     return house, [one.callback_url for one in fake.accepted.values()]

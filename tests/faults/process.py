@@ -30,6 +30,7 @@ from .door import Door, asked_house
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+CRM_TOKEN = "pat-eu1-not-a-real-one"
 _HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
     "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
@@ -50,6 +51,7 @@ class Site:
     urls: list[str]
     holder: socket.socket
     disk: Path  # where the ledger is
+    crm: int = 9  # the port of its HubSpot; nobody listens on the default
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -93,7 +95,7 @@ class Site:
     def configure(self) -> None:
         """Write the configuration."""
         port = self.door.port
-        nobody = "http://127.0.0.1:9"
+        crm, nobody = f"http://127.0.0.1:{self.crm}", "http://127.0.0.1:9"
         asked = {"providers": ["zeliq"]}
         settings = {
             "ledger": {"path": str(self.ledger), "reserve": "1MiB"},
@@ -101,7 +103,7 @@ class Site:
             "admin": {"listen": f"127.0.0.1:{free_port()}"},
             "log": {"format": "json"},
             "connections": {
-                "crm": {"connector": "hubspot", "access_token": "pat-eu1-not-a-real-one", "base_url": nobody},
+                "crm": {"connector": "hubspot", "access_token": CRM_TOKEN, "base_url": crm},
                 "zeliq": {"connector": "zeliq", "api_key": "zq-not-a-real-one", "base_url": nobody},
             },
             "syncs": [
@@ -126,13 +128,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def site(folder: Path, calls: int, disk: Path | None = None) -> Iterator[Site]:
-    """A site with so many calls under way, its ledger on `disk` if there is one; whatever it started is ended."""
+def site(folder: Path, calls: int | Sequence[str], disk: Path | None = None, *, crm: int = 9) -> Iterator[Site]:
+    """A site with so many calls under way (or one for each of these contacts), its ledger on `disk` if there is one,
+    its HubSpot on port `crm`; whatever it started is ended."""
     folder.mkdir(parents=True, exist_ok=True)
     house, urls = asked_house(disk or folder, calls, now=time.time())
     house.close()
     holder = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    made = Site(folder, urls, holder, disk or folder)
+    made = Site(folder, urls, holder, disk or folder, crm)
     made.configure()
     try:
         yield made
@@ -157,12 +160,13 @@ class Load:
     padding: int = 0
     acknowledged: set[bytes] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)  # seconds until each 200
     sent: int = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until told to stop, and until each has come to its end."""
         loop = asyncio.get_running_loop()
-        start = loop.time()
+        start = loop.time() - self.sent / self.per_second
         async with asyncio.TaskGroup() as under_way:
             while not stop.is_set():
                 under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], self._body()))
@@ -177,6 +181,7 @@ class Load:
             await asyncio.sleep(0.5)
 
     async def _accepted(self, url: str, body: bytes) -> bool:
+        started = time.monotonic()
         try:
             status = (await self.door.post(url, body, within=PATIENCE)).status
         except (OSError, TimeoutError) as error:
@@ -184,6 +189,7 @@ class Load:
             return False
         if status == 200:
             self.acknowledged.add(body)
+            self.took.append(time.monotonic() - started)
         else:
             self.failed.append(f"HTTP {status}")
         return status == 200

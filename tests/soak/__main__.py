@@ -22,7 +22,7 @@ import structlog
 
 from syncd import __version__
 
-from . import clock, copies, disk, hostile, kills, machine, power, restarts, simulation
+from . import clock, copies, disk, hostile, kills, load, machine, power, restarts, simulation, slow
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
@@ -34,6 +34,8 @@ PARTS: dict[str, Work] = {
     "disk": disk.work,
     "clock": clock.work,
     "copies": copies.work,
+    "load": load.work,
+    "slow": slow.work,
     "machine": machine.work,
 }
 

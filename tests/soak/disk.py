@@ -26,7 +26,7 @@ def work(wishes: Wishes, folder: Path, part: Part) -> None:
     _full(folder / "full", part)
     for seconds in HOLDS:
         with site(folder / f"held-{seconds:g}", 40) as here:
-            part.figures[f"held for {seconds:g} s"] = asyncio.run(disk.hold(here, seconds))
+            _note(part, f"held for {seconds:g} s", asyncio.run(disk.hold(here, seconds)))
     with site(folder / "rivals", 5) as here:
         disk.rivals(here, rng, TRIES)
         part.figures["fights for one ledger"] = TRIES
@@ -39,9 +39,13 @@ def work(wishes: Wishes, folder: Path, part: Part) -> None:
 def _full(folder: Path, part: Part) -> None:
     try:
         with disk.small_disk(folder / "disk", disk.SIZE) as small, site(folder, 40, small) as here:
-            part.figures["full disks"] = asyncio.run(disk.fill_and_free(here, CYCLES))
+            _note(part, "full disk", asyncio.run(disk.fill_and_free(here, CYCLES)))
     except disk.NoDisk:
-        part.figures["full disks"] = "skipped: no file system can be mounted"
+        part.figures["full disk"] = "skipped: no file system can be mounted"
+
+
+def _note(part: Part, what: str, figures: dict[str, int]) -> None:
+    part.figures |= {f"{what}: {name}": number for name, number in figures.items()}
 
 
 def _failing(folder: Path, wishes: Wishes, rng: random.Random, part: Part) -> None:
