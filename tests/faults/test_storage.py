@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from syncd.ledger.store import Ledger, LedgerCorrupt, reading
 from tests.unit.audit import ask, sqlite3
 
 from .door import asked_house, opened, with_vendors
-from .killing import STRACE, kill_at
+from .killing import ERRORS, STRACE, fail_at, kill_at, points
+from .nursery import Nursery
 
 needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 BODY = b'{"credit_used": 0, "contact": {"about": "%s"}}'
@@ -101,14 +104,31 @@ def test_a_locked_ledger_waits_then_refuses_then_recovers(tmp_path: Path) -> Non
     assert ask(house.path, "SELECT count(*) FROM delivery") == [(2,)]
 
 
+@pytest.fixture(scope="module")
+def places(nursery: Nursery, in_memory: Path) -> list[tuple[str, int]]:
+    """Every system call of a journey, by its name and number."""
+    found = points(nursery, in_memory / "whole")
+    assert {"pwrite64", "fsync", "ftruncate", "openat", "unlink"} <= found.keys()
+    return [(call, number) for call, most in sorted(found.items()) for number in range(1, most + 1)]
+
+
 @needs_strace
-@pytest.mark.parametrize(
-    ("call", "number"),
-    [("pwrite64", 30), ("pwrite64", 240), ("pwrite64", 330), ("pwrite64", 420), ("fsync", 12), ("fsync", 24)],
-)
-def test_a_kill_at_a_system_call(tmp_path: Path, call: str, number: int) -> None:
+def test_kills_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
     """Nothing acknowledged is lost, nothing is asked twice, and the next process comes to the end."""
-    kill_at(tmp_path / "there", call, number)
+    some = random.Random(4).sample(places, 10)
+    assert sum(kill_at(nursery, in_memory / f"kill-{call}-{number}", call, number) for call, number in some) >= 8
+
+
+@needs_strace
+def test_errors_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
+    """The same of whatever the kernel refuses: the process goes on, or says why it can't."""
+    outcomes = Counter(
+        fail_at(nursery, in_memory / f"{error}-{call}-{number}", call, number, error)
+        for call, number in random.Random(5).sample(places, 5)
+        for error in ERRORS
+    )
+    assert outcomes["went on"] > 0
+    assert outcomes["ended"] > 0
 
 
 def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) -> None:
