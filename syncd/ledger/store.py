@@ -42,6 +42,7 @@ OLDEST_SQLITE = (3, 51, 3)
 GROUP = 256  # units of work per commit
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
 _DAMAGED = (11, 26)  # CORRUPT, NOTADB
+_OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
 _NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -201,9 +202,21 @@ class Ledger:
         return await done
 
     async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work(tx, ...)` on a read-only connection, beside the writer."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: work(self._reader(), *args, **kwargs))
+        """Run `work(tx, ...)` on a read-only connection, beside the writer.
+
+        Raises LedgerError when the file could not be read: as for `write`, a LedgerFailed is for good.
+        """
+
+        def look() -> T:
+            try:
+                return work(self._reader(), *args, **kwargs)
+            except sqlite3.DatabaseError as error:
+                told = _not_read(error, self.path)
+                if told is None:
+                    raise
+                raise told from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, look)
 
     def close(self) -> None:
         """Finish what is queued, checkpoint, close."""
@@ -218,7 +231,8 @@ class Ledger:
             connection = _connect(self.path)
             _look_over(connection)
         except (sqlite3.Error, OSError, LedgerError) as error:
-            self._failed = error if isinstance(error, LedgerError) else _meaning(error, str(error))
+            told = error if isinstance(error, LedgerError) else _meaning(error, str(error))
+            self._failed = _second_look(told, self.path)
             self._ready.set()
             return
         self._ready.set()
@@ -328,7 +342,7 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):  # there may be no transaction left to undo
             connection.execute("ROLLBACK")
-        told = _not_written(error)
+        told = _not_written(error, connection)
         failed = told if isinstance(told, LedgerFailed) else None
         for unit in units:
             unit.error = told
@@ -344,13 +358,13 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         unit.result = unit.work(Tx(connection))
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
         unit.error = error
-        if isinstance(error, sqlite3.DatabaseError) and isinstance(_not_written(error), LedgerFailed):
+        told = _of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
+        if isinstance(told, LedgerFailed):
             raise
         if not connection.in_transaction:  # SQLite has undone the whole group: disk full
             raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
         connection.execute("ROLLBACK TO unit")
-        if isinstance(error, sqlite3.OperationalError):
-            unit.error = _not_written(error)
+        unit.error = told or error
     connection.execute("RELEASE unit")
 
 
@@ -360,10 +374,40 @@ def _look_over(connection: sqlite3.Connection) -> None:
         raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
 
 
-def _not_written(error: sqlite3.Error) -> LedgerError:
-    told = _meaning(error, f"the ledger could not be written: {error}")
+def _of_the_file(error: sqlite3.DatabaseError, what: str) -> LedgerError | None:
+    """What an error says of the file, or None where it is the work's own fault."""
+    told = _meaning(error, _said(what, error))
+    told.__cause__ = error
+    return told if isinstance(error, sqlite3.OperationalError) or isinstance(told, LedgerFailed) else None
+
+
+def _not_read(error: sqlite3.DatabaseError, path: Path) -> LedgerError | None:
+    told = None if error.sqlite_errorcode & 0xFF in _OWN_FAULT else _of_the_file(error, "read")
+    return None if told is None else _second_look(told, path)
+
+
+def _not_written(error: sqlite3.Error, connection: sqlite3.Connection) -> LedgerError:
+    told = _meaning(error, _said("written", error))
+    if isinstance(told, LedgerCorrupt):
+        told = _second_look(told, Path(connection.execute("PRAGMA database_list").fetchone()["file"]))
     told.__cause__ = error
     return told
+
+
+def _said(what: str, error: sqlite3.Error) -> str:
+    return f"the ledger could not be {what}: {error}"
+
+
+def _second_look(told: LedgerError, path: Path) -> LedgerError:
+    """SQLite also calls damaged what the disk did not give when it was asked: nobody is to restore a copy for that."""
+    if not isinstance(told, LedgerCorrupt):
+        return told
+    try:
+        with raw_reading(path) as connection:
+            _look_over(connection)
+    except (sqlite3.Error, LedgerError):
+        return told
+    return DiskFailed("the ledger could not be read: the disk did not give a part of it, and does by now")
 
 
 def _meaning(error: Exception, said: str) -> LedgerError:

@@ -19,7 +19,7 @@ from .nursery import REFUSED, STRACE, Nursery
 __all__ = ["ERRORS", "STRACE", "fail_at", "kill_at", "kill_at_label", "passings", "points"]
 
 KILLED = -9
-WRITES = ("openat", "pwrite64", "fsync", "ftruncate", "unlink")
+WRITES = ("openat", "pread64", "pwrite64", "fsync", "ftruncate", "unlink")
 ERRORS = ("EIO", "ENOSPC", "EINTR")
 
 
@@ -85,6 +85,7 @@ def fail_at(nursery: Nursery, folder: Path, call: str, number: int, error: str) 
     """
     ended = nursery.journey(folder, *_about(folder, call), "-e", f"inject={call}:error={error}:when={number}")
     assert ended.status == 0 or (ended.status == REFUSED and ended.said.startswith("the ledger ")), ended
+    assert "restore a copy" not in ended.said, "one bad moment of a disk is no damage"
     inspect(folder, arrived=ended.status == 0)
     met = "INJECTED" in (folder / "trace").read_text()
     _travel_on(nursery, folder)

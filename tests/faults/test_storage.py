@@ -108,7 +108,7 @@ def test_a_locked_ledger_waits_then_refuses_then_recovers(tmp_path: Path) -> Non
 def places(nursery: Nursery, in_memory: Path) -> list[tuple[str, int]]:
     """Every system call of a journey, by its name and number."""
     found = points(nursery, in_memory / "whole")
-    assert {"pwrite64", "fsync", "ftruncate", "openat", "unlink"} <= found.keys()
+    assert {"pread64", "pwrite64", "fsync", "ftruncate", "openat", "unlink"} <= found.keys()
     return [(call, number) for call, most in sorted(found.items()) for number in range(1, most + 1)]
 
 
@@ -129,6 +129,13 @@ def test_errors_at_system_calls(nursery: Nursery, in_memory: Path, places: list[
     )
     assert outcomes["went on"] > 0
     assert outcomes["ended"] > 0
+
+
+@needs_strace
+@pytest.mark.parametrize("number", [5, 20], ids=["at the start", "while at work"])
+def test_what_the_disk_does_not_give_once_is_not_called_damage(nursery: Nursery, in_memory: Path, number: int) -> None:
+    """It ends as for any failure of the disk, and is started again: nobody is told to restore a copy."""
+    assert fail_at(nursery, in_memory / f"read-{number}", "pread64", number, "EIO") == "ended"
 
 
 def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) -> None:
