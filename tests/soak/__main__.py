@@ -22,14 +22,16 @@ import structlog
 
 from syncd import __version__
 
-from . import hostile, kills, power, restarts, simulation
+from . import errors, hostile, kills, labels, power, restarts, simulation
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
     "simulation": simulation.work,
     "hostile": hostile.work,
     "restarts": restarts.work,
+    "labels": labels.work,
     "kills": kills.work,
+    "errors": errors.work,
     "power": power.work,
 }
 
