@@ -79,9 +79,23 @@ def test_f43_a_damaged_ledger_at_the_start(here: Site) -> None:
 @pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 def test_f42_the_disk_fails_to_keep(here: Site) -> None:
     """I1: an fsync that fails is no acknowledgement; none follows it, and the daemon exits with 74."""
-    assert STRACE is not None
     calls = "fsync,fdatasync"
-    inject = ("-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+")
+    load = failing(here, "-e", f"trace={calls}", "-e", f"inject={calls}:error=EIO:when=40+")
+    assert any("503" in one for one in load.failed)
+
+
+@pytest.mark.skipif(STRACE is None, reason="strace is not installed")
+def test_f42_the_disk_fails_to_give(here: Site) -> None:
+    """I1, I13: the same when once it could not be read. It is no bug (70) and no damage (65): all can be read again."""
+    files = (f"--trace-path={here.ledger}{part}" for part in ("", "-wal"))
+    failing(here, *files, "-e", "trace=pread64", "-e", "inject=pread64:error=EIO:when=150")
+    here.start()
+    here.serving()
+
+
+def failing(here: Site, *inject: str) -> Load:
+    """A daemon under load whose disk fails, until it ends; what was acknowledged is kept."""
+    assert STRACE is not None
     daemon = here.start(STRACE, "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", *inject)
     load = Load(here.door, here.urls, per_second=60.0)
 
@@ -97,5 +111,5 @@ def test_f42_the_disk_fails_to_keep(here: Site) -> None:
     assert daemon.returncode == 74, here.log()
     assert load.acknowledged
     assert load.acknowledged <= kept(here.ledger)
-    assert any("503" in one for one in load.failed)
     assert ask(here.ledger, "PRAGMA integrity_check") == [("ok",)]
+    return load
