@@ -208,13 +208,8 @@ class Ledger:
         """
 
         def look() -> T:
-            try:
+            with _told_of(self.path):
                 return work(self._reader(), *args, **kwargs)
-            except sqlite3.DatabaseError as error:
-                told = _not_read(error, self.path)
-                if told is None:
-                    raise
-                raise told from error
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, look)
 
@@ -256,8 +251,8 @@ class Ledger:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Tx]:
-    """A read-only look at a ledger that another process may have open, for the commands."""
-    with raw_reading(path) as connection:
+    """A read-only look at a ledger that another process may have open, for the commands. Raises as `Ledger.read`."""
+    with raw_reading(path) as connection, _told_of(path):
         yield Tx(connection)
 
 
@@ -381,9 +376,17 @@ def _of_the_file(error: sqlite3.DatabaseError, what: str) -> LedgerError | None:
     return told if isinstance(error, sqlite3.OperationalError) or isinstance(told, LedgerFailed) else None
 
 
-def _not_read(error: sqlite3.DatabaseError, path: Path) -> LedgerError | None:
-    told = None if error.sqlite_errorcode & 0xFF in _OWN_FAULT else _of_the_file(error, "read")
-    return None if told is None else _second_look(told, path)
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """SQLite's errors of a file that is read, in our words."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        own = getattr(error, "sqlite_errorcode", 1) & 0xFF in _OWN_FAULT
+        told = None if own else _of_the_file(error, "read")
+        if told is None:
+            raise
+        raise _second_look(told, path) from error
 
 
 def _not_written(error: sqlite3.Error, connection: sqlite3.Connection) -> LedgerError:

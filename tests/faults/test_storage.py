@@ -264,3 +264,11 @@ def test_verify_and_the_next_start_find_a_flipped_byte(
     with pytest.raises(LedgerCorrupt, match="restore a copy"):
         Ledger.open(path)
     assert path.read_bytes() == before, "it is left as it is"
+
+
+def test_a_look_at_a_damaged_ledger_says_so(travelled: Path, tmp_path: Path) -> None:
+    """The commands that only look get no further than the damage, and say what it is."""
+    path = Path(shutil.copy(travelled, tmp_path / "ledger.db"))
+    flip(path, "job", 0)
+    with pytest.raises(LedgerCorrupt, match="restore a copy"), reading(path) as tx:
+        tx.rows("jobs_of_contact", contact_id=1)
