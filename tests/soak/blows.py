@@ -32,7 +32,7 @@ def strike_all(
         with Nursery() as nursery, tempfile.TemporaryDirectory(dir=memory()) as folder:
             for number, place in todo:
                 if not time_left:
-                    yield "left out, for the time was over"
+                    yield "left out as the time was over"
                     continue
                 try:
                     yield strike(nursery, Path(folder) / str(number), place)

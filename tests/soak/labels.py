@@ -28,7 +28,7 @@ def work(wishes: Wishes, _: Path, part: Part) -> None:
 
     def strike(nursery: Nursery, place: Path, blows: tuple[Blow, ...]) -> str:
         struck = killing.kill_at_label(nursery, place, *blows)
-        return ("not met", "kills", "double kills")[struck]
+        return ("not met", "single kills", "double kills")[struck]
 
     part.figures["labels"] = len(passed)
     strike_all([*((blow,) for blow in once), *twice], strike, wishes, part)
