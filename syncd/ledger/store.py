@@ -43,6 +43,7 @@ GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
 _DAMAGED = (11, 26)  # CORRUPT, NOTADB
+_OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
 _NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -202,9 +203,16 @@ class Ledger:
         return await done
 
     async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `work(tx, ...)` on a read-only connection, beside the writer."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, lambda: work(self._reader(), *args, **kwargs))
+        """Run `work(tx, ...)` on a read-only connection, beside the writer.
+
+        Raises LedgerError when the file could not be read: as for `write`, a LedgerFailed is for good.
+        """
+
+        def look() -> T:
+            with _told_of(self.path):
+                return work(self._reader(), *args, **kwargs)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, look)
 
     def close(self) -> None:
         """Finish what is queued, checkpoint, close."""
@@ -220,7 +228,8 @@ class Ledger:
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
             _look_over(connection)
         except (sqlite3.Error, OSError, LedgerError) as error:
-            self._failed = error if isinstance(error, LedgerError) else _meaning(error, str(error))
+            told = error if isinstance(error, LedgerError) else _meaning(error, str(error))
+            self._failed = _second_look(told, self.path)
             self._ready.set()
             return
         self._ready.set()
@@ -245,8 +254,8 @@ class Ledger:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Tx]:
-    """A read-only look at a ledger that another process may have open, for the commands."""
-    with raw_reading(path) as connection:
+    """A read-only look at a ledger that another process may have open, for the commands. Raises as `Ledger.read`."""
+    with raw_reading(path) as connection, _told_of(path):
         yield Tx(connection)
 
 
@@ -331,7 +340,7 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):  # there may be no transaction left to undo
             connection.execute("ROLLBACK")
-        told = _not_written(error)
+        told = _not_written(error, connection)
         failed = told if isinstance(told, LedgerFailed) else None
         for unit in units:
             unit.error = told
@@ -352,7 +361,7 @@ def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
         if logged - moved >= CHECKPOINT:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     except sqlite3.Error as error:
-        told = _not_written(error)
+        told = _not_written(error, connection)
         return told if isinstance(told, LedgerFailed) else None
     return None
 
@@ -363,13 +372,13 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         unit.result = unit.work(Tx(connection))
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
         unit.error = error
-        if isinstance(error, sqlite3.DatabaseError) and isinstance(_not_written(error), LedgerFailed):
+        told = _of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
+        if isinstance(told, LedgerFailed):
             raise
         if not connection.in_transaction:  # SQLite has undone the whole group: disk full
             raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
         connection.execute("ROLLBACK TO unit")
-        if isinstance(error, sqlite3.OperationalError):
-            unit.error = _not_written(error)
+        unit.error = told or error
     connection.execute("RELEASE unit")
 
 
@@ -379,10 +388,48 @@ def _look_over(connection: sqlite3.Connection) -> None:
         raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
 
 
-def _not_written(error: sqlite3.Error) -> LedgerError:
-    told = _meaning(error, f"the ledger could not be written: {error}")
+def _of_the_file(error: sqlite3.DatabaseError, what: str) -> LedgerError | None:
+    """What an error says of the file, or None where it is the work's own fault."""
+    told = _meaning(error, _said(what, error))
+    told.__cause__ = error
+    return told if isinstance(error, sqlite3.OperationalError) or isinstance(told, LedgerFailed) else None
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """SQLite's errors of a file that is read, in our words."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        own = getattr(error, "sqlite_errorcode", 1) & 0xFF in _OWN_FAULT
+        told = None if own else _of_the_file(error, "read")
+        if told is None:
+            raise
+        raise _second_look(told, path) from error
+
+
+def _not_written(error: sqlite3.Error, connection: sqlite3.Connection) -> LedgerError:
+    told = _meaning(error, _said("written", error))
+    if isinstance(told, LedgerCorrupt):
+        told = _second_look(told, Path(connection.execute("PRAGMA database_list").fetchone()["file"]))
     told.__cause__ = error
     return told
+
+
+def _said(what: str, error: sqlite3.Error) -> str:
+    return f"the ledger could not be {what}: {error}"
+
+
+def _second_look(told: LedgerError, path: Path) -> LedgerError:
+    """SQLite also calls damaged what the disk did not give when it was asked: nobody is to restore a copy for that."""
+    if not isinstance(told, LedgerCorrupt):
+        return told
+    try:
+        with raw_reading(path) as connection:
+            _look_over(connection)
+    except (sqlite3.Error, LedgerError):
+        return told
+    return DiskFailed("the ledger could not be read: the disk did not give a part of it, and does by now")
 
 
 def _meaning(error: Exception, said: str) -> LedgerError:

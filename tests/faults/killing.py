@@ -1,43 +1,63 @@
-"""Kills a journey at one of its system calls, or lets one of them fail, and looks at what is left.
+"""Kills a journey at one of its labels or system calls, or lets one of those fail, and looks at what is left.
 
-What lives here: one kill and the inspection that follows. How many, and where: the tests and the soak.
+What lives here: one such blow and the inspection that follows. How many, and where: the tests and the soak.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 from syncd.ledger.store import Ledger
 from tests.unit.audit import ask, audit
 
+from .far_verdict import judge
 from .journey import PEOPLE, World, value_of
+from .nursery import REFUSED, STRACE, Nursery
 
-ROOT = Path(__file__).parents[2]
-WRITES = ("pwrite64", "fsync", "ftruncate", "unlink")
-STRACE = shutil.which("strace")
+__all__ = ["ERRORS", "STRACE", "fail_at", "kill_at", "kill_at_label", "passings", "points"]
 
-
-def journey(folder: Path, *wrapper: str) -> subprocess.CompletedProcess[str]:
-    """One process that travels."""
-    command = [*wrapper, sys.executable, "-m", "tests.faults.journey", str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+KILLED = -9
+WRITES = ("openat", "pread64", "pwrite64", "fsync", "ftruncate", "unlink")
+ERRORS = ("EIO", "ENOSPC", "EINTR")
 
 
-def strace(folder: Path, *options: str) -> tuple[str, ...]:
-    """The wrapper that steps in at system calls."""
-    assert STRACE is not None
-    return (STRACE, "-f", "-qq", "-o", str(folder / "trace"), *options)
+# --- labels ---------------------------------------------------------------------------------------
 
 
-def points(folder: Path) -> Counter[str]:
-    """How often one thread of a whole journey makes each write-type call."""
-    done = journey(folder, *strace(folder, "--seccomp-bpf", "-e", f"trace={','.join(WRITES)}"))
-    assert done.returncode == 0, done.stderr
+def passings(nursery: Nursery, folder: Path) -> Counter[str]:
+    """How often an undisturbed far journey passes each label."""
+    ended = nursery.far_journey(folder)
+    assert ended.status == 0, ended.said
+    judge(folder, arrived=True)
+    return nursery.passed(folder)
+
+
+def kill_at_label(nursery: Nursery, folder: Path, *blows: tuple[str, int], puts_off: tuple[str, ...] = ()) -> int:
+    """A far journey killed at a label's so-manieth passing, the next process at the next one, the last one at none.
+
+    Returns how many struck: the second process may not come by what it was to be killed at.
+    """
+    struck = 0
+    for blow in blows:
+        ended = nursery.far_journey(folder, blow, puts_off=puts_off)
+        assert ended.status in (0, KILLED), ended.said
+        struck += ended.status == KILLED
+        judge(folder, arrived=ended.status == 0)
+    ended = nursery.far_journey(folder, puts_off=puts_off)
+    assert ended.status == 0, ended.said
+    judge(folder, arrived=True)
+    return struck
+
+
+# --- system calls ---------------------------------------------------------------------------------
+
+
+def points(nursery: Nursery, folder: Path) -> Counter[str]:
+    """How often one thread of a whole short journey makes each write-type call about the ledger."""
+    ended = nursery.journey(folder, *_about(folder, *WRITES))
+    assert ended.status == 0, ended.said
     lines = (folder / "trace").read_text().splitlines()
     seen = Counter(found.groups() for line in lines if (found := re.match(r"(\d+) +(\w+)\(", line)))
     most: Counter[str] = Counter()
@@ -46,14 +66,41 @@ def points(folder: Path) -> Counter[str]:
     return most
 
 
-def kill_at(folder: Path, call: str, number: int) -> None:
-    """A journey that is killed at its so-manieth system call, and then travelled to its end."""
-    folder.mkdir()
-    killed = journey(folder, *strace(folder, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}"))
-    assert killed.returncode != 0, "it was to be killed"
-    inspect(folder)
-    finished = journey(folder)
-    assert finished.returncode == 0, finished.stderr
+def kill_at(nursery: Nursery, folder: Path, call: str, number: int) -> bool:
+    """A short journey that is killed at its so-manieth system call, and then travelled to its end.
+
+    Returns whether it was: how many calls there are varies a little, with what is committed together.
+    """
+    ended = nursery.journey(folder, *_about(folder, call), "-e", f"inject={call}:signal=KILL:when={number}")
+    assert ended.status in (0, KILLED), ended.said
+    inspect(folder, arrived=ended.status == 0)
+    _travel_on(nursery, folder)
+    return ended.status == KILLED
+
+
+def fail_at(nursery: Nursery, folder: Path, call: str, number: int, error: str) -> str:
+    """A short journey of which one system call fails: it goes on, or ends and says why; then the rest of it.
+
+    Returns what became of it: it "went on", it "ended", or the call was "not met".
+    """
+    ended = nursery.journey(folder, *_about(folder, call), "-e", f"inject={call}:error={error}:when={number}")
+    assert ended.status == 0 or (ended.status == REFUSED and ended.said.startswith("the ledger ")), ended
+    assert "restore a copy" not in ended.said, "one bad moment of a disk is no damage"
+    inspect(folder, arrived=ended.status == 0)
+    met = "INJECTED" in (folder / "trace").read_text()
+    _travel_on(nursery, folder)
+    return ("went on" if met else "not met") if ended.status == 0 else "ended"
+
+
+def _about(folder: Path, *calls: str) -> tuple[str, ...]:
+    """strace's options for calls about the ledger's files."""
+    files = [f"--trace-path={folder}/ledger.db{part}" for part in ("", "-wal", "-shm", "-journal")]
+    return (*files, "-e", f"trace={','.join(calls)}")
+
+
+def _travel_on(nursery: Nursery, folder: Path) -> None:
+    ended = nursery.journey(folder)
+    assert ended.status == 0, ended.said
     inspect(folder, arrived=True)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from tests.unit.audit import ask, sqlite3
 
 from .disk import NoDisk, fill, small_disk
 from .door import asked_house, opened, with_vendors
-from .killing import STRACE, kill_at
+from .killing import ERRORS, STRACE, fail_at, kill_at, points
+from .nursery import Nursery
 
 needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 BODY = b'{"credit_used": 0, "contact": {"about": "%s"}}'
@@ -88,14 +91,38 @@ def test_a_locked_ledger_waits_then_refuses_then_recovers(tmp_path: Path) -> Non
     assert ask(house.path, "SELECT count(*) FROM delivery") == [(2,)]
 
 
+@pytest.fixture(scope="module")
+def places(nursery: Nursery, in_memory: Path) -> list[tuple[str, int]]:
+    """Every system call of a journey, by its name and number."""
+    found = points(nursery, in_memory / "whole")
+    assert {"pread64", "pwrite64", "fsync", "ftruncate", "openat", "unlink"} <= found.keys()
+    return [(call, number) for call, most in sorted(found.items()) for number in range(1, most + 1)]
+
+
 @needs_strace
-@pytest.mark.parametrize(
-    ("call", "number"),
-    [("pwrite64", 30), ("pwrite64", 240), ("pwrite64", 330), ("pwrite64", 420), ("fsync", 12), ("fsync", 24)],
-)
-def test_a_kill_at_a_system_call(tmp_path: Path, call: str, number: int) -> None:
+def test_kills_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
     """Nothing acknowledged is lost, nothing is asked twice, and the next process comes to the end."""
-    kill_at(tmp_path / "there", call, number)
+    some = random.Random(4).sample(places, 10)
+    assert sum(kill_at(nursery, in_memory / f"kill-{call}-{number}", call, number) for call, number in some) >= 8
+
+
+@needs_strace
+def test_errors_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
+    """The same of whatever the kernel refuses: the process goes on, or says why it can't."""
+    outcomes = Counter(
+        fail_at(nursery, in_memory / f"{error}-{call}-{number}", call, number, error)
+        for call, number in random.Random(5).sample(places, 5)
+        for error in ERRORS
+    )
+    assert outcomes["went on"] > 0
+    assert outcomes["ended"] > 0
+
+
+@needs_strace
+@pytest.mark.parametrize("number", [5, 20], ids=["at the start", "while at work"])
+def test_what_the_disk_does_not_give_once_is_not_called_damage(nursery: Nursery, in_memory: Path, number: int) -> None:
+    """It ends as for any failure of the disk, and is started again: nobody is told to restore a copy."""
+    assert fail_at(nursery, in_memory / f"read-{number}", "pread64", number, "EIO") == "ended"
 
 
 def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) -> None:
@@ -224,3 +251,11 @@ def test_verify_and_the_next_start_find_a_flipped_byte(
     with pytest.raises(LedgerCorrupt, match="restore a copy"):
         Ledger.open(path)
     assert path.read_bytes() == before, "it is left as it is"
+
+
+def test_a_look_at_a_damaged_ledger_says_so(travelled: Path, tmp_path: Path) -> None:
+    """The commands that only look get no further than the damage, and say what it is."""
+    path = Path(shutil.copy(travelled, tmp_path / "ledger.db"))
+    flip(path, "job", 0)
+    with pytest.raises(LedgerCorrupt, match="restore a copy"), reading(path) as tx:
+        tx.rows("jobs_of_contact", contact_id=1)

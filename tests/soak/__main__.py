@@ -22,14 +22,16 @@ import structlog
 
 from syncd import __version__
 
-from . import clock, copies, disk, hostile, kills, load, machine, power, restarts, simulation, slow
+from . import clock, copies, disk, errors, hostile, kills, labels, load, machine, power, restarts, simulation, slow
 from .part import Part, Wishes, Work, say
 
 PARTS: dict[str, Work] = {
     "simulation": simulation.work,
     "hostile": hostile.work,
     "restarts": restarts.work,
+    "labels": labels.work,
     "kills": kills.work,
+    "errors": errors.work,
     "power": power.work,
     "disk": disk.work,
     "clock": clock.work,

@@ -66,18 +66,8 @@ class House:
         self.fakes = {fake.name: fake for fake in fakes}
         self.fake = fakes[0]
         order = {EMAIL: tuple(self.fakes), PHONE: tuple(self.fakes)} if fields is None else fields
-        policies = {
-            field: FieldPolicy(
-                property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept
-            )
-            for field, names in order.items()
-        }
-        sync = Sync(
-            name="people", crm=self.crm.name, object="contacts", schedule=None, every=900.0, match={},
-            fields=policies, budget=budget or Budget(), retry_not_found=90 * DAY,
-            when_unavailable=when_unavailable, paused=False,
-        )  # fmt: skip
-        self.settings = _settings(self.path, [*self.fakes], self.crm.name, (sync,), in_doubt)
+        sync = sync_of(self.crm.name, order, accept=accept, budget=budget, when_unavailable=when_unavailable)
+        self.settings = settings_of(self.path, [*self.fakes], self.crm.name, (sync,), in_doubt)
         self._runner = asyncio.Runner()
         self._ids = itertools.count(1)
         self.parts = self._assemble(Ledger.open(self.path))
@@ -97,9 +87,13 @@ class House:
         self.close()
 
     def close(self) -> None:
+        self.leave()
+        audit(self.path)
+
+    def leave(self) -> None:
+        """Close it, and let others look at what is left."""
         self.ledger.close()
         self._runner.close()
-        audit(self.path)
 
     def reopen(self, settings: Settings | None = None) -> None:
         """A restart, with another configuration if one is given. `recover` is the test's to call."""
@@ -246,9 +240,33 @@ class House:
         )
 
 
-def _settings(
+def sync_of(
+    crm: str,
+    order: Mapping[Field, Sequence[str]],
+    *,
+    accept: frozenset[Grade] = frozenset({Grade.VALID}),
+    budget: Budget | None = None,
+    when_unavailable: WhenUnavailable = WhenUnavailable.WAIT,
+) -> Sync:
+    """The one sync of a house: which field is asked of whom, in turn."""
+    policies = {
+        field: FieldPolicy(
+            property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept
+        )
+        for field, names in order.items()
+    }
+    return Sync(
+        name="people", crm=crm, object="contacts", schedule=None, every=900.0, match={},
+        fields=policies, budget=budget or Budget(), retry_not_found=90 * DAY,
+        when_unavailable=when_unavailable, paused=False,
+    )  # fmt: skip
+
+
+def settings_of(
     path: Path, providers: Sequence[str], crm: str, syncs: tuple[Sync, ...], in_doubt: InDoubtPolicy
 ) -> Settings:
+    """The configuration of a house."""
+
     def connection(name: str, port: Port) -> Connection:
         return Connection(
             name=name, connector="fake", port=port, base_url=None, in_doubt_policy=in_doubt,

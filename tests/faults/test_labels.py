@@ -1,0 +1,67 @@
+"""Killed at labelled places of a far journey, and judged from the world's side."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .killing import kill_at_label, passings
+from .labels import units_of_work
+from .nursery import Nursery
+
+BY_NOTHING: dict[str, str] = {}  # units of work that the journey does not come by, each with the reason
+OUTSIDE = {
+    *(f"Provider.{call}" for call in ("submit", "poll", "parse", "check", "balance")),
+    *(f"Crm.{call}" for call in ("pull", "check", "read", "write")),
+    "Receiver.200",
+}
+
+
+@pytest.fixture(scope="module")
+def passed(nursery: Nursery, in_memory: Path) -> Counter[str]:
+    """How often an undisturbed journey passes each label."""
+    return passings(nursery, in_memory / "undisturbed")
+
+
+def test_every_write_and_every_call_is_a_labelled_place(passed: Counter[str]) -> None:
+    """A new unit of work is to be met by the journey, or named here with the reason why not."""
+    met = {label.partition(" ")[2] for label in passed}
+    assert units_of_work() - BY_NOTHING.keys() == met - OUTSIDE
+    assert met >= OUTSIDE
+    assert len(passed) >= 120
+    assert {label.partition(" ")[0] for label in passed} == {"before", "within", "after"}
+
+
+def test_kills_at_labels(nursery: Nursery, in_memory: Path, passed: Counter[str]) -> None:
+    """Ten labels, and at each of them any passing: all that was promised holds, then and in the end."""
+    rng = random.Random(6)
+    for label in rng.sample(sorted(passed), 10):
+        kill_at_label(nursery, in_memory / label, (label, rng.randint(1, passed[label])))
+
+
+def test_a_kill_while_it_recovers_from_a_kill(nursery: Nursery, in_memory: Path) -> None:
+    blows = ("after Provider.submit", 9), ("after submissions.recover", 1)
+    assert kill_at_label(nursery, in_memory / "twice", *blows) == 2
+
+
+@pytest.mark.parametrize(
+    ("put_off", "label", "found"),
+    [
+        ("inbox.store", "after Receiver.200", "acknowledged, and lost"),
+        ("submissions.intend", "after Provider.submit", "of which the ledger knows nothing"),
+    ],
+    ids=["a 200 before the commit", "an intent after the call"],
+)
+def test_planted_bugs_are_found(nursery: Nursery, in_memory: Path, put_off: str, label: str, found: str) -> None:
+    """A unit of work that is called done before it is begun."""
+    blows = [(label, number) for number in range(1, 5)]
+
+    def kill() -> None:
+        for blow in blows:
+            kill_at_label(nursery, in_memory / f"{put_off}-{blow[1]}", blow, puts_off=(put_off,))
+
+    with pytest.raises(AssertionError, match=found):
+        kill()
