@@ -157,14 +157,13 @@ def _travel(wish: dict[str, Any], folder: Path) -> int:
 def _tie(child: int, folder: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """strace, once it has the child."""
     assert STRACE is not None
-    log = folder / "trace"
-    tracer = subprocess.Popen(
-        [STRACE, "-f", "-qq", "-o", str(log), "-p", str(child), *options], stdin=subprocess.DEVNULL
-    )
+    command = [STRACE, "-f", "-qq", "-o", str(folder / "trace"), "-p", str(child), *options]
+    with (folder / "strace").open("wb") as said:
+        tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=said)
     end = time.monotonic() + PATIENCE
     while "TracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
         if tracer.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"strace has no hold of the child: {tracer.poll()}")
+            raise RuntimeError(f"strace has no hold of the child: {(folder / 'strace').read_text()}")
         time.sleep(0.001)
     return tracer
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -136,12 +137,12 @@ def fail(tx: Tx, code: int) -> None:
     [
         (10 | 4 << 8, DiskFailed),
         (10 | 3 << 8, DiskFailed),
-        (11, LedgerCorrupt),
+        (11, DiskFailed),
         (10 | 19 << 8, None),
         (13, None),
         (5, None),
     ],
-    ids=["fsync", "write", "corrupt", "no room for the -shm", "full", "locked"],
+    ids=["fsync", "write", "corrupt, and whole at the second look", "no room for the -shm", "full", "locked"],
 )
 def test_f42_what_sqlite_says_and_what_follows(tmp_path: Path, code: int, kind: type[LedgerError] | None) -> None:
     """I1, I13: after an I/O error nothing is written or acknowledged any more; a full disk or a lock passes."""
@@ -159,6 +160,19 @@ def test_f42_what_sqlite_says_and_what_follows(tmp_path: Path, code: int, kind: 
     ledger.close()
     assert type(first) is (kind or LedgerError)
     assert third is None if kind is None else type(third) is kind
+
+
+def test_f43_a_ledger_that_is_damaged_while_it_is_open(tmp_path: Path) -> None:
+    """I13: what SQLite calls damaged, and is at the second look too, is not written any more."""
+    Ledger.open(tmp_path / "ledger.db").close()
+    ledger = Ledger.open(tmp_path / "ledger.db")
+    with ledger.path.open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(b"\x55" * 1000)
+    for work in (partial(fail, code=11), partial(upkeep.set_mark, key="b", value=1.0)):
+        with pytest.raises(LedgerCorrupt, match="restore a copy"):
+            asyncio.run(ledger.write(work))
+    ledger.close()
 
 
 def test_f43_a_damaged_ledger(tmp_path: Path) -> None:
