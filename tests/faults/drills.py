@@ -73,7 +73,7 @@ def _put_back(here: Site, copy: Path, rng: random.Random) -> None:
     for one in here.disk.glob("ledger.db*"):
         shutil.move(one, aside)
     assert "generation 1" in command(here, "restore", str(copy))
-    verified(here)
+    sound(here.ledger)
 
 
 def _goes_on(here: Site, load: Load) -> None:
@@ -83,10 +83,10 @@ def _goes_on(here: Site, load: Load) -> None:
     here.serving()
     again = asyncio.run(_say_again(here, sorted(load.acknowledged)[:40]))
     assert again <= kept(here.ledger)
-    verified(here)
     assert ask(here.ledger, "SELECT count(*) FROM submission") == calls, "it buys nothing"
     here.running[-1].terminate()
     assert here.running[-1].wait(PATIENCE) == 0, here.log()
+    verified(here)
 
 
 async def _say_again(here: Site, bodies: list[bytes]) -> set[bytes]:

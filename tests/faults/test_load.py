@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.unit.audit import ask
 
-from .attackers import attack
 from .disk import sound
 from .gauges import Sample, leaks, percentile, slope, watching
 from .pour import pour
-from .process import PATIENCE, Site, site
+from .process import PATIENCE, site
 
 
 def test_a_load_while_the_crm_is_down(tmp_path: Path) -> None:
@@ -27,27 +25,9 @@ def test_a_load_while_the_crm_is_down(tmp_path: Path) -> None:
         assert (came["sent"] > 200, came["failed"]) == (True, {})
         assert ask(here.ledger, "SELECT count(*) FROM delivery") == [(came["sent"],)]
         assert max(one.wal for one in gauge.samples) < 16
-        ended(here)
-
-
-def test_slow_clients_of_a_daemon_of_its_own(tmp_path: Path) -> None:
-    """I1: forty of each kind at once; honest callbacks are answered, and each of the slow is let go."""
-    with site(tmp_path, 20) as here:
-        here.start()
-        here.serving()
-        attackers: dict[str, Any] = {}
-        with attack(here.door.port, here.urls[0], 200, attackers):
-            assert pour(here.door.port, here.urls[1:], 50.0, 1.0)["failed"] == {}
-        assert len(attackers["lasted (p50, longest)"]) == 5
-        assert not [answer for answer in attackers["answers"] if answer.endswith("never")]
-        assert attackers["answers"]["announces a body: 408"] == 40
-        ended(here)
-
-
-def ended(here: Site) -> None:
-    here.running[-1].terminate()
-    assert here.running[-1].wait(PATIENCE) == 0, here.log()
-    sound(here.ledger)
+        daemon.terminate()
+        assert daemon.wait(PATIENCE) == 0, here.log()
+        sound(here.ledger)
 
 
 def memory(*mebibytes: float) -> list[Sample]:

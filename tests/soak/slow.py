@@ -13,7 +13,10 @@ from tests.faults.process import PATIENCE, Site, site
 from .part import Part, Wishes
 
 ATTACKERS, PER_SECOND = 2_000, 100.0
-DEADLINE, SLACK = 10.0, 5.0  # seconds: the daemon's for a head and for a body, and what a busy machine adds
+DEADLINE, SLACK = (
+    10.0,
+    5.0,
+)  # seconds from being accepted, for which all wait alike: the daemon's, and what may be added
 EACH = 32.0 / 1024  # MiB of memory that one attacker may take
 MEMORY = ATTACKERS * EACH + 16.0
 SECONDS = 600.0
@@ -36,14 +39,15 @@ def _under_attack(here: Site, seconds: float, part: Part) -> None:
         grown, fds = gauge.grown, max(one.fds for one in gauge.samples)
         left = gauge.samples[-1].fds
     daemon.terminate()
+    longest = max(one[1] for one in attackers["lasted (p50, longest)"].values())
+    part.figures |= {"seconds an attacker stayed": longest, "ms longest": honest["longest"]}
     part.figures |= {"attackers at once": ATTACKERS, "honest callbacks": honest["sent"], "ms p99": honest["p99"]}
     part.figures |= {"ms p99 in calm": calm["p99"], "MiB more": round(grown, 1), "descriptors at most": fds}
     part.figures |= {"attacked by": attackers, "calm": calm, "honest": honest}
-    longest = max(one[1] for one in attackers["lasted (p50, longest)"].values())
     wrong = {
         "honest callbacks failed": bool(honest["failed"] or calm["failed"]),
         "memory is not bounded": grown > MEMORY,
-        "an attacker stayed": longest > DEADLINE + SLACK,
+        "an attacker stayed": longest > DEADLINE + SLACK + honest["longest"] / 1000,
         "descriptors are kept": left > fds / 4,
         "it did not end well": daemon.wait(PATIENCE) != 0,
     }
