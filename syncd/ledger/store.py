@@ -74,6 +74,10 @@ class LedgerCorrupt(LedgerFailed):
     """The file is damaged. It is left as it is: restore a copy."""
 
 
+class WriterBroke(BrokenInvariant, LedgerFailed):
+    """A bug of ours in the writer's thread; nothing that it left half done is on the disk."""
+
+
 @cache
 def queries() -> dict[str, str]:
     """Every named statement of queries.sql."""
@@ -239,8 +243,11 @@ class Ledger:
             while len(group) < GROUP and not self._queue.empty():
                 group.append(self._queue.get())
             open_ = None not in group
-            self._failed = _commit(connection, [unit for unit in group if unit is not None], self._failed)
-            self._failed = self._failed or _checkpoint(connection)
+            units = [unit for unit in group if unit is not None]
+            try:
+                self._failed = _commit(connection, units, self._failed) or _checkpoint(connection)
+            except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
+                self._failed = _broken(connection, units, error)
         with suppress(sqlite3.Error):  # what can't be moved now stays in the -wal, and is read from there
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
@@ -350,6 +357,17 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     return failed
 
 
+def _broken(connection: sqlite3.Connection, units: list[_Unit], error: BaseException) -> LedgerFailed:
+    with suppress(sqlite3.Error):
+        connection.execute("ROLLBACK")
+    failed = WriterBroke(f"the ledger's writer broke, with {type(error).__name__}")
+    failed.__cause__ = error
+    for unit in units:
+        unit.error = failed
+        unit.loop.call_soon_threadsafe(_resolve, unit)
+    return failed
+
+
 def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
     """Move what is in the -wal into the file when there is much of it; nobody waits for that to be answered.
 
@@ -441,7 +459,7 @@ def _meaning(error: Exception, said: str) -> LedgerError:
 
 
 def _resolve(unit: _Unit) -> None:
-    if unit.done.cancelled():
+    if unit.done.done():  # cancelled, or told before the writer broke
         return
     if unit.error is not None:
         unit.done.set_exception(unit.error)

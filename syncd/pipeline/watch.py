@@ -16,8 +16,6 @@ from .gate import BACKLOG as WAITING
 from .gate import WRITE_RIGHT
 from .parts import Parts
 
-BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
-FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 SETTLE = 3600.0  # seconds of steady running after which a leap forward is believed
 BACKLOG = 100  # values that wait for the CRM for longer than PATIENCE before no more are bought for it
 PATIENCE = 86_400.0  # seconds
@@ -48,9 +46,9 @@ class Watch:
         """Why the clock is not believed, or ""; notes the time while it is."""
         known = await parts.ledger.read(upkeep.mark, upkeep.LAST_SEEN)
         steady = self._steady(now, parts.clock.monotonic())
-        if known is not None and now < known - BACKWARD:
+        if known is not None and now < known - upkeep.BACKWARD:
             return "the clock was set back: nothing is bought or expires until it has caught up", "Check NTP."
-        if known is not None and now > known + FORWARD and not steady:
+        if known is not None and now > known + upkeep.FORWARD and not steady:
             why = "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
             return why, "Check NTP; after an hour of steady running the clock is believed."
         await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
@@ -58,7 +56,7 @@ class Watch:
 
     def _steady(self, now: float, monotonic: float) -> bool:
         """Has the wall clock gone along with the monotonic one for long enough?"""
-        leapt = self._last is not None and abs((now - self._last[0]) - (monotonic - self._last[1])) > BACKWARD
+        leapt = self._last is not None and abs((now - self._last[0]) - (monotonic - self._last[1])) > upkeep.BACKWARD
         if leapt or self._steady_since is None:
             self._steady_since = monotonic
         self._last = (now, monotonic)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger.store import APPLICATION_ID, Ledger, LedgerError, Tx, reading
+from syncd.ledger.store import APPLICATION_ID, Ledger, LedgerError, Tx, WriterBroke, reading
 
 from .audit import ask, sqlite3
 
@@ -285,6 +285,26 @@ def test_a_ledger_of_a_newer_syncd_is_refused(path: Path) -> None:
     connection.close()
     with pytest.raises(LedgerError, match="newer syncd"):
         Ledger.open(path)
+
+
+class Bug(BaseException):
+    """What no code is prepared for."""
+
+
+def test_a_writer_that_breaks_lets_nobody_wait(ledger: Ledger) -> None:
+    def broken(tx: Tx) -> None:
+        tx.tally("half a thing")
+        raise Bug
+
+    async def main() -> list[None | BaseException]:
+        units = [ledger.write(lambda tx: tx.tally("a whole one")), ledger.write(broken)]
+        together = await asyncio.wait_for(asyncio.gather(*units, return_exceptions=True), 10)
+        with pytest.raises(WriterBroke, match="writer broke, with Bug"):
+            await ledger.write(lambda tx: tx.tally("more"))
+        return together
+
+    assert any(isinstance(one, WriterBroke) for one in asyncio.run(main()))
+    assert "half a thing" not in dict(ask(ledger.path, "SELECT name, n FROM tally"))
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:
