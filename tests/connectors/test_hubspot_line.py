@@ -306,6 +306,14 @@ def test_check_of_a_good_portal() -> None:
     assert "1 contacts lack email or phone" in text
 
 
+@pytest.mark.parametrize("status", [500, 503, 423])
+def test_a_check_that_was_not_answered_about_writing_learnt_nothing(status: int) -> None:
+    with ScriptedCrm(contact("1")) as crm:
+        crm.on("batch/update", Reply(status, {}))
+        [error] = [f for f in using(crm, lambda c: c.check([SELECTION])) if f.level is Level.ERROR]
+    assert (error.passing, error.trouble) == (True, None)
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [

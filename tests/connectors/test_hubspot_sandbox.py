@@ -278,7 +278,6 @@ def test_pitfall_25_check_finds_what_the_token_may_not(scope: str, level: Level)
 @pytest.mark.parametrize(
     ("fault", "passing", "trouble"),
     [
-        ("hubspot_update_error:*:503", True, None),
         ("hubspot_search_error:*:502", True, None),
         ("hubspot_error:*:503", True, None),
         ("hubspot_burst:*", True, None),

@@ -23,7 +23,7 @@ _PREFIXES = {
     "hubspot_search": "a search",
     "hubspot_list": "a list, properties or account call",
     "hubspot_read": "a batch read",
-    "hubspot_update": "an update",
+    "hubspot_update": "an update of records",
 }
 _BEFORE = {
     "error": "is answered with an error and has no effect (parameter: status, or status@Retry-After; default 503)",
