@@ -296,7 +296,7 @@ def test_a_writer_that_breaks_lets_nobody_wait(ledger: Ledger) -> None:
         tx.tally("half a thing")
         raise Bug
 
-    async def main() -> list[None | BaseException]:
+    async def main() -> list[BaseException | None]:
         units = [ledger.write(lambda tx: tx.tally("a whole one")), ledger.write(broken)]
         together = await asyncio.wait_for(asyncio.gather(*units, return_exceptions=True), 10)
         with pytest.raises(WriterBroke, match="writer broke, with Bug"):
