@@ -64,13 +64,16 @@ class Pacer:
 
     def block(self, seconds: float) -> None:
         """No call for so long, whatever the windows say."""
-        self._blocked_until = max(self._blocked_until, self._clock.now() + seconds)
+        self._blocked_until = max(self._blocked_until, self._clock.monotonic() + seconds)
 
     def ready_in(self) -> float:
         """Seconds until one call may go out; 0.0 means now."""
         now = self._clock.now()
         del self._calls[: bisect_right(self._calls, now - self.longest)]
-        return max([0.0, self._blocked_until - now, *(self._wait(w, now) for w in self._windows)])
+        if self._calls and self._calls[-1] > now:  # the clock was set back
+            self._calls = [min(call, now) for call in self._calls]
+        blocked = self._blocked_until - self._clock.monotonic()
+        return max([0.0, blocked, *(self._wait(w, now) for w in self._windows)])
 
     def take(self) -> None:
         """Record a call that goes out now."""

@@ -16,7 +16,7 @@ from .gate import BACKLOG as WAITING
 from .gate import WRITE_RIGHT
 from .parts import Parts
 
-SETTLE = 3600.0  # seconds of steady running after which a leap forward is believed
+SETTLE = 3600.0  # seconds of steady running after which a leap is believed, whichever way it went
 BACKLOG = 100  # values that wait for the CRM for longer than PATIENCE before no more are bought for it
 PATIENCE = 86_400.0  # seconds
 GOOD_FOR = 1_800.0  # seconds for which a CRM that was seen to take writes is believed to: see `rights`
@@ -46,11 +46,14 @@ class Watch:
         """Why the clock is not believed, or ""; notes the time while it is."""
         known = await parts.ledger.read(upkeep.mark, upkeep.LAST_SEEN)
         steady = self._steady(now, parts.clock.monotonic())
-        if known is not None and now < known - upkeep.BACKWARD:
-            return "the clock was set back: nothing is bought or expires until it has caught up", "Check NTP."
-        if known is not None and now > known + upkeep.FORWARD and not steady:
-            why = "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
-            return why, "Check NTP; after an hour of steady running the clock is believed."
+        if known is not None and not steady:
+            cure = "Check NTP; after an hour of steady running the clock is believed."
+            if now < known - upkeep.BACKWARD:
+                why = "the clock was set back: nothing is bought or expires for an hour, or until it has caught up"
+                return why, cure
+            if now > known + upkeep.FORWARD:
+                why = "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
+                return why, cure
         await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
         return "", ""
 

@@ -69,6 +69,24 @@ def test_f40_the_clock_is_set_back(sent: House) -> None:
     assert sent.ask() == 1
 
 
+def test_f40_the_clock_was_wrong_and_is_put_right(sent: House) -> None:
+    """I4: back by forty days is no reason to wait for forty days: an hour of steady running is enough."""
+    sent.clock.time += 40 * DAY
+    by = Watch()
+    for _ in range(8):
+        watch(sent, by)
+        sent.clock.time += HOUR / 6
+    assert watch(sent, by) == ""
+    sent.clock.time -= 40 * DAY
+    by = Watch()  # restarted, as one does
+    for _ in range(6):
+        assert "set back" in watch(sent, by)
+        assert sent.ask() == 0
+        sent.clock.time += HOUR / 6
+    assert watch(sent, by) == ""
+    assert sent.ask() == 1
+
+
 def test_f40_the_clock_leaps(sent: House) -> None:
     """I4: a leap of a month makes no answer look overdue; it is believed after an hour of steady running."""
     sent.clock.time += 30 * DAY

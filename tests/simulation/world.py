@@ -68,7 +68,7 @@ class World(Owner):
         self.cut_off_since: float | None = None  # callbacks can't reach us
         self.lives = 0
         self.rings = 0
-        self._swept = 0.0
+        self._swept = self._ahead = 0.0
         self.life: Life | None = None
         self.market = Market(populate(rng, rng.randint(4, 12)))
         two = rng.random() < 0.4
@@ -186,12 +186,15 @@ class World(Owner):
                 gc.collect(0)
 
     async def _settle(self) -> None:
-        """Until nothing is open any more, or the same things have been for longer than any budget's window."""
+        """Until nothing is open any more, or the same things have been for longer than any budget's window.
+
+        What was to happen by a clock that was ahead happens that much later.
+        """
         await self._pass(2 * DAY)
         before, since = "", self.now
         while not self.violations and self.life is not None:
             still = self.judge.unsettled(self.life.ledger) if self.life.alive else "a dead daemon"
-            if not still or self.now - since > 35 * DAY:
+            if not still or self.now - since > 35 * DAY + self._ahead:
                 return
             before, since = still, since if still == before else self.now
             await self._pass(DAY)
@@ -202,7 +205,7 @@ class World(Owner):
         self.weather.spells.clear()
         self.troubles.clear()
         self.cut_off_since = None
-        self.wall_clock.skew = 0.0
+        self._ahead, self.wall_clock.skew = max(self.wall_clock.skew, 0.0), 0.0
         for vendor in self.vendors.values():
             vendor.trouble, vendor.credits = "", 100_000
 

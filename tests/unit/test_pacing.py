@@ -81,6 +81,16 @@ def test_case_32_the_tightest_window_decides() -> None:
 
 
 @pytest.mark.parametrize("fixed", [False, True])
+def test_a_clock_that_was_set_back_does_not_stop_the_calls(fixed: bool) -> None:
+    one, clock = pacer(Window(MINUTE, 2, fixed=fixed))
+    take(one, 2)
+    clock.time -= 40 * 24 * HOUR
+    assert 0 < one.ready_in() <= MINUTE
+    clock.time += one.ready_in()
+    take(one, 2)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
 def test_a_limit_of_nothing_is_never_ready(fixed: bool) -> None:
     one, clock = pacer(Window(MINUTE, 0, fixed=fixed))
     assert one.ready_in() > 0
