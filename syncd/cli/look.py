@@ -29,7 +29,7 @@ from .output import ConfigOption, JsonOption, complain, out, print_json, say, se
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
-SEEN_WITHIN = 60.0  # seconds without a sign of the daemon until `status` says so
+SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
@@ -186,7 +186,7 @@ def schema() -> None:
 
 
 def _runs(settings: Settings, looked_at: float | None) -> bool:
-    """Has a daemon said lately how the gate stands? It does so every ten seconds, by its own clock."""
+    """Has a daemon said lately how the gate stands? It does so every half a minute at least, by its own clock."""
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     return looked_at is not None and compose.clock_of(settings).now() - looked_at < SEEN_WITHIN * speed
 

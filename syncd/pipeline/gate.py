@@ -46,6 +46,8 @@ class Gate:
     reasons: dict[Key, Shut] = field(default_factory=_untried)
     seen: dict[str, float] = field(default_factory=dict)  # by sync: when (monotonic) its CRM last would take writes
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when (monotonic) to look whether it takes writes
+    kept: list[dict[str, object]] | None = None  # what the ledger was last told, and when (monotonic)
+    kept_at: float = 0.0
     told: dict[Key, str] = field(default_factory=dict)  # the gist of what the log was told; "" where nothing
 
     def __post_init__(self) -> None:

@@ -20,6 +20,8 @@ from syncd.ledger.store import Ledger
 from .address import Addresses
 from .gate import Gate
 
+SIGN_OF_LIFE = 30.0  # seconds
+
 log = structlog.get_logger("syncd.gate")
 
 
@@ -67,9 +69,13 @@ class Parts:
         self.gate.expect(sync.name for sync in self.syncs)
 
     async def publish(self) -> None:
-        """Tell how the gate stands, and keep all of it in the ledger for whoever looks there."""
+        """Tell how the gate stands, and keep it in the ledger for whoever looks there; now and then although it
+        stands as it did, as a sign that somebody runs."""
         self.tell()
-        await self.ledger.write(gates.keep, self.gate.rows(), now=self.clock.now())
+        rows, moment = self.gate.rows(), self.clock.monotonic()
+        if rows != self.gate.kept or moment - self.gate.kept_at >= SIGN_OF_LIFE:
+            await self.ledger.write(gates.keep, rows, now=self.clock.now())
+            self.gate.kept, self.gate.kept_at = rows, moment
 
     def tell(self) -> None:
         """What is new about the gate: the log hears it once, and dispatch that it may buy."""
