@@ -231,7 +231,7 @@ class Daemon:
         for stage in self._stages.values():
             stage.bell.set()
         for lane in self.parts.lanes.values():
-            lane.pacer.block(float("inf"))
+            lane.pacer.close()
         _cancel(task for task in stages if not task.get_name().startswith(("dispatch:", "writeback:")))
         _, busy = await asyncio.wait(stages, timeout=GRACE)
         _cancel(task for task in busy if task.get_name().startswith("writeback:"))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+A_WHILE = 1.0  # seconds: who waits for a place looks up as often, to see whether the pacer was closed
+
 
 class Clock(Protocol):
     """Time, given and never taken, so that tests, the demo and the simulation can bend it."""
@@ -79,11 +81,18 @@ class Pacer:
         """Record a call that goes out now."""
         self._calls.append(self._clock.now())
 
-    async def acquire(self) -> None:
-        """Wait for a place and take it: for calls that cost nothing but their place."""
+    def close(self) -> None:
+        """No call any more: whoever waits for a place is told that there will be none."""
+        self._blocked_until = math.inf
+
+    async def acquire(self) -> bool:
+        """Wait for a place and take it; False when there will be none, because the pacer was closed."""
         while (wait := self.ready_in()) > 0:
-            await self._clock.sleep(wait)
+            if math.isinf(self._blocked_until):
+                return False
+            await self._clock.sleep(min(wait, A_WHILE))
         self.take()
+        return True
 
     def _wait(self, window: Window, now: float) -> float:
         if window.limit <= 0:

@@ -288,9 +288,7 @@ class _Run:
         middle = len(items) // 2
         log.warning("batch_split", connection=self.connection.name, requests=len(items), why=why)
         for half in (items[:middle], items[middle:]):
-            if not self.stopped:
-                await self.lane.pacer.acquire()
-            if self.stopped or self._shut():
+            if self.stopped or not await self.lane.pacer.acquire() or self.stopped or self._shut():
                 return  # refused is refused: what is left of the bulk is back in the queue
             await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
 

@@ -30,6 +30,7 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds
+        await asyncio.sleep(0)
 
 
 def pacer(*windows: Window, clock: FakeClock | None = None) -> tuple[Pacer, FakeClock]:
@@ -129,7 +130,20 @@ def test_acquire_waits_on_the_clock_and_takes_a_place() -> None:
             await one.acquire()
 
     asyncio.run(three())
-    assert clock.slept == [60.0, 60.0]
+    assert sum(clock.slept) == 120.0
+
+
+def test_who_waits_for_a_place_hears_that_there_will_be_none() -> None:
+    one, _ = pacer(Window(HOUR, 1))
+
+    async def wait_and_close() -> bool:
+        assert await one.acquire()
+        waiting = asyncio.create_task(one.acquire())
+        await asyncio.sleep(0)
+        one.close()
+        return await waiting
+
+    assert asyncio.run(wait_and_close()) is False
 
 
 def test_case_71_a_clock_that_is_set_back_does_not_open_the_gate() -> None:

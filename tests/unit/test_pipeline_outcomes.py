@@ -165,6 +165,25 @@ def test_the_second_half_is_not_sent_when_the_first_is_told_to_stop(build: Build
     assert {house.state(str(n)) for n in range(501, 505)} == {"queued"}
 
 
+def test_nobody_waits_for_a_place_that_will_never_be_free(build: Build) -> None:
+    """SIGTERM while a bulk is refused: its halves are left in the queue, and the process can end."""
+    fake = Told(capabilities=replace(CAPABILITIES, batch=4))
+    house = one_email(build, fake, people=4)
+
+    asked = []
+
+    def end(submission: Submission) -> None:
+        asked.append(submission.id)
+        house.parts.lanes["ann"].pacer.close()
+        raise Split("somebody is wrong")
+
+    fake.then = end
+    start = house.clock.now()
+    house.dispatch()
+    assert (len(asked), house.clock.now()) == (1, start)
+    assert {house.state(str(n)) for n in range(501, 505)} == {"queued"}
+
+
 # --- doubt ------------------------------------------------------------------------------------
 
 
