@@ -22,7 +22,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from syncd.config import InDoubtPolicy, cron
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger import reports, submissions
-from syncd.ledger.store import LedgerError, LedgerFailed
+from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.canary import Canary

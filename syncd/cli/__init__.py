@@ -14,7 +14,7 @@ import typer
 
 from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
-from syncd.ledger.store import DiskFailed, LedgerCorrupt
+from syncd.ledger.file import DiskFailed, LedgerCorrupt
 
 from . import keep, look, rehearse, work
 from .output import complain, with_cure

@@ -1,4 +1,4 @@
-"""The ledger's file: opening it safely, one writer thread with group commit, read-only readers.
+"""The ledger at work: one writer thread with group commit, read-only readers. How its file is opened: `file`.
 
 What may be done inside a transaction lives in the modules beside this one, as functions over a `Tx`:
 `await ledger.write(contacts.store_page, ...)`, `await ledger.read(reports.counts)`.
@@ -22,11 +22,23 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from sqlite_utils import Database
+from syncd.contract.errors import BrokenInvariant
 
-from syncd.contract.errors import BrokenInvariant, SyncdError
-
-from .migrations import migrations
+from .file import (
+    OLDEST_SQLITE,
+    LedgerError,
+    LedgerFailed,
+    WriterBroke,
+    connect,
+    connect_read_only,
+    look_over,
+    meaning,
+    not_written,
+    of_the_file,
+    raw_reading,
+    second_look,
+    told_of,
+)
 from .states import MOVES, JobState
 
 if TYPE_CHECKING:
@@ -37,45 +49,9 @@ else:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-APPLICATION_ID = 0x53594E44  # "SYND"
-OLDEST_SQLITE = (3, 51, 3)
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
-_IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
-_DAMAGED = (11, 26)  # CORRUPT, NOTADB
-_OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
-_NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-
-_PRAGMAS = {
-    "foreign_keys": "1",
-    "synchronous": "2",  # FULL: an acknowledged callback survives a power cut
-    "busy_timeout": "5000",
-    "trusted_schema": "0",
-    "secure_delete": "1",
-    "mmap_size": "0",
-    "journal_size_limit": str(64 * 1024 * 1024),
-}
-
-
-class LedgerError(SyncdError):
-    """The ledger can't be opened or written; the message says why and what to do."""
-
-
-class LedgerFailed(LedgerError):
-    """Nothing more will be written by this process: to go on would be to guess what is on the disk."""
-
-
-class DiskFailed(LedgerFailed):
-    """The disk refused to read or to keep something. What was acknowledged is on it; start again."""
-
-
-class LedgerCorrupt(LedgerFailed):
-    """The file is damaged. It is left as it is: restore a copy."""
-
-
-class WriterBroke(BrokenInvariant, LedgerFailed):
-    """A bug of ours in the writer's thread; nothing that it left half done is on the disk."""
 
 
 @cache
@@ -182,7 +158,7 @@ class Ledger:
     def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """One unit of work on a ledger that a daemon may have open, for the commands."""
         try:
-            connection = _connect(path)
+            connection = connect(path)
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 result = work(Tx(connection), *args, **kwargs)
@@ -213,7 +189,7 @@ class Ledger:
         """
 
         def look() -> T:
-            with _told_of(self.path):
+            with told_of(self.path):
                 return work(self._reader(), *args, **kwargs)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, look)
@@ -228,12 +204,12 @@ class Ledger:
 
     def _write_forever(self) -> None:
         try:
-            connection = _connect(self.path)
+            connection = connect(self.path)
             connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
-            _look_over(connection)
+            look_over(connection)
         except (sqlite3.Error, OSError, LedgerError) as error:
-            told = error if isinstance(error, LedgerError) else _meaning(error, str(error))
-            self._failed = _second_look(told, self.path)
+            told = error if isinstance(error, LedgerError) else meaning(error, str(error))
+            self._failed = second_look(told, self.path)
             self._ready.set()
             return
         self._ready.set()
@@ -254,7 +230,7 @@ class Ledger:
 
     def _reader(self) -> Tx:
         if not hasattr(self._local, "tx"):
-            self._local.tx = Tx(_connect_read_only(self.path))
+            self._local.tx = Tx(connect_read_only(self.path))
         tx: Tx = self._local.tx
         return tx
 
@@ -262,75 +238,8 @@ class Ledger:
 @contextmanager
 def reading(path: Path) -> Iterator[Tx]:
     """A read-only look at a ledger that another process may have open, for the commands. Raises as `Ledger.read`."""
-    with raw_reading(path) as connection, _told_of(path):
+    with raw_reading(path) as connection, told_of(path):
         yield Tx(connection)
-
-
-@contextmanager
-def raw_reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """The same as a plain connection, for what is about the file and not about its contents."""
-    if not path.exists():
-        raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
-    try:
-        connection = _connect_read_only(path)
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path} can't be read as a ledger: {error}") from error
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
-    return connection
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    try:
-        _claim(connection)
-        path.chmod(0o600)
-        _configure(connection)
-        migrations.apply(Database(connection))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _claim(connection: sqlite3.Connection) -> None:
-    """See that the file is ours, or nobody's yet, before anything in it is changed."""
-    owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if owner != APPLICATION_ID and (owner or tables):
-        raise LedgerError("this file is a database of another program")
-    if {migration.name for migration in migrations.applied(Database(connection))} - _known_migrations():
-        raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-
-
-def _known_migrations() -> set[str]:
-    empty = Database(memory=True)
-    try:
-        return {migration.name for migration in migrations.pending(empty)}
-    finally:
-        empty.close()
-
-
-def _configure(connection: sqlite3.Connection) -> None:
-    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-        raise LedgerError("this file system does not support SQLite's WAL mode: put the ledger on a local disk")
-    for name, wanted in _PRAGMAS.items():
-        connection.execute(f"PRAGMA {name} = {wanted}")
-        got = str(connection.execute(f"PRAGMA {name}").fetchone()[0])
-        if got != wanted:
-            raise LedgerError(f"SQLite did not take PRAGMA {name} = {wanted} (it has {got})")
 
 
 def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerError | None) -> LedgerError | None:
@@ -347,7 +256,7 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):  # there may be no transaction left to undo
             connection.execute("ROLLBACK")
-        told = _not_written(error, connection)
+        told = not_written(error, connection)
         failed = told if isinstance(told, LedgerFailed) else None
         for unit in units:
             unit.error = told
@@ -379,7 +288,7 @@ def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
         if logged - moved >= CHECKPOINT:
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     except sqlite3.Error as error:
-        told = _not_written(error, connection)
+        told = not_written(error, connection)
         return told if isinstance(told, LedgerFailed) else None
     return None
 
@@ -390,7 +299,7 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         unit.result = unit.work(Tx(connection))
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
         unit.error = error
-        told = _of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
+        told = of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
         if isinstance(told, LedgerFailed):
             raise
         if not connection.in_transaction:  # SQLite has undone the whole group: disk full
@@ -398,64 +307,6 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
         connection.execute("ROLLBACK TO unit")
         unit.error = told or error
     connection.execute("RELEASE unit")
-
-
-def _look_over(connection: sqlite3.Connection) -> None:
-    """A quick look at the whole file, before anything is built on it."""
-    if (line := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
-
-
-def _of_the_file(error: sqlite3.DatabaseError, what: str) -> LedgerError | None:
-    """What an error says of the file, or None where it is the work's own fault."""
-    told = _meaning(error, _said(what, error))
-    told.__cause__ = error
-    return told if isinstance(error, sqlite3.OperationalError) or isinstance(told, LedgerFailed) else None
-
-
-@contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """SQLite's errors of a file that is read, in our words."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        own = getattr(error, "sqlite_errorcode", 1) & 0xFF in _OWN_FAULT
-        told = None if own else _of_the_file(error, "read")
-        if told is None:
-            raise
-        raise _second_look(told, path) from error
-
-
-def _not_written(error: sqlite3.Error, connection: sqlite3.Connection) -> LedgerError:
-    told = _meaning(error, _said("written", error))
-    if isinstance(told, LedgerCorrupt):
-        told = _second_look(told, Path(connection.execute("PRAGMA database_list").fetchone()["file"]))
-    told.__cause__ = error
-    return told
-
-
-def _said(what: str, error: sqlite3.Error) -> str:
-    return f"the ledger could not be {what}: {error}"
-
-
-def _second_look(told: LedgerError, path: Path) -> LedgerError:
-    """SQLite also calls damaged what the disk did not give when it was asked: nobody is to restore a copy for that."""
-    if not isinstance(told, LedgerCorrupt):
-        return told
-    try:
-        with raw_reading(path) as connection:
-            _look_over(connection)
-    except (sqlite3.Error, LedgerError):
-        return told
-    return DiskFailed("the ledger could not be read: the disk did not give a part of it, and does by now")
-
-
-def _meaning(error: Exception, said: str) -> LedgerError:
-    """What SQLite's error asks for: another try, another start, or a copy."""
-    code = getattr(error, "sqlite_errorcode", 0)
-    if code & 0xFF in _DAMAGED:
-        return LedgerCorrupt(f"{said}; move it away and restore a copy of it")
-    return DiskFailed(said) if code & 0xFF == _IO_ERROR and code not in _NO_ROOM else LedgerError(said)
 
 
 def _resolve(unit: _Unit) -> None:

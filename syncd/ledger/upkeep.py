@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .file import LedgerError, raw_reading
 from .states import MOVES
-from .store import Ledger, LedgerError, Tx, raw_reading
+from .store import Ledger, Tx
 
 if TYPE_CHECKING:
     import sqlite3

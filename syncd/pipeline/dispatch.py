@@ -20,8 +20,9 @@ from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split
 from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, Source, Submission
 from syncd.contract.ports import Provider
 from syncd.ledger import connections, inbox, submissions
+from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.states import Reason
-from syncd.ledger.store import LedgerError, LedgerFailed, Tx
+from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
 
 from .parts import Lane, Parts

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox
+from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.states import DeliveryState
-from syncd.ledger.store import LedgerError, LedgerFailed
 from syncd.pipeline.address import CANARY
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts

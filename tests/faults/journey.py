@@ -33,7 +33,7 @@ from syncd.contract.model import (
     WriteOutcome,
     WriteStatus,
 )
-from syncd.ledger.store import LedgerError, LedgerFailed
+from syncd.ledger.file import LedgerError, LedgerFailed
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.house import EMAIL, ONE_BY_ONE, House

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 import structlog
 
-from syncd.ledger.store import LedgerError
+from syncd.ledger.file import LedgerError
 
 from . import far_journey, journey
 from .labels import Labels

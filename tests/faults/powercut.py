@@ -24,7 +24,8 @@ from pathlib import Path
 
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox
-from syncd.ledger.store import Ledger, LedgerError
+from syncd.ledger.file import LedgerError
+from syncd.ledger.store import Ledger
 from tests.unit.audit import ask
 
 ROOT = Path(__file__).parents[2]

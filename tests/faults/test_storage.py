@@ -15,7 +15,8 @@ import pytest
 
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox, upkeep
-from syncd.ledger.store import Ledger, LedgerCorrupt, reading
+from syncd.ledger.file import LedgerCorrupt
+from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import ask, sqlite3
 
 from .disk import NoDisk, fill, small_disk

@@ -22,7 +22,8 @@ from syncd.config import Settings
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Author, Delivery, Source, Version
 from syncd.ledger import connections, submissions, upkeep
-from syncd.ledger.store import DiskFailed, Ledger, LedgerCorrupt, LedgerError, Tx
+from syncd.ledger.file import DiskFailed, LedgerCorrupt, LedgerError
+from syncd.ledger.store import Ledger, Tx
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.watch import Watch

@@ -20,8 +20,9 @@ from syncd import compose
 from syncd.config.sections import Log, LogFormat
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.daemon import Daemon
-from syncd.ledger import connections, store
-from syncd.ledger.store import Ledger, LedgerError, Tx
+from syncd.ledger import connections, file, store
+from syncd.ledger.file import LedgerError
+from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
 from syncd.pipeline import sweep
 from syncd.pipeline.canary import Canary
@@ -57,7 +58,7 @@ class InlineLedger(Ledger):
 
     def __init__(self, path: Path, life: Life) -> None:
         self.path = path
-        self.connection: sqlite3.Connection = store._connect(path)
+        self.connection: sqlite3.Connection = file.connect(path)
         self.connection.execute("PRAGMA synchronous = 0")  # for speed: power cuts are another test's
         self._life = life
         self._tx = Tx(self.connection)

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger.store import APPLICATION_ID, Ledger, LedgerError, Tx, WriterBroke, reading
+from syncd.ledger.file import APPLICATION_ID, LedgerError, WriterBroke
+from syncd.ledger.store import Ledger, Tx, reading
 
 from .audit import ask, sqlite3
 

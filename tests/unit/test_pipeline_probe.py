@@ -9,7 +9,8 @@ import pytest
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Level
 from syncd.ledger import connections
-from syncd.ledger.store import LedgerError, Tx
+from syncd.ledger.file import LedgerError
+from syncd.ledger.store import Tx
 from syncd.pipeline import probe
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import NAME, Canary

@@ -1,0 +1,190 @@
+"""The ledger as a file: opening it safely, looking it over, and what SQLite's errors ask for.
+
+What lives here: connections with the settings that the promises need, and the errors of the ledger. What is
+done over a connection, and in which thread, is in `store`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from syncd.contract.errors import BrokenInvariant, SyncdError
+
+from .migrations import migrations
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed: a SQLite without the WAL-reset bug
+
+APPLICATION_ID = 0x53594E44  # "SYND"
+OLDEST_SQLITE = (3, 51, 3)
+_IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
+_DAMAGED = (11, 26)  # CORRUPT, NOTADB
+_OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
+_NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
+
+_PRAGMAS = {
+    "foreign_keys": "1",
+    "synchronous": "2",  # FULL: an acknowledged callback survives a power cut
+    "busy_timeout": "5000",
+    "trusted_schema": "0",
+    "secure_delete": "1",
+    "mmap_size": "0",
+    "journal_size_limit": str(64 * 1024 * 1024),
+}
+
+
+class LedgerError(SyncdError):
+    """The ledger can't be opened or written; the message says why and what to do."""
+
+
+class LedgerFailed(LedgerError):
+    """Nothing more will be written by this process: to go on would be to guess what is on the disk."""
+
+
+class DiskFailed(LedgerFailed):
+    """The disk refused to read or to keep something. What was acknowledged is on it; start again."""
+
+
+class LedgerCorrupt(LedgerFailed):
+    """The file is damaged. It is left as it is: restore a copy."""
+
+
+class WriterBroke(BrokenInvariant, LedgerFailed):
+    """A bug of ours in the writer's thread; nothing that it left half done is on the disk."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that writes: the file is created or migrated, and SQLite has taken every setting.
+
+    Raises LedgerError where the file is not ours, or sqlite3.Error.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    try:
+        _claim(connection)
+        path.chmod(0o600)
+        _configure(connection)
+        migrations.apply(Database(connection))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _claim(connection: sqlite3.Connection) -> None:
+    """See that the file is ours, or nobody's yet, before anything in it is changed."""
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    if owner != APPLICATION_ID and (owner or tables):
+        raise LedgerError("this file is a database of another program")
+    if {migration.name for migration in migrations.applied(Database(connection))} - _known_migrations():
+        raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _known_migrations() -> set[str]:
+    empty = Database(memory=True)
+    try:
+        return {migration.name for migration in migrations.pending(empty)}
+    finally:
+        empty.close()
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        raise LedgerError("this file system does not support SQLite's WAL mode: put the ledger on a local disk")
+    for name, wanted in _PRAGMAS.items():
+        connection.execute(f"PRAGMA {name} = {wanted}")
+        got = str(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        if got != wanted:
+            raise LedgerError(f"SQLite did not take PRAGMA {name} = {wanted} (it has {got})")
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, beside any that writes. Raises sqlite3.Error."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA busy_timeout = 5000")
+    return connection
+
+
+@contextmanager
+def raw_reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same as a plain connection, for what is about the file and not about its contents."""
+    if not path.exists():
+        raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
+    try:
+        connection = connect_read_only(path)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise LedgerError(f"{path} can't be read as a ledger: {error}") from error
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def look_over(connection: sqlite3.Connection) -> None:
+    """A quick look at the whole file, before anything is built on it."""
+    if (line := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
+
+
+def second_look(told: LedgerError, path: Path) -> LedgerError:
+    """SQLite also calls damaged what the disk did not give when it was asked: nobody is to restore a copy for that."""
+    if not isinstance(told, LedgerCorrupt):
+        return told
+    try:
+        with raw_reading(path) as connection:
+            look_over(connection)
+    except (sqlite3.Error, LedgerError):
+        return told
+    return DiskFailed("the ledger could not be read: the disk did not give a part of it, and does by now")
+
+
+def meaning(error: Exception, said: str) -> LedgerError:
+    """What SQLite's error asks for: another try, another start, or a copy."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code & 0xFF in _DAMAGED:
+        return LedgerCorrupt(f"{said}; move it away and restore a copy of it")
+    return DiskFailed(said) if code & 0xFF == _IO_ERROR and code not in _NO_ROOM else LedgerError(said)
+
+
+def _said(what: str, error: sqlite3.Error) -> str:
+    return f"the ledger could not be {what}: {error}"
+
+
+def of_the_file(error: sqlite3.DatabaseError, what: str) -> LedgerError | None:
+    """What an error says of the file, or None where it is the work's own fault."""
+    told = meaning(error, _said(what, error))
+    told.__cause__ = error
+    return told if isinstance(error, sqlite3.OperationalError) or isinstance(told, LedgerFailed) else None
+
+
+def not_written(error: sqlite3.Error, connection: sqlite3.Connection) -> LedgerError:
+    told = meaning(error, _said("written", error))
+    if isinstance(told, LedgerCorrupt):
+        told = second_look(told, Path(connection.execute("PRAGMA database_list").fetchone()["file"]))
+    told.__cause__ = error
+    return told
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """SQLite's errors of a file that is read, in our words."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        own = getattr(error, "sqlite_errorcode", 1) & 0xFF in _OWN_FAULT
+        told = None if own else of_the_file(error, "read")
+        if told is None:
+            raise
+        raise second_look(told, path) from error
