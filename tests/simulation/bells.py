@@ -14,7 +14,7 @@ from .timeline import DAY, HOUR, WallClock
 if TYPE_CHECKING:
     import sqlite3
 
-SELDOM = 12 * HOUR  # between two bells at most
+SELDOM = DAY  # between two bells at most
 RESTED = 1_000.0  # seconds after which the watches look before all else: what they saw has grown old
 _MARK = "SELECT max(id) FROM event"
 _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
@@ -38,7 +38,8 @@ class Bells:
         self._mark: float | None = -1
         self._pause = 1.0
         self._waking = False
-        self._pulled = self._probed = float("-inf")
+        self._pulled = self._flown = float("-inf")
+        self._probed = float("-inf") if rng.random() < 0.5 else clock.monotonic()
 
     def now(self) -> set[str]:
         """The kinds of stages that are rung now."""
@@ -50,7 +51,9 @@ class Bells:
         if now - self._pulled > 8 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
         if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):
-            kinds, self._probed = kinds | {"probe", "canary", "flush", "watch"}, now
+            kinds, self._probed = kinds | {"probe", "flush", "watch"}, now
+        if now - self._flown > DAY:
+            kinds, self._flown = kinds | {"canary", "watch"}, now
         return kinds
 
     def pause(self) -> float:

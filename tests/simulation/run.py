@@ -112,7 +112,7 @@ def _silence() -> Iterator[None]:
 
 @contextmanager
 def _no_surprises() -> Iterator[None]:
-    """No object is finalised at a moment that depends on the machine, and the heap of before stays out of it."""
+    """No object is finalised at a moment that depends on the machine, and what was there before stays out of it."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -120,4 +120,3 @@ def _no_surprises() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-        gc.unfreeze()
