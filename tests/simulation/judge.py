@@ -161,7 +161,7 @@ class Judge:
         """Why the second purchase was allowed, or ""."""
         sync = next(s for s in self._world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
         connection = self._world._settings.connections[first.vendor]
-        apart = second.wall - first.wall
+        apart = max(second.wall - first.wall, second.at - first.at)  # its clock may have been put right in between
         if apart >= min(sync.retry_not_found, KNOWN_FOR):
             return "a new round"
         if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
