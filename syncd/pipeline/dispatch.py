@@ -19,7 +19,7 @@ from syncd.config import Connection, Sync, WhenUnavailable
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split
 from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, Source, Submission
 from syncd.contract.ports import Provider
-from syncd.ledger import connections, inbox, submissions
+from syncd.ledger import connections, inbox, submissions, upkeep
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Tx
@@ -82,6 +82,8 @@ def choose(
 async def run_once(parts: Parts, name: str) -> int:
     """Send what may be sent to one provider now; returns how many calls were made."""
     lane, connection = parts.lanes[name], parts.settings.connections[name]
+    if not await parts.ledger.read(upkeep.in_time, parts.clock.now()):
+        return 0  # the clock was set, and the watch has not looked yet
     trouble = await parts.ledger.read(connections.trouble, name)
     sent = 0
     for sync in parts.syncs:

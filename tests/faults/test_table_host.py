@@ -70,6 +70,15 @@ def test_f40_the_clock_is_set_back(sent: House) -> None:
     assert sent.ask() == 1
 
 
+@pytest.mark.parametrize("leap", [30 * DAY, -2 * HOUR])
+def test_f40_nothing_is_bought_before_the_watch_has_seen_the_leap(sent: House, leap: float) -> None:
+    """I8: a budget of another day is not spent in the seconds until the watch looks."""
+    sent.clock.time += leap
+    assert sent.ask() == 0
+    sent.clock.time -= leap
+    assert sent.ask() == 1
+
+
 def test_f40_the_clock_was_wrong_and_is_put_right(sent: House) -> None:
     """I4: back by forty days is no reason to wait for forty days: an hour of steady running is enough."""
     sent.clock.time += 40 * DAY
