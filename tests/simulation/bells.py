@@ -37,7 +37,7 @@ class Bells:
         self._clock = clock
         self._mark: float | None = -1
         self._pause = 1.0
-        self._waking = False
+        self._waking, self._first = False, True
         self._pulled = self._flown = float("-inf")
         self._probed = float("-inf") if rng.random() < 0.5 else clock.monotonic()
 
@@ -47,7 +47,8 @@ class Bells:
         if self._waking:
             return {"watch", "rights"}
         kinds = {"dispatch", "writeback", "sweep", "rights"}
-        kinds |= {kind for kind in ("plan", "inbox", "verify") if rng.random() < 0.25}
+        kinds |= {kind for kind in ("plan", "inbox", "verify") if self._first or rng.random() < 0.25}
+        self._first = False
         if now - self._pulled > 8 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
         if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):
