@@ -17,11 +17,16 @@ log = structlog.get_logger("syncd.inbox")
 
 
 async def run_once(parts: Parts) -> int:
-    """Apply every delivery that waits, oldest first; returns how many jobs were answered."""
+    """Apply every delivery that waits, oldest first; returns how many jobs were answered.
+
+    Until it has done so once, nothing is bought: it may be there already.
+    """
     answered = 0
     while waiting := await parts.ledger.read(inbox.received, PAGE):
         for got in waiting:
             answered += await _apply(parts, got)
+    if parts.gate.set("inbox", ""):
+        await parts.publish()
     return answered
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed", "write_refused"}
 KNOWN_FOR = 90 * DAY
+READ = 10.0  # seconds in which an answer that came is read: until then nobody knows what it says
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
 _SPENT = "SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = ? AND day BETWEEN ? AND ?"
@@ -59,11 +60,11 @@ class Judge:
 
     # --- is it over? --------------------------------------------------------------------------
 
-    def unsettled(self, ledger: InlineLedger) -> str:
-        """What is still open, new rounds of questions aside; "" when all is settled."""
+    def unsettled(self, ledger: InlineLedger) -> list[str]:
+        """What is still open, new rounds of questions aside."""
         jobs = ledger.connection.execute(_JOBS).fetchall()
         open_ = [f"{job['id']} {job['state']} {job['round']}" for job in self._unsettled(jobs)]
-        return ", ".join([*open_, *self._undiscovered(jobs)])
+        return [*open_, *self._undiscovered(jobs)]
 
     def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
         policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}
@@ -165,7 +166,7 @@ class Judge:
         if apart >= min(sync.retry_not_found, KNOWN_FOR):
             return "a new round"
         if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
-            answered = first.told is not None and first.told <= second.at
+            answered = first.told is not None and first.told + READ <= second.at
             spoilt = first.useless or first.submission in self._world.vendors[first.vendor].tampered
             return "unanswered" if spoilt or not answered else ""
         resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE

@@ -186,17 +186,17 @@ class World(Owner):
                 gc.collect(0)
 
     async def _settle(self) -> None:
-        """Until nothing is open any more, or the same things have been for longer than any budget's window.
+        """Until nothing is open any more, or one thing has been for longer than any budget's window.
 
         What was to happen by a clock that was ahead happens that much later.
         """
         await self._pass(2 * DAY)
-        before, since = "", self.now
+        since: dict[str, float] = {}
         while not self.violations and self.life is not None:
-            still = self.judge.unsettled(self.life.ledger) if self.life.alive else "a dead daemon"
-            if not still or self.now - since > 35 * DAY + self._ahead:
+            still = self.judge.unsettled(self.life.ledger) if self.life.alive else ["a dead daemon"]
+            since = {what: since.get(what, self.now) for what in still}
+            if not still or self.now - min(since.values()) > 35 * DAY + self._ahead:
                 return
-            before, since = still, since if still == before else self.now
             await self._pass(DAY)
 
     def _calm(self) -> None:

@@ -14,7 +14,7 @@ from syncd.daemon import Daemon
 from syncd.ledger import reports, upkeep
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
-from syncd.pipeline import rights
+from syncd.pipeline import inbox, rights
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.gate import UNTRIED, Gate
@@ -125,6 +125,7 @@ def look(house: House) -> bool:
     house.clock.time += rights.LOOK
     house.run(Home().run_once(house.parts))
     house.run(rights.run_once(house.parts, "crm"))
+    house.inbox()
     house.run(Watch().run_once(house.parts))
     return bell.is_set()
 
@@ -239,6 +240,7 @@ LOOKS: dict[str, Callable[[Parts], object]] = {
     "callbacks": lambda parts: Home().run_once(parts),
     "disk": lambda parts: Watch().run_once(parts),
     "write_right": lambda parts: rights.run_once(parts, "crm"),
+    "inbox": inbox.run_once,
 }
 
 
@@ -256,6 +258,24 @@ def test_before_each_watch_has_looked_nothing_is_bought(shut: House, last: str) 
     assert pages(shut)["/readyz"][0] == 503
     shut.run(LOOKS[last](shut.parts))  # type: ignore[arg-type]
     assert shut.dispatch() == 2
+
+
+def test_what_came_in_before_the_start_is_read_before_anything_is_bought(shut: House) -> None:
+    """The same person in another record: the answer that was stored before a crash is shared, not bought again."""
+    shut.person("Ada")
+    shut.pull()
+    shut.plan()
+    look(shut)
+    assert shut.dispatch() == 2
+    shut.parts = replace(shut.parts, gate=Gate())
+    for call in list(shut.fake.submitted):
+        shut.deliver(shut.fake.delivery(call))
+    assert shut.sql("SELECT count(*) FROM delivery WHERE state = 'received'") == [(2,)]
+    for one in ("callbacks", "disk", "write_right"):
+        shut.run(LOOKS[one](shut.parts))  # type: ignore[arg-type]
+    assert UNTRIED["inbox"] in shut.parts.gate.why("people")
+    shut.inbox()
+    assert shut.parts.gate.why("people") == ""
 
 
 def test_before_the_clock_was_looked_at_nothing_expires(shut: House) -> None:
@@ -322,7 +342,7 @@ def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) 
     _reserve(shut, 0)
     shut.run(Watch().run_once(shut.parts))
     assert {row["why"] for row in status_of(shut)[0]["gate"]} == {  # type: ignore[attr-defined]
-        UNTRIED["callbacks"], UNTRIED["write_right"]
+        UNTRIED["callbacks"], UNTRIED["write_right"], UNTRIED["inbox"]
     }  # fmt: skip
 
 
