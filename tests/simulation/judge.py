@@ -163,7 +163,7 @@ class Judge:
         sync = next(s for s in self._world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
         connection = self._world._settings.connections[first.vendor]
         apart = max(second.wall - first.wall, second.at - first.at)  # its clock may have been put right in between
-        if apart >= min(sync.retry_not_found, KNOWN_FOR):
+        if apart + second.ahead >= min(sync.retry_not_found, KNOWN_FOR):  # it was decided while the clock was ahead
             return "a new round"
         if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
             answered = first.told is not None and first.told + READ <= second.at

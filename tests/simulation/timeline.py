@@ -140,10 +140,14 @@ def on_timeline(main: Callable[[], Coroutine[Any, Any, None]]) -> float:
 
 
 class WallClock:
-    """The daemon's clock: `skew` is how far the host's wall clock is off."""
+    """The daemon's clock: `skew` is how far the host's wall clock is off, `furthest` how far it ever was ahead."""
 
     def __init__(self) -> None:
-        self.skew = 0.0
+        self.skew = self.furthest = 0.0
+
+    def jump(self, seconds: float) -> None:
+        self.skew += seconds
+        self.furthest = max(self.furthest, self.skew)
 
     def now(self) -> float:
         return EPOCH + asyncio.get_running_loop().time() + self.skew

@@ -39,6 +39,7 @@ class Purchase:
     billed: int = 0
     skipped: bool = False  # the credits ran out first
     told: float | None = None  # when an answer to it was acknowledged
+    ahead: float = 0.0  # seconds by which the daemon's clock had been ahead at most by then
     cut_off: float = 0.0  # seconds for which no callback could have reached us by then
     useless: bool = False  # the answer says that it failed, or speaks of somebody else
 
@@ -96,6 +97,7 @@ class Vendor:
     def buy(self, submission: str, request: str, ref: str, fld: Field, person: Person | None) -> Purchase:
         now, since = self.world.now, self.world.cut_off_since
         purchase = Purchase(self.name, now, self.world.wall_clock.now(), submission, request, ref, fld, person)
+        purchase.ahead = self.world.wall_clock.furthest
         purchase.cut_off = 0.0 if since is None else now - since
         self.purchases.append(purchase)
         self.billed.setdefault(submission, 0)

@@ -205,7 +205,8 @@ class World(Owner):
         self.weather.spells.clear()
         self.troubles.clear()
         self.cut_off_since = None
-        self._ahead, self.wall_clock.skew = max(self.wall_clock.skew, 0.0), 0.0
+        self._ahead = max(self.wall_clock.skew, 0.0)
+        self.wall_clock.jump(-self.wall_clock.skew)
         for vendor in self.vendors.values():
             vendor.trouble, vendor.credits = "", 100_000
 
@@ -277,7 +278,7 @@ class World(Owner):
             case "key_rotated":
                 await self._rotate()
             case "clock_jump":
-                self.wall_clock.skew += rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew))
+                self.wall_clock.jump(rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew)))
                 self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
             case _:
                 self.colleagues.act(name)
