@@ -22,7 +22,7 @@ GRACE = 0.5  # seconds in which an accepted connection may still bring its reque
 
 
 _FIRST_FD = 3  # by systemd's convention
-
+_TURNS = 3  # of the event loop, from accepting a connection to knowing it
 
 class _Connection(HttpToolsProtocol):
     """One client: it has so long to say what it wants, and what it said before the end is answered."""
@@ -109,7 +109,10 @@ class Listener:
             await self._task
 
     async def stop(self) -> None:
-        """Close the socket, answer what was accepted."""
+        """Answer what was accepted, close the socket; what was not accepted waits in it, if systemd holds it."""
+        asyncio.get_running_loop().remove_reader(self._socket)
+        for _ in range(_TURNS):  # uvicorn tells the connections that it knows: one more would keep it from ending
+            await asyncio.sleep(0)
         self._server.should_exit = True
         if self._task is not None:
             await self._task
