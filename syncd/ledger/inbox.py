@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A delivery that waits to be understood."""
+    """A delivery that waits to be understood. `note`: why it was set aside before, if it was."""
 
     id: int
     provider: str
     delivery: Delivery
+    note: str = ""
 
 
 def store(
@@ -85,20 +86,23 @@ def received(tx: Tx, limit: int) -> list[Received]:
                 ref=None if row["ref"] is None else ContactRef.parse(row["ref"]),
                 field=None if row["field"] is None else Field(row["field"]),
             ),
+            note=row["note"],
         )
         for row in tx.rows("deliveries_received", limit=limit)
     ]
 
 
-def look_again(tx: Tx, note: str) -> int:
-    """What was quarantined for this reason waits to be understood once more."""
-    return tx.run("quarantined_again", note=note)
+def look_again(tx: Tx, note: str | None = None, *, limit: int = 1000) -> int:
+    """The newest that were quarantined, for this reason or for any, wait to be understood once more."""
+    return tx.run("quarantined_again", note=note, limit=limit)
 
 
-def quarantine(tx: Tx, delivery_id: int, note: str) -> None:
-    """Keep it, use it for nothing."""
-    tx.run("delivery_done", id=delivery_id, state=DeliveryState.QUARANTINED, note=note)
-    tx.tally("deliveries_quarantined")
+def quarantine(tx: Tx, got: Received, note: str) -> bool:
+    """Keep it, use it for nothing, for now; False if it was set aside for the same reason before."""
+    tx.run("delivery_done", id=got.id, state=DeliveryState.QUARANTINED, note=note)
+    news = note != got.note
+    tx.tally("deliveries_quarantined", int(news))
+    return news
 
 
 def apply(tx: Tx, got: Received, answer: Answer, *, poll_at: float | None, deadline: float, now: float) -> int:

@@ -183,6 +183,12 @@ CREATE TABLE gate (
     )
 
 
+@migrations()
+def what_was_set_aside(db: Database) -> None:
+    """Found at once, however much else has come in."""
+    _run(db, "CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';\n")
+
+
 def _run(db: Database, script: str) -> None:
     """Execute a script inside the migration's own transaction (executescript would commit it)."""
     statement = ""

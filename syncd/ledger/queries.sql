@@ -434,9 +434,10 @@ SELECT submission.id, submission.provider, submission.sync, submission.requests,
 WHERE submission.state IN ('accepted', 'in_doubt') AND submission.state = 'in_doubt' ORDER BY submission.created_at
 
 -- name: quarantined_again
--- What came for calls that a restored ledger did not know is looked at again.
-UPDATE delivery SET state = 'received' WHERE state = 'quarantined' AND note = :note AND id IN (
-    SELECT id FROM delivery WHERE state = 'quarantined' AND note = :note LIMIT 200)
+-- The newest that are still whole; with a `note`, those that were set aside for this reason.
+UPDATE delivery SET state = 'received' WHERE id IN (
+    SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
+    AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters
 SELECT sync, field, state, reason, sum(n) AS off FROM (

@@ -34,6 +34,8 @@ async def _apply(parts: Parts, got: Received) -> int:
     lane = parts.lanes.get(got.provider)
     if lane is None:
         return await _quarantine(parts, got, "no sync uses this provider any more")
+    if got.note and not lane.provider.authenticate(got.delivery):
+        return await _quarantine(parts, got, got.note)
     submission = await parts.ledger.read(submissions.load, got.delivery.submission_id)
     submission = submission or await _adopted(parts, got, lane)
     if submission is None:
@@ -72,6 +74,6 @@ async def _out_of_credits(parts: Parts, name: str, answer: Answer) -> None:
 
 
 async def _quarantine(parts: Parts, got: Received, note: str) -> int:
-    await parts.ledger.write(inbox.quarantine, got.id, note)
-    log.warning("quarantined", connection=got.provider, delivery=got.id, why=note)
+    if await parts.ledger.write(inbox.quarantine, got, note):
+        log.warning("quarantined", connection=got.provider, delivery=got.id, why=note)
     return 0

@@ -62,10 +62,11 @@ async def _unseen(parts: Parts, now: float) -> int:
 async def recover(parts: Parts) -> int:
     """After a start: what was being sent is in doubt, what was being written is looked at once it must
     have landed, every open result is asked for, and what waits for a provider that the configuration no
-    longer names goes on without it."""
+    longer names goes on without it. What could not be read may be read by what runs now."""
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
+    await parts.ledger.write(inbox.look_again)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     for sync in parts.syncs:

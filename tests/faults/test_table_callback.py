@@ -241,6 +241,9 @@ def test_f26_another_shape(asked: House) -> None:
     at_the_door(asked, lambda door: door.post(address(asked), strange))
     asked.finish()
     assert asked.state("501") == "sent"
+    asked.recover()  # it is looked at again after a start, and here nothing has changed
+    asked.finish()
+    assert asked.state("501") == "sent"
     assert deliveries(asked) == [("quarantined", 0)]
     at_the_door(asked, lambda door: door.post(address(asked), known))
     asked.finish()
@@ -306,6 +309,21 @@ def test_f30_a_wrong_signature_on_the_right_address(fullenriched: House) -> None
         [old_key] = at_the_door(fullenriched, lambda door: door.post(url, rotated, sign(rotated, "older")))
         assert old_key.status == 200
     assert JOB
+
+
+def test_f30_signed_with_a_key_that_was_not_known_yet(fullenriched: House) -> None:
+    """I1, I5: a start does not make a wrong signature right; the key that it was signed with does."""
+    url = address(fullenriched)
+    body = json.dumps(envelope(item(fullenriched.fake.submitted[0].requests[0].id, FOUND))).encode()
+    with polled(fullenriched):
+        at_the_door(fullenriched, lambda door: door.post(url, body, sign(body, "newer")))
+    for options, state in (({}, "quarantined"), ({"previous_api_key": SecretStr("newer")}, "applied")):
+        fullenriched.reopen()
+        with polled(fullenriched, **options):
+            fullenriched.recover()
+            fullenriched.inbox()
+        assert deliveries(fullenriched) == [(state, 0)]
+    assert fullenriched.state("501") == "answered"
 
 
 def test_f31_a_body_that_never_ends(asked: House) -> None:

@@ -14,9 +14,9 @@ from .audit import sqlite3
 BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
 SMALL_BY_PARTIAL_INDEX = {  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
-    "job_writeback",
+    "job_writeback", "delivery_quarantined",
 }  # fmt: skip
-BY_HAND = {"in_doubt", "quarantined_again", "contacts_unseen"}  # what an operator types now and then
+BY_HAND = {"in_doubt", "contacts_unseen"}  # what an operator types now and then
 HOUSE = Path(__file__).parents[2] / "syncd"
 
 

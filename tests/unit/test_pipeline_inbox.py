@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from syncd.contract.errors import Trouble
-from syncd.contract.model import Delivery, Outcome, Source, Submission
+from syncd.contract.model import Answer, Delivery, Outcome, Source, Submission
 from syncd.ledger import connections
 from syncd.ledger import inbox as mailbox
 from syncd.pipeline import inbox, verify
@@ -135,6 +136,32 @@ def test_what_is_about_no_call_of_ours_is_kept_aside(asked: House) -> None:
     assert asked.inbox() == 0
     assert asked.tally("deliveries_quarantined") == 2
     assert asked.state("501") == "sent", "what can't be read changes nothing"
+
+
+def test_what_nobody_could_read_is_read_by_a_version_that_can(asked: House) -> None:
+    """At each start it is looked at once more; that it still can't be read is told and counted once."""
+    sent = asked.fake.submitted[0]
+    asked.deliver(asked.fake.delivery(sent, body=b'{"version": 2, "said": %s}' % asked.fake.body(sent)))
+    asked.inbox()
+    for _ in range(2):
+        asked.reopen()
+        asked.recover()
+        assert asked.inbox() == 0
+    assert asked.sql("SELECT state, note FROM delivery") == [("quarantined", "not an answer of the fake provider's")]
+    assert asked.tally("deliveries_quarantined") == 1
+    asked.fakes["ann"] = Newer("ann", capabilities=ONE_BY_ONE)
+    asked.reopen()
+    asked.recover()
+    asked.finish()
+    assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
+
+
+class Newer(FakeProvider):
+    """Reads what the older one could not."""
+
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        body = json.dumps(json.loads(delivery.body)["said"]).encode()
+        return super().parse(replace(delivery, body=body), submission)
 
 
 def test_one_unreadable_answer_does_not_stop_the_others(bulk: House) -> None:

@@ -30,7 +30,7 @@ def listening() -> Listener:
 def test_a_request_is_answered_or_left_for_the_next_process(turns: int) -> None:
     """`turns` of the event loop between the connection and the end; the socket is held, as systemd does."""
     said, left = asyncio.run(ended_after(turns, REQUEST))
-    assert left == (turns == 0)
+    assert left or turns > 0
     assert left or (said.startswith(b"HTTP/1.1 200") and said.endswith(b"yes"))
 
 
