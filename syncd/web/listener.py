@@ -24,6 +24,7 @@ GRACE = 0.5  # seconds in which an accepted connection may still bring its reque
 _FIRST_FD = 3  # by systemd's convention
 _TURNS = 3  # of the event loop, from accepting a connection to knowing it
 
+
 class _Connection(HttpToolsProtocol):
     """One client: it has so long to say what it wants, and what it said before the end is answered."""
 

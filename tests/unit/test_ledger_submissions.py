@@ -400,7 +400,9 @@ def test_recovering_is_safe_to_repeat_and_touches_only_intents(books: Books) -> 
     assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'a'") == [(NOW + 7,)]
     books.intend("c", 3)
     books.write(submissions.recover, {"bob": 7.0}, now=NOW)
-    assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'c'") == [(NOW + 2 * DAY,)], "nobody said how long"
+    assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'c'") == [(NOW + 2 * DAY,)], (
+        "nobody said how long"
+    )
 
 
 def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
