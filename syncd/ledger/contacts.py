@@ -172,12 +172,12 @@ def _make(tx: Tx, job: NewJob, *, now: float) -> int:
     )
     if not made and job.reason is None:
         _reopen(tx, job, now=now)
-    return max(made, 0)
+    return made
 
 
 def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
     known = tx.row("job_of_contact", contact_id=job.contact.id, field=job.field)
-    if known is None or known["state"] != JobState.DONE:
+    if known is None:
         return
     if known["reason"] == Reason.REJECTED:
         note, round_ = "the contact has changed since", known["round"] + 1

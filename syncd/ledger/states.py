@@ -9,7 +9,7 @@ written back (*writing*), and the job is *done*, for exactly one reason.
     queued ──► sending ──► sent ──────► answered ──► accepted ──► writing ──► done
       ▲ │         │  └───► in_doubt ──────▲ │            ▲            │
       │ ▼         ▼           (evidence)    │            └────────────┘
-    waiting ◄── refused for now             └──► queued, the next provider's turn
+    waiting     queued, refused for now     └──► queued, the next provider's turn
 
 Three kinds of downward move exist, each because nothing was spent or something new is known: a call
 that was definitely refused, a question that ran out of credits, and a late answer to a job that was
@@ -80,7 +80,7 @@ _S = JobState
 MOVES: dict[JobState, frozenset[JobState]] = {
     _S.QUEUED: frozenset({_S.QUEUED, _S.WAITING, _S.SENDING, _S.ANSWERED, _S.DONE}),
     _S.WAITING: frozenset({_S.QUEUED, _S.ANSWERED, _S.DONE}),
-    _S.SENDING: frozenset({_S.SENT, _S.IN_DOUBT, _S.ANSWERED, _S.QUEUED, _S.WAITING}),
+    _S.SENDING: frozenset({_S.SENT, _S.IN_DOUBT, _S.ANSWERED, _S.QUEUED}),
     _S.SENT: frozenset({_S.ANSWERED, _S.QUEUED}),
     _S.IN_DOUBT: frozenset({_S.SENT, _S.ANSWERED, _S.QUEUED}),
     _S.ANSWERED: frozenset({_S.ACCEPTED, _S.QUEUED, _S.DONE}),

@@ -128,18 +128,15 @@ def accept(
         _move_flight(tx, attempt, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
 
 
-def refuse(tx: Tx, submission_id: str, note: str, *, due_at: float | None, now: float) -> None:
-    """Definitely not carried out: nothing was spent, the jobs are as they were (or wait until due).
+def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
+    """Definitely not carried out: nothing was spent, the jobs are as they were.
 
     Does nothing when a callback has proved the opposite in the meantime.
     """
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
     for attempt in _attempts(tx, submission_id):
-        if due_at is None:
-            _move_flight(tx, attempt, (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
-        else:
-            _move_flight(tx, attempt, (JobState.SENDING,), JobState.WAITING, now=now, note=note, due_at=due_at)
+        _move_flight(tx, attempt, (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
 
 
@@ -228,15 +225,13 @@ def doubts(tx: Tx) -> list[Doubt]:
 
 
 def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
-    """A person knows that a doubtful call was never carried out: nothing was spent, ask again."""
-    tx.run(
-        "submission_state",
-        id=submission_id,
-        source=SubmissionState.IN_DOUBT,
-        target=SubmissionState.INTENT,
-        note=note,
-        deadline=None,
-    )
+    """A person knows that a doubtful call was never carried out: nothing was spent, ask again.
+
+    Does nothing when an answer has proved the opposite in the meantime.
+    """
+    back = {"source": SubmissionState.IN_DOUBT, "target": SubmissionState.INTENT, "note": note, "deadline": None}
+    if tx.run("submission_state", id=submission_id, **back) != 1:
+        return
     tx.run("submission_refused", id=submission_id, note=note)
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
     for attempt in _attempts(tx, submission_id):
@@ -332,7 +327,7 @@ def share(tx: Tx, candidate: Candidate, *, now: float) -> None:
     """The provider has answered about the same person already: take that, pay nothing."""
     note = "the same person was answered already"
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        tx.run("result_copy", id=candidate.known_result, job_id=candidate.job_id, round=candidate.round, now=now)
+        tx.run("result_copy", id=candidate.known_result, job_id=candidate.job_id, round=candidate.round)
         tx.tally("answers_shared")
 
 
@@ -405,7 +400,7 @@ def milli(amount: Decimal) -> int:
 
 def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
     """Raises OverBudget when so much more could exceed a cap."""
-    today = int(now // DAY)
+    today = now // DAY
     for cap, days in ((budget.per_day, 1), (budget.per_month, 30)):
         if cap is not None and tx.value("spent_since", sync=sync, day=today - days + 1) + milli(reserve) > milli(cap):
             raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''}")
@@ -434,13 +429,11 @@ def _move_flight(
     *,
     now: float,
     note: str = "",
-    due_at: float | None = None,
-) -> bool:
+) -> None:
     """Move a job only while this submission is the one it waits for."""
     state = JobState(attempt["job_state"])
-    if attempt["job_submission"] != attempt["submission_id"] or state not in sources:
-        return False
-    return tx.move(attempt["job_id"], state, target, now=now, note=note, due_at=due_at)
+    if attempt["job_submission"] == attempt["submission_id"] and state in sources:
+        tx.move(attempt["job_id"], state, target, now=now, note=note)
 
 
 def _candidate(row: sqlite3.Row) -> Candidate:

@@ -296,7 +296,7 @@ class _Run:
             await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
 
     async def _refused(self, submission: Submission, why: str) -> None:
-        await self._record(submissions.refuse, submission.id, why, due_at=None, now=self.parts.clock.now())
+        await self._record(submissions.refuse, submission.id, why, now=self.parts.clock.now())
 
     async def _doubt(self, submission: Submission, why: str) -> None:
         now = self.parts.clock.now()

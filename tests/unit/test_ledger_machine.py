@@ -76,7 +76,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         if name := self.call(data, *OPEN, SubmissionState.SETTLED):
-            self.books.write(submissions.refuse, name, "slow down", due_at=None, now=NOW)
+            self.books.write(submissions.refuse, name, "slow down", now=NOW)
 
     @rule(data=st.data())
     def reject(self, data: st.DataObject) -> None:

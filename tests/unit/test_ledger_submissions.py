@@ -1,7 +1,7 @@
 """Paid calls in the ledger: intents, credits, caps, doubts, and the crash in every gap."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import contacts, inbox, submissions
+from syncd.ledger import contacts, inbox, submissions, writes
 from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Ledger, Tx
-from syncd.ledger.submissions import Budget, Item, OverBudget, Stale
+from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
 
 from .audit import ask, audit, sqlite3
 
@@ -60,11 +60,18 @@ class Books:
         return self.runner.run(self.ledger.write(work, *args, **values))
 
     def intend(
-        self, name: str, *jobs: int, reserve: int = 1, budget: Budget = NO_CAP, now: float = NOW, round_: int = 0
+        self,
+        name: str,
+        *jobs: int,
+        reserve: int = 1,
+        budget: Budget = NO_CAP,
+        now: float = NOW,
+        round_: int = 0,
+        provider: str = "ann",
     ) -> Submission:
         items = [self.item(name, job, round_) for job in jobs]
         submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
-        values = {"provider": "ann", "sync": "people", "reserve": Decimal(reserve), "budget": budget}
+        values = {"provider": provider, "sync": "people", "reserve": Decimal(reserve), "budget": budget}
         self.write(submissions.intend, submission, items, **values, deadline=now + DAY, now=now)
         return submission
 
@@ -88,6 +95,10 @@ class Books:
     def credits(self) -> tuple[int, int, int]:
         """(reserved, charged, in doubt)."""
         return ask(self.path, "SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
+
+    def notes(self) -> list[str]:
+        """What is said of each job."""
+        return [row[0] for row in ask(self.path, "SELECT note FROM job ORDER BY id")]
 
     def jobs(self) -> list[str]:
         return [row[0] for row in ask(self.path, "SELECT state FROM job ORDER BY id")]
@@ -173,7 +184,7 @@ def test_the_cap_counts_what_is_reserved_and_what_was_charged(books: Books) -> N
     with pytest.raises(OverBudget, match="2 credits in 1 day"):
         books.intend("c", 3, budget=cap)
     assert books.calls() == {"a": "intent", "b": "intent"}
-    books.write(submissions.refuse, "a", "no", due_at=None, now=NOW)
+    books.write(submissions.refuse, "a", "no", now=NOW)
     books.intend("d", 3, budget=cap)  # what was refused cost nothing
     books.answer("b", 2, charged="0")
     books.intend("e", 1, budget=cap)  # what was settled cheaper left room
@@ -224,7 +235,7 @@ def test_thousandths_are_rounded_up(books: Books) -> None:
 def test_a_refusal_that_a_callback_has_disproved_changes_nothing(books: Books) -> None:
     books.intend("a", 1)
     books.answer("a", 1)
-    books.write(submissions.refuse, "a", "late", due_at=None, now=NOW)
+    books.write(submissions.refuse, "a", "late", now=NOW)
     books.write(submissions.reject, "a", "later", now=NOW)
     books.write(submissions.doubt, "a", "latest", hold_until=NOW, now=NOW)
     assert (books.jobs()[0], books.calls(), books.credits()) == ("answered", {"a": "settled"}, (0, 1000, 0))
@@ -242,7 +253,7 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
 def test_a_refusal_after_part_of_an_answer_does_not_free_the_rest(books: Books) -> None:
     books.intend("a", 1, 2, reserve=2)
     books.answer("a", 1, final=False, charged=None)
-    books.write(submissions.refuse, "a", "late", due_at=None, now=NOW)
+    books.write(submissions.refuse, "a", "late", now=NOW)
     assert (books.jobs()[:2], books.calls()) == (["answered", "sent"], {"a": "accepted"})
     assert ask(books.path, "SELECT count(*) FROM attempt WHERE live = 1") == [(2,)]
 
@@ -259,6 +270,110 @@ def test_an_answer_in_the_last_moment_beats_the_deadline(books: Books, late: str
         books.write(submissions.resend, "a", "too late", now=NOW)
     assert (books.jobs(), books.calls()) == (["answered", "sent", "queued"], {"a": "accepted"})
     assert ask(books.path, "SELECT count(*) FROM attempt WHERE live = 1") == [(2,)]
+
+
+def test_whoever_left_the_call_before_it_was_over_is_left_alone(books: Books) -> None:
+    """One of two was answered and is asked about elsewhere; the deadline of the first call is no news of it."""
+    books.intend("a", 1, 2, reserve=2)
+    books.answer("a", 1, final=False, charged=None)
+    books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+    books.intend("b", 1, provider="bob")
+    books.write(submissions.accept, "b", None, poll_at=None, deadline=NOW, now=NOW)
+    books.write(submissions.expire, "a", SubmissionState.ACCEPTED, "nobody called back", now=NOW)
+    assert books.jobs() == ["sent", "answered", "queued"]
+    assert books.notes()[:2] == ["", "nobody called back"]
+    assert ask(books.path, "SELECT job_id, outcome FROM result ORDER BY id") == [(1, "found"), (2, "missing")]
+
+
+@pytest.mark.parametrize(
+    ("end", "states"),
+    [
+        (lambda b, note: b.write(submissions.refuse, "a", note, now=NOW), ("queued", "refused")),
+        (lambda b, note: b.write(submissions.reject, "a", note, now=NOW), ("answered", "refused")),
+        (lambda b, note: b.write(submissions.doubt, "a", note, hold_until=NOW, now=NOW), ("in_doubt", "in_doubt")),
+    ],
+    ids=["refused", "rejected", "in doubt"],
+)
+def test_how_a_call_ended_is_said_of_the_call_and_of_its_job(
+    books: Books, end: Callable[[Books, str], None], states: tuple[str, str]
+) -> None:
+    books.intend("a", 1)
+    end(books, "what the provider said")
+    assert (books.jobs()[0], books.calls()["a"]) == states
+    assert books.notes()[0] == "what the provider said"
+    assert ask(books.path, "SELECT note FROM submission") == [("what the provider said",)]
+
+
+def test_whom_a_provider_refused_for_good_cost_nothing_and_holds_no_place(books: Books) -> None:
+    books.intend("a", 1)
+    books.write(submissions.reject, "a", "not this one", now=NOW)
+    assert ask(books.path, "SELECT outcome, note FROM result") == [("skipped", "not this one")]
+    assert books.credits() == (0, 0, 0)
+    assert ask(books.path, "SELECT live FROM attempt") == [(0,)]
+
+
+# --- what is in doubt -------------------------------------------------------------------------
+
+
+def test_what_is_in_doubt_is_told_with_its_credits_at_risk_oldest_first(books: Books) -> None:
+    for name, job, made in (("later", 1, NOW + 1), ("first", 2, NOW)):
+        books.intend(name, job, reserve=job, now=made)
+        books.write(submissions.doubt, name, f"{name} was cut", hold_until=made + 7, now=made)
+    books.intend("sent", 3)
+    common = {"provider": "ann", "sync": "people", "requests": 1}
+    assert books.write(submissions.doubts) == [
+        Doubt(id="first", reserved=Decimal(2), since=NOW, hold_until=NOW + 7, note="first was cut", **common),
+        Doubt(id="later", reserved=Decimal(1), since=NOW + 1, hold_until=NOW + 8, note="later was cut", **common),
+    ]
+
+
+def test_what_was_never_sent_cost_nothing_and_is_asked_again(books: Books) -> None:
+    books.intend("a", 1, 2, reserve=2)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    books.write(submissions.not_sent, "a", "ann has never seen it", now=NOW)
+    assert (books.jobs(), books.calls(), books.credits()) == (["queued"] * 3, {"a": "refused"}, (0, 0, 0))
+    assert books.notes()[:2] == ["ann has never seen it"] * 2
+    assert ask(books.path, "SELECT note FROM submission") == [("ann has never seen it",)]
+    books.intend("b", 1, 2, reserve=2)
+
+
+def test_what_was_answered_in_part_was_sent_whatever_a_person_says(books: Books) -> None:
+    books.intend("a", 1, 2, reserve=2)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    books.answer("a", 1, final=False, charged=None)
+    books.write(submissions.not_sent, "a", "never", now=NOW)
+    assert (books.jobs()[:2], books.calls(), books.credits()[0]) == (["answered", "sent"], {"a": "accepted"}, 2000)
+    assert ask(books.path, "SELECT count(*) FROM attempt WHERE live = 1") == [(2,)]
+
+
+def test_a_bulk_in_which_one_was_sent_twice_is_not_sent_again(books: Books) -> None:
+    books.intend("a", 1)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    books.write(submissions.resend, "a", "as the policy says", now=NOW)
+    assert books.notes()[0] == "as the policy says"
+    books.intend("b", 1, 2, reserve=2)
+    books.write(submissions.doubt, "b", "?", hold_until=NOW, now=NOW)
+    books.write(submissions.resend, "b", "as the policy says", now=NOW)
+    assert books.jobs()[:2] == ["answered", "answered"]
+
+
+@pytest.mark.parametrize(
+    ("refused", "again"), [(True, {}), (False, {"round_": 1}), (False, {"provider": "bob"})],
+    ids=["refused at first", "in another round", "at another provider"],
+)  # fmt: skip
+def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(
+    books: Books, refused: bool, again: dict[str, Any]
+) -> None:
+    books.intend("a", 1)
+    if refused:
+        books.write(submissions.refuse, "a", "busy", now=NOW)
+    else:
+        books.answer("a", 1)
+        books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+    books.intend("b", 1, **again)
+    books.write(submissions.doubt, "b", "?", hold_until=NOW, now=NOW)
+    books.write(submissions.resend, "b", "as the policy says", now=NOW)
+    assert (books.jobs()[0], books.calls()["b"]) == ("queued", "expired")
 
 
 def test_what_was_sent_twice_is_not_sent_a_third_time(books: Books) -> None:
@@ -283,6 +398,11 @@ def test_recovering_is_safe_to_repeat_and_touches_only_intents(books: Books) -> 
     assert books.write(submissions.recover, {"ann": 7.0}, now=NOW) == 0
     assert books.jobs() == ["in_doubt", "sent", "queued"]
     assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'a'") == [(NOW + 7,)]
+    books.intend("c", 3)
+    books.write(submissions.recover, {"bob": 7.0}, now=NOW)
+    assert ask(books.path, "SELECT deadline FROM submission WHERE id = 'c'") == [(NOW + 2 * DAY,)], (
+        "nobody said how long"
+    )
 
 
 def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
@@ -316,3 +436,44 @@ def test_a_submission_is_loaded_as_it_was_asked(books: Books) -> None:
     sent = books.intend("a", 1, 2, reserve=2)
     assert books.write(submissions.load, "a") == sent
     assert books.write(submissions.load, "nobody's") is None
+
+
+# --- calls that a restored ledger has forgotten -----------------------------------------------
+
+
+def forgotten(job: int | None = 1, field: Field | None = Field.EMAIL) -> Delivery:
+    """The answer to a call of which this ledger knows nothing; its address says whom it was about."""
+    ref = None if job is None else ContactRef(connection="crm", object="contacts", id=str(job))
+    return Delivery(submission_id="lost", source=Source.CALLBACK, body=b"{}", ref=ref, field=field)
+
+
+def adopt(books: Books, delivery: Delivery, provider: str = "bob") -> bool:
+    price = {Field.EMAIL: Decimal("0.25"), Field.PHONE: Decimal(9)}
+    adopted = books.write(submissions.adopt, delivery, provider, price, now=NOW)
+    assert isinstance(adopted, bool)
+    return adopted
+
+
+def test_a_forgotten_call_is_known_again_by_its_address_at_its_worst_case(books: Books) -> None:
+    assert adopt(books, forgotten()) is True
+    assert (books.jobs(), books.credits()) == (["sending", "queued", "queued"], (250, 0, 0))
+    assert ask(books.path, "SELECT id, provider, sync, state, requests, created_at, deadline FROM submission") == [
+        ("lost", "bob", "people", "intent", 1, NOW, NOW + DAY)
+    ]
+    assert ask(books.path, "SELECT job_id, request_id, provider, round, asked, live FROM attempt") == [
+        (1, "lost", "bob", 0, "{}", 1)
+    ]
+    assert ask(books.path, "SELECT provider, submission_id FROM job WHERE id = 1") == [("bob", "lost")]
+    assert ask(books.path, "SELECT name, n FROM tally") == [("calls_adopted", 1)]
+
+
+@pytest.mark.parametrize(
+    "delivery",
+    [forgotten(job=None), forgotten(field=None), forgotten(job=77), forgotten(field=Field.PHONE), forgotten(job=2)],
+    ids=["nobody named", "no field named", "an unknown contact", "a field that nobody looks for", "asked again since"],
+)
+def test_what_can_not_be_told_of_a_forgotten_call_is_not_guessed(books: Books, delivery: Delivery) -> None:
+    books.intend("again", 2)
+    before = books.jobs(), books.calls(), books.credits()
+    assert adopt(books, delivery) is False
+    assert (books.jobs(), books.calls(), books.credits()) == before

@@ -7,12 +7,13 @@ import pytest
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.pacing import Window
-from syncd.ledger import connections
+from syncd.ledger import connections, upkeep
+from syncd.ledger.store import Tx
 from syncd.pipeline.sweep import POLLS
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, House
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
 from .test_pipeline_outcomes import Told
 
 VALUE = "ada@acme.example.com"
@@ -250,6 +251,28 @@ def test_nobody_found_is_asked_about_again_after_a_while_in_a_new_round(build: B
     assert house.sql("SELECT round, live FROM attempt ORDER BY id") == [(0, 1), (1, 1)]
 
 
+def test_who_is_asked_about_again_is_asked_in_turn_and_only_for_what_is_still_wanted(build: Build) -> None:
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
+    house = build(providers=fakes, fields={EMAIL: ["ann", "bob"], PHONE: ["bob"]})
+    ada = house.person()
+    house.ask()
+    for fake in fakes:
+        house.answer_all(fake.name)
+        house.verify()
+        house.dispatch("bob")
+    house.answer_all("bob")
+    house.verify()
+    assert (house.job(ada), house.job(ada, PHONE)) == (("done", "not_found"), ("done", "not_found"))
+    fields = {EMAIL: house.sync.fields[EMAIL]}
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, fields=fields),)))
+    house.clock.time += 90 * DAY
+    assert house.sweep() == 1
+    assert house.job(ada, PHONE) == ("done", "not_found")
+    assert house.sql("SELECT state, provider, round, note FROM job WHERE field = 'email'") == [
+        ("queued", "ann", 1, "asked again after a while")
+    ]
+
+
 def test_two_contacts_of_one_person_do_not_keep_each_other_from_being_asked_again(build: Build) -> None:
     house = build(fields={EMAIL: ["ann"]})
     ada = house.person("Ada")
@@ -275,8 +298,59 @@ def test_what_stood_behind_too_long_looks_again(build: Build) -> None:
     twin = house.person("Ada")
     house.ask()
     assert house.state(twin) == "waiting"
-    house.clock.time += DAY
+    house.clock.time += DAY - 1
+    house.sweep()
+    assert house.state(twin) == "waiting"
+    house.clock.time += 1
     house.sweep()
     assert house.state(twin) == "queued"
     assert house.dispatch() == 0
     assert house.state(twin) == "waiting"
+
+
+# --- another configuration, another ledger ----------------------------------------------------
+
+
+def test_what_waits_for_a_provider_that_is_not_asked_any_more_goes_on_without_it(build: Build) -> None:
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
+    house = build(providers=fakes, fields={EMAIL: ["ann", "bob"]})
+    ada = house.person()
+    house.pull()
+    house.plan()
+    policy = replace(house.sync.fields[EMAIL], providers=("bob",))
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, fields={EMAIL: policy}),)))
+    house.recover()
+    assert (house.state(ada), house.note(ada)) == ("answered", "ann is not asked for the email any more")
+    assert house.sql("SELECT provider, round, outcome, note FROM result") == [
+        ("ann", 0, "skipped", "ann is not asked for the email any more")
+    ]
+    house.verify()
+    assert (house.dispatch("bob"), len(fakes[0].submitted)) == (1, 0)
+
+
+def test_after_a_restoration_nobody_is_given_up_before_a_whole_pull(build: Build) -> None:
+    """Until then it is not known who still lacks something."""
+    house = build(fields={EMAIL: ["ann"]})
+    ada, bo = house.person("Ada"), house.person("Bo")
+    house.pull()
+    house.plan()
+
+    def restored(tx: Tx) -> None:
+        upkeep._restored(tx, 0.0)
+
+    house.run(house.ledger.write(restored))
+    house.sweep()
+    assert (house.state(ada), house.state(bo)) == ("queued", "queued")
+    house.crm.edit(ada, "email", VALUE)
+    house.crm.fail("pull", Retry("busy"))
+    with pytest.raises(Retry):
+        house.pull()
+    house.sweep()
+    assert (house.state(ada), house.state(bo)) == ("queued", "queued"), "a pull that failed was no whole one"
+    house.pull()
+    house.sweep()
+    assert (house.job(ada), house.state(bo)) == (("done", "human_value_kept"), "queued")
+    assert house.note(ada) == "filled, gone or deselected since the copy that was restored"
+    assert house.run(house.ledger.read(upkeep.mark, upkeep.UNSEEN_SINCE)) is not None, "a page may not be all"
+    house.sweep()
+    assert house.run(house.ledger.read(upkeep.mark, upkeep.UNSEEN_SINCE)) is None

@@ -1,0 +1,189 @@
+"""The ledger about itself: what it says of damage, what it lets go of, and how a copy takes its place."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from syncd.contract.model import Delivery, Source
+from syncd.ledger import upkeep
+from syncd.ledger.file import LedgerError
+from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.upkeep import BACKWARD, FORWARD
+
+from .audit import ask, sqlite3
+from .conftest import Build
+from .house import DAY, EMAIL, House
+
+VALUE = "ada@acme.example.com"
+
+
+@pytest.fixture
+def written(build: Build) -> House:
+    """Contact 501 was written, 502 was not found."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.finds(house.person("Ada"), EMAIL, VALUE)
+    house.person("Bo")
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert (house.job("501"), house.job("502")) == (("done", "written"), ("done", "not_found"))
+    return house
+
+
+# --- does it add up? --------------------------------------------------------------------------
+
+DAMAGE = {
+    "UPDATE counter SET n = n + 2 WHERE reason = 'written'": "the counter of people email done written is off by 2",
+    "UPDATE spend SET charged_mc = 7": "the credits of people at ann on day {day} don't add up",
+    "DELETE FROM event WHERE job_id = 1 AND target = 'done'": "job 1 is done, but its history ends with writing",
+    "DELETE FROM event WHERE job_id = 1 AND target = 'sent'": "the history of job 1 has a gap between sending and sent",
+    "DELETE FROM event WHERE job_id = 1 AND source = ''":
+        "the history of job 1 has a gap between its beginning and queued",
+    "DELETE FROM event WHERE job_id = 1": "job 1 is done, but has no history",
+    "INSERT INTO event SELECT 99, job_id, at, 'done', 'sent', '', '', '', NULL FROM event WHERE id = 1":
+        "a job went from done to sent, which must not happen",
+    "UPDATE job SET state = 'sent', reason = '' WHERE id = 1; UPDATE attempt SET live = 0":
+        "job 1 is sent without a live attempt",
+    "DELETE FROM write": "job 1 is said to be written without a find or a confirmed write",
+    "UPDATE delivery SET submission_id = 'nobody''s' WHERE id = 1":
+        "delivery 1 was applied to a call that is not in this ledger",
+    "DELETE FROM contact WHERE id = 1": "a row of job refers to a missing row of contact",
+}  # fmt: skip
+
+
+@pytest.fixture
+def copy(written: House, tmp_path: Path) -> Path:
+    """A copy of that house's ledger, to be damaged."""
+    upkeep.back_up(written.path, tmp_path / "copy.db")
+    return tmp_path / "copy.db"
+
+
+def told(path: Path) -> list[str]:
+    with reading(path) as tx:
+        return list(upkeep.problems(path, tx))
+
+
+def test_a_sound_ledger_has_no_problems(copy: Path) -> None:
+    assert told(copy) == []
+
+
+@pytest.mark.parametrize(("damage", "sentence"), DAMAGE.items(), ids=DAMAGE.values())
+def test_whatever_does_not_add_up_is_told_in_a_sentence(written: House, copy: Path, damage: str, sentence: str) -> None:
+    """Somebody has been at it with another tool."""
+    connection = sqlite3.connect(copy)
+    connection.executescript(damage)
+    connection.close()
+    assert sentence.format(day=int(written.clock.now() // DAY)) in told(copy)
+
+
+def test_a_torn_file_is_told_and_not_restored(copy: Path) -> None:
+    ((root,),) = ask(copy, "SELECT rootpage FROM sqlite_schema WHERE name = 'job'")
+    ((size,),) = ask(copy, "SELECT page_size FROM pragma_page_size")
+    torn = bytearray(copy.read_bytes())
+    torn[(root - 1) * size : root * size] = b"\xff" * size
+    copy.write_bytes(torn)
+    first, *rest = told(copy)
+    assert "malformed" not in first, "SQLite's own finding"
+    assert "it can't be checked: database disk image is malformed" in rest
+    assert "it can't be read to its end: database disk image is malformed" in rest
+    with pytest.raises(LedgerError, match="is damaged and was not restored: ") as refused:
+        upkeep.restore(copy, copy.with_name("new.db"), frozen_until=0.0)
+    assert first in str(refused.value)
+    assert not copy.with_name("new.db").exists()
+
+
+# --- marks and the clock ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("later", "believed"),
+    [(-BACKWARD, True), (-BACKWARD - 1, False), (0.0, True), (FORWARD, True), (FORWARD + 1, False)],
+)
+def test_what_can_be_the_time_after_the_last_look(house: House, later: float, believed: bool) -> None:
+    def tried(tx: Tx) -> bool:
+        assert upkeep.in_time(tx, 0.0), "there was no look yet"
+        upkeep.set_mark(tx, upkeep.LAST_SEEN, 1e9)
+        return upkeep.in_time(tx, 1e9 + later)
+
+    assert house.run(house.ledger.write(tried)) is believed
+
+
+def test_the_clock_may_lag_a_minute_and_be_silent_for_a_week() -> None:
+    assert (BACKWARD, FORWARD) == (60.0, 7 * DAY)
+
+
+# --- letting go -------------------------------------------------------------------------------
+
+
+def purge(house: House, *, raw: float = 0.0, jobs: float = 0.0) -> None:
+    house.run(house.ledger.write(upkeep.purge, raw_before=raw, jobs_before=jobs))
+
+
+def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(written: House) -> None:
+    now = written.clock.now()
+    written.deliver(Delivery(submission_id="s", source=Source.CALLBACK, body=b"unread", headers={"x": "1"}))
+    purge(written, raw=0.0)
+    assert written.sql("SELECT count(*) FROM delivery WHERE length(body) > 0") == [(3,)]
+    purge(written, raw=now + 1)
+    assert written.sql("SELECT body, headers FROM delivery WHERE state = 'received'") == [(b"unread", '{"x": "1"}')]
+    read = written.sql("SELECT DISTINCT body, headers, state FROM delivery WHERE state <> 'received'")
+    assert read == [(b"", "{}", "applied")]
+
+
+def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: House, copy: Path) -> None:
+    kept = "SELECT id, state, reason FROM job", "SELECT charged_mc, reserved_mc FROM submission"
+    histories = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM result), (SELECT count(*) FROM write)"
+    before = [ask(copy, one) for one in (*kept, histories)]
+    Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=0.0)
+    assert [ask(copy, one) for one in (*kept, histories)] == before, "nothing is old enough"
+    Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=written.clock.now() + 1)
+    assert ask(copy, histories) == [(0, 0, 0)]
+    assert ask(copy, "SELECT value, note, thinned FROM job") == [(None, "", 1)] * 2
+    assert [ask(copy, one) for one in kept] == before[:2]
+    assert told(copy) == []
+
+
+def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(house: House) -> None:
+    ada = house.person()
+    house.ask()
+    purge(house, jobs=house.clock.now() + 1)
+    assert house.state(ada) == "sent"
+    assert house.sql("SELECT source, target FROM event WHERE job_id = 1 ORDER BY id") == [
+        ("", "queued"), ("queued", "sending"), ("sending", "sent"),
+    ]  # fmt: skip
+
+
+# --- copies -----------------------------------------------------------------------------------
+
+
+def test_a_copy_is_for_our_eyes_only_and_never_put_over_something(written: House, copy: Path) -> None:
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    before = copy.read_bytes()
+    with pytest.raises(LedgerError, match=r"copy\.db is there already: name a new file"):
+        upkeep.back_up(written.path, copy)
+    with pytest.raises(LedgerError, match=r"ledger\.db is there already: move it away first"):
+        upkeep.restore(copy, written.path, frozen_until=0.0)
+    assert copy.read_bytes() == before
+
+
+def test_a_restored_copy_counts_its_generations_buys_nothing_for_a_while_and_pulls_anew(
+    written: House, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "a" / "b" / "first.db", tmp_path / "second.db"
+    assert upkeep.restore(written.path, first, frozen_until=7.0) == 1
+    assert upkeep.restore(first, second, frozen_until=8.0) == 2
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) & 0o700 == 0o700
+    assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
+    with reading(second) as tx:
+        marks = [upkeep.mark(tx, key) for key in (upkeep.GENERATION, upkeep.FROZEN_UNTIL, upkeep.UNSEEN_SINCE)]
+    assert marks == [2, 8, 1], "one pull was made before"
+    assert ask(second, "SELECT count(*) FROM cursor") == [(0,)]
+    assert ask(second, "SELECT DISTINCT pulled_at FROM contact") == [(0.0,)]
+
+
+def test_a_copy_from_before_the_first_pull_waits_for_any_pull(tmp_path: Path) -> None:
+    Ledger.open(tmp_path / "empty.db").close()
+    upkeep.restore(tmp_path / "empty.db", tmp_path / "new.db", frozen_until=0.0)
+    with reading(tmp_path / "new.db") as tx:
+        assert upkeep.mark(tx, upkeep.UNSEEN_SINCE) == 0
