@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -43,13 +44,15 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The way in."""
+    """The way in; `tls` and the `host` of its certificate where a proxy stands in front."""
 
     port: int
+    tls: ssl.SSLContext | None = None
+    host: str | None = None
 
     async def raw(self, *pieces: bytes, pause: float = 0.0, within: float = 20.0) -> Said:
         """Say these bytes one after the other, with pauses, and listen until the other side closes."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=self.tls, server_hostname=self.host)
         try:
             for piece in pieces:
                 writer.write(piece)

@@ -1,9 +1,9 @@
-"""Cuts the power of a disk while callbacks are acknowledged on it, for real: ext4 on a loop device and its
-shutdown ioctl, after which nothing that was not synced is there any more.
+"""Cuts the power of a disk while callbacks are acknowledged on it, for real: ext4 or xfs on a loop device and
+the shutdown ioctl, after which nothing that was not synced is there any more.
 
     python -m tests.faults.powercut FOLDER   pours into FOLDER/ledger.db, a line for each acknowledgement
 
-For the soak only: it needs root, mkfs.ext4 and a loop device.
+For the soak only: it needs root, the file system's mkfs and a loop device.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from syncd.contract.model import Delivery, Source
@@ -29,37 +30,52 @@ from syncd.ledger.store import Ledger
 from tests.unit.audit import ask
 
 ROOT = Path(__file__).parents[2]
-_SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN
+_SHUTDOWN = 0x8004587D  # EXT4_IOC_SHUTDOWN, and XFS_IOC_GOINGDOWN
 _NO_FLUSH = struct.pack("I", 2)  # not even the journal is flushed
-_SIZE = 64 << 20  # bytes
+_SIZES = {"ext4": 64 << 20, "xfs": 320 << 20}  # bytes, of a sparse file; mkfs.xfs makes nothing below 300 MiB
 
 
-def possible() -> bool:
-    """Can it be done on this machine?"""
-    return os.geteuid() == 0 and all(map(shutil.which, ("mkfs.ext4", "mount", "umount")))
+def possible(kind: str, folder: Path) -> bool:
+    """Can this kind of file system be made and mounted here? Tried once, in a folder of its own."""
+    if os.geteuid() != 0 or not all(map(shutil.which, (f"mkfs.{kind}", "mount", "umount"))):
+        return False
+    try:
+        with _mounted(_made(kind, folder), folder / "disk"):
+            return True
+    except subprocess.CalledProcessError:
+        return False
 
 
-def cut(folder: Path, rng: random.Random) -> int:
+def cut(folder: Path, rng: random.Random, kind: str = "ext4") -> int:
     """One power cut after some hundred acknowledgements; returns how many, none of which was lost."""
-    image, disk = folder / "image", folder / "disk"
-    disk.mkdir(parents=True)
-    with image.open("wb") as file:
-        file.truncate(_SIZE)
-    _run("mkfs.ext4", "-q", str(image))
-    _run("mount", "-o", "loop", str(image), str(disk))
-    try:
+    image, disk = _made(kind, folder), folder / "disk"
+    with _mounted(image, disk):
         acknowledged = _pour_and_cut(disk, rng.randrange(50, 1500))
-    finally:
-        _run("umount", "--lazy", str(disk))
-    _run("mount", "-o", "loop", str(image), str(disk))
-    try:
+    with _mounted(image, disk):
         path = disk / "ledger.db"
         assert ask(path, "PRAGMA integrity_check") == [("ok",)]
         lost = acknowledged - {row[0] for row in ask(path, "SELECT submission_id FROM delivery")}
         assert lost == set(), f"{len(lost)} acknowledged callbacks are lost"
+    return len(acknowledged)
+
+
+def _made(kind: str, folder: Path) -> Path:
+    """An image with an empty file system, and a folder to mount it on."""
+    image = folder / "image"
+    (folder / "disk").mkdir(parents=True)
+    with image.open("wb") as file:
+        file.truncate(_SIZES[kind])
+    _run(f"mkfs.{kind}", "-q", str(image))
+    return image
+
+
+@contextlib.contextmanager
+def _mounted(image: Path, disk: Path) -> Iterator[None]:
+    _run("mount", "-o", "loop", str(image), str(disk))
+    try:
+        yield
     finally:
         _run("umount", "--lazy", str(disk))
-    return len(acknowledged)
 
 
 def _pour_and_cut(disk: Path, after: int) -> set[str]:

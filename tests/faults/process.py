@@ -207,11 +207,14 @@ def kept(ledger: Path) -> set[bytes]:
     return {row[0] for row in ask(ledger, "SELECT body FROM delivery WHERE source = 'callback'")}
 
 
-async def restarts(here: Site, number: signal.Signals, times: int, *, stubborn: bool = False) -> Load:
-    """End the daemon with a signal so many times while callbacks pour in, and start it again each time."""
+async def restarts(
+    here: Site, number: signal.Signals, times: int, *, stubborn: bool = False, through: Door | None = None
+) -> Load:
+    """End the daemon with a signal so many times while callbacks pour in, and start it again each time. `through`: a
+    proxy that they come through."""
     here.start()
     await asyncio.to_thread(here.serving)
-    load, stop = Load(here.door, here.urls, stubborn=stubborn), asyncio.Event()
+    load, stop = Load(through or here.door, here.urls, stubborn=stubborn), asyncio.Event()
     pouring = asyncio.create_task(load.run(stop))
     for _ in range(times):
         await asyncio.sleep(0.5)

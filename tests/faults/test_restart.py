@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from .disk import fail_to_keep, fails_to_keep_from, no_room_at, rivals
+from .door import Door
 from .killing import STRACE
 from .process import Site, kept, restarts, site
 
@@ -34,9 +35,9 @@ def test_three_kills_under_load_lose_nothing_acknowledged(here: Site) -> None:
     kill(here, 3)
 
 
-def terminate(here: Site, times: int) -> int:
+def terminate(here: Site, times: int, through: Door | None = None) -> int:
     """Returns how many callbacks there were."""
-    load = asyncio.run(restarts(here, signal.SIGTERM, times))
+    load = asyncio.run(restarts(here, signal.SIGTERM, times, through=through))
     assert load.failed == [], here.log()
     assert len(load.acknowledged) == load.sent > 50 * times
     assert load.acknowledged <= kept(here.ledger)

@@ -1,0 +1,78 @@
+"""deploy/nginx.conf: nginx takes it, callbacks go through it, and what it writes down is worth nothing to anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from . import proxy
+from .door import Door, asked_house, opened, with_vendors
+from .process import Site, answer, free_port, site
+from .test_restart import terminate
+
+pytestmark = pytest.mark.skipif(not proxy.possible(), reason="nginx or openssl is not installed")
+LARGE = 20_000  # bytes; above 16 KB nginx keeps a body in a file
+SECRETS = ("contactId", "m=", "?")
+
+
+def test_nginx_takes_every_line(tmp_path: Path) -> None:
+    assert proxy.proxy(tmp_path / "nginx", free_port()).judged() == ""
+
+
+def test_a_termination_behind_it_refuses_nobody(tmp_path: Path) -> None:
+    """I1: who calls nginx sees nothing of a restart."""
+    with site(tmp_path, 40) as here:
+        behind(here, 1)
+
+
+def behind(here: Site, times: int) -> int:
+    """So many terminations behind nginx; returns how many callbacks there were."""
+    made = proxy.proxy(here.folder / "nginx", here.door.port)
+    assert made.judged() == ""
+    with proxy.running(made) as door:
+        sent = terminate(here, times, door)
+    written = (made.folder / "syncd.log").read_text("utf-8")
+    assert written.count("POST /callbacks/zeliq 200") == sent
+    assert not [word for word in SECRETS if word in made.logs()]
+    return sent
+
+
+def test_what_it_lets_in(tmp_path: Path) -> None:
+    """The largest callback of a vendor, and no other address; a refusal comes back as the daemon said it."""
+    house, urls = asked_house(tmp_path, 2, "fullenrich")
+    house.parts = with_vendors(house.parts)
+
+    async def main() -> list[int]:
+        async with opened(house.parts) as inner:
+            with proxy.running(proxy.proxy(tmp_path / "nginx", inner.port)) as door:
+                return [(await door.post(url, body)).status for url, body in wanted]
+
+    large = answer(1, padding=(16 << 20) - 1_000)
+    wanted = [
+        (urls[0], large),
+        (urls[0] + "0", b"{}"),
+        ("/healthz", b""),
+        ("/metrics", b""),
+        ("/callbacks/../metrics", b""),
+    ]
+    with house:
+        assert house.run(main()) == [401, 404, 404, 404, 404]  # nobody signed it: it was read
+
+
+def test_its_logs_tell_no_address(tmp_path: Path) -> None:
+    """Privacy: not even while the daemon is not there, or nginx's own disk fails."""
+    made = proxy.proxy(tmp_path / "nginx", free_port())
+    url = "https://x.test/callbacks/zeliq?contactId=501&m=0123"
+
+    async def main(door: Door) -> list[int]:
+        nobody_there = await door.post(url, b"{}")
+        shutil.rmtree(made.folder / "body")
+        return [nobody_there.status, (await door.post(url, b"x" * LARGE)).status]
+
+    with proxy.running(made) as door:
+        assert asyncio.run(main(door)) == [502, 500]
+    assert "POST /callbacks/zeliq 502" in made.logs()
+    assert not [word for word in SECRETS if word in made.logs()]
