@@ -87,21 +87,10 @@ def proxy(folder: Path, daemon: int) -> Proxy:
         site = site.replace(shipped, ours)
     (folder / "site.conf").write_text(site, "utf-8")
     (folder / "nginx.conf").write_text(_AROUND.format(user=getpass.getuser(), folder=folder), "utf-8")
-    certify = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-    ]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     names = ["-subj", f"/CN={_NAME}", "-addext", f"subjectAltName=DNS:{_NAME}"]
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*certify, *names, *files], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-days", "2", *key, *names, *files], check=True, capture_output=True)
     return made
 
 

@@ -320,7 +320,7 @@ def test_what_is_in_doubt_is_told_with_its_credits_at_risk_oldest_first(books: B
         books.intend(name, job, reserve=job, now=made)
         books.write(submissions.doubt, name, f"{name} was cut", hold_until=made + 7, now=made)
     books.intend("sent", 3)
-    common = {"provider": "ann", "sync": "people", "requests": 1}
+    common: dict[str, Any] = {"provider": "ann", "sync": "people", "requests": 1}
     assert books.write(submissions.doubts) == [
         Doubt(id="first", reserved=Decimal(2), since=NOW, hold_until=NOW + 7, note="first was cut", **common),
         Doubt(id="later", reserved=Decimal(1), since=NOW + 1, hold_until=NOW + 8, note="later was cut", **common),
