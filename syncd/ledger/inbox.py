@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+UNSIGNED = "the vendor's signature is missing or wrong"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """A delivery that waits to be understood. `note`: why it was set aside before, if it was."""
@@ -92,7 +95,7 @@ def received(tx: Tx, limit: int) -> list[Received]:
     ]
 
 
-def look_again(tx: Tx, note: str | None = None, *, limit: int = 1000) -> int:
+def look_again(tx: Tx, note: str | None = None, *, limit: int) -> int:
     """The newest that were quarantined, for this reason or for any, wait to be understood once more."""
     return tx.run("quarantined_again", note=note, limit=limit)
 

@@ -229,8 +229,15 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 
     Does nothing when an answer has proved the opposite in the meantime.
     """
-    back = {"source": SubmissionState.IN_DOUBT, "target": SubmissionState.INTENT, "note": note, "deadline": None}
-    if tx.run("submission_state", id=submission_id, **back) != 1:
+    undone = tx.run(
+        "submission_state",
+        id=submission_id,
+        source=SubmissionState.IN_DOUBT,
+        target=SubmissionState.INTENT,
+        note=note,
+        deadline=None,
+    )
+    if undone != 1:
         return
     tx.run("submission_refused", id=submission_id, note=note)
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
@@ -400,7 +407,7 @@ def milli(amount: Decimal) -> int:
 
 def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
     """Raises OverBudget when so much more could exceed a cap."""
-    today = now // DAY
+    today = int(now // DAY)
     for cap, days in ((budget.per_day, 1), (budget.per_month, 30)):
         if cap is not None and tx.value("spent_since", sync=sync, day=today - days + 1) + milli(reserve) > milli(cap):
             raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''}")

@@ -35,7 +35,7 @@ async def _apply(parts: Parts, got: Received) -> int:
     if lane is None:
         return await _quarantine(parts, got, "no sync uses this provider any more")
     if got.note and not lane.provider.authenticate(got.delivery):
-        return await _quarantine(parts, got, got.note)
+        return await _quarantine(parts, got, inbox.UNSIGNED)
     submission = await parts.ledger.read(submissions.load, got.delivery.submission_id)
     submission = submission or await _adopted(parts, got, lane)
     if submission is None:

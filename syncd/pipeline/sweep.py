@@ -14,6 +14,8 @@ from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
+FORGOTTEN_AGAIN = 200  # deliveries looked at once more, per pass
+AGAIN_AT_A_START = 1000  # the same, once: nothing is bought before they are read
 
 log = structlog.get_logger("syncd.sweep")
 
@@ -24,7 +26,7 @@ async def run_once(parts: Parts) -> int:
     believed = not parts.gate.hold and await parts.ledger.read(upkeep.in_time, parts.clock.now())
     moved = await _time_passes(parts) if believed else 0
     if await _restored_lately(parts):
-        moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN)
+        moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN, limit=FORGOTTEN_AGAIN)
     for name, lane in parts.lanes.items():
         trouble = await parts.ledger.read(connections.trouble, name)
         if lane.provider.capabilities.poll_after is not None and trouble in (None, Trouble.CREDITS):
@@ -66,7 +68,7 @@ async def recover(parts: Parts) -> int:
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
-    await parts.ledger.write(inbox.look_again)
+    await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     for sync in parts.syncs:

@@ -103,7 +103,7 @@ class _Receiver:
         if lane is None:  # the address is ours, so it was paid for
             state, note = DeliveryState.QUARANTINED, "no connection of this name is configured any more"
         elif not lane.provider.authenticate(delivery):
-            state, note, status = DeliveryState.QUARANTINED, "the vendor's signature is missing or wrong", 401
+            state, note, status = DeliveryState.QUARANTINED, inbox.UNSIGNED, 401
         elif not _is_json(delivery.body):
             state, note, status = DeliveryState.QUARANTINED, "not JSON", 400
         try:

@@ -1,6 +1,6 @@
 """nginx in front of the daemon, as deploy/nginx.conf has it: that very file, with the test's ports and paths.
 
-For the soak only: it needs nginx, and openssl for a certificate.
+It needs nginx, and openssl for a certificate.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.system.rig import until
 
 from .door import Door
 from .process import PATIENCE, ROOT, free_port
@@ -99,18 +100,15 @@ def running(made: Proxy) -> Iterator[Door]:
     """nginx, from when it answers."""
     with subprocess.Popen(made.command(), stderr=subprocess.DEVNULL) as process:
         try:
-            _answers(made)
+            until("nginx to answer", lambda: _answers(made, process))
             yield made.door
         finally:
             process.terminate()
             process.wait(PATIENCE)
 
 
-def _answers(made: Proxy) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with contextlib.suppress(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", made.port)).close()
-            return
-        time.sleep(0.05)
-    raise AssertionError(made.logs())
+def _answers(made: Proxy, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, made.logs()
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", made.port)):
+        return True
+    return False

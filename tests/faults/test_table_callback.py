@@ -317,12 +317,16 @@ def test_f30_signed_with_a_key_that_was_not_known_yet(fullenriched: House) -> No
     body = json.dumps(envelope(item(fullenriched.fake.submitted[0].requests[0].id, FOUND))).encode()
     with polled(fullenriched):
         at_the_door(fullenriched, lambda door: door.post(url, body, sign(body, "newer")))
-    for options, state in (({}, "quarantined"), ({"previous_api_key": SecretStr("newer")}, "applied")):
+    told = "SELECT state, note FROM delivery"
+    for options, found in (
+        ({}, ("quarantined", mailbox.UNSIGNED)),
+        ({"previous_api_key": SecretStr("newer")}, ("applied", "")),
+    ):
         fullenriched.reopen()
         with polled(fullenriched, **options):
             fullenriched.recover()
             fullenriched.inbox()
-        assert deliveries(fullenriched) == [(state, 0)]
+        assert fullenriched.sql(told) == [found]
     assert fullenriched.state("501") == "answered"
 
 

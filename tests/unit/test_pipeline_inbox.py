@@ -64,6 +64,14 @@ class Eager(FakeProvider):
         return receipt
 
 
+class Newer(FakeProvider):
+    """Reads what the older one could not."""
+
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        body = json.dumps(json.loads(delivery.body)["said"]).encode()
+        return super().parse(replace(delivery, body=body), submission)
+
+
 def test_a_callback_before_the_2xx_is_applied_and_the_2xx_adds_the_id(build: Build) -> None:
     fake = Eager("ann", capabilities=ONE_BY_ONE)
     house = build(providers=[fake], fields={EMAIL: ["ann"]})
@@ -154,14 +162,6 @@ def test_what_nobody_could_read_is_read_by_a_version_that_can(asked: House) -> N
     asked.recover()
     asked.finish()
     assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
-
-
-class Newer(FakeProvider):
-    """Reads what the older one could not."""
-
-    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
-        body = json.dumps(json.loads(delivery.body)["said"]).encode()
-        return super().parse(replace(delivery, body=body), submission)
 
 
 def test_one_unreadable_answer_does_not_stop_the_others(bulk: House) -> None:
