@@ -28,7 +28,7 @@ from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.watch import Watch
 from tests.contract.fake_crm import FakeCrm
-from tests.contract.fake_provider import FakeProvider
+from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
 from tests.unit.audit import audit, sqlite3
 from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, SECRET, UNHEARD, House
 
@@ -269,7 +269,8 @@ def test_f44_what_nobody_can_place_is_kept_and_left_alone_in_the_end(build: Buil
     """I1: an answer that names no single contact is kept; it is looked at again only while the ledger is frozen."""
     house = build(fields={EMAIL: ["ann"]})
     house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, house.clock.now() + DAY))
-    house.deliver(Delivery(submission_id="forgotten", source=Source.CALLBACK, body=b"{}"))
+    signed = {SIGNATURE: sign(b"{}")}
+    house.deliver(Delivery(submission_id="forgotten", source=Source.CALLBACK, body=b"{}", headers=signed))
     for _ in range(2):
         house.inbox()
         assert house.sql("SELECT state, note FROM delivery") == [("quarantined", submissions.FORGOTTEN)]
