@@ -117,10 +117,10 @@ def _failing(here: Site, inject: str, *only: str) -> subprocess.Popen[bytes]:
     return here.start(STRACE, "-f", "-qq", "-o", "/dev/null", *only, "-e", f"trace={call}", "-e", f"inject={inject}")
 
 
-def fail_to_keep(here: Site, inject: str, *only: str, padding: int = 0) -> Load:
+def fail_to_keep(here: Site, inject: str, *only: str, per_second: float = 60.0, padding: int = 0) -> Load:
     """A daemon on a disk that fails to keep, as strace is told to `inject` it; it exits with 74."""
     daemon = _failing(here, inject, *only)
-    load = Load(here.door, here.urls, per_second=60.0, padding=padding)
+    load = Load(here.door, here.urls, per_second=per_second, padding=padding)
 
     async def pour() -> None:
         pouring = asyncio.create_task(load.run(asyncio.Event()))

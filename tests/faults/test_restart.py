@@ -102,7 +102,7 @@ def test_f42_the_disk_fails_to_give(here: Site) -> None:
 @needs_strace
 def test_f42_the_file_fails_to_keep_what_the_wal_has_kept(here: Site) -> None:
     """I13: SQLite goes on when it can't move the -wal into the file. We don't: whoever runs on such a disk is told."""
-    load = fail_to_keep(here, "fsync:error=EIO:when=1+", "-P", str(here.ledger), padding=8_000)
+    load = fail_to_keep(here, "fsync:error=EIO:when=1+", "-P", str(here.ledger), per_second=300.0, padding=8_000)
     assert len(load.acknowledged) > 100
 
 
