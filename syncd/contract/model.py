@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from syncd.people.identity import Identity as Identity
+
 from .errors import Trouble
 
 
@@ -54,19 +56,6 @@ class ContactRef:
                 f"{text!r} is not a contact: write connection/object/id, for example hubspot-eu/contacts/501"
             )
         return cls(connection=parts[0], object=parts[1], id=parts[2])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """What a provider may be told about a person. Blank is None, never an empty string."""
-
-    first_name: str | None = None
-    last_name: str | None = None
-    company: str | None = None
-    domain: str | None = None  # the employer's host name, without scheme and www
-    linkedin_url: str | None = None
-    email: str | None = None
-    country: str | None = None  # as the CRM holds it: a name or an ISO 3166 code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,9 +191,9 @@ def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
 
 def dump_identity(identity: Identity) -> str:
     """Identity as JSON, blanks left out."""
-    return json.dumps({k: v for k, v in asdict(identity).items() if v is not None}, ensure_ascii=False, sort_keys=True)
+    return json.dumps({k: v for k, v in asdict(identity).items() if v}, ensure_ascii=False, sort_keys=True)
 
 
 def load_identity(text: str) -> Identity:
     """The reverse of `dump_identity`."""
-    return Identity(**json.loads(text))
+    return Identity(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()})
