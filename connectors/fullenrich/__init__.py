@@ -22,6 +22,7 @@ from syncd.contract import ports
 from syncd.contract.errors import Garbled, Halt, Retry, Skip
 from syncd.contract.http import Http, Response
 from syncd.contract.model import (
+    ASKED,
     Answer,
     Delivery,
     EnrichmentRequest,
@@ -41,7 +42,7 @@ from .shape import CUSTOM_LIMIT
 
 _CAPABILITIES = ProviderCapabilities(
     title="FullEnrich",
-    fields=frozenset(Field),
+    fields=frozenset(ASKED),
     batch=100,
     combines=True,
     price={Field.EMAIL: Decimal(1), Field.PHONE: Decimal(10)},

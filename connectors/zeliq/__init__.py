@@ -20,6 +20,7 @@ from syncd.contract import ports
 from syncd.contract.errors import Garbled, Halt, Retry, Skip
 from syncd.contract.http import Http, Response
 from syncd.contract.model import (
+    ASKED,
     Answer,
     Delivery,
     EnrichmentRequest,
@@ -68,7 +69,7 @@ class Options(ports.Options):
 def _capabilities(plan: Plan) -> ProviderCapabilities:
     return ProviderCapabilities(
         title="Zeliq",
-        fields=frozenset(Field),
+        fields=frozenset(ASKED),
         batch=1,
         combines=False,
         price={Field.EMAIL: Decimal(0 if plan in _FREE_EMAIL_PLANS else 1), Field.PHONE: Decimal(10)},

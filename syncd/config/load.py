@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd.contract.errors import BrokenInvariant, ConfigError
-from syncd.contract.model import Field, FieldMap
+from syncd.contract.model import ASKED, Field, FieldMap
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .document import Report, Where, read
@@ -202,7 +202,7 @@ class _Loader:
             self._report.problem((*where, "object"), what)
             crm = None
         fields = raw.get("fields")
-        for field in Field:
+        for field in ASKED:
             policy = fields.get(field) if isinstance(fields, dict) else None
             if isinstance(policy, dict):
                 place = (*where, "fields", field.value)

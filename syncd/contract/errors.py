@@ -16,6 +16,7 @@ SyncdError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 
 from .pacing import Window
@@ -89,4 +90,11 @@ class Halt(ConnectorError):
 
 
 class Garbled(ConnectorError):
-    """A body that is not what the vendor documents."""
+    """A body that is not what the vendor documents, or that can't be believed.
+
+    `charged`: credits that it says were charged, where it does: a paid answer is set aside loudly.
+    """
+
+    def __init__(self, message: str, *, charged: Decimal | None = None) -> None:
+        self.charged = charged
+        super().__init__(message)

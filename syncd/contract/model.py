@@ -11,16 +11,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
-from syncd.people.identity import Identity as Identity
+from syncd.people.identity import Identity as Identity  # noqa: PLC0414 - a word of the contract, too
 
 from .errors import Trouble
 
 
 class Field(StrEnum):
-    """What can be missing on a contact and bought for it."""
+    """What syncd fills on a contact. Those in `ASKED` are bought; the others come along with an answer."""
 
     EMAIL = "email"
     PHONE = "phone"
+    MOBILE = "mobile"  # where mobile numbers have a property of their own
+    LINKEDIN = "linkedin"  # the profile's address
+
+
+ASKED = (Field.EMAIL, Field.PHONE)
 
 
 class Grade(StrEnum):
@@ -71,8 +76,21 @@ class Selection:
     """Which records of which object a sync is about, and where its fields live in the CRM."""
 
     object: str
-    fields: Mapping[Field, FieldMap]
+    fields: Mapping[Field, FieldMap]  # of ASKED: a record that lacks one of them is pulled
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
+    extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
+
+    @property
+    def writable(self) -> Mapping[Field, FieldMap]:
+        """Every property that may be written: read with history, guarded and compared alike."""
+        return {**self.fields, **self.extras}
+
+
+OPT_OUTS = frozenset({
+    "opted_out",  # of this channel: no e-mail, no calls
+    "enrichment_opt_out",  # of being enriched at all
+    "processing_opt_out",  # of any processing, or to be forgotten
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +98,8 @@ class Contact:
     """One record as the CRM held it when it was pulled.
 
     `values` has only the fields that hold something. `blocked` names fields that must not be
-    filled although they are blank, each with a short reason (`opted_out`, `cleared_by_person` …).
+    filled, each with a short reason (`opted_out`, `cleared_by_person` …). A reason of `OPT_OUTS` is
+    told of a filled field too: it speaks of the person, whose other records are left alone as well.
     """
 
     ref: ContactRef
@@ -139,12 +158,14 @@ class Snapshot:
 
     `ref` is the one that was asked for; `current` is where the record stands now (another id after
     a merge), or None when it is gone. `versions` is newest first, per field, where the CRM keeps
-    history; empty where it keeps none.
+    history; empty where it keeps none. `identity` is who the record is about now, as far as the
+    record itself says (what an associated company adds may be missing); None where nothing was read.
     """
 
     ref: ContactRef
     current: ContactRef | None
     revision: str = ""
+    identity: Identity | None = None
     values: Mapping[Field, str] = field(default_factory=dict)  # the mapped property itself
     elsewhere: frozenset[Field] = frozenset()  # fields that an `also` property already holds
     blocked: Mapping[Field, str] = field(default_factory=dict)
@@ -189,8 +210,23 @@ class WriteOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One way in which a provider can be asked about somebody: exactly what it would be told.
+
+    `way` names it among the provider's ways (`profile`, `name` …). Two questions are identical when
+    provider, field and `told` are.
+    """
+
+    way: str
+    told: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnrichmentRequest:
-    """One question about one person. `id` is ours, random, and comes back with the answer."""
+    """One question about one person. `id` is ours, random, and comes back with the answer.
+
+    `identity`: for `Provider.questions` and `lacks` all that is known; in a submission what is told.
+    """
 
     id: str
     ref: ContactRef
@@ -205,6 +241,8 @@ class Submission:
     id: str
     requests: tuple[EnrichmentRequest, ...]
     callback_url: str  # carries the CRM's ids where there is one request, and a MAC always
+    contact_url: str = ""  # the same, for events about single contacts of a bulk
+    label: str = ""  # for people, in the provider's own lists: sync, date, first contact, number of contacts
     provider_id: str | None = None  # the provider's job id, once known
 
 
@@ -224,6 +262,9 @@ class Source(StrEnum):
     RECEIPT = "receipt"  # the answer to the submission itself
 
 
+CONTACT_EVENT = "contact"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """A raw answer, as it came. Stored before it is understood."""
@@ -234,6 +275,7 @@ class Delivery:
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
     ref: ContactRef | None = None  # what a genuine callback address says it is about, where that is one
     field: Field | None = None
+    part: str = ""  # CONTACT_EVENT where it came to `Submission.contact_url`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +285,9 @@ class Candidate:
     value: str
     grade: Grade
     word: str = ""  # the provider's own status word
-    region: str | None = None  # ISO 3166 alpha-2, phones only
-    note: str = ""  # a line type, an ownership mismatch …
+    region: str | None = None  # ISO 3166 alpha-2, phones only: as the provider said, never guessed
+    line: str = ""  # phones: mobile, fixed or voip, where the provider said so
+    note: str = ""  # an ownership mismatch …
 
 
 class Outcome(StrEnum):
@@ -254,20 +297,25 @@ class Outcome(StrEnum):
     NOT_FOUND = "not_found"
     SKIPPED = "skipped"  # the provider did not take this person on
     NO_CREDITS = "no_credits"  # undetermined: the credits ran out
-    FAILED = "failed"  # the provider says it failed
+    FAILED = "failed"  # undetermined: the provider says that it failed, and charged nothing
     MISSING = "missing"  # a final answer that does not speak of this request, or none in time
     UNRESOLVED = "unresolved"  # in doubt for as long as the operator wanted to wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrichmentResult:
-    """A provider's answer to one field of one request."""
+    """A provider's answer to one field of one request.
+
+    `said`: what the answer says of the person, one Identity for each place that speaks of them (an
+    echo of what was asked, the person found). Whether that is the person who was meant is decided
+    elsewhere, against all that is known of the contact.
+    """
 
     request_id: str
     field: Field
     outcome: Outcome
     candidates: tuple[Candidate, ...] = ()
-    mismatch: bool = False  # the echo speaks of another person than the one we asked about
+    said: tuple[Identity, ...] = ()
     note: str = ""
 
 

@@ -28,6 +28,7 @@ from .model import (
     FieldMap,
     Finding,
     Page,
+    Question,
     Receipt,
     Selection,
     Snapshot,
@@ -105,7 +106,8 @@ class Crm(Protocol):
         """
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
-        """Read fields freshly, with history where the CRM keeps it: one Snapshot per ref, any order.
+        """Read all writable fields freshly, with history where the CRM keeps it, and who the record is
+        about now: one Snapshot per ref, any order.
 
         `refs` are distinct and at most `capabilities.read_batch`. Safe to repeat.
         """
@@ -131,7 +133,9 @@ class ProviderCapabilities:
     whether polling uses the same ones. `poll_after`: seconds until the first poll and between
     polls, None where there is nothing to poll. `answer_within`: seconds after which an answer is
     not expected any more. `needs_email_for`: fields for which a known e-mail makes a request
-    possible that would lack its input otherwise.
+    possible that would lack its input otherwise. `echoes`: an answer says something of the person
+    whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
+    costs nothing, so that another way of asking may be tried.
     """
 
     title: str
@@ -147,6 +151,8 @@ class ProviderCapabilities:
     body_limit: int = 262_144  # bytes of the largest honest callback
     signed: bool = False  # callbacks carry the vendor's own signature
     needs_email_for: frozenset[Field] = field(default_factory=frozenset)
+    echoes: bool = True
+    bills_finds_only: bool = True
 
 
 class Provider(Protocol):
@@ -160,6 +166,13 @@ class Provider(Protocol):
 
     def lacks(self, request: EnrichmentRequest) -> str | None:
         """Why this request can't be asked (which input is missing or unusable), or None. Pure."""
+
+    def questions(self, request: EnrichmentRequest) -> Sequence[Question]:
+        """The ways in which this can be asked, the best first; empty exactly where something `lacks`.
+
+        Each tells the part of what is known that the provider would be told, and nothing else; for the
+        same identity always the same. A submission's requests carry one of them as their identity. Pure.
+        """
 
     async def submit(self, submission: Submission) -> Receipt:
         """Make the one paid call; never repeats it by itself.
@@ -180,7 +193,9 @@ class Provider(Protocol):
 
     def parse(self, delivery: Delivery, submission: Submission) -> Answer:
         """Read a delivery, matching items to the requests by our ids, then by input, never by
-        position. Pure. Raises Garbled when the body is not the vendor's."""
+        position. Pure. Raises Garbled when the body is not the vendor's, when it can't be believed
+        (an unsigned find that echoes nothing of what was sent, a charge that does not fit), and when
+        something was charged although nothing could be read: that is never "not found"."""
 
     async def balance(self) -> Decimal | None:
         """Credits left, or None where the vendor does not tell."""

@@ -6,7 +6,7 @@ import structlog
 
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.contract.model import Field
+from syncd.contract.model import ASKED
 from syncd.ledger import connections, inbox, jobs, submissions, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
@@ -72,7 +72,7 @@ async def recover(parts: Parts) -> int:
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     for sync in parts.syncs:
-        for field in Field:
+        for field in ASKED:
             asked = sync.fields[field].providers if field in sync.fields else ()
             while await parts.ledger.write(jobs.not_asked, sync.name, field, asked, now=parts.clock.now()):
                 parts.bells.ring("verify")

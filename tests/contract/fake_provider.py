@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from syncd.contract import ports
 from syncd.contract.errors import ConnectorError, Garbled, Halt, InDoubt, Skip
 from syncd.contract.model import (
+    ASKED,
     Answer,
     Candidate,
     Delivery,
@@ -39,7 +40,7 @@ from syncd.contract.ports import ProviderCapabilities
 
 CAPABILITIES = ProviderCapabilities(
     title="Fake",
-    fields=frozenset(Field),
+    fields=frozenset(ASKED),
     batch=10,
     combines=True,
     price={Field.EMAIL: Decimal(1), Field.PHONE: Decimal(10)},

@@ -14,6 +14,7 @@ from typing import Any
 
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble
 from syncd.contract.model import (
+    ASKED,
     Author,
     Candidate,
     Change,
@@ -173,7 +174,7 @@ class Vendor(FakeProvider):
         self.finds = {
             (contact, field): (Candidate(value=person.truth[field], grade=Grade.VALID),)
             for contact, person in PEOPLE.items()
-            for field in Field
+            for field in ASKED
             if person.handle and not person.unknown
         }
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncd.contract.model import Field, Identity
+from syncd.contract.model import ASKED, Field, Identity
 
 FIRST = ("Ada", "Bela", "Cleo", "Dora", "Emil", "Fay", "Gwen", "Hugo", "Ines", "Jon", "Kira", "Lars", "Mona", "Nils")
 LAST = ("Abel", "Brandt", "Castel", "Duval", "Ebner", "Falk", "Garnier", "Holm", "Ivers", "Jansen", "Keller", "Lind")
@@ -61,7 +61,7 @@ def _person(rng: random.Random, number: int) -> Person:
     )
     finds = {}
     for provider, words in WORDS.items():
-        for field in Field:
+        for field in ASKED:
             if rng.random() < 0.65:
                 finds[provider, field] = _find(rng, number, field, words, f"{first}.{last}".lower(), domain)
     return Person(f"p{number}", identity, finds, odd=rng.random() < 0.05)

@@ -24,7 +24,7 @@ from connectors import fullenrich, zeliq
 from syncd.config import Settings, WhenUnavailable
 from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log
 from syncd.config.settings import Connection, FieldPolicy, Port, Sync
-from syncd.contract.model import Change, Field, Grade
+from syncd.contract.model import ASKED, Change, Field, Grade
 from syncd.contract.ports import Options
 from syncd.daemon import CADENCE
 
@@ -321,7 +321,7 @@ class Colleagues:
         alive = crm.alive()
         if not alive:
             return
-        record, fld = rng.choice(alive), rng.choice(list(Field))
+        record, fld = rng.choice(alive), rng.choice(list(ASKED))
         match what:
             case "edit":
                 crm.edit(record, PROPERTY[fld], self._typed(fld), "person")

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from syncd.config import Settings, load
 from syncd.config.sections import ConnectionSection, Document, FieldSection, InDoubtRule, Keep, SyncSection
-from syncd.contract.model import Field
+from syncd.contract.model import ASKED
 from syncd.registry import Registry
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -25,7 +25,7 @@ def settings() -> Settings:
 
 def test_it_loads_without_a_warning(settings: Settings) -> None:
     assert settings.warnings == ()
-    assert set(settings.syncs[0].fields) == set(Field)
+    assert set(settings.syncs[0].fields) == set(ASKED)
     assert {connection.connector for connection in settings.connections.values()} == set(REGISTRY.names())
 
 
