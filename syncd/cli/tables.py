@@ -19,6 +19,7 @@ def show_status(status: dict[str, Any]) -> None:
         say("", f"  → {one.cure}\n")
     heads = ["sync", "field", "state", "reason", "jobs"]
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
+    _show_reviews(status)
     heads = ["provider", "calls", "charged", "reserved", "in doubt", "balance"]
     table("Credits", heads, (_spent(name, status) for name in status["credits"]))
     heads = ["sync", "started (UTC)", "ended (UTC)", "contacts", "stale", "error"]
@@ -28,10 +29,24 @@ def show_status(status: dict[str, Any]) -> None:
         say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
 
 
+def _show_reviews(status: dict[str, Any]) -> None:
+    reviews = status["reviews"]
+    if reviews["waiting"]:
+        say(f"{reviews['waiting']} values wait for you", f" since {when(reviews['since'])} UTC", style="yellow")
+        table("", ["because", "values"], reviews["why"].items())
+        say("", "  → syncd review list\n")
+    if status["shared_by_two_names"]:
+        what = "contacts hold a profile or a mailbox that stands under two names: it identifies nobody"
+        say(f"{status['shared_by_two_names']} {what}", style="yellow")
+        say("", "  → `syncd show` names it for each of them; correct it in the CRM\n")
+
+
 def show_journey(journey: dict[str, Any]) -> None:
     """One contact: what was known, then each field with its events, calls, answers and writes."""
     say(journey["contact"], f"  sync {journey['sync']}, pulled {when(journey['pulled_at'])} UTC")
     say("", "known: " + ", ".join(f"{key} {value}" for key, value in journey["known"].items()) + "\n")
+    if journey["identifies_nobody"]:
+        say("", "identifies nobody, for it stands under two names: " + ", ".join(journey["identifies_nobody"]) + "\n")
     for job in journey["jobs"]:
         _show_job(job)
 
@@ -42,7 +57,8 @@ def _show_job(job: dict[str, Any]) -> None:
     table("", ["when (UTC)", "move", "provider", "note"], (_event(event) for event in job["events"]))
     heads = ["when (UTC)", "provider", "state", "people", "reserved", "charged", "deliveries"]
     table("Calls", heads, (_call(call) for call in job["calls"]))
-    table("Answers", ["when (UTC)", "provider", "outcome", "candidates"], (_answer(one) for one in job["answers"]))
+    heads = ["when (UTC)", "provider", "outcome", "candidates", "whose", "for", "against"]
+    table("Answers", heads, (_answer(one) for one in job["answers"]))
     table("Writes", ["when (UTC)", "before", "after", "came to"], (_write(write) for write in job["writes"]))
     if job["same_person"]:
         say("", "the same person: " + ", ".join(job["same_person"]) + "\n")
@@ -70,7 +86,9 @@ def _call(call: dict[str, Any]) -> list[Any]:
 
 def _answer(answer: dict[str, Any]) -> list[Any]:
     candidates = ", ".join(f"{one['value']} ({one['grade']})" for one in answer["candidates"])
-    return [when(answer["at"]), answer["provider"], answer["outcome"], candidates or answer["note"]]
+    whose = answer["decision"] or answer["verdict"]
+    reasons = ["; ".join(answer[key]) for key in ("speaks_for", "speaks_against")]
+    return [when(answer["at"]), answer["provider"], answer["outcome"], candidates or answer["note"], whose, *reasons]
 
 
 def _write(write: dict[str, Any]) -> list[Any]:

@@ -11,7 +11,23 @@ Schema for editors (`schema`). What does not: which connectors there are (they a
 from .load import load
 from .scalars import Address, Duration, cron
 from .schema import json_schema
-from .sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, LogFormat, Rehearsal, WhenUnavailable
+from .sections import (
+    Admin,
+    Budget,
+    Callbacks,
+    InDoubtPolicy,
+    Keep,
+    Ledger,
+    Log,
+    LogFormat,
+    OnDoubt,
+    OptOutScope,
+    People,
+    PhoneFormat,
+    Prefer,
+    Rehearsal,
+    WhenUnavailable,
+)
 from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 
 __all__ = [
@@ -29,7 +45,12 @@ __all__ = [
     "Ledger",
     "Log",
     "LogFormat",
+    "OnDoubt",
+    "OptOutScope",
+    "People",
+    "PhoneFormat",
     "Port",
+    "Prefer",
     "Rehearsal",
     "Settings",
     "Sync",

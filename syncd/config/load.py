@@ -17,8 +17,21 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 from .document import Report, Where, read
 from .scalars import name as valid_name
 from .secret import Secrets
-from .sections import Admin, Callbacks, ConnectionSection, Document, FieldSection, Ledger, Log, Rehearsal, SyncSection
-from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
+from .sections import (
+    Admin,
+    Callbacks,
+    ConnectionSection,
+    Document,
+    FieldSection,
+    Ledger,
+    Log,
+    People,
+    PhoneFormat,
+    Prefer,
+    Rehearsal,
+    SyncSection,
+)
+from .settings import KINDS, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 from .shape import M, fit, secret_fields, suggest
 
 
@@ -60,11 +73,12 @@ class _Loader:
         admin = self._section("admin", Admin) if "admin" in self._raw else Admin()
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
+        people = self._section("people", People) if "people" in self._raw else People()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs()
         self._report.raise_if_any()
-        if ledger is None or callbacks is None or admin is None or log is None:
+        if ledger is None or callbacks is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
         return Settings(
             ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
@@ -72,6 +86,7 @@ class _Loader:
             admin=admin,
             log=log,
             rehearsal=rehearsal,
+            people=people,
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings,
@@ -184,11 +199,14 @@ class _Loader:
             schedule=section.schedule,
             every=section.every,
             match=section.match,
-            fields={field: _policy(policy, usual.get(field)) for field, policy in section.fields.items()},
+            fields={field: _policy(field, policy, usual.get(field)) for field, policy in section.fields.items()},
             budget=section.budget,
             retry_not_found=section.retry_not_found,
             when_unavailable=section.when_unavailable,
             paused=section.paused,
+            on_doubt=section.on_doubt,
+            review_within=section.review_within,
+            linkedin=section.extras.linkedin,
         )
 
     def _check_sync(self, raw: dict[str, Any], where: Where) -> None:
@@ -207,8 +225,20 @@ class _Loader:
             if isinstance(policy, dict):
                 place = (*where, "fields", field.value)
                 self._check_providers(field, policy.get("providers"), (*place, "providers"))
+                self._check_kinds(field, policy, place)
                 if crm and not policy.get("property") and field not in _usual_fields(crm, str(name)):
                     self._report.problem((*place, "property"), "the CRM has no usual property for it; name one")
+
+    def _check_kinds(self, field: Field, policy: dict[str, Any], where: Where) -> None:
+        kinds = policy.get("kinds")
+        for position, kind in enumerate(kinds if isinstance(kinds, list) else ()):
+            if kind not in KINDS[field]:
+                self._report.problem((*where, "kinds", position), f"unknown kind; {suggest(str(kind), KINDS[field])}")
+        for key in ("mobile", "prefer", "format"):
+            if field is not Field.PHONE and key in policy:
+                self._report.problem((*where, key), "is for phones only; remove it here")
+        if policy.get("mobile") and policy.get("mobile") == policy.get("property"):
+            self._report.problem((*where, "mobile"), "is where all numbers are written; leave it out")
 
     def _check_providers(self, field: Field, names: Any, where: Where) -> None:
         for position, name in enumerate(names if isinstance(names, list) else ()):
@@ -242,14 +272,19 @@ def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
     return kind.capabilities.objects.get(name, {}) if isinstance(kind.capabilities, CrmCapabilities) else {}
 
 
-def _policy(section: FieldSection, usual: FieldMap | None) -> FieldPolicy:
+def _policy(field: Field, section: FieldSection, usual: FieldMap | None) -> FieldPolicy:
     """Where another property than the usual one is chosen, the usual one still counts as having it."""
     default = usual or FieldMap(property="")
     chosen = section.property or default.property
     also = (*default.also, default.property) if section.also is None else section.also
+    kinds = section.kinds or [kind for kind, usual_kind in KINDS[field].items() if usual_kind]
     return FieldPolicy(
         property=chosen,
-        also=tuple(name for name in dict.fromkeys(also) if name not in {"", chosen}),
+        also=tuple(name for name in dict.fromkeys((*also, section.mobile or "")) if name not in {"", chosen}),
         providers=section.providers,
         accept=frozenset(section.accept),
+        kinds=frozenset(kinds),
+        mobile=section.mobile,
+        prefer=section.prefer or Prefer.MOBILE,
+        format=section.format or PhoneFormat.E164,
     )

@@ -103,13 +103,36 @@ class ConnectionSection(Section):
     in_doubt: InDoubtRule = InDoubtRule()
 
 
+class Prefer(StrEnum):
+    """Which of several acceptable numbers is written."""
+
+    MOBILE = "mobile"
+    FIRST = "first"
+
+
+class PhoneFormat(StrEnum):
+    """How a number is written."""
+
+    E164 = "e164"
+    INTERNATIONAL = "international"
+    NATIONAL = "national"
+
+
 class FieldSection(Section):
-    """Who is asked for a field, in which order, and what is good enough to be written."""
+    """Who is asked for a field, in which order, and what is good enough to be written.
+
+    `kinds`: of e-mails work, personal, role (default: no roles); of phones mobile, fixed, voip (default: no voip).
+    `mobile`, `prefer` and `format` are for phones: mobile numbers may have a property of their own.
+    """
 
     property: str | None = None  # the CRM's usual one
     also: tuple[str, ...] | None = None
     providers: Annotated[tuple[str, ...], Rule(min_length=1)]
     accept: Annotated[tuple[Grade, ...], Rule(min_length=1)] = (Grade.VALID,)
+    kinds: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
+    mobile: str | None = None
+    prefer: Prefer | None = None
+    format: PhoneFormat | None = None
 
 
 class Budget(Section):
@@ -126,6 +149,34 @@ class WhenUnavailable(StrEnum):
     NEXT = "next"
 
 
+class OnDoubt(StrEnum):
+    """What becomes of an answer of which it is doubtful whether it is about the contact."""
+
+    REVIEW = "review"  # a person decides; nobody else is paid until then, or until `review_within` is over
+    NEXT = "next"  # the next provider is asked; what is left in doubt at the end waits for a person
+    ACCEPT = "accept"  # it counts as the contact's
+
+
+class Extras(Section):
+    """What answers bring for nothing, and the property that it is written to, under the same guard."""
+
+    linkedin: str | None = None
+
+
+class OptOutScope(StrEnum):
+    """Whose an opt-out is."""
+
+    PERSON = "person"  # in whichever record of the person it stands
+    RECORD = "record"
+
+
+class People(Section):
+    """What the operator says of people in all CRMs. `own_domains`: nobody's employer."""
+
+    own_domains: tuple[str, ...] = ()
+    opt_out_scope: OptOutScope = OptOutScope.PERSON
+
+
 class SyncSection(Section):
     """Which records are looked after, when, and how."""
 
@@ -135,9 +186,12 @@ class SyncSection(Section):
     schedule: Cron | None = None
     every: Annotated[Duration, Rule(ge=1)] | None = None
     match: dict[str, Any] = Rule(default_factory=dict)
-    fields: Annotated[dict[Field, FieldSection], Rule(min_length=1)]
+    fields: Annotated[dict[Literal[Field.EMAIL, Field.PHONE], FieldSection], Rule(min_length=1)]
     budget: Budget = Budget()
     retry_not_found: Duration = 90 * DAY
+    on_doubt: OnDoubt = OnDoubt.REVIEW
+    review_within: Duration = 14 * DAY
+    extras: Extras = Extras()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
     paused: bool = False
 
@@ -150,5 +204,6 @@ class Document(Section):
     admin: Admin = Admin()
     log: Log = Log()
     rehearsal: Rehearsal | None = None
+    people: People = People()
     connections: Annotated[dict[Name, ConnectionSection], Rule(min_length=1)]
     syncs: Annotated[tuple[SyncSection, ...], Rule(min_length=1)]

@@ -7,7 +7,7 @@ connectors (`Kinds`). What does not: how a file is written or read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -16,7 +16,25 @@ from pydantic import SecretStr
 from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
-from .sections import Admin, Budget, Callbacks, InDoubtPolicy, Ledger, Log, Rehearsal, WhenUnavailable
+from .sections import (
+    Admin,
+    Budget,
+    Callbacks,
+    InDoubtPolicy,
+    Ledger,
+    Log,
+    OnDoubt,
+    People,
+    PhoneFormat,
+    Prefer,
+    Rehearsal,
+    WhenUnavailable,
+)
+
+KINDS = {  # by default; of all of them: the keys of what may be named
+    Field.EMAIL: {"work": True, "personal": True, "role": False},
+    Field.PHONE: {"mobile": True, "fixed": True, "voip": False},
+}
 
 
 class Port(StrEnum):
@@ -58,19 +76,28 @@ class Connection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldPolicy:
-    """Where a field lives, who is asked for it in which order, and which grades are written."""
+    """Where a field lives, who is asked for it in which order, and which grades and kinds are written.
+
+    `mobile`: the property for mobile numbers, where they have one of their own.
+    """
 
     property: str
     also: tuple[str, ...]
     providers: tuple[str, ...]  # names of connections
     accept: frozenset[Grade]
+    kinds: frozenset[str] = frozenset({"work", "personal", "mobile", "fixed"})
+    mobile: str | None = None
+    prefer: Prefer = Prefer.MOBILE
+    format: PhoneFormat = PhoneFormat.E164
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
 
-    `retry_not_found`: seconds until a person whom nobody could find is asked about again.
+    `retry_not_found`: seconds until a person whom nobody could find is asked about again. `review_within`:
+    seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
+    a profile is written that an answer brings.
     """
 
     name: str
@@ -84,12 +111,20 @@ class Sync:
     retry_not_found: float
     when_unavailable: WhenUnavailable
     paused: bool
+    on_doubt: OnDoubt = OnDoubt.REVIEW
+    review_within: float = 14 * 86_400.0
+    linkedin: str | None = None
 
     @property
     def selection(self) -> Selection:
         """What the CRM's port wants to know of this sync."""
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
-        return Selection(object=self.object, fields=maps, match=self.match)
+        return Selection(object=self.object, fields=maps, match=self.match, extras=self._extras())
+
+    def _extras(self) -> dict[Field, FieldMap]:
+        phone = self.fields.get(Field.PHONE)
+        named = {Field.MOBILE: phone.mobile if phone else None, Field.LINKEDIN: self.linkedin}
+        return {field: FieldMap(property=name) for field, name in named.items() if name}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +138,7 @@ class Settings:
     rehearsal: Rehearsal | None
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
+    people: People = field(default_factory=People)
     warnings: tuple[str, ...] = ()
 
     @property

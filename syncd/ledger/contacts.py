@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.contract.normal import name_key, person_key, profile_key, tidy
+from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity, Page
+from syncd.contract.normal import tidy
+from syncd.people import employers
 
+from . import people
+from .results import dump_identity, load_identity
 from .states import JobState, Reason
 from .store import Tx
-
-_AMBIGUOUS = "*"  # in place of a profile: this name belongs to more than one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,15 @@ class Pulled:
     identity: Identity
     person: str | None
     lacks: frozenset[Field]
-    blocked: Mapping[Field, str]
+    blocked: Mapping[Field, str]  # the person's other records' opt-outs included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the operator says of people. `own_domains`: nobody's employer. `by_person`: an opt-out is the person's."""
+
+    own_domains: frozenset[str] = frozenset()
+    by_person: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +60,13 @@ def start_run(tx: Tx, sync: str, *, now: float) -> int:
     return tx.insert("run_start", sync=sync, now=now)
 
 
-def store_page(tx: Tx, sync: str, run: int, page: Page, fields: Iterable[Field], *, now: float) -> int:
+def store_page(
+    tx: Tx, sync: str, run: int, page: Page, fields: Iterable[Field], *, now: float, rules: Rules = Rules()
+) -> int:
     """Contacts and cursor in one transaction; a repeated page changes nothing. Returns how many."""
     wanted = tuple(fields)
     for contact in page.contacts:
-        store(tx, sync, contact, wanted, now=now)
+        store(tx, sync, contact, wanted, now=now, rules=rules)
     tx.run("cursor_set", sync=sync, value=json.dumps(page.cursor), now=now)
     tx.run("run_page", id=run, contacts=len(page.contacts), stale=page.stale)
     return len(page.contacts)
@@ -66,77 +77,93 @@ def end_run(tx: Tx, run: int, *, now: float, error: str = "") -> None:
     tx.run("run_end", id=run, now=now, error=error)
 
 
-def pulled(contact: Contact, sync: str, fields: Iterable[Field], *, row_id: int = 0) -> Pulled:
+def pulled(contact: Contact, sync: str, fields: Iterable[Field], *, rules: Rules = Rules()) -> Pulled:
     """A contact of the CRM in the ledger's terms."""
-    identity = tidy(contact.identity)
     return Pulled(
-        id=row_id,
+        id=0,
         sync=sync,
         ref=contact.ref,
-        identity=identity,
-        person=person_key(identity),
+        identity=_identity(contact, rules),
+        person=None,
         lacks=frozenset(f for f in fields if not contact.values.get(f)),
         blocked=dict(contact.blocked),
     )
 
 
-def store(tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now: float) -> None:
-    """Insert or update one contact; it is planned anew only if something that matters changed."""
-    known = pulled(contact, sync, fields)
-    person = recognise(tx, known.identity)
+def _identity(contact: Contact, rules: Rules) -> Identity:
+    """Tidy, with what the mapped properties hold: they are the person's, too."""
+    identity = contact.identity
+    mail, phone = contact.values.get(Field.EMAIL), contact.values.get(Field.PHONE)
+    identity = tidy(
+        replace(
+            identity,
+            email=identity.email or mail,
+            emails=tuple(dict.fromkeys((*identity.emails, mail))) if mail and identity.email else identity.emails,
+            phones=tuple(dict.fromkeys((*identity.phones, phone))) if phone else identity.phones,
+        )
+    )
+    own = identity.domain is not None and employers.domain(identity.domain) in rules.own_domains
+    return replace(identity, domain=None) if own else identity
+
+
+def store(
+    tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now: float, rules: Rules = Rules()
+) -> None:
+    """Insert or update one contact; it is recognised and planned anew only if something that matters changed."""
+    known = pulled(contact, sync, fields, rules=rules)
+    where = {"connection": contact.ref.connection, "object": contact.ref.object, "ext_id": contact.ref.id}
+    before = tx.row("contact_by_ref", **where)
+    identity = dump_identity(known.identity)
+    opt_out = json.dumps({f: why for f, why in sorted(known.blocked.items()) if why in OPT_OUTS})
     tx.run(
         "contact_store",
-        connection=contact.ref.connection,
-        object=contact.ref.object,
-        ext_id=contact.ref.id,
+        **where,
         sync=sync,
         revision=contact.revision,
-        identity=dump_identity(known.identity),
-        person=person,
+        identity=identity,
         lacks=json.dumps(sorted(known.lacks)),
         blocked=json.dumps(known.blocked, sort_keys=True),
+        opt_out=opt_out,
         now=now,
     )
+    row = before or tx.row("contact_by_ref", **where)
+    if row is None:
+        return
+    if before is None or before["identity"] != identity or before["person"] is None or before["revision"] == "":
+        people.recognise(tx, row["id"], None if before is None else load_identity(before["identity"]), now=now)
+    if (before["opt_out"] if before else "{}") != opt_out:
+        person = tx.row("contact_by_ref", **where)
+        tx.run("kin_replan", person=None if person is None else person["person"], id=row["id"])
 
 
-def recognise(tx: Tx, identity: Identity) -> str | None:
-    """The person behind an identity: somebody known by this profile, or by this name at this company.
-
-    Two different profiles are two people, whatever they are called, and a name that was seen with two
-    profiles identifies nobody any more: None then, as when too little is known.
-    """
-    profile, name = profile_key(identity), name_key(identity)
-    by_name = None if name is None else tx.row("person_get", key=name)
-    seen_with = None if by_name is None else by_name["profile"]
-    if by_name is not None and seen_with == _AMBIGUOUS:
-        name = None
-    elif by_name is not None and profile is not None and seen_with not in (None, profile):
-        tx.run("person_set", key=name, person=by_name["person"], profile=_AMBIGUOUS)
-        name = None
-    by_profile = None if profile is None else tx.row("person_get", key=profile)
-    known = by_profile or (by_name if name is not None else None)
-    person: str | None = known["person"] if known is not None else (profile or name)
-    if profile is not None:
-        tx.run("person_set", key=profile, person=person, profile=profile)
-    if name is not None:
-        tx.run("person_set", key=name, person=person, profile=profile or seen_with)
-    return person
+def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
+    """Who a record is about now, as it was read just before a write; all that hangs on it is judged anew."""
+    row = tx.row("contact_by_id", id=contact_id)
+    if row is not None and row["identity"] != dump_identity(identity):
+        tx.run("contact_restate", id=contact_id, identity=dump_identity(identity))
+        people.recognise(tx, contact_id, load_identity(row["identity"]), now=now)
 
 
-def unplanned(tx: Tx, limit: int) -> list[Pulled]:
+def unplanned(tx: Tx, limit: int, *, rules: Rules = Rules()) -> list[Pulled]:
     """Contacts that no plan has looked at since they changed."""
-    return [
-        Pulled(
-            id=row["id"],
-            sync=row["sync"],
-            ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-            identity=load_identity(row["identity"]),
-            person=row["person"],
-            lacks=frozenset(Field(f) for f in json.loads(row["lacks"])),
-            blocked={Field(f): why for f, why in json.loads(row["blocked"]).items()},
-        )
-        for row in tx.rows("contact_unplanned", limit=limit)
-    ]
+    return [_pulled(tx, row, rules) for row in tx.rows("contact_unplanned", limit=limit)]
+
+
+def _pulled(tx: Tx, row: Any, rules: Rules) -> Pulled:
+    lacks = frozenset(Field(f) for f in json.loads(row["lacks"]))
+    blocked = {Field(f): why for f, why in json.loads(row["blocked"]).items()}
+    if rules.by_person:
+        elsewhere = {f: people.kin_opted_out(tx, row, f) for f in lacks - blocked.keys()}
+        blocked |= {f: f"opted_out: {ref}" for f, ref in elsewhere.items() if ref}
+    return Pulled(
+        id=row["id"],
+        sync=row["sync"],
+        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
+        identity=people.known(row),
+        person=row["person"],
+        lacks=lacks,
+        blocked=blocked,
+    )
 
 
 def has_job(tx: Tx, ref: ContactRef, field: Field) -> bool:
@@ -187,13 +214,3 @@ def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
         asked = any(r["round"] == known["round"] for r in tx.rows("results_of_job", job_id=known["id"]))
         target = JobState.ANSWERED if asked else JobState.QUEUED
         tx.move(known["id"], JobState.DONE, target, now=now, provider=job.provider)
-
-
-def dump_identity(identity: Identity) -> str:
-    """Identity as JSON, blanks left out."""
-    return json.dumps({k: v for k, v in asdict(identity).items() if v}, ensure_ascii=False, sort_keys=True)
-
-
-def load_identity(text: str) -> Identity:
-    """The reverse of `dump_identity`."""
-    return Identity(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()})

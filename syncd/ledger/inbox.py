@@ -8,31 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from syncd.contract.model import (
-    Answer,
-    Candidate,
-    ContactRef,
-    Delivery,
-    EnrichmentResult,
-    Field,
-    Grade,
-    Outcome,
-    Source,
-)
+from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 
+from . import results
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Tx
-from .submissions import accept, add_result, milli
+from .submissions import accept, milli
 
 if TYPE_CHECKING:
     import sqlite3
 
 
 UNSIGNED = "the vendor's signature is missing or wrong"
+LAST_WORD = "the call that it answers had its last word already"
+SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
+FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +61,7 @@ def store(
         body=delivery.body,
         ref=None if delivery.ref is None else str(delivery.ref),
         field=delivery.field,
+        part=delivery.part,
         state=state,
         note=note,
         now=now,
@@ -88,6 +82,7 @@ def received(tx: Tx, limit: int) -> list[Received]:
                 headers=json.loads(row["headers"]),
                 ref=None if row["ref"] is None else ContactRef.parse(row["ref"]),
                 field=None if row["field"] is None else Field(row["field"]),
+                part=row["part"],
             ),
             note=row["note"],
         )
@@ -108,10 +103,39 @@ def quarantine(tx: Tx, got: Received, note: str) -> bool:
     return news
 
 
-def apply(tx: Tx, got: Received, answer: Answer, *, poll_at: float | None, deadline: float, now: float) -> int:
+def had_last_word(tx: Tx, submission_id: str) -> bool:
+    """Is a call settled, and was its answer taken?"""
+    return tx.row("had_last_word", id=submission_id) is not None
+
+
+def set_aside_surplus(tx: Tx, got: Received) -> None:
+    """What comes after the last word is kept, a few of them, and counted; it changes nothing."""
+    tx.tally("deliveries_surplus")
+    if tx.value("surplus_of", id=got.delivery.submission_id) >= SURPLUS_KEPT:
+        tx.run("delivery_drop", id=got.id)
+    else:
+        tx.run("delivery_done", id=got.id, state=DeliveryState.SURPLUS, note=LAST_WORD)
+
+
+def count_paid_unread(tx: Tx) -> None:
+    """An answer that was paid for could not be read."""
+    tx.tally("paid_answers_set_aside")
+
+
+def apply(
+    tx: Tx,
+    got: Received,
+    answer: Answer,
+    *,
+    poll_at: float | None,
+    deadline: float,
+    now: float,
+    fetch: bool = False,
+) -> int:
     """T5: results onto the jobs, credits onto the submission, delivery done. Returns jobs answered.
 
-    An answer proves that the submission was accepted, even if its own 2xx never reached us.
+    An answer proves that the submission was accepted, even if its own 2xx never reached us. `fetch`: the
+    whole result is to be polled for at once.
     """
     submission_id = got.delivery.submission_id
     accept(tx, submission_id, answer.provider_id, poll_at=poll_at, deadline=deadline, now=now)
@@ -123,6 +147,8 @@ def apply(tx: Tx, got: Received, answer: Answer, *, poll_at: float | None, deadl
                 answered += _apply_result(tx, attempt, result, got, now=now)
     if answer.final:
         _settle(tx, submission_id, answer)
+    elif fetch:
+        tx.run("submission_poll_at", id=submission_id, poll_at=now)
     note = answer.note or (f"{answer.unmatched} items belong to no request of ours" if answer.unmatched else "")
     tx.tally("items_unmatched", answer.unmatched)
     tx.run("delivery_done", id=got.id, state=DeliveryState.APPLIED, note=note)
@@ -134,7 +160,7 @@ def _apply_result(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, got: R
         return _requeue(tx, attempt, result, now=now)
     if result.outcome is Outcome.MISSING and attempt["job_submission"] != attempt["submission_id"]:
         return 0
-    add_result(
+    results.add(
         tx,
         attempt["job_id"],
         attempt["provider"],
@@ -144,9 +170,11 @@ def _apply_result(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, got: R
         now=now,
         submission_id=attempt["submission_id"],
         delivery_id=got.id,
-        candidates=dump_candidates(result),
-        mismatch=result.mismatch,
+        result=result,
+        attempt=attempt,
     )
+    if result.outcome is Outcome.FAILED:
+        return _fail(tx, attempt, result, now=now)
     if not _speaks_now(attempt, result):
         return 0
     return int(tx.move(attempt["job_id"], JobState(attempt["job_state"]), JobState.ANSWERED, now=now, note=result.note))
@@ -175,35 +203,23 @@ def _requeue(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: flo
     return 0
 
 
+def _fail(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: float) -> int:
+    """Undetermined, and not charged: asked again soon, some times; then it is an answer like another."""
+    tx.run("attempt_release", submission_id=attempt["submission_id"], job_id=attempt["job_id"])
+    job, state = attempt["job_id"], JobState(attempt["job_state"])
+    if attempt["job_submission"] != attempt["submission_id"] or state not in IN_FLIGHT:
+        return 0
+    times = tx.value("failures", job_id=job, provider=attempt["provider"], round=attempt["round"])
+    if times > len(FAIL_AGAIN):
+        return int(tx.move(job, state, JobState.ANSWERED, now=now, note=result.note))
+    due_at = now + FAIL_AGAIN[times - 1]
+    if state is JobState.SENT:  # a call that was taken on; `accept` has just said so of every other one
+        tx.move(job, state, JobState.WAITING, now=now, note="the provider failed: asked again soon", due_at=due_at)
+    return 0
+
+
 def _settle(tx: Tx, submission_id: str, answer: Answer) -> None:
     charged = None if answer.charged is None else milli(answer.charged)
     note = answer.note if charged is not None else "the provider did not say what it charged"
     if tx.run("submission_settled", id=submission_id, charged_mc=charged, note=note) == 0 and charged is not None:
         tx.run("submission_more_charged", id=submission_id, charged_mc=charged)
-
-
-def dump_candidates(result: EnrichmentResult) -> str:
-    """Candidates as JSON, best first."""
-    return json.dumps([asdict(c) for c in result.candidates], ensure_ascii=False)
-
-
-def load_candidates(text: str) -> tuple[Candidate, ...]:
-    """The reverse of `dump_candidates`."""
-    return tuple(Candidate(**{**c, "grade": Grade(c["grade"])}) for c in json.loads(text))
-
-
-def results_of(tx: Tx, job_id: int, field: Field, round_: int) -> Mapping[str, tuple[EnrichmentResult, ...]]:
-    """All that each provider has said about a job in its present round, oldest first."""
-    said: dict[str, tuple[EnrichmentResult, ...]] = {}
-    for row in tx.rows("results_of_job", job_id=job_id):
-        if row["round"] == round_:
-            result = EnrichmentResult(
-                request_id="",
-                field=field,
-                outcome=Outcome(row["outcome"]),
-                candidates=load_candidates(row["candidates"]),
-                mismatch=bool(row["mismatch"]),
-                note=row["note"],
-            )
-            said[row["provider"]] = (*said.get(row["provider"], ()), result)
-    return said

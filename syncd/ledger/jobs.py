@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from syncd.contract.model import Field, Outcome
 
+from . import results
 from .states import JobState, Reason
 from .store import Tx
-from .submissions import add_result
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 def queue_due(tx: Tx, *, now: float) -> int:
@@ -20,7 +24,11 @@ def queue_due(tx: Tx, *, now: float) -> int:
 def ask_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, now: float) -> int:
     """What nobody could find, and was last asked about before a moment, starts a new round."""
     rows = [row for row in tx.rows("jobs_to_ask_again", sync=sync, before=before) if row["field"] in first]
-    for row in rows:
+    return sum(_new_round(tx, row, first, now=now) for row in rows)
+
+
+def _new_round(tx: Tx, row: sqlite3.Row, first: Mapping[Field, str], *, now: float) -> int:
+    return int(
         tx.move(
             row["id"],
             JobState.DONE,
@@ -30,7 +38,13 @@ def ask_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, n
             provider=first[Field(row["field"])],
             note="asked again after a while",
         )
-    return len(rows)
+    )
+
+
+def ask_undetermined_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, now: float) -> int:
+    """What no provider could say anything of, and was last asked about before a moment, starts a new round."""
+    rows = [row for row in tx.rows("jobs_undetermined", sync=sync, before=before) if row["field"] in first]
+    return sum(_new_round(tx, row, first, now=now) for row in rows)
 
 
 def not_seen_again(tx: Tx, sync: str, since: int, *, now: float) -> int | None:
@@ -57,5 +71,5 @@ def not_asked(tx: Tx, sync: str, field: Field, providers: Iterable[str], *, now:
     for row in rows:
         note = f"{row['provider']} is not asked for the {field} any more"
         tx.move(row["id"], JobState(row["state"]), JobState.ANSWERED, now=now, note=note)
-        add_result(tx, row["id"], row["provider"], row["round"], Outcome.SKIPPED, note=note, now=now)
+        results.add(tx, row["id"], row["provider"], row["round"], Outcome.SKIPPED, note=note, now=now)
     return len(rows)

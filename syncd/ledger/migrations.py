@@ -163,6 +163,63 @@ CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(AB
 """
 
 
+_PEOPLE = """
+-- What a contact can be recognised by: digests of its profile, mailboxes, and name at each employer.
+DROP TABLE person;
+CREATE TABLE person_key (
+    key BLOB NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX person_key_contact ON person_key (contact_id);
+
+-- vague: profiles and mailboxes that identify nobody. namesakes: another record may be the same person.
+-- became_at: since when the record is about whom it is about now. learned: a profile that an answer brought.
+-- opt_out: fields in which the person opted out.
+ALTER TABLE contact ADD COLUMN vague TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE contact ADD COLUMN namesakes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE contact ADD COLUMN became_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE contact ADD COLUMN learned TEXT;
+ALTER TABLE contact ADD COLUMN opt_out TEXT NOT NULL DEFAULT '{}';
+CREATE INDEX contact_person ON contact (person);
+CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
+CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
+
+-- A question is what a provider is told, as a digest: no identical one is bought while one is live and fresh.
+ALTER TABLE attempt ADD COLUMN way TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempt ADD COLUMN question TEXT NOT NULL DEFAULT '';
+DROP INDEX attempt_once;
+CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
+CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
+
+ALTER TABLE result DROP COLUMN mismatch;
+ALTER TABLE result ADD COLUMN said TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE result ADD COLUMN told TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE result ADD COLUMN way TEXT NOT NULL DEFAULT '';
+ALTER TABLE result ADD COLUMN asked_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE result ADD COLUMN doubt TEXT NOT NULL DEFAULT '';
+ALTER TABLE result ADD COLUMN verdict TEXT NOT NULL DEFAULT '';
+ALTER TABLE result ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE job ADD COLUMN result_id INTEGER;
+ALTER TABLE job ADD COLUMN target TEXT NOT NULL DEFAULT '';
+CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
+CREATE INDEX job_undetermined ON job (sync, updated_at) WHERE state = 'done' AND reason = 'undetermined';
+
+-- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.
+CREATE TABLE review (
+    result_id INTEGER PRIMARY KEY REFERENCES result (id), job_id INTEGER NOT NULL REFERENCES job (id),
+    value TEXT NOT NULL, why TEXT NOT NULL, opened_at REAL NOT NULL, until REAL,
+    decision TEXT NOT NULL DEFAULT '', decided_at REAL, decided_by TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX review_job ON review (job_id);
+
+ALTER TABLE delivery ADD COLUMN part TEXT NOT NULL DEFAULT '';
+
+-- Everybody is recognised anew.
+DELETE FROM cursor;
+UPDATE contact SET revision = '';
+"""
+
+
 @migrations()
 def the_first_house(db: Database) -> None:
     """Contacts, jobs, submissions, deliveries, results, writes, and the history of it all."""
@@ -187,6 +244,12 @@ CREATE TABLE gate (
 def what_was_set_aside(db: Database) -> None:
     """Found at once, however much else has come in."""
     _run(db, "CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';\n")
+
+
+@migrations()
+def people_and_reviews(db: Database) -> None:
+    """Many keys per person, what an answer said of the person, identical questions, values that wait for a decision."""
+    _run(db, _PEOPLE)
 
 
 def _run(db: Database, script: str) -> None:

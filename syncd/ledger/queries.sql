@@ -10,6 +10,7 @@ UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
+    result_id = coalesce(:result_id, result_id), target = coalesce(:target, target),
     updated_at = :now
 WHERE id = :id AND state = :source
 
@@ -28,6 +29,11 @@ SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
 -- name: jobs_due
 UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now
 WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500)
+
+-- name: reviews_due
+-- Nobody has decided for as long as the operator wanted to wait.
+UPDATE job SET state = 'answered', note = 'nobody has decided in time', updated_at = :now
+WHERE id IN (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500)
 
 -- name: jobs_not_asked
 -- What waits for a provider that is not (any more) among those to be asked.
@@ -48,23 +54,63 @@ WHERE job.state = 'waiting' AND job.due_at >= 0 AND job.sync = :sync AND contact
 SELECT id, field, round FROM job INDEXED BY job_unfound
 WHERE sync = :sync AND state = 'done' AND reason IN ('not_found', 'low_quality') AND updated_at <= :before LIMIT 500
 
+-- name: jobs_undetermined
+-- No provider could say: asked again soon, for nothing was charged.
+SELECT id, field, round FROM job INDEXED BY job_undetermined
+WHERE sync = :sync AND state = 'done' AND reason = 'undetermined' AND updated_at <= :before LIMIT 500
+
 -- ------------------------------------------------------------------ contacts: pull and plan
 
 -- name: contact_store
 -- A contact that did not change keeps its plan; one that did is planned again.
-INSERT INTO contact (connection, object, ext_id, sync, revision, identity, person, lacks, blocked, pulled_at)
-VALUES (:connection, :object, :ext_id, :sync, :revision, :identity, :person, :lacks, :blocked, :now)
+INSERT INTO contact (connection, object, ext_id, sync, revision, identity, lacks, blocked, opt_out, pulled_at)
+VALUES (:connection, :object, :ext_id, :sync, :revision, :identity, :lacks, :blocked, :opt_out, :now)
 ON CONFLICT (connection, object, ext_id) DO UPDATE SET
-    sync = excluded.sync, revision = excluded.revision, identity = excluded.identity, person = excluded.person,
-    lacks = excluded.lacks, blocked = excluded.blocked, pulled_at = excluded.pulled_at,
+    sync = excluded.sync, revision = excluded.revision, identity = excluded.identity,
+    lacks = excluded.lacks, blocked = excluded.blocked, opt_out = excluded.opt_out, pulled_at = excluded.pulled_at,
     planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
 
--- name: person_get
-SELECT person, profile FROM person WHERE key = :key
+-- name: contact_restate
+-- Who a record is about, as it was read just before a write.
+UPDATE contact SET identity = :identity, planned = 0 WHERE id = :id
 
--- name: person_set
-INSERT INTO person VALUES (:key, :person, :profile)
-ON CONFLICT DO UPDATE SET person = excluded.person, profile = excluded.profile
+-- name: contact_became
+-- The record is about somebody else: what was learned of the one before is forgotten.
+UPDATE contact SET became_at = :now, learned = NULL WHERE id = :id
+
+-- name: contact_learn
+UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
+
+-- name: contact_recognised
+UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes WHERE id = :id
+
+-- name: contact_by_id
+SELECT * FROM contact WHERE id = :id
+
+-- name: jobs_person
+UPDATE job SET person = :person WHERE contact_id = :contact_id AND person IS NOT :person
+
+-- name: kin_replan
+-- Somebody opted out, or in again: the person's other records are planned anew.
+UPDATE contact SET planned = 0 WHERE person = :person AND id <> :id
+
+-- name: keys_of_contact
+SELECT key FROM person_key WHERE contact_id = :contact_id
+
+-- name: keys_forget
+DELETE FROM person_key WHERE contact_id = :contact_id
+
+-- name: key_add
+INSERT INTO person_key VALUES (:key, :contact_id) ON CONFLICT DO NOTHING
+
+-- name: contacts_of_key
+SELECT contact_id FROM person_key WHERE key = :key LIMIT :limit + 0
+
+-- name: kin_opted_out
+-- The same person's other record that says not to fill a field.
+SELECT kin.connection || '/' || kin.object || '/' || kin.ext_id FROM contact AS kin INDEXED BY contact_opt_out
+WHERE kin.person = :person AND kin.opt_out <> '{}' AND kin.id <> :id
+AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = :field) LIMIT 1
 
 -- name: contact_unplanned
 SELECT * FROM contact WHERE planned = 0 ORDER BY id LIMIT :limit + 0
@@ -99,33 +145,64 @@ UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 -- ------------------------------------------------------------------ dispatch: submissions and credits
 
 -- name: candidates
--- Jobs whose turn it is at one provider, with what dispatch decides on: the person, the e-mail job of
--- the same contact, whether the same person is in flight there or was answered there already.
-SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.connection, contact.object,
-    contact.ext_id, contact.identity, contact.lacks, contact.blocked,
-    mail.id AS mail_id, mail.state AS mail_state, mail.value AS mail_value,
-    (SELECT other.id FROM job AS other WHERE other.person = job.person AND other.field = job.field
-        AND other.id <> job.id AND other.provider = job.provider
-        AND other.state IN ('sending', 'sent', 'in_doubt', 'answered') LIMIT 1) AS same_person_in_flight,
-    (SELECT result.id FROM job AS other JOIN result ON result.job_id = other.id
-        WHERE other.person = job.person AND other.field = job.field AND other.id <> job.id
-        AND result.provider = job.provider AND result.outcome IN ('found', 'not_found') AND result.mismatch = 0
-        AND result.at > :known_since ORDER BY result.id DESC LIMIT 1) AS known_result,
-    (SELECT attempt.asked FROM attempt JOIN submission ON submission.id = attempt.submission_id
+-- Jobs whose turn it is at one provider, with what dispatch decides on: who the contact is, the e-mail job of the
+-- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
+SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
+    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
+    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, mail.value AS mail_value,
+    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
+    (SELECT json_group_array(way) FROM (
+        SELECT way FROM attempt WHERE attempt.job_id = job.id AND attempt.provider = job.provider
+            AND attempt.round = job.round AND attempt.live = 1
+        UNION SELECT way FROM result WHERE result.job_id = job.id AND result.provider = job.provider
+            AND result.round = job.round AND result.outcome <> 'failed')) AS ways,
+    (SELECT json_object('way', attempt.way, 'told', attempt.asked) FROM attempt
+        JOIN submission ON submission.id = attempt.submission_id
         WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round
-        AND submission.state = 'expired'
-        ORDER BY attempt.id DESC LIMIT 1) AS asked_before
+        AND attempt.live = 0 AND submission.state = 'expired' ORDER BY attempt.id DESC LIMIT 1) AS asked_before
 FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
 ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 
+-- name: jobs_of_person
+-- What the same person's other records wait for. A review that is waited for without end holds up nobody.
+SELECT id, iif(state = 'review' AND due_at > 2e11, 'done', state) AS state, provider FROM job WHERE person = :person AND field = :field AND id <> :job_id LIMIT 100
+
+-- name: jobs_of_namesakes
+-- The same of records that may be the same person: they share a key, and stand apart.
+SELECT DISTINCT job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider FROM person_key AS mine
+JOIN person_key AS theirs ON theirs.key = mine.key AND theirs.contact_id <> mine.contact_id
+JOIN job ON job.contact_id = theirs.contact_id AND job.field = :field
+WHERE mine.contact_id = :contact_id AND job.person <> :person LIMIT 100
+
+-- name: results_since
+SELECT * FROM result WHERE job_id = :job_id AND at > :since AND outcome IN ('found', 'not_found') ORDER BY id DESC
+
+-- name: questions_asked
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
+SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
+    (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
+        AND result.submission_id = attempt.submission_id) AS result_id
+FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+JOIN job ON job.id = attempt.job_id
+WHERE attempt.live = 1 AND attempt.created_at > :since ORDER BY attempt.id
+
+-- name: question_is_asked
+SELECT 1 FROM attempt INDEXED BY attempt_question
+WHERE question = :question AND live = 1 AND created_at > :since LIMIT 1
+
 -- name: job_still_wanted
--- The contact may have changed since its job was chosen.
+-- The contact may have changed since its job was chosen, and somebody else may ask about the same person.
 SELECT 1 FROM job JOIN contact ON contact.id = job.contact_id
 WHERE job.id = :id AND EXISTS (SELECT 1 FROM json_each(contact.lacks) WHERE value = job.field)
 AND NOT EXISTS (SELECT 1 FROM json_each(contact.blocked) WHERE key = job.field)
+AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
+    AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
+AND NOT (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
+    WHERE kin.person = contact.person AND kin.opt_out <> '{}'
+    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = job.field)))
 
 -- name: spent_since
 -- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
@@ -139,8 +216,8 @@ INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, create
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
 
 -- name: attempt_make
-INSERT INTO attempt (job_id, submission_id, request_id, provider, round, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :asked, :now)
+INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, :now)
 
 -- name: attempts_of_submission
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
@@ -201,8 +278,8 @@ AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :state, :note, :now)
+INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: deliveries_received
@@ -211,35 +288,64 @@ SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
 -- name: delivery_done
 UPDATE delivery SET state = :state, note = :note WHERE id = :id
 
+-- name: had_last_word
+-- A call that is settled, and of which an answer was taken: nothing more is expected of it.
+SELECT 1 FROM submission WHERE id = :id AND state = 'settled'
+AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = :id AND state = 'applied' AND part = '')
+AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id AND result.submission_id = attempt.submission_id
+    WHERE attempt.submission_id = :id AND result.outcome IN ('found', 'not_found'))
+
+-- name: surplus_of
+SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
+
+-- name: delivery_drop
+DELETE FROM delivery WHERE id = :id
+
 -- name: result_add
-INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, mismatch, note, at)
-SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :mismatch, :note, :now
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round
-    AND outcome = :outcome AND candidates = :candidates AND mismatch = :mismatch)
+INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
+    note, at)
+SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :said, :told, :way, :asked_at,
+    :note, :now
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
+    AND outcome = :outcome AND candidates = :candidates AND said = :said
+    AND (outcome <> 'failed' OR submission_id IS :submission_id))
 
 -- name: result_copy
-INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, mismatch, note, at)
-SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, mismatch,
-    'the same person was answered already', at
+-- `asked_at` is now: the answer is to what would be asked now.
+INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
+    doubt, note, at)
+SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, :now, :doubt,
+    :note, at
 FROM result WHERE id = :id
+
+-- name: result_judged
+UPDATE result SET verdict = :verdict, evidence = :evidence WHERE id = :id AND (verdict <> :verdict OR evidence <> :evidence)
+
+-- name: failures
+SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
 
 -- name: result_newest
 SELECT max(id) FROM result WHERE job_id = :job_id
 
 -- name: results_of_job
-SELECT * FROM result WHERE job_id = :job_id ORDER BY id
+SELECT result.*, coalesce(review.decision, '') AS decision, review.until FROM result
+LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id ORDER BY result.id
 
 -- ------------------------------------------------------------------ verify
 
 -- name: jobs_answered
-SELECT job.*, contact.identity FROM job JOIN contact ON contact.id = job.contact_id
+SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks
+FROM job JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs)) ORDER BY job.id LIMIT :limit + 0
 
 -- ------------------------------------------------------------------ write-back
 
 -- name: jobs_to_write
 -- What is accepted and due, and what a crash left in the middle of a write.
-SELECT job.*, contact.connection, contact.object, contact.ext_id FROM job JOIN contact ON contact.id = job.contact_id
+SELECT job.*, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    result.said, result.verdict, coalesce(review.decision, '') AS decision
+FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
+LEFT JOIN review ON review.result_id = job.result_id
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
@@ -263,6 +369,29 @@ UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writin
 
 -- name: write_close
 UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
+
+-- ------------------------------------------------------------------ reviews
+
+-- name: review_open
+INSERT INTO review (result_id, job_id, value, why, opened_at, until) VALUES (:result_id, :job_id, :value, :why, :now, :until)
+ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why
+
+-- name: review_decide
+UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by WHERE result_id = :result_id AND decision = ''
+
+-- name: reviews_waiting
+-- Values that a person should look at, oldest first. A review is over when its job has moved on.
+SELECT review.*, job.sync, job.field, job.target, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
+    contact.identity, result.provider, result.said, result.told, result.candidates, result.evidence, result.verdict
+FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
+JOIN result ON result.id = review.result_id JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
+
+-- name: reviews_of_job
+SELECT * FROM review WHERE job_id = :job_id ORDER BY result_id
+
+-- name: vague_contacts
+SELECT count(*) FROM contact INDEXED BY contact_vague WHERE vague <> '[]'
 
 -- ------------------------------------------------------------------ connections, memory, tallies
 
@@ -399,6 +528,9 @@ DELETE FROM event WHERE job_id = :id
 -- name: thin_results
 DELETE FROM result WHERE job_id = :id
 
+-- name: thin_reviews
+DELETE FROM review WHERE job_id = :id
+
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id
 
@@ -482,7 +614,7 @@ LIMIT 20
 -- name: check_written
 -- What was written was found by somebody and accepted, and its write was confirmed.
 SELECT job.id FROM job WHERE job.state = 'done' AND job.reason = 'written' AND job.value IS NOT NULL AND (
-    NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.mismatch = 0)
+    NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found')
     OR NOT EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id AND write.state = 'written')) LIMIT 20
 
 -- name: check_acknowledged

@@ -10,7 +10,7 @@ from typing import Any
 
 from syncd.contract.model import ContactRef
 
-from . import gates, upkeep
+from . import gates, reviews, upkeep
 from .states import JobState
 from .store import Tx
 
@@ -83,8 +83,19 @@ def status(tx: Tx) -> dict[str, Any]:
         "runs": {row["sync"]: dict(row) for row in tx.rows("runs_latest")},
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
         "gate": gates.shut(tx),
+        "reviews": _reviews(tx),
+        "shared_by_two_names": tx.value("vague_contacts"),
         "looked_at": upkeep.mark(tx, upkeep.LOOKED_AT),
     }
+
+
+def _reviews(tx: Tx) -> dict[str, Any]:
+    """How many values wait for a person, since when, and why: by reason."""
+    waiting = reviews.waiting(tx)
+    by_reason: dict[str, int] = {}
+    for one in waiting:
+        by_reason[one.why] = by_reason.get(one.why, 0) + 1
+    return {"waiting": len(waiting), "since": waiting[0].since if waiting else None, "why": by_reason}
 
 
 def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
@@ -108,6 +119,8 @@ def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:
         "sync": contact["sync"],
         "pulled_at": contact["pulled_at"],
         "known": json.loads(contact["identity"]),
+        "identifies_nobody": json.loads(contact["vague"]),
+        "learned": contact["learned"],
         "lacks": json.loads(contact["lacks"]),
         "blocked": json.loads(contact["blocked"]),
         "jobs": [_job(tx, dict(row)) for row in tx.rows("jobs_of_contact", contact_id=contact["id"])],
@@ -135,12 +148,23 @@ def _job(tx: Tx, job: dict[str, Any]) -> dict[str, Any]:
             }
             for attempt in attempts
         ],
-        "answers": [
-            {**{k: row[k] for k in ("provider", "outcome", "note", "at")}, "candidates": json.loads(row["candidates"])}
-            for row in tx.rows("results_of_job", job_id=job["id"])
-        ],
+        "answers": [_answer(row) for row in tx.rows("results_of_job", job_id=job["id"])],
+        "reviews": [dict(row) for row in tx.rows("reviews_of_job", job_id=job["id"])],
         "writes": [dict(row) for row in tx.rows("writes_of_job", job_id=job["id"])],
         "same_person": _same_person(tx, job),
+    }
+
+
+def _answer(row: Any) -> dict[str, Any]:
+    """What was said, whom it speaks of, and what speaks for and against its being about this contact."""
+    told = {k: row[k] for k in ("provider", "outcome", "note", "at", "way", "verdict", "decision")}
+    evidence = json.loads(row["evidence"] or "{}")
+    return {
+        **told,
+        "candidates": json.loads(row["candidates"]),
+        "said": json.loads(row["said"]),
+        "speaks_for": evidence.get("for", []),
+        "speaks_against": evidence.get("against", []),
     }
 
 

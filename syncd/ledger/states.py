@@ -2,13 +2,15 @@
 
 A job is *queued* for the provider whose turn it is. Its intent is committed (*sending*) before money
 can be spent; after the call it is *sent*, or *in doubt* when nobody can say whether the call was
-carried out. An answer makes it *answered*; `verify` then accepts a value, gives the next provider
-its turn (back to *queued*, one step further), or ends it. An *accepted* value is read-checked and
-written back (*writing*), and the job is *done*, for exactly one reason.
+carried out. An answer makes it *answered*; `verify` then accepts a value, puts a doubtful one before
+a person (*review*), gives the next provider its turn (back to *queued*, one step further), or ends it.
+An *accepted* value is read-checked and written back (*writing*), and the job is *done*, for exactly one
+reason. A person's decision, more known of the contact, or a record that is about somebody else by now
+brings a job back to *answered*, where everything that was said is judged anew.
 
     queued ──► sending ──► sent ──────► answered ──► accepted ──► writing ──► done
-      ▲ │         │  └───► in_doubt ──────▲ │            ▲            │
-      │ ▼         ▼           (evidence)    │            └────────────┘
+      ▲ │         │  └───► in_doubt ──────▲ │  ▲         │            │
+      │ ▼         ▼           (evidence)    │  └─review  └► answered ◄┘
     waiting     queued, refused for now     └──► queued, the next provider's turn
 
 Three kinds of downward move exist, each because nothing was spent or something new is known: a call
@@ -33,6 +35,7 @@ class JobState(StrEnum):
     SENT = "sent"
     IN_DOUBT = "in_doubt"
     ANSWERED = "answered"
+    REVIEW = "review"
     ACCEPTED = "accepted"
     WRITING = "writing"
     DONE = "done"
@@ -52,6 +55,8 @@ class Reason(StrEnum):
     REJECTED = "rejected_input"  # no provider could be asked, or each refused the person
     NO_CALLBACK = "no_callback"
     DOUBT_EXPIRED = "in_doubt_expired"
+    UNDETERMINED = "undetermined"  # providers failed, and charged nothing: asked again soon
+    REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
     CANCELLED = "cancelled"
 
@@ -73,6 +78,7 @@ class DeliveryState(StrEnum):
     RECEIVED = "received"
     APPLIED = "applied"
     QUARANTINED = "quarantined"  # kept, not trusted or not understood
+    SURPLUS = "surplus"  # kept, but the call that it answers has had its last word
 
 
 _S = JobState
@@ -81,11 +87,12 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     _S.QUEUED: frozenset({_S.QUEUED, _S.WAITING, _S.SENDING, _S.ANSWERED, _S.DONE}),
     _S.WAITING: frozenset({_S.QUEUED, _S.ANSWERED, _S.DONE}),
     _S.SENDING: frozenset({_S.SENT, _S.IN_DOUBT, _S.ANSWERED, _S.QUEUED}),
-    _S.SENT: frozenset({_S.ANSWERED, _S.QUEUED}),
+    _S.SENT: frozenset({_S.ANSWERED, _S.QUEUED, _S.WAITING}),
     _S.IN_DOUBT: frozenset({_S.SENT, _S.ANSWERED, _S.QUEUED}),
-    _S.ANSWERED: frozenset({_S.ACCEPTED, _S.QUEUED, _S.DONE}),
-    _S.ACCEPTED: frozenset({_S.WRITING, _S.DONE}),
-    _S.WRITING: frozenset({_S.ACCEPTED, _S.DONE}),
+    _S.ANSWERED: frozenset({_S.ACCEPTED, _S.REVIEW, _S.QUEUED, _S.DONE}),
+    _S.REVIEW: frozenset({_S.ANSWERED}),
+    _S.ACCEPTED: frozenset({_S.WRITING, _S.ANSWERED, _S.DONE}),
+    _S.WRITING: frozenset({_S.ACCEPTED, _S.ANSWERED, _S.DONE}),
     _S.DONE: frozenset({_S.ANSWERED, _S.QUEUED}),
 }
 
@@ -101,5 +108,10 @@ REOPENED_BY_LATE_ANSWER = frozenset(
         Reason.LOW_QUALITY,
         Reason.MISMATCH,
         Reason.REJECTED,
+        Reason.UNDETERMINED,
+        Reason.REFUSED,
     }
 )
+
+ABOUT_THE_PERSON = REOPENED_BY_LATE_ANSWER | {Reason.DUPLICATE, Reason.WRITE_REFUSED}
+"""What is decided anew once a record is about somebody else."""

@@ -12,9 +12,20 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from syncd.contract.model import ContactRef, Delivery, EnrichmentRequest, Field, Identity, Outcome, Submission
+from syncd.contract.model import (
+    ContactRef,
+    Delivery,
+    EnrichmentRequest,
+    Field,
+    Identity,
+    Outcome,
+    Question,
+    Submission,
+)
+from syncd.people import evidence
 
-from .contacts import dump_identity, load_identity
+from . import people, results
+from .results import Heard, dump_identity, load_identity
 from .states import UNDECIDED, JobState, Reason, SubmissionState
 from .store import Tx
 
@@ -26,6 +37,18 @@ FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relative:
+    """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
+    where it stands, and what was said about it lately."""
+
+    job_id: int
+    state: JobState
+    provider: str
+    namesake: bool
+    heard: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A queued job with all that dispatch decides on."""
 
@@ -34,13 +57,24 @@ class Candidate:
     round: int
     since: float  # when it was queued
     ref: ContactRef
-    identity: Identity  # what is known of the person; exactly as asked before, if it was
+    identity: Identity  # what is usable of the contact
     person: str | None
+    names: frozenset[str]  # name at employer, where another record may be the same person
     lacking: bool  # the CRM still lacks the field, as far as the last pull knows
-    blocked: str | None
+    blocked: str | None  # why it must not be filled, the person's other records included
     email_job: int | None  # the job for the same contact's e-mail, while it is under way
-    in_flight_elsewhere: int | None  # a job that asks this provider about the same person now
-    known_result: int | None  # what this provider has answered about the same person
+    ways: frozenset[str]  # in which the provider was asked in this round
+    again: Question | None  # what was asked in vain and is to be asked once more, word for word
+    relatives: tuple[Relative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An identical question that was asked lately: for which job, and the answer's id once there is one."""
+
+    job_id: int
+    under_way: bool
+    result_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +92,36 @@ class Item:
     request: EnrichmentRequest
     jobs: Mapping[Field, int]
     rounds: Mapping[Field, int]
+    way: str = ""
 
 
 class Stale(Exception):
-    """A job left the queue since dispatch looked, or nobody wants it any more: nothing was written."""
+    """A job left the queue since dispatch looked, nobody wants it any more, or the same person or the identical
+    question is being asked about: nothing was written."""
 
 
 class OverBudget(Exception):
     """The intent would let spent and reserved credits exceed a cap; nothing was written."""
 
 
-def candidates(tx: Tx, sync: str, provider: str, limit: int, *, known_since: float) -> list[Candidate]:
-    """Jobs whose turn it is at a provider, in order of priority, then age."""
-    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, known_since=known_since)
-    return [_candidate(row) for row in rows]
+def candidates(
+    tx: Tx, sync: str, provider: str, limit: int, *, known_since: float, by_person: bool = True
+) -> list[Candidate]:
+    """Jobs whose turn it is at a provider, in order of priority, then age.
+
+    `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
+    """
+    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit)
+    return [_candidate(tx, row, known_since, by_person=by_person) for row in rows]
+
+
+def asked(tx: Tx, questions: Sequence[str], *, since: float) -> dict[str, Asked]:
+    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each."""
+    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since)
+    return {
+        row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
+        for row in rows
+    }
 
 
 def intend(
@@ -85,11 +135,14 @@ def intend(
     budget: Budget,
     deadline: float,
     now: float,
+    known_since: float = 0.0,
+    by_person: bool = True,
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
 
-    Raises OverBudget, or Stale when a job left the queue or its contact was filled or blocked since
-    it was chosen; either undoes it all.
+    Raises OverBudget, or Stale when a job left the queue, its contact was filled or blocked since it was chosen,
+    the same person is being asked about, or the identical question was asked since `known_since`; either undoes
+    it all.
     """
     check_budget(tx, sync, reserve, budget, now=now)
     tx.run(
@@ -103,20 +156,31 @@ def intend(
         deadline=deadline,
     )
     for item in items:
-        for field, job in item.jobs.items():
-            moved = tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission.id)
-            if not moved or tx.row("job_still_wanted", id=job) is None:
-                raise Stale
-            tx.run(
-                "attempt_make",
-                job_id=job,
-                submission_id=submission.id,
-                request_id=item.request.id,
-                provider=provider,
-                round=item.rounds[field],
-                asked=dump_identity(item.request.identity),
-                now=now,
-            )
+        for field in item.jobs:
+            _attempt(tx, submission.id, item, field, provider, since=known_since, by_person=by_person, now=now)
+
+
+def _attempt(
+    tx: Tx, submission_id: str, item: Item, field: Field, provider: str, *, since: float, by_person: bool, now: float
+) -> None:
+    job, told = item.jobs[field], item.request.identity
+    question = results.question(provider, field, told)
+    free = tx.row("question_is_asked", question=question, since=since) is None
+    wanted = tx.row("job_still_wanted", id=job, by_person=int(by_person)) is not None
+    if not (free and wanted and tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission_id)):
+        raise Stale
+    tx.run(
+        "attempt_make",
+        job_id=job,
+        submission_id=submission_id,
+        request_id=item.request.id,
+        provider=provider,
+        round=item.rounds[field],
+        way=item.way,
+        question=question,
+        asked=dump_identity(told),
+        now=now,
+    )
 
 
 def accept(
@@ -145,7 +209,16 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
     for attempt in _attempts(tx, submission_id):
-        add_result(tx, attempt["job_id"], attempt["provider"], attempt["round"], Outcome.SKIPPED, note=note, now=now)
+        results.add(
+            tx,
+            attempt["job_id"],
+            attempt["provider"],
+            attempt["round"],
+            Outcome.SKIPPED,
+            note=note,
+            now=now,
+            submission_id=submission_id,
+        )
         _move_flight(tx, attempt, (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
 
@@ -280,7 +353,9 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         request_id=delivery.submission_id,
         provider=provider,
         round=job["round"],
-        asked=contact["identity"],
+        way="",
+        question="",
+        asked=dump_identity(people.known(contact)),
         now=now,
     )
     tx.tally("calls_adopted")
@@ -304,7 +379,10 @@ def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, no
     for attempt in _attempts(tx, submission_id):
         if attempt["job_state"] in (JobState.SENT, JobState.IN_DOUBT) and attempt["job_submission"] == submission_id:
             outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
-            add_result(tx, attempt["job_id"], attempt["provider"], attempt["round"], outcome, note=note, now=now)
+            job, provider, round_ = attempt["job_id"], attempt["provider"], attempt["round"]
+            results.add(
+                tx, job, provider, round_, outcome, note=note, now=now, submission_id=submission_id, attempt=attempt
+            )
             _move_flight(tx, attempt, (JobState.SENT, JobState.IN_DOUBT), JobState.ANSWERED, now=now, note=note)
 
 
@@ -327,20 +405,22 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
     """The provider can't be asked about this person: an answer without a question."""
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        add_result(tx, candidate.job_id, provider, candidate.round, Outcome.SKIPPED, note=note, now=now)
+        results.add(tx, candidate.job_id, provider, candidate.round, Outcome.SKIPPED, note=note, now=now)
 
 
-def share(tx: Tx, candidate: Candidate, *, now: float) -> None:
-    """The provider has answered about the same person already: take that, pay nothing."""
-    note = "the same person was answered already"
+def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:
+    """An answer that was given for another record speaks for this one, too: take that, pay nothing.
+
+    `doubt`: why a person should look before it is written.
+    """
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        tx.run("result_copy", id=candidate.known_result, job_id=candidate.job_id, round=candidate.round)
+        results.copy(tx, result_id, candidate.job_id, candidate.round, way=way, doubt=doubt, note=note, now=now)
         tx.tally("answers_shared")
 
 
 def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:
     """Wait until another job has moved on; nothing happens when it has already, or nobody would wake us."""
-    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED}:
+    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED, JobState.REVIEW}:
         return
     tx.move(candidate.job_id, JobState.QUEUED, JobState.WAITING, now=now, behind=behind, note=note, due_at=now + DAY)
 
@@ -368,36 +448,6 @@ def polled(tx: Tx, submission_id: str, poll_at: float | None) -> None:
 def poll_all_now(tx: Tx, provider: str, *, now: float) -> None:
     """After a start every open result is asked for: callbacks may have been missed."""
     tx.run("submissions_poll_now", provider=provider, now=now)
-
-
-def add_result(
-    tx: Tx,
-    job_id: int,
-    provider: str,
-    round_: int,
-    outcome: Outcome,
-    *,
-    note: str,
-    now: float,
-    submission_id: str | None = None,
-    delivery_id: int | None = None,
-    candidates: str = "[]",
-    mismatch: bool = False,
-) -> None:
-    """Append what a provider said about one job, once: a repeat of the same words adds nothing."""
-    tx.run(
-        "result_add",
-        job_id=job_id,
-        provider=provider,
-        round=round_,
-        submission_id=submission_id,
-        delivery_id=delivery_id,
-        outcome=outcome,
-        candidates=candidates,
-        mismatch=int(mismatch),
-        note=note,
-        now=now,
-    )
 
 
 def milli(amount: Decimal) -> int:
@@ -443,12 +493,16 @@ def _move_flight(
         tx.move(attempt["job_id"], state, target, now=now, note=note)
 
 
-def _candidate(row: sqlite3.Row) -> Candidate:
+def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool) -> Candidate:
     field = Field(row["field"])
-    identity = load_identity(row["asked_before"] or row["identity"])
-    under_way = row["mail_state"] not in (None, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    if identity.email is None and row["mail_value"] and not row["asked_before"]:
+    identity = people.known(row)
+    under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
+    if identity.email is None and row["mail_value"]:
         identity = replace(identity, email=row["mail_value"])
+    blocked = json.loads(row["blocked"]).get(field)
+    if blocked is None and by_person and row["kin"]:
+        elsewhere = tx.value("kin_opted_out", person=row["person"], id=row["contact_id"], field=field)
+        blocked = f"opted_out: {elsewhere}" if elsewhere else None
     return Candidate(
         job_id=row["id"],
         field=field,
@@ -457,9 +511,43 @@ def _candidate(row: sqlite3.Row) -> Candidate:
         ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
         identity=identity,
         person=row["person"],
+        names=_names(identity) if row["namesakes"] else frozenset(),
         lacking=field in json.loads(row["lacks"]),
-        blocked=json.loads(row["blocked"]).get(field),
+        blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
-        in_flight_elsewhere=row["same_person_in_flight"],
-        known_result=row["known_result"],
+        ways=frozenset(json.loads(row["ways"])),
+        again=_again(row["asked_before"]),
+        relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
+    )
+
+
+def _names(identity: Identity) -> frozenset[str]:
+    return frozenset(key for _, key in evidence.keys(identity, evidence.MEDIUM))
+
+
+def _again(asked_before: str | None) -> Question | None:
+    if asked_before is None:
+        return None
+    before = json.loads(asked_before)
+    return Question(way=before["way"], told=load_identity(before["told"]))
+
+
+def _relatives(tx: Tx, row: sqlite3.Row, field: Field, since: float) -> tuple[Relative, ...]:
+    """The same person's other records first, then those that may be the same person."""
+    same = tx.rows("jobs_of_person", person=row["person"], field=field, job_id=row["id"]) if row["kin"] else []
+    alike = (
+        tx.rows("jobs_of_namesakes", contact_id=row["contact_id"], person=row["person"], field=field)
+        if row["namesakes"]
+        else []
+    )
+    return tuple(
+        Relative(
+            job_id=job["id"],
+            state=JobState(job["state"]),
+            provider=job["provider"],
+            namesake=namesake,
+            heard=tuple(results.heard(r, field) for r in tx.rows("results_since", job_id=job["id"], since=since)),
+        )
+        for jobs, namesake in ((same, False), (alike, True))
+        for job in jobs
     )

@@ -52,7 +52,7 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
     cost, stays."""
     tx.run("purge_bodies", before=raw_before)
     for row in tx.rows("jobs_to_thin", before=jobs_before):
-        for statement in ("thin_events", "thin_results", "thin_writes", "thin_job"):
+        for statement in ("thin_events", "thin_reviews", "thin_results", "thin_writes", "thin_job"):
             tx.run(statement, id=row["id"])
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from syncd.contract.model import ContactRef, EnrichmentResult, Field, Identity
+from syncd.contract.model import ContactRef, Field, Identity
+from syncd.people.identity import BLANK
 
-from .contacts import load_identity
-from .inbox import results_of
+from . import people, results
+from .results import Heard, load_identity, load_said
 from .states import JobState, Reason
 from .store import Tx
 
@@ -21,11 +22,14 @@ class Answered:
     """A job to be verified, with all that was said about it."""
 
     job_id: int
+    contact_id: int
     sync: str
     field: Field
-    identity: Identity
-    said: Mapping[str, tuple[EnrichmentResult, ...]]  # by provider
-    newest: int  # the last result that `said` is sure to hold
+    round: int
+    identity: Identity  # what is usable of the contact as it is now
+    became_at: float  # UTC seconds: what was asked before was about somebody else
+    heard: tuple[Heard, ...]  # in this round, oldest first
+    newest: int  # the last result that `heard` is sure to hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +37,19 @@ class ToWrite:
     """A job with a verified value. `begun`: a write was intended and never resolved."""
 
     job_id: int
+    contact_id: int
     state: JobState
     ref: ContactRef
-    field: Field
+    field: Field  # of the CRM's property that it is written to
+    asked: Field  # what was asked for
     value: str
     accepted_at: float
+    identity: Identity = BLANK  # all that the ledger knows of the contact
+    vague: tuple[str, ...] = ()  # profiles and mailboxes of it that identify nobody
+    learned: str | None = None  # its profile, as an answer brought it
+    said: tuple[Identity, ...] = ()  # whom the answer speaks of
+    verdict: str = ""  # how that was judged when it was accepted; "" for what needs no judging
+    decided: bool = False  # a person has accepted it
     begun: bool = False
     before: str = ""
     seen: str = ""  # the CRM's stamp of the newest version at the first read
@@ -48,11 +60,14 @@ def answered(tx: Tx, limit: int, syncs: Iterable[str]) -> list[Answered]:
     return [
         Answered(
             job_id=row["id"],
+            contact_id=row["contact_id"],
             sync=row["sync"],
             field=Field(row["field"]),
-            identity=load_identity(row["identity"]),
+            round=row["round"],
+            identity=people.known(row),
+            became_at=row["became_at"],
             newest=_newest(tx, row["id"]),
-            said=results_of(tx, row["id"], Field(row["field"]), row["round"]),
+            heard=tuple(results.of_job(tx, row["id"], Field(row["field"]), row["round"])),
         )
         for row in tx.rows("jobs_answered", limit=limit, syncs=json.dumps(list(syncs)))
     ]
@@ -67,14 +82,37 @@ def _newest(tx: Tx, job_id: int) -> int:
     return int(tx.value("result_newest", job_id=job_id) or 0)
 
 
-def accept(tx: Tx, job_id: int, value: str, note: str, *, now: float) -> bool:
-    """A value that the policy takes: to be written back."""
-    return tx.move(job_id, JobState.ANSWERED, JobState.ACCEPTED, now=now, value=value, note=note, due_at=now)
+def accept(
+    tx: Tx, job_id: int, value: str, note: str, *, now: float, result_id: int | None = None, target: Field | None = None
+) -> bool:
+    """A value that the policy takes: to be written back, to the field's own property or to `target`'s."""
+    extra = {"result_id": result_id, "target": target or ""}
+    return tx.move(job_id, JobState.ANSWERED, JobState.ACCEPTED, now=now, value=value, note=note, due_at=now, **extra)
 
 
-def next_turn(tx: Tx, job_id: int, provider: str, note: str, *, now: float) -> bool:
-    """Nothing acceptable so far: the next provider is asked."""
-    return tx.move(job_id, JobState.ANSWERED, JobState.QUEUED, now=now, provider=provider, note=note)
+def bring_along(tx: Tx, job: Answered, target: Field, *, value: str, result_id: int, note: str, now: float) -> None:
+    """What came with an answer for nothing, to be written to a property of its own: once for each contact."""
+    made = tx.run(
+        "job_make",
+        contact_id=job.contact_id,
+        sync=job.sync,
+        field=target,
+        person=None,
+        state=JobState.ANSWERED,
+        reason="",
+        note=note,
+        provider="",
+        now=now,
+    )
+    row = tx.row("job_of_contact", contact_id=job.contact_id, field=target) if made else None
+    if row is not None:
+        results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)
+        accept(tx, row["id"], value, note, now=now, result_id=_newest(tx, row["id"]))
+
+
+def next_turn(tx: Tx, job_id: int, provider: str, note: str, *, now: float, round_: int | None = None) -> bool:
+    """Nothing acceptable so far: the next provider is asked, in a new round where one is given."""
+    return tx.move(job_id, JobState.ANSWERED, JobState.QUEUED, now=now, provider=provider, note=note, round=round_)
 
 
 def give_up(tx: Tx, job_id: int, reason: Reason, note: str, *, now: float) -> bool:
@@ -90,11 +128,19 @@ def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
         found.append(
             ToWrite(
                 job_id=row["id"],
+                contact_id=row["contact_id"],
                 state=JobState(row["state"]),
                 ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-                field=Field(row["field"]),
+                field=Field(row["target"] or row["field"]),
+                asked=Field(row["field"]),
                 value=row["value"],
                 accepted_at=row["updated_at"],
+                identity=load_identity(row["identity"]),
+                vague=tuple(json.loads(row["vague"])),
+                learned=row["learned"],
+                said=load_said(row["said"] or "[]"),
+                verdict=row["verdict"] or "",
+                decided=row["decision"] == "accepted",
                 begun=begun is not None,
                 before="" if begun is None else begun["before"],
                 seen="" if begun is None else begun["seen"],
@@ -106,6 +152,20 @@ def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
 def waiting_since(tx: Tx, sync: str, before: float, limit: int) -> int:
     """How many found values still wait to be written that were found before a moment; counts to `limit`."""
     return int(tx.value("writes_waiting", sync=sync, before=before, limit=limit))
+
+
+def opted_out_elsewhere(tx: Tx, job: ToWrite) -> str | None:
+    """The same person's other record that says not to fill this field, as connection/object/id."""
+    row = tx.row("contact_by_id", id=job.contact_id)
+    return None if row is None else people.kin_opted_out(tx, row, job.asked)
+
+
+def judge_again(tx: Tx, job: ToWrite, note: str, *, now: float) -> None:
+    """The record says something else of the person than when the value was accepted: nothing is written for now."""
+    tx.run("write_close", job_id=job.job_id, state="not_written", note=note, now=now)
+    source = JobState(tx.value("job_state", id=job.job_id))
+    if source in (JobState.ACCEPTED, JobState.WRITING):
+        tx.move(job.job_id, source, JobState.ANSWERED, now=now, note=note)
 
 
 def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:

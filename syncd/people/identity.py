@@ -24,3 +24,6 @@ class Identity:
     employer_country: str | None = None  # the same, of the company
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
+
+
+BLANK = Identity()

@@ -28,6 +28,7 @@ class Address:
     expires: int
     ref: ContactRef | None = None
     field: Field | None = None
+    part: str = ""
 
 
 class Addresses:
@@ -46,13 +47,17 @@ class Addresses:
         expires: float,
         ref: ContactRef | None = None,
         field: Field | None = None,
+        part: str = "",
     ) -> str:
-        """The URL that a provider calls back; `ref` and `field` where the submission is about one."""
+        """The URL that a provider calls back; `ref` and `field` where the submission is about one, `part` where
+        only a part of the answer goes there."""
         query = {"a": submission_id}
         if ref is not None:
             query |= {"crm": ref.connection, "object": ref.object, "contactId": ref.id}
         if field is not None:
             query["field"] = field
+        if part:
+            query["p"] = part
         query |= {"e": str(int(expires)), "k": self._current}
         query["m"] = _mac(self._keys[self._current], provider, query)
         return f"{self._base}/callbacks/{provider}?{urlencode(query)}"
@@ -69,7 +74,7 @@ class Addresses:
         if not genuine or int(given["e"]) < now:
             return None
         field = given.get("field")  # absent and blank have the same MAC
-        return Address(given["a"], int(given["e"]), _ref(given), Field(field) if field else None)
+        return Address(given["a"], int(given["e"]), _ref(given), Field(field) if field else None, given.get("p", ""))
 
 
 def _ref(given: dict[str, str]) -> ContactRef | None:
@@ -83,5 +88,6 @@ def key_id(secret: str) -> str:
 
 
 def _mac(key: bytes, provider: str, query: dict[str, str]) -> str:
-    text = "\x1f".join(("v1", provider, *(query.get(name, "") for name in _SIGNED)))
+    part = (query["p"],) if query.get("p") else ()  # an address without one is signed as it always was
+    text = "\x1f".join(("v1", provider, *(query.get(name, "") for name in _SIGNED), *part))
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]

@@ -8,11 +8,14 @@ write: that value is put back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from syncd.contract.model import Author, Snapshot, Version
+from syncd.contract.model import Author, Identity, Snapshot, Version
+from syncd.contract.normal import tidy
 from syncd.ledger.states import Reason
 from syncd.ledger.writes import ToWrite
+from syncd.people import evidence
+from syncd.people.answers import Verdict, about
 
 from . import values
 
@@ -52,20 +55,60 @@ class Again:
     """Our write did not happen: the same again, from a fresh read."""
 
 
-def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End:
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The record says something else of the person by now, and the answer may not be theirs: decide anew."""
+
+    identity: Identity
+    note: str
+
+
+def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge:
     """Decide on a fresh snapshot, just before the write."""
     if now_there.current is None:
         return End(Reason.GONE, "the contact is not there any more")
+    if not job.begun and (changed := _somebody_else(job, now_there)) is not None:
+        return changed
     value = now_there.values.get(job.field, "")
     theirs = _theirs(job, job.seen, now_there.versions.get(job.field, ())) if job.begun else None
     if theirs is not None:
-        stands = values.same(job.field, theirs.value, value)
+        stands = values.same(job.field, theirs.value, value, job.identity)
         return End(Reason.VALUE_KEPT, "somebody was quicker") if stands else Check()
     if value:
-        if values.same(job.field, value, job.value):
+        if values.same(job.field, value, job.value, job.identity):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
         return End(Reason.VALUE_KEPT, "somebody filled it first")
     return _blank(job, now_there)
+
+
+def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
+    """Judge the answer once more, against the contact as it is now."""
+    if now_there.identity is None:
+        return None
+    now = _as_it_is(job.identity, tidy(now_there.identity))
+    if evidence.became_another(job.identity, now):
+        return Judge(now, "the record is about somebody else by now")
+    if job.decided or not job.verdict:
+        return None
+    before = _ORDER.index(Verdict(job.verdict))
+    verdict = about(evidence.usable(now, job.vague, learned=job.learned), job.said, echoes=before > 0 or any(job.said))
+    worse = _ORDER.index(verdict.verdict) > before
+    return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None
+
+
+_ORDER = (Verdict.SAME, Verdict.DOUBTFUL, Verdict.OTHER)
+
+
+def _as_it_is(known: Identity, read: Identity) -> Identity:
+    """What the record says now; of the employer, what an associated company had said stays where it says nothing."""
+    return replace(
+        read,
+        company=read.company or known.company,
+        domain=known.domain if known.domain and not read.company else read.domain or known.domain,
+        country=read.country or known.country,
+        employer_country=read.employer_country or known.employer_country,
+        email=read.email or known.email,
+    )
 
 
 def _blank(job: ToWrite, now_there: Snapshot) -> Put | End:
@@ -85,9 +128,9 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     versions = now_there.versions.get(job.field, ())
     value = now_there.values.get(job.field, "")
     if not versions:
-        return End(Reason.WRITTEN) if values.same(job.field, value, job.value) else Again()
+        return End(Reason.WRITTEN) if values.same(job.field, value, job.value, job.identity) else Again()
     theirs = _theirs(job, seen, versions)
-    if theirs is not None and not values.same(job.field, theirs.value, value):
+    if theirs is not None and not values.same(job.field, theirs.value, value, job.identity):
         return Restore(theirs.value)
     ours = next((i for i, version in enumerate(versions) if _is_ours(job, version)), None)
     if ours is None:
@@ -114,9 +157,9 @@ def _theirs(job: ToWrite, seen: str, versions: Sequence[Version]) -> Version | N
 
 
 def _was_put_back(job: ToWrite, version: Version, before: Sequence[Version]) -> bool:
-    again = any(values.same(job.field, version.value, older.value) for older in before)
+    again = any(values.same(job.field, version.value, older.value, job.identity) for older in before)
     return version.by is Author.MACHINE and again
 
 
 def _is_ours(job: ToWrite, version: Version) -> bool:
-    return version.by is Author.MACHINE and values.same(job.field, version.value, job.value)
+    return version.by is Author.MACHINE and values.same(job.field, version.value, job.value, job.identity)

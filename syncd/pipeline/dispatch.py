@@ -8,23 +8,41 @@ No retry may ever wrap `Provider.submit`: a call either was refused for certain,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from dataclasses import fields as dataclass_fields
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Concatenate, TypeVar
 
 import structlog
 
-from syncd.config import Connection, Sync, WhenUnavailable
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split
-from syncd.contract.model import Delivery, EnrichmentRequest, Field, Receipt, Source, Submission
+from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
+from syncd.contract.errors import BrokenInvariant, Halt, InDoubt, RateLimited, Retry, Skip, Split
+from syncd.contract.model import (
+    CONTACT_EVENT,
+    Delivery,
+    EnrichmentRequest,
+    Field,
+    Identity,
+    Outcome,
+    Question,
+    Receipt,
+    Source,
+    Submission,
+)
 from syncd.contract.ports import Provider
 from syncd.ledger import connections, inbox, submissions, upkeep
 from syncd.ledger.file import LedgerError, LedgerFailed
-from syncd.ledger.states import Reason
+from syncd.ledger.results import Heard, question
+from syncd.ledger.states import IN_FLIGHT, JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
+from syncd.ledger.submissions import Asked, Budget, Candidate, Item, OverBudget, Relative, Stale
+from syncd.people.answers import Verdict, about
 
+from . import values
+from .asking import request_for, unasked
 from .parts import Lane, Parts
 
 DAY = 86_400.0
@@ -45,38 +63,86 @@ class Choice:
     """What is to be asked, and what is put aside and how."""
 
     ask: list[Item] = field(default_factory=list)
+    places: dict[tuple[str, Identity], int] = field(default_factory=dict)  # in `ask`, by contact and what is told
     since: float = float("inf")  # when the oldest of `ask` was queued
     aside: list[Aside] = field(default_factory=list)
 
 
-def choose(
-    found: Iterable[Candidate], name: str, provider: Provider, new_id: Callable[[], str], fields: Container[Field]
-) -> Choice:
-    """Decide on each candidate. The same person is asked about once, whoever else waits for it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One provider's turn: who it is, what it is (still) asked for by which policy, and the identical questions
+    (digests) that were asked lately, for whomever."""
 
-    `fields`: what the provider is (still) to be asked for.
-    """
-    choice = Choice()
-    asked: dict[tuple[str, Field], int] = {}
-    requests: dict[str, Item] = {}
+    name: str
+    provider: Provider
+    fields: Mapping[Field, FieldPolicy]
+    asked: Mapping[str, Asked] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Page:
+    """What has been chosen of one page so far: nobody is asked about twice in it."""
+
+    jobs: dict[object, int] = field(default_factory=dict)  # by person, name or question: the job that asks
+
+    def lead(self, one: Candidate, digest: str) -> int | None:
+        return next((self.jobs[key] for key in self._keys(one, digest) if key in self.jobs), None)
+
+    def take(self, one: Candidate, digest: str) -> None:
+        self.jobs.update(dict.fromkeys(self._keys(one, digest), one.job_id))
+
+    @staticmethod
+    def _keys(one: Candidate, digest: str) -> list[object]:
+        people = [(one.person, one.field)] if one.person else []
+        return [digest, *people, *((name, one.field) for name in one.names)]
+
+
+def questions(found: Iterable[Candidate], turn: Turn) -> dict[int, Question]:
+    """What each candidate (by job) would be asked next; nothing for those who can't be asked."""
+    chosen = {}
     for one in found:
-        if one.field not in fields:
-            choice.aside.append(_skip(one, name, f"{name} is not asked for the {one.field} any more"))
+        request = request_for(one.field, one.identity, one.ref)
+        left = [one.again] if one.again else unasked(turn.provider, request, one.ways)
+        if left:
+            chosen[one.job_id] = left[0]
+    return chosen
+
+
+def choose(found: Iterable[Candidate], turn: Turn, new_id: Callable[[], str]) -> Choice:
+    """Decide on each candidate. The same person, and the identical question, is asked about once, whoever else
+    waits for it."""
+    candidates = list(found)
+    asking = questions(candidates, turn)
+    choice, page = Choice(), _Page()
+    for one in candidates:
+        if one.field not in turn.fields:
+            choice.aside.append(_skip(one, turn.name, f"{turn.name} is not asked for the {one.field} any more"))
             continue
-        if (aside := _aside(one, name, provider, asked)) is not None:
+        told = asking.get(one.job_id)
+        if (aside := _over(one, turn) or (_unaskable(one, turn) if told is None else None)) is not None:
             choice.aside.append(aside)
             continue
-        if one.person is not None:
-            asked[one.person, one.field] = one.job_id
+        if told is None:
+            raise BrokenInvariant("a provider lacks nothing, and knows no way to be asked")
+        digest = question(turn.name, one.field, told.told)
+        if (aside := _elsewhere(one, turn, told, digest, page)) is not None:
+            choice.aside.append(aside)
+            continue
+        page.take(one, digest)
         choice.since = min(choice.since, one.since)
-        together = requests.get(str(one.ref)) if provider.capabilities.combines else None
-        item = _item(one, new_id) if together is None else _join(together, one)
-        requests[str(one.ref)] = item
-        if together is None:
-            choice.ask.append(item)
-        else:
-            choice.ask[choice.ask.index(together)] = item
+        _add(choice, one, told, new_id, combine=turn.provider.capabilities.combines)
     return choice
+
+
+def _add(choice: Choice, one: Candidate, told: Question, new_id: Callable[[], str], *, combine: bool) -> None:
+    """A request of its own, or a part of the one that asks for the same contact's other field in the same words."""
+    key = (str(one.ref), told.told)
+    position = choice.places.get(key) if combine else None
+    if position is None:
+        choice.places[key] = len(choice.ask)
+        choice.ask.append(_item(one, told, new_id))
+    else:
+        choice.ask[position] = _join(choice.ask[position], one)
 
 
 async def run_once(parts: Parts, name: str) -> int:
@@ -112,14 +178,18 @@ class _Run:
 
     async def send_all(self) -> int:
         name = self.connection.name
-        fields = {field for field, policy in self.sync.fields.items() if name in policy.providers}
+        fields = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
         while not self.stopped and not self._shut() and self.lane.pacer.ready_in() == 0:
             now = self.parts.clock.now()
-            known_since = now - min(KNOWN_FOR, self.sync.retry_not_found)
             found = await self.parts.ledger.read(
-                submissions.candidates, self.sync.name, name, PAGE, known_since=known_since
+                submissions.candidates,
+                self.sync.name,
+                name,
+                PAGE,
+                known_since=self._known_since(now),
+                by_person=self.parts.rules.by_person,
             )
-            choice = choose(found, name, self.lane.provider, self.parts.new_id, fields)
+            choice = choose(found, await self._turn(found, fields, now), self.parts.new_id)
             if choice.aside:
                 await self.parts.ledger.write(_put_aside, choice.aside, now=now)
                 self.parts.bells.ring("verify")
@@ -129,6 +199,19 @@ class _Run:
                 break
             await self._send_together(batches)
         return self.sent
+
+    def _known_since(self, now: float) -> float:
+        """Answers, and identical questions, count from then on."""
+        return now - min(KNOWN_FOR, self.sync.retry_not_found)
+
+    async def _turn(self, found: Sequence[Candidate], fields: Mapping[Field, FieldPolicy], now: float) -> Turn:
+        name, provider = self.connection.name, self.lane.provider
+        turn = Turn(name=name, provider=provider, fields=fields)
+        fields_of = {one.job_id: one.field for one in found}
+        told = questions(found, turn)
+        digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
+        asked = await self.parts.ledger.read(submissions.asked, digests, since=self._known_since(now))
+        return replace(turn, asked=asked)
 
     def _shut(self) -> str:
         return self.parts.gate.why(self.sync.name)
@@ -232,6 +315,8 @@ class _Run:
             budget=self._budget(),
             deadline=now + caps.answer_within,
             now=now,
+            known_since=self._known_since(now),
+            by_person=self.parts.rules.by_person,
         )
         self.lane.over_budget = ""
         return submission
@@ -240,14 +325,29 @@ class _Run:
         one = items[0] if len(items) == 1 else None
         # One id for both, so that a restored ledger that forgot the call can still read its answer.
         submission_id = self.parts.new_id() if one is None else one.request.id
-        address = self.parts.addresses.mint(
+        mint = partial(
+            self.parts.addresses.mint,
             self.connection.name,
             submission_id,
             expires=now + ADDRESS_LIFE,
             ref=None if one is None else one.request.ref,
             field=one.request.fields[0] if one is not None and len(one.jobs) == 1 else None,
         )
-        return Submission(id=submission_id, requests=tuple(i.request for i in items), callback_url=address)
+        return Submission(
+            id=submission_id,
+            requests=tuple(i.request for i in items),
+            callback_url=mint(),
+            contact_url=mint(part=CONTACT_EVENT),
+            label=self._label(items, now),
+        )
+
+    def _label(self, items: Sequence[Item], now: float) -> str:
+        """For the provider's own lists: sync, date, first contact, how many more."""
+        first = items[0].request
+        name = " ".join(filter(None, (first.identity.first_name, first.identity.last_name))) or str(first.ref)
+        more = f" and {len(items) - 1} more" if len(items) > 1 else ""
+        day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M")
+        return f"{self.sync.name}, {day}, {name}{more}"
 
     async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
         self.lane.failures = 0
@@ -334,30 +434,82 @@ async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
         parts.bells.ring("verify")
 
 
-def _aside(one: Candidate, name: str, provider: Provider, asked: dict[tuple[str, Field], int]) -> Aside | None:
-    """Why a candidate is not asked about now, as what to do with it; None: ask."""
-    if (over := _over(one)) is not None:
-        return over
-    lead = one.in_flight_elsewhere or (asked.get((one.person, one.field)) if one.person else None)
-    if lead is not None:
-        return _behind(one, lead, "the same person is being asked about")
-    why = provider.lacks(EnrichmentRequest(id="", ref=one.ref, identity=one.identity, fields=(one.field,)))
-    if why is None:
-        return None
-    if one.email_job is not None and one.field in provider.capabilities.needs_email_for and not one.identity.email:
-        return _behind(one, one.email_job, "waits for the e-mail to be found first")
-    return _skip(one, name, why)
-
-
-def _over(one: Candidate) -> Aside | None:
-    """There is nothing to ask (any more), or the answer is known."""
+def _over(one: Candidate, turn: Turn) -> Aside | None:
+    """There is nothing to ask (any more), or the answer is known from another record of the person."""
     if one.blocked is not None:
         return _drop(one, Reason.BLOCKED, one.blocked)
     if not one.lacking:
         return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
-    if one.known_result is not None:
-        return lambda tx, now: submissions.share(tx, one, now=now)
+    return _shared(one, turn)
+
+
+def _unaskable(one: Candidate, turn: Turn) -> Aside:
+    why = turn.provider.lacks(request_for(one.field, one.identity, one.ref))
+    waits = one.field in turn.provider.capabilities.needs_email_for and not one.identity.email
+    if why is not None and one.email_job is not None and waits:
+        return _behind(one, one.email_job, "waits for the e-mail to be found first")
+    return _skip(one, turn.name, why or "it was asked in every way that it knows")
+
+
+def _elsewhere(one: Candidate, turn: Turn, told: Question, digest: str, page: _Page) -> Aside | None:
+    """Somebody else asks about the same person, about one who may be, or the very same question: wait, or take
+    the answer. Asked once more word for word, it is this job's own question."""
+    waits = next((r for r in one.relatives if r.state in _ASKS), None)
+    lead = waits.job_id if waits is not None else page.lead(one, digest)
+    if lead is not None:
+        return _behind(one, lead, "the same person, or one who may be, is being asked about")
+    before = None if one.again else turn.asked.get(digest)
+    if before is None:
+        return None
+    if before.result_id is None and before.under_way and before.job_id != one.job_id:
+        return _behind(one, before.job_id, "the same question is being asked")
+    if before.result_id is None:
+        return _skip(one, turn.name, "the same question was asked already, and nothing came of it")
+    result_id, own = before.result_id, before.job_id == one.job_id or before.job_id in _of_the_person(one)
+    doubt = "" if own else "it was asked in the same words for another record"
+    note = "the same question was answered already"
+    return lambda tx, now: submissions.share(tx, one, result_id, told.way, note, doubt=doubt, now=now)
+
+
+_ASKS = IN_FLIGHT | {JobState.ANSWERED, JobState.REVIEW}
+
+
+def _of_the_person(one: Candidate) -> set[int]:
+    return {relative.job_id for relative in one.relatives if not relative.namesake}
+
+
+def _shared(one: Candidate, turn: Turn) -> Aside | None:
+    """The answer to another record of the person serves this one, too, if it is about this contact as well."""
+    for relative in one.relatives:
+        for heard in relative.heard:
+            way = _serves(one, turn, relative, heard)
+            if way is not None:
+                note = "the same person was answered already"
+                return lambda tx, now, id_=heard.id, way=way: submissions.share(tx, one, id_, way, note, now=now)
     return None
+
+
+def _serves(one: Candidate, turn: Turn, relative: Relative, heard: Heard) -> str | None:
+    """The way that an answer spares asking in, or None."""
+    policy = turn.fields[one.field]
+    ours = heard.provider == turn.name
+    if heard.result.outcome is Outcome.NOT_FOUND:
+        left = unasked(turn.provider, request_for(one.field, one.identity, one.ref), one.ways)
+        told_as_much = bool(left) and _includes(heard.told, left[0].told)
+        return left[0].way if ours and told_as_much and not relative.namesake else None
+    verdict = about(one.identity, heard.result.said, echoes=turn.provider.capabilities.echoes)
+    if verdict.verdict is Verdict.OTHER or (relative.namesake and not verdict.proven):
+        return None
+    if ours and heard.way not in one.ways:
+        return heard.way
+    acceptable = any(j.value for j in values.judge(one.field, heard.result.candidates, one.identity, policy))
+    listed = heard.provider in policy.providers and verdict.verdict is Verdict.SAME
+    return heard.way if listed and acceptable else None
+
+
+def _includes(told: Identity, ours: Identity) -> bool:
+    """Was a provider told all that we would tell it now, or more?"""
+    return all(getattr(told, f.name) == value for f in dataclass_fields(ours) if (value := getattr(ours, f.name)))
 
 
 def _drop(one: Candidate, reason: Reason, note: str) -> Aside:
@@ -377,14 +529,13 @@ def _put_aside(tx: Tx, aside: Iterable[Aside], *, now: float) -> None:
         act(tx, now)
 
 
-def _item(one: Candidate, new_id: Callable[[], str]) -> Item:
-    request = EnrichmentRequest(id=new_id(), ref=one.ref, identity=one.identity, fields=(one.field,))
-    return Item(request=request, jobs={one.field: one.job_id}, rounds={one.field: one.round})
+def _item(one: Candidate, told: Question, new_id: Callable[[], str]) -> Item:
+    request = EnrichmentRequest(id=new_id(), ref=one.ref, identity=told.told, fields=(one.field,))
+    return Item(request=request, jobs={one.field: one.job_id}, rounds={one.field: one.round}, way=told.way)
 
 
 def _join(item: Item, one: Candidate) -> Item:
     """The same contact's other field, in the same request."""
     request = replace(item.request, fields=(*item.request.fields, one.field))
-    return Item(
-        request=request, jobs={**item.jobs, one.field: one.job_id}, rounds={**item.rounds, one.field: one.round}
-    )
+    jobs, rounds = {**item.jobs, one.field: one.job_id}, {**item.rounds, one.field: one.round}
+    return replace(item, request=request, jobs=jobs, rounds=rounds)

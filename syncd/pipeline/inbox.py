@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from syncd.contract.errors import Garbled, Trouble
-from syncd.contract.model import Answer, Outcome, Submission
+from syncd.contract.model import Answer, Outcome, Source, Submission
 from syncd.ledger import connections, inbox, submissions
 from syncd.ledger.inbox import Received
 
@@ -40,11 +42,16 @@ async def _apply(parts: Parts, got: Received) -> int:
     submission = submission or await _adopted(parts, got, lane)
     if submission is None:
         return await _quarantine(parts, got, submissions.FORGOTTEN)
+    unsigned = got.delivery.source is Source.CALLBACK and not lane.provider.capabilities.signed
+    if unsigned and await parts.ledger.read(inbox.had_last_word, submission.id):
+        await parts.ledger.write(inbox.set_aside_surplus, got)
+        return 0
     try:
         answer = lane.provider.parse(got.delivery, submission)
     except Garbled as error:
-        return await _quarantine(parts, got, str(error))
+        return await _unreadable(parts, got, error)
     await _out_of_credits(parts, got.provider, answer)
+    answer, fetch = _before_it_is_missing(got, answer, lane)
     now, caps = parts.clock.now(), lane.provider.capabilities
     return await parts.ledger.write(
         inbox.apply,
@@ -53,7 +60,34 @@ async def _apply(parts: Parts, got: Received) -> int:
         poll_at=None if caps.poll_after is None else now + caps.poll_after,
         deadline=now + caps.answer_within,
         now=now,
+        fetch=fetch,
     )
+
+
+def _before_it_is_missing(got: Received, answer: Answer, lane: Lane) -> tuple[Answer, bool]:
+    """A last word by callback that leaves somebody out: the job is fetched before anybody counts as missing."""
+    missing = [result for result in answer.results if result.outcome is Outcome.MISSING]
+    polled = got.delivery.source is Source.POLL or lane.provider.capabilities.poll_after is None
+    if not missing or polled:
+        return answer, False
+    told = tuple(result for result in answer.results if result.outcome is not Outcome.MISSING)
+    return replace(answer, results=told, final=False, charged=None), True
+
+
+async def _unreadable(parts: Parts, got: Received, error: Garbled) -> int:
+    """Set aside until a version can read it; loudly where it was paid for."""
+    if error.charged and await parts.ledger.write(inbox.quarantine, got, str(error)):
+        await parts.ledger.write(inbox.count_paid_unread)
+        log.error(
+            "paid_answer_set_aside",
+            connection=got.provider,
+            delivery=got.id,
+            credits=str(error.charged),
+            why=str(error),
+            cure="It is looked at again by the next version; its contact is not asked about meanwhile.",
+        )
+        return 0
+    return await _quarantine(parts, got, str(error))
 
 
 async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None:

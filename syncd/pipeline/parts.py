@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from syncd.config import Settings, Sync
+from syncd.config import OptOutScope, Settings, Sync
 from syncd.contract.http import IN_FLIGHT
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.ledger import gates
+from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
 
 from .address import Addresses
@@ -88,6 +89,13 @@ class Parts:
                 log.info("gate_open", watch=watch, sync=sync)
         if opened:
             self.bells.ring("dispatch")
+
+    @property
+    def rules(self) -> Rules:
+        """What the operator says of people."""
+        people = self.settings.people
+        by_person = people.opt_out_scope is OptOutScope.PERSON
+        return Rules(own_domains=frozenset(people.own_domains), by_person=by_person)
 
     @property
     def syncs(self) -> tuple[Sync, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from syncd.config import Sync
 from syncd.ledger import contacts
-from syncd.ledger.contacts import NewJob, Pulled
+from syncd.ledger.contacts import NewJob, Pulled, Rules
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Tx
 
@@ -33,11 +33,11 @@ async def run_once(parts: Parts) -> int:
     """Plan what was pulled since; returns how many jobs are new."""
     made = 0
     while await parts.ledger.read(contacts.unplanned, 1):
-        made += await parts.ledger.write(_plan_page, parts.settings.syncs, now=parts.clock.now())
+        made += await parts.ledger.write(_plan_page, parts.settings.syncs, parts.rules, now=parts.clock.now())
     return made
 
 
-def _plan_page(tx: Tx, syncs: Iterable[Sync], *, now: float) -> int:
+def _plan_page(tx: Tx, syncs: Iterable[Sync], rules: Rules, *, now: float) -> int:
     """Look and decide in one transaction: a contact that a pull has just changed is not taken for planned."""
-    found = contacts.unplanned(tx, PAGE)
+    found = contacts.unplanned(tx, PAGE, rules=rules)
     return contacts.apply_plan(tx, found, plan(found, syncs), now=now)

@@ -21,7 +21,10 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     pulled = 0
     try:
         async for page in crm.pull(sync.selection, start):
-            pulled += await parts.ledger.write(contacts.store_page, sync.name, run, page, tuple(sync.fields), now=now())
+            fields = tuple(sync.fields)
+            pulled += await parts.ledger.write(
+                contacts.store_page, sync.name, run, page, fields, now=now(), rules=parts.rules
+            )
             parts.bells.ring("plan")
     except ConnectorError as error:
         await parts.ledger.write(contacts.end_run, run, now=now(), error=str(error))

@@ -7,13 +7,14 @@ import structlog
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.model import ASKED
-from syncd.ledger import connections, inbox, jobs, submissions, upkeep, writes
+from syncd.ledger import connections, inbox, jobs, reviews, submissions, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
 from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
+UNDETERMINED_FOR = 86_400.0  # seconds until a person is asked about again of whom no provider could say anything
 FORGOTTEN_AGAIN = 200  # deliveries looked at once more, per pass
 AGAIN_AT_A_START = 1000  # the same, once: nothing is bought before they are read
 
@@ -37,12 +38,16 @@ async def run_once(parts: Parts) -> int:
 async def _time_passes(parts: Parts) -> int:
     now = parts.clock.now()
     moved = await parts.ledger.write(jobs.queue_due, now=now)
+    moved += await parts.ledger.write(reviews.decide_overdue, now=now)
     moved += await _unseen(parts, now)
     moved += await _deadlines(parts)
     for sync in parts.syncs:
         first = {field: policy.providers[0] for field, policy in sync.fields.items()}
         before = now - sync.retry_not_found
         moved += await parts.ledger.write(jobs.ask_again, sync.name, first, before=before, now=now)
+        moved += await parts.ledger.write(
+            jobs.ask_undetermined_again, sync.name, first, before=now - UNDETERMINED_FOR, now=now
+        )
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved

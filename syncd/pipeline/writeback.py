@@ -16,12 +16,13 @@ from syncd.config import Sync
 from syncd.contract.errors import Halt, Retry
 from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
-from syncd.ledger import connections, writes
+from syncd.ledger import connections, contacts, writes
+from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import ToWrite
 
-from .decide import Again, Check, End, Put, Restore, after_write, before_write
+from .decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
 from .parts import Parts
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company
@@ -45,6 +46,7 @@ class _Batch:
     put: dict[Key, tuple[ToWrite, Put]] = field(default_factory=dict)
     check: dict[Key, tuple[ToWrite, str]] = field(default_factory=dict)
     ended: list[tuple[ToWrite, End]] = field(default_factory=list)
+    changed: list[tuple[ToWrite, Judge]] = field(default_factory=list)
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -70,7 +72,9 @@ async def run_once(parts: Parts, sync: Sync) -> int:
 
 async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
     batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
-    intended = await parts.ledger.write(_begin, batch, now=parts.clock.now())
+    intended = await parts.ledger.write(_begin, batch, parts.rules, now=parts.clock.now())
+    if batch.changed:
+        parts.bells.ring("verify")
     changes = [
         Change(ref=ref, field=fld, expected=put.before, new=job.value, revision=put.revision)
         for (ref, fld), (job, put) in batch.put.items()
@@ -145,6 +149,8 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
         match before_write(job, snapshot):
             case End() as end:
                 batch.ended.append((job, end))
+            case Judge() as anew:
+                batch.changed.append((job, anew))
             case Put() as put:
                 batch.put[key] = (job, put)
             case Check():
@@ -152,10 +158,22 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
     return batch
 
 
-def _begin(tx: Tx, batch: _Batch, *, now: float) -> set[int]:
+def _begin(tx: Tx, batch: _Batch, rules: Rules, *, now: float) -> set[int]:
     """T6: every intent and every end, in one transaction; returns the jobs that may be written."""
     _finish(tx, batch.ended, now=now)
-    return {job.job_id for job, put in batch.put.values() if writes.intend(tx, job, put.before, put.seen, now=now)}
+    for job, anew in batch.changed:
+        writes.judge_again(tx, job, anew.note, now=now)
+        contacts.restate(tx, job.contact_id, anew.identity, now=now)
+    return {job.job_id for job, put in batch.put.values() if _intend(tx, job, put, rules, now=now)}
+
+
+def _intend(tx: Tx, job: ToWrite, put: Put, rules: Rules, *, now: float) -> bool:
+    """Unless the person has opted out in another record."""
+    elsewhere = writes.opted_out_elsewhere(tx, job) if rules.by_person else None
+    if elsewhere is not None:
+        writes.finish(tx, job, Reason.BLOCKED, f"opted_out: {elsewhere}", now=now)
+        return False
+    return writes.intend(tx, job, put.before, put.seen, now=now)
 
 
 def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, now: float) -> int:

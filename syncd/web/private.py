@@ -1,4 +1,4 @@
-"""The private listener: health, metrics, and what the operator looks at. Reads only.
+"""The private listener: health, metrics, and what the operator looks at and decides.
 
 Bound to loopback by default; a token guards it where it is not, and only known Host names are
 answered, so that a web page elsewhere can't reach it through a rebound name.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import html
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from syncd.ledger import reports
+from syncd.ledger import reports, reviews
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
 
@@ -43,7 +44,7 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 
 
 def application(parts: Parts) -> Starlette:
-    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`."""
+    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
     pages = _Pages(parts)
     host = parts.settings.admin.listen.host
     return Starlette(
@@ -53,6 +54,8 @@ def application(parts: Parts) -> Starlette:
             Route("/readyz", pages.ready),
             Route("/metrics", pages.metrics),
             Route("/api/status", pages.status),
+            Route("/api/reviews", pages.reviews),
+            Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost", "127.0.0.1", "[::1]"]),
@@ -100,6 +103,26 @@ class _Pages:
         """What `syncd status --json` prints."""
         return JSONResponse(await live_status(self._parts))
 
+    async def reviews(self, _: Request) -> Response:
+        """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
+        return JSONResponse([one.as_json() for one in await self._parts.ledger.read(reviews.waiting)])
+
+    async def decide(self, request: Request) -> Response:
+        """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""
+        decision = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}.get(request.path_params["decision"])
+        if decision is None or request.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return JSONResponse({"error": "POST JSON to /api/reviews/accept or /api/reviews/refuse"}, 404)
+        try:
+            ids = json.loads(await request.body())["ids"]
+        except (ValueError, KeyError, TypeError):
+            ids = None
+        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
+            return JSONResponse({"error": 'send {"ids": [1, 2]}, as /api/reviews shows them'}, 400)
+        now = self._parts.clock.now()
+        decided = await self._parts.ledger.write(reviews.decide, ids, decision, "the private API", now=now)
+        self._parts.bells.ring("verify")
+        return JSONResponse({"decided": decided})
+
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format."""
         text = _metrics(await live_status(self._parts), _gate(self._parts))
@@ -129,6 +152,7 @@ def _metrics(status: dict[str, Any], gate: dict[Key, int]) -> str:
         ]
     lines.append("# TYPE syncd_halted gauge")
     lines += [f'syncd_halted{{connection="{n}"}} {int(bool(c["trouble"]))}' for n, c in status["connections"].items()]
+    lines += ["# TYPE syncd_reviews_waiting gauge", f"syncd_reviews_waiting {status['reviews']['waiting']}"]
     lines.append("# TYPE syncd_events_total counter")
     lines += [f'syncd_events_total{{name="{name}"}} {n}' for name, n in status["tallies"].items()]
     lines.append("# TYPE syncd_gate_shut gauge")
@@ -141,6 +165,7 @@ def _overview(status: dict[str, Any]) -> str:
     pulls = [[n, _when(r["started_at"]), r["error"], r["contacts"]] for n, r in status["runs"].items()]
     return (
         "".join(_trouble(f"{one.who} {one.what}: {one.why}", one.cure) for one in reports.obstacles(status))
+        + _waiting(status["reviews"])
         + ("" if jobs else "<p>No job yet.</p>")
         + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)
         + _table("Credits", ["provider"], ["calls", "charged", "reserved", "in doubt", "balance"], _spent(status))
@@ -153,6 +178,11 @@ def _spent(status: dict[str, Any]) -> list[list[Any]]:
     balances = {name: one["balance"] for name, one in status["connections"].items()}
     kinds = ("submissions", "charged", "reserved", "in_doubt")
     return [[name, *(c[kind] for kind in kinds), balances.get(name) or ""] for name, c in status["credits"].items()]
+
+
+def _waiting(reviews: dict[str, Any]) -> str:
+    rows = [[why, n] for why, n in reviews["why"].items()]
+    return _table("Waiting for a person", ["because"], ["values"], rows)
 
 
 def _trouble(what: str, cure: str) -> str:

@@ -94,6 +94,7 @@ class _Receiver:
             headers=kept,
             ref=address.ref,
             field=address.field,
+            part=address.part,
         )
         return await self._store(name, delivery)
 

@@ -1,0 +1,152 @@
+"""What providers said about jobs: appended once, never changed, read back whenever a decision is taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
+from syncd.people.answers import About
+from syncd.people.identity import BLANK
+
+from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One answer of a provider to one job, with what is decided on.
+
+    `way` and `told`: how the provider was asked, and what it was told. `asked_at`: UTC seconds; of an answer that was
+    shared, when it was. `doubt`: why an answer that was given for another record is doubtful for this one, or "".
+    `decision`: a person's, "accepted" or "refused" ("" without one); `until`: how long a decision is waited for.
+    """
+
+    id: int
+    provider: str
+    result: EnrichmentResult
+    way: str = ""
+    told: Identity = BLANK
+    asked_at: float = 0.0
+    doubt: str = ""
+    decision: str = ""
+    until: float | None = None
+
+
+def add(
+    tx: Tx,
+    job_id: int,
+    provider: str,
+    round_: int,
+    outcome: Outcome,
+    *,
+    note: str,
+    now: float,
+    submission_id: str | None = None,
+    delivery_id: int | None = None,
+    result: EnrichmentResult | None = None,
+    attempt: sqlite3.Row | None = None,
+) -> None:
+    """Append what a provider said about one job, once: a repeat of the same words adds nothing."""
+    tx.run(
+        "result_add",
+        job_id=job_id,
+        provider=provider,
+        round=round_,
+        submission_id=submission_id,
+        delivery_id=delivery_id,
+        outcome=outcome,
+        candidates=dump_candidates(result) if result else "[]",
+        said=dump_said(result.said) if result else "[]",
+        told=attempt["asked"] if attempt else "{}",
+        way=attempt["way"] if attempt else "",
+        asked_at=attempt["created_at"] if attempt else now,
+        note=note,
+        now=now,
+    )
+
+
+def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: str, note: str, now: float) -> None:
+    """Let an answer that was given for another record speak for this job, too."""
+    tx.run("result_copy", id=result_id, job_id=job_id, round=round_, way=way, doubt=doubt, note=note, now=now)
+
+
+def of_job(tx: Tx, job_id: int, field: Field, round_: int) -> list[Heard]:
+    """All that was said about a job in its present round, oldest first."""
+    return [heard(row, field) for row in tx.rows("results_of_job", job_id=job_id) if row["round"] == round_]
+
+
+def heard(row: sqlite3.Row, field: Field) -> Heard:
+    """A row of `result`, with its review where there is one."""
+    keys = row.keys()
+    return Heard(
+        id=row["id"],
+        provider=row["provider"],
+        result=EnrichmentResult(
+            request_id="",
+            field=field,
+            outcome=Outcome(row["outcome"]),
+            candidates=load_candidates(row["candidates"]),
+            said=load_said(row["said"]),
+            note=row["note"],
+        ),
+        way=row["way"],
+        told=load_identity(row["told"]),
+        asked_at=row["asked_at"],
+        doubt=row["doubt"],
+        decision=row["decision"] if "decision" in keys else "",
+        until=row["until"] if "until" in keys else None,
+    )
+
+
+def judged(tx: Tx, result_id: int, verdict: About) -> None:
+    """Keep how an answer was judged, for those who look: the decision itself is taken anew each time."""
+    evidence = json.dumps({"for": verdict.agrees, "against": verdict.contradicts})
+    tx.run("result_judged", id=result_id, verdict=verdict.verdict, evidence=evidence)
+
+
+def question(provider: str, field: Field, told: Identity) -> str:
+    """A digest of what a provider is told: equal for identical questions, whoever they are asked for."""
+    basis = json.dumps([provider, field, {k: v for k, v in asdict(told).items() if v}], sort_keys=True)
+    return hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def dump_candidates(result: EnrichmentResult) -> str:
+    """Candidates as JSON, best first, blanks left out."""
+    return json.dumps([{k: v for k, v in asdict(c).items() if v} for c in result.candidates], ensure_ascii=False)
+
+
+def load_candidates(text: str) -> tuple[Candidate, ...]:
+    """The reverse of `dump_candidates`."""
+    return tuple(Candidate(**{**c, "grade": Grade(c["grade"])}) for c in json.loads(text))
+
+
+def dump_said(said: Iterable[Identity]) -> str:
+    """What an answer said of people, as JSON."""
+    return "[" + ", ".join(dump_identity(one) for one in said) + "]"
+
+
+def load_said(text: str) -> tuple[Identity, ...]:
+    """The reverse of `dump_said`."""
+    return tuple(_identity(one) for one in json.loads(text))
+
+
+def dump_identity(identity: Identity) -> str:
+    """Identity as JSON, blanks left out."""
+    return json.dumps({k: v for k, v in asdict(identity).items() if v}, ensure_ascii=False, sort_keys=True)
+
+
+def load_identity(text: str) -> Identity:
+    """The reverse of `dump_identity`."""
+    return _identity(json.loads(text))
+
+
+def _identity(parts: dict[str, str | Sequence[str]]) -> Identity:
+    lists = {k: tuple(v) for k, v in parts.items() if not isinstance(v, str)}
+    texts = {k: v for k, v in parts.items() if isinstance(v, str)}
+    return Identity(**texts, **lists)  # type: ignore[arg-type]  # what `dump_identity` wrote

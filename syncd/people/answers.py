@@ -1,0 +1,106 @@
+"""Is this answer about that contact? Compared with all that is known of the contact, not with what a call carried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from . import employers, evidence, names
+from .identity import Identity
+from .names import Agreement
+
+
+class Verdict(StrEnum):
+    """Whose answer it is."""
+
+    SAME = "same"
+    DOUBTFUL = "doubtful"  # a person should look
+    OTHER = "other"
+
+
+_ORDER = (Verdict.SAME, Verdict.DOUBTFUL, Verdict.OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The verdict, with what speaks for it and what against it, in plain words."""
+
+    verdict: Verdict
+    agrees: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Does a profile or a mailbox prove it, not a name alone?"""
+        return self.verdict is Verdict.SAME and bool({PROFILE, MAILBOX} & set(self.agrees))
+
+
+PROFILE, MAILBOX, EMPLOYER = "the profile", "the mailbox", "the employer"
+SILENT = "the answer names nobody"
+
+
+def about(contact: Identity, said: Sequence[Identity], *, echoes: bool = True) -> About:
+    """Judge every place of an answer that speaks of a person; the worst verdict counts.
+
+    `contact` is what is usable of the contact as it is now. `echoes`: the provider says whom it found, so that
+    silence is suspicious.
+    """
+    spoken = [one for one in said if one != Identity()]
+    if not spoken:
+        return About(Verdict.DOUBTFUL, (), (SILENT,)) if echoes else About(Verdict.SAME)
+    judged = [_judge(contact, one) for one in spoken]
+    return About(
+        max((one.verdict for one in judged), key=_ORDER.index),
+        tuple(dict.fromkeys(reason for one in judged for reason in one.agrees)),
+        tuple(dict.fromkeys(reason for one in judged for reason in one.contradicts)),
+    )
+
+
+def _judge(contact: Identity, said: Identity) -> About:
+    strong, agrees, against = _parts(contact, said)
+    match = names.compare(evidence.name_of(contact), evidence.name_of(said))
+    if match.agreement in {Agreement.SAME, Agreement.VARIANT}:
+        return About(_named(strong, against), (match.why, *agrees), against)
+    if match.agreement is Agreement.UNKNOWN:
+        return About(Verdict.SAME if strong else Verdict.DOUBTFUL, agrees, against)
+    if match.agreement is Agreement.NEAR:
+        return About(Verdict.SAME if strong else Verdict.DOUBTFUL, agrees, (match.why, *against))
+    renamed = match.agreement is Agreement.SURNAME_CHANGED and (
+        strong or (match.plausible_marriage and EMPLOYER in agrees)
+    )
+    return About(Verdict.DOUBTFUL if renamed else Verdict.OTHER, agrees, (match.why, *against))
+
+
+def _named(strong: bool, against: Sequence[str]) -> Verdict:
+    """First and last name agree."""
+    return Verdict.SAME if strong or not against else Verdict.DOUBTFUL
+
+
+def _parts(contact: Identity, said: Identity) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """(profile or mailbox proves it, what agrees, what contradicts), names aside."""
+    agrees, against = [], []
+    if contact.linkedin_url and said.linkedin_url:
+        if contact.linkedin_url == said.linkedin_url:
+            agrees.append(PROFILE)
+        elif evidence.is_member_id(contact.linkedin_url) == evidence.is_member_id(said.linkedin_url):
+            against.append("another profile")
+    ours, theirs = evidence.mailboxes(contact), evidence.mailboxes(said)
+    if ours and theirs:
+        if set(ours) & set(theirs):
+            agrees.append(MAILBOX)
+        else:
+            against.append("another mailbox")
+    employer = _employer(contact, said)
+    if employer is not None:
+        (agrees if employer else against).append(EMPLOYER if employer else "another employer")
+    return bool({PROFILE, MAILBOX} & set(agrees)), tuple(agrees), tuple(against)
+
+
+def _employer(contact: Identity, said: Identity) -> bool | None:
+    """Do the employers agree? By domain where both have one, else by company; None where neither can be compared."""
+    domains = [employers.domain(one.domain) if one.domain else None for one in (contact, said)]
+    companies = [employers.company_key(one.company) if one.company else None for one in (contact, said)]
+    if (domains[0] and domains[0] == domains[1]) or (companies[0] and companies[0] == companies[1]):
+        return True
+    return False if all(domains) or all(companies) else None
