@@ -31,7 +31,7 @@ NEIGHBOURS = [
     ("Niemcy", "DE"), ("Saksa", "DE"), ("États-Unis", "US"), ("Etats-Unis d'Amérique", "US"), ("EE.UU.", "US"),
     ("Estados Unidos", "US"), ("Stati Uniti", "US"), ("Vereinigte Staaten", "US"), ("Reino Unido", "GB"),
     ("Regno Unito", "GB"), ("Verenigd Koninkrijk", "GB"), ("Vereinigtes Königreich", "GB"), ("Großbritannien", "GB"),
-    ("Côte d\u2019Ivoire", "CI"), ("Pays-Bas", "NL"), ("Países Bajos", "NL"), ("Österreich", "AT"), ("Oesterreich", "AT"),
+    ("Côte d'Ivoire", "CI"), ("Pays-Bas", "NL"), ("Países Bajos", "NL"), ("Österreich", "AT"), ("Oesterreich", "AT"),
     ("Schweiz", "CH"), ("Svizzera", "CH"), ("España", "ES"), ("Espana", "ES"), ("Türkei", "TR"), ("Turquie", "TR"),
     ("Norge", "NO"), ("Suomi", "FI"), ("Česká republika", "CZ"), ("Россия", "RU"), ("США", "US"), ("日本", "JP"),
     ("中国", "CN"), ("대한민국", "KR"), ("Ελλάδα", "GR"), ("La Réunion", "RE"), ("Irland", "IE"), ("Island", "IS"),
