@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 from nicknames import with_names_csv_path
 
-from syncd.people.name_lists import FEMALE, MALE, NOT_NICKNAMES, SHORT_FORMS, SPELLINGS, TRANSLATIONS
+from syncd.people.name_lists import FEMALE, MALE, NOT_NICKNAMES, RELATED, SHORT_FORMS, SPELLINGS, TRANSLATIONS
 from syncd.people.name_words import fold
 
 
@@ -55,13 +55,14 @@ _SLAVIC = tuple(
     for pattern, text in (
         (r"(?<=..[oe])(?:ff?|w|va|wa)$", "v"),  # Petroff, Petrow, Petrova
         (r"(?<=..)(?:[sc]k[aiy]{0,2}[aiyj]|zk[aiy])$", "ski"),  # Kowalska, Dostoyevskiy
+        (r"(?<=..)n[ya]$", "ny"),  # Novotna
         (r"(?<=..)tsch|tch", "ch"),
         (r"kh", "h"),
         (r"(?<=[a-z])[yj]", "i"),
         (r"i+", "i"),
     )
 )
-_SLAVIC_END = re.compile(r"..(?:[oe](?:v|ff?|w|va|wa)|[sc]k[aiy]{0,2}[aiyj]|zk[aiy])$")
+_SLAVIC_END = re.compile(r"..(?:[oe](?:v|ff?|w|va|wa)|[sc]k[aiy]{0,2}[aiyj]|zk[aiy]|n[ya])$")
 _GREEK_END = re.compile(r"(?<=poul)(?:os|ou)$|(?<=(?:ak|id|ad|in))(?:is|ou|i)$")
 
 
@@ -74,7 +75,8 @@ def first_name_level(one: str, other: str) -> Level:
         return Level.INITIAL if one[:1] == other[:1] else Level.NO
     if _one_name(one, other) or _nickname(one, other):
         return Level.VARIANT
-    return Level.NEAR if _translated(one, other) or _siblings(one, other) or _close(one, other) else Level.NO
+    related = _shared(_related(), one, other) or _siblings(one, other)
+    return Level.NEAR if related or _close(one, other) else Level.NO
 
 
 @lru_cache(maxsize=8192)
@@ -86,8 +88,8 @@ def surname_level(one: str, other: str) -> Level:
         return Level.INITIAL if one[:1] == other[:1] else Level.NO
     if _shared(_spellings(), one, other) or _inflected(one, other):
         return Level.VARIANT
-    alike = _spelled_alike(one, other) or _mistyped(one, other) or _ends(one, other)
-    return Level.NEAR if alike else Level.NO
+    alike = _spelled_alike(one, other) or _mistyped(one, other)
+    return Level.NEAR if alike or _one_in_other(one, other) else Level.NO
 
 
 @lru_cache(maxsize=1024)
@@ -106,10 +108,6 @@ def _one_name(one: str, other: str) -> bool:
 def _shared(groups: dict[str, tuple[int, ...]], one: str, other: str) -> bool:
     mine = groups.get(one)
     return mine is not None and not set(mine).isdisjoint(groups.get(other, ()))
-
-
-def _translated(one: str, other: str) -> bool:
-    return _shared(_translations(), one, other)
 
 
 def _spelled_alike(one: str, other: str) -> bool:
@@ -140,6 +138,9 @@ def _without_start(one: str, other: str) -> bool:
 
 def _inflected(one: str, other: str) -> bool:
     """Slavic and Greek surnames have a form for women and several romanisations."""
+    short, long = sorted((one, other), key=len)
+    if len(short) > 3 and long in (short + "ova", short.rstrip("aeoy") + "ova"):  # Novakova, Svobodova
+        return True
     if _SLAVIC_END.search(one) and _SLAVIC_END.search(other):
         return _slavic(one) == _slavic(other)
     return min(len(one), len(other)) > 6 and _GREEK_END.sub("", one) == _GREEK_END.sub("", other)
@@ -173,10 +174,10 @@ def _equal_start(one: str, other: str) -> int:
     return next((at for at, (mine, theirs) in enumerate(pairs) if mine != theirs), min(len(one), len(other)))
 
 
-def _ends(one: str, other: str) -> bool:
-    """Alsayed and Sayed, Dangelo and Angelo: a particle that was joined, perhaps."""
+def _one_in_other(one: str, other: str) -> bool:
+    """A joined particle, perhaps (Alsayed and Sayed), or a last e (Clark and Clarke)."""
     short, long = sorted((one, other), key=len)
-    return len(short) > 3 and long.endswith(short)
+    return (len(short) > 3 and long.endswith(short)) or (len(short) > 2 and long == short + "e")
 
 
 def _nickname(one: str, other: str) -> bool:
@@ -197,7 +198,7 @@ def _siblings(one: str, other: str) -> bool:
 def _canonicals() -> dict[str, tuple[str, ...]]:
     """Every nickname with the names that it stands for."""
     found: dict[str, set[str]] = defaultdict(set)
-    refused = {frozenset(fold(pair.replace("/", " ")).split()) for pair in _words(NOT_NICKNAMES)}
+    refused = {frozenset(fold(pair.replace("/", " ")).split()) for pair in _words(NOT_NICKNAMES + RELATED)}
     for name, short in (*_package(), *_short_forms()):
         if name != short and frozenset((name, short)) not in refused:
             found[short].add(name)
@@ -234,8 +235,9 @@ def _spellings() -> dict[str, tuple[int, ...]]:
 
 
 @cache
-def _translations() -> dict[str, tuple[int, ...]]:
-    return _groups(TRANSLATIONS)
+def _related() -> dict[str, tuple[int, ...]]:
+    pairs = (pair.replace("/", " ") for pair in _words(RELATED))
+    return _groups("\n".join((TRANSLATIONS, *pairs)))
 
 
 def _groups(text: str) -> dict[str, tuple[int, ...]]:

@@ -29,6 +29,8 @@ ap ab mac mc nic ni o ui
 af av til
 # What stands before a former surname, in English, French, German, Dutch, Italian
 nee geb geboren geborene geschieden verw verh vve dite dit detta
+# Saint, in English, French, Italian, Spanish, Portuguese
+saint sainte san santa santo sao
 # Between two names
 and und et
 """)
@@ -58,7 +60,7 @@ mfa csm cscp ceo cto cfo coo
 # Generations: they tell a father from his son. What means the same is written the same.
 GENERATIONS = {
     # English, German, Danish
-    "jr": "jr", "junior": "jr", "jnr": "jr", "jun": "jr", "sr": "sr", "senior": "sr", "snr": "sr", "sen": "sr",
+    "jr": "jr", "junior": "jr", "jnr": "jr",  "sr": "sr", "senior": "sr", "snr": "sr",
     "ii": "2", "iii": "3", "iv": "4", "nd": "2", "rd": "3",
     # Portuguese: son, grandson, nephew
     "filho": "jr", "neto": "neto", "sobrinho": "sobrinho",
@@ -139,6 +141,8 @@ olga olha
 piotr pyotr petr petro
 lyudmila ludmila liudmila ljudmila
 eva ewa
+# Vietnamese and Serbian write one letter with a stroke: d, or dj
+djordje dorde
 # Greek
 georgios giorgos yorgos georgos
 ioannis yannis giannis yiannis ioannes
@@ -238,7 +242,7 @@ evgeny: zhenya jenya
 evgenia: zhenya jenya
 ekaterina: katya katia katja
 elena: lena
-maria: masha
+maria: masha ma
 natalia: natasha nata
 tatiana: tanya tania tanja
 anastasia: nastya nastia
@@ -327,6 +331,7 @@ isabel: isa
 beatriz: bea
 cristina: cris
 javier: javi
+xavier: xavi
 rafael: rafa
 gabriel: gabi
 daniel: dani
@@ -373,10 +378,13 @@ katarina: kajsa
 elisabet: lisbet
 nils: nisse
 bengt: benke
+# South Asian abbreviation
+mohammed: md
 # English short forms that the package lacks
 alexandra: lexi
 christopher: kit
 robert: robbie robby
+barbara: barb
 william: will bill billy liam
 elizabeth: liz lizzie beth betty libby eliza
 jonathan: jon jonny johnny
@@ -451,18 +459,23 @@ krishna shiva aditya surya rama raja chandra kenta shota yuta ryota sota kota ke
 takuya naoya tetsuya yuya kwame kofi juma barnaba garba musa
 """)
 
-# Pairs of the package `nicknames` that are no evidence of one person.
+# Pairs of the package `nicknames` of which both names are given to children today: a human should look.
+RELATED = """
+aaron/erin ian/john ivan/john jane/jean elizabeth/lisa adelaide/heidi ella/helen ella/helena ella/helene
+ella/gabrielle lee/shirley ashley/leah ashley/lee elias/lee levi/lee carol/lynn caroline/lynn celinda/lynn
+linda/rosalyn melinda/lynn mary/marie hannah/nan marie/rosemary jean/genevieve jane/virginia hannah/susan
+cassandra/sandra louise/eliza agnes/inez alice/lisa alicia/elsie amelia/emily charlotte/sherry carol/kara
+carol/kari anna/hannah anna/savannah anna/bryanna anna/annette ann/christiana ann/nancy margaret/rita
+margaretta/rita margaret/daisy margaretta/daisy danny/sheridan dan/sheridan derek/rick derek/ricky mary/maureen
+mary/marilyn mary/marion mary/marsha mary/rosemary mary/mariah mary/marietta maria/mariah maria/marietta
+paula/lina micah/michael ann/antonia ann/antoinette mercedes/sadie joshua/joe jerry/geraldine geri/jerry
+robert/rupert jack/jackson jack/jacqueline isaac/zeke mitzi/mary john/jonathan john/johnathan john/jonathon
+john/johnathon jo/joe
+"""
+
+# Pairs of the package `nicknames` that are errors, or were usual in another century only.
 NOT_NICKNAMES = """
-# two names that are both given to children today
-aaron/erin ian/john ivan/john jane/jean elizabeth/lisa adelaide/heidi ella/helen ella/helena ella/helene ella/gabrielle
-lee/shirley ashley/leah ashley/lee elias/lee levi/lee carol/lynn caroline/lynn celinda/lynn linda/rosalyn melinda/lynn
-mary/marie hannah/nan marie/rosemary jean/genevieve jane/virginia hannah/susan cassandra/sandra louise/eliza agnes/inez
-alice/lisa alicia/elsie amelia/emily charlotte/sherry carol/kara carol/kari anna/hannah anna/savannah anna/bryanna
-anna/annette ann/christiana ann/nancy margaret/rita margaretta/rita margaret/daisy margaretta/daisy danny/sheridan
-dan/sheridan derek/rick derek/ricky mary/maureen mary/marilyn mary/marion mary/marsha mary/rosemary mary/mariah
-mary/marietta maria/mariah maria/marietta paula/lina micah/michael ann/antonia ann/antoinette mercedes/sadie
-joshua/joe jerry/geraldine geri/jerry robert/rupert jack/jackson jack/jacqueline isaac/zeke mitzi/mary
-# errors, or usual in another century only
-bill/robert billy/robert bill/fred billy/fred fred/will fred/willie paul/polly bela/william bobby/roger bobby/rodger
-dick/melchizedek farmboy/westley ann/nan bob/bert dutch/herman augusta/tina bell/william helena/nell bill/will
+bill/robert billy/robert bill/fred billy/fred fred/will fred/willie paul/polly bela/william bobby/roger
+bobby/rodger dick/melchizedek farmboy/westley ann/nan bob/bert dutch/herman augusta/tina bell/william
+helena/nell bill/will
 """

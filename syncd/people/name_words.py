@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,15 +26,17 @@ _TYPED = str.maketrans(_UMLAUTS)
 _DIGRAPH = re.compile(r"(?<![aeiouqxy])(?:(a)[ae]|([ou])e)(?=[b-df-hj-np-tv-z])")
 _SHORT = 5  # shorter words keep both letters: Baer is not Bar, Noel is not Nol
 _ELIDED = re.compile(r"(?:[dlo]|dell|dall|sant)'(?=\w{2})")  # D'Angelo, L'Heureux, O'Brien, Dell'Acqua
+_COMMA = re.compile("[,\uff0c\u060c]")
 _ASIDE = re.compile(r"[(\[\"“”«„][^)\]\"“”»]*[)\]\"“”»]")
 # Scripts whose common romanisation is not found letter by letter: vowels are not written, or a reading is chosen.
 _UNSURE = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "ARABIC", "HEBREW", "THAI", "LAO", "KHMER", "MYANMAR", "SYRIAC")
+_GREEK_OU = re.compile("\u03bf[\u03c5\u03cd]")  # two letters, one vowel
 _SAINT = {"st": "saint", "ste": "sainte"}
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One folded word. `bare` is the other reading of a short word with an umlaut (Åse: aase, ase)."""
+    """One folded word. `bare` is another reading, of a short word with an umlaut (Åse: aase, ase) or a đ."""
 
     text: str
     bare: str
@@ -76,8 +79,10 @@ def fold(raw: str) -> str:
 @lru_cache(maxsize=4096)
 def words_of(raw: str, *, surname: bool = False) -> Words:
     """Take a first name, a surname or a full name apart. In a `surname`, brackets hold a former surname."""
+    if raw.isascii() and raw.isalpha():  # most names are one word
+        return _sorted(_tokens(raw), asides=(), generation="", comma=0)
     asides = tuple(word for text in _ASIDE.findall(raw) for word in _tokens(text) if word.text not in PRONOUNS)
-    before, *after = [_tokens(piece) for piece in re.split("[,\uff0c\u060c]", _ASIDE.sub(" ", raw))]
+    before, *after = [_tokens(piece) for piece in _COMMA.split(_ASIDE.sub(" ", raw))]
     extra = [word for piece in after for word in piece if word.text not in DEGREES_AFTER_COMMA]
     kept = [word for word in before + extra if word.text not in TITLES] or [*before, *extra]
     generation, kept = _generation(kept)
@@ -98,6 +103,12 @@ def part(words: Words, start: int, end: int | None = None) -> Words:
     return _sorted(list(words.every[start:end]), asides=asides, generation=generation, comma=0)
 
 
+def as_one(texts: Iterable[str]) -> str:
+    """Join words as if they had been typed as one: "de Boer" like "Deboer"."""
+    joined = "".join(texts)
+    return _DIGRAPH.sub(r"\1\2", joined) if len(joined) >= _SHORT else joined
+
+
 def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comma: int) -> Words:
     counts = tuple(word for word in kept if not _initial(word) and word.text not in PARTICLES)
     if not counts:  # a name that is nothing but a particle is that person's name all the same: Minh Le
@@ -111,8 +122,8 @@ def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comm
         generation=generation,
         comma=comma,
         particles=particles,
-        whole="".join(word.text for word in kept),
-        core="".join(word.text for word in counts),
+        whole=as_one(word.text for word in kept),
+        core=as_one(word.text for word in counts),
         written="".join(word.script or word.text for word in counts) if any(word.script for word in counts) else "",
     )
 
@@ -135,13 +146,17 @@ def _before_comma(before: list[Word], extra: list[Word]) -> int:
 
 
 def _tokens(raw: str) -> list[Word]:
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", raw).casefold()).translate(_APOSTROPHES)
+    text = raw.lower() if raw.isascii() else _plain(raw)
     return [word for piece in _pieces(text) if (word := _word(piece)).text]
+
+
+def _plain(raw: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", raw).casefold()).translate(_APOSTROPHES)
 
 
 def _pieces(text: str) -> list[str]:
     if text.isascii():
-        return re.findall(r"[a-z']+", text)
+        return re.findall(r"[a-z']+", text.replace("`", "'"))
     kept = "".join(char if char == "'" or unicodedata.category(char)[0] in "LM" else _gap(char) for char in text)
     return kept.split()
 
@@ -155,9 +170,12 @@ def _word(piece: str) -> Word:
     elided = _ELIDED.match(piece) is not None
     letters = piece.replace("'", "")
     script = letters if any(unicodedata.name(char, "").startswith(_UNSURE) for char in letters) else ""
+    letters = _GREEK_OU.sub("ou", letters)
     typed, bare = _ascii(letters.translate(_TYPED)), _ascii(letters.translate(_BARE))
     if len(typed) >= _SHORT:
         typed = bare = _DIGRAPH.sub(r"\1\2", bare)
+    if "đ" in letters:  # Vietnamese types d, Serbian dj
+        bare = _ascii(letters.replace("đ", "dj").translate(_BARE))
     return Word(_SAINT.get(typed, typed), _SAINT.get(bare, bare), elided, script)
 
 

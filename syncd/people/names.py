@@ -3,8 +3,8 @@
 People's names are compared as `people.md` of the design asks: particles, initials, titles and suffixes vouch for
 nobody, a word must match a whole word, the order of first name and surname may differ.
 
-Not here: folding (`name_words`), nicknames and spellings (`given_names`), and what other evidence (a profile, an
-employer) makes of a name that agrees in part.
+Not here: folding (`name_words`), nicknames and spellings (`given_names`), fields of several words (`name_levels`), and
+what other evidence (a profile, an employer) makes of a name that agrees in part.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from syncd.people.given_names import Level, first_name_level, surname_level, usually_female
+from syncd.people.given_names import Level, usually_female
+from syncd.people.name_levels import first_level, initials_agree, last_level
 from syncd.people.name_lists import PARTICLES
-from syncd.people.name_words import Word, Words, fold, join, part, words_of
+from syncd.people.name_words import Words, as_one, fold, join, part, words_of
 
 __all__ = ["Agreement", "Name", "NameMatch", "compare", "fold", "key"]
 
@@ -61,6 +62,7 @@ class Name:
 class _Split:
     first: Words
     last: Words
+    texts: tuple[str, ...]  # the words that vouch, sorted
 
 
 _NONE = Words()
@@ -83,10 +85,17 @@ def _compare_texts(*texts: str | None) -> NameMatch:
     mine, theirs = _splits(*texts[:3]), _splits(*texts[3:])
     if not mine or not theirs:
         return NameMatch(Agreement.UNKNOWN, "one of the names is blank")
-    found = min((_compare(a, b) for a in mine for b in theirs), key=lambda match: _ORDER.index(match.agreement))
+    if len(mine) == len(theirs) == 1:
+        found = _compare(mine[0], theirs[0])
+    else:
+        found = min((_compare(a, b) for a in mine for b in theirs), key=_rank)
     if found.agreement in (Agreement.DIFFERENT, Agreement.SURNAME_CHANGED) and _unsure(mine[0]) != _unsure(theirs[0]):
         return NameMatch(Agreement.UNKNOWN, "the names are in scripts that cannot be compared")
     return found
+
+
+def _rank(match: NameMatch) -> int:
+    return _ORDER.index(match.agreement)
 
 
 def key(first: str | None, last: str | None) -> str | None:
@@ -99,8 +108,8 @@ def key(first: str | None, last: str | None) -> str | None:
     if not _vouches(given) or not _vouches(family):
         return None
     given, family = _move_particles(given, family)
-    start = "".join(word.text for word in given.every if len(word.text) > 1)
-    end = "".join(word.script or word.text for word in family.every)
+    start = as_one(word.script or word.text for word in given.every if len(word.text) > 1 or word.script)
+    end = as_one(word.script or word.text for word in family.every)
     return " ".join(filter(None, (start, end, family.generation)))
 
 
@@ -123,23 +132,29 @@ def _splits(first: str | None, last: str | None, full: str | None) -> tuple[_Spl
     """All ways to read a name as first name and surname: one, unless only the full name is known."""
     given, family = words_of(first or ""), words_of(last or "", surname=True)
     if given.every and family.every:
-        return (_Split(*_move_particles(given, family)),)
+        return (_split(given, family),)
     whole = words_of(full or "", surname=True)
     if whole.every:
         return tuple(_full(whole))
-    return (_Split(given, family),) if given.every or family.every else ()
+    return (_split(given, family),) if given.every or family.every else ()
+
+
+def _split(first: Words, last: Words) -> _Split:
+    if first.every and last.every:
+        first, last = _move_particles(first, last)
+    return _Split(first, last, tuple(sorted(word.script or word.text for word in (*first.words, *last.words))))
 
 
 def _full(words: Words) -> Iterator[_Split]:
     """Take a full name apart: at its comma, else at every gap, the last one first."""
     count = min(len(words.every), _MOST_WORDS)
     if words.comma:
-        yield _Split(part(words, words.comma), part(words, 0, words.comma))
+        yield _split(part(words, words.comma), part(words, 0, words.comma))
     elif count == 1:
-        yield _Split(_NONE, words)
-        yield _Split(words, _NONE)
+        yield _split(_NONE, words)
+        yield _split(words, _NONE)
     else:
-        yield from (_Split(*_move_particles(part(words, 0, at), part(words, at))) for at in range(count - 1, 0, -1))
+        yield from (_split(part(words, 0, at), part(words, at)) for at in range(count - 1, 0, -1))
 
 
 def _unsure(split: _Split) -> bool:
@@ -149,7 +164,7 @@ def _unsure(split: _Split) -> bool:
 def _compare(one: _Split, other: _Split) -> NameMatch:
     if not _complete(one) or not _complete(other):
         return _incomplete(one, other)
-    first, last = _first_level(one.first, other.first), _last_level(one.last, other.last)
+    first, last = first_level(one.first, other.first), last_level(one.last, other.last)
     straight = _judge(first, last, one, other)
     if straight.agreement is Agreement.SAME or _generations_differ(one, other):
         return straight
@@ -163,9 +178,9 @@ def _complete(split: _Split) -> bool:
 def _incomplete(one: _Split, other: _Split) -> NameMatch:
     levels = []
     if one.first.every and other.first.every:
-        levels.append(_first_level(one.first, other.first))
+        levels.append(first_level(one.first, other.first))
     if one.last.every and other.last.every:
-        levels.append(_last_level(one.last, other.last))
+        levels.append(last_level(one.last, other.last))
     if not levels:
         return NameMatch(Agreement.UNKNOWN, "the names have no part in common that could be compared")
     if min(levels) is Level.NO:
@@ -235,10 +250,10 @@ def _reordered(one: _Split, other: _Split, straight: Level) -> NameMatch | None:
     """
     if _regrouped(one, other):
         return NameMatch(Agreement.SAME, "the same words in another order")
-    across = _first_level(one.first, other.last)
+    across = first_level(one.first, other.last)
     if across < Level.VARIANT:
         return None
-    crossed = min(across, _first_level(one.last, other.first))
+    crossed = min(across, first_level(one.last, other.first))
     if crossed is Level.SAME:
         return NameMatch(Agreement.SAME, "first name and surname are exchanged")
     if crossed is Level.VARIANT and straight < Level.VARIANT:
@@ -247,125 +262,6 @@ def _reordered(one: _Split, other: _Split, straight: Level) -> NameMatch | None:
 
 
 def _regrouped(one: _Split, other: _Split) -> bool:
-    if not _initials_agree(one.first, other.first):
-        return False
-    return sorted(_texts(one)) == sorted(_texts(other))
-
-
-def _texts(split: _Split) -> list[str]:
-    return [word.script or word.text for word in (*split.first.words, *split.last.words)]
-
-
-def _first_level(one: Words, other: Words) -> Level:
-    if not one.words or not other.words:
-        return _initials_level(one, other)
-    if _joined(one, other):
-        return _romanised(one, other) if _initials_agree(one, other) else Level.NEAR
-    level = _word_level(one.words[0], other.words[0])
-    if level >= Level.VARIANT:
-        return min(level, _rest_level(one, other))
-    if _aside(one, other) or _aside(other, one):
-        return Level.VARIANT
-    whole = Level.NO if one.written and other.written else first_name_level(one.core, other.core)
-    return max(level, whole, Level.NEAR if _later(one, other) or _later(other, one) else Level.NO)
-
-
-def _joined(one: Words, other: Words) -> bool:
-    if len(one.words) == len(other.words):
-        return all(mine.same(theirs) for mine, theirs in zip(one.words, other.words, strict=True))
-    return _whole(one, other, one.core, other.core)
-
-
-def _whole(one: Words, other: Words, mine: str, theirs: str) -> bool:
-    """Compare joined words, as written if both are in an unsure script."""
-    return one.written == other.written if one.written and other.written else mine == theirs
-
-
-def _romanised(one: Words, other: Words) -> Level:
-    """A word in an unsure script that reads like the other is a romanisation of it, not the same text."""
-    same = all(bool(mine.script) == bool(theirs.script) for mine, theirs in zip(one.words, other.words, strict=False))
-    return Level.SAME if same else Level.VARIANT
-
-
-def _word_level(one: Word, other: Word) -> Level:
-    if one.same(other):
-        return Level.SAME
-    if one.script and other.script:
-        return Level.NEAR if one.text == other.text else Level.NO
-    return max(first_name_level(one.text, other.text), first_name_level(one.bare, other.bare))
-
-
-def _initials_level(one: Words, other: Words) -> Level:
-    """At least one side is nothing but initials (or blank)."""
-    mine, theirs = _letters(one), _letters(other)
-    agree = all(a == b for a, b in zip(mine, theirs, strict=False))
-    return Level.INITIAL if agree else Level.NO
-
-
-def _letters(words: Words) -> list[str]:
-    return [word.text[:1] for word in words.every]
-
-
-def _initials_agree(one: Words, other: Words) -> bool:
-    return all(a == b for a, b in zip(one.initials, other.initials, strict=False))
-
-
-def _rest_level(one: Words, other: Words) -> Level:
-    """The first words agree: what do second names and initials say?"""
-    mine, theirs = one.words[1:], other.words[1:]
-    if mine and theirs:
-        return min(max(_word_level(a, b), Level.NO) for a, b in zip(mine, theirs, strict=False))
-    if not mine and not theirs:
-        return Level.SAME if _initials_agree(one, other) else Level.NEAR
-    initials, rest = (one.initials, theirs) if theirs else (other.initials, mine)
-    return Level.VARIANT if all(a == b.text[:1] for a, b in zip(initials, rest, strict=False)) else Level.NEAR
-
-
-def _aside(one: Words, other: Words) -> bool:
-    return any(_word_level(aside, other.words[0]) >= Level.VARIANT for aside in one.asides)
-
-
-def _later(one: Words, other: Words) -> bool:
-    """One calls himself by his second name, or a double name was cut at its start."""
-    return any(word.same(other.words[0]) for word in one.words[1:])
-
-
-def _last_level(one: Words, other: Words) -> Level:
-    if not one.words or not other.words:
-        return _initials_level(one, other)
-    if _joined(one, other) or _joined_with_particles(one, other):
-        return _romanised(one, other)
-    if len(one.words) == len(other.words) == 1:
-        return max(_surname_word(one.words[0], other.words[0]), _near_whole(one, other))
-    return _several(one, other)
-
-
-def _joined_with_particles(one: Words, other: Words) -> bool:
-    if one.written and other.written:
-        return False
-    return one.whole in (other.whole, other.core) or one.core == other.whole
-
-
-def _several(one: Words, other: Words) -> Level:
-    """One has a double name: all words of the shorter in the longer are a variant, some are near."""
-    few, many = sorted((one.words, other.words), key=len)
-    found = [max(_surname_word(word, each) for each in many) for word in few]
-    if min(found) >= Level.VARIANT:
-        return Level.VARIANT
-    return Level.NEAR if max(found) >= Level.VARIANT else _near_whole(one, other)
-
-
-def _near_whole(one: Words, other: Words) -> Level:
-    """A typing error in a name that is written as one word here and with its particles there."""
-    if (one.written and other.written) or one.whole == one.core == other.whole:
-        return Level.NO
-    joined = one.whole if len(other.every) == 1 else one.core, other.whole if len(one.every) == 1 else other.core
-    return min(Level.NEAR, surname_level(*joined))
-
-
-def _surname_word(one: Word, other: Word) -> Level:
-    if one.same(other):
-        return Level.SAME
-    if one.script and other.script:
-        return Level.NEAR if one.text == other.text else Level.NO
-    return max(surname_level(one.text, other.text), surname_level(one.bare, other.bare))
+    if not all((one.first.words, one.last.words, other.first.words, other.last.words)):
+        return False  # an initial vouches for nobody
+    return one.texts == other.texts and initials_agree(one.first, other.first)
