@@ -37,7 +37,6 @@ _MACHINES = {
     *("INTEGRATION", "API", "INTEGRATIONS_SYNC", "BATCH_UPDATE", "SALESFORCE", "EXTENSION", "AUTOMATION_PLATFORM"),
     *("EMAIL_INTEGRATION", "CONTACTS", "CONTACTS_WEB", "MIGRATION", "ANALYTICS", "TASK", "ASSISTS"),
 }
-_NOT_EMPLOYERS = {"linkedin.com", "facebook.com", "instagram.com", "twitter.com", "x.com", "youtube.com", "xing.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +216,7 @@ def author(entry: Mapping[str, Any], app_id: str | None) -> Author:
 
 def work_domain(raw: str) -> str | None:
     """The host of a web or mail address, unless everybody may have a mailbox there."""
-    host = normal.domain(raw)
-    return None if host in normal.FREE_MAIL or host in _NOT_EMPLOYERS else host
+    return normal.employer_host(raw)
 
 
 def _version(entry: Mapping[str, Any], app_id: str | None) -> Version:

@@ -38,7 +38,6 @@ _PERSON = {
 }
 _STATE = ("HasOptedOutOfEmail", "DoNotCall", "IsConverted", "IsPersonAccount")
 _ACCOUNT = ("Name", "Website")
-_NOT_EMPLOYERS = {"linkedin.com", "facebook.com", "instagram.com", "twitter.com", "x.com", "youtube.com", "xing.com"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,5 +200,4 @@ def to18(raw: str) -> str | None:
 
 def work_domain(raw: str) -> str | None:
     """The host of a web or mail address, unless everybody may have a mailbox there."""
-    host = normal.domain(raw)
-    return None if host in normal.FREE_MAIL or host in _NOT_EMPLOYERS else host
+    return normal.employer_host(raw)

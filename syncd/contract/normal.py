@@ -1,26 +1,20 @@
 """One form for names, hosts and profiles, so that the same person is recognised as the same.
 
-The pipeline tidies every identity before a connector sees it: a connector may rely on it.
+The pipeline tidies every identity before a connector sees it: a connector may rely on it. What the forms are is
+decided in `syncd.people`; here it has the names that connectors use.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from dataclasses import replace
-from urllib.parse import quote, unquote, urlsplit
 
-import idna
+from syncd.people import employers, fillers, profiles
+from syncd.people.text import tidy as _tidy_text
 
 from .model import Identity
 
-_TYPOS = {0xB4: "'", 0x60: "'", 0xFE0E: None, 0xFE0F: None, 0x20E3: None}  # accents as apostrophes, emoji's tails
-_DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "So", "Sk"})  # control characters, symbols
-_SPACES = re.compile(r"\s+")
-_PROFILE = re.compile(r"^/(?:mwlite/)?in/([^/]+)/?(?:[a-z]{2}(?:_[A-Za-z]{2})?/?)?$", re.IGNORECASE)
-_HOST = re.compile(r"^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
-
+# Only for the remark about a personal address in `pipeline.verify`; `employers` knows many more.
 FREE_MAIL = frozenset({
     "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.fr",
     "ymail.com", "icloud.com", "me.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "proton.me",
@@ -30,66 +24,53 @@ FREE_MAIL = frozenset({
 
 
 def text(raw: str | None) -> str | None:
-    """NFC, without control characters and symbols such as emoji, with single spaces; None if blank."""
-    if raw is None:
-        return None
-    kept = "".join(
-        " " if c.isspace() else c
-        for c in unicodedata.normalize("NFC", raw.translate(_TYPOS))
-        if c.isspace() or unicodedata.category(c) not in _DROPPED
-    )
-    return _SPACES.sub(" ", kept).strip() or None
+    """A name: NFC, without control characters and symbols such as emoji, with single spaces; None if blank."""
+    return _tidy_text(raw)
 
 
 def linkedin(raw: str | None) -> str | None:
-    """The canonical profile address, `https://www.linkedin.com/in/<handle>`, or None.
-
-    Company pages, Sales Navigator leads and other sites are not profiles. Handles keep their
-    percent-encoding; ids such as `/in/ACwAA…` keep their case.
-    """
-    tidy = text(raw)
-    if tidy is None or " " in tidy:
-        return None
-    try:
-        parts = urlsplit(tidy if "//" in tidy else f"https://{tidy}")
-        host = (parts.hostname or "").lower()
-    except ValueError:
-        return None
-    found = _PROFILE.match(parts.path)
-    if not (host == "linkedin.com" or host.endswith(".linkedin.com")) or found is None:
-        return None
-    handle = unquote(found[1])
-    if not handle.startswith("ACwAA"):
-        handle = handle.lower()
-    return f"https://www.linkedin.com/in/{quote(handle, safe='-_.~')}"
+    """The canonical profile address, `https://www.linkedin.com/in/<handle>`, or None. See `people.profiles.read`."""
+    return profiles.read(raw)
 
 
 def domain(raw: str | None) -> str | None:
-    """The bare host of a web address, an e-mail address or a host name; None if it is none."""
-    tidy = text(raw)
-    if tidy is None:
-        return None
-    tidy = tidy.replace(" ", "")
-    try:
-        host = urlsplit(tidy if "//" in tidy else f"//{tidy.rsplit('@', 1)[-1]}").hostname or ""
-        host = idna.encode(host.rstrip(".").lower(), uts46=True).decode("ascii").removeprefix("www.")
-    except (ValueError, UnicodeError):
-        return None
-    return host if _HOST.match(host) else None
+    """The bare host of a web address, a mail address or a host name; None if the text is none, such as a company's
+    name. Of anybody, not only of employers. See `people.employers.host`."""
+    return employers.host(raw)
+
+
+def employer_host(*raws: str | None) -> str | None:
+    """The first of the texts that is a host of an employer, as a bare host: not a mailbox provider's, not a host that
+    many share. See `people.employers.employer_host`."""
+    return employers.employer_host(*raws)
+
+
+def company(raw: str | None) -> str | None:
+    """A company's name as it is told; None for placeholders such as "[not provided]" and "Self-employed"."""
+    return _tidy_text(raw) if employers.company_key(raw) is not None else None
 
 
 def tidy(identity: Identity) -> Identity:
-    """Every part in its one form; what is no profile or no host becomes None."""
+    """Every part in its one form. What is no profile, no employer's host, a filler or a placeholder becomes None."""
+    first_name, last_name = fillers.clean(text(identity.first_name), text(identity.last_name))
     return replace(
         identity,
-        first_name=text(identity.first_name),
-        last_name=text(identity.last_name),
-        company=text(identity.company),
-        domain=domain(identity.domain),
+        first_name=first_name,
+        last_name=last_name,
+        full_name=text(identity.full_name),
+        company=company(identity.company),
+        domain=employer_host(identity.domain),
         linkedin_url=linkedin(identity.linkedin_url),
         email=text(identity.email),
         country=text(identity.country),
+        employer_country=text(identity.employer_country),
+        emails=_each(identity.emails),
+        phones=_each(identity.phones),
     )
+
+
+def _each(raws: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kept for raw in raws if (kept := text(raw)) is not None))
 
 
 def profile_key(identity: Identity) -> str | None:
