@@ -253,4 +253,5 @@ def _result(raw: Mapping[str, Any]) -> EnrichmentResult:
 
 
 def _identity(raw: Mapping[str, Any]) -> Identity:
-    return Identity(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+    parts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Identity(**parts)
