@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar, Literal
 from urllib.parse import quote
@@ -29,6 +30,7 @@ from syncd.contract.model import (
     Field,
     Finding,
     Level,
+    Question,
     Receipt,
     Source,
     Submission,
@@ -38,7 +40,7 @@ from syncd.contract.ports import ProviderCapabilities, Tools
 from syncd.contract.reading import amount, decode
 
 from . import answer, wire
-from .shape import CUSTOM_LIMIT
+from .shape import CUSTOM_LIMIT, asked
 
 _CAPABILITIES = ProviderCapabilities(
     title="FullEnrich",
@@ -52,9 +54,14 @@ _CAPABILITIES = ProviderCapabilities(
     polls_count=True,
     body_limit=16 * 1024 * 1024,
     signed=True,
+    echoes=True,  # `input`, and `profile` where one was given or found
+    bills_finds_only=True,  # https://docs.fullenrich.com/api/v2/general/credit
 )
 _SIGNATURE = "x-signature-sha1"
 _MINUTE = 60.0
+_STAYS = 3_600.0  # seconds: far more than the minutes that a job takes, far less than an answer is waited for
+_STUCK_KEPT = 1_000  # jobs
+_WORKSPACE = "workspace"
 
 
 class Options(ports.Options):
@@ -90,6 +97,8 @@ class Connector:
         self._tools = tools
         self._options = options
         self._shape = answer.SHAPES[options.version]
+        self._workspaces: tuple[str, str] | None = None  # the key's and the former one, where they differ
+        self._stuck: dict[str, float] = {}  # job ids, and since when a poll has shown a status that may pass
         self._bulk = f"/api/{options.version}/contact/enrich/bulk"
         keys = [options.api_key, options.previous_api_key]
         self._signing_keys = [key.get_secret_value().encode() for key in keys if key is not None]
@@ -97,20 +106,25 @@ class Connector:
         self._http = Http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers, tools.transport)
 
     async def check(self) -> list[Finding]:
-        """See `Provider.check`: one call for the balance, which tells of the key as well."""
+        """See `Provider.check`: which workspace the key belongs to, and how many credits it has."""
         try:
+            workspace = await self._workspace()
             left = await self.balance()
         except Halt as error:
             return [Finding(level=Level.ERROR, what=str(error), cure=error.cure)]
         except Retry as error:
             cure = "Check the network and base_url, then run the check again."
             return [Finding(level=Level.ERROR, what=str(error), cure=cure)]
+        if self._workspaces is not None:
+            other = wire.other_workspace(*self._workspaces)
+            return [Finding(level=Level.ERROR, what=str(other), cure=other.cure, trouble=other.trouble)]
+        key = f"the key of workspace {workspace} is accepted" if workspace else "the key is accepted"
         if left is None:
-            return [Finding(level=Level.WARNING, what="the key is accepted, but FullEnrich told no balance")]
+            return [Finding(level=Level.WARNING, what=f"{key}, but FullEnrich told no balance")]
         if left <= 0:
             cure = "Buy credits in FullEnrich, or raise the workspace's plan."
-            return [Finding(level=Level.WARNING, what="the key is accepted, but no credits are left", cure=cure)]
-        return [Finding(level=Level.OK, what=f"the key is accepted, {left} credits are left")]
+            return [Finding(level=Level.WARNING, what=f"{key}, but no credits are left", cure=cure)]
+        return [Finding(level=Level.OK, what=f"{key}, {left} credits are left")]
 
     def lacks(self, request: EnrichmentRequest) -> str | None:
         """See `Provider.lacks`. One such contact could make FullEnrich refuse its whole batch."""
@@ -121,8 +135,15 @@ class Connector:
             return None
         return "needs a LinkedIn profile, or first name, last name and company or domain"
 
+    def questions(self, request: EnrichmentRequest) -> Sequence[Question]:
+        """See `Provider.questions`: all at once is the best way, and the only one."""
+        return () if self.lacks(request) else (Question(way="all", told=asked(request.identity)),)
+
     async def submit(self, submission: Submission) -> Receipt:
-        """See `Provider.submit`. Split or Skip where a contact may be at fault."""
+        """See `Provider.submit`. Split or Skip where a contact may be at fault; Halt where `check` has
+        found that the key belongs to another workspace."""
+        if self._workspaces is not None:
+            raise wire.other_workspace(*self._workspaces)
         content = wire.body(submission, self._shape, contact_webhooks=self._options.contact_webhooks)
         params = self._shape.params
         response = await self._http.call("POST", self._bulk, json_body=content, params=params, paid=True)
@@ -137,6 +158,7 @@ class Connector:
             return None
         response = await self._http.call("GET", f"{self._bulk}/{quote(submission.provider_id, safe='')}")
         if response.status == 400 and wire.code(response) == wire.IN_PROGRESS:
+            self._stuck.pop(submission.provider_id, None)
             return None
         if response.status == 404 and wire.code(response):
             raise Skip(
@@ -193,6 +215,27 @@ class Connector:
             raise Retry(f"FullEnrich's answer to a poll is {error}") from error
         if response.status == 402 and status is None:
             raise wire.refusal(response, self._after(response))
-        if not answer.is_final(status):
+        if not answer.is_final(status) and not self._stays(submission.provider_id or "", status):
             return None
         return Delivery(submission_id=submission.id, source=Source.POLL, body=response.body)
+
+    def _stays(self, job: str, status: object) -> bool:
+        """Has a poll shown for an hour what may pass? Counted anew after a restart."""
+        if not answer.is_stuck(status):
+            self._stuck.pop(job, None)
+            return False
+        if job not in self._stuck and len(self._stuck) >= _STUCK_KEPT:
+            self._stuck.clear()  # jobs that a callback ended are never polled again
+        now = self._tools.clock.now()
+        return now - self._stuck.setdefault(job, now) >= _STAYS
+
+    async def _workspace(self) -> str | None:
+        """GET /account/keys/verify, `{"workspace_id": …}`; None where that is not told. The first one is remembered:
+        jobs and credits of another workspace are not this connection's."""
+        response = await self._http.call("GET", f"/api/{self._options.version}/account/keys/verify")
+        told = wire.workspace(response, self._after(response))
+        if told is not None and (known := self._tools.memory.recall(_WORKSPACE)) is None:
+            await self._tools.memory.keep(_WORKSPACE, told)
+        elif told is not None:
+            self._workspaces = None if told == known else (told, str(known))
+        return told

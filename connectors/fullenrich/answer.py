@@ -7,18 +7,19 @@ Source: https://docs.fullenrich.com/api/v2/general/webhooks and …/contact/enri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from syncd.contract import normal
-from syncd.contract.echo import contradicts
 from syncd.contract.errors import Garbled
 from syncd.contract.model import (
+    CONTACT_EVENT,
     Answer,
     Delivery,
     EnrichmentRequest,
     EnrichmentResult,
+    Field,
     Grade,
     Identity,
     Outcome,
@@ -36,6 +37,7 @@ _BLANK = {  # the statuses that end a job, and what a contact without any value 
     "CREDITS_INSUFFICIENT": Outcome.NO_CREDITS,
     "CANCELED": Outcome.FAILED,
 }
+_STUCK = frozenset({"RATE_LIMIT", "UNKNOWN"})  # what they mean is not documented: an end only where they stay
 _ABSURD_COST = 1_000_000  # credits of one job; the dearest, a hundred e-mails and phones, is 1 100
 
 
@@ -44,32 +46,32 @@ def is_final(status: object) -> bool:
     return _word(status) in _BLANK
 
 
+def is_stuck(status: object) -> bool:
+    """A status that may pass, but is to be taken for a failure where it stays."""
+    return _word(status) in _STUCK
+
+
 def read(delivery: Delivery, submission: Submission) -> Answer:
     """The answer to a submission or to some of it; raises Garbled."""
     said = decode(delivery.body)
     shape = v1.SHAPE if v1.SHAPE.list_key in said else v2.SHAPE
     listed, status = said.get(shape.list_key), _word(said.get("status"))
     if not (listed is None or isinstance(listed, list)) or not (status or listed):
-        raise Garbled("neither a status nor a list of contacts")
+        raise Garbled("neither a status nor a list of contacts", charged=_cost(said))
     items = [shape.item(raw) for raw in records(listed)]
-    odd = len(listed or ()) - len(items)
     matched, unmatched = _match(items, submission.requests)
-    # `contact_finished` sends one contact in the envelope of a job that still runs.
-    finished_one = delivery.source is Source.CALLBACK and status == "IN_PROGRESS" and len(items) == 1
-    final = status in _BLANK
-    results = [
-        result
-        for request in submission.requests
-        for result in _results(request, matched.get(request.id), _BLANK.get(status, Outcome.NOT_FOUND), final=final)
-        if final or finished_one or result.outcome is Outcome.FOUND
-    ]
+    scope = _scope(delivery, status, items)
+    results = _results(submission.requests, matched, scope)
+    charged = _cost(said) if scope.final else None
+    if charged and not _readable(items) and (delivery.source is Source.POLL or not _missing(results)):
+        raise Garbled(f"{charged} credits were charged, but no value could be read", charged=charged)
     return Answer(
-        results=tuple(results),
-        final=final,
-        running=not final and not results,
-        charged=_cost(said) if final else None,
+        results=results,
+        final=scope.final,
+        running=not scope.final and not results,
+        charged=charged,
         provider_id=text(said.get("id")),
-        unmatched=unmatched + odd,
+        unmatched=unmatched + len(listed or ()) - len(items),
         note="" if status == "FINISHED" else f"status {status[:60] or 'missing'}",
     )
 
@@ -84,31 +86,72 @@ def _cost(said: Mapping[str, Any]) -> Decimal | None:
     return Decimal(credits_used) if type(credits_used) is int and 0 <= credits_used <= _ABSURD_COST else None
 
 
+# --- what a delivery settles ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """How much a delivery says. `complete`: its contacts are done, whether something was found or not.
+
+    `blank` is the outcome of a contact without values, `absent` of one that is not in a final body.
+    """
+
+    final: bool
+    complete: bool
+    blank: Outcome
+    absent: Outcome
+
+
+def _scope(delivery: Delivery, status: str, items: Sequence[Item]) -> _Scope:
+    polled, event = delivery.source is Source.POLL, delivery.part == CONTACT_EVENT
+    final = not event and (status in _BLANK or (polled and status in _STUCK))
+    # `contact_finished` sends one contact in the envelope of a job that still runs; it had no address of its own once.
+    one = delivery.source is Source.CALLBACK and len(items) == 1
+    done = one and (status == "IN_PROGRESS" or (event and (status in _BLANK or not status)))
+    failed = status == "CANCELED" or status in _STUCK
+    # A callback may lack contacts that the job has: only the job's own body, or none at all, says that they failed.
+    absent = Outcome.FAILED if failed and (polled or not items) else Outcome.MISSING
+    blank = _BLANK.get(status, Outcome.FAILED if final else Outcome.NOT_FOUND)
+    return _Scope(final=final, complete=final or done, blank=blank, absent=absent)
+
+
 def _results(
-    request: EnrichmentRequest, item: Item | None, blank: Outcome, *, final: bool
-) -> Iterable[EnrichmentResult]:
+    requests: Sequence[EnrichmentRequest], matched: Mapping[str, Item], scope: _Scope
+) -> tuple[EnrichmentResult, ...]:
     """One result per field that was asked for; what else came along is left alone."""
-    if item is None:
-        if final:
-            yield from (
-                EnrichmentResult(request_id=request.id, field=field, outcome=Outcome.MISSING)
-                for field in request.fields
+    results: list[EnrichmentResult] = []
+    for request in requests:
+        item = matched.get(request.id)
+        if item is not None:
+            results += (_result(request.id, field, item, scope.blank) for field in request.fields)
+        elif scope.final:
+            results += (
+                EnrichmentResult(request_id=request.id, field=field, outcome=scope.absent) for field in request.fields
             )
-        return
-    mismatch = contradicts(asked(request.identity), item.echo)
-    for field in request.fields:
-        offered = (item.offered or {}).get(field, ())
-        if any(candidate.grade is not Grade.INVALID for candidate in offered):
-            outcome = Outcome.FOUND
-        elif offered:
-            outcome = Outcome.NOT_FOUND  # looked at, and nothing but addresses that bounce
-        elif item.offered is None and blank is Outcome.NOT_FOUND:
-            outcome = Outcome.SKIPPED  # left out by silentFail
-        else:
-            outcome = blank
-        yield EnrichmentResult(
-            request_id=request.id, field=field, outcome=outcome, candidates=offered, mismatch=mismatch
-        )
+    return tuple(result for result in results if scope.complete or result.outcome is Outcome.FOUND)
+
+
+def _result(request_id: str, field: Field, item: Item, blank: Outcome) -> EnrichmentResult:
+    offered = (item.offered or {}).get(field, ())
+    if any(candidate.grade is not Grade.INVALID for candidate in offered):
+        outcome = Outcome.FOUND
+    elif offered:
+        outcome = Outcome.NOT_FOUND  # looked at, and nothing but addresses that bounce
+    elif item.offered is None and blank is Outcome.NOT_FOUND:
+        outcome = Outcome.SKIPPED  # left out by silentFail
+    else:
+        outcome = blank
+    return EnrichmentResult(request_id=request_id, field=field, outcome=outcome, candidates=offered, said=item.said)
+
+
+def _readable(items: Iterable[Item]) -> bool:
+    """Is there any value at all, whoever's?"""
+    return any(any((item.offered or {}).values()) for item in items)
+
+
+def _missing(results: Iterable[EnrichmentResult]) -> bool:
+    """Is there a contact that the body does not speak of? Then the job is fetched before anything is believed."""
+    return any(result.outcome is Outcome.MISSING for result in results)
 
 
 # --- whose item is it? ------------------------------------------------------------------------
@@ -130,13 +173,20 @@ def _match(items: Iterable[Item], requests: Sequence[EnrichmentRequest]) -> tupl
         else:
             unmatched += 1
     for item in nameless:
-        keys = _keys(item.echo)
-        owners = [r.id for r in requests if r.id not in matched and keys & _keys(asked(r.identity))]
+        owners = _owners(item, [request for request in requests if request.id not in matched])
         if len(owners) == 1:
             matched[owners[0]] = item
         else:
             unmatched += 1
     return matched, unmatched
+
+
+def _owners(item: Item, requests: Sequence[EnrichmentRequest]) -> list[str]:
+    """Ids of the requests that told the same as the item echoes; v1 may tell the profile in the person's part only."""
+    for keys in (_keys(item.echo), _keys(item.person)):
+        if owners := [request.id for request in requests if keys & _keys(asked(request.identity))]:
+            return owners
+    return []
 
 
 def _keys(identity: Identity) -> set[str]:

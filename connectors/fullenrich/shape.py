@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from syncd.contract.model import Candidate, EnrichmentRequest, Field, Grade, Identity
@@ -23,22 +23,30 @@ _GRADES = {
     "INVALID_DOMAIN": Grade.INVALID,
 }
 _PHONE_DOUBTS = {  # of the optional fields that newer answers have; what is absent casts no doubt
-    ("line_type", "LANDLINE"): (Grade.PROBABLE, "landline"),
-    ("line_type", "VOIP"): (Grade.PROBABLE, "voip"),
     ("ownership_match", "MISMATCH"): (Grade.UNKNOWN, "ownership mismatch"),
     ("line_status", "INACTIVE"): (Grade.INVALID, "inactive"),
 }
+_LINES = {"MOBILE": "mobile", "LANDLINE": "fixed", "VOIP": "voip"}  # UNKNOWN and new words tell nothing
 _BEST_FIRST = tuple(Grade)
 _CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One contact of a result. `offered` is None where the contact was not taken on at all."""
+    """One contact of a result: what was asked (`echo`), whom it found (`person`), and what.
+
+    `offered` is None where the contact was not taken on at all.
+    """
 
     custom: Mapping[str, Any]
     echo: Identity
+    person: Identity
     offered: Mapping[Field, tuple[Candidate, ...]] | None
+
+    @property
+    def said(self) -> tuple[Identity, ...]:
+        """What the item says of the person, in each place that says something."""
+        return tuple(identity for identity in (self.echo, self.person) if identity != Identity())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Shape:
 
     def contact(self, request: EnrichmentRequest) -> dict[str, Any]:
         """One person as the API wants them. Nothing blank: an empty string is refused as a mistake."""
-        told = asked(request.identity)
+        told = request.identity
         parts = {
             self.first_name: told.first_name,
             self.last_name: told.last_name,
@@ -67,11 +75,18 @@ class Shape:
         return {key: value for key, value in parts.items() if value}
 
 
-def asked(identity: Identity) -> Identity:
+def asked(known: Identity) -> Identity:
     """The part of the identity that FullEnrich is told: names only together with a company, for a
     name without one makes it refuse the contact, profile or not (`error.enrichment.domain.empty`)."""
-    named = identity.first_name and identity.last_name and (identity.domain or identity.company)
-    return replace(identity, email=None, country=None) if named else Identity(linkedin_url=identity.linkedin_url)
+    if not (known.first_name and known.last_name and (known.domain or known.company)):
+        return Identity(linkedin_url=known.linkedin_url or None)
+    return Identity(
+        first_name=known.first_name,
+        last_name=known.last_name,
+        company=known.company or None,
+        domain=known.domain or None,
+        linkedin_url=known.linkedin_url or None,
+    )
 
 
 def emails(best: Mapping[str, Any], others: object) -> tuple[Candidate, ...]:
@@ -110,6 +125,7 @@ def _phone(entry: Mapping[str, Any]) -> Candidate:
         grade=max((grade for grade, _ in doubts), key=_BEST_FIRST.index, default=Grade.VALID),
         word=text(entry.get("line_status")) or "",
         region=region or None,
+        line=_LINES.get((text(entry.get("line_type")) or "").upper(), ""),
         note=", ".join(note for _, note in doubts),
     )
 

@@ -12,27 +12,28 @@ from syncd.contract import normal
 from syncd.contract.model import Field, Identity
 from syncd.contract.reading import record, text
 
+from . import profile
 from .shape import Item, Shape, best, emails, phones
 
 
 def item(raw: Mapping[str, Any]) -> Item:
     """See `Shape`. There is no `input`: the contact itself repeats the name and the domain."""
     found = raw.get("contact")
-    person = record(found)
-    best_email = {"email": person.get("most_probable_email"), "status": person.get("most_probable_email_status")}
+    told = record(found)
+    best_email = {"email": told.get("most_probable_email"), "status": told.get("most_probable_email_status")}
     return Item(
         custom=record(raw.get("custom")),
         echo=Identity(
-            first_name=text(person.get("firstname")),
-            last_name=text(person.get("lastname")),
-            domain=normal.domain(text(person.get("domain"))),
-            linkedin_url=normal.linkedin(text(record(person.get("profile")).get("linkedin_url"))),
+            first_name=text(told.get("firstname")),
+            last_name=text(told.get("lastname")),
+            domain=normal.domain(text(told.get("domain"))),
         ),
+        person=profile.v1(record(told.get("profile")) or record(raw.get("profile"))),
         offered=None
         if not isinstance(found, dict)
         else {
-            Field.EMAIL: emails(best_email, person.get("emails")),
-            Field.PHONE: phones(best(person.get("most_probable_phone"), "number"), person.get("phones")),
+            Field.EMAIL: emails(best_email, told.get("emails")),
+            Field.PHONE: phones(best(told.get("most_probable_phone"), "number"), told.get("phones")),
         },
     )
 

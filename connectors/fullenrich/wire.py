@@ -11,10 +11,10 @@ from typing import Any
 
 from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Split, Trouble
 from syncd.contract.http import Response
-from syncd.contract.model import Receipt, Submission
+from syncd.contract.model import EnrichmentRequest, Receipt, Submission
 from syncd.contract.reading import decode, remark, text
 
-from .shape import Shape
+from .shape import CUSTOM_LIMIT, Shape
 
 DEFAULT_URL = "https://app.fullenrich.com"
 IN_PROGRESS = "error.enrichment.in_progress"
@@ -26,28 +26,30 @@ _HALTS = {
     403: (Trouble.CREDENTIALS, _KEY_CURE),
     423: (Trouble.BLOCKED, "Ask FullEnrich's support to unblock the workspace."),
 }
-# Codes that accuse what we send for every contact alike; any other 400 may be one contact's fault.
-_OUR_FAULT = re.compile(
-    r"error\.enrichment\.(name\.empty|webhook_url|provider\.empty|data\.empty|enrich_fields?\.|custom\.)"
-)
+# Codes that accuse what we send for every contact alike; any other 400 may be one contact's fault, `data.empty`
+# included: others saw it for one odd contact in a call that held several.
+_OUR_FAULT = re.compile(r"error\.enrichment\.(name\.empty|webhook_url|provider\.empty|enrich_fields?\.|custom\.)")
 _ID = re.compile(r"[\w.:-]{1,128}")
 
 
 def body(submission: Submission, shape: Shape, *, contact_webhooks: bool) -> dict[str, Any]:
-    """The whole body of a start. `custom` takes strings only and brings our ids back."""
-    contacts = [
-        shape.contact(request)
-        | {"custom": {"attempt_id": request.id, "batch_id": submission.id, "contact_id": request.ref.id}}
-        for request in submission.requests
-    ]
+    """The whole body of a start. `name` is what FullEnrich's dashboard lists."""
+    contacts = [shape.contact(request) | {"custom": _custom(submission, request)} for request in submission.requests]
     started: dict[str, Any] = {
-        "name": f"syncd {submission.id}",
+        "name": submission.label.strip() or f"syncd {submission.id}",
         shape.list_key: contacts,
         "webhook_url": submission.callback_url,
     }
-    if contact_webhooks and shape.contact_events:
-        started["webhook_events"] = {"contact_finished": submission.callback_url}
+    if contact_webhooks and shape.contact_events and submission.contact_url:
+        started["webhook_events"] = {"contact_finished": submission.contact_url}
     return started
+
+
+def _custom(submission: Submission, request: EnrichmentRequest) -> dict[str, str]:
+    """Strings that come back with the answer; `connection` and `object` say whose `contact_id` it is."""
+    ids = {"attempt_id": request.id, "batch_id": submission.id, "contact_id": request.ref.id}
+    whose = {"connection": request.ref.connection, "object": request.ref.object}
+    return ids | {key: value for key, value in whose.items() if 0 < len(value) <= CUSTOM_LIMIT}
 
 
 def receipt(answer: Response) -> Receipt:
@@ -59,6 +61,27 @@ def receipt(answer: Response) -> Receipt:
     except Garbled:
         return Receipt()
     return Receipt(provider_id=job if job and _ID.fullmatch(job) else None)
+
+
+def workspace(answer: Response, after: float) -> str | None:
+    """The workspace's id out of `{"workspace_id": …}`, or None where this address does not tell it.
+
+    Raises Halt and Retry as other calls do where the answer is about the key, the account or the pace.
+    """
+    if answer.status in {408, 425, 429, *_HALTS}:
+        raise refusal(answer, after)
+    try:
+        told = text(decode(answer.body).get("workspace_id")) if answer.status == 200 else None
+    except Garbled:
+        return None
+    return told if told and _ID.fullmatch(told) else None
+
+
+def other_workspace(told: str, known: str) -> Halt:
+    """The key is good, but not the one of the account that this connection has worked with."""
+    said = f"the key belongs to workspace {told}, and this connection has worked with workspace {known}"
+    cure = "Put the former workspace's key back, or give the new workspace a connection of its own, with another name."
+    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
 
 
 def start_refusal(answer: Response, contacts: int, after: float) -> ConnectorError:

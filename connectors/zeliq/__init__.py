@@ -1,8 +1,9 @@
 """Zeliq: one person and one kind of value per call; the answer comes by callback and no other way.
 
-What lives here: the connector, its settings, Zeliq's limits and prices. `wire` is what is sent and
-what the immediate answer means, `answer` what a callback says. What does not: pacing, repeats and
-the callback's own MAC (Zeliq signs nothing), which are the pipeline's.
+What lives here: the connector, its settings, Zeliq's limits and prices. `questions` is how it can be asked, `hosts`
+where it is called, `wire` what is sent and what the immediate answer means, `answer` what a callback says, `echo`
+whether that repeats what was sent. What does not: pacing, repeats and the callback's own MAC (Zeliq signs nothing),
+which are the pipeline's.
 
 Source: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment-api
 """
@@ -10,6 +11,7 @@ Source: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment-api
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar, Literal
 
@@ -17,8 +19,8 @@ from pydantic import Field as Setting
 from pydantic import SecretStr, field_validator
 
 from syncd.contract import ports
-from syncd.contract.errors import Garbled, Halt, Retry, Skip
-from syncd.contract.http import Http, Response
+from syncd.contract.errors import Halt, Retry, Skip
+from syncd.contract.http import Response
 from syncd.contract.model import (
     ASKED,
     Answer,
@@ -26,16 +28,16 @@ from syncd.contract.model import (
     EnrichmentRequest,
     Field,
     Finding,
-    Identity,
     Level,
+    Question,
     Receipt,
     Submission,
 )
 from syncd.contract.pacing import Window
 from syncd.contract.ports import ProviderCapabilities, Tools
-from syncd.contract.reading import amount, decode
 
-from . import answer, wire
+from . import answer, questions, wire
+from .hosts import Hosts
 
 Plan = Literal["free", "starter", "essential", "advanced", "enterprise"]
 
@@ -47,15 +49,28 @@ _LIMITS: dict[Plan, tuple[int, int, int]] = {  # calls per minute, hour and day,
     "enterprise": (600, 2_000, 6_000),
 }
 _FREE_EMAIL_PLANS = frozenset({"advanced", "enterprise"})
-_REFUSES_DOMAIN = "refuses_domain"
+# Credits that one find may cost. The help article says 1 and 10, but an official sample bills "2" for an e-mail
+# (https://docs.zeliq.com/reference/enrich-email), and 15 were seen billed for a phone.
+_WORST = {Field.EMAIL: Decimal(2), Field.PHONE: Decimal(15)}
+_REFUSED = "refused_properties"
+_REFUSES_DOMAIN = "refuses_domain"  # what earlier versions remembered
+
+
+class Price(ports.Options):
+    """Credits for one find as the contract with Zeliq has them; what is left out keeps its default."""
+
+    email: Decimal | None = Setting(default=None, ge=0)
+    phone: Decimal | None = Setting(default=None, ge=0)
 
 
 class Options(ports.Options):
-    """Settings of a Zeliq connection. `plan` sets the limits and the price of an e-mail; `origin`
-    marks our calls in Zeliq's own records (header x-request-origin, at most 50 characters)."""
+    """Settings of a Zeliq connection. `plan` sets the limits, and makes e-mails free on advanced and enterprise;
+    `price` overrides what a find is reckoned with (by default the dearest seen: e-mail 2, phone 15 credits);
+    `origin` marks our calls in Zeliq's own records (header x-request-origin, at most 50 characters)."""
 
     api_key: SecretStr
     plan: Plan = "starter"
+    price: Price = Price()
     origin: str = Setting(default="syncd", max_length=50, pattern=r"^[\x21-\x7e]*$")
 
     @field_validator("api_key")
@@ -66,17 +81,26 @@ class Options(ports.Options):
         return key
 
 
-def _capabilities(plan: Plan) -> ProviderCapabilities:
+def _prices(plan: Plan, told: Price) -> dict[Field, Decimal]:
+    """Credits in the worst case, per field."""
+    usual = _WORST | ({Field.EMAIL: Decimal(0)} if plan in _FREE_EMAIL_PLANS else {})
+    given = {Field.EMAIL: told.email, Field.PHONE: told.phone}
+    return usual | {field: price for field, price in given.items() if price is not None}
+
+
+def _capabilities(plan: Plan, price: Price) -> ProviderCapabilities:
     return ProviderCapabilities(
         title="Zeliq",
         fields=frozenset(ASKED),
         batch=1,
         combines=False,
-        price={Field.EMAIL: Decimal(0 if plan in _FREE_EMAIL_PLANS else 1), Field.PHONE: Decimal(10)},
+        price=_prices(plan, price),
         windows=tuple(Window(span, limit) for span, limit in zip(wire.SPANS.values(), _LIMITS[plan], strict=True)),
         inputs="e-mail: a LinkedIn profile, or first name, last name and company or domain; "
         "phone: a LinkedIn profile or an e-mail address",
         needs_email_for=frozenset({Field.PHONE}),
+        echoes=True,  # name, domain and profile with an e-mail; profile and e-mail with a phone
+        bills_finds_only=True,  # "Credits are refunded if no email is found"; the same for phones
     )
 
 
@@ -88,16 +112,16 @@ class Connector:
 
     port: ClassVar[str] = "provider"
     Options: ClassVar[type[_Options]] = _Options
-    capabilities: ProviderCapabilities = _capabilities("starter")  # an instance's follow from its plan
+    capabilities: ProviderCapabilities = _capabilities("starter", Price())  # an instance's follow from its options
 
     def __init__(self, name: str, options: _Options, base_url: str | None, tools: Tools) -> None:
         self.name = name
-        self.capabilities = _capabilities(options.plan)
+        self.capabilities = _capabilities(options.plan, options.price)
         self._tools = tools
         headers = {"x-api-key": options.api_key.get_secret_value(), "accept": "application/json"}
         if options.origin:
             headers["x-request-origin"] = options.origin
-        self._http = Http((base_url or wire.DEFAULT_URL).rstrip("/").removesuffix("/api"), headers, tools.transport)
+        self._hosts = Hosts(base_url, headers, tools)
 
     async def check(self) -> list[Finding]:
         """See `Provider.check`: one call to the balance, which is exempt from Zeliq's limits."""
@@ -117,23 +141,26 @@ class Connector:
 
     def lacks(self, request: EnrichmentRequest) -> str | None:
         """See `Provider.lacks`. A profile is enough for both; a phone can't be asked by name."""
-        known = request.identity
-        if known.linkedin_url:
-            return None
-        if Field.PHONE in request.fields:
-            return None if known.email else "a phone needs a LinkedIn profile or an e-mail address"
-        if known.first_name and known.last_name and (known.domain or known.company):
-            return None
-        return "an e-mail needs a LinkedIn profile, or first name, last name and company or domain"
+        return questions.lacking(request)
+
+    def questions(self, request: EnrichmentRequest) -> Sequence[Question]:
+        """See `Provider.questions`. E-mail: `profile`, then `name`; phone: `profile`, then `email`."""
+        return questions.ways(request)
 
     async def submit(self, submission: Submission) -> Receipt:
-        """See `Provider.submit`. A 400 about the property `domain` is followed by one more POST with
-        `company` in its place: nothing was accepted, and it is remembered for good."""
-        asked = wire.asked(submission.requests[0])
-        response = await self._post(submission, asked)
-        if asked.domain and not self._refuses_domain() and wire.unknown_property(response) == "domain":
-            await self._tools.memory.keep(_REFUSES_DOMAIN, True)
-            response = await self._post(submission, asked)
+        """See `Provider.submit`. A 400 about a property that some deployments don't know is followed by one more
+        POST without it, for each such property once: nothing was accepted, and it is remembered for good."""
+        complaints: frozenset[str] = frozenset()
+        refused = self._refused()
+        content, response = await self._post(submission, refused)
+        while new := wire.unknown_properties(response) - complaints:
+            complaints |= new
+            narrowed = wire.narrowed(refused, complaints) if new <= content.keys() else None
+            if narrowed is None:
+                break
+            refused = narrowed
+            await self._tools.memory.keep(_REFUSED, sorted(refused))
+            content, response = await self._post(submission, refused)
         if not 200 <= response.status < 300:
             raise wire.refusal(response, self._tools.clock.now())
         return wire.receipt(response)
@@ -148,29 +175,26 @@ class Connector:
 
     def parse(self, delivery: Delivery, submission: Submission) -> Answer:
         """See `Provider.parse`."""
-        return answer.read(delivery.body, submission.requests[0])
+        request = submission.requests[0]
+        field = questions.field_of(request)
+        return answer.read(delivery, request, field, price=self.capabilities.price[field], usual=_WORST[field])
 
     async def balance(self) -> Decimal | None:
-        """See `Provider.balance`: GET /api/credits/balance, `{"credit_balance": 4500}`."""
-        response = await self._http.call("GET", wire.BALANCE)
-        if wire.is_html(response):
-            raise wire.elsewhere(response)
-        if response.status != 200:
-            error = wire.refusal(response, self._tools.clock.now())
-            raise wire.elsewhere(response) if isinstance(error, Skip) else error
-        try:
-            return amount(decode(response.body).get("credit_balance"))
-        except Garbled:
-            return None
+        """See `Provider.balance`."""
+        return await self._hosts.balance()
 
     async def aclose(self) -> None:
         """See `Provider.aclose`."""
-        await self._http.aclose()
+        await self._hosts.aclose()
 
-    async def _post(self, submission: Submission, asked: Identity) -> Response:
-        field = submission.requests[0].fields[0]
-        content = wire.body(asked, submission.callback_url, refuses_domain=self._refuses_domain())
-        return await self._http.call("POST", wire.PATHS[field], json_body=content, paid=True)
+    async def _post(self, submission: Submission, refused: frozenset[str]) -> tuple[Mapping[str, str], Response]:
+        request = submission.requests[0]
+        field = questions.field_of(request)
+        content = wire.body(field, request.identity, submission.callback_url, refused)
+        return content, await self._hosts.pay(wire.PATHS[field], content)
 
-    def _refuses_domain(self) -> bool:
-        return self._tools.memory.recall(_REFUSES_DOMAIN) is True
+    def _refused(self) -> frozenset[str]:
+        """Properties that this deployment is known not to take."""
+        kept = self._tools.memory.recall(_REFUSED)
+        names = {name for name in kept if name in wire.OPTIONAL} if isinstance(kept, list) else set()
+        return frozenset(names | ({"domain"} if self._tools.memory.recall(_REFUSES_DOMAIN) is True else set()))

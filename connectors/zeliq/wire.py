@@ -7,18 +7,29 @@ Statuses and texts: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Set
 
 from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.http import Response
-from syncd.contract.model import EnrichmentRequest, Field, Identity, Receipt
+from syncd.contract.model import Field, Identity, Receipt
 from syncd.contract.pacing import Window
 from syncd.contract.reading import decode, record, remark, text
 
-DEFAULT_URL = "https://app.zeliq.com"  # https://api.zeliq.com answers as well
+DEFAULT_URL = "https://app.zeliq.com"
 PATHS = {Field.EMAIL: "/api/contact/enrich/email", Field.PHONE: "/api/contact/enrich/phone"}
 BALANCE = "/api/credits/balance"
 SPANS = {"perMinute": 60.0, "perHour": 3_600.0, "perDay": 86_400.0}
 
+# Keys under which a value stands in an answer, in `contact` or beside it.
+RESULT_KEYS = frozenset({"most_probable_email", "emails", "most_probable_phone", "phones"})
+# The help article takes either name of the callback's address and knows `domain`; the older specification
+# (https://docs.zeliq.com/reference/enrich-email) knows `callback_url` alone, and no `domain`.
+_CALLBACKS = frozenset({"callbackUrl", "callback_url"})
+OPTIONAL = _CALLBACKS | {"domain"}
+_PROPERTIES = {
+    Field.EMAIL: ("linkedin_url", "first_name", "last_name", "company", "domain"),
+    Field.PHONE: ("linkedin_url", "email"),
+}
 _HALTS = {
     401: (Trouble.CREDENTIALS, "Copy the key from Zeliq, Settings > API, into this connection's api_key."),
     402: (Trouble.CREDITS, "Buy credits in Zeliq under Settings > Billing."),
@@ -26,35 +37,31 @@ _HALTS = {
     423: (Trouble.BLOCKED, "Ask Zeliq's support to unblock the account."),
 }
 _PROPERTY = re.compile(r"property (\S+) should not exist")
-_CALLBACK = re.compile(r"callback_?url", re.IGNORECASE)
+_ADDRESS = re.compile(r"callback_?url", re.IGNORECASE)
 
 
-def asked(request: EnrichmentRequest) -> Identity:
-    """The part of the identity that Zeliq is told: the least that its endpoint needs."""
-    known = request.identity
-    if known.linkedin_url:
-        return Identity(linkedin_url=known.linkedin_url)
-    if Field.PHONE in request.fields:
-        return Identity(email=known.email)
-    company = None if known.domain else known.company
-    return Identity(first_name=known.first_name, last_name=known.last_name, domain=known.domain, company=company)
-
-
-def body(identity: Identity, callback_url: str, *, refuses_domain: bool) -> dict[str, str]:
+def body(field: Field, told: Identity, callback_url: str, refused: Collection[str]) -> dict[str, str]:
     """The whole body, nothing blank: Zeliq refuses any property that it does not know.
 
-    `refuses_domain`: an older deployment that takes a domain only in place of the company's name.
+    `refused`: names out of OPTIONAL that this deployment does not know. An older one takes a domain only
+    in place of the company's name.
     """
-    parts = {
-        "linkedin_url": identity.linkedin_url,
-        "email": identity.email,
-        "first_name": identity.first_name,
-        "last_name": identity.last_name,
-        "domain": None if refuses_domain else identity.domain,
-        "company": identity.domain if refuses_domain and identity.domain else identity.company,
-        "callbackUrl": callback_url,
-    }
-    return {key: value for key, value in parts.items() if value}
+    parts = {name: getattr(told, name) for name in _PROPERTIES[field]} | dict.fromkeys(_CALLBACKS, callback_url)
+    if "domain" in refused and field is Field.EMAIL:
+        parts["company"] = told.company or told.domain
+    return {name: value for name, value in parts.items() if value and name not in refused}
+
+
+def narrowed(refused: Set[str], complaints: Set[str]) -> frozenset[str] | None:
+    """What to leave out of the next body, or None where a complaint can't be met.
+
+    `refused`: what was left out so far; `complaints`: all names that this submission was refused for. One name for
+    the callback's address must remain: where Zeliq has changed which of the two it knows, the other one is tried again.
+    """
+    if not complaints <= OPTIONAL or complaints >= _CALLBACKS:
+        return None
+    left_out = refused | complaints
+    return frozenset(left_out - (_CALLBACKS - complaints) if left_out >= _CALLBACKS else left_out)
 
 
 def receipt(answer: Response) -> Receipt:
@@ -65,7 +72,8 @@ def receipt(answer: Response) -> Receipt:
         accepted = decode(answer.body)
     except Garbled:
         return Receipt()
-    return Receipt(provider_id=text(accepted.get("jobId")), body=answer.body if accepted.get("contact") else None)
+    holds_result = bool(accepted.get("contact")) or not RESULT_KEYS.isdisjoint(accepted)
+    return Receipt(provider_id=text(accepted.get("jobId")), body=answer.body if holds_result else None)
 
 
 def refusal(answer: Response, now: float) -> ConnectorError:
@@ -85,10 +93,9 @@ def refusal(answer: Response, now: float) -> ConnectorError:
             return elsewhere(answer)
 
 
-def unknown_property(answer: Response) -> str | None:
-    """The name in `property X should not exist`, if that is why the call was refused."""
-    found = _PROPERTY.search(_message(answer)) if answer.status == 400 else None
-    return found[1] if found else None
+def unknown_properties(answer: Response) -> frozenset[str]:
+    """The names in `property X should not exist`, if that is why the call was refused."""
+    return frozenset(_PROPERTY.findall(_message(answer))) if answer.status == 400 else frozenset()
 
 
 def elsewhere(answer: Response) -> Halt:
@@ -104,9 +111,9 @@ def is_html(answer: Response) -> bool:
 
 
 def _bad_request(answer: Response, said: str) -> ConnectorError:
-    if unknown_property(answer) is not None:
+    if unknown_properties(answer):
         return Halt(said, trouble=Trouble.MISCONFIGURED, cure="Update syncd: Zeliq no longer takes what it sends.")
-    if _CALLBACK.search(_message(answer)):
+    if _ADDRESS.search(_message(answer)):
         cure = "Set callbacks.public_url to the https address under which Zeliq reaches syncd."
         return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
     return Skip(said)

@@ -8,6 +8,7 @@ from syncd.contract import normal
 from syncd.contract.model import ContactRef, Delivery, EnrichmentRequest, Field, Identity, Source, Submission
 
 CALLBACK = "https://enrich.example.com/callbacks/vendor?contactId=501&a=5f0c&m=9d1e"
+EVENTS = "https://enrich.example.com/callbacks/vendor?part=contact&a=5f0c&m=7c2b"  # of single contacts
 PROFILE = "https://www.linkedin.com/in/ada-example"
 ADA = Identity(first_name="Ada", last_name="Example", company="Acme", domain="acme.example.com", linkedin_url=PROFILE)
 BY_NAME = Identity(first_name="Ada", last_name="Example", domain="acme.example.com")
@@ -42,9 +43,11 @@ def request(
     return EnrichmentRequest(id=id, ref=ref, identity=identity, fields=fields)
 
 
-def submission(*requests: EnrichmentRequest, provider_id: str | None = None) -> Submission:
+def submission(*requests: EnrichmentRequest, provider_id: str | None = None, label: str = "") -> Submission:
     asked = requests or (request(),)
-    return Submission(id="batch-1", requests=asked, callback_url=CALLBACK, provider_id=provider_id)
+    return Submission(
+        id="batch-1", requests=asked, callback_url=CALLBACK, contact_url=EVENTS, label=label, provider_id=provider_id
+    )
 
 
 def several(identities: Sequence[Identity], fields: tuple[Field, ...] = BOTH) -> Submission:
@@ -54,5 +57,7 @@ def several(identities: Sequence[Identity], fields: tuple[Field, ...] = BOTH) ->
     )
 
 
-def delivery(body: bytes, source: Source = Source.CALLBACK, headers: Mapping[str, str] | None = None) -> Delivery:
-    return Delivery(submission_id="batch-1", source=source, body=body, headers=headers or {})
+def delivery(
+    body: bytes, source: Source = Source.CALLBACK, headers: Mapping[str, str] | None = None, part: str = ""
+) -> Delivery:
+    return Delivery(submission_id="batch-1", source=source, body=body, headers=headers or {}, part=part)

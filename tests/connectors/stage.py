@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
 from syncd.contract import normal
 from syncd.contract.model import (
+    CONTACT_EVENT,
     Answer,
     ContactRef,
     Delivery,
@@ -52,7 +53,14 @@ class Stage:
         return EnrichmentRequest(id=f"attempt-{person.key}", ref=ref, identity=known, fields=fields)
 
     def submission(self, *requests: EnrichmentRequest) -> Submission:
-        return Submission(id="batch-1", requests=requests, callback_url=f"{self.inbox.url}/callbacks?a=1&m=2")
+        """A call that tells of each person what the provider's best way to ask tells."""
+        asked = tuple(replace(one, identity=self.provider.questions(one)[0].told) for one in requests)
+        return Submission(
+            id="batch-1",
+            requests=asked,
+            callback_url=f"{self.inbox.url}/callbacks?a=1&m=2",
+            contact_url=f"{self.inbox.url}/contacts?a=1&m=2",
+        )
 
     def people(self, count: int) -> list[Person]:
         return [person for person in self.box.world.people if person.linkedin_url][:count]
@@ -64,7 +72,13 @@ class Stage:
             await self.box.fullenrich.settled()
         came, self.inbox.calls[:] = list(self.inbox.calls), []
         deliveries = [
-            Delivery(submission_id="batch-1", source=Source.CALLBACK, body=call.body, headers=call.headers)
+            Delivery(
+                submission_id="batch-1",
+                source=Source.CALLBACK,
+                body=call.body,
+                headers=call.headers,
+                part=CONTACT_EVENT if call.path == "/contacts" else "",
+            )
             for call in came
         ]
         assert all(call.query == {"a": "1", "m": "2"} for call in came)
@@ -86,6 +100,16 @@ def identity_of(person: Person) -> Identity:
             domain=person.domain,
             linkedin_url=person.linkedin_url,
         )
+    )
+
+
+def agreeing(answer: Answer, person: Person) -> bool:
+    """Does every result speak of this person, in each place that names somebody?"""
+    names = {person.first_name, person.last_name}
+    return all(
+        one.linkedin_url == normal.linkedin(person.linkedin_url) or {one.first_name, one.last_name} <= names
+        for result in answer.results
+        for one in result.said
     )
 
 

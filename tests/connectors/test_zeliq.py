@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -28,8 +29,14 @@ def make(url: str | None = None, memory: DictMemory | None = None, **options: An
     return Connector("zeliq", Options(api_key=SecretStr(KEY), **options), url, tools(memory))
 
 
+def told(identity: Identity, field: tuple[Field, ...] = EMAIL) -> Identity:
+    """What the best way to ask tells of somebody."""
+    return make().questions(ask(identity, field))[0].told
+
+
 def submit(script: Script, identity: Identity = ADA, field: tuple[Field, ...] = EMAIL, **options: Any) -> Receipt:
-    receipt: Receipt = use(lambda: make(script.url, **options), lambda c: c.submit(sub(ask(identity, field))))
+    what = sub(ask(told(identity, field), field))
+    receipt: Receipt = use(lambda: make(script.url, **options), lambda c: c.submit(what))
     return receipt
 
 
@@ -51,13 +58,51 @@ def says(message: object, status: int = 400) -> Reply:
     return Reply(status, {"statusCode": status, "error": "VALIDATION_FAILED", "message": message})
 
 
+# --- how it can be asked ----------------------------------------------------------------------
+
+FULL = replace(ADA, email="ada@acme.example.com", country="FR", full_name="Ada Example", phones=("+447700900123",))
+
+
+def ways(identity: Identity, field: tuple[Field, ...] = EMAIL) -> list[tuple[str, Identity]]:
+    return [(one.way, one.told) for one in make().questions(ask(identity, field))]
+
+
+def test_q5_email_is_asked_by_profile_and_then_by_name_and_employer() -> None:
+    by_name = Identity(first_name="Ada", last_name="Example", company="Acme", domain="acme.example.com")
+    assert ways(FULL) == [("profile", Identity(linkedin_url=PROFILE)), ("name", by_name)]
+    assert ways(BY_NAME) == [("name", BY_NAME)]
+    assert ways(BY_COMPANY) == [("name", BY_COMPANY)]
+    assert ways(Identity(linkedin_url=PROFILE, first_name="Ada")) == [("profile", Identity(linkedin_url=PROFILE))]
+
+
+def test_q6_phone_is_asked_by_profile_and_then_by_email() -> None:
+    assert ways(FULL, PHONE) == [("profile", Identity(linkedin_url=PROFILE)), ("email", BY_MAIL)]
+    assert ways(replace(FULL, linkedin_url=None), PHONE) == [("email", BY_MAIL)]
+    assert ways(replace(FULL, email=None), PHONE) == [("profile", Identity(linkedin_url=PROFILE))]
+    assert ways(BY_NAME, PHONE) == []
+
+
+def test_a_submission_sends_what_it_tells_and_nothing_else() -> None:
+    with scripted(ACCEPTED, ACCEPTED) as script:
+        for way in make().questions(ask(FULL, EMAIL)):
+            use(lambda: make(script.url), lambda c, told=way.told: c.submit(sub(ask(told, EMAIL))))
+    first, second = (set(call.json) - {"callbackUrl", "callback_url"} for call in script.calls)
+    assert (first, second) == ({"linkedin_url"}, {"first_name", "last_name", "company", "domain"})
+
+
+def test_capabilities_say_that_it_echoes_and_bills_finds_only() -> None:
+    assert (make().capabilities.echoes, make().capabilities.bills_finds_only) == (True, True)
+
+
 # --- what is sent -----------------------------------------------------------------------------
+
+BACK = {"callbackUrl": CALLBACK, "callback_url": CALLBACK}
 
 
 def test_email_is_asked_by_profile_alone() -> None:
     call = sent(ADA)
     assert (call.method, call.path) == ("POST", "/api/contact/enrich/email")
-    assert call.json == {"linkedin_url": PROFILE, "callbackUrl": CALLBACK}
+    assert call.json == {"linkedin_url": PROFILE} | BACK
     assert call.headers["x-api-key"] == KEY
     assert call.headers["x-request-origin"] == "syncd"
     assert call.headers["content-type"] == "application/json"
@@ -65,15 +110,15 @@ def test_email_is_asked_by_profile_alone() -> None:
 
 
 def test_email_is_asked_by_name_and_domain_or_company() -> None:
-    name = {"first_name": "Ada", "last_name": "Example", "callbackUrl": CALLBACK}
+    name = {"first_name": "Ada", "last_name": "Example"} | BACK
     assert sent(BY_NAME).json == name | {"domain": "acme.example.com"}
     assert sent(BY_COMPANY).json == name | {"company": "Acme"}
 
 
 def test_phone_is_asked_by_profile_or_email() -> None:
     assert sent(ADA, PHONE).path == "/api/contact/enrich/phone"
-    assert sent(ADA, PHONE).json == {"linkedin_url": PROFILE, "callbackUrl": CALLBACK}
-    assert sent(BY_MAIL, PHONE).json == {"email": "ada@acme.example.com", "callbackUrl": CALLBACK}
+    assert sent(ADA, PHONE).json == {"linkedin_url": PROFILE} | BACK
+    assert sent(BY_MAIL, PHONE).json == {"email": "ada@acme.example.com"} | BACK
 
 
 def test_origin_can_be_left_out_and_is_bounded() -> None:
@@ -120,15 +165,15 @@ def test_case_10_what_is_no_profile_falls_back_to_the_name() -> None:
 
 def test_case_11_profile_without_company_is_enough() -> None:
     assert make().lacks(ask(Identity(linkedin_url=PROFILE), EMAIL)) is None
-    assert sent(Identity(linkedin_url=PROFILE)).json == {"linkedin_url": PROFILE, "callbackUrl": CALLBACK}
+    assert sent(Identity(linkedin_url=PROFILE)).json == {"linkedin_url": PROFILE} | BACK
 
 
-def test_case_12_bare_domain_is_sent_and_a_bad_one_gives_way_to_the_company() -> None:
+def test_case_12_bare_domain_is_sent_beside_the_company_and_a_bad_one_left_out() -> None:
     name = {"first_name": "A", "last_name": "B", "company": "Acme"}
     good = normal.tidy(Identity(**name, domain="https://www.Acme.example.com/contact"))
     bad = normal.tidy(Identity(**name, domain="not a domain"))
     assert sent(good).json["domain"] == "acme.example.com"
-    assert "company" not in sent(good).json
+    assert sent(good).json["company"] == "Acme"
     assert sent(bad).json["company"] == "Acme"
     assert "domain" not in sent(bad).json
 
@@ -219,9 +264,15 @@ def test_case_15_unknown_property_halts(message: object) -> None:
     assert calls == 1
 
 
+def unknown(*names: str) -> Reply:
+    """The refusal of properties, one alone as a string and several as a list."""
+    complaints = [f"property {name} should not exist" for name in names]
+    return says(complaints[0] if len(names) == 1 else complaints)
+
+
 def test_case_15_refused_domain_is_sent_as_company_from_then_on() -> None:
     memory = DictMemory()
-    with scripted(says("property domain should not exist"), ACCEPTED, ACCEPTED) as script:
+    with scripted(unknown("domain"), ACCEPTED, ACCEPTED) as script:
         assert submit(script, BY_NAME, memory=memory) == Receipt(provider_id="job-1")
         assert submit(script, BY_NAME, memory=memory) == Receipt(provider_id="job-1")
     first, second, later = (call.json for call in script.calls)
@@ -229,24 +280,80 @@ def test_case_15_refused_domain_is_sent_as_company_from_then_on() -> None:
     assert second["company"] == later["company"] == "acme.example.com"
     assert "domain" not in second
     assert "domain" not in later
+    assert memory.kept == {"refused_properties": ["domain"]}
 
 
-def test_case_15_refused_domain_is_repeated_once_only() -> None:
-    complaint = says("property domain should not exist")
-    with scripted(complaint, complaint, complaint) as script, pytest.raises(Halt):
+def test_case_15_a_known_company_needs_no_domain_in_its_place() -> None:
+    with scripted(unknown("domain"), ACCEPTED) as script:
+        submit(script, replace(ADA, linkedin_url=None))
+    assert [call.json["company"] for call in script.calls] == ["Acme", "Acme"]
+    assert "domain" not in script.calls[1].json
+
+
+@pytest.mark.parametrize(("refused", "kept"), [("callbackUrl", "callback_url"), ("callback_url", "callbackUrl")])
+@pytest.mark.parametrize("field", [EMAIL, PHONE])
+def test_one_name_of_the_callback_address_may_be_unknown(refused: str, kept: str, field: tuple[Field, ...]) -> None:
+    memory = DictMemory()
+    with scripted(unknown(refused), ACCEPTED, ACCEPTED) as script:
+        submit(script, ADA, field, memory=memory)
+        submit(script, ADA, field, memory=memory)
+    assert set(script.calls[0].json) == {"linkedin_url", "callbackUrl", "callback_url"}
+    assert [call.json for call in script.calls[1:]] == [{"linkedin_url": PROFILE, kept: CALLBACK}] * 2
+    assert memory.kept == {"refused_properties": [refused]}
+
+
+def test_two_unknown_properties_are_left_out_whether_told_together_or_not() -> None:
+    for refusals in ([unknown("callbackUrl", "domain")], [unknown("callbackUrl"), unknown("domain")]):
+        with scripted(*refusals, ACCEPTED) as script:
+            submit(script, BY_NAME)
+        assert len(script.calls) == len(refusals) + 1
+        assert set(script.calls[-1].json) == {"first_name", "last_name", "company", "callback_url"}
+
+
+@pytest.mark.parametrize(
+    ("refusals", "calls"),
+    [
+        pytest.param([unknown("domain")] * 3, 2, id="the same again"),
+        pytest.param([unknown("callbackUrl"), unknown("callback_url")], 2, id="both names in turn"),
+        pytest.param([unknown("callbackUrl", "callback_url")], 1, id="both names at once"),
+        pytest.param([unknown("domain", "first_name")], 1, id="one that is needed"),
+        pytest.param([unknown("domain", "origin")], 1, id="one that was not sent"),
+        pytest.param([unknown("domain"), unknown("callbackUrl"), unknown("callback_url")], 3, id="all in turn"),
+    ],
+)
+def test_case_15_complaints_that_can_not_be_met_halt(refusals: list[Reply], calls: int) -> None:
+    with scripted(*refusals, default=ACCEPTED) as script, pytest.raises(Halt) as caught:
         submit(script, BY_NAME)
-    assert len(script.calls) == 2
+    assert caught.value.trouble is Trouble.MISCONFIGURED
+    assert len(script.calls) == calls
 
 
-def test_case_15_a_complaint_about_what_was_not_sent_is_not_answered_again() -> None:
-    memory = DictMemory({"refuses_domain": True})
-    with scripted(says("property domain should not exist")) as script, pytest.raises(Halt):
-        submit(script, BY_NAME, memory=memory)
+@pytest.mark.parametrize("kept", [{"refuses_domain": True}, {"refused_properties": ["domain"]}])
+def test_case_15_a_complaint_about_what_was_not_sent_is_not_answered_again(kept: dict[str, Any]) -> None:
+    with scripted(unknown("domain")) as script, pytest.raises(Halt):
+        submit(script, BY_NAME, memory=DictMemory(kept))
     assert len(script.calls) == 1
+    assert "domain" not in script.calls[0].json
 
 
-def test_case_15_the_repeat_can_be_in_doubt_like_any_call() -> None:
-    with scripted(says("property domain should not exist"), Reply(cut=True)) as script, pytest.raises(InDoubt):
+def test_the_other_name_of_the_callback_address_is_tried_again_where_zeliq_has_changed() -> None:
+    memory = DictMemory({"refused_properties": ["callback_url"]})
+    with scripted(unknown("callbackUrl"), ACCEPTED) as script:
+        submit(script, memory=memory)
+    assert [set(call.json) - {"linkedin_url"} for call in script.calls] == [{"callbackUrl"}, {"callback_url"}]
+    assert memory.kept == {"refused_properties": ["callbackUrl"]}
+
+
+@pytest.mark.parametrize("kept", ["x", {}, [7, None], ["first_name", "linkedin_url"]])
+def test_odd_memories_leave_nothing_out(kept: object) -> None:
+    with scripted(ACCEPTED) as script:
+        submit(script, BY_NAME, memory=DictMemory({"refused_properties": kept}))
+    assert set(script.calls[0].json) == {"first_name", "last_name", "domain", "callbackUrl", "callback_url"}
+
+
+@pytest.mark.parametrize("lost", [Reply(cut=True), Reply(500)])
+def test_case_15_the_repeat_can_be_in_doubt_like_any_call(lost: Reply) -> None:
+    with scripted(unknown("domain"), lost, default=ACCEPTED) as script, pytest.raises(InDoubt):
         submit(script, BY_NAME)
     assert len(script.calls) == 2
 
@@ -381,9 +488,9 @@ def test_check_says_what_is_left_or_what_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("plan", "limits", "email"),
     [
-        ("free", (50, 200, 600), 1),
-        ("starter", (200, 400, 2000), 1),
-        ("essential", (600, 2000, 6000), 1),
+        ("free", (50, 200, 600), 2),
+        ("starter", (200, 400, 2000), 2),
+        ("essential", (600, 2000, 6000), 2),
         ("advanced", (600, 2000, 6000), 0),
         ("enterprise", (600, 2000, 6000), 0),
     ],
@@ -392,7 +499,27 @@ def test_plan_sets_limits_and_price(plan: str, limits: tuple[int, int, int], ema
     able = make(plan=plan).capabilities
     assert tuple(w.limit for w in able.windows) == limits
     assert tuple(w.seconds for w in able.windows) == (60, 3600, 86400)
-    assert able.price == {Field.EMAIL: Decimal(email), Field.PHONE: Decimal(10)}
+    assert able.price == {Field.EMAIL: Decimal(email), Field.PHONE: Decimal(15)}
+
+
+@pytest.mark.parametrize(
+    ("price", "email", "phone"),
+    [
+        ({}, "0", "15"),
+        ({"email": 1}, "1", "15"),
+        ({"phone": "10"}, "0", "10"),
+        ({"email": 0.5, "phone": 0}, "0.5", "0"),
+    ],
+)
+def test_price_overrides_what_the_plan_says(price: dict[str, object], email: str, phone: str) -> None:
+    able = make(plan="advanced", price=price).capabilities
+    assert able.price == {Field.EMAIL: Decimal(email), Field.PHONE: Decimal(phone)}
+
+
+@pytest.mark.parametrize("price", [{"email": -1}, {"phone": "NaN"}, {"phone": "Infinity"}, {"fax": 1}, 3])
+def test_odd_prices_are_refused(price: object) -> None:
+    with pytest.raises(ValidationError):
+        make(price=price)
 
 
 def test_starter_is_the_default_and_other_plans_are_refused() -> None:

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
 from syncd.contract.errors import ConnectorError, Halt, InDoubt, RateLimited, Retry, Trouble
-from syncd.contract.model import Candidate, Delivery, Field, Grade, Source, Submission
+from syncd.contract.model import Candidate, Delivery, EnrichmentRequest, Field, Grade, Source, Submission
 from syncd.contract.ports import Provider
 from tests.connectors.scripted import Reply, Script, scripted, tools
 
@@ -55,6 +55,9 @@ class Bench(Protocol):
     def nothing(self, submission: Submission) -> Delivery:
         """A final callback: nobody was found."""
 
+    def charged_for_nothing(self, submission: Submission) -> Delivery | None:
+        """A final callback that bills credits and holds no value; None where the vendor can't say such a thing."""
+
 
 @dataclass
 class HttpBench:
@@ -63,7 +66,7 @@ class HttpBench:
     script: Script
     make: Callable[[str], Provider]
     replies: Mapping[Vendor, Reply]
-    body: Callable[[Submission, Mapping[Field, str]], dict[str, Any]]
+    body: Callable[[Submission, Mapping[Field, str], int], dict[str, Any]]  # what is found, and its credits
     signature: Callable[[bytes], dict[str, str]] = lambda _: {}
 
     def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
@@ -71,21 +74,23 @@ class HttpBench:
             with scripted() as gone:
                 pass
             return self.make(gone.url)
-        self.script.replies.clear()
-        self.script.answer(self.replies[vendor])
+        self.script.default = self.replies[vendor]
         return self.make(self.script.url)
 
     def calls(self) -> int:
         return len(self.script.calls)
 
     def found(self, submission: Submission) -> Delivery:
-        return self._delivery(submission, FOUND)
+        return self._delivery(submission, FOUND, 3)
 
     def nothing(self, submission: Submission) -> Delivery:
-        return self._delivery(submission, {})
+        return self._delivery(submission, {}, 0)
 
-    def _delivery(self, submission: Submission, values: Mapping[Field, str]) -> Delivery:
-        raw = json.dumps(self.body(submission, values)).encode()
+    def charged_for_nothing(self, submission: Submission) -> Delivery | None:
+        return self._delivery(submission, {}, 3)
+
+    def _delivery(self, submission: Submission, values: Mapping[Field, str], charged: int) -> Delivery:
+        raw = json.dumps(self.body(submission, values, charged)).encode()
         return Delivery(submission_id=submission.id, source=Source.CALLBACK, body=raw, headers=self.signature(raw))
 
 
@@ -94,11 +99,13 @@ def _zeliq() -> Iterator[Bench]:
     def make(url: str) -> Provider:
         return zeliq.Connector("z", zeliq.Options(api_key=SecretStr(KEY)), url, tools())
 
-    def body(submission: Submission, values: Mapping[Field, str]) -> dict[str, Any]:
-        word = submission.requests[0].fields[0]
+    def body(submission: Submission, values: Mapping[Field, str], charged: int) -> dict[str, Any]:
+        (request,) = submission.requests
+        word, told = request.fields[0], request.identity
         value = values.get(word)
         found = {f"most_probable_{word}": value, "most_probable_email_status": "valid" if value else None}
-        return {"credit_used": 1 if value else 0, "contact": found}
+        echo = {name: getattr(told, name) for name in ("first_name", "last_name", "domain", "linkedin_url", "email")}
+        return {"credit_used": charged, "contact": echo | found}
 
     with scripted() as script:
         yield HttpBench(script, make, _replies(202, {"jobId": "job"}, {"credit_balance": 7}), body)
@@ -110,7 +117,7 @@ def _fullenrich(version: str) -> Iterator[Bench]:
         options = fullenrich.Options.model_validate({"api_key": KEY, "version": version})
         return fullenrich.Connector("f", options, url, tools())
 
-    def body(submission: Submission, values: Mapping[Field, str]) -> dict[str, Any]:
+    def body(submission: Submission, values: Mapping[Field, str], charged: int) -> dict[str, Any]:
         email, phone = values.get(Field.EMAIL), values.get(Field.PHONE)
         v2 = {
             "work_emails": [{"email": email, "status": "DELIVERABLE"}] if email else [],
@@ -121,13 +128,20 @@ def _fullenrich(version: str) -> Iterator[Bench]:
             "most_probable_email_status": "DELIVERABLE" if email else "",
             "phones": [{"number": phone, "region": None}] if phone else [],
         }
-        info = {"contact": v1} if version == "v1" else {"contact_info": v2}
-        items = [{"custom": {"attempt_id": request.id}} | info for request in reversed(submission.requests)]
+
+        def item(request: EnrichmentRequest) -> dict[str, Any]:
+            told, custom = request.identity, {"custom": {"attempt_id": request.id}}
+            if version == "v1":
+                names = {"firstname": told.first_name, "lastname": told.last_name, "domain": told.domain}
+                return custom | {"contact": v1 | names}
+            names = {"first_name": told.first_name, "last_name": told.last_name, "company_domain": told.domain}
+            return custom | {"contact_info": v2, "input": names | {"professional_network_url": told.linkedin_url}}
+
         return {
             "id": "job",
             "status": "FINISHED",
-            "cost": {"credits": 3},
-            "datas" if version == "v1" else "data": items,
+            "cost": {"credits": charged},
+            "datas" if version == "v1" else "data": [item(request) for request in reversed(submission.requests)],
         }
 
     def signature(raw: bytes) -> dict[str, str]:
@@ -185,6 +199,9 @@ class FakeBench:
 
     def nothing(self, submission: Submission) -> Delivery:
         return FakeProvider().delivery(submission)
+
+    def charged_for_nothing(self, submission: Submission) -> Delivery | None:
+        return None
 
 
 @contextmanager

@@ -5,6 +5,12 @@ does what the test scripted.
     fake.refusals.append(RateLimited("slow down", after=30.0))  # the next submit raises it
     fake.delivery(submission)                                   # the callback that it would send
     fake.finished.add(submission.id)                            # from now on, a poll finds the result
+
+An answer echoes what was told, unless the test says otherwise:
+
+    fake.says[("501", Field.EMAIL)] = (STRANGER,)               # `body` and `delivery` speak of somebody else
+    fake.body(submission, said=(STRANGER,))                     # the same for one body and all its results
+    said([{..., "said": [{"first_name": "Bo"}]}])               # in a body by hand; [] says nothing of the person
 """
 
 from __future__ import annotations
@@ -13,7 +19,8 @@ import hashlib
 import hmac
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -29,8 +36,10 @@ from syncd.contract.model import (
     Field,
     Finding,
     Grade,
+    Identity,
     Level,
     Outcome,
+    Question,
     Receipt,
     Source,
     Submission,
@@ -49,6 +58,13 @@ CAPABILITIES = ProviderCapabilities(
     poll_after=300.0,
     signed=True,
 )
+STRANGER = Identity(
+    first_name="Zoltan",
+    last_name="Querfurt",
+    company="Elsewhere",
+    domain="elsewhere.example.org",
+    linkedin_url="https://www.linkedin.com/in/zoltan-querfurt-example",
+)
 SIGNATURE = "x-fake-signature"
 _KEY = b"fake"
 
@@ -56,6 +72,10 @@ _KEY = b"fake"
 class FakeProvider:
     """Answers from `finds`, by contact id and field; whoever is not in it is not found.
 
+    `says`: whom an answer speaks of, by contact id and field; whoever is not in it is echoed as told.
+    `ways`: the ways to ask, the best first, each with the names of the parts of an identity that it tells;
+    one is open where that includes a profile, a last name or an e-mail address. Without it there is one
+    way, `all`, which tells the identity as it is.
     `refusals`: what the next calls of `submit` raise, in order. An InDoubt among them was carried
     out all the same: only its answer is lost. `poll_troubles`: the same for `poll`. `trouble`: what
     `balance` raises and `check` reports.
@@ -71,10 +91,13 @@ class FakeProvider:
         *,
         finds: Mapping[tuple[str, Field], tuple[Candidate, ...]] | None = None,
         capabilities: ProviderCapabilities = CAPABILITIES,
+        ways: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.name = name
         self.capabilities = capabilities
         self.finds = dict(finds or {})
+        self.ways = ways
+        self.says: dict[tuple[str, Field], tuple[Identity, ...]] = {}
         self.refusals: deque[ConnectorError] = deque()
         self.poll_troubles: deque[ConnectorError] = deque()
         self.trouble: Halt | None = None
@@ -93,8 +116,18 @@ class FakeProvider:
         return [Finding(level=Level.OK, what=f"{self.left} credits are left")]
 
     def lacks(self, request: EnrichmentRequest) -> str | None:
+        return None if self.questions(request) else "needs a LinkedIn profile, or a last name"
+
+    def questions(self, request: EnrichmentRequest) -> Sequence[Question]:
         known = request.identity
-        return None if known.linkedin_url or known.last_name else "needs a LinkedIn profile, or a last name"
+        if self.ways is None:
+            return (Question(way="all", told=known),) if known.linkedin_url or known.last_name else ()
+        told = {way: Identity(**{part: getattr(known, part) for part in parts}) for way, parts in self.ways.items()}
+        return tuple(
+            Question(way=way, told=part)
+            for way, part in told.items()
+            if part.linkedin_url or part.last_name or part.email
+        )
 
     async def submit(self, submission: Submission) -> Receipt:
         self.submitted.append(submission)
@@ -136,17 +169,16 @@ class FakeProvider:
 
     # --- what a test makes of it --------------------------------------------------------------
 
-    def body(self, submission: Submission, *, final: bool = True, mismatch: bool = False) -> bytes:
-        """What the vendor says about a submission: what `finds` holds, at its price."""
-        results = [
-            self._found(request, field) | {"mismatch": mismatch}
-            for request in submission.requests
-            for field in request.fields
-        ]
+    def body(self, submission: Submission, *, final: bool = True, said: Sequence[Identity] | None = None) -> bytes:
+        """What the vendor says about a submission: what `finds` holds, at its price.
+
+        `said`: whom every result speaks of; by default what `says` holds, or what was told.
+        """
+        results = [self._found(request, field, said) for request in submission.requests for field in request.fields]
         charged = sum(
             (self.capabilities.price[Field(r["field"])] for r in results if r["outcome"] == Outcome.FOUND), Decimal(0)
         )
-        return said(results, final=final, charged=charged, provider_id=f"job-{submission.id}")
+        return body_of(results, final=final, charged=charged, provider_id=f"job-{submission.id}")
 
     def delivery(self, submission: Submission, source: Source = Source.CALLBACK, body: bytes | None = None) -> Delivery:
         """The callback (or another delivery) with this body, or with what `finds` holds; signed."""
@@ -154,11 +186,13 @@ class FakeProvider:
         headers = {SIGNATURE: sign(raw)} if source is Source.CALLBACK else {}
         return Delivery(submission_id=submission.id, source=source, body=raw, headers=headers)
 
-    def _found(self, request: EnrichmentRequest, field: Field) -> dict[str, Any]:
+    def _found(self, request: EnrichmentRequest, field: Field, said: Sequence[Identity] | None) -> dict[str, Any]:
+        about = self.says.get((request.ref.id, field), (request.identity,)) if said is None else said
         candidates = self.finds.get((request.ref.id, field), ())
         outcome = Outcome.FOUND if candidates else Outcome.NOT_FOUND
-        values = [{"value": c.value, "grade": c.grade, "region": c.region} for c in candidates]
-        return {"id": request.id, "field": field, "outcome": outcome, "candidates": values}
+        values = [{"value": c.value, "grade": c.grade, "region": c.region, "line": c.line} for c in candidates]
+        parts = [{key: value for key, value in asdict(identity).items() if value} for identity in about]
+        return {"id": request.id, "field": field, "outcome": outcome, "candidates": values, "said": parts}
 
 
 def sign(body: bytes) -> str:
@@ -169,15 +203,27 @@ def sign(body: bytes) -> str:
 def said(
     results: list[dict[str, Any]], *, final: bool = True, charged: Decimal | None = None, provider_id: str = "job"
 ) -> bytes:
-    """A body, for answers that `FakeProvider.body` does not give: outcomes, strangers, partial ones."""
+    """A body, for answers that `FakeProvider.body` does not give: outcomes, strangers, partial ones.
+
+    A result may have `said`, a list of the parts of identities; one without it echoes what was told.
+    """
     told = None if charged is None or not final else str(charged)
     return json.dumps({"final": final, "charged": told, "job": provider_id, "results": results}).encode()
+
+
+body_of = said  # where a parameter is called `said`
 
 
 def _answer(said: Mapping[str, Any], submission: Submission) -> Answer:
     asked = {(request.id, field) for request in submission.requests for field in request.fields}
     told = {(r["id"], Field(r["field"])): _result(r) for r in said["results"]}
-    results = [result for key, result in told.items() if key in asked]
+    echo = {request.id: (request.identity,) for request in submission.requests}
+    silent = {(r["id"], Field(r["field"])) for r in said["results"] if "said" not in r}
+    results = [
+        replace(result, said=echo[result.request_id]) if key in silent else result
+        for key, result in told.items()
+        if key in asked
+    ]
     final = bool(said["final"])
     if final:
         missing = sorted(asked - told.keys())
@@ -194,12 +240,18 @@ def _answer(said: Mapping[str, Any], submission: Submission) -> Answer:
 
 def _result(raw: Mapping[str, Any]) -> EnrichmentResult:
     candidates = tuple(
-        Candidate(value=c["value"], grade=Grade(c["grade"]), region=c.get("region")) for c in raw.get("candidates", ())
+        Candidate(value=c["value"], grade=Grade(c["grade"]), region=c.get("region"), line=c.get("line", ""))
+        for c in raw.get("candidates", ())
     )
     return EnrichmentResult(
         request_id=raw["id"],
         field=Field(raw["field"]),
         outcome=Outcome(raw["outcome"]),
         candidates=candidates,
-        mismatch=bool(raw.get("mismatch", False)),
+        said=tuple(_identity(one) for one in raw.get("said", ())),
     )
+
+
+def _identity(raw: Mapping[str, Any]) -> Identity:
+    parts: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Identity(**parts)

@@ -6,8 +6,9 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,9 +18,9 @@ from pydantic import ValidationError
 from connectors import fullenrich, zeliq
 from syncd.contract import ports
 from syncd.contract.errors import ConnectorError, Garbled, Halt, InDoubt, RateLimited, Retry, Skip, Trouble
-from syncd.contract.model import Answer, Delivery, Field, Level, Outcome, Source, Submission
+from syncd.contract.model import ASKED, Answer, Delivery, Field, Identity, Level, Outcome, Source, Submission
 from syncd.contract.ports import Provider, ProviderCapabilities
-from tests.connectors.samples import ADA, NOBODY, person, request, submission
+from tests.connectors.samples import ADA, NOBODY, PROFILE, person, request, submission
 from tests.connectors.scripted import use
 
 from .benches import BENCHES, FOUND, KEY, Bench, Vendor
@@ -35,9 +36,10 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 def question(provider: Provider) -> Submission:
     """As much as the provider takes at once: several people, all fields, or one of each."""
     able = provider.capabilities
-    fields = tuple(Field) if able.combines else (Field.EMAIL,)
+    fields = ASKED if able.combines else (Field.EMAIL,)
     people = range(min(able.batch, 3))
-    return submission(*(request(person(n), fields, id=f"attempt-{n}", contact=str(500 + n)) for n in people))
+    wanted = (request(person(n), fields, id=f"attempt-{n}", contact=str(500 + n)) for n in people)
+    return submission(*(replace(one, identity=provider.questions(one)[0].told) for one in wanted))
 
 
 def submit(bench: Bench, vendor: Vendor) -> ConnectorError:
@@ -96,6 +98,49 @@ def test_lacks_says_why_or_nothing(bench: Bench) -> None:
     for field in provider.capabilities.fields:
         assert provider.lacks(request(ADA, (field,))) is None
         assert provider.lacks(request(NOBODY, (field,)))
+
+
+PARTS = st.fixed_dictionaries(
+    {
+        "first_name": st.sampled_from([None, "Ada"]),
+        "last_name": st.sampled_from([None, "Example"]),
+        "full_name": st.sampled_from([None, "Ada Example"]),
+        "company": st.sampled_from([None, "Acme"]),
+        "domain": st.sampled_from([None, "acme.example.com"]),
+        "linkedin_url": st.sampled_from([None, PROFILE]),
+        "email": st.sampled_from([None, "ada@acme.example.com"]),
+        "country": st.sampled_from([None, "FR"]),
+        "employer_country": st.sampled_from([None, "GB"]),
+        "emails": st.sampled_from([(), ("ada@acme.example.com", "ada@home.example.net")]),
+        "phones": st.sampled_from([(), ("+447700900123",)]),
+    }
+)
+
+
+@settings(deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=PARTS, field=st.sampled_from(ASKED))
+def test_questions_are_there_unless_something_lacks(bench: Bench, parts: dict[str, Any], field: Field) -> None:
+    provider = bench.provider()
+    known = Identity(**parts)
+    wanted = request(known, (field,))
+    ways = provider.questions(wanted)
+    assert (not ways) is (provider.lacks(wanted) is not None)
+    assert ways == provider.questions(replace(wanted, id="another"))
+    assert len({way.way for way in ways}) == len({way.told for way in ways}) == len(ways)
+    for way in ways:
+        told = {part: value for part, value in asdict(way.told).items() if value}
+        assert told, "a way that tells nothing"
+        assert all(parts[part] == value for part, value in told.items())
+        assert provider.lacks(replace(wanted, identity=way.told)) is None
+
+
+@pytest.mark.parametrize("field", ASKED)
+def test_vendors_are_told_what_they_need_and_no_more(vendor: Bench, field: Field) -> None:
+    known = replace(ADA, full_name="Ada Example", email="a@acme.example.com", country="FR", phones=("+447700900123",))
+    for way in vendor.provider().questions(request(known, (field,))):
+        told = way.told
+        assert (told.full_name, told.country, told.employer_country) == (None, None, None)
+        assert (told.emails, told.phones) == ((), ())
 
 
 def test_a_known_email_is_enough_where_it_is_said_so(bench: Bench) -> None:
@@ -181,6 +226,28 @@ def test_found_values_belong_to_who_was_asked_about(bench: Bench) -> None:
     assert (answer.final, answer.running, answer.unmatched) == (True, False, 0)
     assert answer.charged is not None
     assert answer.charged > 0
+
+
+def test_an_answer_says_whom_it_is_about(bench: Bench) -> None:
+    provider = bench.provider()
+    what = question(provider)
+    told = {r.id: r.identity for r in what.requests}
+    for result in provider.parse(bench.found(what), what).results:
+        assert bool(result.said) is provider.capabilities.echoes
+        parts = [{part for part, value in asdict(one).items() if value} for one in result.said]
+        assert all(parts), "an identity that says nothing"
+        ours = asdict(told[result.request_id])
+        assert any(asdict(one)[part] == ours[part] for one in result.said for part in ours if ours[part])
+
+
+def test_charged_for_nothing_is_never_not_found(bench: Bench) -> None:
+    provider = bench.provider()
+    what = question(provider)
+    body = bench.charged_for_nothing(what)
+    if body is not None:
+        with pytest.raises(Garbled) as caught:
+            provider.parse(body, what)
+        assert caught.value.charged == 3
 
 
 def test_nothing_found_is_an_answer_too(bench: Bench) -> None:
