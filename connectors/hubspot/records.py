@@ -157,6 +157,7 @@ class Lens:
     def _identity(self, record: Record, company: Company) -> Identity:
         own = person.identity(partial(prop, record), self.selection.writable, self.options.linkedin_property)
         domain = company.domain or work_domain(prop(record, "hs_email_domain")) or work_domain(prop(record, "website"))
+        domain = domain or work_domain(own.email or "")  # of a mailbox in another property than HubSpot's own
         return replace(own, company=company.name or own.company, domain=domain, employer_country=company.country)
 
 
