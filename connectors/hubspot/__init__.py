@@ -1,9 +1,9 @@
 """HubSpot: contacts pulled by search, decided on fresh reads with history, written in batches.
 
 The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
-vocabulary, `pull` sweeps and cursors, `portal` bulk reads, `records` properties ⇄ words, `write` and
-`faults` updates and refusals, `check` the probe, `calls` the line to HubSpot with `limits`, `answers`
-and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
+vocabulary, `pull` sweeps and cursors, `portal` bulk reads, `records` properties ⇄ words with `person` and
+`consent`, `write` and `faults` updates and refusals, `check` the probe, `calls` the line to HubSpot with
+`limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from . import check as probe
 from . import options as settings
 from .calls import Calls
 from .options import Options
-from .portal import READ_CHUNK, Portal
+from .portal import READ_CHUNK, Portal, closed_properties
 from .pull import Sweep
 from .records import Lens, merged_ids, record_id
 from .write import WRITE_CHUNK, Writing
@@ -79,7 +79,9 @@ class Connector:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         """See the port. Unconditional: read just before and just after."""
-        return await Writing(self._calls, selection, changes).run()
+        extras = {m.property for field, m in selection.extras.items() if any(c.field is field for c in changes)}
+        closed = closed_properties(extras, await self._portal.catalogue()) if extras else ()
+        return await Writing(self._calls, selection, changes, closed).run()
 
     async def aclose(self) -> None:
         await self._calls.aclose()

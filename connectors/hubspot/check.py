@@ -12,7 +12,7 @@ from . import terms
 from .answers import MissingScope
 from .calls import Calls, Route
 from .options import Options
-from .portal import Catalogue, Portal
+from .portal import Catalogue, Portal, is_read_only
 
 _TEXT = {"string", "phone_number"}
 _AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
@@ -28,7 +28,7 @@ async def check(calls: Calls, portal: Portal, options: Options, selections: Sequ
     findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
     for selection in selections:
         wrong = list(_selection(selection, catalogue))
-        findings += wrong or await _search(calls, selection, catalogue)
+        findings += wrong or [*await _search(calls, selection, catalogue), *_tolerable(selection, catalogue)]
     findings += await _companies(calls)
     findings += await _may_write(calls)
     return findings
@@ -83,9 +83,19 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
     kind = definition.get("type", "string")
     if kind not in _TEXT:
         yield f"property {fields.property!r} is of type {kind}, not text"
-    metadata = definition.get("modificationMetadata")
-    if definition.get("calculated") is True or (isinstance(metadata, dict) and metadata.get("readOnlyValue") is True):
+    if is_read_only(definition):
         yield f"property {fields.property!r} is read-only"
+
+
+def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
+    """What the sync can do without: fields that come along with an answer, and searches for opt-outs."""
+    for field, fields in selection.extras.items():
+        for wrong in _property(fields, catalogue):
+            cure = f"set another property for {field}, or none; until then it is not filled"
+            yield Finding(level=Level.WARNING, what=wrong, cure=cure)
+    for name in terms.unsearched(selection, catalogue):
+        what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
+        yield Finding(level=Level.WARNING, what=what, cure="take a filter out of `match`, or merge two into one")
 
 
 async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:
@@ -96,7 +106,7 @@ async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> l
     except ConnectorError as error:
         return [_finding(error)]
     total = (answer.body or {}).get("total", "?")
-    return [Finding(level=Level.OK, what=f"{total} contacts lack {' or '.join(selection.fields)}")]
+    return [Finding(level=Level.OK, what=f"{total} contacts lack {' or '.join(selection.fields)}, or opted out")]
 
 
 async def _companies(calls: Calls) -> list[Finding]:

@@ -105,6 +105,18 @@ class Portal:
         return records
 
 
+def closed_properties(names: Iterable[str], catalogue: Catalogue) -> frozenset[str]:
+    """Those of these properties that the portal does not have, or that nobody may write."""
+    return frozenset(name for name in names if name not in catalogue or is_read_only(catalogue[name]))
+
+
+def is_read_only(definition: Mapping[str, Any]) -> bool:
+    metadata = definition.get("modificationMetadata")
+    return definition.get("calculated") is True or (
+        isinstance(metadata, dict) and metadata.get("readOnlyValue") is True
+    )
+
+
 def _complain(answer: Answer) -> None:
     """A 207 also tells who is gone; anything else in it means that the rest was not read."""
     for error in answer.refusal.errors:

@@ -1,4 +1,4 @@
-"""One sweep over the contacts that lack a field: the index nominates, a fresh read decides.
+"""One sweep over the contacts that lack a field or opted out: the index nominates, a fresh read decides.
 
 What the cursor holds and when it advances is said here and nowhere else.
 """
@@ -87,15 +87,15 @@ class Sweep:
         )
 
     async def _decide(self, nominated: list[dict[str, Any]]) -> tuple[tuple[Contact, ...], int]:
-        """The nominated that still lack something, and the newest stamp among all of them."""
+        """The nominated that still lack something or opted out, and the newest stamp among all of them."""
         if not nominated:
             return (), 0
         records = await self._portal.contacts([record_id(record) for record in nominated], self._lens)
-        lacking = {record_id(record): record for record in records if self._lens.lacks(record)}
-        companies = await self._portal.companies(lacking.values())
+        wanted = {record_id(record): record for record in records if self._lens.is_wanted(record)}
+        companies = await self._portal.companies(wanted.values())
         seen: list[Record] = [*nominated, *records]
         newest = max(milliseconds(prop(record, STAMP)) for record in seen)
-        return tuple(self._lens.contact(record, companies[key]) for key, record in lacking.items()), newest
+        return tuple(self._lens.contact(record, companies[key]) for key, record in wanted.items()), newest
 
 
 def _last_id(nominated: list[dict[str, Any]], before: str) -> str:

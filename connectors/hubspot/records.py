@@ -6,12 +6,14 @@ Pure: a record goes in, a Contact or a Snapshot comes out. Who fetches records i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from syncd.contract import normal
 from syncd.contract.model import (
+    OPT_OUTS,
     Author,
     Contact,
     ContactRef,
@@ -23,14 +25,15 @@ from syncd.contract.model import (
     cleared_by_person,
 )
 
+from . import consent, person
 from .options import Options
 
 Record = Mapping[str, Any]
 
 STAMP = "lastmodifieddate"  # contacts have this one; companies have hs_lastmodifieddate
 _MERGED = ("hs_merged_object_ids", "hs_calculated_merged_vids")
-_PERSON = ("firstname", "lastname", "company", "website", "country", "email", "hs_email_domain", "associatedcompanyid")
-_CONSENT = ("hs_email_optout", "hs_legal_basis")
+_EMPLOYER = ("website", "hs_email_domain", "associatedcompanyid")
+_CONSENT = (*(one.property for one in consent.OPT_OUTS), consent.LEGAL_BASIS)
 
 # Collected from public connectors; the list is open, and what is not on it counts as a person.
 _MACHINES = {
@@ -63,25 +66,31 @@ class Lens:
 
     @property
     def mapped(self) -> tuple[str, ...]:
-        """The properties that the selection speaks of."""
+        """The properties without which nothing can be pulled: those of the fields that a record may lack."""
         return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
 
     def properties(self, known: Collection[str]) -> list[str]:
         """What to read: only what the portal has, since HubSpot ignores the rest without a word."""
-        wanted = (*self.mapped, *_PERSON, self.options.linkedin_property, *_CONSENT, *_MERGED, STAMP)
+        extras = (name for fields in self.selection.extras.values() for name in (fields.property, *fields.also))
+        own = (*person.PROPERTIES, *_EMPLOYER, self.options.linkedin_property)
+        wanted = (*self.mapped, *extras, *own, *_CONSENT, *_MERGED, STAMP)
         return [name for name in dict.fromkeys(wanted) if name in known]
 
     def history(self, known: Collection[str]) -> list[str]:
         """The properties to read with their history: those that are written."""
-        wanted = dict.fromkeys(fields.property for fields in self.selection.fields.values())
+        wanted = dict.fromkeys(fields.property for fields in self.selection.writable.values())
         return [name for name in wanted if name in known]
 
     def ref(self, record: Record) -> ContactRef:
         return ContactRef(connection=self.connection, object=self.selection.object, id=record_id(record))
 
+    def is_wanted(self, record: Record) -> bool:
+        """Does it lack something, or has the person opted out, so that their other records are left alone too?"""
+        return self.lacks(record) or not OPT_OUTS.isdisjoint(self.blocked(record).values())
+
     def lacks(self, record: Record) -> bool:
         """Is there a field that neither its property nor another one holds?"""
-        return len(self._held(record)) < len(self.selection.fields)
+        return not self.selection.fields.keys() <= self._held(record).keys()
 
     def contact(self, record: Record, company: Company) -> Contact:
         return Contact(
@@ -93,67 +102,62 @@ class Lens:
         )
 
     def snapshot(self, asked: ContactRef, record: Record | None) -> Snapshot:
+        """The company stays out of the identity: to read it would be another call before each write."""
         if record is None:
             return Snapshot(ref=asked, current=None)
-        own = self._own(record)
+        fields = self.selection.writable
         return Snapshot(
             ref=asked,
             current=self.ref(record),
             revision=prop(record, STAMP),
-            values=own,
-            elsewhere=frozenset(
-                field
-                for field, fields in self.selection.fields.items()
-                if any(not blank(prop(record, name)) for name in fields.also)
-            ),
+            identity=self._identity(record, Company()),
+            values=self._own(record),
+            elsewhere=frozenset(field for field in fields if self._is_elsewhere(record, field)),
             blocked=self.blocked(record),
-            versions={f: versions(record, m.property, self.options.app_id) for f, m in self.selection.fields.items()},
+            versions={f: versions(record, m.property, self.options.app_id) for f, m in fields.items()},
         )
 
     def blocked(self, record: Record) -> dict[Field, str]:
-        """Fields that must stay blank, and why.
-
-        An opt-out from marketing e-mail forbids looking for the address, and says nothing about the
-        phone; a missing legal basis, where the operator requires one, forbids both.
-        """
-        reasons: dict[Field, str] = {}
+        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too."""
         own = self._own(record)
-        for field, fields in self.selection.fields.items():
-            past = versions(record, fields.property, self.options.app_id)
-            if self.options.require_legal_basis and blank(prop(record, "hs_legal_basis")):
-                reasons[field] = "no_legal_basis"
-            elif field is Field.EMAIL and prop(record, "hs_email_optout").lower() == "true":
-                reasons[field] = "opted_out"
-            elif field not in own and cleared_by_person(past):
-                reasons[field] = "cleared_by_person"
-        return reasons
+        found = {field: self._obstacle(record, field, filled=field in own) for field in self.selection.writable}
+        return {field: reason for field, reason in found.items() if reason}
+
+    def _obstacle(self, record: Record, field: Field, *, filled: bool) -> str | None:
+        """Opt-outs come first: their reason speaks of the person, every other one of this record alone."""
+        if reason := consent.opt_out(partial(prop, record), field):
+            return reason
+        if self.options.require_legal_basis and blank(prop(record, consent.LEGAL_BASIS)):
+            return "no_legal_basis"
+        past = versions(record, self.selection.writable[field].property, self.options.app_id)
+        return "cleared_by_person" if not filled and cleared_by_person(past) else None
 
     def _own(self, record: Record) -> dict[Field, str]:
         """What the mapped properties themselves hold."""
-        held = {field: prop(record, fields.property) for field, fields in self.selection.fields.items()}
+        held = {field: prop(record, fields.property) for field, fields in self.selection.writable.items()}
         return {field: value for field, value in held.items() if not blank(value)}
 
     def _held(self, record: Record) -> dict[Field, str]:
         """What the mapped properties hold, or else those that also count."""
         held = {}
-        for field, fields in self.selection.fields.items():
+        for field, fields in self.selection.writable.items():
             values = (prop(record, name) for name in (fields.property, *fields.also))
             value = next((v for v in values if not blank(v)), None)
             if value is not None:
                 held[field] = value
         return held
 
+    def _is_elsewhere(self, record: Record, field: Field) -> bool:
+        """Does another property hold it? Not one that is written as an extra: phone and mobile may both be filled."""
+        extras = {fields.property for one, fields in self.selection.extras.items() if one is not field}
+        also = self.selection.writable[field].also
+        return any(name not in extras and not blank(prop(record, name)) for name in also)
+
     def _identity(self, record: Record, company: Company) -> Identity:
+        own = person.identity(partial(prop, record), self.selection.writable, self.options.linkedin_property)
         domain = company.domain or work_domain(prop(record, "hs_email_domain")) or work_domain(prop(record, "website"))
-        return Identity(
-            first_name=prop(record, "firstname") or None,
-            last_name=prop(record, "lastname") or None,
-            company=company.name or prop(record, "company") or None,
-            domain=domain,
-            linkedin_url=prop(record, self.options.linkedin_property) or None,
-            email=prop(record, "email") or None,
-            country=prop(record, "country") or company.country,
-        )
+        domain = domain or work_domain(own.email or "")  # of a mailbox in another property than HubSpot's own
+        return replace(own, company=company.name or own.company, domain=domain, employer_country=company.country)
 
 
 def prop(record: Record, name: str) -> str:

@@ -8,7 +8,8 @@
         - {property: country, operator: EQ, value: France}
 
 All terms must hold. Operators are HubSpot's own. HubSpot allows 6 filters in a group (we need one
-group per field), 18 in all, and 3000 characters; lists can't be searched by, use a property.
+group per field), 18 in all, and 3000 characters; lists can't be searched by, use a property. What is
+left of that is used for groups that find people who opted out, whatever their records lack.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from syncd.contract.model import Selection
 
+from .consent import closing
 from .portal import Catalogue
 from .records import STAMP
 
@@ -32,7 +34,6 @@ _OPERANDS = {
     **dict.fromkeys(("HAS_PROPERTY", "NOT_HAS_PROPERTY"), ()),
     "BETWEEN": ("value", "high_value"),
 }
-_OURS = 2  # of each group: the id to go on from, and the moment
 
 Filter = dict[str, Any]
 
@@ -49,20 +50,39 @@ def problems(selection: Selection, catalogue: Catalogue) -> list[str]:
 
 
 def request(selection: Selection, catalogue: Catalogue, after_id: str, since: int | None) -> dict[str, Any]:
-    """The search for contacts that lack a field, from an id and (unless None) a moment in ms on.
+    """The search for contacts that lack a field or opted out, from an id and (unless None) a moment in ms on.
 
     Every request is the first page of its query, so neither the cap of 10 000 results nor rows that
     leave the set while we work can hide anybody.
     """
+    return _request(selection, catalogue, after_id, since, _affordable(selection, catalogue))
+
+
+def unsearched(selection: Selection, catalogue: Catalogue) -> list[str]:
+    """The opt-outs of this portal that a search has no room for beside the operator's filters."""
+    found = _affordable(selection, catalogue)
+    return [name for name in closing(selection.writable, catalogue) if name not in found]
+
+
+def _affordable(selection: Selection, catalogue: Catalogue) -> tuple[str, ...]:
+    """The opt-outs to search for: as many as HubSpot's limits leave room for, the strictest first."""
+    found: tuple[str, ...] = ()
+    for name in closing(selection.writable, catalogue):
+        if not _excess(_longest(selection, catalogue, (*found, name))):
+            found = (*found, name)
+    return found
+
+
+def _request(
+    selection: Selection, catalogue: Catalogue, after_id: str, since: int | None, opt_outs: Sequence[str]
+) -> dict[str, Any]:
     common = [*_terms(selection.match, catalogue), _filter("hs_object_id", "GT", value=after_id)]
     if since is not None:
         common.append(_filter(STAMP, "GTE", value=str(since)))
-    groups = [
-        {"filters": [*(_filter(name, "NOT_HAS_PROPERTY") for name in (fields.property, *fields.also)), *common]}
-        for fields in selection.fields.values()
-    ]
+    lacking = [[_filter(n, "NOT_HAS_PROPERTY") for n in (m.property, *m.also)] for m in selection.fields.values()]
+    opted_out = [[_filter(name, "EQ", value="true")] for name in opt_outs]
     return {
-        "filterGroups": groups,
+        "filterGroups": [{"filters": [*special, *common]} for special in (*lacking, *opted_out)],
         "sorts": ["hs_object_id"],
         "properties": [STAMP],
         "limit": PAGE,
@@ -127,7 +147,16 @@ def _wrong(term: object, catalogue: Catalogue) -> list[str]:
 
 
 def _too_much(selection: Selection, catalogue: Catalogue) -> list[str]:
-    longest = request(selection, catalogue, "9" * 19, 10**13)
+    """What is wrong with `match` even where no opt-outs are searched for: it alone exceeds a limit."""
+    return _excess(_longest(selection, catalogue, ()))
+
+
+def _longest(selection: Selection, catalogue: Catalogue, opt_outs: Sequence[str]) -> dict[str, Any]:
+    """The request with the longest id and moment: whether it fits must not change from page to page."""
+    return _request(selection, catalogue, "9" * 19, 10**13, opt_outs)
+
+
+def _excess(longest: Mapping[str, Any]) -> list[str]:
     sizes = [len(group["filters"]) for group in longest["filterGroups"]]
     found = []
     if len(sizes) > GROUPS or max(sizes, default=0) > PER_GROUP or sum(sizes) > IN_ALL:

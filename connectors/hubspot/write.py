@@ -6,7 +6,7 @@ repeated here for the same property of the same record, unless HubSpot said that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd.contract.errors import Halt, InDoubt, Retry
@@ -39,8 +39,12 @@ class Input:
 class Writing:
     """One `write`: batches still to be sent, and the outcomes so far."""
 
-    def __init__(self, calls: Calls, selection: Selection, changes: Sequence[Change]) -> None:
+    def __init__(
+        self, calls: Calls, selection: Selection, changes: Sequence[Change], closed: Collection[str] = ()
+    ) -> None:
+        """`closed`: properties that the portal does not have, or that nobody may write."""
         self._calls = calls
+        self._closed = frozenset(closed)
         self._left = CALLS
         self._outcomes: dict[tuple[ContactRef, Field], WriteOutcome] = {}
         self._later: list[Input] = []  # what remains of records of which a part was refused
@@ -68,17 +72,19 @@ class Writing:
         """One input per record; of two changes to one field the last holds; what changes nothing is not sent."""
         records: dict[ContactRef, dict[str, Change]] = {}
         for change in changes:
-            name = selection.fields[change.field].property
+            name = selection.writable[change.field].property
             records.setdefault(change.ref, {})[name] = change
         inputs = []
         for ref, by_name in records.items():
             one = Input(ref.id, by_name)
             idle = [name for name, change in by_name.items() if change.new == change.expected]
+            shut = [name for name in by_name if name in self._closed and name not in idle]
             self._settle([one], WriteStatus.WRITTEN, "it was so already", names=idle)
+            self._settle([one], WriteStatus.REFUSED, "the portal has no such property that may be written", names=shut)
             if not ref.id.isdigit():
                 self._settle([one], WriteStatus.GONE, "HubSpot's ids are numbers")
-            elif len(idle) < len(by_name):
-                inputs.append(one.without(idle))
+            elif rest := one.without([*idle, *shut]).changes:
+                inputs.append(Input(ref.id, rest))
         return [inputs[start : start + WRITE_CHUNK] for start in range(0, len(inputs), WRITE_CHUNK)]
 
     def _next(self) -> list[Input]:

@@ -53,7 +53,7 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
         await org.probe(lens)
     except Halt as error:
         return [_finding(error)]
-    return [Finding(level=Level.OK, what=f"{_own(lens)} can be read and written"), *_blind(lens)]
+    return [Finding(level=Level.OK, what=f"{_own(lens)} can be read and written"), *_extras(lens), *_blind(lens)]
 
 
 def _wrong(lens: Lens) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _wrong(lens: Lens) -> Iterator[Finding]:
         yield Finding(level=Level.ERROR, what="match.where makes a query that is too long", cure="shorten it")
 
 
-def _field(lens: Lens, fields: FieldMap) -> Iterator[tuple[str, str]]:
+def _field(lens: Lens, fields: FieldMap, *, searched: bool = True) -> Iterator[tuple[str, str]]:
     """What is wrong with a mapping, and the cure where it is not another property."""
     for name in (fields.property, *fields.also):
         definition = lens.catalogue.fields.get(name)
@@ -76,7 +76,7 @@ def _field(lens: Lens, fields: FieldMap) -> Iterator[tuple[str, str]]:
             near = next((known for known in lens.catalogue.fields if known.casefold() == name.casefold()), "")
             hint = f"write {near}" if near else f"name another, or {_SEE}"
             yield f"{lens.type} has no field {name!r} that our user can see", hint
-        elif definition.get("filterable") is False:
+        elif searched and definition.get("filterable") is False:
             yield f"{lens.type}.{name} can't be searched by", ""
     definition = lens.catalogue.fields.get(fields.property, {})
     if definition.get("type", "string") not in _TEXT:
@@ -85,9 +85,20 @@ def _field(lens: Lens, fields: FieldMap) -> Iterator[tuple[str, str]]:
         yield f"our user may not write {lens.type}.{fields.property}", _EDIT
 
 
+def _extras(lens: Lens) -> Iterator[Finding]:
+    """Fields that come along with an answer are not filled where they can't be; the sync goes on without them."""
+    for field, fields in lens.selection.extras.items():
+        for what, cure in _field(lens, fields, searched=False):
+            advice = cure or f"set another property for {field}, or none"
+            yield Finding(level=Level.WARNING, what=f"{what}: {field} is not filled", cure=advice)
+
+
 def _blind(lens: Lens) -> Iterator[Finding]:
     """What we can do without, and what it costs."""
     known = lens.catalogue.fields
+    if "IndividualId" in known and not lens.catalogue.individual:
+        what = f"individuals can't be seen, so nobody knows which {lens.selection.object} must not be processed"
+        yield Finding(level=Level.WARNING, what=what, cure=_SEE)
     for name in ("HasOptedOutOfEmail", "DoNotCall"):
         if name not in known:
             what = f"{lens.type}.{name} can't be seen, so nobody knows who has opted out"

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
+from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Trouble
 from syncd.contract.model import ContactRef, Selection, Snapshot
 from syncd.contract.pacing import Clock
 
 from . import soql
-from .answers import Answer, Unknown, refusals
+from .answers import Answer, Unknown, refusals, translate
 from .calls import Calls
 from .options import Options
 from .records import TYPES, Catalogue, Lens, Record, text, to18
@@ -78,15 +78,26 @@ class Org:
         return kept, len(rows) > len(kept) or answer.body.get("done") is not True
 
     async def retrieve(self, lens: Lens, ids: Sequence[str]) -> dict[str, Record]:
-        """These records by id of 18 characters; who is gone or hidden is absent."""
+        """These records by id of 18 characters; who is gone or hidden is absent. One call for up to 2 000.
+
+        Only a query follows a record to its individual, and it takes more room in Salesforce's answers: where our
+        user sees no individuals, the records are retrieved.
+        """
         found: dict[str, Record] = {}
         for start in range(0, len(ids), RETRIEVE):
-            body = {"ids": ids[start : start + RETRIEVE], "fields": lens.checked()}
-            answer = await self._calls.ask(f"composite/sobjects/{lens.type}", body)
-            if not isinstance(answer.body, list):
-                raise Retry(f"Salesforce answered HTTP {answer.status} without records")
-            found |= {str(to18(text(row, "Id"))): row for row in answer.body if isinstance(row, dict)}
+            chunk = ids[start : start + RETRIEVE]
+            rows = await (self._select(lens, chunk) if lens.catalogue.individual else self._collect(lens, chunk))
+            found |= {str(to18(text(row, "Id"))): row for row in rows}
         return found
+
+    async def _collect(self, lens: Lens, ids: Sequence[str]) -> list[Record]:
+        answer = await self._calls.ask(f"composite/sobjects/{lens.type}", {"ids": ids, "fields": lens.checked()})
+        if not isinstance(answer.body, list):
+            raise Retry(f"Salesforce answered HTTP {answer.status} without records")
+        return [row for row in answer.body if isinstance(row, dict)]
+
+    async def _select(self, lens: Lens, ids: Sequence[str]) -> list[Record]:
+        return await self._several([soql.by_id(lens, ids[i : i + soql.IDS]) for i in range(0, len(ids), soql.IDS)])
 
     async def masters(self, lens: Lens, ids: Sequence[str]) -> dict[str, str]:
         """Who of these was merged, and into whom; who was merely deleted is absent."""
@@ -132,18 +143,18 @@ class Org:
         if fresh or known is None or self._clock.monotonic() >= known.until:
             described = await self._describe(kind)
             fields = _fields(described)
-            account: Mapping[str, Any] = {}
-            if "AccountId" in fields:
-                account = await self._account()
-            catalogue = Catalogue(fields, frozenset(account), described.get("updateable") is not False)
+            account = await self._parent("Account") if "AccountId" in fields else frozenset[str]()
+            individual = await self._parent("Individual") if "IndividualId" in fields else frozenset[str]()
+            catalogue = Catalogue(fields, account, individual, described.get("updateable") is not False)
             known = self._known[kind] = _Known(catalogue, self._clock.monotonic() + CATALOGUE_AGE, {})
         return known.catalogue
 
-    async def _account(self) -> Mapping[str, Any]:
+    async def _parent(self, kind: str) -> frozenset[str]:
+        """The fields of an object that records refer to; none where our user can't see it."""
         try:
-            return _fields(await self._describe("Account"))
-        except Halt:  # `check` tells it; fewer people are found without their employer
-            return {}
+            return frozenset(_fields(await self._describe(kind)))
+        except Halt:  # `check` tells it; without accounts fewer people are found
+            return frozenset()
 
     async def _describe(self, kind: str) -> Mapping[str, Any]:
         answer = await self._calls.get(f"sobjects/{kind}/describe", exempt=True)
@@ -171,8 +182,7 @@ class Org:
         rows: list[Record] = []
         for part in _parts(answer, len(queries)):
             if part.get("httpStatusCode") != 200:
-                code = next((one.code for one in refusals(part.get("body"))), "")
-                raise Retry(f"Salesforce did not give the field history: {code or part.get('httpStatusCode')}")
+                raise _refused(part, answer)
             rows += await self._rest(Answer(200, answer.headers, part.get("body")))
         return rows
 
@@ -223,6 +233,16 @@ def _parts(answer: Answer, expected: int) -> list[Mapping[str, Any]]:
     if len(parts) != expected:
         raise Retry("Salesforce answered only a part of a composite request")
     return [part if isinstance(part, dict) else {} for part in parts]
+
+
+def _refused(part: Mapping[str, Any], answer: Answer) -> ConnectorError:
+    """Why one query of several was not answered: a field that is gone is looked for anew, all else may pass."""
+    status = part.get("httpStatusCode")
+    error = translate(Answer(status if isinstance(status, int) else 0, answer.headers, part.get("body")), "query")
+    if isinstance(error, Unknown):
+        return error
+    code = next((one.code for one in refusals(part.get("body"))), "")
+    return Retry(f"Salesforce did not answer one of several queries: {code or status}")
 
 
 def _fields(described: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

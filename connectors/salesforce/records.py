@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from syncd.contract import normal
@@ -23,6 +24,7 @@ from syncd.contract.model import (
     cleared_by_person,
 )
 
+from . import consent, person
 from .options import Options
 
 Record = Mapping[str, Any]
@@ -32,12 +34,7 @@ TYPES = {"contacts": "Contact", "leads": "Lead"}  # our objects, and Salesforce'
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
 _CHECK = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _LINKEDIN = re.compile(r"linked.?in", re.IGNORECASE)
-_PERSON = {
-    "Contact": ("FirstName", "LastName", "Email", "MailingCountry", "AccountId"),
-    "Lead": ("FirstName", "LastName", "Email", "Company", "Website", "Country"),
-}
-_STATE = ("HasOptedOutOfEmail", "DoNotCall", "IsConverted", "IsPersonAccount")
-_ACCOUNT = ("Name", "Website")
+_STATE = (*consent.RECORD, "IsConverted", "IsPersonAccount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +43,16 @@ class Catalogue:
 
     fields: Mapping[str, Mapping[str, Any]]
     account: frozenset[str] = frozenset()  # the account's fields
+    individual: frozenset[str] = frozenset()  # the individual's, whose preferences are those of the person
     updateable: bool = True  # the object, by this user
 
     def writable(self, name: str) -> bool:
         return self.updateable and self.fields.get(name, {}).get("updateable") is True
+
+    def sees(self, path: str) -> bool:
+        """May our user read this field, or this one of the record's account or individual?"""
+        parent, _, name = path.rpartition(".")
+        return name in {"": self.fields, "Account": self.account, "Individual": self.individual}.get(parent, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,15 @@ class Lens:
 
     @property
     def mapped(self) -> tuple[str, ...]:
-        """The fields that the selection speaks of."""
+        """The fields without which nothing can be pulled: those that a record may lack."""
         return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
 
     @property
     def written(self) -> tuple[str, ...]:
-        """The fields that the selection writes to."""
-        return tuple(dict.fromkeys(fields.property for fields in self.selection.fields.values()))
+        """The fields that the selection writes to; an extra one only where our user may write it."""
+        needed = (fields.property for fields in self.selection.fields.values())
+        extras = (fields.property for fields in self.selection.extras.values())
+        return tuple(dict.fromkeys((*needed, *(name for name in extras if self.catalogue.writable(name)))))
 
     @property
     def linkedin(self) -> str | None:
@@ -91,16 +96,21 @@ class Lens:
         return min(found)[1] if found else None
 
     def columns(self) -> list[str]:
-        """What a pull selects: only what our user can see, since one field too many fails the whole query."""
-        wanted = (*self.mapped, *_PERSON[self.type], self.linkedin or "", *_STATE, "LastModifiedDate", STAMP)
-        names = [name for name in dict.fromkeys(wanted) if name in self.catalogue.fields]
-        account = [f"Account.{name}" for name in _ACCOUNT if name in self.catalogue.account]
-        return ["Id", *names, *account]
+        """What a query selects: only what our user can see, since one field too many fails the whole of it."""
+        account = (f"Account.{name}" for name in person.ACCOUNT)
+        individual = (f"Individual.{name}" for name in consent.INDIVIDUAL)
+        return [*self.checked(), *(path for path in (*account, *individual) if self.catalogue.sees(path))]
 
     def checked(self) -> list[str]:
-        """What is read just before a write."""
-        wanted = (*self.mapped, *_STATE, "AccountId", "LastModifiedDate", STAMP)
-        return ["Id", *(name for name in dict.fromkeys(wanted) if name in self.catalogue.fields)]
+        """The record's own fields: what can be read by id, without its account and its individual."""
+        extras = (name for fields in self.selection.extras.values() for name in (fields.property, *fields.also))
+        own = (*self.mapped, *extras, *person.FIELDS[self.type], self.linkedin or "")
+        wanted = dict.fromkeys((*own, *_STATE, "LastModifiedDate", STAMP))
+        return ["Id", *(name for name in wanted if self.catalogue.sees(name))]
+
+    def closing(self) -> list[str]:
+        """The fields that are true for people who opted out, and that are told of by `blocked`."""
+        return consent.closing(self.selection.writable, self.catalogue.sees)
 
     def ref(self, record: Record) -> ContactRef:
         return ContactRef(connection=self.connection, object=self.selection.object, id=str(record["Id"]))
@@ -119,13 +129,14 @@ class Lens:
         if record is None:
             return Snapshot(ref=asked, current=None)
         ours = self.ref(record)
-        fields = self.selection.fields.items()
+        fields = self.selection.writable.items()
         return Snapshot(
             ref=asked,
             current=asked if to18(asked.id) == ours.id else ours,
             revision=text(record, STAMP),
+            identity=self._identity(record),
             values={f: value for f, m in fields if (value := text(record, m.property))},
-            elsewhere=frozenset(f for f, m in fields if any(text(record, name) for name in m.also)),
+            elsewhere=frozenset(f for f, _ in fields if self._is_elsewhere(record, f)),
             blocked=self._blocked(record, past),
             versions={f: self._versions(past, m.property) for f, m in fields} if self.us else {},
         )
@@ -133,27 +144,33 @@ class Lens:
     def _held(self, record: Record) -> dict[Field, str]:
         """What the mapped fields hold, or else those that also count."""
         held = {}
-        for one, fields in self.selection.fields.items():
+        for one, fields in self.selection.writable.items():
             value = next((v for n in (fields.property, *fields.also) if (v := text(record, n))), "")
             if value:
                 held[one] = value
         return held
 
+    def _is_elsewhere(self, record: Record, field: Field) -> bool:
+        """Does another field hold it? Not one that is written as an extra: phone and mobile may both be filled."""
+        extras = {fields.property for one, fields in self.selection.extras.items() if one is not field}
+        return any(name not in extras and text(record, name) for name in self.selection.writable[field].also)
+
     def _blocked(self, record: Record, past: Sequence[Record]) -> dict[Field, str]:
-        """Fields that must stay blank, and why. Opting out of one channel says nothing about the other."""
-        reasons: dict[Field, str] = {}
-        opted_out = {Field.EMAIL: "HasOptedOutOfEmail", Field.PHONE: "DoNotCall"}
-        for one, fields in self.selection.fields.items():
-            versions = self._versions(past, fields.property)
-            if record.get("IsPersonAccount") is True:
-                reasons[one] = "person_account"  # its address is kept on the account
-            elif record.get("IsConverted") is True:
-                reasons[one] = "converted"  # read-only from then on
-            elif record.get(opted_out[one]) is True:
-                reasons[one] = "opted_out"
-            elif not text(record, fields.property) and cleared_by_person(versions):
-                reasons[one] = "cleared_by_person"
-        return reasons
+        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too."""
+        found = {one: self._obstacle(record, one, past) for one in self.selection.writable}
+        return {one: reason for one, reason in found.items() if reason}
+
+    def _obstacle(self, record: Record, one: Field, past: Sequence[Record]) -> str | None:
+        """Opt-outs come first: their reason speaks of the person, every other one of this record alone."""
+        if reason := consent.opt_out(partial(text, record), one):
+            return reason
+        if record.get("IsPersonAccount") is True:
+            return "person_account"  # its address is kept on the account
+        if record.get("IsConverted") is True:
+            return "converted"  # read-only from then on
+        name = self.selection.writable[one].property
+        cleared = not text(record, name) and cleared_by_person(self._versions(past, name))
+        return "cleared_by_person" if cleared else None
 
     def _versions(self, past: Sequence[Record], name: str) -> tuple[Version, ...]:
         """A field's history, newest first. Flows run as whoever set them off: all but ourselves are people."""
@@ -169,17 +186,9 @@ class Lens:
         return tuple(sorted(read, key=lambda version: version.at, reverse=True))  # stable among equal stamps
 
     def _identity(self, record: Record) -> Identity:
-        address = text(record, "Email")
+        own = person.identity(partial(text, record), self.selection.writable, self.linkedin)
         site = text(record, "Account.Website") or text(record, "Website")
-        return Identity(
-            first_name=text(record, "FirstName") or None,
-            last_name=text(record, "LastName") or None,
-            company=text(record, "Account.Name") or text(record, "Company") or None,
-            domain=work_domain(site) or work_domain(address),
-            linkedin_url=text(record, self.linkedin or "") or None,
-            email=address or None,
-            country=text(record, "MailingCountry") or text(record, "Country") or None,
-        )
+        return replace(own, domain=work_domain(site) or work_domain(own.email or ""))
 
 
 def text(record: Record, path: str) -> str:

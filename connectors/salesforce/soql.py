@@ -35,31 +35,37 @@ def problems(selection: Selection) -> list[str]:
 
 
 def page(lens: Lens, after: Sequence[str], limit: int) -> str:
-    """One page of those that lack a field: `after` holds conditions; ordered for the next page's sake.
+    """One page of those that lack a field or opted out: `after` holds conditions; ordered for the next page's sake.
 
     One row more than `limit` is asked for, so that a last page that is just full is known to be the last.
     """
     by = f"{STAMP} ASC, Id ASC" if any(STAMP in one for one in after) else "Id ASC"
-    conditions = [lacking(lens), *_own(lens), *after]
+    conditions = [wanted(lens), *_own(lens), *after]
     return _select(lens.columns(), lens.type, conditions, f"ORDER BY {by} LIMIT {limit + 1}")
 
 
 def everybody(lens: Lens) -> str:
     """For a bulk job: what all pages together would give. An order, or bounds of ids, would keep Salesforce from
     cutting the work up by id ("PK Chunking")."""
-    return _select(lens.columns(), lens.type, [lacking(lens), *_own(lens)])
+    return _select(lens.columns(), lens.type, [wanted(lens), *_own(lens)])
 
 
 def count(lens: Lens, after: Sequence[str], most: int) -> str:
     """How many that are; Salesforce need not go on counting beyond `most`."""
-    return _select(["COUNT()"], lens.type, [lacking(lens), *_own(lens), *after], f"LIMIT {most}")
+    return _select(["COUNT()"], lens.type, [wanted(lens), *_own(lens), *after], f"LIMIT {most}")
 
 
-def lacking(lens: Lens) -> str:
-    """Those for whom a field and all that also count as it are blank."""
+def wanted(lens: Lens) -> str:
+    """Those for whom a field and all that also count as it are blank, and those who opted out."""
     fields = lens.selection.fields.values()
     blank = [" AND ".join(f"{name} = null" for name in (one.property, *one.also)) for one in fields]
-    return f"({' OR '.join(f'({one})' for one in blank)})"
+    opted_out = [f"{path} = true" for path in lens.closing()]
+    return f"({' OR '.join([*(f'({one})' for one in blank), *opted_out])})"
+
+
+def by_id(lens: Lens, ids: Iterable[str]) -> str:
+    """These records, as a pull selects them."""
+    return _select(lens.columns(), lens.type, [f"Id IN ({_list(ids)})"])
 
 
 def after_id(last: str) -> str:

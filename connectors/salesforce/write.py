@@ -95,11 +95,14 @@ class Writing:
     def _prepare(self, lens: Lens, changes: Sequence[Change]) -> None:
         """One target per record, whichever form its id has; what can't be sent is settled."""
         for change in changes:
-            name = self.selection.fields[change.field].property
+            name = self.selection.writable[change.field].property
+            extra = change.field in self.selection.extras
             if (known := to18(change.ref.id)) is None:
                 self._note(change, WriteStatus.GONE, "this is no id of Salesforce's")
             elif change.new == change.expected:
                 self._note(change, WriteStatus.WRITTEN, "it was so already")
+            elif extra and not lens.catalogue.writable(name):
+                self._note(change, WriteStatus.REFUSED, f"our user may not write {name}")  # the others go ahead
             elif wrong := _unfit(lens, name, change):
                 self._note(change, WriteStatus.REFUSED, wrong)
             else:

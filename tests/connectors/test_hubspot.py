@@ -85,7 +85,7 @@ def test_pitfall_05_overlap() -> None:
         assert first == {"since": stamp, "last_id": "0", "until": None, "max_seen": 0}
         using(crm, lambda c: pages(c, first))
         bound = [f for f in filters(crm.asked("search")[-1]) if f["propertyName"] == "lastmodifieddate"]
-    assert bound == [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(stamp - 300_000)}] * 2
+    assert bound == [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(stamp - 300_000)}] * 3
 
 
 def test_the_cursor_never_passes_the_start_of_its_sweep() -> None:
@@ -128,7 +128,8 @@ def test_pitfall_28_and_29_companies() -> None:
         found = {c.ref.id: c.identity for c in using(crm, pulled)}
         [asked] = crm.asked("companies/batch/read")
     assert asked.body["inputs"] == [{"id": "77"}, {"id": "78"}]
-    assert (found["1"].company, found["1"].domain, found["1"].country) == ("Acme", "acme.test", "France")
+    assert (found["1"].company, found["1"].domain) == ("Acme", "acme.test")
+    assert (found["1"].country, found["1"].employer_country) == (None, "France")
     assert (found["2"].company, found["2"].domain) == ("Solo", "example.com")
     assert found["3"].domain == "example.org"
     assert found["4"].company == "Acme"
@@ -174,7 +175,8 @@ def test_pitfall_40_opted_out() -> None:
         assert found == {"1": {Field.EMAIL: "opted_out"}, "2": {}}
         assert read(crm, 1)[0].blocked == {Field.EMAIL: "opted_out"}
         strict = {c.ref.id: c.blocked for c in using(crm, pulled, require_legal_basis=True)}
-    assert strict == {"1": {Field.EMAIL: "no_legal_basis", Field.PHONE: "no_legal_basis"}, "2": {}}
+    # What speaks of the person is told before what speaks of the record alone.
+    assert strict == {"1": {Field.EMAIL: "opted_out", Field.PHONE: "no_legal_basis"}, "2": {}}
 
 
 # --- match --------------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ def test_match_is_added_to_every_group() -> None:
     for group in groups:
         assert {"propertyName": "country", "operator": "IN", "values": ["france", "spain"]} in group["filters"]
         assert {"propertyName": "hubspot_owner_id", "operator": "IN", "values": ["12345"]} in group["filters"]
-    assert [len(group["filters"]) for group in groups] == [4, 5]
+    assert [len(group["filters"]) for group in groups] == [4, 5, 4]  # the last finds who opted out
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,7 @@ def test_check_of_a_good_portal() -> None:
     text = " ".join(f.what for f in findings)
     assert "portal 44956899" in text
     assert "900 of 1000 calls" in text
-    assert "1 contacts lack email or phone" in text
+    assert "1 contacts lack email or phone, or opted out" in text
 
 
 @pytest.mark.parametrize("status", [500, 503, 423])

@@ -20,7 +20,7 @@ from connectors.salesforce import soql
 from connectors.salesforce.answers import seconds
 from connectors.salesforce.records import to18
 from syncd.contract.errors import Halt, Retry
-from syncd.contract.model import Author, Field, FieldMap, Finding, Level, Selection
+from syncd.contract.model import ASKED, Author, Field, FieldMap, Finding, Level, Selection
 from syncd.contract.ports import Crm
 from tests.connectors.salesforce_play import (
     CONTACTS,
@@ -234,7 +234,7 @@ def test_pitfall_32_person_accounts_are_shown_with_a_reason() -> None:
         crm.fields["IsPersonAccount"] = definition("IsPersonAccount", type="boolean")
         person, contact = crm.add(1, IsPersonAccount=True), crm.add(2, IsPersonAccount=False)
         found = using(crm, pulled)
-        assert found[person].blocked == dict.fromkeys(Field, "person_account")
+        assert found[person].blocked == dict.fromkeys(ASKED, "person_account")
         assert found[contact].blocked == {}
 
 

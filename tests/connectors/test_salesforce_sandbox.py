@@ -17,7 +17,7 @@ import pytest
 from connectors.salesforce import Connector, Options
 from syncd.contract import normal
 from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
-from syncd.contract.model import Change, Contact, ContactRef, Field, Level, Selection, Snapshot, WriteStatus
+from syncd.contract.model import ASKED, Change, Contact, ContactRef, Field, Level, Selection, Snapshot, WriteStatus
 from syncd.contract.ports import Tools
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
@@ -142,7 +142,7 @@ def test_a_population_is_pulled_as_it_is(selection: Selection) -> None:
                 assert contact.identity.company == record.employer.name
                 assert contact.identity.domain in {normal.domain(record.employer.domain), None}
             if record.trait is Trait.PERSON_ACCOUNT:
-                assert blocked == dict.fromkeys(Field, "person_account")
+                assert blocked == dict.fromkeys(ASKED, "person_account")
             elif record.quirk is Quirk.OPTED_OUT:
                 assert blocked.get(Field.EMAIL) == "opted_out"
             elif record.trait is Trait.DO_NOT_CALL:
@@ -316,7 +316,7 @@ def test_a_converted_lead_is_left_alone() -> None:
         stage.vendor.org.human_edit(one, "Phone", "")
         stage.vendor.org.convert(one)
         [snapshot] = await stage.snapshots(LEADS, [one])
-        assert snapshot.blocked == dict.fromkeys(Field, "converted")
+        assert snapshot.blocked == dict.fromkeys(ASKED, "converted")
 
     play(act, leads=30)
 

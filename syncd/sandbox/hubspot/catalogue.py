@@ -25,12 +25,14 @@ company|string|text||Company Name
 website|string|text||Website URL
 jobtitle|string|text||Job Title
 country|string|text||Country/Region
+hs_country_region_code|string|text||Country/Region Code
 city|string|text||City
 hs_linkedin_url|string|text||LinkedIn URL
 hs_linkedinid|string|text|h|LinkedIn ID
 linkedinbio|string|textarea||LinkedIn Bio
 linkedinconnections|number|number||LinkedIn Connections
 notes_for_colleagues|string|textarea||Notes
+work_email|string|text||Work email
 hs_additional_emails|enumeration|checkbox|rhc|Additional email addresses
 hs_email_domain|string|text|rc|Email Domain
 hs_searchable_calculated_phone_number|phone_number|phonenumber|rhc|Calculated phone number without country code
@@ -40,6 +42,7 @@ hs_email_optout|bool|booleancheckbox|r|Unsubscribed from all email
 hs_email_quarantined|bool|booleancheckbox|rh|Email Address Quarantined
 hs_email_bad_address|bool|booleancheckbox|rh|Invalid email address
 hs_email_hard_bounce_reason_enum|enumeration|select|r|Email hard bounce reason
+hs_contact_enrichment_opt_out|bool|booleancheckbox||Enrichment opt out
 hs_legal_basis|enumeration|checkbox||Legal basis for processing contact's data
 hs_is_unworked|bool|calculation_equation|rc|Contact unworked
 hubspot_owner_id|enumeration|select||Contact owner

@@ -16,17 +16,17 @@ from .items import Item
 
 
 @dataclass(slots=True)
-class _Lacking:
-    """The ids that lack one property, sorted, and the same as a set."""
+class _Ids:
+    """The ids that lack one property, or that have it: sorted, and the same as a set."""
 
     ids: list[int] = field(default_factory=list)
     known: set[int] = field(default_factory=set)
 
-    def put(self, number: int, lacks: bool) -> None:
-        if lacks == (number in self.known):
+    def put(self, number: int, belongs: bool) -> None:
+        if belongs == (number in self.known):
             return
         place = bisect.bisect_left(self.ids, number)
-        if lacks:
+        if belongs:
             self.ids.insert(place, number)
             self.known.add(number)
         else:
@@ -41,7 +41,8 @@ class Index:
         self._lag = lag
         self._due: list[tuple[float, int, Item]] = []
         self._serial = 0
-        self._lacking: dict[str, _Lacking] = {}
+        self._lacking: dict[str, _Ids] = {}
+        self._holding: dict[str, _Ids] = {}
         self.ids: list[int] = []  # sorted
         self.values: dict[int, Mapping[str, str]] = {}
         self.updated: dict[int, int] = {}  # ms
@@ -65,14 +66,22 @@ class Index:
             self.values[item.id], self.updated[item.id] = item.values, item.updated
         self.ids = sorted(self.values)
         self._lacking.clear()
+        self._holding.clear()
 
     def lacking(self, name: str) -> tuple[list[int], set[int]]:
         """The ids whose property `name` is unset: sorted, and as a set."""
         if name not in self._lacking:
             ids = [number for number in self.ids if not self.values[number].get(name)]
-            self._lacking[name] = _Lacking(ids, set(ids))
+            self._lacking[name] = _Ids(ids, set(ids))
         found = self._lacking[name]
         return found.ids, found.known
+
+    def holding(self, name: str) -> list[int]:
+        """The ids whose property `name` is set, sorted."""
+        if name not in self._holding:
+            ids = [number for number in self.ids if self.values[number].get(name)]
+            self._holding[name] = _Ids(ids, set(ids))
+        return self._holding[name].ids
 
     def _see(self, item: Item) -> None:
         number = item.id
@@ -80,11 +89,13 @@ class Index:
             if self.values.pop(number, None) is not None:
                 del self.ids[bisect.bisect_left(self.ids, number)]
                 del self.updated[number]
-                for lacking in self._lacking.values():
-                    lacking.put(number, False)
+                for listed in (*self._lacking.values(), *self._holding.values()):
+                    listed.put(number, False)
             return
         if number not in self.values:
             bisect.insort(self.ids, number)
         self.values[number], self.updated[number] = item.values, item.updated
         for name, lacking in self._lacking.items():
             lacking.put(number, not item.values.get(name))
+        for name, holding in self._holding.items():
+            holding.put(number, bool(item.values.get(name)))

@@ -160,7 +160,9 @@ def _group_matches(group: Sequence[Filter], index: Index, catalogue: Catalogue) 
     low = max((int(float(one.values[0])) + (one.operator == "GT") for one in group if _bounds_id(one)), default=0)
     missing = [index.lacking(one.name) for one in group if one.operator == "NOT_HAS_PROPERTY"]
     missing.sort(key=lambda pair: len(pair[0]))
-    ids = missing[0][0] if missing else index.ids
+    # Few records have a certain flag set, such as an opt-out: a search for it begins with those.
+    flags = [one.name for one in group if one.operator == "EQ" and catalogue.properties[one.name].type == "bool"]
+    ids = missing[0][0] if missing else index.holding(flags[0]) if flags else index.ids
     start = bisect.bisect_left(ids, low)
     ids = ids[start:] if start else ids
     for _, known in missing[1:]:

@@ -47,7 +47,8 @@ class Settings:
     """How the org is set up; defaults are those of a stock production org.
 
     `without_fields`, `read_only_fields`: like Contact.Phone. `tracked_fields`: whose history is kept. `opt_outs`:
-    whether the user may see HasOptedOutOfEmail and DoNotCall. `compares`: the stamp that conditions are about.
+    whether the user may see HasOptedOutOfEmail and DoNotCall. `individuals`: whether people have an Individual with
+    their preferences ("Data Protection and Privacy"). `compares`: the stamp that conditions are about.
     Seconds, of the sandbox clock, are: `session_life`, `commit_lag` (least and most, of what colleagues do in due
     course), `bulk_delay`, `latency` (of every call).
     """
@@ -60,6 +61,7 @@ class Settings:
     daily_limit: int = 115_000
     per_app_limit: int | None = None
     opt_outs: bool = False
+    individuals: bool = False
     person_accounts: bool = False
     tracked_fields: tuple[str, ...] = ()
     linkedin_field: str = "LinkedIn_Profile__c"
@@ -77,6 +79,7 @@ class Settings:
         """What this means for objects and fields."""
         return Features(
             opt_outs=self.opt_outs,
+            individuals=self.individuals,
             person_accounts=self.person_accounts,
             tracked=frozenset(self.tracked_fields),
             linkedin=self.linkedin_field,

@@ -22,6 +22,7 @@ from .store import Row, Store
 ORG_ID = ids.make("00D", 7_310_022)
 API_USER, COLLEAGUE, RULE_OWNER, OWNER = (ids.make("005", number) for number in (3_814, 3_815, 3_816, 3_817))
 _FIELD_OF = {"Email": EMAIL, "Phone": PHONE, "MobilePhone": PHONE}
+_TAKEN_OVER = ("FirstName", "LastName", "Title", "IndividualId")  # from a lead to its contact
 _NAME_OF = {EMAIL: "Email", PHONE: "Phone"}
 _SOON = (2.0, 20.0)  # seconds after which a colleague acts on a record that was first seen
 
@@ -107,6 +108,21 @@ class Org:
                 self._plan(self.clock.now() + commit_in, functools.partial(table.rows.__setitem__, row.id, row))
             return row.id
 
+    def prefer(self, record_id: str, **preferences: bool) -> str:
+        """A colleague notes what a person prefers, in the Individual of a contact or lead, which is made if there
+        is none: `prefer(contact, ShouldForget=True)`. Returns its id; the record's own stamp moves only if it is new.
+        """
+        with self.lock:
+            row = self.get(record_id)
+            known = self.store.find(row.values.get("IndividualId"))
+            if known is not None:
+                self.store.change(known, preferences, COLLEAGUE, self.now())
+                return known.id
+            names = {name: row.values.get(name) for name in ("FirstName", "LastName")}
+            made = self.store.add("Individual", {**names, **preferences}, COLLEAGUE, self.now())
+            self.store.change(row, {"IndividualId": made.id}, COLLEAGUE, self.now())
+            return made.id
+
     def delete(self, record_id: str) -> None:
         """Into the recycle bin; nothing if it is there already."""
         with self.lock:
@@ -130,7 +146,7 @@ class Org:
             if row.kind != "Lead" or row.values.get("IsConverted"):
                 raise KeyError(f"{lead} is no lead that could be converted")
             account = self.store.add("Account", {"Name": row.values["Company"]}, COLLEAGUE, self.now())
-            taken = {name: row.values.get(name) for name in ("FirstName", "LastName", "Title", *_FIELD_OF)}
+            taken = {name: row.values.get(name) for name in (*_TAKEN_OVER, *_FIELD_OF)}
             link = self.schema.features.linkedin
             values = {**taken, link: row.values.get(link), "AccountId": account.id, "OwnerId": OWNER}
             self.store.change(row, {"IsConverted": True}, COLLEAGUE, self.now())

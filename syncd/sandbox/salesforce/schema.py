@@ -17,13 +17,15 @@ PREFIXES = {
     "Contact": "003",
     "Lead": "00Q",
     "Account": "001",
+    "Individual": "0PK",
     "User": "005",
     "Organization": "00D",
     "ContactHistory": "017",
     "LeadHistory": "017",
 }
 FAULTS = {
-    "salesforce_field_hidden": "field-level security hides fields, while on (parameter: like Contact.Phone,Lead.Phone)",
+    "salesforce_field_hidden": "field-level security hides fields, or objects as a whole, while on (parameter: like "
+    "Contact.Phone,Lead.Phone,Individual)",
     "salesforce_field_read_only": "field-level security makes fields read-only, while on (parameter: the same)",
     "salesforce_object_read_only": "the user has no right to edit objects, while on (parameter: like Contact,Lead)",
 }
@@ -124,6 +126,7 @@ def _contact() -> list[Field]:
         _phone("OtherPhone", "Other Phone"),
         _text("MailingCity", 40, "Mailing City"),
         _text("MailingCountry", 80, "Mailing Country"),
+        Field("MailingCountryCode", "picklist", 10, "Mailing Country Code"),
         _system("IsEmailBounced", "boolean"),
     ]
 
@@ -135,6 +138,7 @@ def _lead() -> list[Field]:
         Field("Website", "url", 255),
         _text("City", 40),
         _text("Country", 80),
+        Field("CountryCode", "picklist", 10, "Country Code"),
         Field("Status", "picklist", 255, "Lead Status", required=True),
         _system("IsConverted", "boolean"),
         _system("ConvertedDate", "date"),
@@ -152,6 +156,22 @@ def _account() -> list[Field]:
         _phone("Phone", "Account Phone"),
         Field("Industry", "picklist", 255),
         _text("BillingCountry", 80, "Billing Country"),
+        Field("BillingCountryCode", "picklist", 10, "Billing Country Code"),
+    ]
+
+
+def _individual() -> list[Field]:
+    """A person's preferences (object reference, "Individual"), for all records that refer to it."""
+    return [
+        *_record("Individual"),
+        _text("LastName", 80, "Last Name", required=True),
+        _text("FirstName", 40, "First Name"),
+        _text("Name", 121, "Name", writable=False),
+        Field("HasOptedOutProcessing", "boolean", 0, "Don't Process"),
+        Field("HasOptedOutProfiling", "boolean", 0, "Don't Profile"),
+        Field("HasOptedOutSolicit", "boolean", 0, "Don't Market"),
+        Field("HasOptedOutTracking", "boolean", 0, "Don't Track"),
+        Field("ShouldForget", "boolean", 0, "Forget this Individual"),
     ]
 
 
@@ -194,10 +214,11 @@ class Features:
     """What an admin has switched on, which decides what fields and objects there are."""
 
     opt_outs: bool = False
+    individuals: bool = False  # data protection and privacy: contacts and leads refer to individuals
     person_accounts: bool = False
     tracked: frozenset[str] = frozenset()  # names of fields whose history is kept
     linkedin: str = "LinkedIn_Profile__c"  # "" for none
-    hidden: frozenset[str] = frozenset()  # from the user, like Contact.Phone
+    hidden: frozenset[str] = frozenset()  # from the user, like Contact.Phone, or Individual for the object
     read_only: frozenset[str] = frozenset()
 
 
@@ -213,6 +234,9 @@ class Schema:
         extra = [Field(self.features.linkedin, "url", 255, "LinkedIn profile")] if self.features.linkedin else []
         if self.features.opt_outs:
             extra += [Field("HasOptedOutOfEmail", "boolean", 0, "Email Opt Out"), Field("DoNotCall", "boolean")]
+        if self.features.individuals:
+            extra += [_reference("IndividualId", "Individual", "Individual", writable=True)]
+            self._add("Individual", _individual())
         person = [_system("IsPersonAccount", "boolean")] if self.features.person_accounts else []
         mail = [Field("PersonEmail", "email", 80)] if person else []
         self._add("Contact", [*_contact(), *extra, *person])
@@ -224,8 +248,9 @@ class Schema:
             self._add(f"{name}History", _history(name))
 
     def kind(self, name: str) -> Kind | None:
-        """By name, whatever its case."""
-        return self.kinds.get(name.lower())
+        """By name, whatever its case; None if there is none or the user may not see it."""
+        found = self.kinds.get(name.lower())
+        return None if found is None or self._has(found.name, "hidden") else found
 
     def field(self, kind: Kind, name: str) -> Field | None:
         """By name, whatever its case; None if there is none or the user may not see it."""
