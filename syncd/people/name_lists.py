@@ -20,11 +20,11 @@ zu zum zur auf dem am im
 # French, Breton, Occitan, Norman (Fitz)
 de du des d l le la les lez fitz
 # Spanish, Portuguese, Catalan, Italian, Romanian
-del de las los y e i da do das dos di della delle dello degli dei dal dalla dalle lo li
+del de las los y e i da do das dos di della delle dello degli dei dal dalla dalle
 # Arabic, Hebrew, Berber, Persian, Malay: the article, "son of", "father of", "daughter of"
 al el ul ur ad ash as ar ed bin ben ibn ibnu bint binti binte bte abu abou umm ould ait
 # Celtic: "son of", "daughter of", "grandson of"
-ap ab mac mc nic ni o ui
+ap ab mac mc nic o ui
 # Scandinavian
 af av til
 # What stands before a former surname, in English, French, German, Dutch, Italian
@@ -34,6 +34,9 @@ saint sainte san santa santo sao
 # Between two names
 and und et
 """)
+
+# Particles that are first names too, where they begin the first name: Ben, Ed, Al, Ash, Van; Ad is Dutch, Bin Chinese.
+FIRST_NAMES_TOO = frozenset(["al", "ash", "ben", "ed", "ad", "van", "bin", "san", "del", "santo"])
 
 # Forms of address and academic titles, before or after a name: they say what somebody is, not who.
 TITLES = _words("""
@@ -276,7 +279,7 @@ andreas: andi andy
 michael: michi micha
 stefan: steffen
 katharina: kathi kathrin katrin kati
-elisabeth: lisa lisbeth liesel sissi
+elisabeth: lisbeth liesel sissi
 franziska: franzi
 johanna: hanna
 margarete: grete gretel
@@ -346,7 +349,7 @@ lorenzo: renzo
 vincenzo: enzo
 giovanni: gianni nino
 alessandro: sandro ale alex
-alessandra: sandra ale
+alessandra: ale
 federico: fede
 federica: fede
 # Polish, Czech, Hungarian, Romanian
@@ -461,6 +464,18 @@ takuya naoya tetsuya yuya kwame kofi juma barnaba garba musa
 
 # Pairs of the package `nicknames` of which both names are given to children today: a human should look.
 RELATED = """
+adeline/aline adelaide/adele elaine/eleanor elaine/helena elaine/helen eleanor/helena derrick/eric ernest/ernestine
+george/georgine hannah/joanna hannah/johannah hannah/susannah jane/jeanne jane/jessie janet/jessie janet/jeanette
+jean/jeanette joan/joanna joan/johannah kendrick/kenneth kendrick/kent kayla/makayla heloise/lois lois/louisa
+lois/louise eloise/louise louis/louise luke/luther lucias/luke gretchen/margaret margarita/megan orlando/roland
+rosa/rose alexandra/sandra alexandria/sandra sophia/sophronia edwin/edwina emil/emily emeline/emily emeline/emma
+casper/jasper cecilia/sheila claire/clara clara/clare claire/clare clarence/clare clarissa/clara clement/clementine
+dennis/dennison flora/florence ellen/ella esther/hester alicia/lisa elisa/lisa alexander/alexandria ann/rosann
+ann/rosanna ann/roseann ann/roseanna ann/roseanne gwendolyn/wendy laurinda/lawrence nora/eleanor william/wilma
+anselm/selma amos/moses annie/stephanie albert/adelbert albert/elbert ellen/eleanor deanne/ann roxanne/ann
+andrea/andrew angel/angela anna/ann anna/anne betty/beth carl/charles carol/carrie ellen/helen ellen/helene ellen/lena
+emma/emily eve/evelyn eve/genevieve eileen/helen jill/julia julia/julie lea/leanne lisa/melissa carolyn/lynn linda/lynn
+michael/miguel mike/miguel jonathan/nathan patrick/peter mary/molly theresa/tracy aaron/ron ben/benoit carolyn/carrie
 aaron/erin ian/john ivan/john jane/jean elizabeth/lisa adelaide/heidi ella/helen ella/helena ella/helene
 ella/gabrielle lee/shirley ashley/leah ashley/lee elias/lee levi/lee carol/lynn caroline/lynn celinda/lynn
 linda/rosalyn melinda/lynn mary/marie hannah/nan marie/rosemary jean/genevieve jane/virginia hannah/susan

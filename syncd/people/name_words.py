@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from anyascii import anyascii
 
-from syncd.people.name_lists import DEGREES_AFTER_COMMA, GENERATIONS, PARTICLES, PRONOUNS, TITLES
+from syncd.people.name_lists import DEGREES_AFTER_COMMA, FIRST_NAMES_TOO, GENERATIONS, PARTICLES, PRONOUNS, TITLES
 
 _APOSTROPHES = dict.fromkeys(
     map(ord, "'\u2018\u2019\u201b\u02bc\u02b9\u02bb\u02bd\u2032`\u00b4\uff07\u055a\ua78c"), "'"
@@ -80,7 +80,7 @@ def fold(raw: str) -> str:
 def words_of(raw: str, *, surname: bool = False) -> Words:
     """Take a first name, a surname or a full name apart. In a `surname`, brackets hold a former surname."""
     if raw.isascii() and raw.isalpha():  # most names are one word
-        return _sorted(_tokens(raw), asides=(), generation="", comma=0)
+        return _sorted(_tokens(raw), asides=(), generation="", comma=0, given=not surname)
     asides = tuple(word for text in _ASIDE.findall(raw) for word in _tokens(text) if word.text not in PRONOUNS)
     before, *after = [_tokens(piece) for piece in _COMMA.split(_ASIDE.sub(" ", raw))]
     extra = [word for piece in after for word in piece if word.text not in DEGREES_AFTER_COMMA]
@@ -88,7 +88,7 @@ def words_of(raw: str, *, surname: bool = False) -> Words:
     generation, kept = _generation(kept)
     if surname and asides:  # Brown (Jones): a former name counts as one of a double name
         kept, asides = [*kept, *asides], ()
-    return _sorted(kept, asides=asides, generation=generation, comma=_before_comma(before, extra))
+    return _sorted(kept, asides=asides, generation=generation, comma=_before_comma(before, extra), given=not surname)
 
 
 def join(words: Words, more: Words) -> Words:
@@ -97,10 +97,10 @@ def join(words: Words, more: Words) -> Words:
     return _sorted([*words.every, *more.every], asides=asides, generation=generation, comma=0)
 
 
-def part(words: Words, start: int, end: int | None = None) -> Words:
+def part(words: Words, start: int, end: int | None = None, *, given: bool = False) -> Words:
     """Return some of the words of a field. Brackets stay with its start, a generation with its end."""
     asides, generation = words.asides if start == 0 else (), words.generation if end is None else ""
-    return _sorted(list(words.every[start:end]), asides=asides, generation=generation, comma=0)
+    return _sorted(list(words.every[start:end]), asides=asides, generation=generation, comma=0, given=given)
 
 
 def as_one(texts: Iterable[str]) -> str:
@@ -109,8 +109,8 @@ def as_one(texts: Iterable[str]) -> str:
     return _DIGRAPH.sub(r"\1\2", joined) if len(joined) >= _SHORT else joined
 
 
-def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comma: int) -> Words:
-    counts = tuple(word for word in kept if not _initial(word) and word.text not in PARTICLES)
+def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comma: int, given: bool = False) -> Words:
+    counts = tuple(word for at, word in enumerate(kept) if not _initial(word) and not _particle(word, at, given=given))
     if not counts:  # a name that is nothing but a particle is that person's name all the same: Minh Le
         counts = tuple(word for word in kept if not _initial(word))
     particles = len(counts) > 0 and any(word.text in PARTICLES for word in kept if word not in counts)
@@ -126,6 +126,10 @@ def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comm
         core=as_one(word.text for word in counts),
         written="".join(word.script or word.text for word in counts) if any(word.script for word in counts) else "",
     )
+
+
+def _particle(word: Word, at: int, *, given: bool) -> bool:
+    return word.text in PARTICLES and not (given and at == 0 and word.text in FIRST_NAMES_TOO)
 
 
 def _initial(word: Word) -> bool:

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from syncd.people.given_names import Level, usually_female
 from syncd.people.name_levels import first_level, initials_agree, last_level
-from syncd.people.name_lists import PARTICLES
+from syncd.people.name_lists import FIRST_NAMES_TOO, PARTICLES
 from syncd.people.name_words import Words, as_one, fold, join, part, words_of
 
 __all__ = ["Agreement", "Name", "NameMatch", "compare", "fold", "key"]
@@ -105,7 +105,7 @@ def key(first: str | None, last: str | None) -> str | None:
     stays in the key: it tells two people apart. Nicknames are not folded.
     """
     given, family = words_of(first or ""), words_of(last or "", surname=True)
-    if not _vouches(given) or not _vouches(family):
+    if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
         return None
     given, family = _move_particles(given, family)
     start = as_one(word.script or word.text for word in given.every if len(word.text) > 1 or word.script)
@@ -113,8 +113,8 @@ def key(first: str | None, last: str | None) -> str | None:
     return " ".join(filter(None, (start, end, family.generation)))
 
 
-def _vouches(words: Words) -> bool:
-    return any(word.text not in PARTICLES for word in words.words)
+def _vouches(words: Words, names: frozenset[str] = frozenset()) -> bool:
+    return any(word.text not in PARTICLES or word.text in names for word in words.words)
 
 
 def _move_particles(first: Words, last: Words) -> tuple[Words, Words]:
@@ -124,7 +124,7 @@ def _move_particles(first: Words, last: Words) -> tuple[Words, Words]:
         end -= 1
     if end == len(first.every):
         return first, last
-    return part(first, 0, end), join(part(first, end), last)
+    return part(first, 0, end, given=True), join(part(first, end), last)
 
 
 @lru_cache(maxsize=2048)
@@ -149,12 +149,12 @@ def _full(words: Words) -> Iterator[_Split]:
     """Take a full name apart: at its comma, else at every gap, the last one first."""
     count = min(len(words.every), _MOST_WORDS)
     if words.comma:
-        yield _split(part(words, words.comma), part(words, 0, words.comma))
+        yield _split(part(words, words.comma, given=True), part(words, 0, words.comma))
     elif count == 1:
         yield _split(_NONE, words)
         yield _split(words, _NONE)
     else:
-        yield from (_split(part(words, 0, at), part(words, at)) for at in range(count - 1, 0, -1))
+        yield from (_split(part(words, 0, at, given=True), part(words, at)) for at in range(count - 1, 0, -1))
 
 
 def _unsure(split: _Split) -> bool:
