@@ -36,8 +36,8 @@ def _show_reviews(status: dict[str, Any]) -> None:
         table("", ["because", "values"], reviews["why"].items())
         say("", "  → syncd review list\n")
     if status["shared_by_two_names"]:
-        what = "contacts hold a profile or a mailbox that stands under two names: it identifies nobody"
-        say(f"{status['shared_by_two_names']} {what}", style="yellow")
+        what = "hold a profile or a mailbox that stands under two names: it identifies nobody"
+        say(f"{status['shared_by_two_names']} contacts", f" {what}", style="yellow")
         say("", "  → `syncd show` names it for each of them; correct it in the CRM\n")
 
 

@@ -200,7 +200,7 @@ ALTER TABLE result ADD COLUMN verdict TEXT NOT NULL DEFAULT '';
 ALTER TABLE result ADD COLUMN evidence TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE job ADD COLUMN result_id INTEGER;
-ALTER TABLE job ADD COLUMN target TEXT NOT NULL DEFAULT '';
+ALTER TABLE job ADD COLUMN destination TEXT NOT NULL DEFAULT '';
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
 CREATE INDEX job_undetermined ON job (sync, updated_at) WHERE state = 'done' AND reason = 'undetermined';
 

@@ -10,7 +10,7 @@ UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
-    result_id = coalesce(:result_id, result_id), target = coalesce(:target, target),
+    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination),
     updated_at = :now
 WHERE id = :id AND state = :source
 
@@ -381,7 +381,7 @@ UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by WHER
 
 -- name: reviews_waiting
 -- Values that a person should look at, oldest first. A review is over when its job has moved on.
-SELECT review.*, job.sync, job.field, job.target, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
+SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
     contact.identity, result.provider, result.said, result.told, result.candidates, result.evidence, result.verdict
 FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
 JOIN result ON result.id = review.result_id JOIN contact ON contact.id = job.contact_id

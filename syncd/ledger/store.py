@@ -92,7 +92,7 @@ class Tx:
     def move(self, job_id: int, source: JobState, target: JobState, *, now: float, **values: Any) -> bool:
         """Move a job if it still stands at `source`; False means that somebody else moved it.
 
-        `values` may set reason, note, round, provider, due_at, behind, submission_id, value, result_id, target.
+        `values` may set reason, note, round, provider, due_at, behind, submission_id, value, result_id, destination.
         A move that the table of states does not know raises BrokenInvariant and changes nothing.
         """
         if target not in MOVES[source]:
@@ -110,7 +110,7 @@ class Tx:
             self.run("tally_add", name=name, n=n)
 
 
-_MOVABLE = ("reason", "note", "round", "provider", "due_at", "behind", "submission_id", "value", "result_id", "target")
+_MOVABLE = ("reason", "note", "round", "provider", "due_at", "behind", "submission_id", "value", "result_id", "destination")
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ def accept(
     tx: Tx, job_id: int, value: str, note: str, *, now: float, result_id: int | None = None, target: Field | None = None
 ) -> bool:
     """A value that the policy takes: to be written back, to the field's own property or to `target`'s."""
-    extra = {"result_id": result_id, "target": target or ""}
+    extra = {"result_id": result_id, "destination": target or ""}
     return tx.move(job_id, JobState.ANSWERED, JobState.ACCEPTED, now=now, value=value, note=note, due_at=now, **extra)
 
 
@@ -131,7 +131,7 @@ def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
                 contact_id=row["contact_id"],
                 state=JobState(row["state"]),
                 ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-                field=Field(row["target"] or row["field"]),
+                field=Field(row["destination"] or row["field"]),
                 asked=Field(row["field"]),
                 value=row["value"],
                 accepted_at=row["updated_at"],

@@ -71,7 +71,8 @@ def fold(raw: str) -> str:
     """Return the folded words of a name, joined by one space: case, accents, apostrophes, hyphens and scripts are gone.
 
     Umlauts and their two-letter spellings become one vowel in words of five letters or more (Müller, Mueller and
-    Muller are "muller"). Nothing else is removed. Digits and symbols separate words.
+    Muller are "muller"). Nothing else is removed. Symbols separate words; digits are kept: a second
+    record of a made-up or numbered name is another one.
     """
     return " ".join(word.text for word in _tokens(raw))
 
@@ -160,8 +161,8 @@ def _plain(raw: str) -> str:
 
 def _pieces(text: str) -> list[str]:
     if text.isascii():
-        return re.findall(r"[a-z']+", text.replace("`", "'"))
-    kept = "".join(char if char == "'" or unicodedata.category(char)[0] in "LM" else _gap(char) for char in text)
+        return re.findall(r"[a-z0-9']+", text.replace("`", "'"))
+    kept = "".join(char if char == "'" or unicodedata.category(char)[0] in "LMN" else _gap(char) for char in text)
     return kept.split()
 
 

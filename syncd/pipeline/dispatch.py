@@ -467,8 +467,7 @@ def _elsewhere(one: Candidate, turn: Turn, told: Question, digest: str, page: _P
         return _skip(one, turn.name, "the same question was asked already, and nothing came of it")
     result_id, own = before.result_id, before.job_id == one.job_id or before.job_id in _of_the_person(one)
     doubt = "" if own else "it was asked in the same words for another record"
-    note = "the same question was answered already"
-    return lambda tx, now: submissions.share(tx, one, result_id, told.way, note, doubt=doubt, now=now)
+    return _take(one, result_id, told.way, "the same question was answered already", doubt)
 
 
 _ASKS = IN_FLIGHT | {JobState.ANSWERED, JobState.REVIEW}
@@ -484,9 +483,12 @@ def _shared(one: Candidate, turn: Turn) -> Aside | None:
         for heard in relative.heard:
             way = _serves(one, turn, relative, heard)
             if way is not None:
-                note = "the same person was answered already"
-                return lambda tx, now, id_=heard.id, way=way: submissions.share(tx, one, id_, way, note, now=now)
+                return _take(one, heard.id, way, "the same person was answered already")
     return None
+
+
+def _take(one: Candidate, result_id: int, way: str, note: str, doubt: str = "") -> Aside:
+    return lambda tx, now: submissions.share(tx, one, result_id, way, note, doubt=doubt, now=now)
 
 
 def _serves(one: Candidate, turn: Turn, relative: Relative, heard: Heard) -> str | None:

@@ -76,7 +76,8 @@ def _before_it_is_missing(got: Received, answer: Answer, lane: Lane) -> tuple[An
 
 async def _unreadable(parts: Parts, got: Received, error: Garbled) -> int:
     """Set aside until a version can read it; loudly where it was paid for."""
-    if error.charged and await parts.ledger.write(inbox.quarantine, got, str(error)):
+    paid = error.charged is not None and error.charged > 0
+    if paid and await parts.ledger.write(inbox.quarantine, got, str(error)):
         await parts.ledger.write(inbox.count_paid_unread)
         log.error(
             "paid_answer_set_aside",
@@ -87,7 +88,7 @@ async def _unreadable(parts: Parts, got: Received, error: Garbled) -> int:
             cure="It is looked at again by the next version; its contact is not asked about meanwhile.",
         )
         return 0
-    return await _quarantine(parts, got, str(error))
+    return 0 if paid else await _quarantine(parts, got, str(error))
 
 
 async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None:

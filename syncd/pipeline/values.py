@@ -79,7 +79,7 @@ def _phone(candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Usab
         return Unusable(f"a {found.kind} number, which is not accepted")
     routed = policy.mobile is not None and found.kind is Kind.MOBILE
     return Usable(
-        text=found.written(policy.format),
+        text=found.written(policy.format.value),
         field=Field.MOBILE if routed else Field.PHONE,
         kind=found.kind or "",
         remarks=found.remarks,

@@ -7,7 +7,7 @@ of the contact, a person's decision, or another policy changes the outcome of wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from syncd.config import FieldPolicy, OnDoubt, Sync
 from syncd.contract.errors import BrokenInvariant
@@ -98,7 +98,7 @@ class Facts:
     became_at: float
     heard: Sequence[Heard]
     now: float
-    open_ways: Callable[[str], bool] = field(default=lambda _: False)
+    open_ways: Callable[[str], bool]
 
 
 def weigh(facts: Facts, policy: Policy) -> list[Weighed]:

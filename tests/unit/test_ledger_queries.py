@@ -12,7 +12,9 @@ from syncd.ledger.store import Ledger, queries
 from .audit import sqlite3
 
 BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
-SMALL_BY_PARTIAL_INDEX = {  # indexes that hold only what is under way
+SMALL_BY_PARTIAL_INDEX = {
+    "job_review",
+    "contact_vague",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined",
 }  # fmt: skip
