@@ -93,6 +93,8 @@ def same(one: str, other: str, *, countries: Sequence[str | None] = ()) -> bool:
     """
     if one.strip() == other.strip():
         return True
+    if max(len(one), len(other)) > _LONGEST:
+        return False
     regions = {region for country in countries if (region := code(country))}
     first, second = (_readings(text, regions | _region_of(by)) for text, by in ((one, other), (other, one)))
     if first or second:
