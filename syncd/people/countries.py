@@ -112,13 +112,13 @@ def _usual() -> dict[str, str]:
 
 @cache
 def _all() -> dict[str, str]:
-    """Names in all languages. A name that means two countries is kept for neither, unless English decides."""
+    """Names in all languages; English decides before the others. A name that one language has twice is not kept."""
     table: dict[str, str] = {}
     for names in _names():
         new: dict[str, str | None] = {}
         for name, of in names:
             new[name] = of if new.get(name, of) == of else None
-        table |= {name: of for name, of in new.items() if of and name not in table}
+        table = {name: of for name, of in new.items() if of} | table
     return table
 
 

@@ -192,6 +192,7 @@ def _disposable() -> set[str]:
 
 def _compared(raw: str) -> str:
     local, at, host = raw.strip().casefold().removeprefix("mailto:").rpartition("@")
-    with suppress(idna.IDNAError, UnicodeError):  # else it is compared as it stands
-        host = idna.encode(host, uts46=True).decode("ascii")
+    if not host.isascii():
+        with suppress(idna.IDNAError, UnicodeError):  # else it is compared as it stands
+            host = idna.encode(host, uts46=True).decode("ascii")
     return f"{local}{at}{host}"

@@ -93,6 +93,8 @@ def same(one: str, other: str, *, countries: Sequence[str | None] = ()) -> bool:
     """
     if one.strip() == other.strip():
         return True
+    if max(len(one), len(other)) > _LONGEST:
+        return False
     regions = {region for country in countries if (region := code(country))}
     first, second = (_readings(text, regions | _region_of(by)) for text, by in ((one, other), (other, one)))
     if first or second:
@@ -195,8 +197,6 @@ def _fits(number: PhoneNumber, text: str, region: str) -> bool:
         return True
     if not phonenumbers.is_valid_number(number):
         return False
-    if number.country_code != phonenumbers.country_code_for_region(region):
-        return True  # with the guessed country's own international prefix: 011 44 …
     if _digits(text) == phonenumbers.format_number(number, PhoneNumberFormat.E164)[1:]:
         return True  # with its country code, where only the plus sign is missing
     return next(iter(PhoneNumberMatcher(text, region, Leniency.STRICT_GROUPING, 1)), None) is not None

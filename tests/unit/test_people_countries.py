@@ -36,12 +36,12 @@ NEIGHBOURS = [
     ("Norge", "NO"), ("Suomi", "FI"), ("Česká republika", "CZ"), ("Россия", "RU"), ("США", "US"), ("日本", "JP"),
     ("中国", "CN"), ("대한민국", "KR"), ("Ελλάδα", "GR"), ("La Réunion", "RE"), ("Irland", "IE"), ("Island", "IS"),
     # a code beside the name
-    ("France (FR)", "FR"), ("US - United States", "US"), ("GB / United Kingdom", "GB"),
+    ("France (FR)", "FR"), ("France (mainland)", "FR"), ("US - United States", "US"), ("GB / United Kingdom", "GB"),
 ]  # fmt: skip
 
 NONE = [
     None, "", "  ", "-", "n/a", "N.A.", "XX", "ZZZ", "Unknown", "Atlantis", "Europe", "EMEA", "Paris",
-    "Atlanta, Georgia", "Paris, France", "12", "x" * 500,
+    "Atlanta, Georgia", "Paris, France", "Szud\u00e1n", "12", "x" * 500,
 ]  # fmt: skip
 
 

@@ -113,8 +113,9 @@ def test_v8_and_v9_addresses_of_people_that_look_alike(local: str) -> None:
     "local",
     [
         "info", "Info", "info2", "info-fr", "info.fr", "info_de", "fr.info", "info+crm", "info-lyon", "sales",
-        "sales.uk", "sales_team", "sales-emea", "support", "support01", "kontakt", "contact", "contact-presse", "accueil",
-        "office", "hello", "team", "admin", "hr", "jobs", "ventes", "vertrieb", "ventas", "vendite", "customer.service",
+        "sales.uk", "sales_team", "sales-emea", "support", "support01", "kontakt", "contact", "contact-presse",
+        "accueil", "office", "hello", "team", "admin", "hr", "jobs", "ventes", "vertrieb", "ventas", "vendite",
+        "customer.service",
         "customerservice", "human-resources", "accounts-payable", "postmaster", "abuse", "webmaster", "hostmaster",
         "security", "noc", "secretariat", "buchhaltung", "bewerbung", "rrhh", "compta", "presse", "privacy",
         "datenschutz", "reception", "recepcion", "contato", "segreteria", "post", "service", "test", "it",

@@ -128,7 +128,8 @@ def test_v3_a_number_of_another_country_than_the_guessed_one_is_no_value(raw: st
         ("06 12 34 56 78", "Italy"), ("06 12 34 56 78", "GB"), ("06.12.34.56.78", "Germany"),
         ("06-12-34-56-78", "Allemagne"), ("07 61 23 45 67", "Switzerland"), ("07 61 23 45 67", "Italy"),
         ("07700 900123", "France"), ("0612345678", "United States"), ("(212) 555-0123", "France"),
-        ("020 7946 0123", "US"), ("555 0143", "US"), ("06 39 98 00 14", "Germany"), ("123", "France"),
+        ("020 7946 0123", "US"), ("555 0143", "US"), ("1 911 555 0123", "US"),
+        ("06 39 98 00 14", "Germany"), ("123", "France"),
     ],
 )  # fmt: skip
 def test_v3_neighbours(raw: str, country: str) -> None:
@@ -251,7 +252,7 @@ def test_v10_the_same_number_in_other_words(one: str, other: str, countries: lis
         ("+447700900000", "07700 900001", ["GB"]), ("+447700900000", "+337700900000", []),
         ("+33639980123", "+33639980124", []), ("+12025550144 ext. 12", "+12025550144", []),
         ("+12025550144 ext. 12", "+12025550144 ext. 13", []), ("none", "-", []), ("+447700900000", "", []),
-        ("06 12 34 56 78", "+49612345679", ["FR"]), ("+33639980123", "call me", []),
+        ("06 12 34 56 78", "+49612345679", ["FR"]), ("+33639980123", "call me", []), ("x" * 10**6 + "1", "1", []),
     ],
 )  # fmt: skip
 def test_v10_another_number(one: str, other: str, countries: list[str | None]) -> None:
@@ -271,7 +272,7 @@ def test_v11_an_international_number_in_the_forms_that_people_use(raw: str) -> N
     assert phone(raw).e164 == "+442079460123"
 
 
-@pytest.mark.parametrize("raw", ["0011 44 20 7946 0123", "00 20 7946", "0000000000"])
+@pytest.mark.parametrize("raw", ["0011 44 20 7946 0123", "001 911 555 0123", "00 20 7946", "0000000000"])
 def test_two_zeros_before_no_number_are_no_international_prefix(raw: str) -> None:
     why_not(raw)
 
