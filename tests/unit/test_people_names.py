@@ -243,6 +243,8 @@ def test_titles_degrees_and_symbols_say_nothing(one: str, other: str) -> None:
     José Luis = José
     John A. = John Albert
     Robert (Bob) = Bob
+    Robert (Skip) = Skip
+    Lisabeth = Elisabeth
     Elizabeth "Liz" = Liz
     Mª José = María José
     """),
@@ -294,6 +296,7 @@ def test_a5_known_variants_of_a_surname(one: str, other: str) -> None:
     Anna|Meyer = Anna|Meier
     Anna|Smith = Anna|Smyth
     Anna|Clark = Anna|Clarke
+    Paul|van Dyk = Paul|van Dyke
     Anna|Hernandez = Anna|Hernadez
     Pat|MacDonald = Pat|McDonald
     Maria|Garcia Lopez = Maria|Garcia Perez
@@ -324,6 +327,8 @@ def test_close_names_are_for_a_human(one: str, other: str) -> None:
     Marianne = Arianne
     Alejandro = Andro
     Kate = Karen
+    Vicki = Victor
+    Catherine = Cathleen
     Dan = Dana
     """),
 )
