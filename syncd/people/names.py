@@ -98,6 +98,7 @@ def _rank(match: NameMatch) -> int:
     return _ORDER.index(match.agreement)
 
 
+@lru_cache(maxsize=4096)
 def key(first: str | None, last: str | None) -> str | None:
     """Return the folded first name and surname as a key, or None where one is missing or vouches for nobody.
 

@@ -26,6 +26,7 @@ _LETTERS = str.maketrans({
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc\u02bb\uff07\u2032]")
 _ABBREVIATION = re.compile(r"(?<=\b\w)[./](?=\w\b)")  # the inner points of "s.a." and the slash of "a/s"
 _WORD = re.compile(r"[^\W_]+")
+_UMLAUT = re.compile(r"([aou])e")
 
 
 def listed(block: str) -> frozenset[str]:
@@ -41,6 +42,8 @@ def tidy(raw: str | None) -> str | None:
     """
     if raw is None:
         return None
+    if raw.isascii() and raw.isprintable() and "^" not in raw and "`" not in raw:  # most text is plain
+        return " ".join(raw.split()) or None
     kept = "".join(
         " " if c.isspace() else c
         for c in unicodedata.normalize("NFC", raw.translate(_TYPOS))
@@ -53,6 +56,8 @@ def visible(raw: str | None) -> str | None:
     """NFC with single spaces and without invisible characters; symbols stay. None if nothing is left."""
     if raw is None:
         return None
+    if raw.isascii() and raw.isprintable():
+        return " ".join(raw.split()) or None
     kept = "".join(
         " " if c.isspace() else c
         for c in unicodedata.normalize("NFC", raw)
@@ -77,9 +82,13 @@ def fold(raw: str) -> str:
 
     Only for comparing: ae, oe and ue become a, o and u in every word, and aa (for å) becomes a.
     """
+    plain = raw.lower() if raw.isascii() else _plain(raw)
+    return _UMLAUT.sub(r"\1", plain).replace("aa", "a")
+
+
+def _plain(raw: str) -> str:
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", raw).casefold()).translate(_LETTERS)
-    plain = unicodedata.normalize("NFC", _MARKS.sub("", letters))
-    return re.sub(r"([aou])e", r"\1", plain).replace("aa", "a")
+    return unicodedata.normalize("NFC", _MARKS.sub("", letters))
 
 
 @lru_cache(maxsize=4096)
