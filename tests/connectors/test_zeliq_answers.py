@@ -93,7 +93,7 @@ def test_case_36_credit_used_is_a_number_or_a_string(told: object, charged: Deci
 @pytest.mark.parametrize("told", [0, "0", 0.0, "0.00"])
 def test_case_36_nothing_found_costs_nothing(told: object) -> None:
     answer = parse({"credit_used": told, "contact": {}})
-    assert (answer.results[0].outcome, answer.charged, answer.note) == (Outcome.NOT_FOUND, 0, "")
+    assert (answer.results[0].outcome, answer.charged, answer.note) == (Outcome.NOT_FOUND, Decimal(0), "")
 
 
 @pytest.mark.parametrize("told", [None, "", -1, "-3", -0.5])
@@ -514,7 +514,7 @@ def test_a_flood_of_values_is_cut() -> None:
 def test_a14_case_69_error_object_is_a_failure_not_a_not_found(body: object) -> None:
     answer = parse(body)
     (only,) = answer.results
-    assert (only.outcome, only.candidates, answer.final, answer.charged) == (Outcome.FAILED, (), True, 0)
+    assert (only.outcome, only.candidates, answer.final, answer.charged) == (Outcome.FAILED, (), True, Decimal(0))
     assert only.note
     assert "ada@" not in only.note
 
