@@ -437,6 +437,13 @@ def test_v1_the_person_found_is_said_beside_the_echo(beside: bool) -> None:
     assert result(body).said == (ECHO, person)
 
 
+def test_v1_without_custom_the_profile_tells() -> None:
+    body = v1({"most_probable_email": "p@a.example.com", "profile": {"linkedin_url": PROFILE}})
+    del body["datas"][0]["custom"]
+    answer = parse(body, several([person(0), ADA], EMAIL))
+    assert outcomes(answer) == {"attempt-0 email": Outcome.MISSING, "attempt-1 email": Outcome.FOUND}
+
+
 def test_v1_a_position_that_ended_is_no_employer() -> None:
     position = {"end_at": {"month": 1, "year": 2020}, "company": {"name": "Old", "domain": "old.example.org"}}
     profile = {"linkedin_handle": "bob-sample", "position": position, "location": "France"}

@@ -260,6 +260,8 @@ HANDLE = "https://www.linkedin.com/in/"
             True,
         ),
         (Identity(linkedin_url=HANDLE + "xq-12"), {"linkedin_url": HANDLE + "xq-13"}, False),
+        (Identity(linkedin_url=HANDLE + "xq-12"), {"linkedin_url": HANDLE + "xq-12/"}, True),
+        (Identity(linkedin_url=HANDLE + "ACwAAB123"), {"linkedin_url": HANDLE + "ACwAAB123"}, True),
         # A9: the same letters in two encodings
         (
             Identity(linkedin_url=HANDLE + "andr%C3%A9-dupont-1"),
