@@ -7,6 +7,7 @@ the right person is decided elsewhere, against all that is known of them; here o
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -36,8 +37,12 @@ def _profile(told: Identity, said: Identity) -> bool:
     ours, theirs = _handle(told.linkedin_url), _handle(said.linkedin_url)
     if ours.startswith(_OWN_ID) or theirs.startswith(_OWN_ID):
         return bool(theirs) and ours.startswith(_OWN_ID) != theirs.startswith(_OWN_ID)
-    letters = "".join(_words(ours))
-    return any(len(word) >= _WORD and word in letters for word in _words(theirs) | _names(said))
+    return _in_handle(_words(theirs) | _names(said), ours)
+
+
+def _in_handle(words: Set[str], handle: str) -> bool:
+    letters = "".join(re.findall("[a-z]+", _fold(handle)))
+    return any(len(word) >= _WORD and word in letters for word in words)
 
 
 def _mailbox(told: Identity, said: Identity) -> bool:
@@ -58,7 +63,9 @@ def _related(one: str, other: str) -> bool:
 
 
 def _name(told: Identity, said: Identity) -> bool:
-    """A word of the name, or the whole of a surname however it is spaced."""
+    """A word of the name, be it in the handle, or the whole of a surname however it is spaced."""
+    if _in_handle(_names(told), _handle(said.linkedin_url)):
+        return True
     surnames = _joined(told.last_name), _joined(said.last_name)
     return bool(_names(told) & _names(said)) or (surnames[0] == surnames[1] != "")
 

@@ -8,15 +8,15 @@ from pydantic import SecretStr
 
 from connectors.fullenrich import Connector, Options
 
-from .scripted import tools
+from .scripted import DictMemory, tools
 
 KEY = "fe-very-secret"
 JOB = "2db5ea61-1752-42cf-8ea1-ab1da060cd0a"
 Made = dict[str, Any]
 
 
-def make(url: str | None = None, **options: Any) -> Connector:
-    return Connector("fullenrich", Options(api_key=SecretStr(KEY), **options), url, tools())
+def make(url: str | None = None, memory: DictMemory | None = None, **options: Any) -> Connector:
+    return Connector("fullenrich", Options(api_key=SecretStr(KEY), **options), url, tools(memory))
 
 
 def item(attempt: str | None = "attempt-1", info: object = None, **echo: str) -> Made:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.fullenrich import Options
+from connectors.fullenrich import Connector, Options
 from syncd.contract import normal
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble
 from syncd.contract.model import (
+    ContactRef,
     Field,
     Identity,
     Level,
@@ -22,17 +23,24 @@ from syncd.contract.model import (
 from syncd.contract.pacing import Window
 
 from .fullenrich_said import JOB, KEY, Made, make
-from .samples import ADA, BOTH, BY_COMPANY, BY_NAME, CALLBACK, EMAIL, NOBODY, PHONE, PROFILE, person, several
+from .samples import ADA, BOTH, BY_COMPANY, BY_NAME, CALLBACK, EMAIL, EVENTS, NOBODY, PHONE, PROFILE, person, several
 from .samples import request as ask
 from .samples import submission as sub
-from .scripted import Call, Reply, Script, scripted, use
+from .scripted import Call, DictMemory, Reply, Script, scripted, use
 
+WHOSE = {"connection": "crm", "object": "contacts"}
 OLD_KEY = "fe-older-secret"
 ACCEPTED = Reply(200, {"enrichment_id": JOB})
 
 
+def told(what: Submission) -> Submission:
+    """The same with what the one way to ask tells of each person."""
+    asked = (replace(one, identity=make().questions(one)[0].told) for one in what.requests)
+    return replace(what, requests=tuple(asked))
+
+
 def submit(script: Script, what: Submission | None = None, **options: Any) -> Receipt:
-    receipt: Receipt = use(lambda: make(script.url, **options), lambda c: c.submit(what or sub()))
+    receipt: Receipt = use(lambda: make(script.url, **options), lambda c: c.submit(told(what or sub())))
     return receipt
 
 
@@ -44,9 +52,9 @@ def sent(what: Submission | None = None, **options: Any) -> Call:
 
 
 def contact(identity: Identity, fields: tuple[Field, ...] = EMAIL, **options: Any) -> Made:
-    told: Made = sent(sub(ask(identity, fields)), **options).json["data"][0]
-    del told["custom"]
-    return told
+    made: Made = sent(sub(ask(identity, fields)), **options).json["data"][0]
+    del made["custom"]
+    return made
 
 
 def error(code: str, status: int = 400, message: str = "no") -> Reply:
@@ -70,7 +78,7 @@ def test_start_of_a_bulk() -> None:
     assert call.json == {
         "name": "syncd batch-1",
         "webhook_url": CALLBACK,
-        "webhook_events": {"contact_finished": CALLBACK},
+        "webhook_events": {"contact_finished": EVENTS},
         "data": [
             {
                 "first_name": "Ada",
@@ -79,14 +87,14 @@ def test_start_of_a_bulk() -> None:
                 "company_name": "Acme",
                 "linkedin_url": PROFILE,
                 "enrich_fields": ["contact.work_emails", "contact.phones"],
-                "custom": {"attempt_id": "attempt-0", "batch_id": "batch-1", "contact_id": "500"},
+                "custom": {"attempt_id": "attempt-0", "batch_id": "batch-1", "contact_id": "500"} | WHOSE,
             },
             {
                 "first_name": "Ada",
                 "last_name": "Example",
                 "domain": "acme.example.com",
                 "enrich_fields": ["contact.work_emails", "contact.phones"],
-                "custom": {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"},
+                "custom": {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"} | WHOSE,
             },
         ],
     }
@@ -109,16 +117,44 @@ def test_case_08_v1_has_its_own_keys() -> None:
             "company_name": "Acme",
             "linkedin_url": PROFILE,
             "enrich_fields": ["contact.emails"],
-            "custom": {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"},
+            "custom": {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"} | WHOSE,
         }
     ]
 
 
-def test_case_08_empty_data_is_a_mistake_of_ours() -> None:
-    caught, calls = refused(error("error.enrichment.data.empty"))
-    assert isinstance(caught, Halt)
-    assert caught.trouble is Trouble.MISCONFIGURED
-    assert calls == 1
+def test_contact_events_have_an_address_of_their_own_or_are_left_out() -> None:
+    what = sub()
+    assert sent(what).json["webhook_events"] == {"contact_finished": EVENTS}
+    assert sent(what).json["webhook_url"] == CALLBACK
+    assert "webhook_events" not in sent(replace(what, contact_url="")).json
+
+
+def test_case_08_empty_data_may_be_one_odd_contacts_fault() -> None:
+    reply = error("error.enrichment.data.empty")
+    for people, kind in ((2, Split), (1, Skip)):
+        caught, calls = refused(reply, people)
+        assert (type(caught), calls) == (kind, 1)
+
+
+def test_there_is_one_way_to_ask_and_it_tells_all() -> None:
+    known = replace(
+        ADA,
+        full_name="Ada Example",
+        email="a@acme.example.com",
+        emails=("a@acme.example.com",),
+        phones=("+447700900123",),
+        country="FR",
+        employer_country="GB",
+    )
+    for field in (EMAIL, PHONE, BOTH):
+        assert [(one.way, one.told) for one in make().questions(ask(known, field))] == [("all", ADA)]
+    assert make().questions(ask(contact="x" * 101)) == ()
+    nameless = Identity(linkedin_url=PROFILE, first_name="Ada", company="Acme")
+    assert make().questions(ask(nameless))[0].told == Identity(linkedin_url=PROFILE)
+
+
+def test_capabilities_say_that_it_echoes_and_bills_finds_only() -> None:
+    assert (make().capabilities.echoes, make().capabilities.bills_finds_only) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -164,11 +200,20 @@ def test_case_05_nothing_blank_is_ever_sent(identity: Identity, version: str) ->
     assert all(value not in ("", None, [], {}) for value in [*values, *call.json.values()])
 
 
-def test_case_06_custom_holds_three_short_strings() -> None:
+def test_case_06_custom_holds_short_strings_only() -> None:
     custom = sent().json["data"][0]["custom"]
-    assert custom == {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"}
+    assert custom == {"attempt_id": "attempt-1", "batch_id": "batch-1", "contact_id": "501"} | WHOSE
     assert "100" in (make().lacks(ask(contact="x" * 101)) or "")
     assert make().lacks(ask(contact="x" * 100)) is None
+    long = replace(ask(), ref=ContactRef(connection="c" * 101, object="o" * 100, id="501"))
+    assert sent(sub(long)).json["data"][0]["custom"] == {
+        "attempt_id": "attempt-1",
+        "batch_id": "batch-1",
+        "contact_id": "501",
+        "object": "o" * 100,
+    }
+    unnamed = replace(ask(), ref=ContactRef(connection="crm", object="", id="501"))
+    assert "object" not in sent(sub(unnamed)).json["data"][0]["custom"]
 
 
 @pytest.mark.parametrize(
@@ -182,6 +227,9 @@ def test_case_06_complaints_about_what_we_add_halt(code: str) -> None:
 
 def test_case_07_name_is_never_empty_and_tells_the_batch() -> None:
     assert sent().json["name"] == "syncd batch-1"
+    assert sent(sub(label=" ")).json["name"] == "syncd batch-1"
+    label = "hubspot-contacts 2026-11-27 Ada Example +33"
+    assert sent(sub(label=label)).json["name"] == sent(sub(label=label), version="v1").json["name"] == label
 
 
 def test_case_09_unicode_names_arrive_as_they_are() -> None:
@@ -207,12 +255,12 @@ def test_case_11_profile_without_company_is_sent_alone() -> None:
 
 
 def test_case_12_domain_is_a_bare_host_or_left_out() -> None:
-    name = {"first_name": "A", "last_name": "B", "company": "Acme"}
+    named = Identity(first_name="A", last_name="B", company="Acme")
     assert (
-        contact(normal.tidy(Identity(**name, domain="https://www.Acme.example.com/contact")))["domain"]
+        contact(normal.tidy(replace(named, domain="https://www.Acme.example.com/contact")))["domain"]
         == "acme.example.com"
     )
-    assert "domain" not in contact(normal.tidy(Identity(**name, domain="??")))
+    assert "domain" not in contact(normal.tidy(replace(named, domain="??")))
 
 
 def test_email_and_country_are_not_told() -> None:
@@ -316,8 +364,8 @@ def test_case_38_balance_may_be_fractional(told: object, left: Decimal | None) -
     assert (script.calls[0].method, script.calls[0].path) == ("GET", "/api/v2/account/credits")
 
 
-def findings(reply: Reply) -> tuple[Level, str]:
-    with scripted(reply) as script:
+def findings(reply: Reply, verify: Reply | None = None) -> tuple[Level, str]:
+    with scripted(verify or Reply(404), reply) as script:
         (finding,) = use(lambda: make(script.url), lambda c: c.check())
     assert finding.cure or finding.level is not Level.ERROR
     return finding.level, finding.what
@@ -332,6 +380,61 @@ def test_check_says_what_is_left_or_what_is_wrong() -> None:
     assert findings(error("error.rate.limit", 429))[0] is Level.ERROR
     assert findings(error("x", 400))[0] is Level.ERROR
     assert findings(Reply(500))[0] is Level.ERROR
+
+
+GOOD = Reply(200, {"balance": 7})
+
+
+@pytest.mark.parametrize(
+    ("verify", "level", "what"),
+    [
+        (Reply(200, {"workspace_id": "w-1"}), Level.OK, "the key of workspace w-1 is accepted, 7 credits are left"),
+        (Reply(200, {}), Level.OK, "the key is accepted, 7 credits are left"),
+        (Reply(200, {"workspace_id": 7}), Level.OK, "the key is accepted, 7 credits are left"),
+        (Reply(200, {"workspace_id": "a b"}), Level.OK, "the key is accepted, 7 credits are left"),
+        (Reply(200, b"<html>"), Level.OK, "the key is accepted, 7 credits are left"),
+        (Reply(404, {"message": "Workspace ID not found"}), Level.OK, "the key is accepted, 7 credits are left"),
+        (Reply(405), Level.OK, "the key is accepted, 7 credits are left"),
+        (error("error.api.key", 401), Level.ERROR, ""),
+        (error("error.rate.limit", 429), Level.ERROR, ""),
+        (Reply(500), Level.ERROR, ""),
+    ],
+)
+def test_check_shows_the_workspace_where_it_is_told(verify: Reply, level: Level, what: str) -> None:
+    found = findings(GOOD, verify)
+    assert found[0] is level
+    assert found[1] == what or level is Level.ERROR
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_key_of_another_workspace_is_an_error_until_the_former_one_is_back(version: str) -> None:
+    memory = DictMemory()
+    first, second = (Reply(200, {"workspace_id": name}) for name in ("w-1", "w-2"))
+
+    async def act(connector: Connector) -> None:
+        assert [f.level for f in await connector.check()] == [Level.OK]
+        await connector.submit(told(sub()))
+        (finding,) = await connector.check()
+        assert (finding.level, finding.trouble) == (Level.ERROR, Trouble.MISCONFIGURED)
+        assert "w-1" in finding.what
+        assert "w-2" in finding.what
+        with pytest.raises(Halt) as caught:
+            await connector.submit(told(sub()))
+        assert (caught.value.trouble, str(caught.value)) == (Trouble.MISCONFIGURED, finding.what)
+        assert [f.level for f in await connector.check()] == [Level.OK]
+        await connector.submit(told(sub()))
+
+    with scripted(first, GOOD, ACCEPTED, second, GOOD, first, GOOD, ACCEPTED) as script:
+        use(lambda: make(script.url, memory, version=version), act)
+    assert memory.kept == {"workspace": "w-1"}
+    assert next(call.path for call in script.calls if call.method == "GET") == f"/api/{version}/account/keys/verify"
+    assert [call.method for call in script.calls].count("POST") == 2
+
+
+def test_the_workspace_is_known_after_a_restart() -> None:
+    with scripted(Reply(200, {"workspace_id": "w-2"}), GOOD) as script:
+        (finding,) = use(lambda: make(script.url, DictMemory({"workspace": "w-1"})), lambda c: c.check())
+    assert finding.trouble is Trouble.MISCONFIGURED
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/api", "/api/v1/", "/api/v2"])

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.contract.errors import Garbled
 from syncd.contract.model import (
+    CONTACT_EVENT,
     Answer,
     Candidate,
     EnrichmentResult,
@@ -26,9 +27,16 @@ from .samples import request as ask
 from .samples import submission as sub
 
 
-def parse(body: object, what: Submission | None = None, source: Source = Source.CALLBACK) -> Answer:
+def parse(body: object, what: Submission | None = None, source: Source = Source.CALLBACK, part: str = "") -> Answer:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return make().parse(delivery(raw, source), what or sub())
+    return make().parse(delivery(raw, source, part=part), what or sub())
+
+
+def refused(body: object, what: Submission | None = None, source: Source = Source.CALLBACK) -> Decimal | None:
+    """What a body that is set aside says was charged."""
+    with pytest.raises(Garbled) as caught:
+        parse(body, what, source)
+    return caught.value.charged
 
 
 def result(body: object, identity: Identity = ADA, fields: tuple[Field, ...] = EMAIL) -> EnrichmentResult:
@@ -43,7 +51,8 @@ def outcomes(answer: Answer) -> dict[str, Outcome]:
 def test_case_02_contact_left_out_by_silent_fail_is_skipped() -> None:
     answer = parse(envelope(item("attempt-0", FOUND), item("attempt-1")), several([ADA, BY_NAME], EMAIL))
     assert outcomes(answer) == {"attempt-0 email": Outcome.FOUND, "attempt-1 email": Outcome.SKIPPED}
-    assert result(envelope({"custom": {"attempt_id": "attempt-1"}, "contact_info": None})).outcome is Outcome.SKIPPED
+    left_out = {"custom": {"attempt_id": "attempt-1"}, "contact_info": None}
+    assert result(envelope(left_out, credits_used=0)).outcome is Outcome.SKIPPED
 
 
 def test_found_email_and_phone() -> None:
@@ -87,7 +96,8 @@ def test_v1_result() -> None:
     email, phone = parse(body, sub(ask(ADA, BOTH))).results
     assert [(c.value, c.grade) for c in email.candidates] == [("ada@acme.example.com", Grade.CATCH_ALL)]
     assert [(c.value, c.region) for c in phone.candidates] == [("+44 7700 900123", "GB")]
-    assert not email.mismatch
+    name = Identity(first_name="Ada", last_name="Example", domain="acme.example.com")
+    assert email.said == phone.said == (name, Identity(linkedin_url=PROFILE))
 
 
 def test_v1_contact_left_out() -> None:
@@ -171,15 +181,30 @@ def test_case_45_several_phones_once_each_in_order() -> None:
         ({}, Grade.VALID, ""),
         ({"line_type": "MOBILE", "line_status": "ACTIVE", "ownership_match": "CONFIRMED"}, Grade.VALID, ""),
         ({"line_type": "UNKNOWN", "line_status": None, "connect_rate": "HIGH"}, Grade.VALID, ""),
-        ({"line_type": "LANDLINE"}, Grade.PROBABLE, "landline"),
-        ({"line_type": "voip"}, Grade.PROBABLE, "voip"),
+        ({"line_type": "LANDLINE"}, Grade.VALID, ""),
+        ({"line_type": "voip"}, Grade.VALID, ""),
         ({"ownership_match": "MISMATCH"}, Grade.UNKNOWN, "ownership mismatch"),
-        ({"line_type": "LANDLINE", "line_status": "INACTIVE"}, Grade.INVALID, "landline, inactive"),
+        ({"line_type": "LANDLINE", "line_status": "INACTIVE"}, Grade.INVALID, "inactive"),
     ],
 )
 def test_case_46_doubts_about_a_phone_lower_its_grade(extra: Made, grade: Grade, note: str) -> None:
     (candidate,) = result(envelope(item(info=numbers({"number": "+447700900123"} | extra))), fields=PHONE).candidates
     assert (candidate.grade, candidate.note) == (grade, note)
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        *[("MOBILE", "mobile"), ("mobile", "mobile"), ("LANDLINE", "fixed"), ("VOIP", "voip"), ("Voip", "voip")],
+        *[("UNKNOWN", ""), ("PAGER", ""), ("", ""), (None, ""), (7, "")],
+    ],
+)
+def test_v6_the_kind_of_line_is_the_vendors_word(word: object, line: str) -> None:
+    info = numbers({"number": "+442079460123", "region": "GB", "line_type": word})
+    only = result(envelope(item(info=info)), fields=PHONE)
+    assert only.outcome is Outcome.FOUND
+    assert [(c.line, c.grade) for c in only.candidates] == [(line, Grade.VALID)]
+    assert result(envelope(item(info=FOUND))).candidates[0].line == ""
 
 
 @pytest.mark.parametrize(
@@ -222,26 +247,211 @@ def test_case_64_canceled_keeps_what_there_is() -> None:
     assert answer.final
 
 
-def test_case_48_another_domain_than_the_companys_is_no_mismatch() -> None:
+def test_a14_canceled_without_data_is_undetermined() -> None:
+    two = several([ADA, BY_COMPANY], EMAIL)
+    for body in (envelope(status="CANCELED", credits_used=0), {"id": JOB, "status": "CANCELED"}):
+        for source in (Source.CALLBACK, Source.POLL):
+            answer = parse(body, two, source)
+            assert set(outcomes(answer).values()) == {Outcome.FAILED}
+            assert (answer.final, answer.charged) == (True, Decimal(0) if "cost" in body else None)
+
+
+def test_a14_a_canceled_job_that_lacks_a_contact_is_fetched_before_that_is_believed() -> None:
+    two = several([ADA, BY_COMPANY], EMAIL)
+    body = envelope(item("attempt-0", FOUND), status="CANCELED")
+    assert list(outcomes(parse(body, two)).values()) == [Outcome.FOUND, Outcome.MISSING]
+    assert list(outcomes(parse(body, two, Source.POLL)).values()) == [Outcome.FOUND, Outcome.FAILED]
+
+
+@pytest.mark.parametrize("status", ["RATE_LIMIT", "UNKNOWN"])
+def test_a14_a_status_that_stays_is_a_failure_that_keeps_what_there_is(status: str) -> None:
+    three = several([ADA, BY_COMPANY, BY_NAME], EMAIL)
+    body = envelope(item("attempt-0", FOUND), item("attempt-1", BLANK), status=status)
+    answer = parse(body, three, Source.POLL)
+    assert list(outcomes(answer).values()) == [Outcome.FOUND, Outcome.FAILED, Outcome.FAILED]
+    assert (answer.final, answer.charged) == (True, Decimal(1))
+    assert not parse(body, three).final
+
+
+def test_a12_a_charge_with_nothing_read_is_never_not_found() -> None:
+    for status in ("FINISHED", "CREDITS_INSUFFICIENT", "CANCELED"):
+        assert refused(envelope(item(info=BLANK), status=status, credits_used=10), sub(ask(ADA, BOTH))) == 10
+    assert refused(envelope(item(), credits_used=10)) == 10
+    odd = {"phones": [{"tel": "+447700900123"}], "work_emails": ["ada@acme.example.com"]}
+    assert refused(envelope(item(info=odd), credits_used=11), sub(ask(ADA, BOTH))) == 11
+    assert refused({"status": "FINISHED", "data": {}, "cost": {"credits": 3}}) == 3
+
+
+def test_a12_a_charge_for_a_value_that_was_read_is_believed() -> None:
+    bounces = work(("x@acme.example.com", "INVALID"))
+    assert parse(envelope(item(info=bounces), credits_used=1)).charged == 1
+    two = several([ADA, BY_NAME], EMAIL)
+    assert parse(envelope(item("attempt-0", FOUND), item("attempt-1", BLANK), credits_used=2), two).charged == 2
+
+
+def test_a13_what_a_callback_lacks_is_missing_even_where_it_was_charged() -> None:
+    two = several([ADA, BY_NAME], EMAIL)
+    body = envelope(item("attempt-0", BLANK), credits_used=1)
+    assert list(outcomes(parse(body, two)).values()) == [Outcome.NOT_FOUND, Outcome.MISSING]
+    assert refused(body, two, Source.POLL) == 1
+
+
+def test_case_48_the_domain_of_a_found_email_says_nothing_of_the_person() -> None:
     info = work(("ada@old-employer.example.org", "DELIVERABLE"))
-    assert result(envelope(item(info=info, company_domain="acme.example.com"))).mismatch is False
+    only = result(envelope(item(info=info, company_domain="acme.example.com")))
+    assert (only.outcome, only.said) == (Outcome.FOUND, (Identity(domain="acme.example.com"),))
+
+
+# --- whom it is about -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("echo", "mismatch"),
+    ("echo", "said"),
     [
-        ({}, False),
-        ({"professional_network_url": PROFILE + "/", "first_name": "Ada"}, False),
-        ({"linkedin_url": PROFILE}, False),
-        ({"professional_network_url": "https://www.linkedin.com/in/bob-sample"}, True),
-        ({"linkedin_url": "https://www.linkedin.com/in/bob-sample"}, True),
-        ({"first_name": "Bob", "last_name": "Sample"}, True),
-        ({"company_domain": "other.example.org"}, True),
+        ({}, None),
+        ({"first_name": "", "professional_network_url": ""}, None),
+        (
+            {"professional_network_url": PROFILE + "/", "first_name": "Ada"},
+            Identity(first_name="Ada", linkedin_url=PROFILE),
+        ),
+        ({"linkedin_url": PROFILE}, Identity(linkedin_url=PROFILE)),
+        (
+            {"first_name": "Bob", "last_name": "Sample", "full_name": "Bob Sample", "company_name": "Other"},
+            Identity(first_name="Bob", last_name="Sample", company="Other"),
+        ),
+        ({"full_name": "Bob Sample"}, Identity(full_name="Bob Sample")),
+        ({"company_domain": "www.Other.example.org"}, Identity(domain="other.example.org")),
     ],
 )
-def test_case_49_echo_of_another_person_is_a_mismatch(echo: dict[str, str], mismatch: bool) -> None:
+def test_case_49_the_echo_is_said_and_not_judged(echo: dict[str, str], said: Identity | None) -> None:
     only = result(envelope(item(info=FOUND, **echo)))
-    assert (only.outcome, only.mismatch) == (Outcome.FOUND, mismatch)
+    assert (only.outcome, only.said) == (Outcome.FOUND, () if said is None else (said,))
+
+
+def job(name: str, domain: str | None = None, **more: object) -> Made:
+    return {"title": "CEO", "company": {"name": name, "domain": domain}} | more
+
+
+def found(**parts: object) -> tuple[Identity, ...]:
+    """What an item says whose `profile` has these parts."""
+    return result(envelope(item(info=FOUND, first_name="Bob") | {"profile": parts})).said
+
+
+ECHO = Identity(first_name="Bob")
+
+
+def test_the_person_found_is_said_beside_the_echo() -> None:
+    said = found(
+        full_name="Robert Sample",
+        first_name="Robert",
+        last_name="Sample",
+        social_profiles={"professional_network": {"id": 7, "url": "linkedin.com/in/Bob-Sample/", "handle": "other"}},
+        employment={"current": job("Acme", "https://acme.example.com", is_current=True), "all": []},
+        location={"country": "France", "country_code": "FR", "city": "Lyon"},
+    )
+    person = Identity(
+        first_name="Robert",
+        last_name="Sample",
+        company="Acme",
+        domain="acme.example.com",
+        linkedin_url="https://www.linkedin.com/in/bob-sample",
+        country="France",
+    )
+    assert said == (ECHO, person)
+
+
+@pytest.mark.parametrize(
+    ("employment", "company", "domain"),
+    [
+        ({"current": job("Acme"), "all": [job("Old", "old.example.org", is_current=True)]}, "Acme", None),
+        (
+            {"current": {"title": "CEO"}, "all": [job("Acme", "acme.example.com", is_current=True)]},
+            "Acme",
+            "acme.example.com",
+        ),
+        (
+            {"current": None, "all": [job("Old", "old.example.org", is_current=False), job("Acme", is_current=True)]},
+            "Acme",
+            None,
+        ),
+        ({"current": {"company": {"name": "", "domain": "acme.example.com"}}}, None, "acme.example.com"),
+        ({"all": [job("Old", "old.example.org")]}, None, None),
+        ({"all": [job("Old", "old.example.org", is_current=False, end_at="2020-01-01T00:00:00Z")]}, None, None),
+        ({"all": [job("Old", "old.example.org", is_current="true")]}, None, None),
+        ({"current": {"title": "CEO"}, "all": [job("Old", "old.example.org", end_at=None)]}, None, None),
+        ({"current": "Acme", "all": {"0": job("Acme", is_current=True)}}, None, None),
+        ("Acme", None, None),
+    ],
+)
+def test_only_todays_job_tells_the_employer(employment: object, company: str | None, domain: str | None) -> None:
+    assert found(last_name="Sample", employment=employment) == (
+        ECHO,
+        Identity(last_name="Sample", company=company, domain=domain),
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "person"),
+    [
+        ({"full_name": "Robert Sample"}, Identity(full_name="Robert Sample")),
+        (
+            {"full_name": "Robert Sample", "last_name": "Sample"},
+            Identity(full_name="Robert Sample", last_name="Sample"),
+        ),
+        (
+            {"social_profiles": {"professional_network": {"handle": "bob-sample"}}},
+            Identity(linkedin_url="https://www.linkedin.com/in/bob-sample"),
+        ),
+        ({"social_profiles": {"professional_network": {"url": "https://example.com/bob"}}}, None),
+        ({"social_profiles": [], "employment": 7, "location": "Lyon", "first_name": 7}, None),
+        ({"location": {"country_code": "FR", "country": None}}, Identity(country="FR")),
+        ({}, None),
+    ],
+)
+def test_a_sparse_or_odd_profile_says_what_it_can(parts: Made, person: Identity | None) -> None:
+    assert found(**parts) == ((ECHO,) if person is None else (ECHO, person))
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_v1_the_person_found_is_said_beside_the_echo(beside: bool) -> None:
+    profile = {
+        "linkedin_id": 7,
+        "linkedin_url": "https://www.linkedin.com/in/bob-sample/",
+        "firstname": "Robert",
+        "lastname": "Sample",
+        "location": "Lyon, Auvergne-Rhône-Alpes, France",
+        "position": {"title": "CEO", "end_at": None, "company": {"name": "Acme", "domain": "acme.example.com"}},
+    }
+    contact = {"firstname": "Bob", "most_probable_email": "bob@acme.example.com"}
+    body = v1(contact if beside else contact | {"profile": profile})
+    if beside:
+        body["datas"][0]["profile"] = profile
+    person = Identity(
+        first_name="Robert",
+        last_name="Sample",
+        company="Acme",
+        domain="acme.example.com",
+        linkedin_url="https://www.linkedin.com/in/bob-sample",
+        country="France",
+    )
+    assert result(body).said == (ECHO, person)
+
+
+def test_v1_without_custom_the_profile_tells() -> None:
+    body = v1({"most_probable_email": "p@a.example.com", "profile": {"linkedin_url": PROFILE}})
+    del body["datas"][0]["custom"]
+    answer = parse(body, several([person(0), ADA], EMAIL))
+    assert outcomes(answer) == {"attempt-0 email": Outcome.MISSING, "attempt-1 email": Outcome.FOUND}
+
+
+def test_v1_a_position_that_ended_is_no_employer() -> None:
+    position = {"end_at": {"month": 1, "year": 2020}, "company": {"name": "Old", "domain": "old.example.org"}}
+    profile = {"linkedin_handle": "bob-sample", "position": position, "location": "France"}
+    said = result(v1({"most_probable_email": "bob@acme.example.com", "profile": profile})).said
+    assert said == (Identity(linkedin_url="https://www.linkedin.com/in/bob-sample", country="France"),)
+
+
+# --- whose item it is -------------------------------------------------------------------------
 
 
 def test_case_50_any_order_and_strangers() -> None:
@@ -335,6 +545,41 @@ def test_case_57_contact_event_completes_one_contact_only() -> None:
     assert set(outcomes(skipped).values()) == {Outcome.SKIPPED}
 
 
+@pytest.mark.parametrize("status", ["IN_PROGRESS", "FINISHED", "CREDITS_INSUFFICIENT", "CANCELED", ""])
+def test_a13_a_contact_event_ends_nothing_whatever_its_status(status: str) -> None:
+    two = several([ADA, BY_NAME], EMAIL)
+    answer = parse(envelope(item("attempt-1", FOUND), status=status, credits_used=1), two, part=CONTACT_EVENT)
+    assert outcomes(answer) == {"attempt-1 email": Outcome.FOUND}
+    assert (answer.final, answer.running, answer.charged) == (False, False, None)
+    blank = parse(envelope(item("attempt-0", BLANK), status=status, credits_used=1), two, part=CONTACT_EVENT)
+    assert outcomes(blank) == {
+        "attempt-0 email": {
+            "CREDITS_INSUFFICIENT": Outcome.NO_CREDITS,
+            "CANCELED": Outcome.FAILED,
+        }.get(status, Outcome.NOT_FOUND)
+    }
+    assert not blank.final
+
+
+@pytest.mark.parametrize("status", ["RATE_LIMIT", "UNKNOWN", "CREATED"])
+def test_a13_a_contact_event_with_a_status_that_may_pass_never_says_not_found(status: str) -> None:
+    answer = parse(envelope(item(info=BLANK), status=status), part=CONTACT_EVENT)
+    assert (answer.results, answer.final) == ((), False)
+    assert parse(envelope(item(info=FOUND), status=status), part=CONTACT_EVENT).results[0].outcome is Outcome.FOUND
+
+
+def test_a13_a_contact_event_with_several_contacts_gives_what_was_found_only() -> None:
+    two = several([ADA, BY_NAME], EMAIL)
+    answer = parse(envelope(item("attempt-0", FOUND), item("attempt-1", BLANK)), two, part=CONTACT_EVENT)
+    assert (outcomes(answer), answer.final) == ({"attempt-0 email": Outcome.FOUND}, False)
+
+
+def test_a13_one_contact_of_many_is_an_end_at_the_bulks_own_address() -> None:
+    body = envelope(item("attempt-0", FOUND))
+    answer = parse(body, several([ADA, BY_NAME], EMAIL))
+    assert (list(outcomes(answer).values()), answer.final) == ([Outcome.FOUND, Outcome.MISSING], True)
+
+
 def test_case_57_contact_event_about_a_stranger_changes_nothing() -> None:
     answer = parse(envelope(item("attempt-9", FOUND), status="IN_PROGRESS"))
     assert (answer.results, answer.unmatched, answer.final) == ((), 1, False)
@@ -386,7 +631,8 @@ def test_case_68_what_is_no_result_is_garbled(body: bytes) -> None:
 )
 def test_case_68_values_that_can_not_be_stored_are_left_out(value: object) -> None:
     info = {"most_probable_work_email": value, "work_emails": [{"email": value, "status": "DELIVERABLE"}]}
-    assert result(envelope(item(info=info))).outcome is Outcome.NOT_FOUND
+    assert result(envelope(item(info=info), credits_used=0)).outcome is Outcome.NOT_FOUND
+    assert refused(envelope(item(info=info), credits_used=1)) == 1
 
 
 def test_either_version_is_read_whichever_is_configured() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ from syncd.contract.model import (
 from syncd.sandbox.fullenrich import KEY as FULLENRICH_KEY
 
 from .samples import BOTH, EMAIL
-from .stage import PATIENCE, Stage, by_name, findable, on_fullenrich, seen, truth
+from .stage import PATIENCE, Stage, agreeing, by_name, findable, on_fullenrich, seen, truth
 
 
 def merged(answers: Sequence[Answer]) -> dict[tuple[str, Field], tuple[Outcome, set[str]]]:
@@ -38,7 +39,11 @@ def test_fullenrich_finds_what_is_true_and_tells_what_it_costs(version: str) -> 
         assert seen(last) == expected
         assert last.charged == stage.box.fullenrich.billed > 0
         assert {a.provider_id for a in answers} == {receipt.provider_id}
-        assert not any(r.mismatch for a in answers for r in a.results)
+        by_key = {f"attempt-{p.key}": p for p in people}
+        for answer in answers:
+            for result in answer.results:
+                assert result.said
+                assert agreeing(replace(answer, results=(result,)), by_key[result.request_id])
         assert sum(a.unmatched for a in answers) == 0
         if version == "v2":
             singles = [a for a in answers if not a.final]
@@ -98,8 +103,9 @@ def test_case_50_fullenrich_forgets_somebody() -> None:
 
 def test_case_49_fullenrich_speaks_of_a_stranger() -> None:
     async def act(stage: Stage) -> None:
-        answers = await stage.ask(stage.request(findable(stage, "fullenrich", Field.EMAIL), BOTH))
-        assert all(r.mismatch for a in answers for r in a.results)
+        person = findable(stage, "fullenrich", Field.EMAIL)
+        answers = await stage.ask(stage.request(person, BOTH))
+        assert not any(agreeing(answer, person) for answer in answers)
 
     on_fullenrich(act, "fullenrich_stranger")
 

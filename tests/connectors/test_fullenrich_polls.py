@@ -9,6 +9,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
+from connectors.fullenrich import Connector, Options
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.model import (
     Answer,
@@ -21,7 +22,7 @@ from syncd.contract.model import (
 from .fullenrich_said import BLANK, FOUND, JOB, KEY, envelope, item, make
 from .samples import delivery
 from .samples import submission as sub
-from .scripted import Call, Reply, scripted, use
+from .scripted import Call, Reply, scripted, tools, use
 
 OLD_KEY = "fe-older-secret"
 
@@ -90,6 +91,43 @@ def test_case_62_both_ways_to_say_running(reply: Reply) -> None:
 @pytest.mark.parametrize("status", ["RATE_LIMIT", "UNKNOWN", "FAKE_ENRICH", "", None, 7, []])
 def test_case_64_statuses_that_are_no_end_keep_running(status: object) -> None:
     assert poll(Reply(200, envelope(item(info=BLANK), status=status)))[0] is None
+
+
+@pytest.mark.parametrize("status", ["RATE_LIMIT", "UNKNOWN", "rate_limit"])
+def test_a14_a_status_that_stays_for_an_hour_is_an_end(status: str) -> None:
+    tools_ = tools()
+    stays = Reply(200, envelope(item(info=BLANK), status=status, credits_used=0))
+
+    async def act(connector: Connector) -> None:
+        assert await connector.poll(sub(provider_id=JOB)) is None
+        await tools_.clock.sleep(3_500)
+        assert await connector.poll(sub(provider_id=JOB)) is None
+        assert await connector.poll(sub(provider_id="another")) is None
+        await tools_.clock.sleep(100)
+        got = await connector.poll(sub(provider_id=JOB))
+        assert got is not None
+        assert outcomes(connector.parse(got, sub())) == {"attempt-1 email": Outcome.FAILED}
+        assert await connector.poll(sub(provider_id="another")) is None
+
+    with scripted(default=stays) as script:
+        use(lambda: Connector("f", Options(api_key=SecretStr(KEY)), script.url, tools_), act)
+
+
+@pytest.mark.parametrize(
+    "running",
+    [Reply(200, {"status": "IN_PROGRESS"}), error("error.enrichment.in_progress"), Reply(200, {"status": "X"})],
+)
+def test_a14_a_job_that_went_on_meanwhile_has_not_stayed(running: Reply) -> None:
+    tools_ = tools()
+    limited = Reply(200, envelope(status="RATE_LIMIT"))
+
+    async def act(connector: Connector) -> None:
+        for _ in range(3):
+            assert await connector.poll(sub(provider_id=JOB)) is None
+            await tools_.clock.sleep(3_000)
+
+    with scripted(limited, running, limited) as script:
+        use(lambda: Connector("f", Options(api_key=SecretStr(KEY)), script.url, tools_), act)
 
 
 def test_case_64_canceled_is_an_end() -> None:

@@ -58,17 +58,17 @@ class Network:
             raise told
         return httpx.Response(told.status_code, headers=told.headers, content=told.content)
 
-    def connector(self, memory: DictMemory | None = None, base_url: str | None = None) -> Connector:
+    def connector(self, memory: DictMemory | None = None) -> Connector:
         transport = httpx.MockTransport(self.answer)
         tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory or DictMemory(), transport=transport)
-        return Connector("zeliq", Options(api_key=SecretStr("sk-x")), base_url, tools)
+        return Connector("zeliq", Options(api_key=SecretStr("sk-x")), None, tools)
 
 
 WHAT = sub(ask(Identity(linkedin_url=PROFILE), EMAIL))
 
 
-def submit(network: Network, memory: DictMemory | None = None, base_url: str | None = None) -> Receipt:
-    receipt: Receipt = use(lambda: network.connector(memory, base_url), lambda c: c.submit(WHAT))
+def submit(network: Network, memory: DictMemory | None = None) -> Receipt:
+    receipt: Receipt = use(lambda: network.connector(memory), lambda c: c.submit(WHAT))
     return receipt
 
 
@@ -167,7 +167,6 @@ def test_many_first_calls_at_once_look_for_the_host_once() -> None:
 
 def test_a_configured_host_is_the_only_one() -> None:
     with scripted(Reply(202, {"jobId": "job-1"}), Reply(200, b"<html>")) as script:
-        network = Network({})
 
         async def ask_and_check(connector: Connector) -> None:
             await connector.submit(WHAT)
@@ -177,4 +176,3 @@ def test_a_configured_host_is_the_only_one() -> None:
         tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory)
         use(lambda: Connector("zeliq", Options(api_key=SecretStr("sk-x")), script.url, tools), ask_and_check)
     assert [call.method for call in script.calls] == ["POST", "GET"]
-    assert network.calls == []

@@ -20,7 +20,7 @@ from syncd.contract.model import (
 
 from .samples import EMAIL, PHONE
 from .scripted import DictMemory
-from .stage import Stage, by_name, findable, identity_of, on_fullenrich, on_zeliq, seen, truth
+from .stage import Stage, agreeing, by_name, findable, identity_of, on_fullenrich, on_zeliq, seen, truth
 
 
 @pytest.mark.parametrize("fields", [EMAIL, PHONE])
@@ -31,7 +31,7 @@ def test_zeliq_finds_what_is_true_and_tells_what_it_costs(fields: tuple[Field, .
             request = stage.request(person, fields)
             (answer,) = await stage.ask(request)
             assert seen(answer) == {(request.id, fields[0]): truth(stage, "zeliq", person, fields[0])}
-            assert not answer.results[0].mismatch
+            assert agreeing(answer, person)
             charged += answer.charged or 0
         assert charged == stage.box.zeliq.billed > 0
 
@@ -43,7 +43,7 @@ def test_zeliq_can_be_asked_by_name_and_by_email() -> None:
         for person in stage.people(8):
             (answer,) = await stage.ask(stage.request(person, EMAIL, by_name(person)))
             assert list(seen(answer).values()) == [truth(stage, "zeliq", person, Field.EMAIL)]
-            assert not answer.results[0].mismatch
+            assert agreeing(answer, person)
             if person.emails:
                 (answer,) = await stage.ask(stage.request(person, PHONE, Identity(email=person.emails[0])))
                 assert list(seen(answer).values()) == [truth(stage, "zeliq", person, Field.PHONE)]
@@ -62,7 +62,7 @@ def test_case_15_zeliq_of_old_that_refuses_domain() -> None:
             assert stage.box.zeliq.calls["email"] == calls
 
     on_zeliq(act, "zeliq_no_domain:*", "zeliq_message_list:*", memory=memory)
-    assert memory.kept == {"refuses_domain": True}
+    assert memory.kept == {"refused_properties": ["domain"]}
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,9 @@ def test_case_49_zeliq_speaks_of_a_stranger() -> None:
         person = findable(stage, "zeliq", Field.EMAIL)
         for identity in (identity_of(person), by_name(person)):
             stage.box.faults.add("zeliq_stranger")
-            (answer,) = await stage.ask(stage.request(person, EMAIL, identity))
-            assert answer.results[0].mismatch
+            with pytest.raises(Garbled) as caught:
+                await stage.ask(stage.request(person, EMAIL, identity))
+            assert caught.value.charged == 1
 
     on_zeliq(act)
 
@@ -179,8 +180,6 @@ def test_case_39_zeliq_finds_nothing(shape: str) -> None:
     ("faults", "charged"),
     [
         (("zeliq_credit_text:*",), 1),
-        (("zeliq_credit_missing",), None),
-        (("zeliq_credit_absurd",), None),
         (("zeliq_more_keys:*", "zeliq_safe_to_send:*", "zeliq_odd_status", "zeliq_several"), 1),
         (("zeliq_doubtful", "zeliq_several"), 1),
         (("zeliq_doubtful:1:unknown",), 1),
@@ -195,6 +194,21 @@ def test_zeliq_callbacks_of_every_kind_are_read(faults: tuple[str, ...], charged
         assert answer.results[0].candidates[0].grade is not Grade.INVALID
 
     on_zeliq(act, *faults)
+
+
+@pytest.mark.parametrize(
+    ("fault", "charged"),
+    [("zeliq_credit_missing", None), ("zeliq_credit_absurd", None), ("zeliq_credit_absurd:1:1000", 1000)],
+)
+def test_a15_zeliq_tells_no_charge_that_fits(fault: str, charged: int | None) -> None:
+    async def act(stage: Stage) -> None:
+        submission = stage.submission(stage.request(findable(stage, "zeliq", Field.EMAIL), EMAIL))
+        await stage.provider.submit(submission)
+        with pytest.raises(Garbled) as caught:
+            await stage.answers(submission)
+        assert caught.value.charged == charged
+
+    on_zeliq(act, fault)
 
 
 def test_case_69_zeliq_fails() -> None:
