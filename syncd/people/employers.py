@@ -81,6 +81,7 @@ def employer_host(*raws: str | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def company_key(name: str | None) -> str | None:
     """A company's name for comparing, without its legal form; None for placeholders and blanks.
 
@@ -95,7 +96,7 @@ def company_key(name: str | None) -> str | None:
 def company_domain(name: str | None) -> str | None:
     """The registrable domain of a company whose name is a host ("Booking.com B.V."); None for other names."""
     first, *rest = (tidy(name) or "").split(" ")
-    found = host(first.rstrip(",")) if "." in first.strip(".") and not first.strip(".").endswith("/") else None
+    found = host(first)
     if found is None or (rest and _without_form(("x", *words(" ".join(rest)))) != ("x",)):
         return None
     own = domain(found)
@@ -116,13 +117,13 @@ def why_no_employer(raw: str | None) -> str:
 
 @lru_cache(maxsize=4096)
 def _host(shown: str) -> str | None:
-    bare = address(_TYPED_APART.sub(lambda found: found[0].strip(), shown))
+    bare = address(_TYPED_APART.sub(lambda found: found[0].strip(), shown) if " " in shown else shown)
     authority = re.split(r"[/?#]", bare, maxsplit=1)[0].rpartition("@")[2]
     name = _ascii(unquote(re.sub(r":\d*$", "", authority)).rstrip("."))
     if name is None or not _HOST.match(name):
         return None
-    name = name.removeprefix("www.") if suffixes.parts(name.removeprefix("www.")) else name
-    return name if suffixes.parts(name) else None
+    below = name.removeprefix("www.")
+    return below if suffixes.parts(below) else name if suffixes.parts(name) else None
 
 
 def _ascii(name: str) -> str | None:
@@ -170,10 +171,10 @@ def _judged(host: str) -> tuple[str | None, str]:
 
 
 def _is_search(raw: str | None) -> bool:
-    return _SEARCHED.match(address(visible(raw) or "")) is not None
+    shown = visible(raw)
+    return shown is not None and "google" in shown.lower() and _SEARCHED.match(address(shown)) is not None
 
 
-@lru_cache(maxsize=4096)
 def _key(plain: str) -> str | None:
     said = words(_EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
     said = said[1:] if len(said) > 1 and said[0] == "the" else said

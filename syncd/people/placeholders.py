@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from .text import listed, words
 
-# Nothing is known. CRMs fill a required field by themselves ("[not provided]" and "[[Unknown]]" are Salesforce's).
+# Nothing is known. CRMs fill a required field by themselves ("[not provided]", "[[Unknown]]").
 _UNKNOWN = """
 unknown; unknown company; not provided; none provided; not available; not applicable; not specified
 unspecified; not known; not set; not listed; not found; not disclosed; no company; no company provided
@@ -119,7 +119,8 @@ _TRADES = listed("""
 consultant consulting designer developer writer journalist photographer translator editor artist engineer advisor
 coach trainer programmer marketer copywriter recruiter researcher graphic web software professional work worker
 """)
-_BREAKS = re.compile(r"\s[-\u2013\u2014]\s|[/,;|()]")  # "Retired / Consultant", "Freelance (self-employed)"
+# Between several words: "Retired / Consultant", "Freelance (self-employed)"; not in "N/A".
+_BREAKS = re.compile(r"\s[-\u2013\u2014/]\s|(?<=\w{3})/(?=\w{3})|[,;|()]")
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,8 @@ _WANTED = ("sessionRedirect", "session_redirect")
 _MEMBER = re.compile(r"AC[ow]AA[A-Za-z0-9_-]+")
 # The same in lower case, in the length that real ids have: it lost what tells one member from another.
 _SPOILT_MEMBER = re.compile(r"ac[ow]aa[a-z0-9_-]{30,}")
-_FOREIGN = re.compile(r"[\x00-\x20!-,/:-@\[-^`{-\x7f\ufffd]|\s")  # handles hold no ASCII signs but -, _ and .
+# Handles hold no ASCII signs but these: - _ . '
+_FOREIGN = re.compile(r"[\x00-\x20!-&(-,/:-@\[-^`{-\x7f\ufffd]|\s")
 
 # Handles that identify nobody. Compared without hyphens and underscores.
 _PLACEHOLDERS = listed("""
@@ -83,7 +84,7 @@ def _behind_wall(query: str) -> str | None:
 
 
 def _canonical(step: str) -> str | None:
-    handle = unicodedata.normalize("NFC", _decoded(step)).strip(" )(]>}\"'.,;:!*\u201c\u201d\u2019\u00bb")
+    handle = unicodedata.normalize("NFC", _decoded(step)).strip().rstrip(" )(]>}\"'.,;:!*\u201c\u201d\u2019\u00bb")
     handle = handle.partition(",")[0]  # Sales Navigator appends ",NAME_SEARCH,…" to ids
     if not _MEMBER.fullmatch(handle):
         handle = unicodedata.normalize("NFC", handle.lower())

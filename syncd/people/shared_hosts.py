@@ -41,7 +41,7 @@ _SHARED = {
         yolasite.com webflow.io wixsite.com canva.site my.canva.site framer.website gamma.site pagecloud.com
         bandcamp.com bigcartel.com ecwid.com company.site etsy.com depop.com redbubble.com patreon.com ko-fi.com
         buymeacoffee.com gumroad.com gofundme.com kickstarter.com indiegogo.com helloasso.com teachable.com
-        thinkific.com mykajabi.com podia.com systeme.io hs-sites.com hubspotpagebuilder.com mailchi.mp sibpages.com
+        thinkific.com mykajabi.com podia.com systeme.io hs-sites.com mailchi.mp sibpages.com
         clickfunnels.com unbouncepages.com pagedemo.co typeform.com jotform.com surveymonkey.com airtable.com
     """,
     # Documents and files that somebody put there.
@@ -67,7 +67,7 @@ _SHARED = {
     """,
     # Machines that clouds rent out, and tenants of mail and sign-in systems.
     "a host of many tenants": """
-        onmicrosoft.com amazonaws.com googleusercontent.com force.com my.salesforce.com atlassian.net translate.goog
+        onmicrosoft.com amazonaws.com googleusercontent.com force.com atlassian.net translate.goog
     """,
 }
 
@@ -82,7 +82,7 @@ _NAMES = {
 
 # Companies with staff and mail at the name itself, and their customers' sites below it.
 _BELOW = listed("""
-squarespace.com wix.com webflow.com strikingly.com shopify.com hubspot.com salesforce.com zendesk.com freshdesk.com
+squarespace.com wix.com webflow.com strikingly.com shopify.com zendesk.com freshdesk.com
 slack.com teamtailor.com recruitee.com personio.de personio.com workable.com greenhouse.io lever.co breezy.hr
 bamboohr.com workday.com myworkdayjobs.com zoom.us webex.com
 """)
