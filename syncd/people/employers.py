@@ -12,12 +12,16 @@ from urllib.parse import unquote
 import idna
 
 from . import mailboxes, placeholders, shared_hosts, suffixes
-from .text import address, listed, tidy, visible, words
+from .text import address, listed, tidy, together, visible, words
 
 _HOST = re.compile(r"^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
 _TYPED_APART = re.compile(r"\s*@\s*|\s+\.\s*")  # " ada @ acme . com "; "St. Gallen" has no space before the point
-# Searches and maps are pasted as a company's website; google.com itself is an employer.
-_SEARCHED = re.compile(r"^(?:www\.)?google\.[a-z.]{2,6}/(?:maps|search|url)\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*[,;|]\s*|\s+")  # several hosts in one field
+# Searches and maps are pasted as a company's website; the search engines themselves are employers.
+_SEARCHED = re.compile(
+    r"^(?:www\.)?(?:google\.[a-z.]{2,6}/(?:maps|search|url)|bing\.com/(?:maps|search)|duckduckgo\.com/\?)",
+    re.IGNORECASE,
+)
 # Typed where a form demands an address.
 _MADE_UP = listed("""
 none.com na.com noemail.com no-email.com nomail.com noreply.com nowebsite.com noweb.com nocompany.com test.com
@@ -117,6 +121,14 @@ def why_no_employer(raw: str | None) -> str:
 
 @lru_cache(maxsize=4096)
 def _host(shown: str) -> str | None:
+    pieces = [piece for piece in _BETWEEN.split(shown) if piece.strip("/&")]
+    if len(pieces) > 1 and "<" not in shown and all("." in piece for piece in pieces):
+        hosts = [_host(piece) for piece in pieces]
+        return hosts[0] if None not in hosts else None
+    return _single(shown)
+
+
+def _single(shown: str) -> str | None:
     bare = address(_TYPED_APART.sub(lambda found: found[0].strip(), shown) if " " in shown else shown)
     authority = re.split(r"[/?#]", bare, maxsplit=1)[0].rpartition("@")[2]
     name = _ascii(unquote(re.sub(r":\d*$", "", authority)).rstrip("."))
@@ -172,7 +184,7 @@ def _judged(host: str) -> tuple[str | None, str]:
 
 def _is_search(raw: str | None) -> bool:
     shown = visible(raw)
-    return shown is not None and "google" in shown.lower() and _SEARCHED.match(address(shown)) is not None
+    return shown is not None and _SEARCHED.match(address(shown)) is not None
 
 
 def _key(plain: str) -> str | None:
@@ -181,7 +193,7 @@ def _key(plain: str) -> str | None:
     kept = _without_form(_without_and(said))
     if kept == said and len(kept) > 1 and kept[0] in _LEADING:
         kept = kept[1:]
-    return "".join(kept) or None
+    return together(kept) or None
 
 
 def _without_and(said: tuple[str, ...]) -> tuple[str, ...]:

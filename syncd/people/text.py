@@ -102,6 +102,11 @@ def words(raw: str) -> tuple[str, ...]:
     return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
 
 
+def together(said: tuple[str, ...]) -> str:
+    """The words as one, folded as one: "auto-entrepreneur" and "autoentrepreneur" are equal."""
+    return fold("".join(said))
+
+
 def _unite_letters(found: list[str]) -> tuple[str, ...]:
     """Single letters in a row as one word."""
     united: list[str] = []

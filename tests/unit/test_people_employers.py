@@ -39,6 +39,9 @@ from syncd.people import employers, mailboxes
         ("mailto:ada@acme.example?subject=x", "acme.example"),
         ("ada @ acme . example", "acme.example"),
         ("WWW.Acme.Example.", "acme.example"),
+        ("acme.example, acme.test", "acme.example"),
+        ("https://acme.example; www.acme.test/x", "acme.example"),
+        ("ada@acme.example; bob@birch.example", "acme.example"),
         ("www.com", "www.com"),
         ("acme.co.uk", "acme.co.uk"),
         ("acme.inc", "acme.inc"),
@@ -63,7 +66,8 @@ def test_q2_a_host_is_read_as_a_browser_reads_it(raw: str, host: str) -> None:
             "acme",
             "N.A.",
         ),
-        *("dr.oetker", "Acme.Paris GmbH", "St. Paris", "Acme. Berlin", "No. One", "S.A."),
+        *("dr.oetker", "acme.com - Home", "e.g., acme.com", "Acme.Paris GmbH", "St. Paris"),
+        *("Acme. Berlin", "No. One", "S.A."),
         *("S.p.A.", "d.o.o.", "Ph.D."),
         *("J.P. Morgan", "t.b.d.", "see www", "www", "-", "?", "Acme, Inc.", "A/S"),
         *("24/7", "3.14", "1.2.3.4", "co.uk"),
@@ -521,3 +525,34 @@ def test_company_keys_never_fail(name: str) -> None:
     assert key is None or key
     employers.company_domain(name)
     employers.why_no_employer(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Self-employed at home",
+            "SelfEmployeed",
+            "Freelance (Remote)",
+            "Freelance Photographer & Designer",
+            "Consultant",
+        ),
+        *("Consultante indépendante", "Selbständiger Berater", "Consulente indipendente", "Autoentrepreneur", "ИП"),
+        *(
+            "Stealth AI Startup",
+            "Stealth SaaS",
+            "test123",
+            "TEST 1",
+            "Test GmbH",
+            "Not currently employed",
+            "PhD Student",
+        ),
+        *("À compléter", "por definir", "Pas de société", "個人", "无", "Privé / particulier", "#N/A", "Test - Demo"),
+    ],
+)
+def test_p4_neighbours_of_the_placeholders(name: str) -> None:
+    assert employers.company_key(name) is None
+
+
+def test_p7_spaces_and_hyphens_do_not_count() -> None:
+    assert employers.company_key("Aero-Euro") == employers.company_key("AeroEuro") == employers.company_key("Aero Euro")

@@ -41,6 +41,13 @@ MEMBER = "ACoAABmZx0BqWeRtYuIoPaSdFgHjKlZxCvBnM_-"
         "/,",
         ";",
         "\u201d",
+        " (personal)",
+        " | @jane",
+        "%2F",
+        "%3Ftrk%3Dx",
+        "&trk=x",
+        ";jsessionid=1",
+        "/https://www.linkedin.com/in/jane",
         "\\",
     ],
 )
@@ -63,6 +70,12 @@ def test_q1_what_follows_the_handle_is_dropped(after: str) -> None:
         "https://www.linkedin.cn/incareer/in/jane",
         "linkedin.com/in/jane",
         "//www.linkedin.com/in/jane",
+        "https://www.linkedin.com/fr/in/jane",
+        "https://www.linkedin.com/in/https://www.linkedin.com/in/jane",
+        "https://www.linkedin.com/in/linkedin.com/in/jane",
+        "https://www.linkedin.com/in/in/jane",
+        "linkedin.com/in/jane linkedin.com/in/jane",
+        "https://www.linkedin.com/redir/redirect?url=https%3A%2F%2Fwww.linkedin.com%2Fin%2Fjane",
         "in/jane",
         "/in/jane/",
         "https:/www.linkedin.com/in/jane",
@@ -117,6 +130,11 @@ def test_a9_composed_and_decomposed_letters_are_one_handle(raw: str) -> None:
 )
 def test_q2_symbols_in_a_handle_are_encoded_as_browsers_do(handle: str, encoded: str) -> None:
     assert profiles.read(f"https://www.linkedin.com/in/{handle}") == f"https://www.linkedin.com/in/{encoded}"
+
+
+@pytest.mark.parametrize("shown", ["jane-d...", "jane-d\u2026", "jane-d..", "jane-d%E2%80%A6"])
+def test_a_handle_that_was_shortened_for_showing_is_not_known(shown: str) -> None:
+    assert profiles.read(f"https://www.linkedin.com/in/{shown}") is None
 
 
 def test_q2_another_symbol_is_another_profile() -> None:
@@ -194,6 +212,10 @@ def test_p5_handles_that_only_begin_like_them_are_somebodys(handle: str) -> None
         "https://www.linkedin.com/authwall?trk=x",
         "https://www.linkedin.com/login?session_redirect=https%3A%2F%2Fwww.linkedin.com%2Ffeed%2F",
         "https://lnkd.in/abc",
+        "https://www.linkedin.com/in/https://www.linkedin.com/company/acme",
+        "https://www.linkedin.com/in/https://acme.example",
+        "https://www.linkedin.com/in/" * 50,
+        "https://www.linkedin.com/in/n/a",
         "https://notlinkedin.com/in/jane",
         "https://linkedin.com.evil.test/in/jane",
         "https://linkedin.com@evil.test/in/jane",
