@@ -12,12 +12,16 @@ from urllib.parse import unquote
 import idna
 
 from . import mailboxes, placeholders, shared_hosts, suffixes
-from .text import address, listed, tidy, visible, words
+from .text import address, listed, tidy, together, visible, words
 
 _HOST = re.compile(r"^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
 _TYPED_APART = re.compile(r"\s*@\s*|\s+\.\s*")  # " ada @ acme . com "; "St. Gallen" has no space before the point
-# Searches and maps are pasted as a company's website; google.com itself is an employer.
-_SEARCHED = re.compile(r"^(?:www\.)?google\.[a-z.]{2,6}/(?:maps|search|url)\b", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s*[,;|]\s*|\s+")  # several hosts in one field
+# Searches and maps are pasted as a company's website; the search engines themselves are employers.
+_SEARCHED = re.compile(
+    r"^(?:www\.)?(?:google\.[a-z.]{2,6}/(?:maps|search|url)|bing\.com/(?:maps|search)|duckduckgo\.com/\?)",
+    re.IGNORECASE,
+)
 # Typed where a form demands an address.
 _MADE_UP = listed("""
 none.com na.com noemail.com no-email.com nomail.com noreply.com nowebsite.com noweb.com nocompany.com test.com
@@ -81,6 +85,7 @@ def employer_host(*raws: str | None) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def company_key(name: str | None) -> str | None:
     """A company's name for comparing, without its legal form; None for placeholders and blanks.
 
@@ -95,7 +100,7 @@ def company_key(name: str | None) -> str | None:
 def company_domain(name: str | None) -> str | None:
     """The registrable domain of a company whose name is a host ("Booking.com B.V."); None for other names."""
     first, *rest = (tidy(name) or "").split(" ")
-    found = host(first.rstrip(",")) if "." in first.strip(".") and not first.strip(".").endswith("/") else None
+    found = host(first)
     if found is None or (rest and _without_form(("x", *words(" ".join(rest)))) != ("x",)):
         return None
     own = domain(found)
@@ -116,13 +121,21 @@ def why_no_employer(raw: str | None) -> str:
 
 @lru_cache(maxsize=4096)
 def _host(shown: str) -> str | None:
-    bare = address(_TYPED_APART.sub(lambda found: found[0].strip(), shown))
+    pieces = [piece for piece in _BETWEEN.split(shown) if piece.strip("/&")]
+    if len(pieces) > 1 and "<" not in shown and all("." in piece for piece in pieces):
+        hosts = [_host(piece) for piece in pieces]
+        return hosts[0] if None not in hosts else None
+    return _single(shown)
+
+
+def _single(shown: str) -> str | None:
+    bare = address(_TYPED_APART.sub(lambda found: found[0].strip(), shown) if " " in shown else shown)
     authority = re.split(r"[/?#]", bare, maxsplit=1)[0].rpartition("@")[2]
     name = _ascii(unquote(re.sub(r":\d*$", "", authority)).rstrip("."))
     if name is None or not _HOST.match(name):
         return None
-    name = name.removeprefix("www.") if suffixes.parts(name.removeprefix("www.")) else name
-    return name if suffixes.parts(name) else None
+    below = name.removeprefix("www.")
+    return below if suffixes.parts(below) else name if suffixes.parts(name) else None
 
 
 def _ascii(name: str) -> str | None:
@@ -170,17 +183,17 @@ def _judged(host: str) -> tuple[str | None, str]:
 
 
 def _is_search(raw: str | None) -> bool:
-    return _SEARCHED.match(address(visible(raw) or "")) is not None
+    shown = visible(raw)
+    return shown is not None and _SEARCHED.match(address(shown)) is not None
 
 
-@lru_cache(maxsize=4096)
 def _key(plain: str) -> str | None:
     said = words(_EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
     said = said[1:] if len(said) > 1 and said[0] == "the" else said
     kept = _without_form(_without_and(said))
     if kept == said and len(kept) > 1 and kept[0] in _LEADING:
         kept = kept[1:]
-    return "".join(kept) or None
+    return together(kept) or None
 
 
 def _without_and(said: tuple[str, ...]) -> tuple[str, ...]:

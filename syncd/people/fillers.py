@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from .text import listed, words
+from .text import listed, together, words
 
 # Written together, as `text.words` folds them.
 _STRONG = """
@@ -20,7 +20,9 @@ noname nolastname nofirstname nosurname missingname unbekannt nichtbekannt incon
 desconocido desconocida sinnombre sinapellido sconosciuto sconosciuta desconhecido desconhecida semnome onbekend
 okänd ukjent ukendt nieznany nieznana neznámý neznámá неизвестно неизвестный anonymous anonymized anonymised
 anonymisiert fnu lnu tbd tba tbc
+nn nonegiven nln
 # the label of the field itself
+surname firstlast
 firstname lastname fullname givenname familyname yourname yourfirstname yourlastname firstnamelastname
 namelastname vorname nachname familienname prénom nomdefamille nomprénom prénomnom apellido apellidos
 nombreyapellidos cognome sobrenome voornaam achternaam förnamn efternamn fornavn etternavn efternavn imię
@@ -33,6 +35,8 @@ asdf asdfg asdfgh asdfghj asdfghjk asdfghjkl qwer qwert qwerty qwertz qwertyuiop
 zxcvbnm yxcv
 """
 _WEAK = """
+# the same in other languages
+prueba essai probe prova teste тест тестов тестовый 测试 テスト 테스트
 # typed to try something out
 test tests testing tester testuser testcontact testlead testname demo sample example dummy fake foo bar baz
 foobar asd qwe abc blah bla lorem ipsum x xx xy xyz
@@ -41,6 +45,8 @@ null none nil nan na nn nd blank empty missing no false true
 # who it is, instead of the name
 name user username contact person customer client lead guest visitor member nobody someone somebody anybody mr
 mrs ms miss sir madam herr frau monsieur madame mme signor signora señor señora nom nombre nome naam namn
+mctest world front desk department dept manager owner director new the linkedin facebook google sdf sdfsdf dfg jkl
+asdasd def first last
 # a department or a mailbox instead of a person
 info information sales team support admin administrator office reception marketing billing accounting accounts
 accountspayable payable invoices invoice hr humanresources helpdesk help desk service customerservice webmaster
@@ -48,10 +54,10 @@ noreply reply hello mail email contactus purchasing procurement company kontakt 
 sekretariat büro comptabilité accueil secrétariat commercial ventas ventes administración contabilidad vendite
 amministrazione
 """
-_ALL_X = re.compile(r"x{3,}|(.)\1{3,}")  # "xxx", "aaaa"
+_ONE_LETTER = re.compile(r"(.)\1{2,}")  # "xxx", "aaaa"
 _TEMPLATE = re.compile(r"[\[<{].*[\]>}]|%.+%|\$\{?\w+\}?|\*\|.+\|\*")  # "[not provided]", "{{first_name}}", "%FNAME%"
 _WEB = re.compile(r"://|^www\.|\.(?:com|net|org|info|biz|io|co\.uk)(?:/|$)", re.IGNORECASE)
-_NOT_AVAILABLE = re.compile(r"n\s?[/.\\]\s?[ads]\.?", re.IGNORECASE)  # "Na" alone is a name
+_NOT_AVAILABLE = re.compile(r"#?n\s?[/.\\]\s?[ads]\.?", re.IGNORECASE)  # "Na" alone is a name
 
 
 def why_not(first: str | None, last: str | None, full: str | None = None) -> str | None:
@@ -65,17 +71,20 @@ def why_not(first: str | None, last: str | None, full: str | None = None) -> str
         strong = _strong(part) if part else None
         if strong:
             return f"{label} {strong}"
-    given = [part for part in (first, last) if part]
-    return "the name is a placeholder" if all(_is_weak(part) for part in given) else None
+    return "the name is a placeholder" if _all_weak(first, last) else None
 
 
 def clean(first: str | None, last: str | None) -> tuple[str | None, str | None]:
     """The names without the parts that are fillers; both None if nothing else is there. Expects tidy text."""
     kept_first = first if first and not _strong(first) else None
     kept_last = last if last and not _strong(last) else None
-    if all(_is_weak(part) for part in (kept_first, kept_last) if part):
-        return None, None
-    return kept_first, kept_last
+    return (None, None) if _all_weak(kept_first, kept_last) else (kept_first, kept_last)
+
+
+def _all_weak(first: str | None, last: str | None) -> bool:
+    """Is each part a weak filler, or do both make a strong one ("Not", "Available")?"""
+    given = [part for part in (first, last) if part]
+    return all(_is_weak(part) for part in given) or _strong(" ".join(given)) == "is a placeholder"
 
 
 def _why_not_full(full: str) -> str | None:
@@ -97,7 +106,7 @@ def _strong(part: str) -> str | None:
         return "is a number" if any(c.isdigit() for c in part) else "holds no letter"
     said = words(part)
     known = _TEMPLATE.fullmatch(part) or _NOT_AVAILABLE.fullmatch(part) or _all_in(said, _lists()[0])
-    return "is a placeholder" if known or _ALL_X.fullmatch("".join(said)) else None
+    return "is a placeholder" if known or _ONE_LETTER.fullmatch(re.sub(r"[\W_]", "", part.lower())) else None
 
 
 @lru_cache(maxsize=4096)
@@ -109,11 +118,11 @@ def _is_weak(part: str) -> bool:
 
 
 def _all_in(said: tuple[str, ...], known: frozenset[str]) -> bool:
-    return "".join(said) in known or (bool(said) and known.issuperset(said))
+    return together(said) in known or (bool(said) and known.issuperset(said))
 
 
 @cache
 def _lists() -> tuple[frozenset[str], frozenset[str]]:
     """The strong words and the weak ones, folded."""
-    strong, weak = (frozenset("".join(words(word)) for word in listed(block)) for block in (_STRONG, _WEAK))
+    strong, weak = (frozenset(together(words(word)) for word in listed(block)) for block in (_STRONG, _WEAK))
     return strong, weak

@@ -10,16 +10,22 @@ from .text import address, listed, visible
 
 _SITES = ("linkedin.com", "linkedin.cn")
 # What may stand before /in/: the mobile sites, links in LinkedIn's mails, the site for China.
-_BEFORE = frozenset({"mwlite", "m", "comm", "incareer"})
+# And a language.
+_BEFORE = re.compile(r"mwlite|m|comm|incareer|(?!in$)[a-z]{2}(?:[-_][a-z]{2})?", re.IGNORECASE)
+# What stands in a handle's place where a program or a person put a whole address behind "/in/".
+_AGAIN = re.compile(r"https?:?|(?:[a-z]{2,3}\.)?linkedin\.com|in", re.IGNORECASE)
 # Pages that LinkedIn shows to those who are not signed in; the profile they asked for is in the query.
-_WALLS = frozenset({"authwall", "login", "uas", "signup", "checkpoint"})
-_WANTED = ("sessionRedirect", "session_redirect")
+_WALLS = frozenset({"authwall", "login", "uas", "signup", "checkpoint", "redir"})
+_WANTED = ("sessionRedirect", "session_redirect", "url")
 
 # LinkedIn's own ids (of members, told by its APIs and by Sales Navigator) are base64: their case matters.
 _MEMBER = re.compile(r"AC[ow]AA[A-Za-z0-9_-]+")
 # The same in lower case, in the length that real ids have: it lost what tells one member from another.
 _SPOILT_MEMBER = re.compile(r"ac[ow]aa[a-z0-9_-]{30,}")
-_FOREIGN = re.compile(r"[\x00-\x20!-,/:-@\[-^`{-\x7f\ufffd]|\s")  # handles hold no ASCII signs but -, _ and .
+# Shortened for showing ("/in/jane-d…"): the rest of the handle is not known.
+_SHORTENED = re.compile(r"/in/[^/?#\s]*(?:\.\.|\u2026)", re.IGNORECASE)
+# Handles hold no ASCII signs but these: - _ . '
+_FOREIGN = re.compile(r"[\x00-\x20!-&(-,/:-@\[-^`{-\x7f\ufffd]|\s")
 
 # Handles that identify nobody. Compared without hyphens and underscores.
 _PLACEHOLDERS = listed("""
@@ -30,6 +36,10 @@ null undefined none nil nan na false true unknown notfound notavailable notprovi
 # the words of forms and manuals that ask for a handle
 username user profile profil perfil handle name yourname yourprofile yourhandle yourusername myname myprofile
 firstnamelastname firstlast firstname lastname fullname linkedin linkedinprofile example test xxx xxxx
+# stand-ins of LinkedIn and of programs for members who are gone or hidden
+headless linkedinuser linkedinmember deleted deleteduser unknownuser nonenone nullnull undefinedundefined objectobject
+# what manuals show, and pieces of an address
+yourlinkedin yourlinkedinurl yourlinkedinprofile yourcustomurl yourpublicurl yourprofileurl http https www in
 """)
 
 
@@ -41,7 +51,7 @@ def read(raw: str | None) -> str | None:
     form (it holds no handle), other sites, and handles that identify nobody.
     """
     shown = visible(raw)
-    if shown is None:
+    if shown is None or _SHORTENED.search(shown):
         return None
     found = _address(shown)
     return _read(found) if found is not None else None
@@ -52,8 +62,12 @@ def _address(shown: str) -> str | None:
     bare = address(shown)
     if " " not in bare:
         return bare
-    sites = [word for word in bare.split(" ") if "linkedin." in word.lower() and "/" in word]
-    return address(sites[0]) if len(sites) == 1 and bare.endswith(sites[0]) else None
+    said = bare.split(" ")
+    sites = [at for at, word in enumerate(said) if "linkedin." in word.lower() and "/" in word]
+    if not sites or len({said[at] for at in sites}) > 1:
+        return None
+    after = said[sites[-1] + 1 : sites[-1] + 2]  # "…/in/jane (personal)", but not "…/in/jane doe"
+    return address(said[sites[0]]) if not after or not after[0][0].isalnum() else None
 
 
 def _read(bare: str) -> str | None:
@@ -65,9 +79,11 @@ def _read(bare: str) -> str | None:
         return None
     if steps and steps[0].lower() in _WALLS:
         return _behind_wall(query)
-    if steps and steps[0].lower() in _BEFORE:
+    if steps and _BEFORE.fullmatch(steps[0]):
         steps = steps[1:]
-    return _canonical(steps[1]) if len(steps) > 1 and steps[0].lower() == "in" else None
+    if len(steps) < 2 or steps[0].lower() != "in":
+        return None
+    return _read(address("/".join(steps[1:]))) if _AGAIN.fullmatch(steps[1]) else _canonical(steps[1])
 
 
 def _is_linkedin(authority: str) -> bool:
@@ -83,8 +99,10 @@ def _behind_wall(query: str) -> str | None:
 
 
 def _canonical(step: str) -> str | None:
-    handle = unicodedata.normalize("NFC", _decoded(step)).strip(" )(]>}\"'.,;:!*\u201c\u201d\u2019\u00bb")
-    handle = handle.partition(",")[0]  # Sales Navigator appends ",NAME_SEARCH,…" to ids
+    handle = re.split(r"[/?#&;,]", unicodedata.normalize("NFC", _decoded(step)))[0].strip()
+    if _SHORTENED.search(f"/in/{handle}"):
+        return None
+    handle = handle.rstrip(" )(]>}\"'.,;:!*\u201c\u201d\u2019\u00bb")
     if not _MEMBER.fullmatch(handle):
         handle = unicodedata.normalize("NFC", handle.lower())
     return f"https://www.linkedin.com/in/{quote(handle, safe='-_.~')}" if _names_somebody(handle) else None
@@ -103,4 +121,4 @@ def _names_somebody(handle: str) -> bool:
     if not handle or len(handle) > 150 or _FOREIGN.search(handle) or _SPOILT_MEMBER.fullmatch(handle):
         return False
     plain = re.sub("[-_.]", "", handle)
-    return plain != "" and plain not in _PLACEHOLDERS
+    return plain not in _PLACEHOLDERS and not (plain.isascii() and len(plain) < 2)

@@ -14,9 +14,9 @@ _SHARED = {
         threads.com threads.net twitter.com x.com t.co youtube.com youtu.be tiktok.com snapchat.com pinterest.com
         pin.it reddit.com redd.it vk.com vk.ru ok.ru weibo.com weibo.cn wechat.com weixin.qq.com line.me
         whatsapp.com wa.me telegram.org telegram.me t.me discord.com discord.gg twitch.tv xing.com viadeo.com
-        mastodon.social bsky.app quora.com vimeo.com dailymotion.com soundcloud.com spotify.com flickr.com
-        behance.net dribbble.com deviantart.com meetup.com nextdoor.com myspace.com researchgate.net academia.edu
-        orcid.org bilibili.com zhihu.com kakao.com signal.me
+        mastodon.social mastodon.online bsky.app bsky.social onlyfans.com read.cv polywork.com quora.com vimeo.com
+        dailymotion.com soundcloud.com spotify.com flickr.com behance.net dribbble.com deviantart.com meetup.com
+        nextdoor.com myspace.com researchgate.net academia.edu orcid.org bilibili.com zhihu.com kakao.com signal.me
     """,
     # One page that links to all others of a person, and booking pages.
     "a page of links": """
@@ -28,7 +28,7 @@ _SHARED = {
     # The target is not in the address.
     "a shortener of links": """
         bit.ly tinyurl.com goo.gl ow.ly buff.ly t.ly is.gd rebrand.ly cutt.ly shorturl.at dub.sh rb.gy tiny.cc g.co
-        forms.gle g.page urlz.fr qrco.de page.link
+        forms.gle g.page urlz.fr qrco.de page.link hubs.ly lnk.to
     """,
     # Sites at paths or sub-domains of the builder, blogs, shops, courses, forms, newsletters.
     "a site builder or blog host": """
@@ -41,14 +41,15 @@ _SHARED = {
         yolasite.com webflow.io wixsite.com canva.site my.canva.site framer.website gamma.site pagecloud.com
         bandcamp.com bigcartel.com ecwid.com company.site etsy.com depop.com redbubble.com patreon.com ko-fi.com
         buymeacoffee.com gumroad.com gofundme.com kickstarter.com indiegogo.com helloasso.com teachable.com
-        thinkific.com mykajabi.com podia.com systeme.io hs-sites.com hubspotpagebuilder.com mailchi.mp sibpages.com
-        clickfunnels.com unbouncepages.com pagedemo.co typeform.com jotform.com surveymonkey.com airtable.com
+        thinkific.com mykajabi.com podia.com systeme.io hs-sites.com mailchi.mp sibpages.com clickfunnels.com
+        unbouncepages.com pagedemo.co typeform.com jotform.com surveymonkey.com airtable.com
     """,
     # Documents and files that somebody put there.
     "a file share": """
         drive.google.com docs.google.com photos.google.com dropbox.com dropboxusercontent.com box.com onedrive.com
-        1drv.ms sharepoint.com wetransfer.com we.tl mega.nz mega.io mediafire.com pcloud.com smash.com fromsmash.com
-        issuu.com calameo.com slideshare.net scribd.com prezi.com canva.com loom.com
+        1drv.ms sharepoint.com sway.office.com forms.office.com wetransfer.com we.tl mega.nz mega.io mediafire.com
+        pcloud.com smash.com fromsmash.com issuu.com calameo.com slideshare.net scribd.com prezi.com canva.com
+        loom.com
     """,
     # Code and models of everybody.
     "a code host": """
@@ -67,7 +68,7 @@ _SHARED = {
     """,
     # Machines that clouds rent out, and tenants of mail and sign-in systems.
     "a host of many tenants": """
-        onmicrosoft.com amazonaws.com googleusercontent.com force.com my.salesforce.com atlassian.net translate.goog
+        onmicrosoft.com amazonaws.com googleusercontent.com force.com atlassian.net translate.goog
     """,
 }
 
@@ -78,12 +79,13 @@ _NAMES = {
     "webador": "a site builder or blog host", "pinterest": "a social network", "yelp": "a directory",
     "tripadvisor": "a directory", "glassdoor": "a directory", "indeed": "a directory", "eventbrite": "a directory",
     "craigslist": "a directory",
+    "ebay": "a directory", "leboncoin": "a directory", "opencorporates": "a directory",
 }  # fmt: skip
 
 # Companies with staff and mail at the name itself, and their customers' sites below it.
 _BELOW = listed("""
-squarespace.com wix.com webflow.com strikingly.com shopify.com hubspot.com salesforce.com zendesk.com freshdesk.com
-slack.com teamtailor.com recruitee.com personio.de personio.com workable.com greenhouse.io lever.co breezy.hr
+squarespace.com wix.com webflow.com strikingly.com shopify.com zendesk.com freshdesk.com
+slack.com teamtailor.com odoo.com recruitee.com personio.de personio.com workable.com greenhouse.io lever.co breezy.hr
 bamboohr.com workday.com myworkdayjobs.com zoom.us webex.com
 """)
 _OWN = listed("""

@@ -6,7 +6,7 @@ below whose names customers publish (`github.io`), and by registrars that sell n
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,6 +51,7 @@ class Parts(NamedTuple):
     shared: bool  # it is, or lies below, a name under which customers of one company publish
 
 
+@lru_cache(maxsize=4096)
 def parts(host: str) -> Parts | None:
     """None where the host ends in no known suffix, or is one itself. Expects lower-case ASCII.
 

@@ -26,7 +26,6 @@ _LETTERS = str.maketrans({
 _APOSTROPHES = re.compile("['\u2018\u2019\u02bc\u02bb\uff07\u2032]")
 _ABBREVIATION = re.compile(r"(?<=\b\w)[./](?=\w\b)")  # the inner points of "s.a." and the slash of "a/s"
 _WORD = re.compile(r"[^\W_]+")
-_UMLAUT = re.compile(r"([aou])e")
 
 
 def listed(block: str) -> frozenset[str]:
@@ -42,7 +41,7 @@ def tidy(raw: str | None) -> str | None:
     """
     if raw is None:
         return None
-    if raw.isascii() and raw.isprintable() and "^" not in raw and "`" not in raw:  # most text is plain
+    if _is_plain(raw):
         return " ".join(raw.split()) or None
     kept = "".join(
         " " if c.isspace() else c
@@ -56,7 +55,7 @@ def visible(raw: str | None) -> str | None:
     """NFC with single spaces and without invisible characters; symbols stay. None if nothing is left."""
     if raw is None:
         return None
-    if raw.isascii() and raw.isprintable():
+    if _is_plain(raw):
         return " ".join(raw.split()) or None
     kept = "".join(
         " " if c.isspace() else c
@@ -66,12 +65,17 @@ def visible(raw: str | None) -> str | None:
     return _SPACES.sub(" ", kept).strip() or None
 
 
+def _is_plain(raw: str) -> bool:
+    """Most text is: ASCII without control characters and without the two signs that count as symbols."""
+    return raw.isascii() and raw.isprintable() and "`" not in raw and "^" not in raw
+
+
 def address(shown: str) -> str:
     """A web or mail address without what people, documents and mail programs put around it, and without its scheme.
 
     Expects visible text. Backslashes become slashes, as in browsers.
     """
-    linked = _LINKED.search(shown) or _BRACKETED.search(shown)
+    linked = (_LINKED.search(shown) or _BRACKETED.search(shown)) if "](" in shown or "<" in shown else None
     bare = (linked[1] if linked else shown).strip(_AROUND + " ")
     return _SCHEME.sub("", bare.replace("\\", "/"))
 
@@ -82,11 +86,11 @@ def fold(raw: str) -> str:
 
     Only for comparing: ae, oe and ue become a, o and u in every word, and aa (for å) becomes a.
     """
-    plain = raw.lower() if raw.isascii() else _plain(raw)
-    return _UMLAUT.sub(r"\1", plain).replace("aa", "a")
+    plain = raw.lower() if raw.isascii() else _without_marks(raw)
+    return plain.replace("ae", "a").replace("oe", "o").replace("ue", "u").replace("aa", "a")
 
 
-def _plain(raw: str) -> str:
+def _without_marks(raw: str) -> str:
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", raw).casefold()).translate(_LETTERS)
     return unicodedata.normalize("NFC", _MARKS.sub("", letters))
 
@@ -95,7 +99,12 @@ def _plain(raw: str) -> str:
 def words(raw: str) -> tuple[str, ...]:
     """The folded words; `S.A.`, `S. A.` and `SA` are one word, and so are `A/S` and `AS`."""
     joined = _ABBREVIATION.sub("", _APOSTROPHES.sub("", fold(raw)))
-    return _unite_letters(_WORD.findall(re.sub("[&+]", " and ", joined)))
+    return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
+
+
+def together(said: tuple[str, ...]) -> str:
+    """The words as one, folded as one: "auto-entrepreneur" and "autoentrepreneur" are equal."""
+    return fold("".join(said))
 
 
 def _unite_letters(found: list[str]) -> tuple[str, ...]:

@@ -160,6 +160,39 @@ def test_tidy_puts_every_part_into_its_form() -> None:
     )
 
 
+def test_tidy_drops_what_tells_nothing() -> None:
+    raw = Identity(
+        first_name="Ada", last_name="[not provided]", company="Self-employed", domain="https://pl.linkedin.com/company/x",
+        linkedin_url="linkedin.com/in/me/", email="ada@gmail.com",
+    )  # fmt: skip
+    assert normal.tidy(raw) == Identity(first_name="Ada", email="ada@gmail.com")
+
+
+def test_tidy_keeps_a_company_that_is_told_by_a_name_in_place_of_a_host() -> None:
+    raw = Identity(first_name="Ada", last_name="Test", company="Dr. Oetker", domain="Dr. Oetker")
+    assert normal.tidy(raw) == Identity(first_name="Ada", last_name="Test", company="Dr. Oetker")
+
+
+def test_tidy_puts_each_mailbox_and_number_into_its_form_once() -> None:
+    raw = Identity(emails=(" ada@acme.example ", "", "ada@acme.example"), phones=("+33 6\u00a039", " "))
+    assert normal.tidy(raw) == Identity(emails=("ada@acme.example",), phones=("+33 6 39",))
+
+
+@given(st.text(), st.text(), st.text(), st.text())
+def test_tidy_is_stable(first: str, last: str, company: str, address: str) -> None:
+    raw = Identity(
+        first_name=first, last_name=last, company=company, domain=address, linkedin_url=address, email=address
+    )
+    tidy = normal.tidy(raw)
+    assert normal.tidy(tidy) == tidy
+
+
+def test_an_employers_host_is_none_where_everybody_has_a_mailbox_or_a_page() -> None:
+    assert normal.domain("jean@sfr.fr") == "sfr.fr"
+    assert normal.employer_host("jean@sfr.fr", "sites.google.com/view/y", None, "www.acme.example") == "acme.example"
+    assert normal.employer_host("jean@sfr.fr") is None
+
+
 NAMED = Identity(first_name="Ada", last_name="Example", company="Acme", domain="acme.example.com")
 
 
