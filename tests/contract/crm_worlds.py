@@ -9,6 +9,7 @@ import random
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -18,7 +19,7 @@ from connectors.hubspot import Connector as HubSpotConnector
 from connectors.hubspot import Options as HubSpotOptions
 from connectors.salesforce import Connector as SalesforceConnector
 from connectors.salesforce import Options as SalesforceOptions
-from syncd.contract.model import Field, Identity, Selection
+from syncd.contract.model import Field, FieldMap, Identity, Selection
 from syncd.contract.ports import Crm
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
@@ -36,6 +37,7 @@ class CrmWorld(Protocol):
     """A CRM with nobody in it yet, and what people do there."""
 
     selection: Selection
+    extended: Selection  # the same, with mobile numbers and profiles in properties of their own
     refused_email: str  # an address that this CRM never takes
 
     @property
@@ -46,6 +48,12 @@ class CrmWorld(Protocol):
 
     def edit(self, record: str, field: Field, value: str) -> None:
         """A person sets a field; "" clears it."""
+
+    def rename(self, record: str, first_name: str, last_name: str) -> None:
+        """A person makes the record somebody else's."""
+
+    def opt_out(self, record: str) -> str:
+        """The contact does not want e-mails any more; returns the reason that is told of it."""
 
     def remove(self, record: str) -> None: ...
 
@@ -74,13 +82,21 @@ class FakeWorld:
         self.crm = FakeCrm(conditional=conditional)
         self.crm.refused.add(self.refused_email)
         self.selection = Selection(object="contacts", fields=self.crm.capabilities.objects["contacts"])
+        self.extended = _extended(self.selection, mobile="mobile", linkedin="linkedin")
 
     def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
         values = {"email": email, "phone": phone, "mobile": mobile}
         return self.crm.add(Identity(first_name=first_name), **{k: v for k, v in values.items() if v})
 
     def edit(self, record: str, field: Field, value: str) -> None:
-        self.crm.edit(record, self.selection.fields[field].property, value)
+        self.crm.edit(record, self.extended.writable[field].property, value)
+
+    def rename(self, record: str, first_name: str, last_name: str) -> None:
+        self.crm.rename(record, Identity(first_name=first_name, last_name=last_name))
+
+    def opt_out(self, record: str) -> str:
+        self.crm.block(record, Field.EMAIL, "opted_out")
+        return "opted_out"
 
     def remove(self, record: str) -> None:
         self.crm.remove(record)
@@ -90,7 +106,7 @@ class FakeWorld:
         return winner
 
     def held(self, record: str, field: Field) -> str:
-        return self.crm.records[record].values.get(self.selection.fields[field].property, "")
+        return self.crm.records[record].values.get(self.extended.writable[field].property, "")
 
     def count(self) -> int:
         return len([r for r in self.crm.records.values() if not r.gone and r.now is None])
@@ -117,6 +133,7 @@ class HubSpotWorld:
     def __init__(self, vendor: HubSpot, crm: HubSpotConnector) -> None:
         self.vendor, self.crm = vendor, crm
         self.selection = Selection(object="contacts", fields=crm.capabilities.objects["contacts"])
+        self.extended = _extended(self.selection, mobile="mobilephone", linkedin="hs_linkedin_url")
 
     def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
         portal = self.vendor.portal
@@ -125,7 +142,15 @@ class HubSpotWorld:
         return str(portal.contacts.add(number, values, IMPORT, portal.now_ms()).id)
 
     def edit(self, record: str, field: Field, value: str) -> None:
-        self.vendor.human_edit(record, self.selection.fields[field].property, value)
+        self.vendor.human_edit(record, self.extended.writable[field].property, value)
+
+    def rename(self, record: str, first_name: str, last_name: str) -> None:
+        self.vendor.human_edit(record, "firstname", first_name)
+        self.vendor.human_edit(record, "lastname", last_name)
+
+    def opt_out(self, record: str) -> str:
+        self.vendor.human_edit(record, "hs_email_optout", "true")
+        return "opted_out"
 
     def remove(self, record: str) -> None:
         self.vendor.portal.archive(record)
@@ -135,7 +160,7 @@ class HubSpotWorld:
 
     def held(self, record: str, field: Field) -> str:
         item = self.vendor.portal.contacts.get(int(record))
-        return item.values.get(self.selection.fields[field].property, "") if item else ""
+        return item.values.get(self.extended.writable[field].property, "") if item else ""
 
     def count(self) -> int:
         return sum(not item.archived for item in self.vendor.portal.contacts.items.values())
@@ -155,6 +180,7 @@ class SalesforceWorld:
     def __init__(self, vendor: Salesforce, crm: SalesforceConnector, name: str) -> None:
         self.vendor, self.crm = vendor, crm
         self.selection = Selection(object=name, fields=crm.capabilities.objects[name])
+        self.extended = _extended(self.selection, mobile="MobilePhone", linkedin="LinkedIn_Profile__c")
         self._kind = {"contacts": "Contact", "leads": "Lead"}[name]
 
     def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
@@ -164,7 +190,19 @@ class SalesforceWorld:
             return org.store.add(self._kind, values, COLLEAGUE, org.now()).id
 
     def edit(self, record: str, field: Field, value: str) -> None:
-        self.vendor.human_edit(record, self.selection.fields[field].property, value)
+        self.vendor.human_edit(record, self.extended.writable[field].property, value)
+
+    def rename(self, record: str, first_name: str, last_name: str) -> None:
+        self.vendor.human_edit(record, "FirstName", first_name)
+        self.vendor.human_edit(record, "LastName", last_name)
+
+    def opt_out(self, record: str) -> str:
+        if self.vendor.settings.individuals:
+            self.vendor.org.prefer(record, HasOptedOutProcessing=True)
+            return "processing_opt_out"
+        row = self.vendor.org.get(record)
+        self.vendor.org.store.change(row, {"HasOptedOutOfEmail": True}, COLLEAGUE, self.vendor.org.now())
+        return "opted_out"
 
     def remove(self, record: str) -> None:
         self.vendor.org.delete(record)
@@ -174,7 +212,7 @@ class SalesforceWorld:
         return winner
 
     def held(self, record: str, field: Field) -> str:
-        return str(self.vendor.org.get(record).values.get(self.selection.fields[field].property, ""))
+        return str(self.vendor.org.get(record).values.get(self.extended.writable[field].property, ""))
 
     def count(self) -> int:
         return sum(not row.deleted for row in self.vendor.org.store.tables[self._kind].rows.values())
@@ -184,6 +222,11 @@ class SalesforceWorld:
 
     def settle(self) -> None:
         self.vendor.clock.skip(600)  # the newest minute is left to the next pull
+
+
+def _extended(selection: Selection, *, mobile: str, linkedin: str) -> Selection:
+    extras = {Field.MOBILE: FieldMap(property=mobile), Field.LINKEDIN: FieldMap(property=linkedin)}
+    return replace(selection, extras=extras)
 
 
 def _switch(faults: Faults, spec: str, *, on: bool) -> None:
@@ -251,6 +294,6 @@ WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[CrmWorld]]] = {
     "fake-conditional": partial(fake, conditional=True),
     "hubspot-v3": partial(hubspot, "v3"),
     "hubspot-2026-09": partial(hubspot, "2026-09"),
-    "salesforce-contacts": partial(salesforce, "contacts"),
-    "salesforce-leads": partial(salesforce, "leads"),
+    "salesforce-contacts": partial(salesforce, "contacts", opt_outs=True),
+    "salesforce-leads": partial(salesforce, "leads", opt_outs=True, individuals=True),
 }

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
 from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import (
+    OPT_OUTS,
     Author,
     Change,
     Contact,
@@ -35,7 +36,7 @@ from syncd.contract.ports import CrmCapabilities
 
 FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone", also=("mobile",))}
 OBJECTS = {"contacts": FIELDS}
-PROPERTIES = {"email", "phone", "mobile", "work_phone"}
+PROPERTIES = {"email", "phone", "mobile", "work_phone", "work_email", "linkedin"}
 
 
 @dataclass(slots=True)
@@ -87,6 +88,17 @@ class FakeCrm:
         record.values[name] = value
         record.history.setdefault(name, []).insert(0, Version(value=value, at=f"{self._tick:012d}", by=by))
 
+    def rename(self, record_id: str, identity: Identity) -> None:
+        """Somebody makes the record another person's; its properties stay."""
+        self._touch(self.records[record_id])
+        self.records[record_id].identity = identity
+
+    def block(self, record_id: str, field: Field, reason: str) -> None:
+        """A field is closed from now on, whether it holds something or not; "" opens it again."""
+        record = self.records[record_id]
+        self._touch(record)
+        record.blocked = {f: r for f, r in {**record.blocked, field: reason}.items() if r}
+
     def remove(self, record_id: str) -> None:
         self.records[record_id].gone = True
 
@@ -100,17 +112,24 @@ class FakeCrm:
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
-        used = {name for s in selections for m in s.fields.values() for name in (m.property, *m.also)}
-        wrong = [Finding(level=Level.ERROR, what=f"no property {n}", cure="name another") for n in used - PROPERTIES]
-        closed = sorted({m.property for s in selections for m in s.fields.values()} & self.closed)
-        wrong += [Finding(level=Level.ERROR, what=f"our user may not write {n}", cure="let it") for n in closed]
-        return wrong or [Finding(level=Level.OK, what="all is well")]
+        needed, extras = _maps(selections, "fields"), _maps(selections, "extras")
+        wrong = [Finding(level=Level.ERROR, what=what, cure="name another") for what in self._problems(needed)]
+        odd = [Finding(level=Level.WARNING, what=what, cure="name another") for what in self._problems(extras)]
+        return [*wrong, *odd] or [Finding(level=Level.OK, what="all is well")]
+
+    def _problems(self, maps: Sequence[FieldMap]) -> list[str]:
+        absent = {name for one in maps for name in (one.property, *one.also)} - PROPERTIES
+        closed = {one.property for one in maps} & self.closed
+        return [
+            *(f"no property {n}" for n in sorted(absent)),
+            *(f"our user may not write {n}" for n in sorted(closed)),
+        ]
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         self._begin("pull")
         place = {"since": 0, "last": "0", "until": self._tick, **(cursor or {})}
         while True:
-            found = self._lacking(selection, place["since"], int(place["last"]))
+            found = self._wanted(selection, place["since"], int(place["last"]))
             page = found[: self._page]
             place = {**place, "last": page[-1].id} if len(found) > len(page) else {"since": place["until"]}
             yield Page(contacts=tuple(self._contact(record, selection) for record in page), cursor=place)
@@ -123,12 +142,12 @@ class FakeCrm:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._begin("write")
-        if closed := self.closed & {selection.fields[change.field].property for change in changes}:
+        if closed := self.closed & {selection.fields[c.field].property for c in changes if c.field in selection.fields}:
             raise Halt(f"our user may not write {closed}", trouble=Trouble.MISCONFIGURED, cure="let it")
         colleague, self.between_read_and_write = self.between_read_and_write, None
         if colleague:
             colleague()
-        outcomes = [self._carry_out(change, selection.fields[change.field].property) for change in changes]
+        outcomes = [self._carry_out(change, selection.writable[change.field].property) for change in changes]
         if self.lose_answers:
             self.lose_answers -= 1
             return [replace(outcome, status=WriteStatus.UNKNOWN) for outcome in outcomes]
@@ -146,28 +165,43 @@ class FakeCrm:
         self._tick += 1
         record.changed = self._tick
 
-    def _lacking(self, selection: Selection, since: int, after: int) -> list[Record]:
+    def _wanted(self, selection: Selection, since: int, after: int) -> list[Record]:
+        """Who lacks something or opted out."""
         return [
             record
             for record in self.records.values()
             if record.changed >= since and int(record.id) > after and not record.gone and record.now is None
-            if len(self._held(record, selection)) < len(selection.fields)
+            if not selection.fields.keys() <= self._held(record, selection).keys()
+            or not OPT_OUTS.isdisjoint(self._blocked(record, selection).values())
         ]
 
     def _held(self, record: Record, selection: Selection) -> dict[Field, str]:
-        names = {f: (m.property, *m.also) for f, m in selection.fields.items()}
+        names = {f: (m.property, *m.also) for f, m in selection.writable.items()}
         held = {f: next((record.values[n] for n in ns if record.values.get(n)), "") for f, ns in names.items()}
         return {f: value for f, value in held.items() if value}
 
     def _blocked(self, record: Record, selection: Selection) -> dict[Field, str]:
-        past = {f: record.history.get(m.property, []) for f, m in selection.fields.items()}
+        past = {f: record.history.get(m.property, []) for f, m in selection.writable.items()}
         cleared = {f: "cleared_by_person" for f, versions in past.items() if cleared_by_person(versions)}
-        return {**cleared, **record.blocked}
+        return {**cleared, **{f: reason for f, reason in record.blocked.items() if f in past}}
+
+    def _identity(self, record: Record, selection: Selection) -> Identity:
+        """What is known of the person, and all that the properties hold of them."""
+        known, mapped = record.identity, selection.writable
+        mailboxes = _once(_held_in(record, mapped, Field.EMAIL) + known.emails)
+        profile = known.linkedin_url or next(iter(_once(_held_in(record, mapped, Field.LINKEDIN))), None)
+        return replace(
+            known,
+            email=record.values.get("email") or next(iter(mailboxes), None),
+            emails=mailboxes,
+            phones=_once(_held_in(record, mapped, Field.PHONE, Field.MOBILE) + known.phones),
+            linkedin_url=profile,
+        )
 
     def _contact(self, record: Record, selection: Selection) -> Contact:
         ref = ContactRef(connection=self.name, object=selection.object, id=record.id)
         values, blocked = self._held(record, selection), self._blocked(record, selection)
-        identity = replace(record.identity, email=record.values.get("email") or None)
+        identity = self._identity(record, selection)
         return Contact(ref=ref, revision=str(record.changed), identity=identity, values=values, blocked=blocked)
 
     def _snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
@@ -175,15 +209,17 @@ class FakeCrm:
         record = self.records.get(record.now) if record and record.now else record
         if record is None or record.gone:
             return Snapshot(ref=ref, current=None)
-        values = record.values
+        values, fields = record.values, selection.writable.items()
+        extras = {m.property for m in selection.extras.values()}
         return Snapshot(
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.changed),
-            values={f: values[m.property] for f, m in selection.fields.items() if values.get(m.property)},
-            elsewhere=frozenset(f for f, m in selection.fields.items() if any(values.get(n) for n in m.also)),
+            identity=self._identity(record, selection),
+            values={f: values[m.property] for f, m in fields if values.get(m.property)},
+            elsewhere=frozenset(f for f, m in fields if any(values.get(n) for n in m.also if n not in extras)),
             blocked=self._blocked(record, selection),
-            versions={f: tuple(record.history.get(m.property, ())) for f, m in selection.fields.items()},
+            versions={f: tuple(record.history.get(m.property, ())) for f, m in fields},
         )
 
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:
@@ -196,6 +232,8 @@ class FakeCrm:
         record = self.records.get(change.ref.id)
         if record is None or record.gone or record.now:
             return WriteStatus.GONE, None
+        if name not in PROPERTIES or name in self.closed:
+            return WriteStatus.REFUSED, None
         if self.capabilities.conditional_write and record.values.get(name, "") != change.expected:
             return WriteStatus.MOVED_ON, None
         if change.new in self.refused:
@@ -203,3 +241,16 @@ class FakeCrm:
         others = (r for r in self.records.values() if r is not record and not r.gone and change.new)
         holder = next((r.id for r in others if name == "email" and r.values.get(name) == change.new), None)
         return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
+
+
+def _maps(selections: Sequence[Selection], kind: Literal["fields", "extras"]) -> list[FieldMap]:
+    return [one for selection in selections for one in getattr(selection, kind).values()]
+
+
+def _held_in(record: Record, mapped: Mapping[Field, FieldMap], *fields: Field) -> tuple[str, ...]:
+    maps = [mapped[field] for field in fields if field in mapped]
+    return tuple(record.values.get(name, "") for one in maps for name in (one.property, *one.also))
+
+
+def _once(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))

@@ -13,6 +13,7 @@ import pytest
 
 from syncd.contract.model import (
     ASKED,
+    OPT_OUTS,
     Author,
     Change,
     Contact,
@@ -21,6 +22,7 @@ from syncd.contract.model import (
     FieldMap,
     Level,
     Page,
+    Selection,
     Snapshot,
     WriteOutcome,
     WriteStatus,
@@ -29,6 +31,7 @@ from tests.contract.crm_worlds import WORLDS, CrmWorld
 
 MAIL, OTHER_MAIL = "ada@example.com", "grace@example.com"
 PHONE, OTHER_PHONE = "+442079460123", "+442079460124"
+PROFILE = "https://www.linkedin.com/in/ada-example"
 
 Act = Callable[[CrmWorld], Awaitable[None]]
 Play = Callable[[Act], None]
@@ -46,33 +49,33 @@ def play(request: pytest.FixtureRequest) -> Play:
     return lambda act: asyncio.run(perform(act))
 
 
-async def pages(world: CrmWorld, cursor: Any = None) -> list[Page]:
-    return [page async for page in world.crm.pull(world.selection, cursor)]
+async def pages(world: CrmWorld, cursor: Any = None, selection: Selection | None = None) -> list[Page]:
+    return [page async for page in world.crm.pull(selection or world.selection, cursor)]
 
 
-async def pulled(world: CrmWorld, cursor: Any = None) -> dict[str, Contact]:
-    return {contact.ref.id: contact for page in await pages(world, cursor) for contact in page.contacts}
+async def pulled(world: CrmWorld, cursor: Any = None, selection: Selection | None = None) -> dict[str, Contact]:
+    return {contact.ref.id: contact for page in await pages(world, cursor, selection) for contact in page.contacts}
 
 
 def ref(world: CrmWorld, record: str) -> ContactRef:
     return ContactRef(connection=world.crm.name, object=world.selection.object, id=record)
 
 
-async def read(world: CrmWorld, *records: str) -> dict[str, Snapshot]:
-    snapshots = await world.crm.read([ref(world, record) for record in records], world.selection)
+async def read(world: CrmWorld, *records: str, selection: Selection | None = None) -> dict[str, Snapshot]:
+    snapshots = await world.crm.read([ref(world, record) for record in records], selection or world.selection)
     assert len(snapshots) == len(records)
     return {snapshot.ref.id: snapshot for snapshot in snapshots}
 
 
 async def change(world: CrmWorld, record: str, field: Field, new: str) -> Change:
     """A decision on a fresh snapshot."""
-    snapshot = (await read(world, record))[record]
+    snapshot = (await read(world, record, selection=world.extended))[record]
     expected = snapshot.values.get(field, "")
     return Change(ref=ref(world, record), field=field, expected=expected, new=new, revision=snapshot.revision)
 
 
 async def write(world: CrmWorld, *changes: Change) -> dict[tuple[str, Field], WriteOutcome]:
-    outcomes = await world.crm.write(changes, world.selection)
+    outcomes = await world.crm.write(changes, world.extended)
     found = {(outcome.ref.id, outcome.field): outcome for outcome in outcomes}
     assert len(found) == len(outcomes) == len(changes)
     return found
@@ -195,6 +198,51 @@ def test_what_a_person_cleared_is_blocked_after_we_have_put_it_back(play: Play) 
     play(act)
 
 
+def test_pull_tells_of_who_opted_out_though_nothing_lacks(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        gone_quiet, complete = world.add("Quiet", MAIL, PHONE), world.add("Complete", OTHER_MAIL, OTHER_PHONE)
+        world.settle()
+        assert await pulled(world) == {}
+        cursor = (await pages(world))[-1].cursor
+        world.settle()
+        reason = world.opt_out(gone_quiet)
+        world.settle()
+        found = await pages(world, cursor)
+        [contact] = [contact for page in found for contact in page.contacts]
+        assert contact.ref.id == gone_quiet != complete
+        assert contact.blocked[Field.EMAIL] == reason
+        assert reason in OPT_OUTS
+        assert contact.values == {Field.EMAIL: MAIL, Field.PHONE: PHONE}
+        assert [page.stale for page in found] == [0] * len(found)
+
+    play(act)
+
+
+def test_pull_tells_all_mailboxes_and_numbers(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        full, empty = world.add("Full", MAIL, mobile=PHONE), world.add("Empty", "", OTHER_PHONE)
+        world.edit(full, Field.LINKEDIN, PROFILE)
+        world.opt_out(full)
+        world.settle()
+        found = await pulled(world, selection=world.extended)
+        assert (found[full].identity.email, found[full].identity.emails) == (MAIL, (MAIL,))
+        assert found[full].identity.phones == (PHONE,)
+        assert (found[empty].identity.email, found[empty].identity.emails) == (None, ())
+        assert found[empty].identity.phones == (OTHER_PHONE,)
+
+    play(act)
+
+
+def test_extras_are_not_pulled_for(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        complete, lacking = world.add("Complete", MAIL, PHONE), world.add("Lacking", OTHER_MAIL)
+        world.settle()
+        found = await pulled(world, selection=world.extended)
+        assert set(found) == {lacking} != {complete}
+
+    play(act)
+
+
 # --- read ---------------------------------------------------------------------------------------
 
 
@@ -216,6 +264,71 @@ def test_read_tells_elsewhere_from_the_property_itself(play: Play) -> None:
         snapshot = (await read(world, record))[record]
         assert snapshot.values == {}
         assert snapshot.elsewhere == {Field.PHONE}
+
+    play(act)
+
+
+def test_read_tells_who_the_record_is_about_now(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record, bystander = world.add("Ada", MAIL, PHONE), world.add("Bea")
+        before = (await read(world, record))[record].identity
+        assert before is not None
+        assert before.first_name == "Ada"
+        assert (before.email, before.emails, before.phones) == (MAIL, (MAIL,), (PHONE,))
+        world.rename(record, "Grace", "Hopper")
+        world.edit(record, Field.EMAIL, OTHER_MAIL)
+        snapshots = await read(world, record, bystander)
+        after, other = snapshots[record].identity, snapshots[bystander].identity
+        assert after is not None
+        assert other is not None
+        assert (after.first_name, after.last_name, after.emails) == ("Grace", "Hopper", (OTHER_MAIL,))
+        assert (other.first_name, other.emails, other.phones) == ("Bea", (), ())
+
+    play(act)
+
+
+def test_read_of_who_is_gone_says_nothing_of_a_person(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Gone", MAIL)
+        world.remove(record)
+        assert (await read(world, record))[record].identity is None
+
+    play(act)
+
+
+def test_read_tells_an_opt_out_of_a_filled_field(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        quiet, other = world.add("Quiet", MAIL, PHONE), world.add("Other", OTHER_MAIL, OTHER_PHONE)
+        reason = world.opt_out(quiet)
+        snapshots = await read(world, quiet, other)
+        assert snapshots[quiet].values[Field.EMAIL] == MAIL
+        assert snapshots[quiet].blocked[Field.EMAIL] == reason
+        assert snapshots[other].blocked == {}
+
+    play(act)
+
+
+def test_read_of_extras(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Mobile", mobile=PHONE)
+        world.edit(record, Field.LINKEDIN, PROFILE)
+        snapshot = (await read(world, record, selection=world.extended))[record]
+        assert snapshot.values == {Field.MOBILE: PHONE, Field.LINKEDIN: PROFILE}
+        assert snapshot.elsewhere == frozenset()  # the mobile number has its own place: the phone may be filled, too
+        if world.crm.capabilities.history:
+            assert [version.value for version in snapshot.versions[Field.MOBILE]] == [PHONE]
+
+    play(act)
+
+
+def test_an_extra_that_a_person_cleared_is_blocked(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        if not world.crm.capabilities.history:
+            return
+        record = world.add("Shy", mobile=PHONE)
+        world.edit(record, Field.MOBILE, "")
+        snapshot = (await read(world, record, selection=world.extended))[record]
+        assert snapshot.blocked == {Field.MOBILE: "cleared_by_person"}
 
     play(act)
 
@@ -272,6 +385,36 @@ def test_write_and_read_back(play: Play) -> None:
         assert (await read(world, record))[record].values == {Field.EMAIL: MAIL, Field.PHONE: PHONE}
         assert (await read(world, bystander))[bystander].values == {}
         assert world.count() == 2
+
+    play(act)
+
+
+def test_extras_are_written_beside_the_fields(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record, bystander = world.add("Somebody"), world.add("Bystander")
+        wanted = {Field.PHONE: PHONE, Field.MOBILE: OTHER_PHONE, Field.LINKEDIN: PROFILE}
+        changes = [await change(world, record, field, value) for field, value in wanted.items()]
+        assert set((await status(world, *changes)).values()) == {WriteStatus.WRITTEN}
+        assert (await read(world, record, selection=world.extended))[record].values == wanted
+        assert {field: world.held(record, field) for field in wanted} == wanted
+        assert world.held(bystander, Field.MOBILE) == ""
+
+    play(act)
+
+
+def test_an_extra_that_is_not_there_does_not_stop_the_others(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        selection = replace(world.selection, extras={Field.MOBILE: FieldMap(property="no_such_thing")})
+        wanted = {Field.PHONE: PHONE, Field.MOBILE: OTHER_PHONE}
+        revision = (await read(world, record, selection=selection))[record].revision
+        changes = [
+            Change(ref=ref(world, record), field=field, expected="", new=value, revision=revision)
+            for field, value in wanted.items()
+        ]
+        outcomes = {outcome.field: outcome.status for outcome in await world.crm.write(changes, selection)}
+        assert outcomes == {Field.PHONE: WriteStatus.WRITTEN, Field.MOBILE: WriteStatus.REFUSED}
+        assert world.held(record, Field.PHONE) == PHONE
 
     play(act)
 
@@ -378,6 +521,22 @@ def test_check_names_an_unknown_property_and_a_cure(play: Play) -> None:
         errors = [f for f in await world.crm.check([selection]) if f.level is Level.ERROR]
         assert any("no_such_thing" in error.what and error.cure for error in errors)
         assert world.count() == 0
+
+    play(act)
+
+
+def test_check_warns_of_an_extra_that_is_not_there(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        assert not [f for f in await world.crm.check([world.extended]) if f.level is Level.ERROR]
+        selection = replace(world.selection, extras={Field.MOBILE: FieldMap(property="no_such_thing")})
+        findings = await world.crm.check([selection])
+        assert not [f for f in findings if f.level is Level.ERROR]
+        [warning] = [f for f in findings if "no_such_thing" in f.what]
+        assert warning.level is Level.WARNING
+        assert warning.cure
+        world.add("Somebody")
+        world.settle()
+        assert len(await pulled(world, selection=selection)) == 1
 
     play(act)
 
