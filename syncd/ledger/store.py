@@ -110,7 +110,18 @@ class Tx:
             self.run("tally_add", name=name, n=n)
 
 
-_MOVABLE = ("reason", "note", "round", "provider", "due_at", "behind", "submission_id", "value", "result_id", "destination")
+_MOVABLE = (
+    "reason",
+    "note",
+    "round",
+    "provider",
+    "due_at",
+    "behind",
+    "submission_id",
+    "value",
+    "result_id",
+    "destination",
+)
 
 
 @dataclass(slots=True)

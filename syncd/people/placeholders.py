@@ -158,10 +158,7 @@ def why_placeholder(company: str) -> str | None:
     """What kind of placeholder a company's name is ("a word for working alone"), or None. Expects tidy text."""
     if not any(c.isalnum() for c in company) or not company.strip("0 .-"):
         return "a placeholder for an unknown company"
-    said = words(company)
-    if _vocabulary().isdisjoint(said) and "".join(said) not in _table() and not said[0].startswith("xx"):
-        return None  # most companies: none of these words
-    found = _reason(said)
+    found = _reason(words(company))
     if found is None:
         found = _of_pieces([said for piece in _BREAKS.split(company) if (said := words(piece))])
     return found
@@ -196,13 +193,6 @@ def _beside(said: tuple[str, ...]) -> str | None:
 
 def _without(said: tuple[str, ...], extra: frozenset[str]) -> str:
     return together(tuple(word for word in said if word not in extra))
-
-
-@cache
-def _vocabulary() -> frozenset[str]:
-    """Every word of a placeholder, also as it stands in a phrase."""
-    phrases = (phrase for listed_ in _LISTS.values() for phrase in re.split(r"[;\n]", listed_))
-    return frozenset(_table()) | frozenset(word for phrase in phrases for word in words(phrase.strip()))
 
 
 @cache

@@ -192,7 +192,7 @@ online.no
 neuf.fr orange.fr free.fr wanadoo.fr laposte.net bbox.fr numericable.fr club-internet.fr aliceadsl.fr t-online.de web.de
 freenet.de arcor.de gmx.net 1und1.de vodafone.de a1.net aon.at chello.at hispeed.ch sunrise.ch telenet.be proximus.be
 ziggo.nl kpnmail.nl planet.nl xs4all.nl hetnet.nl home.nl tiscali.it alice.it tin.it virgilio.it fastwebnet.it
-telefonica.net terra.es ono.com movistar.es sapo.pt netcabo.pt telia.com bredband.net comhem.se spray.se telenor.no
+telefonica.net terra.es ono.com movistar.es sapo.pt netcabo.pt telia.com bredband.net comhem.se spray.se
 broadpark.no getmail.no tdcadsl.dk mail.dk stofanet.dk youmail.dk wp.pl o2.pl onet.pl interia.pl seznam.cz centrum.cz
 atlas.cz azet.sk yandex.ru rambler.ru list.ru bk.ru ukr.net i.ua abv.bg otenet.gr att.net verizon.net sbcglobal.net
 bellsouth.net cox.net charter.net earthlink.net rogers.com shaw.ca sympatico.ca videotron.ca bigpond.com optusnet.com.au
