@@ -7,7 +7,7 @@ Source: https://docs.fullenrich.com/api/v2/general/webhooks and …/contact/enri
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +21,6 @@ from syncd.contract.model import (
     EnrichmentResult,
     Field,
     Grade,
-    Identity,
     Outcome,
     Source,
     Submission,
@@ -183,17 +182,7 @@ def _match(items: Iterable[Item], requests: Sequence[EnrichmentRequest]) -> tupl
 
 def _owners(item: Item, requests: Sequence[EnrichmentRequest]) -> list[str]:
     """Ids of the requests that told the same as the item echoes; v1 may tell the profile in the person's part only."""
-    for keys in (_keys(item.echo), _keys(item.person)):
-        if owners := [request.id for request in requests if keys & _keys(asked(request.identity))]:
+    for keys in (normal.keys(item.echo), normal.keys(item.person)):
+        if owners := [request.id for request in requests if keys & normal.keys(asked(request.identity))]:
             return owners
     return []
-
-
-def _keys(identity: Identity) -> set[str]:
-    """The person's digests: by profile, by name and domain, by name and company."""
-    views = (
-        Identity(linkedin_url=identity.linkedin_url),
-        replace(identity, linkedin_url=None, company=None),
-        replace(identity, linkedin_url=None, domain=None),
-    )
-    return {key for view in views if (key := normal.person_key(view)) is not None}

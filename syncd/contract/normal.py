@@ -6,21 +6,12 @@ decided in `syncd.people`; here it has the names that connectors use.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
-from syncd.people import employers, fillers, profiles
+from syncd.people import employers, evidence, fillers, profiles
 from syncd.people.text import tidy as _tidy_text
 
 from .model import Identity
-
-# Only for the remark about a personal address in `pipeline.verify`; `employers` knows many more.
-FREE_MAIL = frozenset({
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.fr",
-    "ymail.com", "icloud.com", "me.com", "aol.com", "gmx.com", "gmx.de", "gmx.net", "web.de", "proton.me",
-    "protonmail.com", "mail.com", "orange.fr", "free.fr", "wanadoo.fr", "laposte.net", "t-online.de", "yandex.ru",
-    "qq.com", "163.com",
-})  # fmt: skip
 
 
 def text(raw: str | None) -> str | None:
@@ -73,25 +64,9 @@ def _each(raws: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(kept for raw in raws if (kept := text(raw)) is not None))
 
 
-def profile_key(identity: Identity) -> str | None:
-    """A digest of the profile's address; None without one. Expects a tidy identity."""
-    return _digest(identity.linkedin_url) if identity.linkedin_url else None
+def keys(identity: Identity) -> frozenset[str]:
+    """What a person can be recognised by: profile, mailboxes, the name at the employer's domain and at the company.
 
-
-def name_key(identity: Identity) -> str | None:
-    """A digest of the full name at the company's domain (or name); None when one of them is not
-    known. Expects a tidy identity."""
-    employer = identity.domain or identity.company
-    if not (identity.first_name and identity.last_name and employer):
-        return None
-    return _digest(f"{identity.first_name}|{identity.last_name}|{employer}".casefold())
-
-
-def person_key(identity: Identity) -> str | None:
-    """A digest that is equal for the same person wherever they are kept: by profile, or else by name
-    and company; None when too little is known. Expects a tidy identity."""
-    return profile_key(identity) or name_key(identity)
-
-
-def _digest(basis: str) -> str:
-    return hashlib.sha256(basis.encode("utf-8")).hexdigest()[:32]
+    Two identities that share one may be one person; see `people.evidence`. Expects a tidy identity.
+    """
+    return frozenset(f"{kind.name}|{key}" for kind, key in evidence.keys(identity))
