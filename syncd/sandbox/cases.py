@@ -139,13 +139,14 @@ class CaseMaker:
         one.linkedin_url = other.linkedin_url
 
     def _shared_mailbox(self) -> None:
-        """Nobody but the last one is known to FullEnrich, so that the address is what is left to ask Zeliq with."""
+        """FullEnrich finds a phone of the last one only, so that others may be asked about by the address: at Zeliq."""
         first = self._new(Case.SHARED_MAILBOX)
         at = self._maker.employer(first.person)
-        for record in (first, self._new(Case.SHARED_MAILBOX, at=at), self._new(Case.SHARED_MAILBOX, at=at)):
+        second, third = self._new(Case.SHARED_MAILBOX, at=at), self._new(Case.SHARED_MAILBOX, at=at)
+        for record in (first, second, third):
             record.email, record.linkedin_url = f"info@{at.domain}", None
             record.person.shared_mailboxes = (record.email,)
-        del first.person.finds["fullenrich", PHONE]
+        del first.person.finds["fullenrich", PHONE], second.person.finds["fullenrich", PHONE]
 
     def _changes_hands(self) -> None:
         record = self._new(Case.CHANGES_HANDS)

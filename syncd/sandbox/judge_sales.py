@@ -80,7 +80,10 @@ def _found_by(world: World, record: Record) -> Iterable[Person]:
 
 def _judge_discarded(person: Person, field: str, bought: Iterable[Sale], own: Sequence[_Place]) -> None:
     for sale in bought:
-        if not sale.heard or not _accountable(sale.bill.asked, person):
+        nobodys = [one for one in own if one.record.case is Case.FILLER]
+        if nobodys:
+            _flaw("discarded", field, nobodys[0], sale)
+        if nobodys or not sale.heard or not _accountable(sale.bill.asked, person):
             continue
         concerned = [one for one in own if _acceptable(sale, field, one)]
         if concerned and not any(_excused(one, person, field) for one in concerned):

@@ -29,8 +29,9 @@ class Judgement:
     missed: an acceptable value could be had, the field is blank, and no right value waits for review. overwritten: a
     value, or a blank, that a person had set is no longer there. unverified: a vendor's find that is not acceptable
     was written. wrong: anything else that should not be there: a stranger's value. discarded: a right, acceptable
-    value that was told and billed is neither in the CRM nor waiting, though nothing stood in its way. bought_twice:
-    billed although an acceptable answer about the same person and field had been bought before.
+    value that was told and billed is neither in the CRM nor waiting, though nothing stood in its way; or something
+    was bought for a record that is about nobody. bought_twice: billed although an acceptable answer about the same
+    person and field had been bought before.
     """
 
     contacts: int

@@ -116,29 +116,37 @@ class Maker:
     # --- people ---
 
     def _employ(self, count: int) -> None:
-        for number in range(len(self.taken.employers), len(self.taken.employers) + count):
-            brand, trade = self.rng.choice(_BRAND), self.rng.choice(_TRADE)
-            country = self.rng.choice(("FR", "FR", "GB", "US", "US"))
-            domain = f"{brand}-{trade}{number}.example".lower()
-            self.census.employers.append(Employer(number, f"{brand} {trade} {number}", domain, country))
-        self.taken.employers += self.census.employers
+        for _ in range(count):
+            self._new_employer()
+
+    def _new_employer(self) -> Employer:
+        number = len(self.taken.employers)
+        brand, trade = self.rng.choice(_BRAND), self.rng.choice(_TRADE)
+        country = self.rng.choice(("FR", "FR", "GB", "US", "US"))
+        domain = f"{brand}-{trade}{number}.example".lower()
+        employer = Employer(number, f"{brand} {trade} {number}", domain, country)
+        self.census.employers.append(employer)
+        self.taken.employers.append(employer)
+        return employer
+
+    def _employer_without(self, named: tuple[str, str]) -> Employer:
+        """One at which nobody of that name is known; a new one if there is none."""
+        free = [one for one in self.census.employers if (*named, one.domain) not in self.taken.names]
+        return self.rng.choice(free) if free else self._new_employer()
 
     def name(self) -> tuple[str, str]:
         """First and last name of somebody."""
         return self.rng.choice(_FIRST), self.rng.choice(_LAST)
 
     def person(self, *, special: bool, named: tuple[str, str] | None = None, at: Employer | None = None) -> Person:
-        """Somebody new, `named` and working `at` as told or at random; both vendors surely find the true values of
+        """Somebody new, `named` or working `at` as told, else at random; both vendors surely find the true values of
         `special` ones.
         """
         rng = self.rng
-        employer = at or rng.choice(self.census.employers)
+        employer = at or (self._employer_without(named) if named else rng.choice(self.census.employers))
         first, last = named or self.name()
         while (first, last, employer.domain) in self.taken.names:
-            if named:
-                employer = rng.choice(self.census.employers)
-            else:
-                last = f"{last} {rng.choice(_LAST)}"
+            last = f"{last} {rng.choice(_LAST)}"
         self.taken.names.add((first, last, employer.domain))
         key = f"p{self.taken.people}"
         self.taken.people += 1
@@ -193,9 +201,7 @@ class Maker:
 
     def employer_before(self, person: Person) -> Employer:
         """Another employer, at which nobody of that name is known or will be."""
-        employer = self.employer(person)
-        while (person.first_name, person.last_name, employer.domain) in self.taken.names:
-            employer = self.rng.choice(self.taken.employers)
+        employer = self._employer_without((person.first_name, person.last_name))
         self.taken.names.add((person.first_name, person.last_name, employer.domain))
         return employer
 
