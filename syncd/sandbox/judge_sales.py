@@ -130,26 +130,50 @@ def _judge_twice(field: str, bought: Sequence[Sale], allowed: int, places: Seque
 
 
 def _count_people(places: Sequence[_Place]) -> int:
-    """As how many people these records of one person must appear, at the most."""
+    """As how many people these records of one person must appear, at the most.
+
+    By name and employer a record of one CRM is united with one of another; what a CRM holds twice by these stays two.
+    """
+    people: list[list[_Place]] = []
+    for group in _united(places):
+        other = next((each for each in people if _may_be_one(group, each)), None)
+        if other is None:
+            people.append(group)
+        else:
+            other += group
+    return len(people)
+
+
+def _may_be_one(group: Sequence[_Place], other: Sequence[_Place]) -> bool:
+    crms = {id(one.judge) for one in group}
+    apart = crms.isdisjoint(id(one.judge) for one in other)
+    return apart and any(_namesakes(one, two) for one in group for two in other)
+
+
+def _united(places: Sequence[_Place]) -> list[list[_Place]]:
+    """Grouped by profiles and mailboxes."""
     groups: list[list[_Place]] = []
     for place in places:
         joined = [group for group in groups if any(_alike(place, one) for one in group)]
         groups = [group for group in groups if group not in joined]
-        groups.append([place, *(one for group in joined for one in group)])
-    return len(groups)
+        groups.append([*(one for group in joined for one in group), place])
+    return groups
 
 
 def _alike(one: _Place, other: _Place) -> bool:
-    """Whether two records can be seen to be one person's."""
+    """Whether they have a profile or a mailbox in common, and not two profiles."""
     profiles = profile(one.record.linkedin_url), profile(other.record.linkedin_url)
     if all(profiles):
         return profiles[0] == profiles[1]
-    if mailboxes(one.record) & mailboxes(other.record):
-        return True
-    if one.judge is other.judge:  # a CRM that holds a name at an employer twice says that they are two
-        return False
+    return bool(mailboxes(one.record) & mailboxes(other.record))
+
+
+def _namesakes(one: _Place, other: _Place) -> bool:
+    """Whether they have a name and an employer in common, and not two profiles."""
+    profiles = {profile(each.record.linkedin_url) for each in (one, other)} - {None}
     names = [(fold(each.record.first_name), fold(each.record.last_name)) for each in (one, other)]
-    return names[0] == names[1] and all(names[0]) and bool(_employers(one.record) & _employers(other.record))
+    employer = _employers(one.record) & _employers(other.record)
+    return len(profiles) < 2 and names[0] == names[1] and all(names[0]) and bool(employer)
 
 
 def _employers(record: Record) -> set[str]:
