@@ -20,6 +20,7 @@ from .population_finds import Offers, slug
 Special = Quirk | Trait | Case
 Shares = (
     Mapping[Quirk, float]
+    | Mapping[Trait, float]
     | Mapping[Case, float]
     | Mapping[Quirk | Case, float]
     | Mapping[Quirk | Trait, float]

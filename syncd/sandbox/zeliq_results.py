@@ -154,7 +154,8 @@ def _echo(field: str, asked: Mapping[str, str], person: Person | None) -> dict[s
     """Who the callback is about: as the vendor knows them, else as they were asked for."""
     profile = (person.linkedin_url if person else None) or asked.get("linkedin_url")
     if field == "phone":
-        return {"linkedin_url": profile, "email": asked.get("email") or (person.emails[0] if person else None)}
+        theirs = person.emails[0] if person and person.emails else None
+        return {"linkedin_url": profile, "email": asked.get("email") or theirs}
     return {
         "first_name": person.first_name if person else asked.get("first_name"),
         "last_name": person.last_name if person else asked.get("last_name"),

@@ -15,6 +15,9 @@ from syncd.sandbox.names import FILLERS, MAILBOX_HOSTS, PLACEHOLDERS, UNDIALABLE
 from syncd.sandbox.people import EMAIL, PHONE, Case, Find, Person, Quirk, Record, fold, host, profile
 from syncd.sandbox.world import Draw, World
 
+from .account import account, lacks
+from .org import org
+
 VENDORS = ("zeliq", "fullenrich")
 
 
@@ -140,6 +143,49 @@ def test_a_record_becomes_a_colleagues(both: World, crm: str) -> None:
     assert record.becomes.domain == record.person.domain
     assert record.lacks(EMAIL)
     assert record.lacks(PHONE)
+
+
+def test_hubspots_record_changes_hands_soon_after_it_was_seen() -> None:
+    with account(4, {Case.CHANGES_HANDS: 1.0}) as one:
+        first, second = one.sandbox.world.records[:2]
+        one.sandbox.clock.skip(60)
+        assert not any(ending.handed_over for ending in one.sandbox.hubspot.endings().values())
+        one.update({one.contact(second): {"email": "early@acme.example"}})
+        assert one.found(lacks("phone"))
+        one.sandbox.clock.skip(60)
+        assert first.becomes
+        names = [one.value(one.contact(first), name) for name in ("firstname", "lastname", "hs_linkedin_url")]
+        assert names == [first.becomes.first_name, first.becomes.last_name, first.becomes.linkedin_url]
+        one.update({one.contact(first): {"email": "late@acme.example"}})
+        endings = one.sandbox.hubspot.endings()
+        assert [endings[record.number].handed_over for record in (first, second)] == [True, True]
+        assert [endings[record.number].early for record in (first, second)] == [frozenset(), {EMAIL}]
+        assert endings[first.number].edits == {}
+
+
+def test_salesforces_record_changes_hands_soon_after_it_was_seen() -> None:
+    with org(0, 4, quirks={Case.CHANGES_HANDS: 1.0}) as one:
+        first, second = one.sandbox.world.salesforce.records[:2]
+        one.sandbox.clock.skip(60)
+        assert not any(ending.handed_over for ending in one.vendor.endings().values())
+        one.patch(one.id(second), {"Phone": "+442079460001"})
+        one.rows("SELECT Id FROM Lead")
+        one.sandbox.clock.skip(60)
+        one.rows("SELECT Id FROM Lead LIMIT 1")
+        assert first.becomes
+        names = [one.value(one.id(first), name) for name in ("FirstName", "LastName", "LinkedIn_Profile__c")]
+        assert names == [first.becomes.first_name, first.becomes.last_name, first.becomes.linkedin_url]
+        one.patch(one.id(first), {"Phone": "+442079460002"})
+        endings = one.vendor.endings()
+        assert [endings[record.number].handed_over for record in (first, second)] == [True, True]
+        assert [endings[record.number].early for record in (first, second)] == [frozenset(), {PHONE}]
+
+
+def test_other_records_do_not_change_hands_when_a_colleague_renames_them() -> None:
+    with account(4, {}) as one:
+        contact = one.contact(one.sandbox.world.records[0])
+        one.sandbox.hubspot.human_edit(contact, "lastname", "Someone")
+        assert not one.sandbox.hubspot.endings()[0].handed_over
 
 
 # --- one person ---
