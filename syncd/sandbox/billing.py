@@ -6,8 +6,11 @@ each vendor's to know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
+
+from .people import Find
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,14 @@ class Bill:
     """What one job (for FullEnrich: one contact of a job, per kind of value) cost in the end."""
 
     job: str  # the vendor's id of the job
-    person: str | None  # World's key; None when the vendor did not know the person
+    person: str | None  # World's key of whom the answer is about; None when the vendor did not know the person
     kind: str  # email, phone, work_email, personal_email
     credits: Decimal  # 0 when nothing was charged
     at: float  # sandbox seconds
     reason: str  # found, nothing found, history, failed
+    told: tuple[Find, ...] = ()  # what the answer says, best first
+    asked: Mapping[str, str] = field(default_factory=dict)  # as given to World.find_person, without blanks
+    astray: bool = False  # a fault made the answer be about somebody else than was asked for
 
 
 class Account:

@@ -107,6 +107,11 @@ class Courier:
         """Letters not yet acknowledged or given up."""
         return self._background.busy
 
+    def acknowledged(self) -> set[str]:
+        """Jobs of which a genuine callback was answered with 2xx."""
+        genuine = (one for one in self.deliveries if not one.forged)
+        return {one.job for one in genuine if one.status is not None and 200 <= one.status < 300}
+
     def send(self, letter: Letter) -> None:
         """Deliver in the background, retries included."""
         if self._take(letter, "never") is not None:

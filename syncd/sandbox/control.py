@@ -14,9 +14,11 @@ from starlette.routing import Route
 from .clock import SandboxClock
 from .faults import KNOWN, Faults
 from .hubspot import HubSpot
-from .judge import judge, total
+from .judge import judge_all, total
 from .people import FIELDS, STATUSES, Record
+from .sales import sales_of
 from .salesforce import Salesforce
+from .waiting import read_body, read_query
 from .world import World
 
 
@@ -42,7 +44,7 @@ class Control:
                 Route("/state", self._state),
                 Route("/calls", self._calls),
                 Route("/bill", self._bill),
-                Route("/judge", self._judge),
+                Route("/judge", self._judge, methods=["GET", "POST"]),
                 Route("/faults", self._set_faults, methods=["GET", "POST"]),
                 Route("/clock/skip", self._skip, methods=["POST"]),
                 Route("/edit", self._edit, methods=["POST"]),
@@ -76,10 +78,9 @@ class Control:
         rows = [
             {
                 **asdict(one),
-                "refused": sorted(one.refused),
-                "closed": sorted(one.closed),
+                **{name: sorted(getattr(one, name)) for name in ("refused", "closed", "early")},
                 "record": number,
-                "quirk": self._records[crm][number].quirk or self._records[crm][number].trait,
+                "quirk": _special(self._records[crm][number]),
             }
             for number, one in self._vendors[crm].endings().items()
             if wanted in {None, one.id}
@@ -105,7 +106,8 @@ class Control:
     async def _judge(self, request: Request) -> Response:
         """`?email=zeliq,fullenrich&phone=fullenrich,zeliq&accept=valid`: see `judge`.
 
-        Totals of all CRMs, and each by itself in `crms`.
+        Values that wait for review: `&review=connection/object/id,field`, once for each, or POST {"review": [...]}:
+        see `waiting`. Totals of all CRMs, and each by itself in `crms`.
         """
         waterfall = {name: _listed(request, name) for name in FIELDS}
         if unknown := {one for vendors in waterfall.values() for one in vendors} - set(self._vendors):
@@ -113,10 +115,10 @@ class Control:
         accept = _listed(request, "accept") or ["valid"]
         if unknown := set(accept) - set(STATUSES):
             raise ValueError(f"no such status: {', '.join(sorted(unknown))}; there are {', '.join(STATUSES)}")
-        judged = {
-            crm: judge(self._world, self._vendors[crm], waterfall, accept, records)
-            for crm, records in self._records.items()
-        }
+        waiting = [*read_query(request.query_params.getlist("review")), *read_body(await request.body())]
+        held = {crm: (self._vendors[crm], records) for crm, records in self._records.items()}
+        sales = sales_of(self._vendors)
+        judged = judge_all(self._world, held, waterfall, accept, waiting=waiting, sales=sales)
         crms = {crm: one.as_json() for crm, one in judged.items()}
         return JSONResponse({**total(judged.values()).as_json(), "crms": crms})
 
@@ -168,6 +170,10 @@ class Control:
         edit = org.edit_before_write if body.get("when") == "before_write" else org.human_edit
         edit(record, name, value)
         return {"id": record, "property": name, "value": value}
+
+
+def _special(record: Record) -> str | None:
+    return record.case or record.quirk or record.trait
 
 
 def _listed(request: Request, name: str) -> list[str]:

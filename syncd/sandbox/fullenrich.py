@@ -96,6 +96,7 @@ class FullEnrich:
         self._results = Results(faults, rng)
         self._background = Background()
         self._letters: dict[str, list[Letter]] = {}
+        self._fetched: set[str] = set()
         self.courier = Courier(clock, faults, pauses=PAUSES, seal=self._seal, forge=_forgery, forged_seal=_forged_seal)
         self.jobs = Jobs(
             world,
@@ -152,6 +153,10 @@ class FullEnrich:
         self._closing.set()
         await self._background.aclose()
         await self.courier.aclose()
+
+    def heard(self) -> set[str]:
+        """Jobs whose result somebody has acknowledged or fetched."""
+        return self._fetched | self.courier.acknowledged()
 
     # ---- calls
 
@@ -240,6 +245,8 @@ class FullEnrich:
             if self._faults.setting("fullenrich_in_progress_200") is None:
                 raise Refused("error.enrichment.in_progress")
             return JSONResponse({"id": job.id, "name": job.order.name, "status": status, "cost": {"credits": 0}})
+        if job.end is not None:
+            self._fetched.add(job.id)
         code = 402 if job.end == "CREDITS_INSUFFICIENT" else 200
         return Response(to_bytes(self._results.write(job, status)), code, media_type="application/json")
 
@@ -252,7 +259,7 @@ class FullEnrich:
 
     def _tell_end(self, job: Job) -> None:
         if job.order.webhook_url:
-            body = self._results.write(job, job.status(self._clock.now()))
+            body = self._results.write(job, job.status(self._clock.now()), final=True)
             self._send(job, "fullenrich_webhook", job.order.webhook_url, body)
 
     def _send(self, job: Job, channel: str, url: str, body: Mapping[str, object]) -> None:

@@ -154,13 +154,7 @@ class Jobs:
     def _enqueue(self, ask: Ask, now: float, fixed: float | None) -> Item:
         if ask.skipped:
             return Item(ask, None, frozenset(), now, now)
-        person = self._world.find_person(
-            linkedin_url=ask.linkedin_url or None,
-            first_name=ask.first_name or None,
-            last_name=ask.last_name or None,
-            company=ask.company_name or None,
-            domain=ask.domain or None,
-        )
+        person = self._world.find_person(**ask.told())
         since = now - RETENTION
         known = (kind for kind in ask.kinds if self._history.get((ask.identity, kind), 0.0) > since)
         free = frozenset(ask.kinds if ask.identity in self._free else known)
@@ -220,7 +214,9 @@ class Jobs:
     def _pay(self, job: Job, item: Item, kind: str, cost: Decimal) -> None:
         now, finds = self._clock.now(), item.finds.get(kind, ())
         reason = "history" if kind in item.free else "found" if cost else "no charge" if finds else "nothing found"
-        self._account.charge(Bill(job.id, item.person.key if item.person else None, kind, cost, now, reason))
+        person = item.person.key if item.person else None
+        asked = item.ask.told()
+        self._account.charge(Bill(job.id, person, kind, cost, now, reason, finds, asked, item.stranger))
         job.credits += cost
         if kind not in item.free:
             self._history[item.ask.identity, kind] = now

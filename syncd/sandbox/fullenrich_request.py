@@ -113,6 +113,11 @@ class Ask:
         """What must be the same, byte for byte, for the vendor's history to know it."""
         return self.first_name, self.last_name, self.domain, self.company_name, self.linkedin_url
 
+    def told(self) -> dict[str, str]:
+        """What it says, without blanks, by the arguments of World.find_person."""
+        names = ("first_name", "last_name", "domain", "company", "linkedin_url")
+        return {name: text for name, text in zip(names, self.identity, strict=True) if text}
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

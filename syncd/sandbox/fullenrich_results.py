@@ -13,6 +13,7 @@ from typing import Any
 
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.fullenrich_jobs import Item, Job
+from syncd.sandbox.fullenrich_profile import profile_v1, profile_v2
 from syncd.sandbox.fullenrich_request import V1
 from syncd.sandbox.world import Find, Person
 
@@ -26,6 +27,7 @@ RESULT_FAULTS: dict[str, str] = {
     "fullenrich_bad_dates": "dates in the profile are malformed, its current employment is sparse (while on)",
     "fullenrich_shuffled": "the contacts of a bulk come in another order",
     "fullenrich_short": "a contact is missing from a bulk's result",
+    "fullenrich_short_final": "a final webhook lacks contacts that GET tells (parameter: how many it has, 1)",
     "fullenrich_extra": "a result has a contact nobody asked about",
     "fullenrich_no_custom": "a result does not echo `custom`",
     "fullenrich_no_cost": "a result has no `cost` (while on)",
@@ -51,12 +53,15 @@ class Results:
     def __init__(self, faults: Faults, rng: random.Random) -> None:
         self._faults, self._rng = faults, rng
 
-    def write(self, job: Job, status: str, only: Item | None = None) -> Body:
-        """The whole result, or the envelope with one contact that tells that it is through."""
+    def write(self, job: Job, status: str, only: Item | None = None, *, final: bool = False) -> Body:
+        """The whole result, or the envelope with one contact that tells that it is through.
+
+        `final`: for the webhook at the end of the job.
+        """
         items = [only] if only else job.items
         entries = [(self._v1 if job.dialect is V1 else self._v2)(item) for item in items]
         if len(entries) > 1:
-            self._disarrange(entries)
+            self._disarrange(entries, final=final)
         if self._taken("fullenrich_extra"):
             entries.append(
                 {"custom": {"somebody": "else"}, "contact": {}, "contact_info": {"most_probable_phone": None}}
@@ -71,7 +76,9 @@ class Results:
             del body["cost"]
         return {**body, job.dialect.array: entries}
 
-    def _disarrange(self, entries: list[Body]) -> None:
+    def _disarrange(self, entries: list[Body], *, final: bool) -> None:
+        if final and (kept := self._faults.take("fullenrich_short_final")) is not None:
+            del entries[int(kept or 1) :]
         if self._taken("fullenrich_shuffled"):
             entries.append(entries.pop(0))
         if self._taken("fullenrich_short"):
@@ -86,8 +93,8 @@ class Results:
         if item.ask.skipped:
             return entry
         entry["contact_info"] = self._contact_info(item)
-        if item.done and item.person and item.ask.linkedin_url:
-            entry["profile"] = self._profile(item.person)
+        if (person := _profiled(item)) is not None:
+            entry["profile"] = profile_v2(person, odd_dates=self._on("fullenrich_bad_dates"))
         return entry
 
     def _contact_info(self, item: Item) -> Body:
@@ -125,28 +132,6 @@ class Results:
             phones.append(phone | _details(find) if details else phone)
         return phones
 
-    def _profile(self, person: Person) -> Body:
-        bad = self._on("fullenrich_bad_dates")
-        company = {"name": person.company, "domain": person.domain, "website": f"https://{person.domain}"}
-        post: Body = {"title": "Head of Sales", "seniority": "Head", "company": company, "is_current": True}
-        post |= {"start_at": "2024-1-0T00:00:00.000Z" if bad else "2024-01-01T00:00:00.000Z", "end_at": None}
-        network = {
-            "url": person.linkedin_url,
-            "handle": (person.linkedin_url or "").rpartition("/")[2],
-            "connection_count": 500,
-        }
-        return {
-            "full_name": f"{person.first_name} {person.last_name}",
-            "first_name": person.first_name,
-            "last_name": person.last_name,
-            "location": {"country_code": person.country, "city": None, "region": None},
-            "social_profiles": {"professional_network": network},
-            "educations": [],
-            "languages": [],
-            "skills": [],
-            "employment": {"current": {"title": "Head of Sales"} if bad else post, "all": [post]},
-        }
-
     # ---- v1
 
     def _v1(self, item: Item) -> Body:
@@ -159,11 +144,12 @@ class Results:
             self._phones(item),
         )
         best, private = _best(work) or {}, _best(personal) or {}
-        told = _input(item)
+        told, person = _input(item), _profiled(item)
+        url = (person and person.linkedin_url) or item.ask.linkedin_url
         entry["contact"] = {
-            "firstname": told["first_name"],
-            "lastname": told["last_name"],
-            "domain": told["company_domain"],
+            "firstname": told["first_name"] or (person.first_name if person else ""),
+            "lastname": told["last_name"] or (person.last_name if person else ""),
+            "domain": told["company_domain"] or (person.domain if person else ""),
             "most_probable_email": best.get("email", ""),
             "most_probable_email_status": best.get("status", ""),
             "most_probable_personal_email": private.get("email", ""),
@@ -172,8 +158,10 @@ class Results:
             "emails": work,
             "personal_emails": personal,
             "phones": phones,
-            "social_medias": [{"url": item.ask.linkedin_url, "type": "LINKEDIN"}] if item.ask.linkedin_url else [],
+            "social_medias": [{"url": url, "type": "LINKEDIN"}] if url else [],
         }
+        if person is not None:
+            entry["contact"]["profile"] = profile_v1(person)
         return entry
 
     def _on(self, name: str) -> bool:
@@ -181,6 +169,11 @@ class Results:
 
     def _taken(self, name: str) -> bool:
         return self._faults.take(name) is not None
+
+
+def _profiled(item: Item) -> Person | None:
+    """Who was found, if a profile's address was given or found."""
+    return item.person if item.done and item.person and (item.ask.linkedin_url or item.person.linkedin_url) else None
 
 
 def written(number: str, form: str) -> str:

@@ -27,3 +27,62 @@ AREAS = """
 331 334 336 337 339 347 351 352 360 361 386 401 402 404 405 406 407 408 409 410 412 413 414 415 417 419 423 424 425 430
 432 434 435 440 443 469 478 479 480 484 501 502 503 504 505 507 508 509 510 512 513 515 516 517 518 520
 """
+
+# --- words of the cases in `people.Case` ---
+
+# Providers of mailboxes, which are nobody's employer. What stands before the @ is made up so that nobody has it.
+MAILBOX_HOSTS = (
+    "sfr.fr",
+    "hotmail.fr",
+    "gmx.at",
+    "bluewin.ch",
+    "libero.it",
+    "btinternet.com",
+    "skynet.be",
+    "online.no",
+)
+# What forms and people fill in where a company is asked for and there is none.
+PLACEHOLDERS = ("[not provided]", "Self-employed", "Freelance", "Indépendant", "N/A", "Confidential", "[[Unknown]]")
+# Websites of two people at one host that many share; which page it is tells nothing of an employer.
+SHARED_SITES = (
+    ("https://pl.linkedin.com/company/alpha", "https://pl.linkedin.com/company/beta"),
+    ("https://fr-fr.facebook.com/alpha", "https://fr-fr.facebook.com/beta"),
+    ("sites.google.com/view/alpha", "sites.google.com/view/beta"),
+    ("linktr.ee/alpha", "linktr.ee/beta"),
+)
+# First names: in the CRM, at the vendors.
+NICKNAMES = (
+    ("Bob", "Robert"),
+    ("Bill", "William"),
+    ("Liz", "Elizabeth"),
+    ("Mohammed", "Muhammad"),
+    ("Aleksandr", "Alexander"),
+    ("Manuel", "Emmanuel"),
+)
+# First and last names: in the CRM, at the vendors. Particles, joined and transliterated names.
+PARTICLES = (
+    (("Jan", "van den Berg"), ("Jan", "Vandenberg")),
+    (("Nora", "O'Brien"), ("Nora", "OBrien")),
+    (("Luz", "de la Cruz"), ("Luz", "Cruz")),
+    (("Åse", "Nygård"), ("Aase", "Nygaard")),
+    (("Mette", "Aagaard"), ("Mette", "Ågård")),
+)
+# First and last names: as typed in HubSpot, as typed in Salesforce.
+SPELLINGS = (
+    (("Sean", "O\u2019Brien"), ("Sean", "O'Brien")),
+    (("Lucía", "García"), ("Lucia", "Garcia")),
+    (("Jean\u2011Luc", "Fabre"), ("Jean-Luc", "Fabre")),
+    (("Zoë", "D\u2019Amico"), ("Zoe", "D'Amico")),
+)
+# First name, last name and company of records that are about nobody.
+FILLERS = (
+    ("Test", "Test", "Test"),
+    ("Unknown", "Unknown", "Unknown"),
+    ("-", "-", "-"),
+    ("N/A", "N/A", "N/A"),
+    (".", ".", "Test"),
+)
+# Numbers that nobody can call, or that are no person's: zeros, premium rate, satellite, without an area code.
+UNDIALABLE = ("+10000000000", "+33600000000", "+19005550123", "+33899700000", "+881612345678", "+15550143")
+# Addresses that are no person's, or none at all; to be completed with the employer's domain.
+UNUSABLE = ("info@{}", "no-reply@{}", "a***@{}", "email_not_unlocked@domain.com")

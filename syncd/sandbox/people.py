@@ -15,6 +15,7 @@ EMAIL, PHONE = "email", "phone"
 FIELDS = (EMAIL, PHONE)
 STATUSES = ("valid", "probable", "catch_all", "unknown", "invalid")  # the sandbox's own scale
 
+_LIGATURES = str.maketrans({"ø": "o", "æ": "ae", "ł": "l", "đ": "d", "œ": "oe"})
 _PROFILE = re.compile(r"/(?:mwlite/)?in/([^/]+)/?$", re.IGNORECASE)
 
 
@@ -26,6 +27,7 @@ class Find:
     status: str  # one of STATUSES
     region: str | None = None  # phones: ISO 3166 alpha-2
     line_type: str | None = None  # phones: mobile | landline | voip
+    usable: bool = True  # False: no value for a person, whatever the vendor says of it (info@, +1 000 000 0000)
 
 
 @dataclass(slots=True)
@@ -42,6 +44,11 @@ class Person:
     finds: dict[tuple[str, str], tuple[Find, ...]] = field(default_factory=dict)
     emails: tuple[str, ...] = ()  # addresses that are theirs and that a CRM may hold
     phones: tuple[str, ...] = ()
+    also_named: tuple[tuple[str, str], ...] = ()  # first and last names under which vendors know them as well
+    former_profile: str | None = None  # an address of their profile that leads to the new one
+    former: tuple[str, str] | None = None  # company and domain of the employer before
+    no_employers: tuple[str, ...] = ()  # what is no employer of theirs, yet vendors find them by it and their name
+    shared_mailboxes: tuple[str, ...] = ()  # addresses of several people by which vendors may find them
 
 
 class Quirk(StrEnum):
@@ -67,6 +74,29 @@ class Trait(StrEnum):
     PERSON_ACCOUNT = "person_account"  # the contact half of a person account, in an org that has those
     BOUNCED = "bounced"  # mail to its address came back
     DO_NOT_CALL = "do_not_call"  # asked not to be called
+
+
+class Case(StrEnum):
+    """Why it is hard to tell whose values a record's are, or which of them can be used."""
+
+    NAMESAKES = "namesakes"  # two people of one name with mailboxes at one provider of such
+    PLACEHOLDER = "placeholder"  # two people of one name; their company is a placeholder, one has a profile
+    SHARED_HOST = "shared_host"  # two people of one name; their website is a host that many share
+    PASTED_PROFILE = "pasted_profile"  # two people, the first has the other's profile
+    SHARED_MAILBOX = "shared_mailbox"  # three people with one address (Salesforce: HubSpot's are unique)
+    JOB_CHANGER = "job_changer"  # the CRM names the former employer; two of them, one has a profile
+    RENAMED_HANDLE = "renamed_handle"  # the profile has a new address, which vendors tell
+    NICKNAME = "nickname"  # Bob in the CRM, Robert at the vendors
+    PARTICLE = "particle"  # van den Berg in the CRM, Vandenberg at the vendors
+    NAME_SWAPPED = "name_swapped"  # the first name is in the field of the last name
+    SPELLED_TWICE = "spelled_twice"  # in both CRMs, the name typed with other accents or apostrophes
+    COMPANY_ONLY = "company_only"  # in HubSpot with company and domain, in Salesforce a lead with the company alone
+    UNDIALABLE = "undialable"  # vendors offer a number that nobody can call before a good one
+    LANDLINE_FIRST = "landline_first"  # vendors offer a landline before the mobile
+    UNUSABLE_EMAIL = "unusable_email"  # vendors offer info@, no-reply@ or a masked address before a good one
+    FILLER = "filler"  # the name is none: Test Test
+    CHANGES_HANDS = "changes_hands"  # soon after it was first seen, a colleague makes it another person's record
+    OPTED_OUT_ELSEWHERE = "opted_out_elsewhere"  # in both CRMs; the person opted out in HubSpot
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,8 @@ class Record:
     twin: int | None = None  # number of the other record of the same person
     kind: str = "contact"  # contact | lead
     trait: Trait | None = None
+    case: Case | None = None
+    becomes: Person | None = None  # CHANGES_HANDS: whose record it will be
 
     def lacks(self, field_name: str) -> bool:
         """Whether this field is blank at the start; a mobile number counts as a phone."""
@@ -124,6 +156,8 @@ class Ending:
     closed: frozenset[str] = frozenset()  # fields of which the CRM tells clients that they must not be filled
     unmarked: bool = False  # the CRM does not tell clients what is special of the record
     disturbed: str = ""  # something else that a client's write changed and should not have
+    handed_over: bool = False  # it is the record of `Record.becomes` now
+    early: frozenset[str] = frozenset()  # fields that a client had written before that
 
     def value(self, field_name: str) -> str | None:
         """The e-mail, or the phone: a mobile number counts as one."""
@@ -133,6 +167,12 @@ class Ending:
 def tidy(raw: str | None) -> str:
     """One form for names: NFC, single spaces, without case. Blank for None."""
     return " ".join(unicodedata.normalize("NFC", raw or "").split()).casefold()
+
+
+def fold(raw: str | None) -> str:
+    """A name as vendors compare it: letters and digits only, without case, accents and ligatures."""
+    plain = unicodedata.normalize("NFKD", (raw or "").casefold().translate(_LIGATURES))
+    return "".join(one for one in plain if one.isalnum())
 
 
 def profile(raw: str | None) -> str | None:

@@ -1,22 +1,31 @@
 """Making the people up: names, employers, what each vendor would find, what the CRM holds of them.
 
-All e-mails are at `*.example`, all phones in ranges reserved for fiction. Looking people up is in `world`.
+All e-mails are at `*.example`, but for some that are made up at mailbox providers; all phones are in ranges reserved
+for fiction. What vendors find is in `population_finds`, hard cases are in `cases`, looking people up is in `directory`.
 """
 
 from __future__ import annotations
 
 import random
 import re
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from . import names
-from .people import EMAIL, PHONE, Employer, Find, Person, Quirk, Record, Trait
+from .cases import HUBSPOT, LEAST, SHARE, SIZES, CaseMaker
+from .people import EMAIL, PHONE, Case, Employer, Person, Quirk, Record, Trait
+from .population_finds import Offers, slug
 
-Special = TypeVar("Special", Quirk, Quirk | Trait)
+Special = Quirk | Trait | Case
+Shares = (
+    Mapping[Quirk, float]
+    | Mapping[Trait, float]
+    | Mapping[Case, float]
+    | Mapping[Quirk | Case, float]
+    | Mapping[Quirk | Trait, float]
+    | Mapping[Special, float]
+)
 
 # Share of all records. A world of 50 records or more has at least one of each.
 USUAL: Mapping[Quirk, float] = {
@@ -30,17 +39,8 @@ USUAL: Mapping[Quirk, float] = {
     Quirk.DELETED: 0.004,
     Quirk.MERGED: 0.004,
 }
+_CASES: Mapping[Case, float] = dict.fromkeys(HUBSPOT, SHARE)
 _PAIRED: frozenset[object] = frozenset({Quirk.CONFLICT, Quirk.CONFLICT_ADDITIONAL, Quirk.TWICE, Quirk.MERGED})
-_ODDS = {  # (vendor, field): how often it finds something
-    ("zeliq", EMAIL): 0.60,
-    ("zeliq", PHONE): 0.45,
-    ("fullenrich", EMAIL): 0.70,
-    ("fullenrich", PHONE): 0.50,
-}
-_STATUS_ODDS = {  # in percent
-    "zeliq": {"valid": 80, "catch_all": 10, "unknown": 4, "invalid": 6},
-    "fullenrich": {"valid": 72, "probable": 10, "catch_all": 10, "invalid": 8},
-}
 _FIRST, _LAST, _BRAND, _TRADE = (words.split() for words in (names.FIRST, names.LAST, names.BRAND, names.TRADE))
 
 
@@ -63,32 +63,31 @@ class Taken:
     names: set[tuple[str, str, str]] = field(default_factory=set)
 
 
-def populate(
-    rng: random.Random, contacts: int, quirks: Mapping[Quirk, float] | None = None, taken: Taken | None = None
-) -> Census:
-    """Exactly `contacts` records; see USUAL for the shares of the special ones."""
+def populate(rng: random.Random, contacts: int, quirks: Shares | None = None, taken: Taken | None = None) -> Census:
+    """Exactly `contacts` records; see USUAL and `cases` for the shares of the special ones."""
     maker = Maker(rng, contacts, taken or Taken())
-    return maker.make(quirk_plan(rng, contacts, USUAL if quirks is None else quirks))
+    usual: dict[Special, float] = dict((*USUAL.items(), *_CASES.items()))
+    shares = usual if quirks is None else dict(quirks.items())
+    return maker.make(quirk_plan(rng, contacts, shares, contacts))
 
 
-def quirk_plan(rng: random.Random, contacts: int, shares: Mapping[Special, float]) -> list[Special | None]:
-    """What is special of each: one entry per record or pair of records, together worth exactly `contacts` records."""
+def quirk_plan(rng: random.Random, contacts: int, shares: Mapping[Special, float], total: int) -> list[Special | None]:
+    """What is special of each: one entry per record or group of records, together worth exactly `contacts` records.
+
+    `total`: how many records the world has so far, these included: a large one has at least one of each case.
+    """
     plan: list[Special | None] = []
     room = contacts
-    for quirk, share in shares.items():
-        size = 2 if quirk in _PAIRED else 1
-        wanted = max(round(share * contacts / size), 1 if contacts >= 50 and share else 0)
-        taken = min(wanted, room // size)
-        plan += [quirk] * taken
+    for special, share in shares.items():
+        size = SIZES.get(special, 1) if isinstance(special, Case) else 2 if special in _PAIRED else 1
+        enough = total >= LEAST if isinstance(special, Case) else contacts >= 50
+        least = 1 if share and enough else 0
+        taken = min(max(round(share * contacts / size), least), room // size)
+        plan += [special] * taken
         room -= taken * size
     plan += [None] * room
     rng.shuffle(plan)
     return plan
-
-
-def _slug(text: str) -> str:
-    ascii_only = unicodedata.normalize("NFKD", text.replace("Ł", "L").replace("ø", "o"))
-    return re.sub(r"[^a-z]", "", ascii_only.encode("ascii", "ignore").decode().lower())
 
 
 class Maker:
@@ -97,36 +96,56 @@ class Maker:
     def __init__(self, rng: random.Random, contacts: int, taken: Taken) -> None:
         self.rng, self.taken = rng, taken
         self.census = Census()
-        self._phones = {country: self._phone_pool(country) for country in ("US", "GB", "FR")}
-        self._dialled: dict[str, int] = dict.fromkeys(self._phones, 0)
+        self.offers = Offers(rng, self.address)
         self._employ(max(1, contacts // 6))
 
-    def make(self, plan: list[Quirk | None]) -> Census:
-        """One record, or pair of records, for each entry."""
-        for quirk in plan:
-            person = self.person(special=quirk is not None)
-            record = self.record(person, special=quirk is not None)
-            if quirk is None:
-                self.fill(record)
+    def make(self, plan: list[Special | None]) -> Census:
+        """One record, or group of records, for each entry."""
+        cases = CaseMaker(self)
+        for special in plan:
+            if isinstance(special, Case):
+                cases.make(special)
+                continue
+            person = self.person(special=special is not None)
+            record = self.record(person, special=special is not None)
+            if isinstance(special, Quirk):
+                self.make_special(record, special)
             else:
-                self.make_special(record, quirk)
+                self.fill(record)
         return self.census
 
     # --- people ---
 
     def _employ(self, count: int) -> None:
-        for number in range(len(self.taken.employers), len(self.taken.employers) + count):
-            brand, trade = self.rng.choice(_BRAND), self.rng.choice(_TRADE)
-            country = self.rng.choice(("FR", "FR", "GB", "US", "US"))
-            domain = f"{brand}-{trade}{number}.example".lower()
-            self.census.employers.append(Employer(number, f"{brand} {trade} {number}", domain, country))
-        self.taken.employers += self.census.employers
+        for _ in range(count):
+            self._new_employer()
 
-    def person(self, *, special: bool) -> Person:
-        """Somebody new; both vendors surely find the true values of `special` ones."""
+    def _new_employer(self) -> Employer:
+        number = len(self.taken.employers)
+        brand, trade = self.rng.choice(_BRAND), self.rng.choice(_TRADE)
+        country = self.rng.choice(("FR", "FR", "GB", "US", "US"))
+        domain = f"{brand}-{trade}{number}.example".lower()
+        employer = Employer(number, f"{brand} {trade} {number}", domain, country)
+        self.census.employers.append(employer)
+        self.taken.employers.append(employer)
+        return employer
+
+    def _employer_without(self, named: tuple[str, str]) -> Employer:
+        """One at which nobody of that name is known; a new one if there is none."""
+        free = [one for one in self.census.employers if (*named, one.domain) not in self.taken.names]
+        return self.rng.choice(free) if free else self._new_employer()
+
+    def name(self) -> tuple[str, str]:
+        """First and last name of somebody."""
+        return self.rng.choice(_FIRST), self.rng.choice(_LAST)
+
+    def person(self, *, special: bool, named: tuple[str, str] | None = None, at: Employer | None = None) -> Person:
+        """Somebody new, `named` or working `at` as told, else at random; both vendors surely find the true values of
+        `special` ones.
+        """
         rng = self.rng
-        employer = rng.choice(self.census.employers)
-        first, last = rng.choice(_FIRST), rng.choice(_LAST)
+        employer = at or (self._employer_without(named) if named else rng.choice(self.census.employers))
+        first, last = named or self.name()
         while (first, last, employer.domain) in self.taken.names:
             last = f"{last} {rng.choice(_LAST)}"
         self.taken.names.add((first, last, employer.domain))
@@ -135,7 +154,7 @@ class Maker:
         known = special or rng.random() < 0.85
         linkedin = self._profile(first, last, key) if known else None
         person = Person(key, first, last, employer.name, employer.domain, linkedin, employer.country)
-        self._give_finds(person, sure=special)
+        self.offers.give(person, sure=special)
         self.census.people.append(person)
         return person
 
@@ -143,7 +162,7 @@ class Maker:
         roll = self.rng.random()
         if roll < 0.03:
             return f"https://www.linkedin.com/in/ACwAA{self.rng.getrandbits(64):016X}{key}"
-        name = quote(f"{first}-{last}".lower().replace(" ", "-")) if roll < 0.10 else f"{_slug(first)}-{_slug(last)}"
+        name = quote(f"{first}-{last}".lower().replace(" ", "-")) if roll < 0.10 else f"{slug(first)}-{slug(last)}"
         return f"https://www.linkedin.com/in/{name}-{key}"
 
     def address(self, local: str, domain: str) -> str:
@@ -154,63 +173,6 @@ class Maker:
             address = f"{local}{number}@{domain}"
         self.taken.addresses.add(address)
         return address
-
-    def _phone_pool(self, country: str) -> list[str]:
-        pool = {
-            "US": [f"+1{area}55501{line:02}" for area in names.AREAS.split() for line in range(100)],
-            "GB": [f"+447700900{line:03}" for line in range(1000)],
-            "FR": [f"+3363998{line:04}" for line in range(10_000)],
-        }[country]
-        self.rng.shuffle(pool)
-        return pool
-
-    def _phone(self, country: str) -> str:
-        """A number of that country; they come round again once a range is used up."""
-        pool = self._phones[country]
-        self._dialled[country] += 1
-        return pool[self._dialled[country] % len(pool)]
-
-    def _give_finds(self, person: Person, *, sure: bool) -> None:
-        first, last = _slug(person.first_name) or person.key, _slug(person.last_name) or person.key
-        true_email = self.address(f"{first}.{last}", person.domain)
-        second_email = self.address(f"{first[0]}{last}", person.domain)
-        true_phone, second_phone = self._phone(person.country), self._phone(person.country)
-        person.emails, person.phones = (true_email, second_email), (true_phone, second_phone)
-        for (vendor, what), odds in _ODDS.items():
-            if sure:
-                best = Find(true_email, "valid") if what == EMAIL else self._dial(true_phone, person)
-                person.finds[vendor, what] = (best,)
-            elif self.rng.random() < odds:
-                person.finds[vendor, what] = (
-                    self._emails(vendor, true_email, second_email)
-                    if what == EMAIL
-                    else self._numbers(person, true_phone, second_phone)
-                )
-
-    def _emails(self, vendor: str, true: str, second: str) -> tuple[Find, ...]:
-        odds = _STATUS_ODDS[vendor]
-        roll = self.rng.random()
-        first, other = (second, true) if roll < 0.08 else (true, second)
-        if roll > 0.99:  # a vendor's slip: graded valid, yet no address at all
-            return (Find(first.replace("@", " at "), "valid"),)
-        best = Find(first, self.rng.choices(list(odds), list(odds.values()))[0])
-        return (
-            (best, Find(other, self.rng.choices(list(odds), list(odds.values()))[0]))
-            if self.rng.random() < 0.15
-            else (best,)
-        )
-
-    def _numbers(self, person: Person, true: str, second: str) -> tuple[Find, ...]:
-        roll = self.rng.random()
-        first, other = (second, true) if roll < 0.25 else (true, second)
-        if roll > 0.99:  # cut off on the way: not a number that can be called
-            return (replace(self._dial(first, person), value=first[:4]),)
-        best = self._dial(first, person)
-        return (best, self._dial(other, person)) if self.rng.random() < 0.2 else (best,)
-
-    def _dial(self, number: str, person: Person) -> Find:
-        line = self.rng.choice(("mobile", "mobile", "landline", "voip")) if person.country == "US" else "mobile"
-        return Find(number, "valid", person.country, line)
 
     # --- records ---
 
@@ -237,6 +199,12 @@ class Maker:
     def employer(self, person: Person) -> Employer:
         """Whom they work for."""
         return self.taken.employers[int(re.findall(r"(\d+)\.example$", person.domain)[0])]
+
+    def employer_before(self, person: Person) -> Employer:
+        """Another employer, at which nobody of that name is known or will be."""
+        employer = self._employer_without((person.first_name, person.last_name))
+        self.taken.names.add((person.first_name, person.last_name, employer.domain))
+        return employer
 
     def _roughen(self, record: Record) -> None:
         """As people type: gaps, web addresses, capitals, every form of a LinkedIn address."""
@@ -306,7 +274,7 @@ class Maker:
         record.quirk_value = (
             self.address(f"colleague.{person.key}", person.domain)
             if record.quirk_field == EMAIL
-            else self._phone(person.country)
+            else self.offers.phone(person.country)
         )
         if record.quirk_field == EMAIL:
             person.emails += (record.quirk_value,)

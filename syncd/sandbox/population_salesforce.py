@@ -10,8 +10,9 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .people import Employer, Quirk, Record, Trait, host, profile
-from .population import USUAL, Census, Maker, Taken, quirk_plan
+from .cases import COUNTERPARTS, SALESFORCE_LEADS, SHARE, CaseMaker
+from .people import Case, Employer, Quirk, Record, Trait, host, profile
+from .population import USUAL, Census, Maker, Shares, Special, Taken, quirk_plan
 
 CONTACT, LEAD = "contact", "lead"
 TRAITS: Mapping[Trait, float] = {  # share of all records of a kind
@@ -21,6 +22,7 @@ TRAITS: Mapping[Trait, float] = {  # share of all records of a kind
     Trait.BOUNCED: 0.010,
     Trait.DO_NOT_CALL: 0.010,
 }
+_CASES: Mapping[Case, float] = dict.fromkeys(SALESFORCE_LEADS, SHARE)
 _OF_KIND = {
     CONTACT: frozenset({Trait.PERSON_ACCOUNT, Trait.BOUNCED, Trait.DO_NOT_CALL}),
     LEAD: frozenset({Trait.CONVERTED, Trait.CONVERTS, Trait.BOUNCED, Trait.DO_NOT_CALL}),
@@ -31,13 +33,13 @@ _OF_KIND = {
 class Draw:
     """How many records Salesforce has. `overlap`: the share of them whose person is in HubSpot, too.
 
-    `shares`: of each quirk and trait, instead of the usual mixture.
+    `shares`: of each quirk, trait and case, instead of the usual mixture.
     """
 
     contacts: int = 0
     leads: int = 0
     overlap: float = 0.10
-    shares: Mapping[Quirk | Trait, float] | None = None
+    shares: Shares | None = None
 
 
 def populate_salesforce(rng: random.Random, draw: Draw, taken: Taken, elsewhere: Sequence[Record]) -> Census:
@@ -56,36 +58,53 @@ def website(employer: Employer) -> str | None:
     return forms[min(employer.number % 10, 3)]
 
 
+def _fits(special: Special, kind: str) -> bool:
+    """Whether records of that kind can be special in that way."""
+    if isinstance(special, Case):
+        return kind == LEAD
+    return special is not Quirk.CONFLICT_ADDITIONAL and (isinstance(special, Quirk) or special in _OF_KIND[kind])
+
+
 class _Salesforce(Maker):
     def __init__(self, rng: random.Random, draw: Draw, taken: Taken, elsewhere: Sequence[Record]) -> None:
         total = draw.contacts + draw.leads
         super().__init__(rng, total, taken)
-        usual: dict[Quirk | Trait, float] = dict(USUAL.items())
-        self._shares = usual | dict(TRAITS.items()) if draw.shares is None else draw.shares
-        known = [one for one in elsewhere if one.quirk is None and self._recognisable(one)]
+        usual: dict[Special, float] = dict((*USUAL.items(), *TRAITS.items(), *_CASES.items()))
+        self._shares = usual if draw.shares is None else dict(draw.shares.items())
+        self._cases = CaseMaker(self)
+        self._counterparts = {
+            kind: [one for one in elsewhere if one.case and COUNTERPARTS.get(one.case) == kind]
+            for kind in (CONTACT, LEAD)
+        }
+        known = [one for one in elsewhere if not (one.quirk or one.case) and self._recognisable(one)]
         rng.shuffle(known)
         self._known = known[: round(draw.overlap * total)]
         self._ordinary: list[Record] | None = None  # contacts left that may have been leads
         self._shared: set[int] = set()  # numbers of the records of people whom HubSpot has
+        self._world = total + len(elsewhere)
         self._left = total  # records still to be drawn
 
     def draw(self, kind: str, count: int) -> None:
         """Make all records of one kind."""
-        fit: dict[Quirk | Trait, float] = {
-            one: share
-            for one, share in self._shares.items()
-            if one is not Quirk.CONFLICT_ADDITIONAL and (isinstance(one, Quirk) or one in _OF_KIND[kind])
-        }
-        for special in quirk_plan(self.rng, count, fit):
+        counterparts = self._counterparts[kind][:count]
+        fit = {one: share for one, share in self._shares.items() if _fits(one, kind)}
+        plan: list[Special | Record | None] = [*quirk_plan(self.rng, count - len(counterparts), fit, self._world)]
+        for other in counterparts:
+            plan.insert(self.rng.randint(0, len(plan)), other)
+        for special in plan:
             first = len(self.census.records)
             self._draw_one(special)
             for record in self.census.records[first:]:
                 self._left -= 1
                 self._fit(record, kind)
 
-    def _draw_one(self, special: Quirk | Trait | None) -> None:
+    def _draw_one(self, special: Special | Record | None) -> None:
         if isinstance(special, Quirk):
             self.make_special(self.record(self.person(special=True), special=True), special)
+        elif isinstance(special, Case):
+            self._cases.make(special)
+        elif isinstance(special, Record):
+            self._shared.add(self._cases.counterpart(special).number)
         elif special is not None:
             self._draw_trait(special)
         elif self._known and self.rng.random() < len(self._known) / max(self._left, 1):
@@ -122,7 +141,7 @@ class _Salesforce(Maker):
         """A contact that may once have been a lead; never the same twice."""
         if self._ordinary is None:
             contacts = (one for one in self.census.records if one.kind == CONTACT and one.number not in self._shared)
-            self._ordinary = [one for one in contacts if not (one.quirk or one.trait)]
+            self._ordinary = [one for one in contacts if not (one.quirk or one.trait or one.case)]
             self.rng.shuffle(self._ordinary)
         return self._ordinary.pop() if self._ordinary else None
 

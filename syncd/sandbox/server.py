@@ -25,7 +25,7 @@ from .control import Control
 from .faults import Faults
 from .fullenrich import FullEnrich
 from .hubspot import HubSpot
-from .people import Quirk
+from .population import Shares
 from .salesforce import Salesforce
 from .world import Draw, World
 from .zeliq import Zeliq
@@ -50,7 +50,7 @@ class Sandbox:
         ports: Mapping[str, int] | None = None,
         faults: Iterable[str] = (),
         zeliq_plan: str = "essential",
-        quirks: Mapping[Quirk, float] | None = None,
+        quirks: Shares | None = None,
         hubspot: Mapping[str, Any] | None = None,
         zeliq: Mapping[str, Any] | None = None,
         fullenrich: Mapping[str, Any] | None = None,

@@ -53,6 +53,8 @@ FAULTS: dict[str, str] = {
     "zeliq_message_list": "the message of a 400 is a list (while on)",
     "zeliq_lenient": "unknown properties are not refused (while on)",
     "zeliq_no_domain": "an older deployment that refuses the property `domain` (while on)",
+    "zeliq_only_callback_url": "a deployment that refuses the property `callbackUrl` (while on)",
+    "zeliq_only_callbackUrl": "a deployment that refuses the property `callback_url` (while on)",
     "zeliq_slow": "the job takes long (parameter: sandbox seconds, 3600)",
     **answer_faults("zeliq", "an enrichment call", effect=True),
     **callback_faults("zeliq_callback"),
@@ -100,6 +102,7 @@ class Zeliq:
         self._world, self._clock, self._faults, self._rng, self._hold = world, clock, faults, rng, hold
         self._seed = rng.getrandbits(64)
         self._serial = itertools.count()
+        self._in_answers: set[str] = set()
         self._windows: Windows = (SlidingWindows if sliding else CalendarWindows)(clock, self.plan.windows())
         self._closing = asyncio.Event()
         self._mishaps = Answers(faults, "zeliq", self._closing)
@@ -145,6 +148,10 @@ class Zeliq:
         self._closing.set()
         await self._background.aclose()
         await self.courier.aclose()
+
+    def heard(self) -> set[str]:
+        """Jobs whose result somebody has acknowledged, or got in the answer to the call."""
+        return self._in_answers | self.courier.acknowledged()
 
     # ---- calls
 
@@ -216,6 +223,7 @@ class Zeliq:
     async def _accept(self, job: Job) -> Response:
         if (both := self._faults.take("zeliq_result_in_body")) is not None:
             body = self._finish(job)
+            self._in_answers.add(job.id)
             if both == "both":
                 self._send(job, body)
             return Response(body, media_type="application/json")
@@ -239,8 +247,19 @@ class Zeliq:
         """Settle the bill and write the callback."""
         self.account.release(job.held)
         result = self._results.write(job.field, job.asked, job.person, job.price)
-        person = job.person.key if job.person else None
-        self.account.charge(Bill(job.id, person, job.field, result.charge, self._clock.now(), result.reason))
+        self.account.charge(
+            Bill(
+                job.id,
+                result.person.key if result.person else None,
+                job.field,
+                result.charge,
+                self._clock.now(),
+                result.reason,
+                result.told,
+                job.asked,
+                result.person is not job.person,
+            )
+        )
         return to_bytes(result.body)
 
     def _send(self, job: Job, body: bytes) -> Letter:

@@ -21,7 +21,7 @@ ORIGIN_LENGTH = 50
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a plan allows: calls per minute, hour, day; credits for an e-mail (a phone is 10 on all)."""
+    """What a plan allows: calls per minute, hour, day; credits for an e-mail (a phone is 10, a few are dearer)."""
 
     per_minute: int
     per_hour: int
@@ -49,6 +49,11 @@ PLANS: dict[str, Plan] = {
 _IDENTITY = {
     "email": ("linkedin_url", "first_name", "last_name", "company", "domain"),
     "phone": ("linkedin_url", "email"),
+}
+_UNKNOWN = {  # fault to the property that is not known while it is on
+    "zeliq_no_domain": "domain",
+    "zeliq_only_callback_url": "callbackUrl",
+    "zeliq_only_callbackUrl": "callback_url",
 }
 _REASONS = {400: "Bad Request", 401: "Unauthorized", 402: "Payment Required", 423: "Locked", 429: "Too Many Requests"}
 
@@ -81,9 +86,8 @@ def read_request(faults: Faults, field: str, raw: bytes, origin: str) -> tuple[d
 def _complaints(faults: Faults, body: Any, origin: str, field: str) -> list[str]:
     if not isinstance(body, dict):
         return ["the body must be an object"]
-    known = {*_IDENTITY[field], "callbackUrl", "callback_url"}
-    if faults.setting("zeliq_no_domain") is not None:
-        known.discard("domain")
+    unknown = {name for fault, name in _UNKNOWN.items() if faults.setting(fault) is not None}
+    known = {*_IDENTITY[field], "callbackUrl", "callback_url"} - unknown
     lenient = faults.setting("zeliq_lenient") is not None
     found = [] if lenient else [f"property {name} should not exist" for name in body if name not in known]
     texts = {name: value for name, value in body.items() if name in known and value is not None}

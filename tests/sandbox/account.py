@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from syncd.sandbox.people import Quirk, Record
+from syncd.sandbox.population import Shares
 from syncd.sandbox.server import Sandbox, SandboxThread
 
 FAMILIES = {
@@ -76,7 +77,7 @@ class Account:
 @contextmanager
 def account(
     contacts: int = 60,
-    quirks: Mapping[Quirk, float] | None = None,
+    quirks: Shares | None = None,
     *,
     family: str = "v3",
     faults: tuple[str, ...] = (),

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from syncd.sandbox.people import Quirk, Record, Trait
+from syncd.sandbox.population import Shares
 from syncd.sandbox.salesforce import Org as Records
 from syncd.sandbox.salesforce import Salesforce
 from syncd.sandbox.server import Sandbox, SandboxThread
@@ -137,7 +138,7 @@ def org(
     contacts: int = 60,
     leads: int = 40,
     *,
-    quirks: Mapping[Quirk | Trait, float] | None = None,
+    quirks: Shares | None = None,
     faults: tuple[str, ...] = (),
     hubspot: int = 0,
     usual: bool = False,

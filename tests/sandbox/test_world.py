@@ -42,8 +42,9 @@ def test_about_a_third_is_complete_and_the_rest_lacks_this_or_that(world: World)
     [("zeliq", EMAIL, 0.60), ("zeliq", PHONE, 0.45), ("fullenrich", EMAIL, 0.70), ("fullenrich", PHONE, 0.50)],
 )
 def test_vendors_find_what_was_agreed(world: World, vendor: str, field: str, odds: float) -> None:
-    found = [world.finds(person, vendor, field) for person in world.people]
-    assert odds - 0.03 < sum(map(bool, found)) / len(found) < odds + 0.06
+    special = {one.person.key for one in world.records if one.quirk or one.case}
+    found = [world.finds(person, vendor, field) for person in world.people if person.key not in special]
+    assert odds - 0.03 < sum(map(bool, found)) / len(found) < odds + 0.03
 
 
 def test_vendors_overlap_but_differ(world: World) -> None:
@@ -73,7 +74,7 @@ def test_quirks_can_be_chosen() -> None:
 def test_only_reserved_names_and_numbers(world: World) -> None:
     for person in world.people:
         assert person.domain.endswith(".example")
-        assert all(email.endswith(".example") for email in person.emails)
+        assert all(email.endswith(".example") or ".sandbox@" in email for email in person.emails)
         assert all(FICTION.fullmatch(phone) for phone in person.phones)
 
 
@@ -83,7 +84,7 @@ def test_emails_belong_to_one_person(world: World) -> None:
 
 
 def test_people_are_found_by_whatever_the_crm_says_of_them(world: World) -> None:
-    for record in world.records:
+    for record in (one for one in world.records if one.case is None):
         if profile(record.linkedin_url):
             assert world.find_person(linkedin_url=record.linkedin_url) is record.person
         if record.last_name and record.company:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from syncd.sandbox.clock import SandboxClock
-from syncd.sandbox.people import EMAIL, PHONE, Ending, Quirk, Record
+from syncd.sandbox.people import EMAIL, PHONE, Case, Ending, Person, Quirk, Record
 
 from .catalogue import Catalogue
 from .index import Index
@@ -109,7 +109,7 @@ class Portal:
         contact = self.ids[record.number]
         if record.quirk is Quirk.EDIT_BETWEEN:
             self._between[contact] = (record.quirk_field, record.quirk_value)
-        elif record.quirk in {Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED}:
+        elif record.quirk in {Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED} or record.case is Case.CHANGES_HANDS:
             self._pending[contact] = record
 
     def seen(self, items: Iterable[Item]) -> None:
@@ -135,6 +135,8 @@ class Portal:
             return
         if record.quirk is Quirk.EDIT_AFTER_PULL:
             self.human_edit(item.id, record.quirk_field, record.quirk_value, at=at)
+        elif record.becomes is not None:
+            self.contacts.write(item, _identity(record.becomes), colleague(), at)
         elif record.quirk is Quirk.DELETED:
             self.contacts.archive(item, at)
         elif record.twin is not None:
@@ -152,13 +154,19 @@ class Portal:
         with self.lock:
             self.settle()
             edits: dict[int, dict[str, str]] = {}
+            written: dict[int, set[str]] = {}
+            handed: dict[int, frozenset[str]] = {}  # contact id to what a client had written before
             for write in self.log:
                 name = _FIELD_OF.get(write.property)
+                if write.author.human and write.property in {"firstname", "lastname"}:
+                    handed.setdefault(write.record, frozenset(written.get(write.record, ())))
+                elif name and not write.author.human:
+                    written.setdefault(write.record, set()).add(name)
                 if name and write.author.human and (item := self.contacts.get(write.record)) is not None:
                     edits.setdefault(item.id, {})[name] = write.after
-            return {number: self._ending(contact, edits) for number, contact in self.ids.items()}
+            return {number: self._ending(contact, edits, handed) for number, contact in self.ids.items()}
 
-    def _ending(self, contact: int, edits: dict[int, dict[str, str]]) -> Ending:
+    def _ending(self, contact: int, edits: dict[int, dict[str, str]], handed: Mapping[int, frozenset[str]]) -> Ending:
         item = self.contacts.get(contact)
         if item is None or item.archived:
             return Ending(str(contact), gone=True)
@@ -171,4 +179,15 @@ class Portal:
             merged=item.id != contact,
             edits=edits.get(item.id, {}),
             refused=frozenset(_FIELD_OF.get(name, name) for name in self.refused.get(contact, ())),
+            handed_over=self.records[contact].becomes is not None and contact in handed,
+            early=handed.get(contact, frozenset()),
         )
+
+
+def _identity(person: Person) -> dict[str, str]:
+    """What a colleague types to make a record that of another person at the same employer."""
+    return {
+        "firstname": person.first_name,
+        "hs_linkedin_url": person.linkedin_url or "",
+        "lastname": person.last_name,
+    }

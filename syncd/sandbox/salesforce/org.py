@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from syncd.sandbox.clock import SandboxClock
-from syncd.sandbox.people import EMAIL, FIELDS, PHONE, Ending, Quirk, Record, Trait
+from syncd.sandbox.people import EMAIL, FIELDS, PHONE, Case, Ending, Person, Quirk, Record, Trait
 
 from . import ids
 from .schema import PREFIXES, Schema
@@ -24,6 +24,7 @@ API_USER, COLLEAGUE, RULE_OWNER, OWNER = (ids.make("005", number) for number in 
 _FIELD_OF = {"Email": EMAIL, "Phone": PHONE, "MobilePhone": PHONE}
 _TAKEN_OVER = ("FirstName", "LastName", "Title", "IndividualId")  # from a lead to its contact
 _NAME_OF = {EMAIL: "Email", PHONE: "Phone"}
+_ACT_WHEN_SEEN = {Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED, Trait.CONVERTS, Case.CHANGES_HANDS}
 _SOON = (2.0, 20.0)  # seconds after which a colleague acts on a record that was first seen
 
 
@@ -172,7 +173,7 @@ class Org:
         record_id = self.ids[record.number]
         if record.quirk is Quirk.EDIT_BETWEEN:
             self._between[record_id] = (_NAME_OF[record.quirk_field], record.quirk_value)
-        elif record.quirk in {Quirk.EDIT_AFTER_PULL, Quirk.DELETED, Quirk.MERGED} or record.trait is Trait.CONVERTS:
+        elif {record.quirk, record.trait, record.case} & _ACT_WHEN_SEEN:
             self._pending[record_id] = record
 
     def seen(self, rows: Iterable[Row]) -> None:
@@ -209,12 +210,20 @@ class Org:
         if record.quirk is Quirk.EDIT_AFTER_PULL:
             lag = self.rng.uniform(*self._lag)
             self.human_edit(row.id, _NAME_OF[record.quirk_field], record.quirk_value, commit_in=lag)
+        elif record.becomes is not None:
+            self._hand_over(row.id, record.becomes)
         elif record.quirk is Quirk.DELETED:
             self.delete(row.id)
         elif record.trait is Trait.CONVERTS:
             self.convert(row.id)
         elif record.twin is not None:
             self.merge(self.ids[record.twin], row.id)
+
+    def _hand_over(self, record_id: str, person: Person) -> None:
+        """Make the record that of another person at the same employer."""
+        profile = self.schema.features.linkedin or "Description"
+        values = {"FirstName": person.first_name, profile: person.linkedin_url or "", "LastName": person.last_name}
+        self.store.change(self.get(record_id), values, COLLEAGUE, self.now())
 
     # --- what is kept of the past ---
 
@@ -241,15 +250,28 @@ class Org:
             self.settle()
             edits: dict[str, dict[str, str]] = {}
             moved: set[str] = set()
+            written: dict[str, set[str]] = {}
+            handed: dict[str, frozenset[str]] = {}  # record id to what a client had written before
             for write in self.store.log:
+                if write.by == API_USER:
+                    fields = {what for name, what in _FIELD_OF.items() if write.changed(name)}
+                    written.setdefault(write.row.id, set()).update(fields)
+                elif write.by == COLLEAGUE and (write.changed("FirstName") or write.changed("LastName")):
+                    handed.setdefault(write.row.id, frozenset(written.get(write.row.id, ())))
                 for name, what in _FIELD_OF.items() if write.by == COLLEAGUE else ():
                     if write.changed(name):
                         edits.setdefault(write.row.id, {})[what] = write.after.get(name, "")
                 if write.by == API_USER and write.changed("OwnerId"):
                     moved.add(write.row.id)
-            return {number: self._ending(number, edits, moved) for number in self.ids}
+            return {number: self._ending(number, edits, moved, handed) for number in self.ids}
 
-    def _ending(self, number: int, edits: Mapping[str, dict[str, str]], moved: set[str]) -> Ending:
+    def _ending(
+        self,
+        number: int,
+        edits: Mapping[str, dict[str, str]],
+        moved: set[str],
+        handed: Mapping[str, frozenset[str]],
+    ) -> Ending:
         first = self.ids[number]
         record, row, master = self.records[first], self.store.find(first), None
         if row is not None and row.deleted:
@@ -269,6 +291,8 @@ class Org:
             closed=frozenset(self._closed(record)),
             unmarked=self._unmarked(record),
             disturbed="OwnerId" if row.id in moved else "",
+            handed_over=record.becomes is not None and row.id in handed,
+            early=handed.get(row.id, frozenset()),
         )
 
     def _closed(self, record: Record) -> Iterable[str]:
