@@ -32,7 +32,7 @@ from syncd.clock import RehearsalClock
 from syncd.config import Log, LogFormat, load
 from syncd.contract.errors import ConfigError, SyncdError
 from syncd.daemon import Daemon, settled
-from syncd.ledger import reports
+from syncd.ledger import reports, reviews
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
@@ -279,12 +279,19 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
     }  # fmt: skip
 
 
-def _reviews(_: Tx) -> list[dict[str, Any]]:
-    """The values that wait for review: ref, field, verdict, why (sentences), provider, value.
-
-    Stands in for `reports.reviews`, which the ledger does not have yet.
-    """
-    return []
+def _reviews(tx: Tx) -> list[dict[str, Any]]:
+    """The values that wait for a person: ref, field, verdict, why (sentences), provider, value."""
+    return [
+        {
+            "ref": one.ref,
+            "field": one.field,
+            "verdict": "doubtful",
+            "why": list(one.speaks_against),
+            "provider": one.provider,
+            "value": one.value,
+        }
+        for one in reviews.waiting(tx)
+    ]
 
 
 def _reasons(waiting: list[dict[str, Any]]) -> dict[str, int]:
