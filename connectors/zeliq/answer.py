@@ -57,7 +57,7 @@ def read(delivery: Delivery, request: EnrichmentRequest, field: Field, *, price:
         _believe_blank(result, charged, note)
     if delivery.source is Source.CALLBACK:
         _believe_charge(result, charged, price=price, most=2 * max(price, usual))
-        _believe_find(result, request.identity, charged)
+        _believe_find(result, request, charged)
     if result.outcome is Outcome.FAILED:
         charged, note = Decimal(0), ""
     return Answer(results=(result,), final=True, charged=charged, provider_id=text(said.get("jobId")), note=note)
@@ -139,9 +139,11 @@ def _believe_charge(result: EnrichmentResult, charged: Decimal | None, *, price:
         raise Garbled(said, charged=charged)
 
 
-def _believe_find(result: EnrichmentResult, told: Identity, charged: Decimal | None) -> None:
-    """Raises Garbled for a find that repeats nothing of what was sent."""
-    if result.outcome is Outcome.FOUND and not any(agrees(told, about) for about in result.said):
+def _believe_find(result: EnrichmentResult, request: EnrichmentRequest, charged: Decimal | None) -> None:
+    """Raises Garbled for a find that repeats nothing of what was sent, and nothing else that is known of the contact
+    (a profile that was renamed comes back with the names)."""
+    ours = (request.identity, request.known)
+    if result.outcome is Outcome.FOUND and not any(agrees(one, about) for one in ours for about in result.said):
         raise Garbled("a find that repeats nothing of what was sent", charged=charged)
 
 
@@ -167,7 +169,7 @@ def _emails(contact: Mapping[str, Any]) -> tuple[Candidate, ...]:
     words: dict[str, tuple[str, str]] = {}
     for item in (top, *_entries(contact.get("emails"), "email")):
         value = text(item.get("email"))
-        if value is not None and "@" in value:
+        if value is not None and ("@" in value or item.get("status")):  # what is graded was meant as an address
             first, word = words.get(value.casefold(), (value, ""))
             words[value.casefold()] = (first, word or text(item.get("status")) or "")
     return _ranked(Candidate(value=value, grade=_grade(word), word=word) for value, word in words.values())

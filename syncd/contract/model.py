@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from syncd.people.identity import BLANK
 from syncd.people.identity import Identity as Identity  # noqa: PLC0414 - a word of the contract, too
 
 from .errors import Trouble
@@ -225,13 +226,15 @@ class Question:
 class EnrichmentRequest:
     """One question about one person. `id` is ours, random, and comes back with the answer.
 
-    `identity`: for `Provider.questions` and `lacks` all that is known; in a submission what is told.
+    `identity`: for `Provider.questions` and `lacks` all that is known; in a submission what is told. `known`: when an
+    answer is read, all that is known of the contact by then, for telling whether an unsigned one is to be believed.
     """
 
     id: str
     ref: ContactRef
     identity: Identity
     fields: tuple[Field, ...]
+    known: Identity = BLANK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

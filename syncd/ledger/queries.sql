@@ -222,7 +222,7 @@ VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question
 -- name: attempts_of_submission
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider,
-    contact.connection, contact.object, contact.ext_id
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned
 FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
 
@@ -471,14 +471,21 @@ SELECT state FROM job WHERE id = :id
 -- Contacts to plan, deliveries to read, calls whose last word has not come.
 SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM delivery WHERE state = 'received')
     + (SELECT count(*) FROM submission WHERE state = 'intent') + (SELECT count(*) FROM submission INDEXED BY submission_open
-        WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted')
+        WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND NOT EXISTS (
+            SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
+                AND delivery.note <> :unsigned))
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget), or nothing is bought for the sync.
+-- Queued or accepted, but the connection is halted (or over its budget), or nothing is bought for the sync; or
+-- answered in a way that nobody could read or believe.
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
         OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))))
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+    + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
+        JOIN job INDEXED BY job_flight ON job.submission_id = delivery.submission_id
+            AND job.state IN ('sending', 'sent', 'in_doubt')
+        WHERE delivery.state = 'quarantined' AND delivery.note <> :unsigned AND job.state = 'sent')
 
 
 -- ------------------------------------------------------------------ the gate

@@ -11,6 +11,7 @@ from typing import Any
 from syncd.contract.model import ContactRef
 
 from . import gates, reviews, upkeep
+from .inbox import UNSIGNED
 from .states import JobState
 from .store import Tx
 
@@ -53,12 +54,13 @@ def moving(tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = ()) ->
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget` or for a
-    sync of `shut`, what a halted CRM keeps from being written, and what stands behind another job, which
+    sync of `shut`, what was answered and set aside, what a halted CRM keeps from being written, and what stands behind another job, which
     is counted itself.
     """
     states = by_state(tx)
-    stuck = tx.value("stuck", over_budget=json.dumps(list(over_budget)), shut=json.dumps(list(shut)))
-    return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work"))
+    held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
+    stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
+    return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
 
 
 def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:

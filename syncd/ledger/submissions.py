@@ -260,6 +260,7 @@ def load(tx: Tx, submission_id: str) -> Submission | None:
             ref=ContactRef(connection=rows[0]["connection"], object=rows[0]["object"], id=rows[0]["ext_id"]),
             identity=load_identity(rows[0]["asked"]),
             fields=tuple(Field(row["field"]) for row in rows),
+            known=people.known(rows[0]),
         )
         for request_id, rows in grouped.items()
     )
