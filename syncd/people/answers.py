@@ -63,7 +63,8 @@ def _judge(contact: Identity, said: Identity) -> About:
     if match.agreement in {Agreement.SAME, Agreement.VARIANT}:
         return About(_named(strong, against), (match.why, *agrees), against)
     if match.agreement is Agreement.UNKNOWN:
-        return About(Verdict.SAME if strong else Verdict.DOUBTFUL, agrees, against)
+        doubt = against or ("no name can be compared",)
+        return About(Verdict.SAME, agrees, against) if strong else About(Verdict.DOUBTFUL, agrees, doubt)
     if match.agreement is Agreement.NEAR:
         return About(Verdict.SAME if strong else Verdict.DOUBTFUL, agrees, (match.why, *against))
     renamed = match.agreement is Agreement.SURNAME_CHANGED and (
