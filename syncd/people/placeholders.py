@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from .text import listed, words
 
-# Nothing is known. CRMs fill a required field by themselves ("[not provided]" and "[[Unknown]]" are Salesforce's).
+# Nothing is known. CRMs fill a required field by themselves (such as "[not provided]" and "[[Unknown]]").
 _UNKNOWN = """
 unknown; unknown company; not provided; none provided; not available; not applicable; not specified
 unspecified; not known; not set; not listed; not found; not disclosed; no company; no company provided
