@@ -138,7 +138,7 @@ def refuse(
     \b
     Examples:
       syncd review refuse 17 18
-      syncd review refuse --provider zeliq --all --yes
+      syncd review refuse --provider NAME --all --yes
     """
     _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
 

@@ -6,6 +6,7 @@ What lives here: one value against one model. What does not: what a value means 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
 
@@ -15,6 +16,7 @@ from .document import Report, Where
 from .secret import Secrets
 
 M = TypeVar("M", bound=BaseModel)
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  # how pydantic shows a member of an enumeration
 
 _WORDS = {
     "missing": "is missing; add it",
@@ -73,7 +75,8 @@ def _explain(model: type[BaseModel], place: Where, error: dict[str, Any], beside
         known = {*_model_at(model, place[:-1]).model_fields, *(beside if len(place) == 1 else ())}
         return f"unknown key; {suggest(str(place[-1]), known)}"
     if kind in {"enum", "literal_error"}:
-        return f"must be {context['expected']}"
+        expected = _MEMBER.sub(r"\1", context["expected"])
+        return f"must be {expected}"
     if kind in {"too_short", "string_too_short"}:
         unit = "" if isinstance(error["input"], list | dict) else " characters"
         return f"needs at least {context['min_length']}{unit}"

@@ -153,6 +153,7 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
             call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
             tx.run("submission_make", id=name, **call)
             question = {"job_id": 1, "request_id": "r", "provider": "ann", "round": 0, "asked": "{}", "now": NOW}
+            question |= {"way": "all", "question": name}
             tx.run("attempt_make", submission_id=name, **question)
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):

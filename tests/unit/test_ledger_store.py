@@ -98,7 +98,8 @@ def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
 
     def breaks(tx: Tx) -> None:
         tx.tally("broken")
-        tx.run("attempt_make", job_id=1, submission_id="no", request_id="", provider="", round=0, asked="", now=0.0)
+        nothing = dict.fromkeys(("request_id", "provider", "way", "question", "asked"), "")
+        tx.run("attempt_make", job_id=1, submission_id="no", round=0, now=0.0, **nothing)
 
     good, bad, worse, last = asyncio.run(
         as_one_group(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -68,17 +69,19 @@ class Books:
         now: float = NOW,
         round_: int = 0,
         provider: str = "ann",
+        known_since: float = 0.0,
     ) -> Submission:
         items = [self.item(name, job, round_) for job in jobs]
         submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
         values = {"provider": provider, "sync": "people", "reserve": Decimal(reserve), "budget": budget}
-        self.write(submissions.intend, submission, items, **values, deadline=now + DAY, now=now)
+        times = {"deadline": now + DAY, "now": now, "known_since": known_since}
+        self.write(submissions.intend, submission, items, **values, **times)
         return submission
 
     def item(self, name: str, job: int, round_: int = 0) -> Item:
         ref = ContactRef(connection="crm", object="contacts", id=str(job))
-        request = EnrichmentRequest(id=f"{name}/{job}", ref=ref, identity=Identity(), fields=(Field.EMAIL,))
-        return Item(request=request, jobs={Field.EMAIL: job}, rounds={Field.EMAIL: round_})
+        request = EnrichmentRequest(id=f"{name}/{job}", ref=ref, identity=told(job), fields=(Field.EMAIL,))
+        return Item(request=request, jobs={Field.EMAIL: job}, rounds={Field.EMAIL: round_}, way="all")
 
     def answer(self, name: str, *jobs: int, charged: str | None = "1", body: bytes = b"{}", final: bool = True) -> int:
         """An answer that finds the same for each of these jobs."""
@@ -112,6 +115,11 @@ class Books:
         contacts.store_page(tx, "people", contacts.start_run(tx, "people", now=NOW), page, [Field.EMAIL], now=NOW)
         found = contacts.unplanned(tx, 100)
         contacts.apply_plan(tx, found, [NewJob(contact=c, field=Field.EMAIL, provider="ann") for c in found], now=NOW)
+
+
+def told(job: int) -> Identity:
+    """What a provider is told: of each job something else, for the identical question is never asked twice."""
+    return Identity(last_name=f"Number {job}")
 
 
 def _contact(contact_id: str, **values: Any) -> Contact:
@@ -169,9 +177,23 @@ def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None
 
     books.write(turn_back)
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
-        books.intend("b", 1)
+        books.intend("b", 1, known_since=NOW)
     assert books.calls() == {"a": "settled"}
-    books.intend("c", 1, round_=1)  # another round is another question
+    books.intend("c", 1, round_=1, known_since=NOW)  # in another round it may be asked again
+
+
+def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(books: Books) -> None:
+    """Whoever the records are: what counts is what the provider would be told."""
+    books.intend("a", 1)
+    books.write(submissions.accept, "a", None, poll_at=None, deadline=NOW, now=NOW)
+    item = replace(books.item("b", 2), request=replace(books.item("b", 2).request, identity=told(1)))
+    submission = Submission(id="b", requests=(item.request,), callback_url="")
+    values: dict[str, Any] = {"provider": "ann", "sync": "people", "reserve": Decimal(1), "budget": NO_CAP}
+    for since in (0.0, NOW - 1):
+        with pytest.raises(Stale):
+            books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=since)
+    books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=NOW)
+    assert books.calls() == {"a": "accepted", "b": "intent"}
 
 
 # --- the budget -------------------------------------------------------------------------------
@@ -358,7 +380,7 @@ def test_a_bulk_in_which_one_was_sent_twice_is_not_sent_again(books: Books) -> N
 
 
 @pytest.mark.parametrize(
-    ("refused", "again"), [(True, {}), (False, {"round_": 1}), (False, {"provider": "bob"})],
+    ("refused", "again"), [(True, {}), (False, {"round_": 1, "known_since": NOW}), (False, {"provider": "bob"})],
     ids=["refused at first", "in another round", "at another provider"],
 )  # fmt: skip
 def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(
