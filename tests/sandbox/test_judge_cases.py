@@ -35,7 +35,7 @@ def test_everybodys_own_values_are_right(case: Case) -> None:
     assert run.judge().kept[case] == len(run.of(case)) + len(run.of(case, there=True)) >= 24
 
 
-@pytest.mark.parametrize("case", set(PLAIN) - DOUBTFUL - {Case.FILLER})
+@pytest.mark.parametrize("case", [case for case in PLAIN if case not in {*DOUBTFUL, Case.FILLER}])
 def test_blanks_are_missed(case: Case) -> None:
     run = Run(case)
     one = run.of(case)[0]
