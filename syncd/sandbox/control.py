@@ -107,7 +107,8 @@ class Control:
         """`?email=zeliq,fullenrich&phone=fullenrich,zeliq&accept=valid`: see `judge`.
 
         Values that wait for review: `&review=connection/object/id,field`, once for each, or POST {"review": [...]}:
-        see `waiting`. Totals of all CRMs, and each by itself in `crms`.
+        see `waiting`. `&since=` sandbox seconds at which the run began: earlier purchases do not count; by default all
+        do. Totals of all CRMs, and each by itself in `crms`.
         """
         waterfall = {name: _listed(request, name) for name in FIELDS}
         if unknown := {one for vendors in waterfall.values() for one in vendors} - set(self._vendors):
@@ -117,7 +118,7 @@ class Control:
             raise ValueError(f"no such status: {', '.join(sorted(unknown))}; there are {', '.join(STATUSES)}")
         waiting = [*read_query(request.query_params.getlist("review")), *read_body(await request.body())]
         held = {crm: (self._vendors[crm], records) for crm, records in self._records.items()}
-        sales = sales_of(self._vendors)
+        sales = sales_of(self._vendors, float(request.query_params.get("since", 0)))
         judged = judge_all(self._world, held, waterfall, accept, waiting=waiting, sales=sales)
         crms = {crm: one.as_json() for crm, one in judged.items()}
         return JSONResponse({**total(judged.values()).as_json(), "crms": crms})

@@ -32,17 +32,14 @@ AREAS = """
 
 # Providers of mailboxes, which are nobody's employer. What stands before the @ is made up so that nobody has it.
 MAILBOX_HOSTS = (
-    "sfr.fr",
-    "hotmail.fr",
-    "gmx.at",
-    "bluewin.ch",
-    "libero.it",
-    "btinternet.com",
-    "skynet.be",
-    "online.no",
+    *("sfr.fr", "hotmail.fr", "gmx.at", "bluewin.ch", "libero.it", "comcast.net"),
+    *("btinternet.com", "mail.ru", "naver.com", "uol.com.br", "skynet.be", "online.no"),
 )
 # What forms and people fill in where a company is asked for and there is none.
-PLACEHOLDERS = ("[not provided]", "Self-employed", "Freelance", "Indépendant", "N/A", "Confidential", "[[Unknown]]")
+PLACEHOLDERS = (
+    *("[not provided]", "Self-employed", "Freelance", "Indépendant", "N/A", "-"),
+    *("Confidential", "Student", "Unknown", "[[Unknown]]"),
+)
 # Websites of two people at one host that many share; which page it is tells nothing of an employer.
 SHARED_SITES = (
     ("https://pl.linkedin.com/company/alpha", "https://pl.linkedin.com/company/beta"),
@@ -81,6 +78,7 @@ FILLERS = (
     ("-", "-", "-"),
     ("N/A", "N/A", "N/A"),
     (".", ".", "Test"),
+    ("visitor@example.com", "visitor@example.com", "Visitors"),
 )
 # Numbers that nobody can call, or that are no person's: zeros, premium rate, satellite, without an area code.
 UNDIALABLE = ("+10000000000", "+33600000000", "+19005550123", "+33899700000", "+881612345678", "+15550143")

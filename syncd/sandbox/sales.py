@@ -40,13 +40,16 @@ class Sale:
         return bool(agree) and all(agree)
 
 
-def sales_of(vendors: Mapping[str, Any]) -> list[Sale]:
-    """All that these vendors have billed, oldest first. A vendor without bills sells nothing."""
+def sales_of(vendors: Mapping[str, Any], since: float = 0.0) -> list[Sale]:
+    """All that these vendors have billed, oldest first. A vendor without bills sells nothing.
+
+    `since`: sandbox seconds; what was billed before is left out.
+    """
     sales = []
     for name, vendor in vendors.items():
         if hasattr(vendor, "bills"):
             heard = vendor.heard()
-            sales += [Sale(name, bill, bill.job in heard) for bill in vendor.bills]
+            sales += [Sale(name, bill, bill.job in heard) for bill in vendor.bills if bill.at >= since]
     return sorted(sales, key=lambda one: one.bill.at)
 
 

@@ -140,7 +140,7 @@ def test_v1_tells_the_profile_within_the_contact() -> None:
 @pytest.mark.parametrize(("param", "kept"), [("", 1), ("3", 3), ("9", 5)])
 def test_a_final_webhook_may_lack_contacts_that_get_tells(param: str, kept: int) -> None:
     async def scenario(bench: Bench[FullEnrich]) -> None:
-        bench.faults.on("fullenrich_short_final", param=param)
+        bench.faults.on("fullenrich_short_final", None, param)
         result = await finish(bench, *(contact(bench.person(number, email=MAIL), WORK) for number in range(5)))
         (post,) = bench.receiver.posts
         assert (len(post.json()["data"]), len(result["data"])) == (kept, 5)

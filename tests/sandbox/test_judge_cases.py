@@ -35,7 +35,7 @@ def test_everybodys_own_values_are_right(case: Case) -> None:
     assert run.judge().kept[case] == len(run.of(case)) + len(run.of(case, there=True)) >= 24
 
 
-@pytest.mark.parametrize("case", set(PLAIN) - DOUBTFUL - {Case.FILLER})
+@pytest.mark.parametrize("case", [case for case in PLAIN if case not in {*DOUBTFUL, Case.FILLER}])
 def test_blanks_are_missed(case: Case) -> None:
     run = Run(case)
     one = run.of(case)[0]
@@ -113,6 +113,11 @@ def test_fillers_stay_blank() -> None:
     run = Run(Case.FILLER)
     one = run.of(Case.FILLER)[0]
     run.hubspot.set(one, email=one.person.emails[0])
+    assert flaws(run) == {"wrong": 1}
+    run = Run(Case.FILLER)
+    one = run.of(Case.FILLER)[0]
+    one.email = one.person.emails[0]  # held from the start: Zeliq could be asked for a phone with it
+    run.hubspot.set(one, email=one.email, phone=one.person.phones[0])
     assert flaws(run) == {"wrong": 1}
 
 

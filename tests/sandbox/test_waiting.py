@@ -125,6 +125,8 @@ def test_the_control_api_judges_what_was_really_sold() -> None:
             body = control.get("/judge", params=ASKED).json()
             assert (body["discarded"], body["bought_twice"], body["ok"]) == (discarded, twice, False), calls
         assert body["crms"]["hubspot"]["examples"]["discarded"][0]["asked"] == ["company", "first_name", "last_name"]
+        later = control.get("/judge", params={**ASKED, "since": sandbox.clock.now()}).json()
+        assert (later["discarded"], later["bought_twice"]) == (0, 0)
         value = answer.json()["contact"]["most_probable_email"]
         token = {"Authorization": f"Bearer {sandbox.hubspot.token}"}
         contact = sandbox.hubspot.portal.ids[0]

@@ -11,6 +11,8 @@ import httpx
 import pytest
 import yaml
 
+from syncd.demo import waiting_lines
+
 from .rig import Vendors, answer, environment, syncd, until
 
 FLAWS = ("missed", "wrong", "discarded", "bought_twice", "overwritten", "unverified")
@@ -40,6 +42,17 @@ def test_a_person_reads_the_same_without_colours_or_broken_lines(tmp_path: Path)
     )
     assert "No value waits for review." in done.stdout
     assert re.search(rf"(?m)^.*ledger is {re.escape(str(tmp_path / 'demo' / 'ledger.db'))}\b", done.stdout)
+
+
+def test_what_waits_for_review_is_told_with_its_reasons() -> None:
+    nothing = {"waiting": 0, "right": 0, "strangers": 0, "why": {}}
+    assert waiting_lines(nothing) == ["No value waits for review."]
+    why = {"another handle": 2, "another domain, another mailbox": 1}
+    assert waiting_lines({"waiting": 3, "right": 2, "strangers": 1, "why": why}) == [
+        "Waiting for review: 3 (2 right, 1 of somebody else)",
+        "  2: another handle",
+        "  1: another domain, another mailbox",
+    ]
 
 
 @pytest.mark.parametrize("spoil", ["a value is overwritten", "somebody else buys"])
