@@ -14,7 +14,7 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test install dev lint tests wheel smoke format bench soak lock clean
+.PHONY: help demo test quick install dev lint tests wheel smoke format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: dev  ## Format, lint, types, import contracts
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+
+quick: lint  ## Format, lint, types, and the tests of the units and the contract: for the loop
+	$(PY) -m pytest -n 2 -q tests/unit tests/contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
 	$(PY) -m pytest -n 2 $(ONLY)
