@@ -70,8 +70,6 @@ class Table:
 
 
 def _type(lens: Lens, name: str) -> object:
-    if name.startswith("Individual."):  # of these only preferences are asked for
-        return "boolean"
     return lens.catalogue.fields.get(name, {}).get("type")
 
 
