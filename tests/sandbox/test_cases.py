@@ -147,8 +147,9 @@ def test_a_record_becomes_a_colleagues(both: World, crm: str) -> None:
 
 def test_hubspots_record_changes_hands_soon_after_it_was_seen() -> None:
     with account(4, {Case.CHANGES_HANDS: 1.0}) as one:
-        first, second = one.sandbox.world.records[:2]
+        first, second, third = one.sandbox.world.records[:3]
         one.sandbox.clock.skip(60)
+        one.sandbox.hubspot.human_edit(one.contact(third), "email", "colleague@acme.example")
         assert not any(ending.handed_over for ending in one.sandbox.hubspot.endings().values())
         one.update({one.contact(second): {"email": "early@acme.example"}})
         assert one.found(lacks("phone"))
@@ -159,7 +160,11 @@ def test_hubspots_record_changes_hands_soon_after_it_was_seen() -> None:
         one.update({one.contact(first): {"email": "late@acme.example"}})
         endings = one.sandbox.hubspot.endings()
         assert [endings[record.number].handed_over for record in (first, second)] == [True, True]
-        assert [endings[record.number].early for record in (first, second)] == [frozenset(), {EMAIL}]
+        assert [endings[record.number].early for record in (first, second, third)] == [
+            frozenset(),
+            {EMAIL},
+            frozenset(),
+        ]
         assert endings[first.number].edits == {}
 
 

@@ -83,9 +83,11 @@ def test_what_had_no_place_is_not_thrown_away(ending: dict[str, object]) -> None
     assert counted(run) == (0, 0)
 
 
-def test_neither_is_the_email_of_somebody_who_opted_out() -> None:
+@pytest.mark.parametrize("field", [EMAIL, PHONE])
+def test_neither_is_what_was_bought_of_somebody_who_opted_out(field: str) -> None:
     run, one = one_of(Case.NICKNAME)
-    run.sell(one.person, EMAIL, **named(one))
+    run.sell(one.person, field, **named(one))
+    assert counted(run) == (1, 0)
     one.quirk, one.quirk_field = Quirk.OPTED_OUT, EMAIL
     assert counted(run) == (0, 0)
 
