@@ -54,8 +54,8 @@ def moving(tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = ()) ->
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget` or for a
-    sync of `shut`, what was answered and set aside, what a halted CRM keeps from being written, and what stands behind another job, which
-    is counted itself.
+    sync of `shut`, what was answered and set aside, what a halted CRM keeps from being written, and what stands
+    behind another job, which is counted itself.
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}

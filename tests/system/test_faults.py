@@ -39,6 +39,7 @@ HARMLESS = {
         "zeliq_limited:3", "fullenrich_limited:1", "hubspot_burst:2", "hubspot_secondly:1",
         "hubspot_search_error:1:503", "hubspot_read_error:2", "hubspot_update_error:1:500", "hubspot_read_torn:1",
     ),
+    "a final webhook that leaves people out": ("fullenrich_short_final:*", "fullenrich_contact_webhook_never:*"),
     "webhooks that never come": (
         "fullenrich_webhook_never:*", "fullenrich_contact_webhook_never:*", "fullenrich_result_error:1",
         "fullenrich_result_garbled:1", "zeliq_slow:2:900", "fullenrich_in_progress_200:*",
