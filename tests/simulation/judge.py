@@ -128,9 +128,8 @@ class Judge:
             "SELECT state FROM delivery WHERE submission_id = ? AND body = ?", (letter.submission, letter.body)
         ).fetchall()
         states = {row["state"] for row in found}
-        if any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter):
-            states -= {"quarantined", "surplus"} if found else set()
-        if not found or states - {"applied"}:
+        useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter)
+        if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):
             self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {sorted(states)}")
 
     def _is_tampered(self, letter: Letter) -> bool:

@@ -84,13 +84,13 @@ def _news(world: World, first: Purchase, second: Purchase) -> bool:
     """May the same person be asked about elsewhere: was the first one never answered, or was less told then?"""
     spoilt = first.useless or first.submission in world.vendors[first.vendor].tampered
     more = first.billed == 0 and not second.asked <= first.asked
-    return spoilt or more or not _heard(first.told, None, second) or _passes(world, first, second)
+    return spoilt or more or not _heard(first.told, None, second, read=READ) or _passes(world, first, second)
 
 
-def _heard(told: float | None, polled: float | None, second: Purchase) -> bool:
+def _heard(told: float | None, polled: float | None, second: Purchase, *, read: float = 0.0) -> bool:
     """Had the answer come, by callback or because it was fetched, before the second purchase?"""
     heard = [at for at in (told, polled) if at is not None]
-    return bool(heard) and min(heard) + READ <= second.at
+    return bool(heard) and min(heard) + read <= second.at
 
 
 def _violated(world: World, first: Purchase, second: Purchase, what: str) -> None:
