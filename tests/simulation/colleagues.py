@@ -14,10 +14,10 @@ from syncd.ledger.file import LedgerError
 from syncd.ledger.reviews import Review
 
 from .crm import PROPERTY, Crm, Record
+from .life import Dead, Life
 from .timeline import DAY
 
 if TYPE_CHECKING:
-    from .life import Life
     from .world import World
 
 
@@ -120,7 +120,7 @@ class Operator:
             if life is not None and life.alive and life.ready:
                 try:
                     await asyncio.wait_for(self._decide(life), 60.0)
-                except (TimeoutError, LedgerError):
+                except (TimeoutError, LedgerError, Dead):
                     self._world.note("-- the operator's decision was not taken")
 
     async def _decide(self, life: Life) -> None:

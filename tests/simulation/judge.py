@@ -220,7 +220,9 @@ class Judge:
             if found is None:
                 continue
             one, other = self._world.record(job["ref"])[1], self._world.record(found[1])[1]
-            alike = may_be(one.identity, other.person) or may_be(other.identity, one.person)
+            profiles = one.identity.linkedin_url, other.identity.linkedin_url
+            nameless = not (one.identity.last_name and other.identity.last_name) and profiles[0] == profiles[1]
+            alike = nameless or may_be(one.identity, other.person) or may_be(other.identity, one.person)
             if one.person is not other.person and not alike and not one.renamed and not other.renamed:
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 

@@ -6,7 +6,8 @@ The judge believes this and nothing that the daemon says.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from syncd.contract.model import ASKED, Field, Identity
@@ -179,10 +180,10 @@ class Market:
         by_name = self.by_name.get((asked.get("first_name"), asked.get("last_name"), asked.get("domain")))
         return by_name or self.by_email.get(asked.get("email", ""))
 
-    def stranger(self, person: Person | None, vendor: str, fld: Field) -> Person | None:
+    def stranger(self, vendor: str, fld: Field, *others_than: Person | None) -> Person | None:
         """Somebody else, of another name, of whom the vendor knows something."""
-        theirs = None if person is None else person.truth.last_name
-        others = (p for p in self.people if p is not person and p.truth.last_name != theirs)
+        names = {person.truth.last_name for person in others_than if person is not None}
+        others = (p for p in self.people if p.truth.last_name not in names)
         return next((p for p in others if (vendor, fld) in p.finds), None)
 
     def meant(self, known: Identity) -> list[Person]:
@@ -196,7 +197,8 @@ class Market:
         named = [p for p in named if known.domain != MAILBOX_HOST or p.truth.email == known.email]
         return [theirs] if theirs in named and theirs else named
 
-
-def of_another_name(people: Iterable[Person], person: Person) -> list[Person]:
-    """Those who can't be taken for this person by their names."""
-    return [p for p in people if p.truth.last_name != person.truth.last_name]
+    def unmistakable(self, person: Person) -> list[Person]:
+        """Others who have no namesake: where one of these profiles stands in somebody else's record, it is plain whose
+        it is. Of namesakes' profiles it is not, and a profile under two names tells nobody from anybody."""
+        names = Counter(p.truth.last_name for p in self.people)
+        return [p for p in self.people if names[p.truth.last_name] == 1 and p is not person]

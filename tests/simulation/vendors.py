@@ -71,7 +71,7 @@ class Zeliq(Vendor):
     def _say(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> dict[str, Any]:
         weather, person, fld = self.world.weather, purchase.person, purchase.field
         if weather.hit("stranger"):
-            person = self.world.market.stranger(person, self.name, fld)
+            person = self.world.market.stranger(self.name, fld, person, purchase.about)
         purchase.useless |= not self.world.fits(purchase.ref, person)
         find = None if person is None else person.finds.get((self.name, fld))
         if find is None or person is None or not self.charge(purchase):
@@ -90,7 +90,7 @@ class Zeliq(Vendor):
 
     def leak(self, letter: Letter) -> Letter | None:
         bought = letter.purchases[0]
-        stranger = self.world.market.stranger(bought.person, self.name, bought.field)
+        stranger = self.world.market.stranger(self.name, bought.field, bought.person, bought.about)
         if stranger is None:
             return None
         return Letter(self.name, letter.url, self._made_up(letter, stranger.truth), {}, genuine=False)
@@ -220,7 +220,7 @@ class FullEnrich(Vendor):
         finds: list[tuple[Purchase, str]] = []
         person = purchases[0].person
         if self.world.weather.hit("stranger"):
-            person = self.world.market.stranger(person, self.name, purchases[0].field)
+            person = self.world.market.stranger(self.name, purchases[0].field, person, purchases[0].about)
         for purchase in purchases:
             purchase.useless = not self.world.fits(purchase.ref, person)
             find = None if person is None else person.finds.get((self.name, purchase.field))

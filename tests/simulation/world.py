@@ -32,7 +32,7 @@ from .colleagues import Colleagues, Operator
 from .crm import PROPERTY, Crm, Record
 from .judge import Judge
 from .life import Life
-from .people import Market, Person, may_be, of_another_name, populate
+from .people import Market, Person, may_be, populate
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
 from .vendor import Letter, Vendor
 from .vendors import FullEnrich, Zeliq
@@ -258,7 +258,7 @@ class World(Owner):
     def _known(self, person: Person) -> Identity:
         """What is entered of somebody; the mailbox has a property of its own."""
         rng, known = self._entries, replace(person.identity, email=None)
-        others = of_another_name(self.market.people, person)
+        others = self.market.unmistakable(person)
         if known.last_name and others and rng.random() < 0.06:
             profile = rng.choice(others).truth.linkedin_url or ""
             self.pasted.add(profile)
