@@ -159,10 +159,7 @@ SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS c
     (SELECT json_object('way', attempt.way, 'told', attempt.asked) FROM attempt
         JOIN submission ON submission.id = attempt.submission_id
         WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round
-        AND attempt.live = 0 AND submission.state = 'expired' AND NOT EXISTS (
-            SELECT 1 FROM attempt AS later WHERE later.job_id = attempt.job_id AND later.provider = attempt.provider
-            AND later.round = attempt.round AND later.way = attempt.way AND later.live = 1)
-        ORDER BY attempt.id DESC LIMIT 1) AS asked_before
+        AND attempt.live = 0 AND submission.state = 'expired' ORDER BY attempt.id DESC LIMIT 1) AS asked_before
 FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'

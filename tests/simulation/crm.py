@@ -93,6 +93,12 @@ class Record:
     renamed: list[float] = field(default_factory=list)
     theirs: dict[Field, frozenset[str]] = field(default_factory=dict)  # see `Entry`; as of the last read
 
+    @property
+    def own(self) -> Identity:
+        """What the record says of its person, without a profile that is somebody else's."""
+        theirs = self.identity.linkedin_url in self.person.profiles
+        return self.identity if theirs else replace(self.identity, linkedin_url=None)
+
 
 class Crm:
     """The vendor's side."""

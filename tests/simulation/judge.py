@@ -17,7 +17,6 @@ from syncd.ledger.store import Tx
 from . import purchases
 from .crm import PROPERTY, Crm, Entry, Record
 from .oneness import Oneness
-from .people import may_be
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
 
@@ -220,10 +219,9 @@ class Judge:
             if found is None:
                 continue
             one, other = self._world.record(job["ref"])[1], self._world.record(found[1])[1]
-            profiles = one.identity.linkedin_url, other.identity.linkedin_url
-            nameless = not (one.identity.last_name and other.identity.last_name) and profiles[0] == profiles[1]
-            alike = nameless or may_be(one.identity, other.person) or may_be(other.identity, one.person)
-            if one.person is not other.person and not alike and not one.renamed and not other.renamed:
+            names = {one.identity.last_name, other.identity.last_name}
+            plain = not (one.renamed or other.renamed) and one.own == one.identity and other.own == other.identity
+            if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 
     def _credits_add_up(self, ledger: InlineLedger) -> None:

@@ -28,7 +28,7 @@ def nothing_paid_twice(world: World) -> None:
         _paid_once(world, same)
     for same in _grouped(bought, lambda p: (p.vendor, p.field, p.asked)):
         for first, second in pairwise(same):
-            if not (_passes(world, first, second) or _resent(world, first, second)):
+            if not (_passes(world, first, second) or _may_be_resent(world, first, second)):
                 _violated(world, first, second, "the identical question was asked twice")
     oneness = Oneness(world)
     for same in _grouped(bought, lambda p: (p.vendor, p.field, None if p.about is None else p.about.key)):
@@ -68,16 +68,20 @@ def _apart(first: Purchase, second: Purchase) -> float:
 
 def _another_way(world: World, first: Purchase, second: Purchase) -> bool:
     """Another question that costs nothing as long as nothing is found, or one about somebody else by now."""
-    renamed = any(first.at < at <= second.at for at in world.record(second.ref)[1].renamed)
+    renamed = any(at <= second.at for at in world.record(second.ref)[1].renamed)  # whenever a pull has told of it
     nothing = first.billed == 0 and _heard(first.told, world.vendors[first.vendor].polled.get(first.submission), second)
     return first.asked != second.asked and (nothing or renamed)
 
 
 def _resent(world: World, first: Purchase, second: Purchase) -> bool:
+    return first.ref == second.ref and _may_be_resent(world, first, second)
+
+
+def _may_be_resent(world: World, first: Purchase, second: Purchase) -> bool:
+    """Does the operator let be asked once more what was in doubt for so long, for whichever record of the person?"""
     connection = world._settings.connections[first.vendor]
     policy, hold = connection.in_doubt_policy, connection.in_doubt_hold
-    same = first.ref == second.ref
-    return same and policy is InDoubtPolicy.RESEND_ONCE and _apart(first, second) + LATEST >= hold
+    return policy is InDoubtPolicy.RESEND_ONCE and _apart(first, second) + LATEST >= hold
 
 
 def _news(world: World, first: Purchase, second: Purchase) -> bool:

@@ -151,7 +151,7 @@ class World(Owner):
 
     @staticmethod
     def _is_about(record: Record, person: Person) -> bool:
-        return person is record.person or may_be(record.identity, person)
+        return person is record.person or may_be(record.own, person)
 
     def begin_trouble(self, name: str, what: str) -> None:
         """A CRM's token is refused, for some hours."""
