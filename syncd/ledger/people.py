@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from syncd.contract.model import Field, Identity
 from syncd.people import evidence, groups
+from syncd.people.evidence import Learned
 from syncd.people.groups import Grouping, Record
 
 from .results import load_identity
@@ -43,8 +44,10 @@ def recognise(tx: Tx, contact_id: int, before: Identity | None, *, now: float) -
 
 
 def known(row: sqlite3.Row) -> Identity:
-    """What is usable of a contact: without what identifies nobody, with a profile that an answer brought."""
-    return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned=row["learned"])
+    """What is usable of a contact: without what identifies nobody, with the profile and the mailbox that answers
+    brought."""
+    learned = Learned(row["learned"], row["found_email"] if "found_email" in row.keys() else None)  # noqa: SIM118 - a Row
+    return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned)
 
 
 def learn(tx: Tx, contact_id: int, profile: str) -> None:

@@ -149,7 +149,8 @@ UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 -- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
 SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
     contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
-    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, mail.value AS mail_value,
+    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
+        mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
     (SELECT json_group_array(way) FROM (
         SELECT way FROM attempt WHERE attempt.job_id = job.id AND attempt.provider = job.provider
@@ -222,8 +223,10 @@ VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question
 -- name: attempts_of_submission
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider,
-    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    mail.value AS found_email
 FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
 
 -- name: attempt_release
@@ -334,8 +337,10 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- ------------------------------------------------------------------ verify
 
 -- name: jobs_answered
-SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks
+SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks,
+    iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs)) ORDER BY job.id LIMIT :limit + 0
 
 -- ------------------------------------------------------------------ write-back
@@ -343,9 +348,11 @@ WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs
 -- name: jobs_to_write
 -- What is accepted and due, and what a crash left in the middle of a write.
 SELECT job.*, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    result.said, result.verdict, coalesce(review.decision, '') AS decision
+    result.said, result.verdict, coalesce(review.decision, '') AS decision,
+    iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 

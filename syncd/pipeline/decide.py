@@ -91,7 +91,7 @@ def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
     if job.decided or not job.verdict:
         return None
     before = _ORDER.index(Verdict(job.verdict))
-    verdict = about(evidence.usable(now, job.vague, learned=job.learned), job.said, echoes=before > 0 or any(job.said))
+    verdict = about(evidence.usable(now, job.vague, job.learned), job.said, echoes=before > 0 or any(job.said))
     worse = _ORDER.index(verdict.verdict) > before
     return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None
 
