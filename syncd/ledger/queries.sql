@@ -285,6 +285,11 @@ INSERT INTO delivery (provider, submission_id, source, digest, headers, body, re
 VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
+-- name: delivery_fetched
+-- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
+UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+    AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
+
 -- name: deliveries_received
 SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
 
