@@ -69,6 +69,7 @@ ON CONFLICT (connection, object, ext_id) DO UPDATE SET
     sync = excluded.sync, revision = excluded.revision, identity = excluded.identity,
     lacks = excluded.lacks, blocked = excluded.blocked, opt_out = excluded.opt_out, pulled_at = excluded.pulled_at,
     planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
+RETURNING id
 
 -- name: contact_restate
 -- Who a record is about, as it was read just before a write.
@@ -95,16 +96,17 @@ UPDATE job SET person = :person WHERE contact_id = :contact_id AND person IS NOT
 UPDATE contact SET planned = 0 WHERE person = :person AND id <> :id
 
 -- name: keys_of_contact
-SELECT key FROM person_key WHERE contact_id = :contact_id
+SELECT hex(key) FROM person_key WHERE contact_id = :contact_id
 
 -- name: keys_forget
 DELETE FROM person_key WHERE contact_id = :contact_id
 
--- name: key_add
-INSERT INTO person_key VALUES (:key, :contact_id) ON CONFLICT DO NOTHING
+-- name: keys_add
+INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WHERE true ON CONFLICT DO NOTHING
 
--- name: contacts_of_key
-SELECT contact_id FROM person_key WHERE key = :key LIMIT :limit + 0
+-- name: contacts_of_keys
+SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
+LIMIT :limit + 0
 
 -- name: kin_opted_out
 -- The same person's other record that says not to fill a field.
