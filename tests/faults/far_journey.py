@@ -186,7 +186,7 @@ def _open_things(tx: Any) -> int:
 def _settings(folder: Path) -> Settings:
     """As a house has it, for these vendors. What is in doubt at ann is never sent again, at bob once."""
     path = folder / "ledger.db"
-    usual = settings_of(path, ["ann", "bob"], "crm", (sync_of("crm", ORDER),), InDoubtPolicy.NEVER)
+    usual = settings_of(path, ["ann", "bob"], ["crm"], (sync_of("crm", ORDER),), InDoubtPolicy.NEVER)
     connections = {name: replace(one, in_doubt_hold=12 * HOUR) for name, one in usual.connections.items()}
     connections["bob"] = replace(connections["bob"], in_doubt_policy=InDoubtPolicy.RESEND_ONCE)
     small = LedgerSection.model_validate({"path": path, "reserve": "1MiB"})

@@ -287,6 +287,10 @@ def test_f28_a_leaked_address_with_other_data(asked: House) -> None:
 
 def test_f29_the_vendor_mixes_people_up(asked: House) -> None:
     """I5: an echo that contradicts what we asked is never written."""
+    paul = asked.crm.records["501"]
+    paul.identity = replace(paul.identity, first_name="Paul", last_name="Durand")
+    asked.crm.edit("501", "work_phone", "1")
+    asked.pull()
     who = {"first_name": "Maria", "last_name": "Garcia"}
     at_the_door(asked, lambda door: door.post(address(asked), find(**who)))
     asked.finish()
