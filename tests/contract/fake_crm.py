@@ -145,11 +145,7 @@ class FakeCrm:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._begin("write")
-<<<<<<< HEAD
         if closed := self.closed & {selection.fields[c.field].property for c in changes if c.field in selection.fields}:
-=======
-        if closed := self.closed & {selection.writable[change.field].property for change in changes}:
->>>>>>> unit
             raise Halt(f"our user may not write {closed}", trouble=Trouble.MISCONFIGURED, cure="let it")
         colleague, self.between_read_and_write = self.between_read_and_write, None
         if colleague:
@@ -208,14 +204,8 @@ class FakeCrm:
     def _contact(self, record: Record, selection: Selection) -> Contact:
         ref = ContactRef(connection=self.name, object=selection.object, id=record.id)
         values, blocked = self._held(record, selection), self._blocked(record, selection)
-<<<<<<< HEAD
         identity = self._identity(record, selection)
         return Contact(ref=ref, revision=str(record.changed), identity=identity, values=values, blocked=blocked)
-=======
-        return Contact(
-            ref=ref, revision=str(record.changed), identity=_identity(record), values=values, blocked=blocked
-        )  # fmt: skip
->>>>>>> unit
 
     def _snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
         record = self.records.get(ref.id)
@@ -228,19 +218,11 @@ class FakeCrm:
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.changed),
-<<<<<<< HEAD
             identity=self._identity(record, selection),
             values={f: values[m.property] for f, m in fields if values.get(m.property)},
             elsewhere=frozenset(f for f, m in fields if any(values.get(n) for n in m.also if n not in extras)),
             blocked=self._blocked(record, selection),
             versions={f: tuple(record.history.get(m.property, ())) for f, m in fields},
-=======
-            identity=_identity(record),
-            values={f: values[m.property] for f, m in selection.writable.items() if values.get(m.property)},
-            elsewhere=frozenset(f for f, m in selection.writable.items() if any(values.get(n) for n in m.also)),
-            blocked=self._blocked(record, selection),
-            versions={f: tuple(record.history.get(m.property, ())) for f, m in selection.writable.items()},
->>>>>>> unit
         )
 
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:
@@ -264,7 +246,6 @@ class FakeCrm:
         return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
 
 
-<<<<<<< HEAD
 def _maps(selections: Sequence[Selection], kind: Literal["fields", "extras"]) -> list[FieldMap]:
     return [one for selection in selections for one in getattr(selection, kind).values()]
 
@@ -276,8 +257,3 @@ def _held_in(record: Record, mapped: Mapping[Field, FieldMap], *fields: Field) -
 
 def _once(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
-=======
-def _identity(record: Record) -> Identity:
-    """Who the record is about, with the mailbox that it holds."""
-    return replace(record.identity, email=record.values.get("email") or record.identity.email)
->>>>>>> unit
