@@ -116,7 +116,8 @@ def accept(
     \b
     Examples:
       syncd review accept 17
-      syncd review accept --why "another profile"        shows how many; add --yes to do it
+      syncd review accept --why "another profile"
+      syncd review accept --why "another profile" --yes
     """
     _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
 

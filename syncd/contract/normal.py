@@ -7,6 +7,7 @@ decided in `syncd.people`; here it has the names that connectors use.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from syncd.people import employers, evidence, fillers, profiles
 from syncd.people.text import tidy as _tidy_text
@@ -41,6 +42,7 @@ def company(raw: str | None) -> str | None:
     return _tidy_text(raw) if employers.company_key(raw) is not None else None
 
 
+@lru_cache(maxsize=1024)
 def tidy(identity: Identity) -> Identity:
     """Every part in its one form. What is no profile, no employer's host, a filler or a placeholder becomes None."""
     first_name, last_name = fillers.clean(text(identity.first_name), text(identity.last_name))

@@ -115,7 +115,7 @@ def store(
     before = tx.row("contact_by_ref", **where)
     identity = dump_identity(known.identity)
     opt_out = json.dumps({f: why for f, why in sorted(known.blocked.items()) if why in OPT_OUTS})
-    tx.run(
+    contact_id: int = tx.value(
         "contact_store",
         **where,
         sync=sync,
@@ -126,14 +126,12 @@ def store(
         opt_out=opt_out,
         now=now,
     )
-    row = before or tx.row("contact_by_ref", **where)
-    if row is None:
-        return
     if before is None or before["identity"] != identity or before["person"] is None or before["revision"] == "":
-        people.recognise(tx, row["id"], None if before is None else load_identity(before["identity"]), now=now)
+        former = None if before is None else load_identity(before["identity"])
+        people.recognise(tx, contact_id, known.identity, former, now=now)
     if (before["opt_out"] if before else "{}") != opt_out:
-        person = tx.row("contact_by_ref", **where)
-        tx.run("kin_replan", person=None if person is None else person["person"], id=row["id"])
+        row = tx.row("contact_by_id", id=contact_id)
+        tx.run("kin_replan", person=None if row is None else row["person"], id=contact_id)
 
 
 def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
@@ -141,7 +139,7 @@ def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
     row = tx.row("contact_by_id", id=contact_id)
     if row is not None and row["identity"] != dump_identity(identity):
         tx.run("contact_restate", id=contact_id, identity=dump_identity(identity))
-        people.recognise(tx, contact_id, load_identity(row["identity"]), now=now)
+        people.recognise(tx, contact_id, identity, load_identity(row["identity"]), now=now)
 
 
 def unplanned(tx: Tx, limit: int, *, rules: Rules = Rules()) -> list[Pulled]:

@@ -47,10 +47,12 @@ def store(
     state: DeliveryState = DeliveryState.RECEIVED,
     note: str = "",
 ) -> bool:
-    """T4: keep the raw answer; False for one that is here already, byte for byte."""
-    digest = hashlib.sha256(
-        b"\0".join((provider.encode(), delivery.submission_id.encode(), state.encode(), delivery.body))
-    )
+    """T4: keep the raw answer; False for one that is here already, byte for byte.
+
+    What came by callback and was not taken as the last word is read once more when a poll brings the same.
+    """
+    way = (provider, delivery.submission_id, state, *filter(None, (delivery.part,)))
+    digest = hashlib.sha256(b"\0".join((*(word.encode() for word in way), delivery.body)))
     repeats = tx.value(
         "delivery_store",
         provider=provider,
@@ -66,7 +68,8 @@ def store(
         note=note,
         now=now,
     )
-    return bool(repeats == 0)
+    fetched = delivery.source is Source.POLL and repeats > 0
+    return bool(repeats == 0 or (fetched and tx.run("delivery_fetched", digest=digest.digest())))
 
 
 def received(tx: Tx, limit: int) -> list[Received]:

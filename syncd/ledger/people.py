@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from syncd.contract.model import Field, Identity
 from syncd.people import evidence, groups
+from syncd.people.evidence import Learned
 from syncd.people.groups import Grouping, Record
 
 from .results import load_identity
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 RELATED = 200  # records looked at together; a name or a mailbox of more than that is not unravelled
 
 
-def recognise(tx: Tx, contact_id: int, before: Identity | None, *, now: float) -> None:
+def recognise(tx: Tx, contact_id: int, identity: Identity, before: Identity | None, *, now: float) -> None:
     """A contact is new or says something else of the person than `before`: judge it anew, and all that it touches."""
-    row = tx.row("contact_by_id", id=contact_id)
-    if row is None:
+    near = _rekey(tx, contact_id, identity, new=before is None)
+    if before is None and not near:
+        tx.run("contact_recognised", id=contact_id, person=str(contact_id), vague="[]", namesakes=0)
         return
-    identity = load_identity(row["identity"])
-    near = _rekey(tx, contact_id, identity)
     became = before is not None and evidence.became_another(before, identity)
     if became:
         tx.run("contact_became", id=contact_id, now=now)
@@ -43,8 +43,10 @@ def recognise(tx: Tx, contact_id: int, before: Identity | None, *, now: float) -
 
 
 def known(row: sqlite3.Row) -> Identity:
-    """What is usable of a contact: without what identifies nobody, with a profile that an answer brought."""
-    return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned=row["learned"])
+    """What is usable of a contact: without what identifies nobody, with the profile and the mailbox that answers
+    brought."""
+    learned = Learned(row["learned"], row["found_email"] if "found_email" in row.keys() else None)  # noqa: SIM118 - a Row
+    return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned)
 
 
 def learn(tx: Tx, contact_id: int, profile: str) -> None:
@@ -60,19 +62,19 @@ def kin_opted_out(tx: Tx, row: sqlite3.Row, field: str) -> str | None:
     return found
 
 
-def _rekey(tx: Tx, contact_id: int, identity: Identity) -> set[int]:
+def _rekey(tx: Tx, contact_id: int, identity: Identity, *, new: bool) -> set[int]:
     """Replace a contact's keys; returns those who share one of the former or the new ones."""
-    former = {row[0] for row in tx.rows("keys_of_contact", contact_id=contact_id)}
+    former = set() if new else {row[0] for row in tx.rows("keys_of_contact", contact_id=contact_id)}
     keys = {_digest(kind.name, key) for kind, key in evidence.keys(identity)}
     if former != keys:
-        tx.run("keys_forget", contact_id=contact_id)
-        for key in keys:
-            tx.run("key_add", key=key, contact_id=contact_id)
+        if former:
+            tx.run("keys_forget", contact_id=contact_id)
+        tx.run("keys_add", keys=json.dumps(sorted(keys)), contact_id=contact_id)
     return _holders(tx, former | keys) - {contact_id}
 
 
-def _holders(tx: Tx, keys: Iterable[bytes]) -> set[int]:
-    return {row[0] for key in keys for row in tx.rows("contacts_of_key", key=key, limit=RELATED)}
+def _holders(tx: Tx, keys: Iterable[str]) -> set[int]:
+    return {row[0] for row in tx.rows("contacts_of_keys", keys=json.dumps(sorted(keys)), limit=RELATED)}
 
 
 def _component(tx: Tx, start: set[int]) -> list[Record]:
@@ -134,5 +136,5 @@ def _may_change(reason: str, *, became: bool) -> bool:
     return Reason(reason) is Reason.MISMATCH or (became and Reason(reason) in ABOUT_THE_PERSON)
 
 
-def _digest(kind: str, key: str) -> bytes:
-    return hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=12).digest()
+def _digest(kind: str, key: str) -> str:
+    return hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest().upper()

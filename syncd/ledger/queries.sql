@@ -69,6 +69,7 @@ ON CONFLICT (connection, object, ext_id) DO UPDATE SET
     sync = excluded.sync, revision = excluded.revision, identity = excluded.identity,
     lacks = excluded.lacks, blocked = excluded.blocked, opt_out = excluded.opt_out, pulled_at = excluded.pulled_at,
     planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
+RETURNING id
 
 -- name: contact_restate
 -- Who a record is about, as it was read just before a write.
@@ -95,16 +96,17 @@ UPDATE job SET person = :person WHERE contact_id = :contact_id AND person IS NOT
 UPDATE contact SET planned = 0 WHERE person = :person AND id <> :id
 
 -- name: keys_of_contact
-SELECT key FROM person_key WHERE contact_id = :contact_id
+SELECT hex(key) FROM person_key WHERE contact_id = :contact_id
 
 -- name: keys_forget
 DELETE FROM person_key WHERE contact_id = :contact_id
 
--- name: key_add
-INSERT INTO person_key VALUES (:key, :contact_id) ON CONFLICT DO NOTHING
+-- name: keys_add
+INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WHERE true ON CONFLICT DO NOTHING
 
--- name: contacts_of_key
-SELECT contact_id FROM person_key WHERE key = :key LIMIT :limit + 0
+-- name: contacts_of_keys
+SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
+LIMIT :limit + 0
 
 -- name: kin_opted_out
 -- The same person's other record that says not to fill a field.
@@ -149,7 +151,8 @@ UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 -- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
 SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
     contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
-    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, mail.value AS mail_value,
+    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
+        mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
     (SELECT json_group_array(way) FROM (
         SELECT way FROM attempt WHERE attempt.job_id = job.id AND attempt.provider = job.provider
@@ -222,8 +225,10 @@ VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question
 -- name: attempts_of_submission
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider,
-    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    mail.value AS found_email
 FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
 
 -- name: attempt_release
@@ -284,6 +289,11 @@ INSERT INTO delivery (provider, submission_id, source, digest, headers, body, re
 VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
+-- name: delivery_fetched
+-- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
+UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+    AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
+
 -- name: deliveries_received
 SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
 
@@ -336,8 +346,10 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- ------------------------------------------------------------------ verify
 
 -- name: jobs_answered
-SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks
+SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks,
+    iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs)) ORDER BY job.id LIMIT :limit + 0
 
 -- ------------------------------------------------------------------ write-back
@@ -345,9 +357,11 @@ WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs
 -- name: jobs_to_write
 -- What is accepted and due, and what a crash left in the middle of a write.
 SELECT job.*, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    result.said, result.verdict, coalesce(review.decision, '') AS decision
+    result.said, result.verdict, coalesce(review.decision, '') AS decision,
+    iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -498,8 +498,6 @@ def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool)
     field = Field(row["field"])
     identity = people.known(row)
     under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    if identity.email is None and row["mail_value"]:
-        identity = replace(identity, email=row["mail_value"])
     blocked, ways = json.loads(row["blocked"]).get(field), frozenset(json.loads(row["ways"]))
     if blocked is None and by_person and row["kin"]:
         elsewhere = tx.value("kin_opted_out", person=row["person"], id=row["contact_id"], field=field)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from syncd.contract.model import ContactRef, Field, Identity
+from syncd.people.evidence import NOTHING, Learned
 from syncd.people.identity import BLANK
 
 from . import people, results
@@ -46,7 +47,7 @@ class ToWrite:
     accepted_at: float
     identity: Identity = BLANK  # all that the ledger knows of the contact
     vague: tuple[str, ...] = ()  # profiles and mailboxes of it that identify nobody
-    learned: str | None = None  # its profile, as an answer brought it
+    learned: Learned = NOTHING  # what answers brought
     said: tuple[Identity, ...] = ()  # whom the answer speaks of
     verdict: str = ""  # how that was judged when it was accepted; "" for what needs no judging
     decided: bool = False  # a person has accepted it
@@ -137,7 +138,7 @@ def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
                 accepted_at=row["updated_at"],
                 identity=load_identity(row["identity"]),
                 vague=tuple(json.loads(row["vague"])),
-                learned=row["learned"],
+                learned=Learned(row["learned"], row["found_email"]),
                 said=load_said(row["said"] or "[]"),
                 verdict=row["verdict"] or "",
                 decided=row["decision"] == "accepted",

@@ -227,18 +227,27 @@ def became_another(before: Identity, now: Identity) -> bool:
     return nameless and not kept and bool(contradictions(before, now))
 
 
-def usable(known: Identity, vague: Iterable[str], *, learned: str | None = None) -> Identity:
-    """Without the profiles and mailboxes that identify nobody: those in `vague`, and what a role shares.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What answers that surely are about a contact brought, beside what its record holds."""
 
-    `learned`: the profile that an answer brought, where the record has none of its own. This is what is compared
-    and told.
-    """
+    profile: str | None = None
+    email: str | None = None
+
+
+NOTHING = Learned()
+
+
+def usable(known: Identity, vague: Iterable[str], learned: Learned = NOTHING) -> Identity:
+    """What is compared and told: without the profiles and mailboxes that identify nobody (those in `vague`, and what a
+    role shares), and with what was learned. A profile of the record's own comes before a learned one."""
     gone = frozenset(vague)
     mine = tuple(address for address in mailboxes(known) if address not in gone)
     own = known.email if known.email and known.email.strip().casefold() in mine else None
+    more = (learned.email,) if learned.email and learned.email.casefold() not in mine else ()
     return replace(
         known,
-        linkedin_url=(None if known.linkedin_url in gone else known.linkedin_url) or learned,
-        email=own or (mine[0] if mine else None),
-        emails=mine,
+        linkedin_url=(None if known.linkedin_url in gone else known.linkedin_url) or learned.profile,
+        email=own or next(iter((*mine, *more)), None),
+        emails=(*mine, *more),
     )

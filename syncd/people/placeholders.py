@@ -166,9 +166,11 @@ def why_placeholder(company: str) -> str | None:
 
 def _of_pieces(pieces: list[tuple[str, ...]]) -> str | None:
     """Several placeholders in a row, beside trades: "Retired / Consultant"."""
+    if len(pieces) < 2:
+        return None
     reasons = [_reason(said) for said in pieces]
     beside = [said for said, reason in zip(pieces, reasons, strict=True) if reason is None]
-    if len(pieces) < 2 or not all(_TRADES.issuperset(said) for said in beside):
+    if not all(_TRADES.issuperset(said) for said in beside):
         return None
     return next((reason for reason in reasons if reason), None)
 
@@ -179,6 +181,8 @@ def _reason(said: tuple[str, ...]) -> str | None:
         return "a placeholder for an unknown company"
     if united.startswith(_BEGINNINGS):
         return _ALONE
+    if united not in _table() and not any(word.rstrip(_DIGITS) in _vocabulary() for word in said):
+        return None  # most companies: none of the words of a placeholder
     return _table().get(united) or _table().get(_without(said, _GENERIC)) or _beside(said)
 
 
@@ -187,12 +191,22 @@ def _beside(said: tuple[str, ...]) -> str | None:
     for kind, extra in ((_ALONE, _TRADES), (_NOT_TOLD, _VENTURES)):
         if _table().get(_without(said, extra)) == kind:
             return kind
-    without_digits = tuple(plain for word in said if (plain := word.rstrip("0123456789")))
+    without_digits = tuple(plain for word in said if (plain := word.rstrip(_DIGITS)))
     return _TRIAL if _table().get(together(without_digits)) == _TRIAL else None
 
 
 def _without(said: tuple[str, ...], extra: frozenset[str]) -> str:
     return together(tuple(word for word in said if word not in extra))
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Every word of a placeholder, also as it stands in a phrase."""
+    phrases = (phrase for block in _LISTS.values() for phrase in re.split(r"[;\n]", block))
+    return frozenset(_table()) | frozenset(word for phrase in phrases for word in words(phrase.strip()))
+
+
+_DIGITS = "0123456789"
 
 
 @cache

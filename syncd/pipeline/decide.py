@@ -87,14 +87,22 @@ def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
     if now_there.identity is None:
         return None
     now = _as_it_is(job.identity, tidy(now_there.identity))
+    if _unchanged(job.identity, now):
+        return None
     if evidence.became_another(job.identity, now):
         return Judge(now, "the record is about somebody else by now")
     if job.decided or not job.verdict:
         return None
     before = _ORDER.index(Verdict(job.verdict))
-    verdict = about(evidence.usable(now, job.vague, learned=job.learned), job.said, echoes=before > 0 or any(job.said))
+    verdict = about(evidence.usable(now, job.vague, job.learned), job.said, echoes=before > 0 or any(job.said))
     worse = _ORDER.index(verdict.verdict) > before
     return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None
+
+
+def _unchanged(known: Identity, now: Identity) -> bool:
+    """Does the record say the same of the person? Further mailboxes and numbers change nothing."""
+    same = replace(now, email=known.email, emails=known.emails, phones=known.phones) == known
+    return same and set(known.emails) <= {*now.emails, now.email}
 
 
 _ORDER = (Verdict.SAME, Verdict.DOUBTFUL, Verdict.OTHER)

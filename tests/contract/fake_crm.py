@@ -54,12 +54,15 @@ class Record:
 
 
 class FakeCrm:
-    """`between_read_and_write`, if set, runs once at the start of the next write: a colleague's moment."""
+    """`first`: the id of the first record.
+
+    `between_read_and_write`, if set, runs once at the start of the next write: a colleague's moment.
+    """
 
     port: ClassVar = "crm"
     Options = BaseModel
 
-    def __init__(self, name: str = "fake", *, conditional: bool = False, page: int = 100) -> None:
+    def __init__(self, name: str = "fake", *, conditional: bool = False, page: int = 100, first: int = 501) -> None:
         self.name = name
         can = {"history": True, "conditional_write": conditional}
         self.capabilities = CrmCapabilities(title="Fake", objects=OBJECTS, read_batch=50, write_batch=100, **can)
@@ -69,12 +72,12 @@ class FakeCrm:
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
         self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
-        self._page, self._tick = page, 0
+        self._page, self._tick, self._first = page, 0, first
         self._failures: dict[str, deque[ConnectorError]] = {}
 
     def add(self, identity: Identity | None = None, **values: str) -> str:
         """A new contact with these properties, typed by a person; returns its id."""
-        record = Record(str(len(self.records) + 501), identity or Identity())
+        record = Record(str(len(self.records) + self._first), identity or Identity())
         self.records[record.id] = record
         self._touch(record)
         for name, value in values.items():

@@ -116,9 +116,12 @@ class FakeProvider:
         return [Finding(level=Level.OK, what=f"{self.left} credits are left")]
 
     def lacks(self, request: EnrichmentRequest) -> str | None:
-        return None if self.questions(request) else "needs a LinkedIn profile, or a last name"
+        return None if self._open_ways(request) else "needs a LinkedIn profile, or a last name"
 
     def questions(self, request: EnrichmentRequest) -> Sequence[Question]:
+        return self._open_ways(request) if self.lacks(request) is None else ()
+
+    def _open_ways(self, request: EnrichmentRequest) -> Sequence[Question]:
         known = request.identity
         if self.ways is None:
             return (Question(way="all", told=known),) if known.linkedin_url or known.last_name else ()

@@ -23,7 +23,7 @@ from typing import Any, cast
 from syncd.config import Address, InDoubtPolicy, Settings
 from syncd.config.sections import Ledger as LedgerSection
 from syncd.contract.errors import ConnectorError
-from syncd.contract.model import Author, ContactRef, Submission
+from syncd.contract.model import Author, ContactRef, EnrichmentRequest, Identity, Submission
 from syncd.contract.pacing import Pacer
 from syncd.ledger import upkeep
 from syncd.ledger.store import Ledger
@@ -38,7 +38,8 @@ from tests.contract.bench import START, JumpingClock
 from tests.unit.house import SECRET, House, settings_of, sync_of
 
 from .door import Door
-from .far_world import COLLEAGUES, EMAIL, FORGOTTEN, PHONE, Crm, Memory, Vendor, calls, calls_back_never, id_of
+from .far_world import COLLEAGUES, EMAIL, FORGOTTEN, PEOPLE, PHONE, Crm, Memory, Vendor, calls, calls_back_never, id_of
+from .journey import asked_of
 from .labels import LabelledLedger, LabelledPort, LabelledReceiver, Labels
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -69,7 +70,9 @@ def prepare(folder: Path) -> None:
     url = Addresses("https://enrich.example.com", [SECRET]).mint(
         "ann", FORGOTTEN, expires=START + 30 * DAY, ref=who, field=EMAIL
     )
-    asked = [{"id": FORGOTTEN, "contact": who.id, "fields": [EMAIL]}]
+    profile = f"https://www.linkedin.com/in/{PEOPLE[who.id].handle}"
+    identity = Identity(first_name=PEOPLE[who.id].name, linkedin_url=profile)
+    asked = [asked_of(EnrichmentRequest(id=FORGOTTEN, ref=who, identity=identity, fields=(EMAIL,)))]
     world.note("edit", contact=id_of("Ned"), name="email", value=COLLEAGUES["Ned"], by=Author.PERSON)
     world.note("call", by="ann", id=FORGOTTEN, asked=asked, url=url)
     world.note("time", at=START)
@@ -183,7 +186,7 @@ def _open_things(tx: Any) -> int:
 def _settings(folder: Path) -> Settings:
     """As a house has it, for these vendors. What is in doubt at ann is never sent again, at bob once."""
     path = folder / "ledger.db"
-    usual = settings_of(path, ["ann", "bob"], "crm", (sync_of("crm", ORDER),), InDoubtPolicy.NEVER)
+    usual = settings_of(path, ["ann", "bob"], ["crm"], (sync_of("crm", ORDER),), InDoubtPolicy.NEVER)
     connections = {name: replace(one, in_doubt_hold=12 * HOUR) for name, one in usual.connections.items()}
     connections["bob"] = replace(connections["bob"], in_doubt_policy=InDoubtPolicy.RESEND_ONCE)
     small = LedgerSection.model_validate({"path": path, "reserve": "1MiB"})

@@ -18,9 +18,7 @@ from syncd.contract.model import (
     Author,
     Candidate,
     Change,
-    ContactRef,
     Delivery,
-    EnrichmentRequest,
     Field,
     Grade,
     Identity,
@@ -36,7 +34,7 @@ from syncd.contract.pacing import Window
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
-from .journey import World
+from .journey import World, asked_of, request_of
 
 EMAIL, PHONE = Field.EMAIL, Field.PHONE
 
@@ -181,7 +179,7 @@ class Vendor(FakeProvider):
     async def submit(self, submission: Submission) -> Receipt:
         names = {PEOPLE[one.ref.id].name for one in submission.requests}
         (self._refuse_bulk if self.capabilities.combines else self._refuse)(names)
-        asked = [{"id": one.id, "contact": one.ref.id, "fields": one.fields} for one in submission.requests]
+        asked = [asked_of(one) for one in submission.requests]
         self.world.note("call", by=self.name, id=submission.id, asked=asked, url=submission.callback_url)
         if "Di" in names and not self.capabilities.combines and self.world.strikes("a receipt is lost"):
             raise InDoubt("no answer")
@@ -222,15 +220,7 @@ def calls(world: World) -> list[tuple[str, Submission]]:
             call["by"],
             Submission(
                 id=call["id"],
-                requests=tuple(
-                    EnrichmentRequest(
-                        id=one["id"],
-                        ref=ContactRef(connection="crm", object="contacts", id=one["contact"]),
-                        identity=Identity(),
-                        fields=tuple(Field(word) for word in one["fields"]),
-                    )
-                    for one in call["asked"]
-                ),
+                requests=tuple(request_of(one) for one in call["asked"]),
                 callback_url=call["url"],
             ),
         )

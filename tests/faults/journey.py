@@ -26,7 +26,6 @@ from syncd.contract.model import (
     EnrichmentRequest,
     Field,
     Grade,
-    Identity,
     Receipt,
     Selection,
     Submission,
@@ -34,6 +33,7 @@ from syncd.contract.model import (
     WriteStatus,
 )
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.results import dump_identity, load_identity
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.house import EMAIL, ONE_BY_ONE, House
@@ -68,13 +68,29 @@ class World:
         return [fact for fact in self.facts() if fact["what"] == what]
 
 
+def asked_of(request: EnrichmentRequest) -> dict[str, Any]:
+    """What a provider remembers of a request; it says again what it was told of the person."""
+    told = dump_identity(request.identity)
+    return {"id": request.id, "contact": request.ref.id, "fields": request.fields, "told": told}
+
+
+def request_of(asked: dict[str, Any]) -> EnrichmentRequest:
+    """The reverse."""
+    return EnrichmentRequest(
+        id=asked["id"],
+        ref=ContactRef(connection="crm", object="contacts", id=asked["contact"]),
+        identity=load_identity(asked["told"]),
+        fields=tuple(Field(word) for word in asked["fields"]),
+    )
+
+
 class Vendor(FakeProvider):
     """Takes on a call by writing it down, then answers."""
 
     world: World
 
     async def submit(self, submission: Submission) -> Receipt:
-        asked = [{"id": one.id, "contact": one.ref.id, "fields": one.fields} for one in submission.requests]
+        asked = [asked_of(one) for one in submission.requests]
         self.world.note("call", id=submission.id, asked=asked)
         return await super().submit(submission)
 
@@ -110,15 +126,7 @@ def open_house(folder: Path) -> House:
 def calls(world: World) -> Iterator[Submission]:
     """Every call that the provider took on."""
     for call in world.happened("call"):
-        requests = tuple(
-            EnrichmentRequest(
-                id=one["id"],
-                ref=ContactRef(connection="crm", object="contacts", id=one["contact"]),
-                identity=Identity(),
-                fields=tuple(Field(word) for word in one["fields"]),
-            )
-            for one in call["asked"]
-        )
+        requests = tuple(request_of(one) for one in call["asked"])
         yield Submission(id=call["id"], requests=requests, callback_url="")
 
 

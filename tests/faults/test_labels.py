@@ -12,7 +12,12 @@ from .killing import kill_at_label, passings
 from .labels import units_of_work
 from .nursery import Nursery
 
-BY_NOTHING: dict[str, str] = {}  # units of work that the journey does not come by, each with the reason
+# Units of work that the journey does not come by, each with the reason.
+BY_NOTHING: dict[str, str] = {
+    "reviews.decide": "a person's command, in a process of its own",
+    "inbox.set_aside_surplus": "the journey's providers sign their callbacks: what comes later is read like the first",
+    "inbox.count_paid_unread": "a counter beside a delivery that is quarantined, which the journey comes by",
+}
 OUTSIDE = {
     *(f"Provider.{call}" for call in ("submit", "poll", "parse", "check", "balance")),
     *(f"Crm.{call}" for call in ("pull", "check", "read", "write")),

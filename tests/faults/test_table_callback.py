@@ -33,6 +33,7 @@ from .door import DAY, Door, Said, asked_house, opened, request, target, with_ve
 
 T = TypeVar("T")
 LATER = 3 * DAY
+PROFILE = "https://www.linkedin.com/in/person0"  # of the contact that is asked about
 
 
 def at_the_door(house: House, *visits: Any) -> list[Any]:
@@ -46,8 +47,9 @@ def at_the_door(house: House, *visits: Any) -> list[Any]:
 
 
 def find(value: str = "ada@acme.example.com", credits_used: object = 1, **contact: object) -> bytes:
-    """A callback of Zeliq's with an e-mail in it."""
-    told = {"most_probable_email": value, "most_probable_email_status": "valid", **contact}
+    """A callback of Zeliq's with an e-mail in it, which says by the profile whom it is about."""
+    found = {"most_probable_email": value, "most_probable_email_status": "valid"}
+    told = {**found, "linkedin_url": PROFILE, **contact}
     return json.dumps({"credit_used": credits_used, "contact": told}).encode()
 
 
@@ -109,6 +111,7 @@ def test_f18_duplicates_at_once(asked: House) -> None:
 
 def test_f19_out_of_order(bulk: House) -> None:
     """I6: found beats not found beats pending, in any order; of two finds the first stands, both are kept."""
+    bulk.fake.capabilities = replace(bulk.fake.capabilities, poll_after=None)  # the last word is believed at once
     [call] = bulk.fake.submitted
     ada, bo = call.requests
 
@@ -181,7 +184,9 @@ def test_f22_lost_where_it_can_be_polled(fullenriched: House, status: int) -> No
     """I1, I4: asked for after a start, again while it runs, and taken even with a 402: that is a result."""
     attempt = fullenriched.fake.submitted[0].requests[0].id
     running = Reply(400, {"code": "error.enrichment.in_progress", "message": "not yet"})
-    body = envelope(item(attempt, FOUND), status="FINISHED" if status == 200 else "CREDITS_INSUFFICIENT")
+    body = envelope(
+        item(attempt, FOUND, linkedin_url=PROFILE), status="FINISHED" if status == 200 else "CREDITS_INSUFFICIENT"
+    )
     with polled(fullenriched, running, Reply(status, body)) as vendor:
         fullenriched.recover()
         fullenriched.sweep()
@@ -271,21 +276,45 @@ def test_f28_a_leaked_address_with_other_data(asked: House) -> None:
     forged = find("eve@evil.example.com", linkedin_url="https://www.linkedin.com/in/eve")
     at_the_door(asked, lambda door: door.post(address(asked), forged))
     asked.finish()
-    assert asked.job("501") == ("done", "identity_mismatch")
+    assert asked.job("501") == ("sent", ""), "what repeats nothing of the question is set aside"
     at_the_door(asked, lambda door: door.post(address(asked), find()))
     asked.finish()
     at_the_door(asked, lambda door: door.post(address(asked), find("eve@evil.example.com")))
     asked.finish()
     assert asked.held("501") == "ada@acme.example.com"
+    assert [state for state, _ in deliveries(asked)] == ["quarantined", "applied", "surplus"]
 
 
 def test_f29_the_vendor_mixes_people_up(asked: House) -> None:
     """I5: an echo that contradicts what we asked is never written."""
-    wrong = find(first_name="Ada", linkedin_url="https://www.linkedin.com/in/somebody-else")
-    at_the_door(asked, lambda door: door.post(address(asked), wrong))
+    paul = asked.crm.records["501"]
+    paul.identity = replace(paul.identity, first_name="Paul", last_name="Durand")
+    asked.crm.edit("501", "work_phone", "1")
+    asked.pull()
+    who = {"first_name": "Maria", "last_name": "Garcia"}
+    at_the_door(asked, lambda door: door.post(address(asked), find(**who)))
     asked.finish()
     assert asked.job("501") == ("done", "identity_mismatch")
     assert asked.held("501") == ""
+
+
+def test_f29_the_vendor_says_another_profile_of_the_same_name(asked: House) -> None:
+    """I5: it may be the same person: nothing is written, and nothing that was paid for is lost."""
+    who = {"first_name": "Person0", "last_name": "Test", "linkedin_url": "https://www.linkedin.com/in/somebody-else"}
+    at_the_door(asked, lambda door: door.post(address(asked), find(**who)))
+    asked.finish()
+    assert asked.state("501") == "review"
+    assert asked.held("501") == ""
+
+
+def test_f29_a_paid_find_that_names_nobody_we_asked_about_is_set_aside(asked: House) -> None:
+    """I5: nobody signs it and it repeats nothing: kept, counted, not taken for an answer of any kind."""
+    wrong = find(first_name="Ada", linkedin_url="https://www.linkedin.com/in/somebody-else")
+    at_the_door(asked, lambda door: door.post(address(asked), wrong))
+    asked.finish()
+    assert asked.job("501") == ("sent", "")
+    assert (deliveries(asked), asked.held("501")) == ([("quarantined", 0)], "")
+    assert asked.tally("paid_answers_set_aside") == 1
 
 
 def sign(body: bytes, key: str = KEY) -> dict[str, str]:

@@ -114,7 +114,7 @@ def test_f07_an_answer_that_is_lost_or_ambiguous(ready: House, reply: Reply) -> 
         assert ready.dispatch("zeliq") == 0
     assert len(vendor.calls) == 1
     assert ready.state("501") == "in_doubt"
-    assert ready.credits() == {"reserved": 1, "charged": 0, "in_doubt": 1}
+    assert ready.credits() == {"reserved": 2, "charged": 0, "in_doubt": 2}
 
 
 def test_f08_definitely_not_sent(ready: House) -> None:

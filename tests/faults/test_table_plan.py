@@ -12,7 +12,7 @@ from syncd.contract.pacing import Pacer
 from syncd.ledger import contacts, submissions
 from syncd.ledger.submissions import Budget, Stale
 from syncd.pipeline import plan, pull
-from syncd.pipeline.dispatch import choose
+from syncd.pipeline.dispatch import Turn, choose
 from syncd.pipeline.parts import Lane
 from tests.connectors.hubspot_play import pages, using
 from tests.connectors.scripted_crm import ScriptedCrm, contact
@@ -59,7 +59,8 @@ def test_f03_suppressed_between_plan_and_send(house: House) -> None:
     house.pull()
     house.plan()
     found = house.run(house.ledger.read(submissions.candidates, "people", "ann", 10, known_since=0.0))
-    choice = choose(found, "ann", house.fake, lambda: "one", {EMAIL})
+    turn = Turn(name="ann", provider=house.fake, fields={EMAIL: house.sync.fields[EMAIL]})
+    choice = choose(found, turn, lambda: "one")
     house.crm.records[ada].blocked = {EMAIL: "opted_out", PHONE: "opted_out"}
     house.crm._touch(house.crm.records[ada])
     house.pull()

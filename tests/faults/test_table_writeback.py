@@ -129,8 +129,9 @@ def test_f34_merged_or_gone(build: Build) -> None:
     house = build(fields={EMAIL: ["ann"]})
     gone, blank_winner, full_winner = accepted(house, "Gone", "Ada", "Bo")
     house.crm.remove(gone)
-    house.crm.merge(blank_winner, house.crm.add())
-    house.crm.merge(full_winner, house.crm.add(email=THEIRS))
+    known = {contact: house.crm.records[contact].identity for contact in (blank_winner, full_winner)}
+    house.crm.merge(blank_winner, house.crm.add(known[blank_winner]))
+    house.crm.merge(full_winner, house.crm.add(known[full_winner], email=THEIRS))
     house.writeback()
     assert house.job(gone) == ("done", "contact_gone")
     assert house.job(blank_winner) == ("done", "written")

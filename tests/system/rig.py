@@ -144,8 +144,13 @@ class Vendors:
         self.post("faults", add=list(specs), clear=clear)
 
     def judge(self) -> dict[str, Any]:
-        """The verdict on the CRM's state as it is now."""
-        verdict: dict[str, Any] = self.get("judge", **WATERFALL)
+        """The verdict on the CRM's state as it is now, and on what waits for a person."""
+        waiting = answer("review", "list", "--unmasked", "-c", self.config) if self.ledger.exists() else []
+        told = [{key: one[key] for key in ("ref", "field", "value")} for one in waiting]
+        url = f"{self.info['urls']['control']}/judge"
+        verdict: dict[str, Any] = (
+            self._control.post(url, params=WATERFALL, json={"review": told}).raise_for_status().json()
+        )
         return verdict
 
     def bill(self) -> dict[str, float]:

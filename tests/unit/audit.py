@@ -23,6 +23,9 @@ _SUMS = f"""
 SELECT sync, provider, {_DAY}, count(*), sum(reserved_mc), sum(coalesce(charged_mc, 0)),
     sum(iif(state = 'in_doubt', reserved_mc, 0))
 FROM submission GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+_TWICE = """
+SELECT question, count(*) FROM attempt JOIN job ON job.id = job_id AND job.submission_id = attempt.submission_id
+WHERE live = 1 AND question <> '' AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1 HAVING count(*) > 1"""
 _ALLOWED = {(a.value, b.value) for a, ends in MOVES.items() for b in ends} | {("", s.value) for s in JobState}
 
 
@@ -45,8 +48,9 @@ def audit(path: Path, *, calls: bool = True) -> None:
     )
     assert ask(path, "SELECT * FROM spend ORDER BY 1, 2, 3") == ask(path, _SUMS)
     _histories(path)
-    live = Counter(ask(path, "SELECT job_id, provider, round FROM attempt WHERE live = 1"))
+    live = Counter(ask(path, "SELECT job_id, provider, round, way FROM attempt WHERE live = 1"))
     assert all(n == 1 for n in live.values()), live
+    assert ask(path, _TWICE) == [], "no question is under way twice, whoever it is asked for"
     done = ask(path, "SELECT id FROM job WHERE (state = 'done') <> (reason <> '')")
     assert done == [], "a job is done for exactly one reason, and only then has one"
     if calls:

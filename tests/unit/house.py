@@ -44,7 +44,10 @@ UNHEARD = replace(ONE_BY_ONE, poll_after=None, signed=False, needs_email_for=fro
 
 
 class House:
-    """`providers`: name and the fake behind it; every field asks `order` (all of them, by default)."""
+    """`providers`: name and the fake behind it; every field asks `order` (all of them, by default).
+
+    `second`: another CRM with a sync of its own, whose contacts have other ids than those of the first.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class House:
         *,
         providers: Sequence[FakeProvider] | None = None,
         crm: FakeCrm | None = None,
+        second: FakeCrm | None = None,
         fields: Mapping[Field, Sequence[str]] | None = None,
         in_doubt: InDoubtPolicy = InDoubtPolicy.ASK,
         budget: Budget | None = None,
@@ -63,11 +67,13 @@ class House:
         self._disk = folder / "crashed.db"
         self.clock = JumpingClock()
         self.crm = crm or FakeCrm("crm")
+        self.crms = {one.name: one for one in (self.crm, second) if one is not None}
         self.fakes = {fake.name: fake for fake in fakes}
         self.fake = fakes[0]
         order = {EMAIL: tuple(self.fakes), PHONE: tuple(self.fakes)} if fields is None else fields
         sync = sync_of(self.crm.name, order, accept=accept, budget=budget, when_unavailable=when_unavailable)
-        self.settings = settings_of(self.path, [*self.fakes], self.crm.name, (sync,), in_doubt)
+        syncs = tuple(replace(sync, name=sync.name if name == sync.crm else name, crm=name) for name in self.crms)
+        self.settings = settings_of(self.path, [*self.fakes], [*self.crms], syncs, in_doubt)
         self._runner = asyncio.Runner()
         self._ids = itertools.count(1)
         self.parts = self._assemble(Ledger.open(self.path))
@@ -118,7 +124,7 @@ class House:
     # --- the stages ---------------------------------------------------------------------------
 
     def pull(self) -> int:
-        return self.run(pull.run_once(self.parts, self.sync))
+        return sum(self.run(pull.run_once(self.parts, sync)) for sync in self.parts.settings.syncs)
 
     def plan(self) -> int:
         return self.run(plan.run_once(self.parts))
@@ -139,7 +145,7 @@ class House:
         return self.run(verify.run_once(self.parts))
 
     def writeback(self) -> int:
-        return self.run(writeback.run_once(self.parts, self.sync))
+        return sum(self.run(writeback.run_once(self.parts, sync)) for sync in self.parts.settings.syncs)
 
     def ask(self) -> int:
         """From the CRM to paid calls; returns how many were made."""
@@ -221,7 +227,8 @@ class House:
 
     def held(self, contact: str, name: str = "email") -> str:
         """What the CRM holds."""
-        return self.crm.records[contact].values.get(name, "")
+        records = next(crm.records for crm in self.crms.values() if contact in crm.records)
+        return records[contact].values.get(name, "")
 
     def ref(self, contact: str) -> ContactRef:
         return ContactRef(connection=self.crm.name, object="contacts", id=contact)
@@ -233,7 +240,7 @@ class House:
             rng=random.Random(7),
             new_id=lambda: f"{next(self._ids):032x}",
             settings=self.settings,
-            crms={self.crm.name: self.crm},
+            crms={**self.crms},
             lanes={n: Lane(provider=f, pacer=Pacer(f.capabilities.windows, self.clock)) for n, f in self.fakes.items()},
             addresses=Addresses(self.settings.callbacks.public_url, [SECRET]),
             gate=Gate({}),
@@ -263,7 +270,7 @@ def sync_of(
 
 
 def settings_of(
-    path: Path, providers: Sequence[str], crm: str, syncs: tuple[Sync, ...], in_doubt: InDoubtPolicy
+    path: Path, providers: Sequence[str], crms: Sequence[str], syncs: tuple[Sync, ...], in_doubt: InDoubtPolicy
 ) -> Settings:
     """The configuration of a house."""
 
@@ -273,7 +280,7 @@ def settings_of(
             in_doubt_hold=2 * DAY, options=Options(),
         )  # fmt: skip
 
-    made = [connection(crm, Port.CRM), *(connection(name, Port.PROVIDER) for name in providers)]
+    made = [*(connection(name, Port.CRM) for name in crms), *(connection(name, Port.PROVIDER) for name in providers)]
     anywhere = Address("127.0.0.1", 0)
     return Settings(
         ledger=LedgerSection(path=path),

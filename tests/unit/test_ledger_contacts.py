@@ -1,5 +1,9 @@
 """Contacts in the ledger: who is whom, what a pull leaves behind, and which jobs a plan may open again."""
 
+import itertools
+import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from syncd.ledger import contacts
 from syncd.ledger.store import Ledger, Tx
 from tests.contract.fake_provider import FakeProvider
 
+from .audit import ask
 from .conftest import Build
 from .house import EMAIL, ONE_BY_ONE, PHONE, House
 
@@ -23,41 +28,120 @@ def path(tmp_path: Path) -> Path:
 
 # --- who is whom ------------------------------------------------------------------------------
 
+WEB = "https://www.linkedin.com/in/"
+
 
 def somebody(known: str) -> Identity:
-    """`p1 n2`: the first profile, under the second name."""
-    parts = known.split()
-    profile = next((f"https://www.linkedin.com/in/{one}" for one in parts if one[0] == "p"), None)
-    name = next((one for one in parts if one[0] == "n"), None)
-    return Identity(first_name=name, last_name=name and "Test", company=name and "Acme", linkedin_url=profile)
+    """`h:ada-by acme.test m1 p1`: a record of the CRM `h`, with a name, an employer (a domain, or a company
+    name in capitals), a mailbox, a profile, a mobile number (`+`) and a country (`GB`)."""
+    first, _, last = known.split(maxsplit=1)[0].partition(":")[2].partition("-")
+    parts = {"first_name": first.title() or None, "last_name": last.title() or None}
+    for word in known.split()[1:]:
+        match word[0]:
+            case "m":
+                parts["email"] = f"{word}@mail.example"
+            case "p":
+                parts["linkedin_url"] = f"{WEB}{word}-example"
+            case "+":
+                parts["phones"] = (word,)  # type: ignore[assignment]
+            case _:
+                key = "domain" if "." in word else "country" if len(word) == 2 else "company"
+                parts[key] = word
+    return Identity(**parts)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("seen", "people"),
-    [
-        (["p1 n1", "n1", "p1"], "aaa"),
-        (["n1", "p1 n1", "p1"], "aaa"),
-        (["p1", "p1 n1", "n1"], "aaa"),
-        (["p1", "n1", "p1 n1", "n1", "p1"], "abaaa"),
-        (["p1 n1", "p1 n2", "n2", "n1"], "aaaa"),
-        (["p1 n1", "p2 n2", "n1", "n2"], "abab"),
-        (["p1 n1", "p2 n1", "n1", "p1", "p2"], "ab-ab"),
-        (["p1 n1", "n1", "p2 n1", "n1"], "aab-"),
-        (["n1", "p1 n1", "p2 n1", "n1"], "aab-"),
-        (["p1 n1", "p2 n1", "p1 n1", "n1", "p3 n1", "n1", "p3"], "aba-c-c"),
-        (["n1", "n2", "n1"], "aba"),
-        (["", ""], "--"),
-    ],
-    ids=lambda one: ", ".join(one) if isinstance(one, list) else None,
-)
-def test_a_person_is_a_profile_or_a_name_that_only_one_profile_has(path: Path, seen: list[str], people: str) -> None:
-    """Letters stand for people, in order of their appearance; `-` for somebody who can't be told."""
-    letters: dict[str | None, str] = {None: "-"}
-    told = ""
-    for known in seen:
-        person = Ledger.change(path, contacts.recognise, somebody(known))
-        told += letters.setdefault(person, "abc"[len(letters) - 1] if len(letters) < 4 else "?")
-    assert told == people
+def people_of(path: Path, records: Iterable[tuple[int, str]]) -> str:
+    """Numbered records are pulled one by one; letters stand for people, in the order of the records' own numbers."""
+
+    def pull(tx: Tx) -> None:
+        for number, known in records:
+            where = ref(str(number), connection=known.partition(":")[0])
+            contacts.store(tx, "people", Contact(ref=where, revision="1", identity=somebody(known)), (EMAIL,), now=NOW)
+
+    Ledger.change(path, pull)
+    rows = ask(path, "SELECT person FROM contact ORDER BY CAST(ext_id AS INTEGER)")
+    letters: dict[str, str] = {}
+    return "".join(letters.setdefault(person, "abcdefgh"[len(letters)]) for (person,) in rows)
+
+
+CASES = {
+    "a profile in two CRMs": (["h:ada-by p1", "s:ada-by p1"], "aa"),
+    "a profile in one CRM": (["h:ada-by p1", "h:ada-by p1"], "aa"),
+    "a mailbox": (["h:ada-by m1", "s:ada-by m1"], "aa"),
+    "a name at a domain, in two CRMs": (["h:ada-by acme.test", "s:ada-by acme.test"], "aa"),
+    "a name at a company, in two CRMs": (["h:ada-by ACME", "s:ada-by Acme"], "aa"),
+    "a name at an employer, in one CRM": (["h:ada-by acme.test", "h:ada-by acme.test"], "ab"),
+    "a name without an employer": (["h:ada-by", "s:ada-by"], "ab"),
+    "a name at a mailbox provider": (["h:ada-by sfr.fr", "s:ada-by sfr.fr"], "ab"),
+    "a name at two employers": (["h:ada-by acme.test", "s:ada-by birch.test"], "ab"),
+    "many keys unite": (["h:ada-by p1", "s:ada-by m1", "h:ada-by p1 m1"], "aaa"),
+    "a chain of keys": (
+        ["h:ada-by p1", "s:ada-by p1 m1", "t:ada-by m1 acme.test", "u:ada-by acme.test"],
+        "aaaa",
+    ),
+    "domain and company are both keys": (
+        ["h:ada-by acme.test ACME", "s:ada-by ACME", "t:ada-by acme.test"],
+        "aaa",
+    ),
+    "two profiles are a veto": (["h:ada-by acme.test p1", "s:ada-by acme.test p2"], "ab"),
+    "two countries are a veto": (["h:ada-by acme.test GB", "s:ada-by acme.test FR"], "ab"),
+    "two mobiles are a veto": (["h:ada-by acme.test +447700900001", "s:ada-by acme.test +447700900002"], "ab"),
+    "a name that could mean two": (
+        ["h:ada-by acme.test p1", "h:ada-by acme.test p2", "s:ada-by acme.test"],
+        "abc",
+    ),
+    "a profile under two names": (["h:ada-by p1", "s:tom-birch p1"], "ab"),
+    "a mailbox under two names": (["h:ada-by m1", "s:tom-birch m1"], "ab"),
+    "a vague profile, and a mailbox": (["h:ada-by p1 m1", "s:tom-birch p1", "t:ada-by m1"], "aba"),
+    "nothing is known": (["h:", "s:"], "ab"),
+}
+
+
+@pytest.mark.parametrize(("records", "people"), CASES.values(), ids=CASES)
+def test_who_is_one_person_does_not_depend_on_the_order_of_arrival(
+    tmp_path: Path, records: list[str], people: str
+) -> None:
+    for turn, order in enumerate(itertools.permutations(enumerate(records))):
+        Ledger.open(tmp_path / f"{turn}.db").close()
+        assert people_of(tmp_path / f"{turn}.db", order) == people, [number for number, _ in order]
+
+
+def test_a_profile_under_two_names_is_counted_once_and_identifies_nobody(path: Path) -> None:
+    people_of(path, enumerate(["h:ada-by p1", "s:tom-birch p1", "t:ada-by"]))
+    vague = [tuple(json.loads(row[0])) for row in ask(path, "SELECT vague FROM contact ORDER BY ext_id")]
+    assert vague == [(f"{WEB}p1-example",), (f"{WEB}p1-example",), ()]
+    known = Ledger.change(path, lambda tx: [one.identity.linkedin_url for one in contacts.unplanned(tx, 10)])
+    assert known == [None, None, None]
+
+
+def test_a_record_that_changes_is_recognised_anew(path: Path) -> None:
+    pulls = ["h:ada-by acme.test", "s:ada-by acme.test"]
+    assert people_of(path, enumerate(pulls)) == "aa"
+    assert people_of(path, enumerate(["h:ada-by acme.test", "s:tom-birch acme.test"])) == "ab"
+    assert people_of(path, enumerate(pulls)) == "aa"
+
+
+def test_who_stands_between_two_groups_unites_and_parts_them(path: Path) -> None:
+    records = ["h:ada-by p1", "s:ada-by p1 m1", "t:ada-by m1"]
+    assert people_of(path, enumerate(records)) == "aaa"
+    assert people_of(path, enumerate([records[0], "s:ada-by", records[2]])) == "abc"
+    assert people_of(path, enumerate(records)) == "aaa"
+
+
+def test_a_job_goes_with_its_contact_to_another_person(house: House) -> None:
+    """Who waited for an answer about one person asks for another one."""
+    ada, twin = house.person("Ada"), house.person("Ada")
+    house.ask()
+    assert (house.state(ada), house.state(twin)) == ("sent", "waiting")
+    house.crm.records[twin].identity = replace(
+        house.crm.records[twin].identity, first_name="Bo", linkedin_url=f"{WEB}bo-example"
+    )
+    house.crm.edit(twin, "work_phone", "1")
+    house.ask()
+    house.verify()
+    house.dispatch()
+    assert house.state(twin) == "sent"
+    assert house.fake.submitted[-1].requests[0].identity.first_name == "Bo"
 
 
 # --- pulls ------------------------------------------------------------------------------------

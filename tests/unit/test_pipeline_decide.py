@@ -1,22 +1,26 @@
 """May it be written, and did it stand? The judgement of write-back on snapshots alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from syncd.contract.model import Author, ContactRef, Field, Snapshot, Version
+from syncd.contract.model import Author, ContactRef, Field, Identity, Snapshot, Version
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.writes import ToWrite
-from syncd.pipeline.decide import Again, Check, End, Put, Restore, after_write, before_write
+from syncd.pipeline.decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 OURS = "ada@acme.example.com"
 REF = ContactRef(connection="crm", object="contacts", id="1")
 PERSON, MACHINE = Author.PERSON, Author.MACHINE
 
 
-def job(*, begun: bool = False, value: str = OURS, field: Field = Field.EMAIL) -> ToWrite:
+def job(*, begun: bool = False, value: str = OURS, field: Field = Field.EMAIL, **more: Any) -> ToWrite:
     state = JobState.WRITING if begun else JobState.ACCEPTED
-    return ToWrite(job_id=1, state=state, ref=REF, field=field, value=value, accepted_at=0.0, begun=begun)
+    return ToWrite(
+        job_id=1, contact_id=1, state=state, ref=REF, field=field, asked=field, value=value, accepted_at=0.0,
+        begun=begun, **more,
+    )  # fmt: skip
 
 
 def there(value: str = "", *versions: tuple[str, str, Author], **more: Any) -> Snapshot:
@@ -62,6 +66,72 @@ def test_our_own_earlier_write_is_only_checked() -> None:
     assert before_write(job(begun=True), there(OURS.upper())) == Check()
     assert isinstance(before_write(job(begun=True), there("typed@a.test")), End)
     assert isinstance(before_write(job(begun=True), there()), Put)
+
+
+# --- is it still the same person? -------------------------------------------------------------
+
+ADA = Identity(first_name="Ada", last_name="Byron", company="Acme", domain="acme.example.com", country="GB")
+PROFILE, OTHER = (f"https://www.linkedin.com/in/{handle}" for handle in ("ada-byron-example", "grace-example"))
+
+
+def judged(who: Identity = ADA, said: Identity = ADA, **more: Any) -> ToWrite:
+    return job(identity=who, said=(said,), verdict="same", **more)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        None,
+        ADA,
+        replace(ADA, first_name="ADA", last_name="byron"),
+        replace(ADA, phones=("+442079460001",)),
+        replace(ADA, company=None, domain=None, country=None),
+        replace(ADA, linkedin_url=PROFILE),
+    ],
+    ids=["not read", "as it was", "in other letters", "with a phone", "the company is not read", "a profile was added"],
+)
+def test_who_is_the_same_person_still_is_written(now: Identity | None) -> None:
+    assert isinstance(before_write(judged(), there("", identity=now)), Put)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (replace(ADA, first_name="Grace", last_name="Hopper"), ADA),
+        (replace(ADA, last_name="Lovelace"), ADA),
+        (replace(ADA, company="Birch", domain="birch.example"), ADA),
+        (replace(ADA, linkedin_url=OTHER), replace(ADA, linkedin_url=PROFILE)),
+        (replace(ADA, email="other@acme.example.com"), replace(ADA, email="ada@acme.example.com")),
+    ],
+    ids=["another name", "another surname", "another employer", "another profile", "another mailbox"],
+)
+def test_who_is_or_may_be_somebody_else_is_judged_anew(now: Identity, said: Identity) -> None:
+    what = before_write(judged(said=said), there("", identity=now))
+    assert isinstance(what, Judge)
+    assert what.note
+
+
+def test_the_judgement_is_not_repeated_where_a_person_decided_or_nothing_was_judged() -> None:
+    moved = there("", identity=replace(ADA, company="Birch", domain="birch.example"))
+    assert isinstance(before_write(judged(decided=True), moved), Put)
+    assert isinstance(before_write(job(identity=ADA), moved), Put)
+
+
+def test_a_person_s_decision_was_about_whom_the_record_showed_then() -> None:
+    somebody_else = there("", identity=replace(ADA, first_name="Grace", last_name="Hopper"))
+    assert isinstance(before_write(judged(decided=True), somebody_else), Judge)
+
+
+def test_a_doubtful_answer_that_was_accepted_as_such_stays_so() -> None:
+    """With `on_doubt: accept`, only a worse verdict is news."""
+    doubtful = job(identity=ADA, said=(replace(ADA, domain="acme.org.example"),), verdict="doubtful")
+    assert isinstance(before_write(doubtful, there("", identity=ADA)), Put)
+
+
+def test_a_write_that_has_begun_is_not_judged_anew() -> None:
+    """It may stand in the CRM already: what is there is looked at first."""
+    grace = replace(ADA, first_name="Grace", last_name="Hopper")
+    assert before_write(judged(begun=True), there(OURS, identity=grace)) == Check()
 
 
 # --- after ------------------------------------------------------------------------------------
@@ -114,3 +184,21 @@ def test_the_crms_own_wording_of_our_phone_is_ours() -> None:
     values = {Field.PHONE: version.value}
     snapshot = Snapshot(ref=REF, current=REF, values=values, versions={Field.PHONE: (version,)})
     assert after_write(job(value="+33639980123", field=Field.PHONE), "", snapshot) == End(Reason.WRITTEN)
+
+
+@pytest.mark.parametrize(
+    ("wording", "ours"),
+    [
+        ("07700 900000", True),
+        ("+44 7700 900000", True),
+        ("0044 (0)7700 900000", True),
+        ("07700 900001", False),
+        ("+33 7700 900000", False),
+    ],
+)
+def test_v10_our_number_is_known_again_in_another_wording(wording: str, ours: bool) -> None:
+    version = Version(value=wording, at="5", by=MACHINE)
+    versions = {Field.PHONE: (version,)}
+    snapshot = Snapshot(ref=REF, current=REF, values={Field.PHONE: wording}, versions=versions)
+    written = job(value="+447700900000", field=Field.PHONE, identity=ADA)
+    assert (after_write(written, "", snapshot) == End(Reason.WRITTEN)) is ours

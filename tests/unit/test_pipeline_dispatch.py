@@ -10,7 +10,7 @@ from syncd.contract.errors import Halt, Trouble
 from syncd.contract.model import Field, Grade, Identity
 from syncd.ledger import connections
 from syncd.pipeline.dispatch import LINGER
-from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.contract.fake_provider import CAPABILITIES, STRANGER, FakeProvider
 
 from .conftest import Build
 from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, UNHEARD, House
@@ -51,7 +51,7 @@ def test_a_person_in_flight_elsewhere_is_waited_for(house: House) -> None:
     house.ask()
     assert asked(house) == [(first, EMAIL), (first, PHONE)]
     assert house.state(second) == "waiting"
-    assert house.note(second) == "the same person is being asked about"
+    assert house.note(second) == "the same person, or one who may be, is being asked about"
 
 
 def test_an_answer_that_is_known_is_shared_while_it_is_fresh(house: House) -> None:
@@ -77,11 +77,15 @@ def test_a_find_about_somebody_else_is_not_shared(house: House) -> None:
     house.finds(first, EMAIL, "bob@acme.example.com")
     house.ask()
     for sent in house.fake.submitted:
-        house.call_back(sent, house.fake.body(sent, mismatch=True))
+        house.call_back(sent, house.fake.body(sent, said=[STRANGER]))
     house.verify()
     second = house.crm.add(ADA)
+    known_better = house.crm.add(replace(ADA, company="Acme"))
     house.ask()
-    assert (second, EMAIL) in asked(house)
+    house.verify()
+    assert (second, EMAIL) not in asked(house), "the identical question is never bought again"
+    assert house.job(second) == ("done", "identity_mismatch")
+    assert (known_better, EMAIL) in asked(house), "what tells the provider more is another question"
 
 
 def test_who_lacks_the_input_is_skipped_for_free_with_the_reason(house: House) -> None:

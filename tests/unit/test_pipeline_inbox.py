@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -105,10 +106,38 @@ def test_items_that_come_one_by_one_and_the_last_word_before_the_last_item(bulk:
 
 
 def test_who_is_missing_from_the_last_word_is_missing_and_not_not_found(bulk: House) -> None:
+    """A callback that leaves somebody out is not believed before the job was fetched, which happens at once."""
     sent = bulk.fake.submitted[0]
-    bulk.call_back(sent, words(sent, "found", "not_found", "", charged=1))
+    left_out = words(sent, "found", "not_found", "", charged=1)
+    bulk.call_back(sent, left_out)
     bulk.verify()
-    assert [bulk.reason(str(n)) for n in (502, 503)] == ["not_found", "no_callback"]
+    assert (bulk.reason("502"), bulk.job("503"), bulk.submissions()) == ("not_found", ("sent", ""), ["accepted"])
+    bulk.sweep()
+    assert bulk.fake.polled == [sent.id]
+    bulk.deliver(bulk.fake.delivery(sent, Source.POLL, body=left_out))
+    bulk.inbox()
+    bulk.verify()
+    assert (bulk.reason("503"), bulk.submissions(), bulk.credits()["charged"]) == ("no_callback", ["settled"], 1)
+
+
+def test_whom_a_callback_left_out_is_found_when_the_job_is_fetched(bulk: House) -> None:
+    sent = bulk.fake.submitted[0]
+    bulk.finds("503", EMAIL, VALUE)
+    bulk.call_back(sent, words(sent, "not_found", "not_found", "", charged=0))
+    bulk.fake.finished.add(sent.id)
+    bulk.sweep()
+    bulk.finish()
+    assert (bulk.job("503"), bulk.credits()) == (("done", "written"), {"reserved": 0, "charged": 1, "in_doubt": 0})
+
+
+def test_where_nothing_can_be_polled_whoever_is_left_out_is_missing_at_once(build: Build) -> None:
+    silent = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, poll_after=None))
+    house = build(providers=[silent], fields={EMAIL: ["ann"]})
+    ada = house.person()
+    house.ask()
+    house.call_back(silent.submitted[0], said([], charged=Decimal(0)))
+    house.verify()
+    assert house.job(ada) == ("done", "no_callback")
 
 
 def test_late_after_the_deadline_is_still_good(asked: House) -> None:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from syncd.config import FieldPolicy
+from syncd.config.sections import OnDoubt
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
+from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
-from syncd.pipeline.values import phone, same
-from syncd.pipeline.verify import Accepted, Ended, Turn, verdict
-from tests.contract.fake_provider import FakeProvider
+from syncd.pipeline.values import Usable, same
+from syncd.pipeline.verify import Accepted, Decision, Doubtful, Ended, Facts, Policy, Turn, verdict
+from tests.contract.fake_provider import STRANGER, FakeProvider
 
 from .conftest import Build
 from .house import EMAIL, ONE_BY_ONE, PHONE, House
@@ -18,25 +21,58 @@ from .house import EMAIL, ONE_BY_ONE, PHONE, House
 WHO = Identity(first_name="Ada", last_name="Test", domain="acme.example.com", country="France")
 
 
+NOW = 1_000.0
+
+
 def policy(*providers: str, accept: Sequence[Grade] = (Grade.VALID,)) -> FieldPolicy:
     return FieldPolicy(property="x", also=(), providers=providers, accept=frozenset(accept))
 
 
-def said(outcome: Outcome, *candidates: Candidate, mismatch: bool = False, note: str = "") -> EnrichmentResult:
+def said(outcome: Outcome, *candidates: Candidate, who: Identity = WHO, note: str = "") -> EnrichmentResult:
+    """`who`: whom the answer speaks of."""
     return EnrichmentResult(
-        request_id="", field=EMAIL, outcome=outcome, candidates=candidates, mismatch=mismatch, note=note
-    )
+        request_id="", field=EMAIL, outcome=outcome, candidates=candidates, said=(who,), note=note
+    )  # fmt: skip
 
 
 def found(value: str, grade: Grade = Grade.VALID, **more: object) -> EnrichmentResult:
     return said(Outcome.FOUND, Candidate(value=value, grade=grade), **more)  # type: ignore[arg-type]
 
 
+def heard(provider: str, *results: EnrichmentResult, asked_at: float = NOW, **more: Any) -> list[Heard]:
+    return [
+        Heard(id=n, provider=provider, result=result, asked_at=asked_at, **more) for n, result in enumerate(results, 1)
+    ]
+
+
+def decide(
+    answers: Sequence[Heard],
+    field_policy: FieldPolicy,
+    *,
+    field: Field = EMAIL,
+    who: Identity = WHO,
+    became_at: float = 0.0,
+    open_ways: Sequence[str] = (),
+    on_doubt: OnDoubt = OnDoubt.REVIEW,
+    silent: Sequence[str] = (),
+) -> Decision:
+    """`open_ways`: providers that could be asked in another way."""
+    facts = Facts(
+        field=field, contact=who, became_at=became_at, heard=answers, now=NOW, open_ways=lambda name: name in open_ways
+    )
+    return verdict(facts, Policy(field=field_policy, on_doubt=on_doubt, silent=frozenset(silent)))[0]
+
+
 def judge(
     *results: EnrichmentResult, field: Field = EMAIL, who: Identity = WHO, accept: Sequence[Grade] = (Grade.VALID,)
-) -> Accepted | Turn | Ended:
+) -> Decision:
     """With one provider, which has said all this."""
-    return verdict(field, who, {"ann": results}, policy("ann", accept=accept))
+    return decide(heard("ann", *results), policy("ann", accept=accept), field=field, who=who)
+
+
+def outcome_of(what: Decision) -> tuple[str, str] | Decision:
+    """(value, note) of what is accepted."""
+    return (what.value.text, what.note) if isinstance(what, Accepted) else what
 
 
 # --- grades -----------------------------------------------------------------------------------
@@ -58,15 +94,16 @@ def test_the_first_acceptable_candidate_is_taken_not_the_first() -> None:
         Candidate(value="info@acme.example.com", grade=Grade.CATCH_ALL),
         Candidate(value="ada@acme.example.com", grade=Grade.VALID),
     )
-    assert judge(result) == Accepted("ada@acme.example.com", "valid by ann")
+    assert outcome_of(judge(result)) == ("ada@acme.example.com", "valid by ann")
 
 
 # --- the waterfall ----------------------------------------------------------------------------
 
 
 def test_the_order_of_the_waterfall_decides_not_the_order_of_the_answers() -> None:
-    both = {"bob": [found("bob@b.test")], "ann": [found("ann@a.test")]}
-    assert verdict(EMAIL, Identity(), both, policy("ann", "bob")) == Accepted("ann@a.test", "valid by ann")
+    both = [*heard("bob", found("bob@b.test")), *heard("ann", found("ann@a.test"))]
+    nobody = replace(WHO, domain=None)
+    assert outcome_of(decide(both, policy("ann", "bob"), who=nobody)) == ("ann@a.test", "valid by ann")
 
 
 @pytest.mark.parametrize(
@@ -78,12 +115,12 @@ def test_the_order_of_the_waterfall_decides_not_the_order_of_the_answers() -> No
         said(Outcome.FAILED),
         said(Outcome.SKIPPED),
         found("ada@acme.example.com", Grade.CATCH_ALL),
-        found("ada@acme.example.com", mismatch=True),
+        found("ada@acme.example.com", who=STRANGER),
     ],
     ids=lambda r: r.outcome,
 )
 def test_whatever_is_not_acceptable_gives_the_next_one_its_turn(first: EnrichmentResult) -> None:
-    what = verdict(EMAIL, WHO, {"ann": [first]}, policy("ann", "bob", "cid"))
+    what = decide(heard("ann", first), policy("ann", "bob", "cid"))
     assert isinstance(what, Turn)
     assert what.provider == "bob"
 
@@ -96,8 +133,10 @@ def test_whatever_is_not_acceptable_gives_the_next_one_its_turn(first: Enrichmen
         ([said(Outcome.SKIPPED), said(Outcome.NOT_FOUND)], Reason.NOT_FOUND),
         ([said(Outcome.MISSING), said(Outcome.NOT_FOUND)], Reason.NO_CALLBACK),
         ([said(Outcome.UNRESOLVED), said(Outcome.MISSING)], Reason.DOUBT_EXPIRED),
+        ([said(Outcome.FAILED)], Reason.UNDETERMINED),
+        ([said(Outcome.FAILED), said(Outcome.NOT_FOUND)], Reason.UNDETERMINED),
         ([found("x@y.test", Grade.INVALID), said(Outcome.MISSING)], Reason.LOW_QUALITY),
-        ([found("x@y.test", mismatch=True), said(Outcome.NOT_FOUND)], Reason.MISMATCH),
+        ([found("x@y.test", who=STRANGER), said(Outcome.NOT_FOUND)], Reason.MISMATCH),
     ],
 )
 def test_the_reason_says_what_kept_it_from_being_found(results: list[EnrichmentResult], reason: Reason) -> None:
@@ -109,12 +148,102 @@ def test_the_reason_says_what_kept_it_from_being_found(results: list[EnrichmentR
 
 def test_the_note_says_what_the_provider_said() -> None:
     assert judge(said(Outcome.SKIPPED, note="no such profile")) == Ended(Reason.REJECTED, "no such profile")
-    assert judge(found("x@y.test", mismatch=True)) == Ended(Reason.MISMATCH, "the answer speaks of another person")
+    stranger = judge(found("x@y.test", who=STRANGER))
+    assert isinstance(stranger, Ended)
+    assert stranger.reason is Reason.MISMATCH
+    assert stranger.note.startswith("the answer speaks of another person: ")
 
 
 def test_a_find_about_somebody_else_is_never_accepted_but_a_right_one_beside_it_is() -> None:
-    wrong, right = found("bob@b.test", mismatch=True), found("ada@acme.example.com")
-    assert judge(wrong, right) == Accepted("ada@acme.example.com", "valid by ann")
+    wrong, right = found("bob@b.test", who=STRANGER), found("ada@acme.example.com")
+    assert outcome_of(judge(wrong, right)) == ("ada@acme.example.com", "valid by ann")
+
+
+# --- whose it is ------------------------------------------------------------------------------
+
+ELSEWHERE = replace(WHO, domain="other.example")  # first and last name agree, the employer does not
+VALUE = Usable(text="ada@acme.example.com", field=EMAIL, kind="work")
+
+
+@pytest.mark.parametrize(
+    ("on_doubt", "kind"), [(OnDoubt.REVIEW, Doubtful), (OnDoubt.NEXT, Turn), (OnDoubt.ACCEPT, Accepted)]
+)
+def test_what_is_doubtful_goes_the_way_that_the_operator_chose(on_doubt: OnDoubt, kind: type[Decision]) -> None:
+    answers = heard("ann", found("ada@acme.example.com", who=ELSEWHERE))
+    assert isinstance(decide(answers, policy("ann", "bob"), on_doubt=on_doubt), kind)
+
+
+def test_a_doubtful_value_waits_for_a_person_before_anybody_else_is_paid() -> None:
+    what = decide(heard("ann", found("ada@acme.example.com", who=ELSEWHERE)), policy("ann", "bob"))
+    assert what == Doubtful(VALUE, 1, "another employer", waits=True)
+
+
+@pytest.mark.parametrize(("until", "kind"), [(None, Doubtful), (NOW + 1, Doubtful), (NOW, Turn)])
+def test_nobody_decided_in_time_so_that_the_next_one_is_asked(until: float | None, kind: type[Decision]) -> None:
+    answers = heard("ann", found("ada@acme.example.com", who=ELSEWHERE), until=until)
+    assert isinstance(decide(answers, policy("ann", "bob")), kind)
+
+
+def test_what_is_still_in_doubt_at_the_end_waits_for_a_person_all_the_same() -> None:
+    answers = [*heard("ann", found("ada@acme.example.com", who=ELSEWHERE)), *heard("bob", said(Outcome.NOT_FOUND))]
+    what = decide(answers, policy("ann", "bob"), on_doubt=OnDoubt.NEXT)
+    assert what == Doubtful(VALUE, 1, "another employer", waits=False)
+
+
+def test_a_sure_value_goes_before_a_doubtful_one() -> None:
+    answers = [*heard("ann", found("a@acme.example.com", who=ELSEWHERE)), *heard("bob", found("b@acme.example.com"))]
+    assert outcome_of(decide(answers, policy("ann", "bob"))) == ("b@acme.example.com", "valid by bob")
+
+
+@pytest.mark.parametrize(
+    ("decision", "expected"),
+    [("accepted", ("ada@acme.example.com", "valid by ann")), ("refused", Reason.REFUSED)],
+)
+def test_a_person_s_decision_counts(decision: str, expected: object) -> None:
+    what = decide(heard("ann", found("ada@acme.example.com", who=ELSEWHERE), decision=decision), policy("ann"))
+    assert (what.reason if isinstance(what, Ended) else outcome_of(what)) == expected
+
+
+@pytest.mark.parametrize(("silent", "kind"), [((), Doubtful), (("ann",), Accepted)])
+def test_silence_is_doubtful_where_the_provider_usually_says_whom_it_found(
+    silent: Sequence[str], kind: type[Decision]
+) -> None:
+    answers = heard("ann", found("ada@acme.example.com", who=Identity()))
+    assert isinstance(decide(answers, policy("ann"), silent=silent), kind)
+
+
+def test_a_doubt_that_came_with_a_shared_answer_is_gone_once_profile_or_mailbox_prove_it() -> None:
+    profile = "https://www.linkedin.com/in/ada-test-example"
+    doubt = "it was asked in the same words for another record"
+    plain = decide(heard("ann", found("ada@acme.example.com"), doubt=doubt), policy("ann"))
+    assert plain == Doubtful(VALUE, 1, doubt, waits=True)
+    known = replace(WHO, linkedin_url=profile)
+    proven = heard("ann", found("ada@acme.example.com", who=known), doubt=doubt)
+    assert isinstance(decide(proven, policy("ann"), who=known), Accepted)
+
+
+def test_what_was_said_of_the_person_before_counts_for_nothing_once_the_record_is_about_another() -> None:
+    former = heard("ann", found("ada@acme.example.com"), asked_at=NOW - 2)
+    what = decide(former, policy("ann", "bob"), became_at=NOW - 1)
+    assert what == Turn("ann", "", anew=True)
+    assert isinstance(decide(former, policy("ann", "bob"), became_at=NOW - 2), Accepted)
+
+
+def test_a_provider_that_found_nobody_is_asked_in_its_other_way_before_the_next_one() -> None:
+    missed = heard("ann", said(Outcome.NOT_FOUND))
+    assert decide(missed, policy("ann", "bob"), open_ways=["ann"]) == Turn("ann", "not found")
+    assert decide(missed, policy("ann", "bob"), open_ways=["bob"]) == Turn("bob", "not found")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [found("ada@acme.example.com", Grade.CATCH_ALL), found("a@b.test", who=STRANGER), said(Outcome.SKIPPED)],
+    ids=["a poor find", "a stranger", "refused"],
+)
+def test_a_provider_that_said_anything_else_is_not_asked_in_another_way(first: EnrichmentResult) -> None:
+    what = decide(heard("ann", first), policy("ann", "bob"), open_ways=["ann", "bob"])
+    assert isinstance(what, Turn)
+    assert what.provider == "bob"
 
 
 # --- values -----------------------------------------------------------------------------------
@@ -134,7 +263,7 @@ def test_a_find_about_somebody_else_is_never_accepted_but_a_right_one_beside_it_
 )
 def test_an_email_is_written_in_one_form_or_not_at_all(value: str, written: str | None) -> None:
     what = judge(found(value))
-    assert (what.value if isinstance(what, Accepted) else None) == written
+    assert (what.value.text if isinstance(what, Accepted) else None) == written
 
 
 @pytest.mark.parametrize(
@@ -155,14 +284,13 @@ def test_an_email_is_written_in_one_form_or_not_at_all(value: str, written: str 
     ],
 )
 def test_a_phone_is_read_as_one_of_its_country(value: str, country: str | None, written: str | None) -> None:
-    assert phone(value, country) == written
-    what = judge(found(value), field=PHONE, who=Identity(country=country))
-    assert (what.value if isinstance(what, Accepted) else None) == written
+    what = judge(found(value), field=PHONE, who=replace(WHO, country=country))
+    assert (what.value.text if isinstance(what, Accepted) else None) == written
 
 
 def test_the_providers_region_goes_before_the_crms_country() -> None:
     result = said(Outcome.FOUND, Candidate(value="07700 900123", grade=Grade.VALID, region="GB"))
-    assert judge(result, field=PHONE) == Accepted("+447700900123", "valid by ann")
+    assert outcome_of(judge(result, field=PHONE)) == ("+447700900123", "valid by ann, not in the numbering plan")
 
 
 @pytest.mark.parametrize(
@@ -174,10 +302,10 @@ def test_the_providers_region_goes_before_the_crms_country() -> None:
     ],
 )
 def test_what_is_odd_about_an_address_is_said(value: str, remark: str) -> None:
-    assert judge(found(value)) == Accepted(value, f"valid by ann{remark}")
-    assert judge(found(value), who=Identity()) == Accepted(
-        value, f"valid by ann{remark if 'personal' in remark else ''}"
-    )
+    assert outcome_of(judge(found(value))) == (value, f"valid by ann{remark}")
+    jobless = replace(WHO, domain=None)
+    expected = (value, f"valid by ann{remark if 'personal' in remark else ''}")
+    assert outcome_of(judge(found(value), who=jobless)) == expected
 
 
 @pytest.mark.parametrize(
