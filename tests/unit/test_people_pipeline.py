@@ -65,6 +65,10 @@ def test_what_another_record_has_asked_meanwhile_is_not_sent_once_more(build: Bu
     house.dispatch()
     assert len(house.fake.submitted) == 2
     assert house.state(ada) == ("answered" if answered else "waiting")
+    if answered:
+        house.verify()
+        house.dispatch()
+        assert (told(house), house.state(ada)) == (["profile", "profile", "name"], "sent")
 
 
 def ahead(house: House, contact: str) -> None:
