@@ -274,7 +274,7 @@ class World(Owner):
         ]
         if person.truth.email:
             return "" if person.truth.email in held else person.truth.email
-        if theirs and rng.random() < 0.05:
+        if theirs and rng.random() < 0.15:
             return next((address for address in theirs if address not in held), "")
         typed = f"{person.key}.{crm.name}@typed.example.com"
         return typed if rng.random() < 0.15 and typed not in held else ""
