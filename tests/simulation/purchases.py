@@ -69,8 +69,7 @@ def _apart(first: Purchase, second: Purchase) -> float:
 def _another_way(world: World, first: Purchase, second: Purchase) -> bool:
     """Another question that costs nothing as long as nothing is found, or one about somebody else by now."""
     renamed = any(at <= second.at for at in world.record(second.ref)[1].renamed)  # whenever a pull has told of it
-    nothing = first.billed == 0 and _heard(first.told, world.vendors[first.vendor].polled.get(first.submission), second)
-    return first.asked != second.asked and (nothing or renamed)
+    return first.asked != second.asked and (first.billed == 0 or renamed)
 
 
 def _resent(world: World, first: Purchase, second: Purchase) -> bool:
@@ -88,13 +87,12 @@ def _news(world: World, first: Purchase, second: Purchase) -> bool:
     """May the same person be asked about elsewhere: was the first one never answered, or was less told then?"""
     spoilt = first.useless or first.submission in world.vendors[first.vendor].tampered
     more = first.billed == 0 and not second.asked <= first.asked
-    return spoilt or more or not _heard(first.told, None, second, read=READ) or _passes(world, first, second)
+    return spoilt or more or not _heard(first, second) or _passes(world, first, second)
 
 
-def _heard(told: float | None, polled: float | None, second: Purchase, *, read: float = 0.0) -> bool:
-    """Had the answer come, by callback or because it was fetched, before the second purchase?"""
-    heard = [at for at in (told, polled) if at is not None]
-    return bool(heard) and min(heard) + read <= second.at
+def _heard(first: Purchase, second: Purchase) -> bool:
+    """Had the answer come, and was it read, before the second purchase?"""
+    return first.told is not None and first.told + READ <= second.at
 
 
 def _violated(world: World, first: Purchase, second: Purchase, what: str) -> None:
