@@ -83,17 +83,18 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge
 
 
 def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
-    """Judge the answer once more, against the contact as it is now."""
+    """Judge the answer once more, against the contact as it is now. A pull may have told the ledger of a change after
+    a write was begun: then what the ledger knows proves nothing."""
     if now_there.identity is None:
         return None
     now = _as_it_is(job.identity, tidy(now_there.identity))
-    if _unchanged(job.identity, now):
+    if not job.begun and _unchanged(job.identity, now):
         return None
     if evidence.became_another(job.identity, now):
         return Judge(now, "the record is about somebody else by now")
-    if job.decided or not job.verdict:
+    if not job.verdict or (job.decided and not job.begun):
         return None
-    before = _ORDER.index(Verdict(job.verdict))
+    before = _ORDER.index(Verdict.DOUBTFUL if job.decided else Verdict(job.verdict))
     verdict = about(evidence.usable(now, job.vague, job.learned), job.said, echoes=before > 0 or any(job.said))
     worse = _ORDER.index(verdict.verdict) > before
     return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None

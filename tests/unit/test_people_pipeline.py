@@ -96,8 +96,11 @@ def test_a_charge_that_comes_after_a_failure_counts(build: Build) -> None:
     assert (house.credits()["charged"], house.held(ada)) == (1, MAIL)
 
 
+@pytest.mark.parametrize("pulled", [True, False])
 @pytest.mark.parametrize("changed", [True, False])
-def test_a_write_that_did_not_happen_is_judged_anew_before_it_is_repeated(build: Build, changed: bool) -> None:
+def test_a_write_that_did_not_happen_is_judged_anew_before_it_is_repeated(
+    build: Build, changed: bool, pulled: bool
+) -> None:
     house = build(fields={EMAIL: ["ann"]})
     ada = house.crm.add(ADA)
     house.finds(ada, EMAIL, MAIL)
@@ -108,6 +111,8 @@ def test_a_write_that_did_not_happen_is_judged_anew_before_it_is_repeated(build:
     assert (house.state(ada), house.held(ada)) == ("writing", "")
     if changed:
         house.crm.rename(ada, Identity(first_name="Tom", last_name="Birch", domain="birch.example"))
+    if pulled:
+        house.pull()
     house.clock.time += DAY
     house.writeback()
     assert house.held(ada) == ("" if changed else MAIL)
