@@ -190,11 +190,14 @@ SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 's
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND attempt.created_at > :since ORDER BY attempt.id
+WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
 -- name: question_is_asked
-SELECT 1 FROM attempt INDEXED BY attempt_question
-WHERE question = :question AND live = 1 AND created_at > :since LIMIT 1
+-- Lately, or so long ago that the answer would count no more, and there is none yet.
+SELECT 1 FROM attempt INDEXED BY attempt_question JOIN job ON job.id = attempt.job_id
+WHERE question = :question AND live = 1 AND (attempt.created_at > :since
+    OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: job_still_wanted
 -- The contact may have changed since its job was chosen, and somebody else may ask about the same person.

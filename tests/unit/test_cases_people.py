@@ -888,3 +888,15 @@ def test_another_country_does_not_make_somebody_else(build: Build) -> None:
     house.crm.edit(ada, "work_phone", "1")
     rounds(house, 1)
     assert (house.job(ada), len(asked(house))) == (SAME, 1)
+
+
+def test_a_question_that_is_under_way_for_long_is_not_asked_again_for_somebody_else(build: Build) -> None:
+    """Even where its answer, once it is there, would be too old to count."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, retry_not_found=3_600.0),)))
+    one = house.crm.add(ADA)
+    house.ask()
+    house.clock.time += 7_200
+    two = house.crm.add(ADA)
+    house.ask()
+    assert (asked(house), house.state(two)) == ([one], "waiting")
