@@ -150,8 +150,8 @@ class FieldJudge:
         return Expected((*values, *served, *blank), "found")
 
     def _may_serve(self, record: Record, field_name: str) -> list[str]:
-        """What else would do: found by the e-mail's domain, by a profile that an earlier answer told, or for other records
-        of the person, which may tell more."""
+        """What else would do: found by the e-mail's domain, by a profile that an earlier answer told, or for other
+        records of the person, which may tell more."""
         if self.now(record) is not record:
             return []
         others = [one for one in self.alike[record.person.key] if one is not record and one.lacks(field_name)]
@@ -174,7 +174,7 @@ class FieldJudge:
         found: list[Find] = []
         for vendor in self.waterfall.get(field_name, ()):
             named = by_email and record.email and (record.first_name or "").strip() and (record.last_name or "").strip()
-            told = by_told_profile and record.person.linkedin_url and record.person.finds
+            told = by_told_profile and record.person.linkedin_url and record.case not in _NO_EMPLOYER
             if not (named or told or self._askable(record, vendor, field_name)):
                 continue
             finds = self.world.finds(record.person, vendor, field_name)
