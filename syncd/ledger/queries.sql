@@ -263,7 +263,9 @@ UPDATE submission SET state = 'settled', charged_mc = :charged_mc,
 WHERE id = :id AND state <> 'settled'
 
 -- name: submission_more_charged
-UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0 WHERE id = :id AND state = 'settled' AND charged_mc IS NULL
+-- The charge was not told, or the provider had said that it failed, and charged nothing.
+UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0
+WHERE id = :id AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
 -- name: submissions_intended
 SELECT id, provider FROM submission WHERE state = 'intent'

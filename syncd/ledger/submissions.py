@@ -498,7 +498,7 @@ def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool)
     field = Field(row["field"])
     identity = people.known(row)
     under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    blocked = json.loads(row["blocked"]).get(field)
+    blocked, ways = json.loads(row["blocked"]).get(field), frozenset(json.loads(row["ways"]))
     if blocked is None and by_person and row["kin"]:
         elsewhere = tx.value("kin_opted_out", person=row["person"], id=row["contact_id"], field=field)
         blocked = f"opted_out: {elsewhere}" if elsewhere else None
@@ -514,8 +514,8 @@ def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool)
         lacking=field in json.loads(row["lacks"]),
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
-        ways=frozenset(json.loads(row["ways"])),
-        again=_again(row["asked_before"]),
+        ways=ways,
+        again=_again(row["asked_before"], ways),
         relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
     )
 
@@ -524,10 +524,11 @@ def _names(identity: Identity) -> frozenset[str]:
     return frozenset(key for _, key in evidence.keys(identity, evidence.MEDIUM))
 
 
-def _again(asked_before: str | None) -> Question | None:
-    if asked_before is None:
+def _again(asked_before: str | None, ways: frozenset[str]) -> Question | None:
+    """Not what was asked in the same way since, or answered for another record."""
+    before = json.loads(asked_before) if asked_before else None
+    if before is None or before["way"] in ways:
         return None
-    before = json.loads(asked_before)
     return Question(way=before["way"], told=load_identity(before["told"]))
 
 

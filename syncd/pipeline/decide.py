@@ -67,7 +67,8 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge
     """Decide on a fresh snapshot, just before the write."""
     if now_there.current is None:
         return End(Reason.GONE, "the contact is not there any more")
-    if not job.begun and (changed := _somebody_else(job, now_there)) is not None:
+    changed = _somebody_else(job, now_there)
+    if changed is not None and not job.begun:
         return changed
     value = now_there.values.get(job.field, "")
     theirs = _theirs(job, job.seen, now_there.versions.get(job.field, ())) if job.begun else None
@@ -78,7 +79,7 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge
         if values.same(job.field, value, job.value, job.identity):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
         return End(Reason.VALUE_KEPT, "somebody filled it first")
-    return _blank(job, now_there)
+    return changed or _blank(job, now_there)
 
 
 def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:

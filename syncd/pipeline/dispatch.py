@@ -453,12 +453,12 @@ def _unaskable(one: Candidate, turn: Turn) -> Aside:
 
 def _elsewhere(one: Candidate, turn: Turn, told: Question, digest: str, page: _Page) -> Aside | None:
     """Somebody else asks about the same person, about one who may be, or the very same question: wait, or take
-    the answer. Asked once more word for word, it is this job's own question."""
+    the answer."""
     waits = next((r for r in one.relatives if r.state in _ASKS), None)
     lead = waits.job_id if waits is not None else page.lead(one, digest)
     if lead is not None:
         return _behind(one, lead, "the same person, or one who may be, is being asked about")
-    before = None if one.again else turn.asked.get(digest)
+    before = turn.asked.get(digest)
     if before is None:
         return None
     if before.result_id is None and before.under_way and before.job_id != one.job_id:

@@ -21,7 +21,7 @@ _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
 _IN_WORK = "SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered') LIMIT 1"
 _DUE = """
 SELECT min(at) FROM (
-    SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing') AND due_at > :now
+    SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing', 'review') AND due_at > :now
     UNION ALL SELECT min(poll_at) FROM submission WHERE state = 'accepted' AND poll_at > :now
     UNION ALL SELECT min(deadline) FROM submission WHERE state IN ('accepted', 'in_doubt') AND deadline > :now
 )

@@ -46,6 +46,9 @@ LAG = 90.0  # seconds at most until the search knows of a change
 OVERLAP = 120.0
 PAGE = 3
 
+_NOTHING: frozenset[str] = frozenset()
+_Sent = tuple[Change, frozenset[str]]  # with what may be written, as of the read before
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -58,11 +61,21 @@ class Entry:
     before: str
     who: str
     number: int
+    theirs: frozenset[str] = frozenset()  # of ours: what may be written for whom the record was about when last read
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that fills a blank, as it was sent."""
+
+    at: float
+    record: str
+    field: Field
 
 
 @dataclass(slots=True)
 class Record:
-    """One contact. `versions` is newest first."""
+    """One contact. `versions` is newest first; `renamed`: when it came to be about somebody else."""
 
     id: str
     person: Person
@@ -77,6 +90,14 @@ class Record:
     now: str | None = None  # where it was merged into
     read_at: float = -1.0  # when syncd read it last
     blocked_told: dict[Field, float] = field(default_factory=dict)  # when a stored page said so
+    renamed: list[float] = field(default_factory=list)
+    theirs: dict[Field, frozenset[str]] = field(default_factory=dict)  # see `Entry`; as of the last read
+
+    @property
+    def own(self) -> Identity:
+        """What the record says of its person, without a profile that is somebody else's."""
+        theirs = self.identity.linkedin_url in self.person.profiles
+        return self.identity if theirs else replace(self.identity, linkedin_url=None)
 
 
 class Crm:
@@ -93,24 +114,25 @@ class Crm:
         self.records: dict[str, Record] = {}
         self.log: list[Entry] = []
         self.forbidden: list[tuple[str, float]] = []  # writes although the read before them had shown an opt-out
+        self.writes: list[Write] = []
         self._number = 0
 
     # --- people at work -----------------------------------------------------------------------
 
-    def add(self, person: Person, **values: str) -> Record:
-        """A new contact, with what is known of the person."""
-        record = Record(str(self._first + len(self.records)), person, person.identity)
+    def add(self, person: Person, identity: Identity, **values: str) -> Record:
+        """A new contact, with what somebody believes to know of the person."""
+        record = Record(str(self._first + len(self.records)), person, identity)
         self.records[record.id] = record
         self._touch(record)
         for name, value in values.items():
             self.edit(record, name, value, "person")
         return record
 
-    def edit(self, record: Record, name: str, value: str, who: str) -> None:
+    def edit(self, record: Record, name: str, value: str, who: str, *, theirs: frozenset[str] = frozenset()) -> None:
         """Somebody sets a property; "" clears it."""
         self._number += 1
         now = self.world.now
-        self.log.append(Entry(now, record.id, name, value, record.values.get(name, ""), who, self._number))
+        self.log.append(Entry(now, record.id, name, value, record.values.get(name, ""), who, self._number, theirs))
         author = Author.PERSON if who == "person" else Author.MACHINE
         stamp = f"{int(now * 1000):015d}.{self._number:06d}"
         record.versions.setdefault(name, []).insert(0, Version(value=value, at=stamp, by=author))
@@ -123,6 +145,15 @@ class Crm:
         record.blocked_since.setdefault(fld, self.world.now)
         self._touch(record)
         self.world.note(f"{self.name}/{record.id} opts out of {fld}")
+
+    def rename(self, record: Record, person: Person, mailbox: str) -> None:
+        """The record changes hands: name, profile and mailbox are another person's from now on."""
+        record.person, record.identity = person, replace(person.identity, email=None)
+        record.renamed.append(self.world.now)
+        self._touch(record)
+        self.world.note(f"{self.name}/{record.id} is about {person.key} now")
+        if record.values.get("email"):
+            self.edit(record, "email", mailbox, "person")
 
     def delete(self, record: Record) -> None:
         record.gone = True
@@ -173,10 +204,12 @@ class Crm:
 
     def contact(self, record: Record, selection: Selection) -> Contact:
         held = {f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))}
-        identity = replace(record.identity, email=record.values.get("email") or None)
-        ref = ContactRef(connection=self.name, object="contacts", id=record.id)
         return Contact(
-            ref=ref, revision=str(record.revision), identity=identity, values=held, blocked=self._blocked(record)
+            ref=ContactRef(connection=self.name, object="contacts", id=record.id),
+            revision=str(record.revision),
+            identity=_identity(record),
+            values=held,
+            blocked=self._blocked(record),
         )
 
     def snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
@@ -184,20 +217,23 @@ class Crm:
         if record is None:
             return Snapshot(ref=ref, current=None)
         record.read_at = self.world.now
+        record.theirs = {f: self.world.acceptable(record, f) for f in PROPERTY}
         versions = {f: tuple(record.versions.get(m.property, ())) for f, m in selection.fields.items()}
         return Snapshot(
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.revision),
+            identity=_identity(record),
             values={f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))},
             blocked=self._blocked(record),
             versions=versions if self.capabilities.history else {},
         )
 
-    def carry_out(self, change: Change, selection: Selection) -> WriteOutcome:
-        status, holder = self._verdict(change, selection.fields[change.field].property)
+    def carry_out(self, change: Change, selection: Selection, theirs: frozenset[str]) -> WriteOutcome:
+        name = selection.fields[change.field].property
+        status, holder = self._verdict(change, name)
         if status is WriteStatus.WRITTEN:
-            self.edit(self.records[change.ref.id], selection.fields[change.field].property, change.new, "syncd")
+            self.edit(self.records[change.ref.id], name, change.new, "syncd", theirs=theirs)
         return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
 
     def look_for_opt_out(self, change: Change) -> None:
@@ -205,6 +241,8 @@ class Crm:
         record = self.records[change.ref.id]
         if change.expected == "" and record.blocked_since.get(change.field, record.read_at) < record.read_at:
             self.forbidden.append((f"{change.ref} {change.field} was written, although opted out", self.world.now))
+        if change.expected == "":
+            self.writes.append(Write(self.world.now, record.id, change.field))
 
     def _verdict(self, change: Change, name: str) -> tuple[WriteStatus, str | None]:
         record = self.records.get(change.ref.id)
@@ -254,15 +292,20 @@ class CrmHandle:
                     record.blocked_told.setdefault(fld, self._world.now)
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
-        found: list[Snapshot] = await self._ask(lambda: [self._crm.snapshot(ref, selection) for ref in refs])
+        found: list[Snapshot] = await self._ask(lambda: [self._read(ref, selection) for ref in refs])
         return found
+
+    def _read(self, ref: ContactRef, selection: Selection) -> Snapshot:
+        self._world.colleagues.before_read(self._crm, ref.id)
+        return self._crm.snapshot(ref, selection)
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._life.check()
         for change in changes:
             self._crm.look_for_opt_out(change)
         answer: asyncio.Future[list[WriteOutcome]] = asyncio.get_running_loop().create_future()
-        spawn(self._world, self._carry(answer, changes, selection))
+        sent = [(change, self._crm.records[change.ref.id].theirs.get(change.field, _NOTHING)) for change in changes]
+        spawn(self._world, self._carry(answer, sent, selection))
         outcomes = await answer
         self._life.check()
         return outcomes
@@ -289,7 +332,7 @@ class CrmHandle:
             raise RateLimited("too fast", after=10.0) if self._world.weather.rng.random() < 0.5 else Retry("HTTP 503")
 
     async def _carry(
-        self, answer: asyncio.Future[list[WriteOutcome]], changes: Sequence[Change], selection: Selection
+        self, answer: asyncio.Future[list[WriteOutcome]], sent: Sequence[_Sent], selection: Selection
     ) -> None:
         weather, life = self._world.weather, self._life
         await asyncio.sleep(weather.rng.uniform(5, 25) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 1))
@@ -298,7 +341,7 @@ class CrmHandle:
         except (Halt, Retry) as error:
             _fail(answer, error)
             return
-        unknown = [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c in changes]
+        unknown = [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c, _ in sent]
         if weather.hit("crm_cut_before"):
             await asyncio.sleep(30)
             _settle(answer, unknown)
@@ -310,7 +353,7 @@ class CrmHandle:
         if weather.hit("crash_in_write"):
             life.crash("before a write was carried out")
             await asyncio.sleep(weather.rng.uniform(0, 25))  # it lands in the next life
-        outcomes = [await self._one(change, selection) for change in changes]
+        outcomes = [await self._one(change, selection, theirs) for change, theirs in sent]
         if weather.hit("crash_in_write"):
             life.crash("after a write was carried out")
         if weather.hit("crm_cut_after"):
@@ -319,10 +362,10 @@ class CrmHandle:
         await asyncio.sleep(weather.rng.uniform(0.05, 0.5))
         _settle(answer, outcomes)
 
-    async def _one(self, change: Change, selection: Selection) -> WriteOutcome:
+    async def _one(self, change: Change, selection: Selection, theirs: frozenset[str]) -> WriteOutcome:
         self._world.colleagues.before_write(self._crm, change)
         await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
-        outcome = self._crm.carry_out(change, selection)
+        outcome = self._crm.carry_out(change, selection, theirs)
         self._world.note(f"{change.ref} {change.field} write of {change.new!r}: {outcome.status}")
         await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
         self._world.colleagues.after_write(self._crm, change)
@@ -337,3 +380,8 @@ def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:
 def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
+
+
+def _identity(record: Record) -> Identity:
+    """Who a record says that it is about."""
+    return replace(record.identity, email=record.values.get("email") or None)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from syncd.config.sections import InDoubtPolicy
 from syncd.contract.model import Field
 from syncd.ledger.store import Tx
 
+from . import purchases
 from .crm import PROPERTY, Crm, Entry, Record
+from .oneness import Oneness
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
-from .wire import LATEST
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from .world import World
 
 REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed", "write_refused"}
-KNOWN_FOR = 90 * DAY
-READ = 10.0  # seconds in which an answer that came is read: until then nobody knows what it says
+ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however long that takes
+TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
 _SPENT = "SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = ? AND day BETWEEN ? AND ?"
@@ -69,6 +69,7 @@ class Judge:
     def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
         policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}
         stay = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
+        stay |= {j["id"] for j in jobs if j["state"] == "review" and j["due_at"] > ENDLESS}
         for _ in range(3):  # who waits for one that waits
             stay |= {j["id"] for j in jobs if j["state"] == "waiting" and j["behind"] in stay}
         return [j for j in jobs if j["state"] != "done" and j["id"] not in stay]
@@ -93,11 +94,12 @@ class Judge:
         jobs = ledger.connection.execute(_JOBS).fetchall()
         self._everything_ended(jobs)
         self._nothing_lost(jobs, ledger)
-        self._nothing_paid_twice()
+        purchases.nothing_paid_twice(self._world)
         self._nothing_bought_blindly()
         self._nothing_overwritten()
         self._only_the_right_values()
         self._nobody_suppressed()
+        self._nobody_suppressed_for_another(jobs)
         self._credits_add_up(ledger)
         self._claims_are_true(jobs)
         if self._world.heard is not None:
@@ -110,67 +112,35 @@ class Judge:
             self._world.violated("I4", f"{what} was never looked at")
 
     def _nothing_lost(self, jobs: list[sqlite3.Row], ledger: InlineLedger) -> None:
-        """I1: every acknowledged callback is in the ledger, and what it found has come to something."""
+        """I1: every acknowledged callback is in the ledger. I13: what it found of the right person has come to
+        something, or waits for the operator."""
         by_ref = {(job["ref"], job["field"]): job for job in jobs}
         for vendor in self._world.vendors.values():
             for letter in vendor.letters:
                 if letter.acknowledged is not None:
                     self._stored(letter, ledger)
-                    for purchase, value in letter.finds:
-                        self._reflected(purchase, value, by_ref[purchase.ref, purchase.field])
+                    for purchase, value in letter.finds if letter.submission not in vendor.tampered else ():
+                        self._not_discarded(purchase, value, by_ref[purchase.ref, purchase.field])
 
     def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
         found = ledger.connection.execute(
             "SELECT state FROM delivery WHERE submission_id = ? AND body = ?", (letter.submission, letter.body)
         ).fetchall()
-        if not any(row["state"] == "applied" for row in found):
-            states = [row["state"] for row in found]
-            self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {states}")
+        states = {row["state"] for row in found}
+        useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter)
+        if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):
+            self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {sorted(states)}")
 
-    def _reflected(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
-        if job["state"] == "done" and job["reason"] not in REFLECTED:
+    def _is_tampered(self, letter: Letter) -> bool:
+        return letter.submission in self._world.vendors[letter.vendor].tampered
+
+    def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
+        _, record = self._world.record(purchase.ref)
+        refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
+        ended = job["state"] == "done" and job["reason"] not in REFLECTED
+        if ended and not refused and not record.renamed:
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
-            self._world.violated("I1", f"{what}, acknowledged, and the job ended as {job['reason']}")
-
-    def _nothing_paid_twice(self) -> None:
-        """I2: per contact, field and provider, and per person."""
-        by_contact: dict[tuple[str, str, Field], list[Purchase]] = defaultdict(list)
-        by_person: dict[tuple[str, str, Field], list[Purchase]] = defaultdict(list)
-        for vendor in self._world.vendors.values():
-            for purchase in vendor.purchases:
-                if not purchase.skipped:
-                    by_contact[vendor.name, purchase.ref, purchase.field].append(purchase)
-                    if purchase.person is not None:
-                        by_person[vendor.name, purchase.person.key, purchase.field].append(purchase)
-        for bought in (*by_contact.values(), *by_person.values()):
-            self._paid_once(bought)
-
-    def _paid_once(self, bought: list[Purchase]) -> None:
-        in_order = sorted(bought, key=lambda p: p.wall)
-        resent = False  # the first of a pair was itself the second try
-        for first, second in pairwise(in_order):
-            allowed = self._may_follow(first, second)
-            if allowed and not (resent and allowed == "resent"):
-                resent = allowed == "resent"
-                continue
-            when = f"{first.at / DAY:.3f} and {second.at / DAY:.3f}"
-            subs = f"{first.submission[:6]} and {second.submission[:6]}"
-            what = f"{first.vendor} was paid twice for {first.ref} / {second.ref} {first.field}: {subs}, day {when}"
-            self._world.violated("I2", what)
-
-    def _may_follow(self, first: Purchase, second: Purchase) -> str:
-        """Why the second purchase was allowed, or ""."""
-        sync = next(s for s in self._world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
-        connection = self._world._settings.connections[first.vendor]
-        apart = max(second.wall - first.wall, second.at - first.at)  # its clock may have been put right in between
-        if apart + second.ahead >= min(sync.retry_not_found, KNOWN_FOR):  # it was decided while the clock was ahead
-            return "a new round"
-        if first.ref != second.ref:  # the same person elsewhere: only where the first was never answered
-            answered = first.told is not None and first.told + READ <= second.at
-            spoilt = first.useless or first.submission in self._world.vendors[first.vendor].tampered
-            return "unanswered" if spoilt or not answered else ""
-        resend = connection.in_doubt_policy is InDoubtPolicy.RESEND_ONCE
-        return "resent" if resend and apart + LATEST >= connection.in_doubt_hold else ""
+            self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
 
     def _nothing_bought_blindly(self) -> None:
         """I9: nothing is bought once the canary must have told that no answer could come in."""
@@ -209,29 +179,50 @@ class Judge:
         return said is entries[0] and said.before == ""
 
     def _only_the_right_values(self) -> None:
-        """I5 and I6: we write what a provider has verified for this very person, or put back what was there."""
+        """I5 and I6: we write what a provider has verified for whom the record was about when it was read for the
+        write, or put back what was there."""
         for crm in self._world.crms.values():
             seen: dict[tuple[str, str], set[str]] = defaultdict(set)
             for entry in crm.log:
                 place = (entry.record, entry.name)
-                if entry.who == "syncd" and entry.value not in seen[place]:
-                    fld = next(f for f, name in PROPERTY.items() if name == entry.name)
-                    if entry.value not in crm.records[entry.record].person.good(fld):
-                        what = f"{crm.name}/{entry.record} {entry.name} was given {entry.value!r}, which is not theirs"
-                        self._world.violated("I5", what)
+                if entry.who == "syncd" and entry.value not in seen[place] | entry.theirs:
+                    what = f"{crm.name}/{entry.record} {entry.name} was given {entry.value!r}, which is wrong"
+                    self._world.violated("I5", f"{what}: it is not theirs (day {entry.at / DAY:.4f})")
                 seen[place].add(entry.value)
 
     def _nobody_suppressed(self) -> None:
-        """I10: no write after an opt-out that the read before it showed; no purchase after one that was pulled."""
+        """I10: no write after an opt-out that the read before it showed; no purchase after one that was pulled, of
+        this record or of another one of the same person."""
         for crm in self._world.crms.values():
             for what, at in crm.forbidden:
                 self._world.violated("I10", f"{what} on day {at / DAY:.4f}")
+        oneness = Oneness(self._world)
         for vendor in self._world.vendors.values():
             for purchase in vendor.purchases:
-                _, record = self._world.record(purchase.ref)
-                told = record.blocked_told.get(purchase.field)
-                if told is not None and told + 600 < purchase.at:
-                    self._world.violated("I10", f"{vendor.name} was asked about {purchase.ref} {purchase.field}")
+                self._left_alone(oneness, purchase.ref, purchase.field, purchase.at, f"{vendor.name} was asked about")
+        for crm in self._world.crms.values():
+            for write in crm.writes:
+                ref = f"{crm.name}/contacts/{write.record}"
+                self._left_alone(oneness, ref, write.field, write.at, "somebody wrote to")
+
+    def _left_alone(self, oneness: Oneness, ref: str, fld: Field, at: float, what: str) -> None:
+        places = [] if what.startswith("somebody") else [ref]  # what the record itself says is read before a write
+        for other in (*places, *oneness.others(ref)):
+            told = self._world.record(other)[1].blocked_told.get(fld)
+            if told is not None and told + TELLS < at:
+                self._world.violated("I10", f"{what} {ref} {fld} on day {at / DAY:.4f}, and {other} had opted out")
+
+    def _nobody_suppressed_for_another(self, jobs: list[sqlite3.Row]) -> None:
+        """I10: an opt-out is nobody else's."""
+        for job in jobs:
+            found = re.search(r"opted_out: (\S+)", job["note"] if job["reason"] == "suppressed" else "")
+            if found is None:
+                continue
+            one, other = self._world.record(job["ref"])[1], self._world.record(found[1])[1]
+            names = {one.identity.last_name, other.identity.last_name}
+            plain = not (one.renamed or other.renamed) and one.own == one.identity and other.own == other.identity
+            if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
+                self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 
     def _credits_add_up(self, ledger: InlineLedger) -> None:
         """I8, I11: what is settled is what was billed; nothing that was billed is unknown."""

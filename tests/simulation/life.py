@@ -82,6 +82,11 @@ class InlineLedger(Ledger):
         self._life.check()
         return work(self._tx, *args, **kwargs)
 
+    @property
+    def tx(self) -> Tx:
+        """For those who only look."""
+        return self._tx
+
     def close(self) -> None:
         """The file is closed with the life."""
 

@@ -19,13 +19,17 @@ from starlette.responses import Response
 
 from connectors.fullenrich import Connector as FullEnrich
 from connectors.fullenrich import answer as fullenrich_answer
+from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import contacts, inbox, store, submissions, writes
+from syncd.ledger import contacts, inbox, people, store, submissions, writes
+from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.log import Redaction
-from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, verify, writeback
+from syncd.people import answers, groups
+from syncd.people.answers import PROFILE, About, Verdict
+from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, values, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.gate import Gate
@@ -124,14 +128,30 @@ def reuse_live_attempt() -> Iterator[None]:
         yield
 
 
-def share_without_person_lock() -> AbstractContextManager[None]:
+@contextmanager
+def share_without_person_lock() -> Iterator[None]:
     """The same person in two places is nobody's concern."""
     candidate = submissions._candidate
-    return swap(
-        submissions,
-        "_candidate",
-        lambda row: replace(candidate(row), person=None, in_flight_elsewhere=None, known_result=None),
-    )
+
+    def alone(*args: Any, **kwargs: Any) -> Any:
+        return replace(candidate(*args, **kwargs), person=None, names=frozenset(), relatives=())
+
+    with (
+        swap(submissions, "_candidate", alone),
+        statement("job_still_wanted", "other.id <> job.id", "other.id <> other.id"),
+        identical_question_not_looked_up(),
+    ):
+        yield
+
+
+@contextmanager
+def identical_question_not_looked_up() -> Iterator[None]:
+    """Whether a provider was told the very same before does not matter."""
+    with (
+        swap(submissions, "asked", lambda *_, **__: {}),
+        statement("question_is_asked", "live = 1", "live = 1 AND question = ''"),
+    ):
+        yield
 
 
 def budget_ignores_reserved() -> AbstractContextManager[None]:
@@ -231,15 +251,50 @@ def ack_when_disk_full() -> AbstractContextManager[None]:
 
 def accept_mismatch() -> AbstractContextManager[None]:
     """An answer about somebody else is as good as any."""
-    acceptable = verify._acceptable
-    return swap(verify, "_acceptable", lambda f, i, result, a: acceptable(f, i, replace(result, mismatch=False), a))
+    return _all_answers(lambda _: About(Verdict.SAME, (PROFILE,)))
+
+
+def doubt_is_believed() -> AbstractContextManager[None]:
+    """What is doubtful counts as the contact's, and nobody is asked to look at it."""
+    return _all_answers(lambda found: replace(found, verdict=Verdict.SAME) if _doubtful(found) else found)
+
+
+def doubt_is_thrown_away() -> AbstractContextManager[None]:
+    """What is doubtful counts as somebody else's."""
+    return _all_answers(lambda found: replace(found, verdict=Verdict.OTHER) if _doubtful(found) else found)
+
+
+def _doubtful(found: About) -> bool:
+    return found.verdict is Verdict.DOUBTFUL
+
+
+@contextmanager
+def _all_answers(judged: Callable[[About], About]) -> Iterator[None]:
+    """Whose an answer is is judged in another way, wherever it is judged."""
+    about = answers.about
+
+    def instead(*args: Any, **kwargs: Any) -> About:
+        return judged(about(*args, **kwargs))
+
+    with swap(verify, "about", instead), swap(dispatch, "about", instead), swap(decide, "about", instead):
+        yield
 
 
 def accept_any_grade() -> AbstractContextManager[None]:
     """Whatever is found is written."""
-    acceptable = verify._acceptable
+    judge = values._judge
     everything = frozenset(Grade)
-    return swap(verify, "_acceptable", lambda f, i, result, _: acceptable(f, i, result, everything))
+    return swap(values, "_judge", lambda f, c, who, policy: judge(f, c, who, replace(policy, accept=everything)))
+
+
+def answer_without_echo_believed() -> AbstractContextManager[None]:
+    """An unsigned find is taken although it repeats nothing of what was asked."""
+    return swap(zeliq_answer, "_believe_find", lambda *_: None)
+
+
+def last_word_not_the_last() -> AbstractContextManager[None]:
+    """An unsigned answer is taken although the call has had its last word."""
+    return swap(inbox, "had_last_word", lambda *_: False)
 
 
 def matched_by_position() -> AbstractContextManager[None]:
@@ -322,15 +377,40 @@ def write_again_at_once() -> AbstractContextManager[None]:
 @contextmanager
 def careless_log() -> Iterator[None]:
     """What is found is told on the way, and nothing is masked."""
-    acceptable = verify._acceptable
+    accepted = verify._accepted
 
     def aloud(*asked: Any) -> Any:
-        found = acceptable(*asked)
-        structlog.get_logger().info("found", what=found and found[0])
+        found = accepted(*asked)
+        structlog.get_logger().info("found", what=found.value.text)
         return found
 
-    with swap(verify, "_acceptable", aloud), swap(Redaction, "__call__", lambda _, __, ___, line: line):
+    with swap(verify, "_accepted", aloud), swap(Redaction, "__call__", lambda _, __, ___, line: line):
         yield
+
+
+# --- who is who --------------------------------------------------------------------------------------
+
+
+def answers_not_compared_at_the_write() -> AbstractContextManager[None]:
+    """Whom the record is about by now is not looked at before a write."""
+    return swap(decide, "_somebody_else", lambda *_: None)
+
+
+@contextmanager
+def renamed_record_keeps_the_answer() -> Iterator[None]:
+    """What was decided stays decided, whoever a record is about by now; so does what is about to be written."""
+    with swap(people, "_decide_again", lambda *_, **__: None), swap(decide, "_somebody_else", lambda *_: None):
+        yield
+
+
+def one_mailbox_two_names_unites() -> AbstractContextManager[None]:
+    """A mailbox is one person's, whatever the names say."""
+    return swap(groups._Union, "_two_names", lambda *_: False)
+
+
+def opt_out_stays_with_the_record() -> AbstractContextManager[None]:
+    """A person who has opted out in one CRM is asked about in the other."""
+    return swap(Parts, "rules", property(lambda _: Rules(by_person=False)))
 
 
 # --- time, crashes -----------------------------------------------------------------------------------
@@ -345,8 +425,9 @@ def cursor_before_page() -> AbstractContextManager[None]:
         run = await parts.ledger.write(contacts.start_run, sync.name, now=parts.clock.now())
         async for page in parts.crms[sync.crm].pull(sync.selection, start):
             empty = replace(page, contacts=())
-            await parts.ledger.write(page_, sync.name, run, empty, tuple(sync.fields), now=parts.clock.now())
-            await parts.ledger.write(page_, sync.name, run, page, tuple(sync.fields), now=parts.clock.now())
+            for what in (empty, page):
+                now = parts.clock.now()
+                await parts.ledger.write(page_, sync.name, run, what, tuple(sync.fields), now=now, rules=parts.rules)
             parts.bells.ring("plan")
         return 1
 
@@ -402,6 +483,9 @@ PLANTED = named(
     accept_any_grade, matched_by_position, late_answer_ignored, inbox_forgets_the_rest,
     blind_write, no_cas_recheck, restore_unchecked, ignore_blocked, write_again_at_once, careless_log,
     cursor_before_page, no_recovery, no_deadlines, halted_for_good, mac_of_the_date_only, pacer_forgets_to_open,
+    identical_question_not_looked_up, doubt_is_believed, doubt_is_thrown_away, answer_without_echo_believed,
+    last_word_not_the_last, answers_not_compared_at_the_write, renamed_record_keeps_the_answer,
+    one_mailbox_two_names_unites, opt_out_stays_with_the_record,
 )  # fmt: skip
 
 LOUD = {"careless_log"}  # what is found in the log alone
@@ -419,4 +503,11 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "cursor_before_page": ("crash_after_commit",),
     "gate_ignored": ("no_way_in",),
     "requeue_in_doubt_on_restart": ("crash_after_call",),
+    "answer_without_echo_believed": ("mute",),
+    "last_word_not_the_last": ("after_the_last_word",),
+    "doubt_is_thrown_away": ("renamed_profile",),
+    "answers_not_compared_at_the_write": ("rename_before_read",),
+    "renamed_record_keeps_the_answer": ("rename", "crm_halt"),
+    "one_mailbox_two_names_unites": ("opt_out",),
+    "opt_out_stays_with_the_record": ("opt_out",),
 }

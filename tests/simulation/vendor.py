@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .world import World
 
 PRICE = {Field.EMAIL: 1, Field.PHONE: 10}
+TOLD = ("first_name", "last_name", "company", "company_name", "domain", "linkedin_url", "email")
 PAUSES = (30.0, 60.0, 300.0, 900.0, 3600.0, 4 * HOUR)  # between the tries of a callback
 
 
@@ -35,13 +36,16 @@ class Purchase:
     request: str
     ref: str
     field: Field
-    person: Person | None
+    person: Person | None  # whom the provider takes it for
     billed: int = 0
     skipped: bool = False  # the credits ran out first
     told: float | None = None  # when an answer to it was acknowledged
     ahead: float = 0.0  # seconds by which the daemon's clock had been ahead at most by then
     cut_off: float = 0.0  # seconds for which no callback could have reached us by then
     useless: bool = False  # the answer says that it failed, or speaks of somebody else
+    failed: bool = False  # the provider says that it failed, and has charged nothing
+    about: Person | None = None  # whose record it was
+    asked: frozenset[tuple[str, str]] = frozenset()  # all that the provider was told of the person
 
 
 @dataclass(slots=True)
@@ -94,9 +98,13 @@ class Vendor:
 
     # --- for the vendors themselves -----------------------------------------------------------
 
-    def buy(self, submission: str, request: str, ref: str, fld: Field, person: Person | None) -> Purchase:
+    def buy(
+        self, submission: str, request: str, ref: str, fld: Field, person: Person | None, asked: Mapping[str, Any]
+    ) -> Purchase:
         now, since = self.world.now, self.world.cut_off_since
         purchase = Purchase(self.name, now, self.world.wall_clock.now(), submission, request, ref, fld, person)
+        purchase.about = self.world.record(ref)[1].person
+        purchase.asked = frozenset((name, asked[name]) for name in TOLD if asked.get(name))
         purchase.ahead = self.world.wall_clock.furthest
         purchase.cut_off = 0.0 if since is None else now - since
         self.purchases.append(purchase)
@@ -153,6 +161,8 @@ class Vendor:
             if (leaked := self.leak(letter)) is not None:
                 await self.tell(leaked)
                 await asyncio.sleep(weather.rng.uniform(0, 600))
+        if weather.hit("mute"):
+            await self._tell_of_nobody(letter)
         if weather.hit("forged"):
             await self._forge(letter)
         if weather.hit("lost"):
@@ -169,6 +179,23 @@ class Vendor:
             await asyncio.sleep(weather.rng.uniform(1, 3 * DAY))
             self.world.note(f"somebody replays {letter.submission[:6]}")
             await self.tell(Letter(self.name, letter.url, letter.body, letter.headers, genuine=False))
+        if weather.hit("after_the_last_word"):
+            await self._tell_more(letter)
+
+    async def _tell_of_nobody(self, letter: Letter) -> None:
+        """Somebody who has seen the address tells of a value without a word about whose it is."""
+        body = self.mute(letter)
+        if body is not None:
+            await self.tell(Letter(self.name, letter.url, body, {}, genuine=False))
+            await asyncio.sleep(self.world.weather.rng.uniform(0, 600))
+
+    async def _tell_more(self, letter: Letter) -> None:
+        """The same after the last word: a made-up value for the right person."""
+        last_word = letter.acknowledged is not None and not any(p.useless for p in letter.purchases)
+        body = self.more(letter) if last_word and letter.submission not in self.tampered else None
+        if body is not None:
+            await asyncio.sleep(self.world.weather.rng.uniform(0, DAY))
+            await self.tell(Letter(self.name, letter.url, body, {}, genuine=False))
 
     async def _try(self, letter: Letter) -> None:
         deaf = self.world.weather.hit("unheard")
@@ -210,38 +237,10 @@ class Vendor:
         """What somebody with the real address says about another person."""
         raise NotImplementedError
 
+    def mute(self, letter: Letter) -> bytes | None:
+        """A body with a made-up value that names nobody; None where only signed ones are taken."""
+        return None
 
-@dataclass(slots=True)
-class Market:
-    """Who is known by which input, at every provider."""
-
-    people: list[Person]
-    by_profile: dict[str, Person] = field(default_factory=dict)
-    by_name: dict[tuple[str, str, str], Person] = field(default_factory=dict)
-    by_email: dict[str, Person] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for person in self.people:
-            who = person.identity
-            if who.linkedin_url:
-                self.by_profile[who.linkedin_url] = person
-            if who.first_name and who.last_name and who.domain:
-                self.by_name[who.first_name, who.last_name, who.domain] = person
-            for (_, fld), find in person.finds.items():
-                if fld is Field.EMAIL:
-                    self.by_email[find.value] = person
-
-    def person(self, asked: Mapping[str, Any]) -> Person | None:
-        """Whom a question is about; its keys are Zeliq's."""
-        name = (asked.get("first_name", ""), asked.get("last_name", ""), asked.get("domain", ""))
-        return (
-            self.by_profile.get(asked.get("linkedin_url", ""))
-            or self.by_name.get(name)
-            or self.by_email.get(asked.get("email", ""))
-        )
-
-    def stranger(self, person: Person | None, vendor: str, fld: Field, asked: Mapping[str, Any]) -> Person | None:
-        """Somebody else of whom the vendor knows something, and whose echo can be told from what was asked."""
-        by = "linkedin_url" if asked.get("linkedin_url") else "last_name"
-        others = (p for p in self.people if p is not person and getattr(p.identity, by))
-        return next((p for p in others if (vendor, fld) in p.finds), None)
+    def more(self, letter: Letter) -> bytes | None:
+        """A body with a made-up value that names the right person; None where only signed ones are taken."""
+        return None

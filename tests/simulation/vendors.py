@@ -1,6 +1,7 @@
 """The two simulated providers: Zeliq and FullEnrich as their documents describe them.
 
-Small on purpose: the emulators of `syncd.sandbox` show every shape, these show every sequence.
+Small on purpose: the emulators of `syncd.sandbox` show every shape, these show every sequence. Both say whom they
+have found, as they know them: by a nickname now and then, or by a profile's new address.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from syncd.contract.model import Field
+from syncd.contract.model import Field, Identity
 
-from .people import Find, Person
-from .timeline import spawn
+from .people import NICKNAMES, Find, Person
+from .timeline import HOUR, spawn
 from .vendor import PRICE, Letter, Purchase, Reply, Vendor
 
 if TYPE_CHECKING:
+    from .weather import Weather
     from .world import World
 
 
@@ -36,7 +38,7 @@ class Zeliq(Vendor):
             return Reply(200, {"credit_balance": self.credits})
         fld = Field.PHONE if path.endswith("/phone") else Field.EMAIL
         asked = json.loads(body)
-        person = self.world.market.person(asked)
+        person = self.world.market.person(self.name, asked)
         if person is not None and person.odd:
             return Reply(400, {"message": "this person can't be looked up", "statusCode": 400})
         if PRICE[fld] > self.credits:
@@ -47,71 +49,86 @@ class Zeliq(Vendor):
         letter = Letter(self.name, asked["callbackUrl"], b"", {})
         query = self.world.query(letter.url)
         ref = f"{query['crm']}/{query['object']}/{query['contactId']}"
-        purchase = self.buy(query["a"], "", ref, fld, person)
+        purchase = self.buy(query["a"], "", ref, fld, person, asked)
         spawn(self.world, self._work(purchase, asked, letter))
         return Reply(202, {"status": 202, "jobId": f"job-{query['a']}"})
 
     async def _work(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> None:
-        if not self.world.weather.hit("early"):
+        weather = self.world.weather
+        if not weather.hit("early"):
             await asyncio.sleep(self.latency())
         letter.purchases, letter.asked = (purchase,), asked
+        if weather.hit("failed"):
+            purchase.useless = purchase.failed = True
+            failed = {"statusCode": 500, "error": "Internal Server Error", "message": "it failed"}
+            self.send(replace(letter, body=json.dumps(failed).encode()))
+            if not weather.hit("answered_after_all"):
+                return
+            await asyncio.sleep(weather.rng.uniform(60, 10 * HOUR))
         letter.body = json.dumps(self._say(purchase, asked, letter)).encode()
         self.send(letter)
 
     def _say(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> dict[str, Any]:
-        weather = self.world.weather
-        if weather.hit("failed"):
-            purchase.useless = True
-            return {"statusCode": 500, "error": "Internal Server Error", "message": "it failed"}
-        person, right = purchase.person, True
+        weather, person, fld = self.world.weather, purchase.person, purchase.field
         if weather.hit("stranger"):
-            person, right = self.world.market.stranger(person, self.name, purchase.field, asked), False
-            purchase.useless = True
-        find = None if person is None else person.finds.get((self.name, purchase.field))
+            person = self.world.market.stranger(self.name, fld, person, purchase.about)
+        purchase.useless |= not self.world.fits(purchase.ref, person)
+        find = None if person is None else person.finds.get((self.name, fld))
         if find is None or person is None or not self.charge(purchase):
             return {"credit_used": 0, "contact": {"linkedin_url": asked.get("linkedin_url")}}
         if find.word == "invalid":  # refunded
             purchase.billed, self.billed[purchase.submission] = 0, 0
-            self.credits += PRICE[purchase.field]
-        if right and find.good:
+            self.credits += PRICE[fld]
+        if find.good and person is purchase.about:
             letter.finds = ((purchase, find.value),)
-        return {"credit_used": purchase.billed, "contact": _zeliq_contact(person, purchase.field, find, right, asked)}
+        mailbox = asked.get("email") if person is purchase.person else f"{person.key}@elsewhere.example.com"
+        who = as_known(person, weather)
+        return {"credit_used": purchase.billed, "contact": _zeliq_contact(who, fld, find, mailbox)}
 
     def fake(self, letter: Letter) -> bytes:
-        return self._made_up(letter, None)
+        return self._made_up(letter, self.world.market.people[0].truth)
 
     def leak(self, letter: Letter) -> Letter | None:
         bought = letter.purchases[0]
-        stranger = self.world.market.stranger(bought.person, self.name, bought.field, letter.asked)
-        return (
-            None
-            if stranger is None
-            else Letter(self.name, letter.url, self._made_up(letter, stranger), {}, genuine=False)
-        )
+        stranger = self.world.market.stranger(self.name, bought.field, bought.person, bought.about)
+        if stranger is None:
+            return None
+        return Letter(self.name, letter.url, self._made_up(letter, stranger.truth), {}, genuine=False)
 
-    def _made_up(self, letter: Letter, person: Person | None) -> bytes:
+    def mute(self, letter: Letter) -> bytes | None:
+        return self._made_up(letter, Identity())
+
+    def more(self, letter: Letter) -> bytes | None:
+        about = letter.purchases[0].about
+        return None if about is None else self._made_up(letter, about.truth)
+
+    def _made_up(self, letter: Letter, who: Identity) -> bytes:
         fld = letter.purchases[0].field if letter.purchases else Field.EMAIL
-        who = person or self.world.market.people[0]
         find = Find("forged@forgery.example.com" if fld is Field.EMAIL else "+447700900999", "valid", good=False)
-        return json.dumps({"credit_used": PRICE[fld], "contact": _zeliq_contact(who, fld, find, False, {})}).encode()
+        return json.dumps({"credit_used": PRICE[fld], "contact": _zeliq_contact(who, fld, find, None)}).encode()
 
 
-def _zeliq_contact(person: Person, fld: Field, find: Find, right: bool, asked: Mapping[str, Any]) -> dict[str, Any]:
-    who = person.identity
-    echo: dict[str, Any] = {"linkedin_url": who.linkedin_url}
+def as_known(person: Person, weather: Weather) -> Identity:
+    """Whom a provider says that it has found."""
+    who = person.truth
+    if who.first_name in NICKNAMES and weather.hit("nickname"):
+        who = replace(who, first_name=NICKNAMES[who.first_name])
+    return replace(who, linkedin_url=person.profiles[1]) if weather.hit("renamed_profile") else who
+
+
+def _zeliq_contact(who: Identity, fld: Field, find: Find, mailbox: str | None) -> dict[str, Any]:
+    """`mailbox`: asked by e-mail, Zeliq echoes that; a stranger's answer brings the stranger's own."""
+    echo = {name: getattr(who, name) for name in ("first_name", "last_name", "domain", "linkedin_url")}
     if fld is Field.PHONE:
-        # Asked by e-mail, Zeliq echoes the e-mail; a stranger's answer brings the stranger's own.
-        echo["email"] = asked.get("email") if right else f"{person.key}@elsewhere.example.com"
         spaced = f"{find.value[:3]} {find.value[3:7]} {find.value[7:]}"
-        return {**echo, "most_probable_phone": spaced, "phones": [{"phone": spaced}]}
-    named = {"first_name": who.first_name, "last_name": who.last_name, "domain": who.domain}
+        return {**echo, "email": mailbox, "most_probable_phone": spaced, "phones": [{"phone": spaced}]}
     best = {"most_probable_email": find.value, "most_probable_email_status": find.word}
-    return {**echo, **named, **best, "emails": [{"email": find.value, "status": find.word}]}
+    return {**echo, **best, "emails": [{"email": find.value, "status": find.word}]}
 
 
 @dataclass(slots=True)
 class Job:
-    """A bulk of FullEnrich's."""
+    """A bulk of FullEnrich's. `events`: where it tells of single contacts."""
 
     id: str
     submission: str
@@ -119,7 +136,7 @@ class Job:
     contacts: list[dict[str, Any]]
     purchases: list[list[Purchase]]
     key: str  # what it is signed with
-    events: bool
+    events: str | None
     status: str = "IN_PROGRESS"
     items: list[dict[str, Any]] = field(default_factory=list)
     finds: list[tuple[Purchase, str]] = field(default_factory=list)
@@ -145,7 +162,7 @@ class FullEnrich(Vendor):
         return self._start(json.loads(body))
 
     def _start(self, asked: dict[str, Any]) -> Reply:
-        people = [self.world.market.person({**c, "domain": c.get("domain", "")}) for c in asked["data"]]
+        people = [self.world.market.person(self.name, contact) for contact in asked["data"]]
         if any(person is not None and person.odd for person in people):
             return Reply(400, {"code": "error.enrichment.domain.invalid", "message": "one of them is odd"})
         if self.credits < min(PRICE.values()):
@@ -158,7 +175,7 @@ class FullEnrich(Vendor):
             contacts=asked["data"],
             purchases=[self._taken(query["a"], c, p) for c, p in zip(asked["data"], people, strict=True)],
             key=self.key,
-            events="webhook_events" in asked,
+            events=asked.get("webhook_events", {}).get("contact_finished"),
         )
         self.jobs[job.id] = job
         spawn(self.world, self._work(job))
@@ -167,8 +184,8 @@ class FullEnrich(Vendor):
     def _taken(self, submission: str, contact: dict[str, Any], person: Person | None) -> list[Purchase]:
         fields = [Field.EMAIL if word == "contact.work_emails" else Field.PHONE for word in contact["enrich_fields"]]
         ours = contact["custom"]
-        ref = self.world.where(ours["contact_id"])
-        return [self.buy(submission, ours["attempt_id"], ref, fld, person) for fld in fields]
+        ref = f"{ours['connection']}/{ours['object']}/{ours['contact_id']}"
+        return [self.buy(submission, ours["attempt_id"], ref, fld, person, contact) for fld in fields]
 
     async def _work(self, job: Job) -> None:
         if not self.world.weather.hit("early"):
@@ -181,29 +198,31 @@ class FullEnrich(Vendor):
             job.finds += finds
             cut_short = any(p.skipped for p in job.purchases[place])
             if job.events and not cut_short and self.world.weather.hit("partial"):
-                self.send(self._letter(job, "IN_PROGRESS", [item], tuple(job.purchases[place]), tuple(finds)))
+                self.send(self._letter(job, job.events, "IN_PROGRESS", [item], job.purchases[place], finds))
                 await asyncio.sleep(self.world.weather.rng.uniform(0, 5))
+        self._end(job)
+
+    def _end(self, job: Job) -> None:
         failed = self.world.weather.hit("failed")
-        skipped = any(p.skipped for purchases in job.purchases for p in purchases)
+        everything = [p for purchases in job.purchases for p in purchases]
+        skipped = any(p.skipped for p in everything)
         job.status = "CREDITS_INSUFFICIENT" if skipped else "CANCELED" if failed else "FINISHED"
-        everything = tuple(p for purchases in job.purchases for p in purchases)
         for purchase in everything:
-            purchase.useless |= failed
-        if skipped:  # nobody can tell who was looked up and who was not
-            for purchase in everything:
+            if job.status == "CANCELED" and not purchase.billed:  # nobody can tell whether there was nothing
+                purchase.failed = purchase.useless = True
+            if skipped:  # nobody can tell who was looked up and who was not
                 purchase.skipped = not purchase.billed
-        self.send(self._letter(job, job.status, job.items, everything, tuple(job.finds)))
+        self.send(self._letter(job, job.url, job.status, job.items, everything, job.finds))
 
     def _look_up(self, job: Job, place: int) -> tuple[dict[str, Any], list[tuple[Purchase, str]]]:
         contact, purchases = job.contacts[place], job.purchases[place]
         found: dict[str, Any] = {}
         finds: list[tuple[Purchase, str]] = []
-        right = not self.world.weather.hit("stranger")
         person = purchases[0].person
-        if not right:
-            person = self.world.market.stranger(person, self.name, purchases[0].field, contact)
+        if self.world.weather.hit("stranger"):
+            person = self.world.market.stranger(self.name, purchases[0].field, person, purchases[0].about)
         for purchase in purchases:
-            purchase.useless = not right
+            purchase.useless = not self.world.fits(purchase.ref, person)
             find = None if person is None else person.finds.get((self.name, purchase.field))
             if find is None or (find.word != "INVALID" and not self.charge(purchase)):
                 continue
@@ -213,21 +232,22 @@ class FullEnrich(Vendor):
             else:
                 found["most_probable_phone"] = {"number": find.value, "region": "GB"}
                 found["phones"] = [{"number": find.value, "region": "GB"}]
-            if right and find.good:
+            if find.good and person is purchase.about:
                 finds.append((purchase, find.value))
-        echo = _echo(contact, None if right else person)
-        return {"input": echo, "custom": contact["custom"], "contact_info": found}, finds
+        item = {"input": _echo(contact), "custom": contact["custom"], "contact_info": found}
+        return item | ({} if person is None else {"profile": _profile(as_known(person, self.world.weather))}), finds
 
     def _letter(
         self,
         job: Job,
+        url: str,
         status: str,
         items: list[dict[str, Any]],
-        purchases: tuple[Purchase, ...],
-        finds: tuple[tuple[Purchase, str], ...],
+        purchases: list[Purchase],
+        finds: list[tuple[Purchase, str]],
     ) -> Letter:
         body = json.dumps(self._body(job, status, items)).encode()
-        return Letter(self.name, job.url, body, self._signed(body, job.key), purchases, finds)
+        return Letter(self.name, url, body, self._signed(body, job.key), tuple(purchases), tuple(finds))
 
     def _body(self, job: Job, status: str, items: list[dict[str, Any]]) -> dict[str, Any]:
         return {"id": job.id, "status": status, "cost": {"credits": self.billed[job.submission]}, "data": items}
@@ -255,15 +275,21 @@ class FullEnrich(Vendor):
         return Letter(self.name, letter.url, self.fake(letter), {"x-signature-sha1": "0" * 40}, genuine=False)
 
 
-def _echo(contact: Mapping[str, Any], stranger: Person | None) -> dict[str, Any]:
+def _echo(contact: Mapping[str, Any]) -> dict[str, Any]:
     """FullEnrich's own names for what it was asked."""
-    asked = {
+    return {
         "first_name": contact.get("first_name"),
         "last_name": contact.get("last_name"),
         "company_domain": contact.get("domain"),
         "professional_network_url": contact.get("linkedin_url"),
     }
-    if stranger is None:
-        return asked
-    who = stranger.identity
-    return dict(zip(asked, (who.first_name, who.last_name, who.domain, who.linkedin_url), strict=True))
+
+
+def _profile(who: Identity) -> dict[str, Any]:
+    """Whom FullEnrich has found."""
+    return {
+        "first_name": who.first_name,
+        "last_name": who.last_name,
+        "social_profiles": {"professional_network": {"url": who.linkedin_url}},
+        "employment": {"current": {"company": {"domain": who.domain}}},
+    }

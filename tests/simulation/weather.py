@@ -46,16 +46,23 @@ CHANCES: dict[str, float] = {
     "forged": 0.1,
     "replayed": 0.08,
     "leaked": 0.02,  # somebody who has seen the address tells of somebody else
+    "mute": 0.02,  # the same, without a word about whose value it is
+    "after_the_last_word": 0.03,  # the same, about the right person
     "partial": 0.4,  # FullEnrich tells of each contact when it is done
     # what a provider says
     "stranger": 0.03,
     "failed": 0.03,
+    "answered_after_all": 0.2,  # of what failed
+    "nickname": 0.3,  # of those who have one
+    "renamed_profile": 0.06,
     # the CRM
     "edit_before_write": 0.12,
     "edit_after_write": 0.1,
     "clear_before_write": 0.06,
     "opt_out_before_write": 0.03,
     "merge_before_write": 0.02,
+    "rename_before_read": 0.008,  # the record is about somebody else when it is read before the write
+    "rename_before_write": 0.01,
     "crm_busy": 0.04,
     "crm_halt": 0.004,
     "crm_cut_before": 0.04,
@@ -81,6 +88,7 @@ SPELLS: dict[str, float] = {  # how many begin per day
     "opt_out": 0.15,
     "merge": 0.08,
     "delete": 0.06,
+    "rename": 0.08,
 }
 
 

@@ -22,21 +22,24 @@ from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
 from syncd.config import Settings, WhenUnavailable
-from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log
+from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, OnDoubt
 from syncd.config.settings import Connection, FieldPolicy, Port, Sync
-from syncd.contract.model import ASKED, Change, Field, Grade
+from syncd.contract.model import Field, Grade, Identity
 from syncd.contract.ports import Options
 from syncd.daemon import CADENCE
 
+from .colleagues import Colleagues, Operator
 from .crm import PROPERTY, Crm, Record
 from .judge import Judge
 from .life import Life
-from .people import Person, populate
+from .people import Market, Person, may_be, populate
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
-from .vendor import Letter, Market, Vendor
+from .vendor import Letter, Vendor
 from .vendors import FullEnrich, Zeliq
 from .weather import Climate
 
+# The prices that the simulated Zeliq bills: small budgets still buy.
+_ZELIQ = zeliq.Options(api_key=SecretStr("key-z-0"), price=zeliq.Price(email=Decimal(1), phone=Decimal(10)))
 RESTLESS = 200  # bells a day at most, on average
 REMEMBERED = 60  # lines of a trace that are shown
 
@@ -83,6 +86,8 @@ class World(Owner):
         self.old_key = ""
         self.keys = {vendor.key for vendor in self.vendors.values()}  # all that there ever were
         self.colleagues = Colleagues(self)
+        self.operator = Operator(self, random.Random(f"what is decided when, {seed}"))
+        self.pasted: set[str] = set()  # profiles that stand in somebody else's record
         self._settings = _settings(rng, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
@@ -130,14 +135,23 @@ class World(Owner):
     def query(self, url: str) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(url).query))
 
-    def where(self, contact: str) -> str:
-        """The full name of a contact that a provider knows by its id alone."""
-        name = "south" if int(contact) >= 9000 else "north"
-        return f"{name}/contacts/{contact}"
-
     def record(self, ref: str) -> tuple[Crm, Record]:
         name, _, contact = ref.split("/")
         return self.crms[name], self.crms[name].records[contact]
+
+    def acceptable(self, record: Record, fld: Field) -> frozenset[str]:
+        """What may be written to a record as it is now: the person's, or a namesake's that nothing tells from them."""
+        return frozenset(
+            value for p in self.market.people if self._is_about(record, p) for value in p.good(fld)
+        )  # fmt: skip
+
+    def fits(self, ref: str, person: Person | None) -> bool:
+        """Is an answer about this person one about whom the record is about, as far as anybody can tell?"""
+        return person is None or self._is_about(self.record(ref)[1], person)
+
+    @staticmethod
+    def _is_about(record: Record, person: Person) -> bool:
+        return person is record.person or may_be(record.own, person)
 
     def begin_trouble(self, name: str, what: str) -> None:
         """A CRM's token is refused, for some hours."""
@@ -167,6 +181,7 @@ class World(Owner):
         """So many stormy days, then calm ones until all is settled; the judge has the last word."""
         spawn(self, self._hire(days))
         spawn(self, self._keep_alive())
+        spawn(self, self.operator.work())
         for name, rate in self.weather.spells.items():
             if rate:
                 spawn(self, self._strike(name, rate))
@@ -233,13 +248,36 @@ class World(Owner):
     # --- what happens by itself ---------------------------------------------------------------
 
     def _employ(self, person: Person) -> None:
-        """Enter a person into a CRM, now and then twice."""
+        """Enter a person into a CRM, now and then twice, or with somebody else's profile or mailbox."""
         rng = self._entries
         for crm in self.crms.values():
             for _ in range(rng.choice((1, 1, 1, 2)) if crm.name == "north" or rng.random() < 0.6 else 0):
-                taken = any(r.values.get("email") for r in crm.records.values() if r.person is person)
-                known = rng.random() < 0.15 and not taken
-                crm.add(person, **({"email": f"{person.key}.{crm.name}@typed.example.com"} if known else {}))
+                mailbox = self._mailbox(crm, person)
+                crm.add(person, self._known(person), **({"email": mailbox} if mailbox else {}))
+
+    def _known(self, person: Person) -> Identity:
+        """What is entered of somebody; the mailbox has a property of its own."""
+        rng, known = self._entries, replace(person.identity, email=None)
+        others = self.market.unmistakable(person)
+        if known.last_name and others and rng.random() < 0.06:
+            profile = rng.choice(others).truth.linkedin_url or ""
+            self.pasted.add(profile)
+            return replace(known, linkedin_url=profile)
+        return known
+
+    def _mailbox(self, crm: Crm, person: Person) -> str:
+        """Typed in by a colleague: now and then the one of somebody else, copied from the other CRM."""
+        rng = self._entries
+        held = {record.values.get("email", "") for record in crm.records.values()} - {""}
+        theirs = [
+            e for c in self.crms.values() if c is not crm for r in c.records.values() if (e := r.values.get("email"))
+        ]
+        if person.truth.email:
+            return "" if person.truth.email in held else person.truth.email
+        if theirs and rng.random() < 0.15:
+            return next((address for address in theirs if address not in held), "")
+        typed = f"{person.key}.{crm.name}@typed.example.com"
+        return typed if rng.random() < 0.15 and typed not in held else ""
 
     async def _hire(self, days: float) -> None:
         """Half of the people are there from the start, the others come one by one."""
@@ -308,69 +346,10 @@ class World(Owner):
             await self.life.stop()
 
 
-class Colleagues:
-    """People who work in the CRM, at any time, and most of all in the middle of a write of ours."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def act(self, what: str) -> None:
-        """Somebody does something somewhere."""
-        rng = self._world.weather.rng
-        crm = self._world.crms[rng.choice(sorted(self._world.crms))]
-        alive = crm.alive()
-        if not alive:
-            return
-        record, fld = rng.choice(alive), rng.choice(list(ASKED))
-        match what:
-            case "edit":
-                crm.edit(record, PROPERTY[fld], self._typed(fld), "person")
-            case "clear" if record.values.get(PROPERTY[fld]):
-                crm.edit(record, PROPERTY[fld], "", "person")
-            case "other_program":
-                crm.edit(record, PROPERTY[fld], self._typed(fld), "program")
-            case "opt_out":
-                crm.opt_out(record, fld)
-            case "merge":
-                others = [other for other in alive if other is not record and other.person is record.person]
-                if others:
-                    crm.merge(record, others[0])
-            case "delete":
-                crm.delete(record)
-
-    def before_write(self, crm: Crm, change: Change) -> None:
-        """Somebody is quicker than the write that is on its way."""
-        record, weather, name = crm.records[change.ref.id], self._world.weather, PROPERTY[change.field]
-        if record.gone or record.now is not None:
-            return
-        if weather.hit("edit_before_write"):
-            crm.edit(record, name, self._typed(change.field), "person")
-        if weather.hit("clear_before_write"):
-            if not record.values.get(name):
-                crm.edit(record, name, self._typed(change.field), "person")
-            crm.edit(record, name, "", "person")
-        if weather.hit("opt_out_before_write"):
-            crm.opt_out(record, change.field)
-        if weather.hit("merge_before_write"):
-            others = [o for o in crm.alive() if o is not record and o.person is record.person]
-            if others:
-                crm.merge(record, others[0])
-
-    def after_write(self, crm: Crm, change: Change) -> None:
-        """Somebody edits before the write has been looked at."""
-        record, weather = crm.records[change.ref.id], self._world.weather
-        if not record.gone and record.now is None and weather.hit("edit_after_write"):
-            crm.edit(record, PROPERTY[change.field], self._typed(change.field), "person")
-
-    def _typed(self, fld: Field) -> str:
-        number = self._world.weather.rng.randrange(10**6)
-        return f"typed{number}@typed.example.com" if fld is Field.EMAIL else f"+12125550{100 + number % 100}"
-
-
 def _settings(rng: random.Random, path: Path, crms: tuple[str, ...]) -> Settings:
     """A configuration, drawn: policies, holds, order of providers, budgets."""
     connections = {name: _connection(name, Port.CRM, Options(), rng) for name in crms}
-    connections["zeliq"] = _connection("zeliq", Port.PROVIDER, zeliq.Options(api_key=SecretStr("key-z-0")), rng)
+    connections["zeliq"] = _connection("zeliq", Port.PROVIDER, _ZELIQ, rng)
     options = fullenrich.Options(api_key=SecretStr("key-f-0"))
     connections["fullenrich"] = _connection("fullenrich", Port.PROVIDER, options, rng)
     return Settings(
@@ -417,4 +396,6 @@ def _sync(rng: random.Random, crm: str) -> Sync:
         retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY)),
         when_unavailable=rng.choice(list(WhenUnavailable)),
         paused=False,
+        on_doubt=rng.choice((OnDoubt.REVIEW, OnDoubt.REVIEW, OnDoubt.NEXT)),
+        review_within=rng.choice((3 * DAY, 14 * DAY)),
     )

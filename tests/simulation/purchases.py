@@ -1,0 +1,103 @@
+"""What may be bought twice, and why: I2, by contact, by question and by person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+from syncd.config.sections import InDoubtPolicy
+
+from .oneness import Oneness
+from .timeline import DAY
+from .vendor import Purchase
+from .wire import LATEST
+
+if TYPE_CHECKING:
+    from .world import World
+
+KNOWN_FOR = 90 * DAY
+READ = 10.0  # seconds in which an answer that came is read: until then nobody knows what it says
+
+
+def nothing_paid_twice(world: World) -> None:
+    """I2: a field of a contact, a question, and a field of a person are bought once each."""
+    bought = [p for vendor in world.vendors.values() for p in vendor.purchases if not p.skipped]
+    for same in _grouped(bought, lambda p: (p.vendor, p.ref, p.field)):
+        _paid_once(world, same)
+    for same in _grouped(bought, lambda p: (p.vendor, p.field, p.asked)):
+        for first, second in pairwise(same):
+            if not (_passes(world, first, second) or _may_be_resent(world, first, second)):
+                _violated(world, first, second, "the identical question was asked twice")
+    oneness = Oneness(world)
+    for same in _grouped(bought, lambda p: (p.vendor, p.field, None if p.about is None else p.about.key)):
+        for first, second in combinations(same, 2):
+            if first.ref != second.ref and oneness.one(first.ref, second.ref) and not _news(world, first, second):
+                _violated(world, first, second, "one person was bought twice")
+
+
+def _grouped(bought: Iterable[Purchase], key: Callable[[Purchase], Hashable]) -> Iterable[list[Purchase]]:
+    groups: dict[Hashable, list[Purchase]] = defaultdict(list)
+    for purchase in bought:
+        groups[key(purchase)].append(purchase)
+    return [sorted(group, key=lambda p: p.wall) for group in groups.values()]
+
+
+def _paid_once(world: World, in_order: list[Purchase]) -> None:
+    resent = False  # the first of a pair was itself the second try
+    for first, second in pairwise(in_order):
+        if _passes(world, first, second) or _another_way(world, first, second):
+            resent = False
+        elif _resent(world, first, second) and not resent:
+            resent = True
+        else:
+            _violated(world, first, second, "a field was bought twice")
+
+
+def _passes(world: World, first: Purchase, second: Purchase) -> bool:
+    """Is it a new round, or was the first one in vain by the provider's own word?"""
+    sync = next(s for s in world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
+    apart = _apart(first, second) + second.ahead  # it was decided while the clock was ahead
+    return first.failed or apart >= min(sync.retry_not_found, KNOWN_FOR)
+
+
+def _apart(first: Purchase, second: Purchase) -> float:
+    return max(second.wall - first.wall, second.at - first.at)  # its clock may have been put right in between
+
+
+def _another_way(world: World, first: Purchase, second: Purchase) -> bool:
+    """Another question that costs nothing as long as nothing is found, or one about somebody else by now."""
+    renamed = any(at <= second.at for at in world.record(second.ref)[1].renamed)  # whenever a pull has told of it
+    nothing = first.billed == 0 and _heard(first.told, world.vendors[first.vendor].polled.get(first.submission), second)
+    return first.asked != second.asked and (nothing or renamed)
+
+
+def _resent(world: World, first: Purchase, second: Purchase) -> bool:
+    return first.ref == second.ref and _may_be_resent(world, first, second)
+
+
+def _may_be_resent(world: World, first: Purchase, second: Purchase) -> bool:
+    """Does the operator let be asked once more what was in doubt for so long, for whichever record of the person?"""
+    connection = world._settings.connections[first.vendor]
+    policy, hold = connection.in_doubt_policy, connection.in_doubt_hold
+    return policy is InDoubtPolicy.RESEND_ONCE and _apart(first, second) + LATEST >= hold
+
+
+def _news(world: World, first: Purchase, second: Purchase) -> bool:
+    """May the same person be asked about elsewhere: was the first one never answered, or was less told then?"""
+    spoilt = first.useless or first.submission in world.vendors[first.vendor].tampered
+    more = first.billed == 0 and not second.asked <= first.asked
+    return spoilt or more or not _heard(first.told, None, second, read=READ) or _passes(world, first, second)
+
+
+def _heard(told: float | None, polled: float | None, second: Purchase, *, read: float = 0.0) -> bool:
+    """Had the answer come, by callback or because it was fetched, before the second purchase?"""
+    heard = [at for at in (told, polled) if at is not None]
+    return bool(heard) and min(heard) + read <= second.at
+
+
+def _violated(world: World, first: Purchase, second: Purchase, what: str) -> None:
+    when = f"{first.at / DAY:.3f} and {second.at / DAY:.3f}"
+    whom = f"{first.ref} / {second.ref} {first.field} at {first.vendor}"
+    world.violated("I2", f"{what}: {whom}, {first.submission[:6]} and {second.submission[:6]}, day {when}")
