@@ -29,7 +29,7 @@ from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
 from syncd.people.answers import PROFILE, About, Verdict
-from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, values, verify, writeback
+from syncd.pipeline import address, choose, decide, dispatch, probe, pull, sweep, values, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.gate import Gate
@@ -276,7 +276,7 @@ def _all_answers(judged: Callable[[About], About]) -> Iterator[None]:
     def instead(*args: Any, **kwargs: Any) -> About:
         return judged(about(*args, **kwargs))
 
-    with swap(verify, "about", instead), swap(dispatch, "about", instead), swap(decide, "about", instead):
+    with swap(verify, "about", instead), swap(choose, "about", instead), swap(decide, "about", instead):
         yield
 
 
