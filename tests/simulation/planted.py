@@ -28,7 +28,7 @@ from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
-from syncd.people.answers import PROFILE, About, Verdict
+from syncd.people.answers import About, Verdict
 from syncd.pipeline import address, choose, decide, dispatch, probe, pull, sweep, values, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
@@ -251,7 +251,7 @@ def ack_when_disk_full() -> AbstractContextManager[None]:
 
 def accept_mismatch() -> AbstractContextManager[None]:
     """An answer about somebody else is as good as any."""
-    return _all_answers(lambda _: About(Verdict.SAME, (PROFILE,)))
+    return _all_answers(lambda _: About(Verdict.SAME, ("the profile",)))
 
 
 def doubt_is_believed() -> AbstractContextManager[None]:
