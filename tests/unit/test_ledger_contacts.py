@@ -243,3 +243,16 @@ def test_what_is_blocked_still_or_done_for_good_is_not_opened_by_a_change(house:
     house.pull()
     house.plan()
     assert house.sql("SELECT count(*) FROM event WHERE job_id = 1") == history
+
+
+def test_the_operators_own_domain_is_no_employer(house: House) -> None:
+    people = house.settings.people.model_copy(update={"own_domains": ("www.Acme.example",)})
+    house.reopen(replace(house.settings, people=people))
+    for name in ("Ada Stone", "Bea Brook"):
+        first, last = name.split()
+        house.crm.add(Identity(first_name=first, last_name=last, domain="mail.acme.example"))
+    house.crm.add(Identity(first_name="Cleo", last_name="Birch", domain="birch.example"))
+    house.pull()
+    known = [row[0] for row in house.sql("SELECT identity FROM contact ORDER BY id")]
+    assert ["acme" in identity for identity in known] == [False, False, False]
+    assert "birch.example" in known[2]
