@@ -83,7 +83,9 @@ UPDATE contact SET became_at = :now, learned = NULL WHERE id = :id
 UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
 
 -- name: contact_recognised
-UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes WHERE id = :id
+-- Whoever is another person now is planned anew: the opt-outs of other records may not be theirs any more.
+UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes, planned = (planned AND person IS :person)
+WHERE id = :id
 
 -- name: contact_by_id
 SELECT * FROM contact WHERE id = :id
