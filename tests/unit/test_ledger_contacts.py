@@ -260,8 +260,7 @@ def test_the_operators_own_domain_is_no_employer(house: House) -> None:
 
 def test_a_mailbox_of_hundreds_is_nobodys_and_everybody_is_recognised(house: House) -> None:
     for number in range(230):
-        person = Identity(first_name=f"Ada{number}", last_name="Stone", email="stone.family@acme.example")
-        house.crm.add(person)
+        house.crm.add(Identity(first_name=f"Ada{number}", last_name="Stone"), email="stone.family@acme.example")
     house.pull()
     people = [row[0] for row in house.sql("SELECT person FROM contact")]
     assert len(set(people)) == 230
