@@ -224,8 +224,10 @@ INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, create
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
 
 -- name: attempt_make
+-- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, :now)
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:now,
+    (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)))
 
 -- name: attempts_of_submission
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
@@ -321,17 +323,20 @@ DELETE FROM delivery WHERE id = :id
 -- name: result_add
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     note, at)
-SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :said, :told, :way, :asked_at,
+SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :said, :told, :way,
+    coalesce(:asked_at, max(:now,
+        (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id))),
     :note, :now
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
     AND (outcome <> 'failed' OR submission_id IS :submission_id))
 
 -- name: result_copy
--- `asked_at` is now: the answer is to what would be asked now.
+-- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     doubt, note, at)
-SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, :now, :doubt,
+SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, max(:now,
+    (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
     :note, at
 FROM result WHERE id = :id
 

@@ -65,7 +65,7 @@ def add(
         said=dump_said(result.said) if result else "[]",
         told=attempt["asked"] if attempt else "{}",
         way=attempt["way"] if attempt else "",
-        asked_at=attempt["created_at"] if attempt else now,
+        asked_at=attempt["created_at"] if attempt else None,
         note=note,
         now=now,
     )

@@ -274,7 +274,8 @@ class World(Owner):
         ]
         if person.truth.email:
             return "" if person.truth.email in held else person.truth.email
-        if theirs and rng.random() < 0.15:
+        # Not into a record without a name: a mailbox alone would say whose phone it is, and nothing speaks against it.
+        if theirs and person.identity.last_name and rng.random() < 0.15:
             return next((address for address in theirs if address not in held), "")
         typed = f"{person.key}.{crm.name}@typed.example.com"
         return typed if rng.random() < 0.15 and typed not in held else ""

@@ -126,3 +126,26 @@ def test_a_write_that_landed_is_left_although_the_record_has_changed_hands_since
     house.clock.time += DAY
     house.writeback()
     assert (house.job(ada), house.held(ada)) == (("done", "written"), MAIL)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_clock_that_is_set_back_makes_no_answer_stale(build: Build, found: bool) -> None:
+    """The record changed hands while the clock was ahead: who it is about now is asked about once."""
+    house = build(fields={EMAIL: ["ann"]})
+    ada = house.crm.add(ADA)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    house.clock.time += 10 * DAY
+    house.crm.rename(ada, Identity(first_name="Tom", last_name="Birch", domain="birch.example"))
+    house.pull()
+    house.clock.time -= 10 * DAY
+    if found:
+        house.finds(ada, EMAIL, "tom@birch.example")
+    for _ in range(3):
+        house.verify()
+        house.ask()
+        house.answer_all()
+    house.finish()
+    assert len(house.fake.submitted) == 2
+    assert house.job(ada) == ("done", "written" if found else "not_found")
