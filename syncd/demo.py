@@ -154,7 +154,8 @@ def present(report: dict[str, Any], console: Console) -> None:
         f"{report['contacts']} contacts in {report['seconds']:.1f} s on a clock {report['speed']:g} times as fast; "
         f"{report['searches']} search calls; {report['shared']} answers served the same person again, unpaid"
     )
-    console.print(f"The ledger is {report['ledger']}; look around with: syncd status -c {report['config']}")
+    look = f"syncd status -c {report['config']} (or: syncd review list -c {report['config']})"
+    console.print(f"The ledger is {report['ledger']}; look around with: {look}")
     verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
     console.print(verdict, highlight=False)
 

@@ -35,7 +35,7 @@ def recognise(tx: Tx, contact_id: int, identity: Identity, before: Identity | No
     became = before is not None and evidence.became_another(before, identity)
     if became:
         tx.run("contact_became", id=contact_id, now=now)
-    changed = _regroup(tx, _component(tx, {contact_id} | near), fresh=contact_id)
+    changed = _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
     if before is not None:
         changed.add(contact_id)
     for id_ in sorted(changed):
@@ -77,17 +77,17 @@ def _holders(tx: Tx, keys: Iterable[str]) -> set[int]:
     return {row[0] for row in tx.rows("contacts_of_keys", keys=json.dumps(sorted(keys)), limit=RELATED)}
 
 
-def _component(tx: Tx, start: set[int]) -> list[Record]:
-    """All records that hang together by keys, with those to start from; at most RELATED."""
+def _component(tx: Tx, fresh: int, near: set[int]) -> list[Record]:
+    """All records that hang together by keys with a contact and those `near` to it, itself first; at most RELATED."""
     found: dict[int, Record] = {}
-    todo = sorted(start, reverse=True)
+    todo = [*sorted(near, reverse=True), fresh]
     while todo and len(found) < RELATED:
         id_ = todo.pop()
         row = None if id_ in found else tx.row("contact_by_id", id=id_)
         if row is None:
             continue
         found[id_] = Record(id_, row["connection"], load_identity(row["identity"]))
-        if len(start) > 1:
+        if near and len(near) < groups.MANY:  # who hangs together by more is not unravelled
             keys = (key[0] for key in tx.rows("keys_of_contact", contact_id=id_))
             todo += sorted(_holders(tx, keys) - found.keys(), reverse=True)
     return list(found.values())
@@ -105,7 +105,8 @@ def _regroup(tx: Tx, records: list[Record], *, fresh: int) -> set[int]:
             continue
         tx.run("contact_recognised", id=id_, person=told[0], vague=vague, namesakes=told[2])
         tx.run("jobs_person", contact_id=id_, person=told[0])
-        tx.run("kin_replan", person=told[0], id=0) if row["opt_out"] != "{}" else None
+        for kin in {row["person"], told[0]} - {None} if row["opt_out"] != "{}" else ():
+            tx.run("kin_replan", person=kin, id=0)
         if id_ != fresh:
             changed.add(id_)
         if vague not in ("[]", row["vague"]):

@@ -83,7 +83,9 @@ UPDATE contact SET became_at = :now, learned = NULL WHERE id = :id
 UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
 
 -- name: contact_recognised
-UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes WHERE id = :id
+-- Whoever is another person now is planned anew: the opt-outs of other records may not be theirs any more.
+UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes, planned = (planned AND person IS :person)
+WHERE id = :id
 
 -- name: contact_by_id
 SELECT * FROM contact WHERE id = :id
@@ -190,11 +192,14 @@ SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 's
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND attempt.created_at > :since ORDER BY attempt.id
+WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
 -- name: question_is_asked
-SELECT 1 FROM attempt INDEXED BY attempt_question
-WHERE question = :question AND live = 1 AND created_at > :since LIMIT 1
+-- Lately, or so long ago that the answer would count no more, and there is none yet.
+SELECT 1 FROM attempt INDEXED BY attempt_question JOIN job ON job.id = attempt.job_id
+WHERE question = :question AND live = 1 AND (attempt.created_at > :since
+    OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: job_still_wanted
 -- The contact may have changed since its job was chosen, and somebody else may ask about the same person.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from . import employers, evidence, names
+from .evidence import STRONG, Evidence
 from .identity import Identity
 from .names import Agreement
 
@@ -32,15 +33,17 @@ class About:
 
     @property
     def proven(self) -> bool:
-        """Does a profile or a mailbox prove it, not a name alone?"""
-        return self.verdict is Verdict.SAME and bool({PROFILE, MAILBOX} & set(self.agrees))
+        """Does strong evidence (a profile, a mailbox) prove it, not a name alone?"""
+        return self.verdict is Verdict.SAME and any(f"the {kind.name}" in self.agrees for kind in STRONG)
 
 
-PROFILE, MAILBOX, EMPLOYER = "the profile", "the mailbox", "the employer"
+EMPLOYER = "the employer"
 SILENT = "the answer names nobody"
 
 
-def about(contact: Identity, said: Sequence[Identity], *, echoes: bool = True) -> About:
+def about(
+    contact: Identity, said: Sequence[Identity], *, echoes: bool = True, table: Sequence[Evidence] = STRONG
+) -> About:
     """Judge every place of an answer that speaks of a person; the worst verdict counts.
 
     `contact` is what is usable of the contact as it is now. `echoes`: the provider says whom it found, so that
@@ -49,7 +52,7 @@ def about(contact: Identity, said: Sequence[Identity], *, echoes: bool = True) -
     spoken = [one for one in said if one != Identity()]
     if not spoken:
         return About(Verdict.DOUBTFUL, (), (SILENT,)) if echoes else About(Verdict.SAME)
-    judged = [_judge(contact, one) for one in spoken]
+    judged = [_judge(contact, one, table) for one in spoken]
     return About(
         max((one.verdict for one in judged), key=_ORDER.index),
         tuple(dict.fromkeys(reason for one in judged for reason in one.agrees)),
@@ -57,8 +60,8 @@ def about(contact: Identity, said: Sequence[Identity], *, echoes: bool = True) -
     )
 
 
-def _judge(contact: Identity, said: Identity) -> About:
-    strong, agrees, against = _parts(contact, said)
+def _judge(contact: Identity, said: Identity, table: Sequence[Evidence]) -> About:
+    strong, agrees, against = _parts(contact, said, table)
     match = names.compare(evidence.name_of(contact), evidence.name_of(said))
     if match.agreement in {Agreement.SAME, Agreement.VARIANT}:
         return About(_named(strong, against), (match.why, *agrees), against)
@@ -78,24 +81,22 @@ def _named(strong: bool, against: Sequence[str]) -> Verdict:
     return Verdict.SAME if strong or not against else Verdict.DOUBTFUL
 
 
-def _parts(contact: Identity, said: Identity) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
-    """(profile or mailbox proves it, what agrees, what contradicts), names aside."""
+def _parts(
+    contact: Identity, said: Identity, table: Sequence[Evidence]
+) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """(strong evidence proves it, what agrees, what contradicts), names aside."""
     agrees, against = [], []
-    if contact.linkedin_url and said.linkedin_url:
-        if contact.linkedin_url == said.linkedin_url:
-            agrees.append(PROFILE)
-        elif evidence.is_member_id(contact.linkedin_url) == evidence.is_member_id(said.linkedin_url):
-            against.append("another profile")
-    ours, theirs = evidence.mailboxes(contact), evidence.mailboxes(said)
-    if ours and theirs:
+    for kind in table:
+        ours, theirs = kind.keys(contact), kind.keys(said)
         if set(ours) & set(theirs):
-            agrees.append(MAILBOX)
-        else:
-            against.append("another mailbox")
+            agrees.append(f"the {kind.name}")
+        elif ours and theirs and kind.comparable(ours, theirs):
+            against.append(f"another {kind.name}")
+    strong = bool(agrees)
     employer = _employer(contact, said)
     if employer is not None:
         (agrees if employer else against).append(EMPLOYER if employer else "another employer")
-    return bool({PROFILE, MAILBOX} & set(agrees)), tuple(agrees), tuple(against)
+    return strong, tuple(agrees), tuple(against)
 
 
 def _employer(contact: Identity, said: Identity) -> bool | None:

@@ -1,13 +1,14 @@
 """What tells that two records are one person, and what speaks against it.
 
-All evidence stands in the table `EVIDENCE`: a new kind (a tax number, say) is one entry there. Strong evidence is
-enough alone. Medium evidence is a name at an employer: it is enough between records of two CRMs, unless something
-contradicts it. How many records unite by it is the business of `groups`.
+All evidence stands in the table `EVIDENCE`: a new kind (a tax number among `Identity.others`, say) is one entry there,
+for records and for answers alike. Strong evidence is enough alone. Medium evidence is a name at an employer: it is
+enough between records of two CRMs, unless something contradicts it. How many records unite by it is the business of
+`groups`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -31,13 +32,15 @@ class Weight(StrEnum):
 class Evidence:
     """One kind: `keys` are an identity's normal forms of it. Two identities that share one agree.
 
-    `contradicts`: given the keys of two identities that share none, are they two people? None where that says nothing.
+    `contradicts`: given the keys of two records that share none, are they two people? None where that says nothing.
+    `comparable`: can such keys be compared at all? (An answer with another one is doubtful only then.)
     """
 
     name: str
     weight: Weight
     keys: Callable[[Identity], Keys]
     contradicts: Callable[[Keys, Keys], bool] | None = None
+    comparable: Callable[[Keys, Keys], bool] = lambda _one, _other: True
 
 
 def _profile(known: Identity) -> Keys:
@@ -116,7 +119,7 @@ def _always(_one: Keys, _other: Keys) -> bool:
 
 
 EVIDENCE = (
-    Evidence("profile", Weight.STRONG, _profile, _two_profiles),
+    Evidence("profile", Weight.STRONG, _profile, _two_profiles, comparable=_two_profiles),
     Evidence("mailbox", Weight.STRONG, mailboxes),
     Evidence("name at the employer's domain", Weight.MEDIUM, _name_at_domain),
     Evidence("name at the company", Weight.MEDIUM, _name_at_company),
@@ -164,10 +167,10 @@ def keys(known: Identity, kinds: Iterable[Evidence] = (*STRONG, *MEDIUM)) -> lis
     return [(kind, key) for kind in kinds for key in kind.keys(known)]
 
 
-def contradictions(one: Identity, other: Identity) -> tuple[str, ...]:
+def contradictions(one: Identity, other: Identity, table: Sequence[Evidence] = EVIDENCE) -> tuple[str, ...]:
     """The kinds of evidence of which both know something, and by which they are two people."""
     found = []
-    for kind in EVIDENCE:
+    for kind in table:
         if kind.contradicts is None:
             continue
         ours, theirs = kind.keys(one), kind.keys(other)
@@ -176,21 +179,21 @@ def contradictions(one: Identity, other: Identity) -> tuple[str, ...]:
     return tuple(found)
 
 
-def agreements(one: Identity, other: Identity) -> tuple[str, ...]:
+def agreements(one: Identity, other: Identity, table: Sequence[Evidence] = EVIDENCE) -> tuple[str, ...]:
     """The kinds of evidence in which two identities agree."""
-    return tuple(kind.name for kind in EVIDENCE if set(kind.keys(one)) & set(kind.keys(other)))
+    return tuple(kind.name for kind in table if set(kind.keys(one)) & set(kind.keys(other)))
 
 
-def compare(one: Identity, other: Identity, *, one_crm: bool) -> Comparison:
+def compare(one: Identity, other: Identity, *, one_crm: bool, table: Sequence[Evidence] = EVIDENCE) -> Comparison:
     """Are these two records one person? `one_crm`: they stand in the same CRM, which says that they are two."""
-    agrees = agreements(one, other)
-    against = contradictions(one, other)
-    if any(kind.name in agrees for kind in STRONG):
+    agrees = agreements(one, other, table)
+    against = contradictions(one, other, table)
+    if any(kind.name in agrees for kind in table if kind.weight is Weight.STRONG):
         named = one_name(one, other)
         return Comparison(
             Sameness.SAME if named else Sameness.UNKNOWN, agrees, against if named else (*against, "name")
         )
-    if any(kind.name in agrees for kind in MEDIUM):
+    if any(kind.name in agrees for kind in table if kind.weight is Weight.MEDIUM):
         return _by_name(one, other, agrees, against, one_crm=one_crm)
     return Comparison(Sameness.UNKNOWN if one_name(one, other) else Sameness.DIFFERENT, agrees, against)
 

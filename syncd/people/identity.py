@@ -24,6 +24,7 @@ class Identity:
     employer_country: str | None = None  # the same, of the company
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # what else identifies the person, each as `kind:value`, such as a number of the CRM
 
 
 BLANK = Identity()

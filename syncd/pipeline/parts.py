@@ -17,6 +17,7 @@ from syncd.contract.ports import Crm, Provider
 from syncd.ledger import gates
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
+from syncd.people import employers
 
 from .address import Addresses
 from .gate import Gate
@@ -94,8 +95,9 @@ class Parts:
     def rules(self) -> Rules:
         """What the operator says of people."""
         people = self.settings.people
-        by_person = people.opt_out_scope is OptOutScope.PERSON
-        return Rules(own_domains=frozenset(people.own_domains), by_person=by_person)
+        hosts = filter(None, map(employers.host, people.own_domains))
+        own = frozenset(filter(None, map(employers.domain, hosts)))
+        return Rules(own_domains=own, by_person=people.opt_out_scope is OptOutScope.PERSON)
 
     @property
     def syncs(self) -> tuple[Sync, ...]:

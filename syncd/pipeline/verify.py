@@ -204,7 +204,8 @@ def _why(weighed: Sequence[Weighed]) -> str:
         return ""
     last = weighed[-1]
     if last.about.verdict is not Verdict.SAME:
-        return "the answer speaks of another person: " + ", ".join(last.about.contradicts)
+        whose = "of another person" if last.about.verdict is Verdict.OTHER else "perhaps of another person"
+        return f"the answer speaks {whose}: " + ", ".join(last.about.contradicts)
     if last.heard.result.outcome is Outcome.FOUND:
         return "found " + ", ".join(sorted({one.why for one in last.judged if one.why}))
     return last.heard.result.note or last.heard.result.outcome.replace("_", " ")

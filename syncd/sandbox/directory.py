@@ -21,8 +21,8 @@ class Directory:
 
     def add(self, person: Person) -> None:
         """Make a person known by everything that is true of them."""
-        for url in filter(None, (person.linkedin_url, person.former_profile)):
-            self._by_profile.setdefault(profile(url) or "", person)
+        for url in filter(None, map(profile, (person.linkedin_url, person.former_profile))):
+            self._by_profile.setdefault(url, person)
         for name in names_of(person):
             for employer in (*employers_of(person), *person.no_employers):
                 self._by_name.setdefault((name, _place(employer)), person)
@@ -40,7 +40,8 @@ class Directory:
         email: str | None = None,
     ) -> Person | None:
         """By profile, else by name and employer, else by an e-mail; None if nobody fits."""
-        found = self._by_profile.get(profile(linkedin_url) or "")
+        url = profile(linkedin_url)
+        found = self._by_profile.get(url) if url else None
         name = fold(first_name) + "|" + fold(last_name)
         named = found is None and first_name and last_name
         for place in (company, host(domain), host(company)) if named else ():

@@ -150,27 +150,32 @@ class FieldJudge:
         return Expected((*values, *served, *blank), "found")
 
     def _may_serve(self, record: Record, field_name: str) -> list[str]:
-        """What else would do: found by the e-mail's domain, or for other records of the person, which may tell more."""
+        """What else would do: found by the e-mail's domain, by a profile that an earlier answer told, or for other
+        records of the person, which may tell more."""
         if self.now(record) is not record:
             return []
         others = [one for one in self.alike[record.person.key] if one is not record and one.lacks(field_name)]
-        found = [self.find(one, field_name) for one in others] + [self.find(record, field_name, by_email=True)]
+        found = [self.find(one, field_name) for one in others]
+        found += [self.find(record, field_name, by_email=True), self.find(record, field_name, by_told_profile=True)]
         return [value for values in found for value in values]
 
     def _held_elsewhere(self, email: str, ending: Ending) -> bool:
         return bool(self.holders.get(email.lower(), set()) - {ending.id})
 
-    def find(self, record: Record, field_name: str, *, by_email: bool = False) -> list[str]:
+    def find(
+        self, record: Record, field_name: str, *, by_email: bool = False, by_told_profile: bool = False
+    ) -> list[str]:
         """The values of which the waterfall should yield one for the record as it was at the start; the best first.
 
         Of several numbers any will do: which kind of line is preferred is the client's policy, and so is whether a
         landline suffices. `by_email`: when the domain of a known e-mail is taken for the company's, which may be done
-        but need not.
+        but need not. `by_told_profile`: the same of the person's profile, where a vendor tells it with another value.
         """
         found: list[Find] = []
         for vendor in self.waterfall.get(field_name, ()):
             named = by_email and record.email and (record.first_name or "").strip() and (record.last_name or "").strip()
-            if not (named or self._askable(record, vendor, field_name)):
+            told = by_told_profile and record.person.linkedin_url and record.case not in _NO_EMPLOYER
+            if not (named or told or self._askable(record, vendor, field_name)):
                 continue
             finds = self.world.finds(record.person, vendor, field_name)
             found += [one for one in finds if self.acceptable(field_name, one)]

@@ -12,7 +12,7 @@ from syncd.contract.pacing import Pacer
 from syncd.ledger import contacts, submissions
 from syncd.ledger.submissions import Budget, Stale
 from syncd.pipeline import plan, pull
-from syncd.pipeline.dispatch import Turn, choose
+from syncd.pipeline.choose import Turn, choose
 from syncd.pipeline.parts import Lane
 from tests.connectors.hubspot_play import pages, using
 from tests.connectors.scripted_crm import ScriptedCrm, contact

@@ -28,8 +28,8 @@ from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
-from syncd.people.answers import PROFILE, About, Verdict
-from syncd.pipeline import address, decide, dispatch, probe, pull, sweep, values, verify, writeback
+from syncd.people.answers import About, Verdict
+from syncd.pipeline import address, choose, decide, dispatch, probe, pull, sweep, values, verify, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.gate import Gate
@@ -253,7 +253,7 @@ def ack_when_disk_full() -> AbstractContextManager[None]:
 
 def accept_mismatch() -> AbstractContextManager[None]:
     """An answer about somebody else is as good as any."""
-    return _all_answers(lambda _: About(Verdict.SAME, (PROFILE,)))
+    return _all_answers(lambda _: About(Verdict.SAME, ("the profile",)))
 
 
 def doubt_is_believed() -> AbstractContextManager[None]:
@@ -278,7 +278,7 @@ def _all_answers(judged: Callable[[About], About]) -> Iterator[None]:
     def instead(*args: Any, **kwargs: Any) -> About:
         return judged(about(*args, **kwargs))
 
-    with swap(verify, "about", instead), swap(dispatch, "about", instead), swap(decide, "about", instead):
+    with swap(verify, "about", instead), swap(choose, "about", instead), swap(decide, "about", instead):
         yield
 
 

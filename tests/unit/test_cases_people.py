@@ -579,7 +579,8 @@ def test_a14_what_the_provider_failed_at_is_asked_again_soon(build: Build) -> No
     house.clock.time += 900
     house.sweep()
     rounds(house, 1)
-    assert (asked(house), house.job(ada), house.credits()["charged"]) == ([ada, ada], SAME, 1)
+    # Both calls are answered in the end, the one that had failed as well: what each charges counts.
+    assert (asked(house), house.job(ada), house.credits()["charged"]) == ([ada, ada], SAME, 2)
 
 
 def test_a14_neighbour_who_fails_for_a_day_is_undetermined_and_asked_again_after_another(build: Build) -> None:
@@ -888,3 +889,15 @@ def test_another_country_does_not_make_somebody_else(build: Build) -> None:
     house.crm.edit(ada, "work_phone", "1")
     rounds(house, 1)
     assert (house.job(ada), len(asked(house))) == (SAME, 1)
+
+
+def test_a_question_that_is_under_way_for_long_is_not_asked_again_for_somebody_else(build: Build) -> None:
+    """Even where its answer, once it is there, would be too old to count."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, retry_not_found=3_600.0),)))
+    one = house.crm.add(ADA)
+    house.ask()
+    house.clock.time += 7_200
+    two = house.crm.add(ADA)
+    house.ask()
+    assert (asked(house), house.state(two)) == ([one], "waiting")

@@ -243,3 +243,41 @@ def test_what_is_blocked_still_or_done_for_good_is_not_opened_by_a_change(house:
     house.pull()
     house.plan()
     assert house.sql("SELECT count(*) FROM event WHERE job_id = 1") == history
+
+
+def test_the_operators_own_domain_is_no_employer(house: House) -> None:
+    people = house.settings.people.model_copy(update={"own_domains": ("www.Acme.example",)})
+    house.reopen(replace(house.settings, people=people))
+    for name in ("Ada Stone", "Bea Brook"):
+        first, last = name.split()
+        house.crm.add(Identity(first_name=first, last_name=last, domain="mail.acme.example"))
+    house.crm.add(Identity(first_name="Cleo", last_name="Birch", domain="birch.example"))
+    house.pull()
+    known = [row[0] for row in house.sql("SELECT identity FROM contact ORDER BY id")]
+    assert ["acme" in identity for identity in known] == [False, False, False]
+    assert "birch.example" in known[2]
+
+
+def test_a_mailbox_of_hundreds_is_nobodys_and_everybody_is_recognised(house: House) -> None:
+    for number in range(230):
+        house.crm.add(Identity(first_name=f"Ada{number}", last_name="Stone"), email="stone.family@acme.example")
+    house.pull()
+    people = [row[0] for row in house.sql("SELECT person FROM contact")]
+    assert len(set(people)) == 230
+    assert None not in people
+    newest = house.sql("SELECT vague FROM contact ORDER BY id DESC LIMIT 1")[0][0]
+    assert newest == '["stone.family@acme.example"]'
+
+
+def test_who_is_no_longer_the_one_who_opted_out_is_asked_about(house: House) -> None:
+    profile = "https://www.linkedin.com/in/ada-stone"
+    ada = Identity(first_name="Ada", last_name="Stone", linkedin_url=profile)
+    one, other = house.crm.add(ada), house.crm.add(ada)
+    house.crm.block(one, EMAIL, "opted_out")
+    house.pull()
+    house.plan()
+    assert house.job(other) == ("done", "suppressed")
+    house.crm.rename(one, Identity(first_name="Bea", last_name="Brook"))
+    house.pull()
+    house.plan()
+    assert house.state(other) == "queued"

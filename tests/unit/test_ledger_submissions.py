@@ -189,11 +189,14 @@ def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(
     item = replace(books.item("b", 2), request=replace(books.item("b", 2).request, identity=told(1)))
     submission = Submission(id="b", requests=(item.request,), callback_url="")
     values: dict[str, Any] = {"provider": "ann", "sync": "people", "reserve": Decimal(1), "budget": NO_CAP}
-    for since in (0.0, NOW - 1):
+    for since in (0.0, NOW - 1, NOW):
         with pytest.raises(Stale):
             books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=since)
+    books.answer("a", 1)
+    with pytest.raises(Stale):
+        books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=NOW - 1)
     books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=NOW)
-    assert books.calls() == {"a": "accepted", "b": "intent"}
+    assert books.calls() == {"a": "settled", "b": "intent"}
 
 
 # --- the budget -------------------------------------------------------------------------------
