@@ -47,7 +47,7 @@ def records(seed: int, count: int = CONTACTS) -> list[Record]:
 
 
 def _record(rng: random.Random, number: int) -> Record:
-    first, company = rng.choice(_FIRST), number % 20_011
+    first, company = rng.choice(_FIRST), int(20_000 * rng.random() ** 2)  # few large employers, many small ones
     last = rng.choice(_RARE) if rng.random() < 0.15 else rng.choice(_START) + rng.choice(_END)
     named = random.Random(company)
     name = f"{named.choice(_BRAND)} {named.choice(_TRADE)} {company}{named.choice(_FORM)}"

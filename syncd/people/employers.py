@@ -85,7 +85,7 @@ def employer_host(*raws: str | None) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def company_key(name: str | None) -> str | None:
     """A company's name for comparing, without its legal form; None for placeholders and blanks.
 
@@ -119,7 +119,7 @@ def why_no_employer(raw: str | None) -> str:
     return "it is a search or a map" if _is_search(raw) else _judged(found)[1]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _host(shown: str) -> str | None:
     pieces = [piece for piece in _BETWEEN.split(shown) if piece.strip("/&")]
     if len(pieces) > 1 and "<" not in shown and all("." in piece for piece in pieces):
@@ -165,7 +165,7 @@ def _decoded(label: str) -> str:
     return decoded
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _judged(host: str) -> tuple[str | None, str]:
     """The employer's domain and "", or None and why there is none."""
     parts = suffixes.parts(host)

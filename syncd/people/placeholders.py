@@ -153,7 +153,7 @@ _VENTURES = _folded(
 _BREAKS = re.compile(r"\s[-\u2013\u2014/]\s|(?<=\w{3})/(?=\w{3})|[,;|()]")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def why_placeholder(company: str) -> str | None:
     """What kind of placeholder a company's name is ("a word for working alone"), or None. Expects tidy text."""
     if not any(c.isalnum() for c in company) or not company.strip("0 .-"):
