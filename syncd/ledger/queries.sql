@@ -110,6 +110,12 @@ INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WH
 SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
 LIMIT :limit + 0
 
+-- name: others_of_keys
+-- A record of another person that holds one of these keys, where they identify somebody.
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id FROM json_each(:keys) AS wanted
+JOIN person_key ON person_key.key = unhex(wanted.value) JOIN contact ON contact.id = person_key.contact_id
+WHERE contact.person IS NOT :person LIMIT 1
+
 -- name: kin_opted_out
 -- The same person's other record that says not to fill a field.
 SELECT kin.connection || '/' || kin.object || '/' || kin.ext_id FROM contact AS kin INDEXED BY contact_opt_out

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.people.evidence import NOTHING, Learned
@@ -14,6 +15,9 @@ from . import people, results
 from .results import Heard, load_identity, load_said
 from .states import JobState, Reason
 from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
 
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
@@ -68,10 +72,19 @@ def answered(tx: Tx, limit: int, syncs: Iterable[str]) -> list[Answered]:
             identity=people.known(row),
             became_at=row["became_at"],
             newest=_newest(tx, row["id"]),
-            heard=tuple(results.of_job(tx, row["id"], Field(row["field"]), row["round"])),
+            heard=tuple(
+                _doubted(tx, row, one) for one in results.of_job(tx, row["id"], Field(row["field"]), row["round"])
+            ),
         )
         for row in tx.rows("jobs_answered", limit=limit, syncs=json.dumps(list(syncs)))
     ]
+
+
+def _doubted(tx: Tx, contact: sqlite3.Row, one: Heard) -> Heard:
+    """An answer that names another record's profile or mailbox is doubtful, unless it proves to be about this one."""
+    if one.doubt or not one.result.candidates:
+        return one
+    return replace(one, doubt=people.names_another(tx, contact, one.result.said))
 
 
 def is_all(tx: Tx, job: Answered) -> bool:

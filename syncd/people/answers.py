@@ -84,15 +84,21 @@ def _named(strong: bool, against: Sequence[str]) -> Verdict:
 def _parts(
     contact: Identity, said: Identity, table: Sequence[Evidence]
 ) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
-    """(strong evidence proves it, what agrees, what contradicts), names aside."""
-    agrees, against = [], []
+    """(strong evidence proves it, what agrees, what contradicts), names aside.
+
+    What identifies nobody proves nothing; another one beside it is another one all the same.
+    """
+    agrees: list[str] = []
+    against: list[str] = []
+    strong, vague = False, evidence.shared_only(contact) if contact.shared else contact
     for kind in table:
         ours, theirs = kind.keys(contact), kind.keys(said)
+        held = ours or (kind.keys(vague) if contact.shared else ())
         if set(ours) & set(theirs):
+            strong = strong or not against  # a profile that contradicts outweighs a mailbox that agrees
             agrees.append(f"the {kind.name}")
-        elif ours and theirs and kind.comparable(ours, theirs):
+        elif held and theirs and not set(held) & set(theirs) and kind.comparable(held, theirs):
             against.append(f"another {kind.name}")
-    strong = bool(agrees)
     employer = _employer(contact, said)
     if employer is not None:
         (agrees if employer else against).append(EMPLOYER if employer else "another employer")

@@ -253,4 +253,11 @@ def usable(known: Identity, vague: Iterable[str], learned: Learned = NOTHING) ->
         linkedin_url=(None if known.linkedin_url in gone else known.linkedin_url) or learned.profile,
         email=own or next(iter((*mine, *more)), None),
         emails=(*mine, *more),
+        shared=tuple(sorted(gone)),
     )
+
+
+def shared_only(known: Identity) -> Identity:
+    """The profiles and mailboxes of a usable identity that identify nobody, as an identity of their own."""
+    profiles = [one for one in known.shared if one.startswith("https://")]
+    return Identity(linkedin_url=next(iter(profiles), None), emails=tuple(one for one in known.shared if "@" in one))

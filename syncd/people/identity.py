@@ -24,6 +24,7 @@ class Identity:
     employer_country: str | None = None  # the same, of the company
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()  # profiles and mailboxes of the record that identify nobody; neither told nor proof
     others: tuple[str, ...] = ()  # what else identifies the person, each as `kind:value`, such as a number of the CRM
 
 

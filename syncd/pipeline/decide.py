@@ -88,7 +88,7 @@ def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
     if now_there.identity is None:
         return None
     now = _as_it_is(job.identity, tidy(now_there.identity))
-    if not job.begun and _unchanged(job.identity, now):
+    if not job.begun and _unchanged(job, now):
         return None
     if evidence.became_another(job.identity, now):
         return Judge(now, "the record is about somebody else by now")
@@ -100,10 +100,12 @@ def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
     return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None
 
 
-def _unchanged(known: Identity, now: Identity) -> bool:
-    """Does the record say the same of the person? Further mailboxes and numbers change nothing."""
+def _unchanged(job: ToWrite, now: Identity) -> bool:
+    """Does the record say the same of the person? A number, and the mailbox that was found for it, change nothing."""
+    known = job.identity
     same = replace(now, email=known.email, emails=known.emails, phones=known.phones) == known
-    return same and set(known.emails) <= {*now.emails, now.email}
+    new = {*now.emails, now.email} - {*known.emails, known.email, job.learned.email, job.value, None}
+    return same and not new
 
 
 _ORDER = (Verdict.SAME, Verdict.DOUBTFUL, Verdict.OTHER)

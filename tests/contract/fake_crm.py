@@ -116,16 +116,16 @@ class FakeCrm:
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
         needed, extras = _maps(selections, "fields"), _maps(selections, "extras")
-        wrong = [Finding(level=Level.ERROR, what=what, cure="name another") for what in self._problems(needed)]
-        odd = [Finding(level=Level.WARNING, what=what, cure="name another") for what in self._problems(extras)]
+        wrong = [Finding(level=Level.ERROR, what=what, cure=cure) for what, cure in self._problems(needed)]
+        odd = [Finding(level=Level.WARNING, what=what, cure=cure) for what, cure in self._problems(extras)]
         return [*wrong, *odd] or [Finding(level=Level.OK, what="all is well")]
 
-    def _problems(self, maps: Sequence[FieldMap]) -> list[str]:
+    def _problems(self, maps: Sequence[FieldMap]) -> list[tuple[str, str]]:
         absent = {name for one in maps for name in (one.property, *one.also)} - PROPERTIES
         closed = {one.property for one in maps} & self.closed
         return [
-            *(f"no property {n}" for n in sorted(absent)),
-            *(f"our user may not write {n}" for n in sorted(closed)),
+            *((f"no property {n}", "name another") for n in sorted(absent)),
+            *((f"our user may not write {n}", "let it") for n in sorted(closed)),
         ]
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:

@@ -281,3 +281,18 @@ def test_who_is_no_longer_the_one_who_opted_out_is_asked_about(house: House) -> 
     house.pull()
     house.plan()
     assert house.state(other) == "queued"
+
+
+def test_an_answer_that_names_another_record_waits_for_a_person(house: House) -> None:
+    """Two records of one name at one employer: what names the profile of one is not the other's by its name."""
+    profile = "https://www.linkedin.com/in/ada-stone"
+    ada = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
+    house.crm.add(replace(ada, linkedin_url=profile), email="ada@private.example")
+    other = house.crm.add(ada)
+    house.finds(other, EMAIL, "ada.stone@acme.example")
+    house.fake.says[other, EMAIL] = (replace(ada, linkedin_url=profile),)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    assert house.job(other)[0] == "review"
+    assert house.note(other) == "the answer names the profile or the mailbox of crm/contacts/501"

@@ -83,3 +83,18 @@ def test_what_identifies_nobody_is_neither_told_nor_compared() -> None:
     known = who(linkedin_url=PROFILE, email="info@acme.example", emails=("info@acme.example", "shared@acme.example"))
     usable = evidence.usable(known, [PROFILE, "shared@acme.example"])
     assert (usable.linkedin_url, usable.email, usable.emails) == (None, None, ())
+
+
+def test_another_profile_outweighs_a_mailbox_where_no_name_can_be_compared() -> None:
+    nameless = Identity(linkedin_url=PROFILE, email="ada@acme.example")
+    said = Identity(linkedin_url=PROFILE + "-2", email="ada@acme.example")
+    assert answers.about(nameless, [said]).verdict is Verdict.DOUBTFUL
+    assert answers.about(nameless, [Identity(linkedin_url=PROFILE, email="a@birch.example")]).verdict is Verdict.SAME
+
+
+def test_a_profile_that_identifies_nobody_still_contradicts_another_one() -> None:
+    ada = evidence.usable(Identity(**{**_parts(ADA), "linkedin_url": PROFILE}), [PROFILE])  # type: ignore[arg-type]
+    judged = answers.about(ada, [Identity(**{**_parts(ADA), "linkedin_url": PROFILE + "-2"})])  # type: ignore[arg-type]
+    assert (judged.verdict, judged.contradicts) == (Verdict.DOUBTFUL, ("another profile",))
+    same = answers.about(ada, [Identity(**{**_parts(ADA), "linkedin_url": PROFILE})])  # type: ignore[arg-type]
+    assert (same.verdict, same.proven) == (Verdict.SAME, False)
