@@ -174,7 +174,7 @@ class FieldJudge:
         found: list[Find] = []
         for vendor in self.waterfall.get(field_name, ()):
             named = by_email and record.email and (record.first_name or "").strip() and (record.last_name or "").strip()
-            told = by_told_profile and record.person.linkedin_url and record.case not in _NO_EMPLOYER
+            told = by_told_profile and self._may_learn_profile(record)
             if not (named or told or self._askable(record, vendor, field_name)):
                 continue
             finds = self.world.finds(record.person, vendor, field_name)
@@ -183,6 +183,12 @@ class FieldJudge:
                 break
         values = [one.value for one in found]
         return values if field_name == PHONE else values[:1]
+
+    def _may_learn_profile(self, record: Record) -> bool:
+        """Whether some vendor can be asked something about the record, and so may tell the person's profile."""
+        asked = ((vendor, name) for name, vendors in self.waterfall.items() for vendor in vendors)
+        known = record.person.linkedin_url and record.case not in _NO_EMPLOYER
+        return bool(known) and any(self._askable(record, vendor, name) for vendor, name in asked)
 
     def _askable(self, record: Record, vendor: str, field_name: str) -> bool:
         """Whether the CRM says enough of the person to ask this vendor."""
