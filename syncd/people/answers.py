@@ -86,11 +86,11 @@ def _parts(
 ) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
     """(strong evidence proves it, what agrees, what contradicts), names aside.
 
-    What identifies nobody proves nothing; another one beside it is another one all the same.
+    A profile that identifies nobody proves nothing; another one beside it is another one all the same.
     """
     agrees: list[str] = []
     against: list[str] = []
-    strong, vague = False, evidence.shared_only(contact) if contact.shared else contact
+    strong, vague = False, evidence.shared_profile(contact) if contact.shared else contact
     for kind in table:
         ours, theirs = kind.keys(contact), kind.keys(said)
         held = ours or (kind.keys(vague) if contact.shared else ())

@@ -257,7 +257,7 @@ def usable(known: Identity, vague: Iterable[str], learned: Learned = NOTHING) ->
     )
 
 
-def shared_only(known: Identity) -> Identity:
-    """The profiles and mailboxes of a usable identity that identify nobody, as an identity of their own."""
-    profiles = [one for one in known.shared if one.startswith("https://")]
-    return Identity(linkedin_url=next(iter(profiles), None), emails=tuple(one for one in known.shared if "@" in one))
+def shared_profile(known: Identity) -> Identity:
+    """The profile of a usable identity that identifies nobody, as an identity of its own. (A shared mailbox is no
+    sign against another one: everybody there has their own as well.)"""
+    return Identity(linkedin_url=next((one for one in known.shared if one.startswith("https://")), None))
