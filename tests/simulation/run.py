@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from .crm import PROPERTY
 from .planted import FOCUS, LOUD, PLANTED
 from .timeline import DAY, on_timeline
 from .weather import draw
@@ -37,6 +38,7 @@ class Told:
     violations: tuple[str, ...]
     tail: tuple[str, ...]
     stands: Mapping[str, str]  # what stands in the CRMs at the end, by record and property
+    theirs: Mapping[str, Collection[str]]  # by the same: every value that a provider has for that very person
     cause: BaseException | None = None
 
 
@@ -70,6 +72,12 @@ def history(
         tail=tuple(world.recent),
         stands={
             f"{n}/{r.id} {k}": v for n, crm in world.crms.items() for r in crm.alive() for k, v in r.values.items()
+        },
+        theirs={
+            f"{n}/{r.id} {name}": r.person.good(fld)
+            for n, crm in world.crms.items()
+            for r in crm.alive()
+            for fld, name in PROPERTY.items()
         },
         cause=world.cause,
     )
