@@ -167,6 +167,8 @@ SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS c
             AND attempt.round = job.round AND attempt.live = 1
         UNION SELECT way FROM result WHERE result.job_id = job.id AND result.provider = job.provider
             AND result.round = job.round AND result.outcome <> 'failed')) AS ways,
+    (SELECT json_group_array(result.provider) FROM result WHERE result.job_id = job.id AND result.round = job.round
+        AND result.outcome = 'found') AS found_by,
     (SELECT json_object('way', attempt.way, 'told', attempt.asked) FROM attempt
         JOIN submission ON submission.id = attempt.submission_id
         WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round

@@ -64,6 +64,7 @@ class Candidate:
     blocked: str | None  # why it must not be filled, the person's other records included
     email_job: int | None  # the job for the same contact's e-mail, while it is under way
     ways: frozenset[str]  # in which the provider was asked in this round
+    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
     relatives: tuple[Relative, ...] = ()
 
@@ -515,6 +516,7 @@ def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool)
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=ways,
+        found_by=frozenset(json.loads(row["found_by"])),
         again=_again(row["asked_before"], ways),
         relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
     )
