@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from syncd.config import OnDoubt
 from syncd.contract.model import Contact, ContactRef, Identity, Page
 from syncd.ledger import contacts
 from syncd.ledger.store import Ledger, Tx
@@ -297,25 +296,3 @@ def test_an_answer_that_names_another_record_waits_for_a_person(house: House) ->
     house.verify()
     assert house.job(other)[0] == "review"
     assert house.note(other) == "the answer names the profile or the mailbox of crm/contacts/501"
-
-
-def test_a_doubtful_find_is_not_handed_to_and_fro_between_two_records(build: Build) -> None:
-    """Shared once, it is judged; where it does not count, the next provider is asked, and it is not taken again."""
-    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "zoe")]
-    house = build(providers=fakes, fields={EMAIL: ["ann", "zoe"]})
-    nobody = replace(house.settings.syncs[0], on_doubt=OnDoubt.NEXT)
-    house.reopen(replace(house.settings, syncs=(nobody,)))
-    profile = "https://www.linkedin.com/in/ada-stone"
-    ada = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
-    house.crm.add(replace(ada, linkedin_url=profile), email="ada@private.example")
-    one = house.crm.add(ada, work_email="a.stone@home.example")
-    other = house.crm.add(ada, work_email="a.stone@home.example")
-    for contact in (one, other):
-        house.finds(contact, EMAIL, "ada.stone@acme.example", by="ann")
-        house.fake.says[contact, EMAIL] = (replace(ada, linkedin_url=profile),)
-    for _ in range(6):
-        house.ask()
-        house.answer_all("ann")
-        house.answer_all("zoe")
-        house.verify()
-    assert house.sql("SELECT count(*) FROM result")[0][0] <= 6

@@ -1,0 +1,31 @@
+"""Whom to ask: what another record of the person was told is taken once, and not handed to and fro."""
+
+import pytest
+
+from syncd.config import FieldPolicy
+from syncd.contract.model import Candidate as Value
+from syncd.contract.model import ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
+from syncd.ledger.results import Heard
+from syncd.ledger.states import JobState
+from syncd.ledger.submissions import Candidate, Relative
+from syncd.pipeline.choose import Turn, choose
+from tests.contract.fake_provider import FakeProvider
+
+ADA = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
+MAIL = Value(value="ada.stone@acme.example", grade=Grade.VALID)
+FOUND = EnrichmentResult(request_id="", field=Field.EMAIL, outcome=Outcome.FOUND, candidates=(MAIL,), said=(ADA,))
+POLICY = FieldPolicy(property="email", also=(), providers=("ann", "zoe"), accept=frozenset({Grade.VALID}))
+
+
+@pytest.mark.parametrize(("found_by", "asked"), [((), 0), (("ann",), 1)], ids=["it is new", "the job has it already"])
+def test_a_find_of_another_record_is_taken_once(found_by: tuple[str, ...], asked: int) -> None:
+    heard = Heard(id=7, provider="ann", result=FOUND, way="all", told=ADA)
+    relative = Relative(job_id=2, state=JobState.DONE, provider="ann", namesake=False, heard=(heard,))
+    one = Candidate(
+        job_id=1, field=Field.EMAIL, round=0, since=0.0, ref=ContactRef(connection="crm", object="contacts", id="501"),
+        identity=ADA, person="1", names=frozenset(), lacking=True, blocked=None, email_job=None, ways=frozenset(),
+        found_by=frozenset(found_by), again=None, relatives=(relative,),
+    )  # fmt: skip
+    turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY})
+    choice = choose([one], turn, lambda: "id")
+    assert (len(choice.ask), len(choice.aside)) == (asked, 1 - asked)
