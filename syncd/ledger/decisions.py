@@ -13,8 +13,6 @@ from .cases import Job
 from .states import JobState, Reason
 from .store import Tx
 
-NEVER = 253_402_300_799.0  # the last second of the year 9999
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:

@@ -152,6 +152,11 @@ WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
 SELECT contact_id FROM member WHERE contact_id > :after AND selection_id = :selection AND sweep < :sweep
 ORDER BY contact_id LIMIT 500
 
+-- name: contacts_unsure
+-- Whoever could not be decided on before the selection was seen to its end.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT contact_id FROM job INDEXED BY job_waiting WHERE state = 'waiting' AND due_at >= :never)
+
 -- name: members_drop
 DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT value FROM json_each(:ids))
 
@@ -190,7 +195,7 @@ GROUP BY result.job_id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
+SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value WHERE write.state IN ('written', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
@@ -221,6 +226,12 @@ DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:
 -- name: again_soon
 -- Another policy: everything of a sync's field is decided on once more.
 INSERT INTO again SELECT id, :now FROM job WHERE sync = :sync AND field = :field AND id BETWEEN :first AND :last
+ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+
+-- name: again_members
+-- A sync is new, and its selection is not.
+INSERT INTO again SELECT job.id, :now FROM selection JOIN member ON member.selection_id = selection.id
+JOIN job ON job.contact_id = member.contact_id WHERE selection.fingerprint = :selection AND job.id BETWEEN :first AND :last
 ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
 
 -- name: jobs_last
@@ -506,7 +517,8 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
 -- name: write_make
-INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :before, :after, :seen, 'intent', :now)
+INSERT INTO write (job_id, before, after, seen, property, state, at)
+VALUES (:job_id, :before, :after, :seen, :property, 'intent', :now)
 
 -- name: write_open
 -- The first intent that is not resolved: what was seen then is what a race is judged against.

@@ -131,6 +131,7 @@ CREATE INDEX review_job ON review (job_id);
 CREATE TABLE write (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), before TEXT NOT NULL,
     after TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+    property TEXT NOT NULL DEFAULT '',  -- of the CRM
     at REAL NOT NULL, done_at REAL
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);

@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+NEVER = 253_402_300_799.0  # the last second of the year 9999: what waits until then waits for an event
+
 
 class JobState(StrEnum):
     """Where a job stands."""

@@ -106,12 +106,12 @@ def judge_again(tx: Tx, job: ToWrite, note: str, *, now: float) -> None:
         tx.move(job.job_id, source, JobState.ANSWERED, now=now, note=note)
 
 
-def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:
+def intend(tx: Tx, job: ToWrite, before: str, seen: str, property_: str, *, now: float) -> bool:
     """T6: what will be written over what, before it is; an intent that is open stays the first."""
     if job.state is JobState.ACCEPTED and not tx.move(job.job_id, JobState.ACCEPTED, JobState.WRITING, now=now):
         return False
     if not job.begun:
-        tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, now=now)
+        tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, property=property_, now=now)
     return True
 
 

@@ -137,7 +137,10 @@ class Judge:
     def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
         _, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
-        ended = job["state"] == "done" and job["reason"] not in REFLECTED
+        gone = job["reason"] == "cancelled" and (
+            record.gone or record.now or record.values.get(PROPERTY[purchase.field])
+        )
+        ended = job["state"] == "done" and job["reason"] not in REFLECTED and not gone
         if ended and not refused and not record.renamed:
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
