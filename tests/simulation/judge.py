@@ -37,6 +37,13 @@ SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
 """
 
+_SET_ASIDE = """
+SELECT later.submission_id FROM delivery AS later
+JOIN delivery AS earlier ON earlier.submission_id = later.submission_id AND earlier.id < later.id
+JOIN result ON result.delivery_id = earlier.id AND result.outcome = 'failed'
+WHERE later.state = 'quarantined' AND later.note = 'a find that repeats nothing of what was sent'
+"""
+
 
 class Judge:
     """Calls `world.violated` with the promise that was broken."""
@@ -227,9 +234,12 @@ class Judge:
     def _credits_add_up(self, ledger: InlineLedger) -> None:
         """I8, I11: what is settled is what was billed; nothing that was billed is unknown."""
         rows = {row["id"]: row for row in ledger.connection.execute("SELECT * FROM submission")}
+        # An answer after a failure that names a stranger looks like a forgery: it is told, and changes no sum.
+        aside = {row[0] for row in ledger.connection.execute(_SET_ASIDE)}
         for vendor in self._world.vendors.values():
             for submission, billed in vendor.billed.items():
-                self._settled_right(vendor, submission, billed, rows.get(submission))
+                if submission not in aside:
+                    self._settled_right(vendor, submission, billed, rows.get(submission))
 
     def _settled_right(self, vendor: Vendor, submission: str, billed: int, row: sqlite3.Row | None) -> None:
         if row is None:
