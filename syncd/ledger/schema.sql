@@ -1,0 +1,176 @@
+-- The ledger's tables. Times are UTC seconds (REAL). Credits are thousandths of a credit (INTEGER, `_mc`), so that
+-- sums are exact. Connections, fields and states are stored as words: a ledger can be read with any SQLite tool.
+
+CREATE TABLE contact (
+    id INTEGER PRIMARY KEY, connection TEXT NOT NULL, object TEXT NOT NULL, ext_id TEXT NOT NULL,
+    sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
+    lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
+    pulled_at REAL NOT NULL,
+    vague TEXT NOT NULL DEFAULT '[]',       -- profiles and mailboxes that identify nobody
+    namesakes INTEGER NOT NULL DEFAULT 0,   -- another record may be the same person
+    became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
+    learned TEXT,                           -- a profile that an answer brought
+    opt_out TEXT NOT NULL DEFAULT '{}'      -- fields in which the person opted out
+) STRICT;
+CREATE UNIQUE INDEX contact_key ON contact (connection, object, ext_id);
+CREATE INDEX contact_unplanned ON contact (id) WHERE planned = 0;
+CREATE INDEX contact_person ON contact (person);
+CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
+CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
+
+-- What a contact can be recognised by: digests of its profile, mailboxes, and name at each employer.
+CREATE TABLE person_key (
+    key BLOB NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX person_key_contact ON person_key (contact_id);
+
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY, contact_id INTEGER NOT NULL REFERENCES contact (id), sync TEXT NOT NULL,
+    field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
+    provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
+    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+    updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE UNIQUE INDEX job_key ON job (contact_id, field);
+CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';
+CREATE INDEX job_waiting ON job (due_at) WHERE state = 'waiting';
+CREATE INDEX job_behind ON job (behind) WHERE behind IS NOT NULL;
+CREATE INDEX job_flight ON job (submission_id) WHERE state IN ('sending', 'sent', 'in_doubt');
+CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
+CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
+CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
+CREATE INDEX job_undetermined ON job (sync, updated_at) WHERE state = 'done' AND reason = 'undetermined';
+CREATE INDEX job_unfound ON job (sync, updated_at)
+    WHERE state = 'done' AND reason IN ('not_found', 'low_quality');
+CREATE INDEX job_thick ON job (updated_at) WHERE state = 'done' AND thinned = 0;
+CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
+
+CREATE TABLE submission (
+    id TEXT PRIMARY KEY, provider TEXT NOT NULL, sync TEXT NOT NULL, state TEXT NOT NULL,
+    provider_id TEXT, requests INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER,
+    created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX submission_calls ON submission (provider, created_at);
+CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
+CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted', 'in_doubt');
+CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
+
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),
+    submission_id TEXT NOT NULL REFERENCES submission (id), request_id TEXT NOT NULL,
+    provider TEXT NOT NULL, round INTEGER NOT NULL, live INTEGER NOT NULL DEFAULT 1, asked TEXT NOT NULL,
+    created_at REAL NOT NULL, way TEXT NOT NULL DEFAULT '',
+    question TEXT NOT NULL DEFAULT ''       -- digest of what is told: no identical one is bought while one is live and fresh
+) STRICT;
+-- At most one paid question per job, provider, round and way: an attempt stops being live only when it
+-- is certain that nothing was spent, or when the operator's policy says so.
+CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
+CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
+CREATE INDEX attempt_submission ON attempt (submission_id);
+CREATE INDEX attempt_job ON attempt (job_id);
+
+CREATE TABLE spend (
+    sync TEXT NOT NULL, provider TEXT NOT NULL, day INTEGER NOT NULL, submissions INTEGER NOT NULL,
+    reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL,
+    PRIMARY KEY (sync, provider, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY, provider TEXT NOT NULL, submission_id TEXT NOT NULL, source TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
+    part TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
+CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
+CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
+CREATE INDEX delivery_submission ON delivery (submission_id);
+
+CREATE TABLE result (
+    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), provider TEXT NOT NULL,
+    round INTEGER NOT NULL, submission_id TEXT, delivery_id INTEGER, outcome TEXT NOT NULL,
+    candidates TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL, said TEXT NOT NULL DEFAULT '[]',
+    told TEXT NOT NULL DEFAULT '{}', way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
+    doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX result_job ON result (job_id);
+
+-- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.
+CREATE TABLE review (
+    result_id INTEGER PRIMARY KEY REFERENCES result (id), job_id INTEGER NOT NULL REFERENCES job (id),
+    value TEXT NOT NULL, why TEXT NOT NULL, opened_at REAL NOT NULL, until REAL,
+    decision TEXT NOT NULL DEFAULT '', decided_at REAL, decided_by TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX review_job ON review (job_id);
+
+CREATE TABLE write (
+    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), before TEXT NOT NULL,
+    after TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+    at REAL NOT NULL, done_at REAL
+) STRICT;
+CREATE INDEX write_job ON write (job_id);
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
+    target TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL, provider TEXT NOT NULL, submission_id TEXT
+) STRICT;
+CREATE INDEX event_job ON event (job_id);
+
+CREATE TABLE counter (
+    sync TEXT NOT NULL, field TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    n INTEGER NOT NULL, PRIMARY KEY (sync, field, state, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cursor (sync TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX run_sync ON run (sync, id);
+CREATE TABLE connection (
+    name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
+    cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE memory (
+    connection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE balance (
+    provider TEXT NOT NULL, at REAL NOT NULL, balance_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
+    PRIMARY KEY (provider, at)
+) STRICT, WITHOUT ROWID;
+-- Why nothing is bought, so that whoever looks sees it: `sync` is '' where all of them are meant.
+CREATE TABLE gate (
+    watch TEXT NOT NULL, sync TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (watch, sync)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The history and the counters can't be forgotten: the move itself writes them.
+CREATE TRIGGER job_made AFTER INSERT ON job BEGIN
+    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
+    VALUES (NEW.id, NEW.updated_at, '', NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
+    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER job_moved AFTER UPDATE OF state ON job BEGIN
+    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
+    VALUES (NEW.id, NEW.updated_at, OLD.state, NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
+    UPDATE counter SET n = n - 1
+    WHERE sync = OLD.sync AND field = OLD.field AND state = OLD.state AND reason = OLD.reason;
+    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
+    INSERT INTO spend VALUES (NEW.sync, NEW.provider, CAST(NEW.created_at / 86400 AS INTEGER), 1, NEW.reserved_mc, 0, 0)
+    ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
+END;
+CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc ON submission BEGIN
+    UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
+        charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
+        doubt_mc = doubt_mc
+            + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
+    WHERE sync = NEW.sync AND provider = NEW.provider AND day = CAST(NEW.created_at / 86400 AS INTEGER);
+END;
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
