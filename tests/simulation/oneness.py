@@ -51,9 +51,10 @@ class Oneness:
         return known and apart and alone and len(profiles) < 2 and len(mailboxes) < 2 and not self._changed(one, other)
 
     def _changed(self, one: str, other: str) -> bool:
-        """Has another record of the name changed hands, so that it was a namesake's for a while?"""
+        """Has another record changed hands to or from somebody of the name, so that there was a namesake for a while?"""
         names = {self._records[ref].person.at_work for ref in (one, other)}
-        return any(record.renamed and record.person.at_work in names for record in self._records.values())
+        changed = (record for record in self._records.values() if record.renamed)
+        return any(person.at_work in names for record in changed for person in (record.person, *record.former))
 
     def _held(self, ref: str) -> set[str]:
         """Every mailbox that ever stood in a record."""
