@@ -51,7 +51,7 @@ class Oneness:
         return known and apart and alone and len(profiles) < 2 and len(mailboxes) < 2 and not self._changed(one, other)
 
     def _changed(self, one: str, other: str) -> bool:
-        """Has another record changed hands to or from somebody of the name, so that there was a namesake for a while?"""
+        """Has another record changed hands to or from somebody of the name, so that it was a namesake's for a while?"""
         names = {self._records[ref].person.at_work for ref in (one, other)}
         changed = (record for record in self._records.values() if record.renamed)
         return any(person.at_work in names for record in changed for person in (record.person, *record.former))
