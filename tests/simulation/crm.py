@@ -187,6 +187,14 @@ class Crm:
             record = self.records[record.now]
         return record
 
+    def changed_hands(self, record: Record) -> list[float]:
+        """When a record came to be about somebody else. Whoever reads one that was merged reads the other one."""
+        times = [*record.renamed]
+        while record.now is not None:
+            record = self.records[record.now]
+            times += record.renamed
+        return times
+
     def _touch(self, record: Record) -> None:
         record.revision += 1
         record.changed = self.world.now

@@ -142,10 +142,10 @@ class Judge:
         return letter.submission in self._world.vendors[letter.vendor].tampered
 
     def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
-        _, record = self._world.record(purchase.ref)
+        crm, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
         ended = job["state"] == "done" and job["reason"] not in REFLECTED
-        if ended and not refused and not record.renamed:
+        if ended and not refused and not crm.changed_hands(record):
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
 
@@ -225,9 +225,10 @@ class Judge:
             found = re.search(r"opted_out: (\S+)", job["note"] if job["reason"] == "suppressed" else "")
             if found is None:
                 continue
-            one, other = self._world.record(job["ref"])[1], self._world.record(found[1])[1]
+            (crm, one), (other_crm, other) = self._world.record(job["ref"]), self._world.record(found[1])
             names = {one.identity.last_name, other.identity.last_name}
-            plain = not (one.renamed or other.renamed) and one.own == one.identity and other.own == other.identity
+            changed = crm.changed_hands(one) or other_crm.changed_hands(other)
+            plain = not changed and one.own == one.identity and other.own == other.identity
             if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 

@@ -34,12 +34,16 @@ class Oneness:
     def one(self, one: str, other: str) -> bool:
         """Are they one person, by a profile, or by a name at an employer and nothing against it?"""
         a, b = self._records[one], self._records[other]
-        if a.person is not b.person or a.renamed or b.renamed:
+        if a.person is not b.person or self._renamed(one) or self._renamed(other):
             return False
         profile = a.identity.linkedin_url
         if profile and profile == b.identity.linkedin_url:
             return profile not in self._world.pasted
         return self._by_name(one, other)
+
+    def _renamed(self, ref: str) -> bool:
+        crm, record = self._world.record(ref)
+        return bool(crm.changed_hands(record))
 
     def _by_name(self, one: str, other: str) -> bool:
         a, b = self._records[one], self._records[other]
