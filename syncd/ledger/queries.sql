@@ -351,10 +351,10 @@ WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :pr
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
-    doubt, note, at)
+    doubt, verdict, evidence, note, at)
 SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, max(:now,
     (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
-    :note, at
+    verdict, evidence, :note, at
 FROM result WHERE id = :id
 
 -- name: result_judged

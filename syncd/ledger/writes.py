@@ -105,7 +105,8 @@ def accept(
 
 
 def bring_along(tx: Tx, job: Answered, target: Field, *, value: str, result_id: int, note: str, now: float) -> None:
-    """What came with an answer for nothing, to be written to a property of its own: once for each contact."""
+    """What came with an answer for nothing, to be written to a property of its own: once for each contact, and once
+    more where the former one was another person's."""
     made = tx.run(
         "job_make",
         contact_id=job.contact_id,
@@ -118,8 +119,11 @@ def bring_along(tx: Tx, job: Answered, target: Field, *, value: str, result_id: 
         provider="",
         now=now,
     )
-    row = tx.row("job_of_contact", contact_id=job.contact_id, field=target) if made else None
-    if row is not None:
+    row = tx.row("job_of_contact", contact_id=job.contact_id, field=target)
+    anew = row is not None and (row["state"], row["reason"]) == (JobState.DONE, Reason.MISMATCH)
+    if row is not None and (
+        made or (anew and tx.move(row["id"], JobState.DONE, JobState.ANSWERED, now=now, note=note))
+    ):
         results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)
         accept(tx, row["id"], value, note, now=now, result_id=_newest(tx, row["id"]))
 

@@ -147,6 +147,32 @@ def verdict(facts: Facts, policy: Policy) -> tuple[Decision, Sequence[Weighed]]:
     return turn or doubt or _ended(weighed), weighed
 
 
+def came_along(facts: Facts, policy: Policy) -> tuple[Decision, Sequence[Weighed]]:
+    """Decide on a value that came along with an answer, for a property of its own: nobody is asked for it."""
+    weighed = weigh(facts, policy)
+    doubt: Doubtful | None = None
+    for one in weighed:
+        value = _along(facts.field, one)
+        if value is None:
+            continue
+        if one.about.verdict is Verdict.SAME or (
+            one.about.verdict is Verdict.DOUBTFUL and policy.on_doubt is OnDoubt.ACCEPT
+        ):
+            return Accepted(value, one.heard.id, f"by {one.heard.provider}"), weighed
+        if one.about.verdict is Verdict.DOUBTFUL and doubt is None:
+            doubt = _doubtful(one, value, policy, facts.now)
+    if not weighed:
+        return Ended(Reason.MISMATCH, "it was found for whom the record was about before"), weighed
+    return doubt or _ended(weighed), weighed
+
+
+def _along(field: Field, one: Weighed) -> Usable | None:
+    if field is Field.LINKEDIN:
+        profile = next((said.linkedin_url for said in one.heard.result.said if said.linkedin_url), None)
+        return Usable(text=profile, field=field, kind="") if profile else None
+    return next((judged.value for judged in one.judged if judged.value and judged.value.field is field), None)
+
+
 def _accepted(facts: Facts, one: Weighed) -> Accepted:
     """The best value for the field's own property, or else for another one; what is left for others comes along."""
     best = {judged.value.field: judged for judged in reversed(one.judged) if judged.value is not None}
@@ -233,7 +259,7 @@ async def run_once(parts: Parts) -> int:
 
 
 def _decide(parts: Parts, job: Answered, sync: Sync) -> _Decided:
-    policy = sync.fields.get(job.field)
+    policy = _policy_of(sync, job.field)
     if policy is None:
         return _Decided(job, Ended(Reason.CANCELLED, "the configuration does not ask for this field any more"), ())
     facts = Facts(
@@ -245,8 +271,19 @@ def _decide(parts: Parts, job: Answered, sync: Sync) -> _Decided:
         open_ways=lambda provider: _open_ways(parts.lanes.get(provider), job, provider),
     )
     silent = frozenset(name for name, lane in parts.lanes.items() if not lane.provider.capabilities.echoes)
-    decision, weighed = verdict(facts, Policy(field=policy, on_doubt=sync.on_doubt, silent=silent))
+    decide = verdict if job.field in sync.fields else came_along
+    decision, weighed = decide(facts, Policy(field=policy, on_doubt=sync.on_doubt, silent=silent))
     return _Decided(job, decision, weighed, sync)
+
+
+def _policy_of(sync: Sync, field: Field) -> FieldPolicy | None:
+    """What a field is judged by: a mobile number came along with a phone, a profile with the answer to any field."""
+    if field is Field.MOBILE:
+        phone = sync.fields.get(Field.PHONE)
+        return phone if phone is not None and phone.mobile else None
+    if field is Field.LINKEDIN:
+        return next(iter(sync.fields.values()), None) if sync.linkedin else None
+    return sync.fields.get(field)
 
 
 def _open_ways(lane: Lane | None, job: Answered, provider: str) -> bool:
@@ -260,10 +297,10 @@ def _advance(tx: Tx, decided: Sequence[_Decided], *, now: float) -> int:
     for one in decided:
         if not writes.is_all(tx, one.job):
             continue  # more was said while this was decided on: the next look sees it
-        moved += _carry_out(tx, one, now=now)
-        for weighed in one.weighed:
+        for weighed in one.weighed:  # first: what comes along takes the verdict with it
             if weighed.heard.result.outcome is Outcome.FOUND:
                 results.judged(tx, weighed.heard.id, weighed.about)
+        moved += _carry_out(tx, one, now=now)
         _learn(tx, one, now=now)
     return moved
 

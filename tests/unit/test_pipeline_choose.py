@@ -54,6 +54,8 @@ def test_two_records_do_not_hand_a_doubtful_find_to_and_fro_for_ever(build: Buil
         house.answer_all("ann")
         house.answer_all("zoe")
         house.verify()
-    assert [house.state(contact) for contact in both] == ["review", "review"], "everybody was asked: it waits for a person"
+    assert [house.state(contact) for contact in both] == ["review", "review"], (
+        "everybody was asked: it waits for a person"
+    )
     moves = house.sql("SELECT count(*) FROM event WHERE target = 'answered' GROUP BY job_id ORDER BY job_id")
     assert moves == [(2,)] * 3, "each job hears each provider once"
