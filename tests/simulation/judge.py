@@ -144,8 +144,11 @@ class Judge:
     def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
         crm, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
-        ended = job["state"] == "done" and job["reason"] not in REFLECTED
-        if ended and not refused and not crm.changed_hands(record):
+        # A pull brings what lacks something: whom it does not bring any more is filled, or gone.
+        stands = crm.stands(record.id)
+        filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
+        reflected = job["reason"] in REFLECTED or (job["reason"] == "cancelled" and filled)
+        if job["state"] == "done" and not reflected and not refused and not crm.changed_hands(record):
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
 
