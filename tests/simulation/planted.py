@@ -24,6 +24,7 @@ from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import contacts, inbox, people, selections, store, submissions, writes
 from syncd.ledger.contacts import Rules
+from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.log import Redaction
@@ -421,13 +422,13 @@ def opt_out_stays_with_the_record() -> AbstractContextManager[None]:
 
 def cursor_before_page() -> AbstractContextManager[None]:
     """The cursor is stored before the contacts are."""
+    store = contacts.store_page
 
-    async def pages(parts: Parts, sync: Any, begun: Any, run: int) -> int:
+    async def pages(parts: Parts, sync: Any, begun: Pull, run: int) -> int:
         async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
-            now = parts.clock.now()
-            await parts.ledger.write(selections.seen, begun, replace(page, contacts=()), at=now)
-            fields = tuple(sync.fields)
-            await parts.ledger.write(contacts.store_page, sync.name, run, page, fields, now=now, rules=parts.rules)
+            empty, now = replace(page, contacts=()), parts.clock.now()
+            await parts.ledger.write(selections.seen, begun, empty, at=now)
+            await parts.ledger.write(store, sync.name, run, page, tuple(sync.fields), now=now, rules=parts.rules)
             await parts.ledger.write(selections.seen, begun, page, at=now)
             parts.bells.ring("plan")
         return 1
