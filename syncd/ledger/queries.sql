@@ -417,6 +417,15 @@ WHERE id = :id AND state <> 'settled'
 UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0
 WHERE id = :id AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
+-- name: submission_failed
+-- The provider failed, and did not tell its charge: it may still answer, and charge, until the deadline.
+UPDATE submission SET state = 'failed', poll_at = NULL, note = :note, deadline = max(deadline, :deadline)
+WHERE id = :id AND state IN ('accepted', 'expired')
+
+-- name: submissions_failed_for_good
+UPDATE submission SET state = 'settled', charged_mc = 0, reserved_mc = 0
+WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state = 'failed' AND deadline <= :now LIMIT 500)
+
 -- name: submissions_intended
 SELECT id, provider FROM submission WHERE state = 'intent'
 

@@ -79,6 +79,7 @@ CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
 CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted', 'in_doubt');
 CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
+CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),

@@ -126,9 +126,11 @@ def postpone_all(tx: Tx, *, now: float) -> None:
 
 
 def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:
-    """T7: the job's last move, and what its write came to."""
-    tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
+    """T7: the job's last move, and what its write came to. Nothing where it was decided on anew since it was read."""
     source = JobState(tx.value("job_state", id=job.job_id))
+    if source not in (JobState.ACCEPTED, JobState.WRITING):
+        return False
+    tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
     return tx.move(job.job_id, source, JobState.DONE, now=now, reason=reason, note=note)
 
 

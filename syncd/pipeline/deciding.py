@@ -187,8 +187,9 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     moved = sum(_follow(tx, one, now=now) for one in held if one.case.job is not None)
     decisions.settle(tx, valid, now=now)
     for one in held:
-        if isinstance(one.decision, Nothing) and one.decision.until is not None and one.case.job is not None:
-            decisions.again(tx, one.case.job.id, one.decision.until)
+        until = one.decision.until if isinstance(one.decision, Nothing) else None
+        if until is not None and until > now and one.case.job is not None:
+            decisions.again(tx, one.case.job.id, until)
         for weighed in one.weighed:
             if weighed.heard.result.outcome is Outcome.FOUND:
                 results.judged(tx, weighed.heard.id, weighed.about)
