@@ -49,20 +49,14 @@ def recognise(tx: Tx, news: Sequence[News], *, now: float) -> None:
     if changed:
         touching.update(row[0] for row in tx.rows("contacts_not_alone", ids=json.dumps(changed)))
     _rekey(tx, ((id_, former.get(id_, _NO_KEYS), own) for id_, own in keys.items() if id_ not in touching))
-    again = {}
+    became = {one.contact_id for one in news if one.before and evidence.became_another(one.before, one.identity)}
+    tx.many("contact_became", [(now, id_) for id_ in sorted(became)])
     for one in news:
         id_ = one.contact_id
-        became = one.before is not None and evidence.became_another(one.before, one.identity)
-        if became:
-            tx.run("contact_became", id=id_, now=now)
-        if id_ not in touching:
-            if one.before is not None:
-                again[id_] = became
-            continue
-        told = _recognise_related(tx, id_, former.get(id_, _NO_KEYS), keys[id_])
-        told |= {id_} if one.before is not None else set()
-        _decide_again(tx, {other: became and other == id_ for other in told}, now=now)
-    _decide_again(tx, again, now=now)
+        if id_ in touching:
+            related = _recognise_related(tx, id_, former.get(id_, _NO_KEYS), keys[id_])
+            _decide_again(tx, related if one.before is None else related | {id_}, became, now=now)
+    _decide_again(tx, set(changed) - touching, became, now=now)
 
 
 def _recognise_related(tx: Tx, contact_id: int, former: AbstractSet[int], keys: AbstractSet[int]) -> set[int]:
@@ -172,13 +166,13 @@ def _regroup(tx: Tx, rows: Sequence[sqlite3.Row], *, fresh: int) -> set[int]:
     return {id_ for *_, id_ in changed} - {fresh}
 
 
-def _decide_again(tx: Tx, became: Mapping[int, bool], *, now: float) -> None:
+def _decide_again(tx: Tx, contacts: AbstractSet[int], became: AbstractSet[int], *, now: float) -> None:
     """The evidence about these contacts has changed: what waits, and what was decided by it, is decided on once more.
 
-    `became`: whether the record is about somebody else now.
+    `became`: whose records are about somebody else now.
     """
-    for job in tx.rows("jobs_of_contacts", ids=json.dumps([*became])) if became else ():
-        other = became[job["contact_id"]]
+    for job in tx.rows("jobs_of_contacts", ids=json.dumps([*contacts])) if contacts else ():
+        other = job["contact_id"] in became
         target = _reopened(JobState(job["state"]), job, became=other)
         if target is not None:
             note = "the record is about somebody else now" if other else "more is known of who is who"
