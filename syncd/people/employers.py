@@ -64,6 +64,8 @@ def host(raw: str | None) -> str | None:
     Read as browsers read it (UTS 46, in ASCII form), and only with a suffix under which names are registered, or one
     that is reserved for examples: "Dr. Oetker" and "n/a" are no hosts.
     """
+    if raw is not None and _HOST.fullmatch(raw) and "xn--" not in raw:
+        return _known(raw)
     shown = visible(raw)
     return _host(shown) if shown is not None and len(shown) < 2048 else None
 
@@ -134,6 +136,11 @@ def _single(shown: str) -> str | None:
     name = _ascii(unquote(re.sub(r":\d*$", "", authority)).rstrip("."))
     if name is None or not _HOST.match(name):
         return None
+    return _known(name)
+
+
+def _known(name: str) -> str | None:
+    """A host without `www.`, if it ends in a known suffix."""
     below = name.removeprefix("www.")
     return below if suffixes.parts(below) else name if suffixes.parts(name) else None
 

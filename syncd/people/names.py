@@ -105,13 +105,24 @@ def key(first: str | None, last: str | None) -> str | None:
     Words are joined, so that "Jean-Luc van den Berg" and "Jean Luc Vandenberg" have one key. A generation (Jr, III)
     stays in the key: it tells two people apart. Nicknames are not folded.
     """
-    given, family = words_of(first or ""), words_of(last or "", surname=True)
+    if not first or not last:
+        return None
+    given, family = words_of(first), words_of(last, surname=True)
+    if len(given.every) == len(family.every) == 1 and given.core and family.core and not _unsure_word(given, family):
+        if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
+            return None
+        generation = family.generation
+        return f"{given.whole} {family.whole} {generation}" if generation else f"{given.whole} {family.whole}"
     if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
         return None
     given, family = _move_particles(given, family)
     start = as_one(word.script or word.text for word in given.every if len(word.text) > 1 or word.script)
     end = as_one(word.script or word.text for word in family.every)
     return " ".join(filter(None, (start, end, family.generation)))
+
+
+def _unsure_word(*fields: Words) -> bool:
+    return any(words.written for words in fields)
 
 
 def _vouches(words: Words, names: frozenset[str] = frozenset()) -> bool:

@@ -153,6 +153,9 @@ _VENTURES = _folded(
 _BREAKS = re.compile(r"\s[-\u2013\u2014/]\s|(?<=\w{3})/(?=\w{3})|[,;|()]")
 
 
+_CROSSES = re.compile(r"x{2,}")
+
+
 @lru_cache(maxsize=8192)
 def why_placeholder(company: str) -> str | None:
     """What kind of placeholder a company's name is ("a word for working alone"), or None. Expects tidy text."""
@@ -177,7 +180,7 @@ def _of_pieces(pieces: list[tuple[str, ...]]) -> str | None:
 
 def _reason(said: tuple[str, ...]) -> str | None:
     united = together(said)
-    if re.fullmatch(r"x{2,}", united):
+    if _CROSSES.fullmatch(united):
         return "a placeholder for an unknown company"
     if united.startswith(_BEGINNINGS):
         return _ALONE

@@ -98,6 +98,8 @@ def _without_marks(raw: str) -> str:
 @lru_cache(maxsize=4096)
 def words(raw: str) -> tuple[str, ...]:
     """The folded words; `S.A.`, `S. A.` and `SA` are one word, and so are `A/S` and `AS`."""
+    if raw.isascii() and raw.isalnum():
+        return (fold(raw),)
     joined = _ABBREVIATION.sub("", _APOSTROPHES.sub("", fold(raw)))
     return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
 
