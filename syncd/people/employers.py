@@ -195,9 +195,9 @@ def _is_search(raw: str | None) -> bool:
 
 
 def _key(plain: str) -> str | None:
-    said = words(_EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
+    said = words(plain if plain.isascii() else _EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
     said = said[1:] if len(said) > 1 and said[0] == "the" else said
-    kept = _without_form(_without_and(said))
+    kept = _without_form(said if _AND.isdisjoint(said) else _without_and(said))
     if kept == said and len(kept) > 1 and kept[0] in _LEADING:
         kept = kept[1:]
     return together(kept) or None

@@ -54,6 +54,7 @@ noreply reply hello mail email contactus purchasing procurement company kontakt 
 sekretariat büro comptabilité accueil secrétariat commercial ventas ventes administración contabilidad vendite
 amministrazione
 """
+_DIGITS = "0123456789"
 _ONE_LETTER = re.compile(r"(.)\1{2,}")  # "xxx", "aaaa"
 _TEMPLATE = re.compile(r"[\[<{].*[\]>}]|%.+%|\$\{?\w+\}?|\*\|.+\|\*")  # "[not provided]", "{{first_name}}", "%FNAME%"
 _WEB = re.compile(r"://|^www\.|\.(?:com|net|org|info|biz|io|co\.uk)(?:/|$)", re.IGNORECASE)
@@ -101,8 +102,7 @@ def _why_not_full(full: str) -> str | None:
 def _strong(part: str) -> str | None:
     """What is wrong with a part that can't be one of a name ("is a placeholder"), or None."""
     if _is_plain(part):
-        known = _known(fold(part), _lists()[0]) or _is_one_letter(part)
-        return "is a placeholder" if known else None
+        return "is a placeholder" if _known(fold(part), _lists()[0]) or _is_one_letter(part) else None
     if "@" in part:
         return "is a mail address"
     if _WEB.search(part):
@@ -119,14 +119,14 @@ def _is_weak(part: str) -> bool:
     """Is each word a word that stands in for a name? "Test 2" and "Sales Team" are."""
     any_ = _lists()[1]
     if _is_plain(part):
-        return _known(fold(part), any_)
-    said = tuple(word.rstrip("0123456789") for word in words(part))
+        return _known(fold(part).rstrip(_DIGITS), any_)
+    said = tuple(word.rstrip(_DIGITS) for word in words(part))
     return _all_in(tuple(word for word in said if word), any_)
 
 
 def _is_plain(part: str) -> bool:
-    """Is it one word of plain letters, as most names are?"""
-    return part.isascii() and part.isalpha()
+    """Is it one word of ASCII letters, as most names are? Digits may stand among them."""
+    return part.isascii() and part.isalnum() and not part.isdigit()
 
 
 def _known(word: str, known: frozenset[str]) -> bool:
@@ -137,7 +137,7 @@ def _both_weak(first: str, last: str) -> bool:
     """`_all_weak` of two plain words of which neither is a strong filler."""
     if _is_weak(first) and _is_weak(last):
         return True
-    return _known(fold(first + last), _lists()[0]) or _is_one_letter(first + last)
+    return fold(fold(first) + fold(last)) in _lists()[0] or _is_one_letter(first + last)
 
 
 def _is_one_letter(word: str) -> bool:

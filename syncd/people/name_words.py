@@ -81,7 +81,7 @@ def fold(raw: str) -> str:
 @lru_cache(maxsize=4096)
 def words_of(raw: str, *, surname: bool = False) -> Words:
     """Take a first name, a surname or a full name apart. In a `surname`, brackets hold a former surname."""
-    if raw.isascii() and raw.isalpha():  # most names are one word
+    if raw.isascii() and raw.isalnum():  # most names are one word
         return _of_one(_word(raw.lower()))
     asides = tuple(word for text in _ASIDE.findall(raw) for word in _tokens(text) if word.text not in PRONOUNS)
     before, *after = [_tokens(piece) for piece in _COMMA.split(_ASIDE.sub(" ", raw))]

@@ -108,11 +108,8 @@ def key(first: str | None, last: str | None) -> str | None:
     if not first or not last:
         return None
     given, family = words_of(first), words_of(last, surname=True)
-    if len(given.every) == len(family.every) == 1 and given.core and family.core and not _unsure_word(given, family):
-        if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
-            return None
-        generation = family.generation
-        return f"{given.whole} {family.whole} {generation}" if generation else f"{given.whole} {family.whole}"
+    if len(given.words) == len(given.every) == len(family.words) == len(family.every) == 1:  # as most are
+        return _key_of_two(given, family)
     if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
         return None
     given, family = _move_particles(given, family)
@@ -121,8 +118,13 @@ def key(first: str | None, last: str | None) -> str | None:
     return " ".join(filter(None, (start, end, family.generation)))
 
 
-def _unsure_word(*fields: Words) -> bool:
-    return any(words.written for words in fields)
+def _key_of_two(given: Words, family: Words) -> str | None:
+    """`key`, of a first name and a surname of one word each."""
+    first, last = given.words[0], family.words[0]
+    if last.text in PARTICLES or (first.text in PARTICLES and first.text not in FIRST_NAMES_TOO):
+        return None
+    key_ = f"{as_one((first.script,)) or given.whole} {as_one((last.script,)) or family.whole}"
+    return f"{key_} {family.generation}" if family.generation else key_
 
 
 def _vouches(words: Words, names: frozenset[str] = frozenset()) -> bool:

@@ -153,6 +153,7 @@ _VENTURES = _folded(
 _BREAKS = re.compile(r"\s[-\u2013\u2014/]\s|(?<=\w{3})/(?=\w{3})|[,;|()]")
 
 
+_BREAKING = frozenset("-\u2013\u2014/,;|()")
 _CROSSES = re.compile(r"x{2,}")
 
 
@@ -162,7 +163,7 @@ def why_placeholder(company: str) -> str | None:
     if not any(c.isalnum() for c in company) or not company.strip("0 .-"):
         return "a placeholder for an unknown company"
     found = _reason(words(company))
-    if found is None:
+    if found is None and not _BREAKING.isdisjoint(company):
         found = _of_pieces([said for piece in _BREAKS.split(company) if (said := words(piece))])
     return found
 

@@ -100,7 +100,11 @@ def words(raw: str) -> tuple[str, ...]:
     """The folded words; `S.A.`, `S. A.` and `SA` are one word, and so are `A/S` and `AS`."""
     if raw.isascii() and raw.isalnum():
         return (fold(raw),)
-    joined = _ABBREVIATION.sub("", _APOSTROPHES.sub("", fold(raw)))
+    joined = fold(raw)
+    if "'" in joined or not joined.isascii():
+        joined = _APOSTROPHES.sub("", joined)
+    if "." in joined or "/" in joined:
+        joined = _ABBREVIATION.sub("", joined)
     return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
 
 
@@ -111,6 +115,8 @@ def together(said: tuple[str, ...]) -> str:
 
 def _unite_letters(found: list[str]) -> tuple[str, ...]:
     """Single letters in a row as one word."""
+    if len(found) < 2 or min(map(len, found)) > 1:
+        return tuple(found)
     united: list[str] = []
     spelled = False
     for word in found:
