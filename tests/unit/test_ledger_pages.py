@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.ledger import contacts
-from syncd.ledger.contacts import NewJob, Rules
+from syncd.ledger import cases, contacts, decisions
+from syncd.ledger.contacts import Rules
+from syncd.ledger.decisions import New
 from syncd.ledger.results import load_identity
-from syncd.ledger.states import Reason
+from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Tx
 from syncd.people import groups
 from syncd.people.groups import Record
@@ -57,9 +58,21 @@ def store_one_by_one(tx: Tx, found: list[Contact], at: float) -> None:
 
 def decide(tx: Tx, at: float) -> None:
     """Whatever is lacking is done for a reason that other evidence may change."""
-    todo = contacts.unplanned(tx, 1000)
-    made = [NewJob(contact=one, field=f, reason=Reason.MISMATCH) for one in todo for f in sorted(one.lacks)]
-    contacts.apply_plan(tx, todo, made, now=at)
+    todo = cases.changed(tx, 1000, now=at)
+    made = [
+        New(
+            contact_id=one.contact_id,
+            sync="people",
+            field=one.field,
+            person=one.person,
+            state=JobState.DONE,
+            reason=Reason.MISMATCH,
+        )
+        for one in cases.read(tx, todo, NO_RULES).cases
+        if one.job is None
+    ]
+    decisions.make(tx, made, now=at)
+    decisions.settle(tx, todo, now=at)
 
 
 def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -144,7 +157,7 @@ def planned(path: Path) -> list[int]:
     ("change", "anew"),
     [
         ({}, False),
-        ({"revision": "2"}, False),
+        ({"revision": "2"}, True),
         ({"values": {Field.EMAIL: "ada@acme.example"}}, True),
         ({"values": {Field.PHONE: "+44 20 7946 0000"}}, True),
         ({"blocked": {Field.EMAIL: "cleared_by_person"}}, True),
@@ -152,7 +165,7 @@ def planned(path: Path) -> list[int]:
         ({"identity": Identity(first_name="Ada", last_name=" Stone ", domain="acme.example")}, False),
     ],
 )
-def test_only_what_says_something_else_is_planned_anew(
+def test_only_what_the_crm_has_changed_is_decided_on_anew(
     ledgers: tuple[Path, Path], change: dict[str, Any], anew: bool
 ) -> None:
     path = ledgers[0]
