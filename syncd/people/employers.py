@@ -211,10 +211,17 @@ def _without_and(said: tuple[str, ...]) -> tuple[str, ...]:
 def _without_form(said: tuple[str, ...]) -> tuple[str, ...]:
     """Without legal forms at the end, several too ("GmbH & Co. KG"); one word stays."""
     forms = _forms()
+    if said and said[-1] not in _last_words():
+        return said
     for length in range(min(5, len(said) - 1), 0, -1):
         if said[-length:] in forms:
             return _without_form(said[:-length])
     return said
+
+
+@cache
+def _last_words() -> frozenset[str]:
+    return frozenset(form[-1] for form in _forms())
 
 
 @cache

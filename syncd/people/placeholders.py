@@ -160,7 +160,7 @@ _CROSSES = re.compile(r"x{2,}")
 @lru_cache(maxsize=8192)
 def why_placeholder(company: str) -> str | None:
     """What kind of placeholder a company's name is ("a word for working alone"), or None. Expects tidy text."""
-    if not any(c.isalnum() for c in company) or not company.strip("0 .-"):
+    if not (company[:1].isalnum() or any(c.isalnum() for c in company)) or not company.strip("0 .-"):
         return "a placeholder for an unknown company"
     found = _reason(words(company))
     if found is None and not _BREAKING.isdisjoint(company):
@@ -185,7 +185,7 @@ def _reason(said: tuple[str, ...]) -> str | None:
         return "a placeholder for an unknown company"
     if united.startswith(_BEGINNINGS):
         return _ALONE
-    if united not in _table() and not any(word.rstrip(_DIGITS) in _vocabulary() for word in said):
+    if united not in _table() and _vocabulary().isdisjoint([word.rstrip(_DIGITS) for word in said]):
         return None  # most companies: none of the words of a placeholder
     return _table().get(united) or _table().get(_without(said, _GENERIC)) or _beside(said)
 

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .text import listed
+from .text import ends, listed
 
 # Entries of the second section below which names are sold and used as those of a registry.
 _REGISTRARS = listed("""
@@ -57,29 +57,19 @@ def parts(host: str) -> Parts | None:
 
     `example.com` and its like are reserved suffixes and hosts as well.
     """
-    ends = _ends(host)
-    if ends is None:
+    name = host.removesuffix(".").lower()
+    if not name or name[0] == "." or name[-1] == "." or ".." in name:
         return None
+    below = ends(name)
     registries, companies = _lists()
-    labels = _public(ends, registries)
-    if labels and labels < len(ends):
-        registrable = ends[len(ends) - labels - 1]
+    labels = _public(below, registries)
+    if labels and labels < len(below):
+        registrable = below[len(below) - labels - 1]
     elif host in _RESERVED and "." in host:
         registrable = host
     else:
         return None
-    return Parts(registrable, 0 < _public(ends, companies) <= len(ends))
-
-
-def _ends(host: str) -> list[str] | None:
-    """The host, and what is left of it without its first label, its first two …; None for what is no host."""
-    labels = host.removesuffix(".").lower().split(".")
-    if "" in labels:
-        return None
-    ends = [labels[-1]]
-    for label in reversed(labels[:-1]):
-        ends.append(f"{label}.{ends[-1]}")
-    return ends[::-1]
+    return Parts(registrable, 0 < _public(below, companies) <= len(below))
 
 
 class _Rules(NamedTuple):
@@ -88,10 +78,10 @@ class _Rules(NamedTuple):
     exceptions: frozenset[str]  # `!www.ck`: this one is not
 
 
-def _public(ends: list[str], rules: _Rules) -> int:
+def _public(below: list[str], rules: _Rules) -> int:
     """How many labels at the end of a host are a suffix; 0 where none is. (One more than it has, below `*.`)"""
-    for at, end in enumerate(ends):
-        labels = len(ends) - at
+    for at, end in enumerate(below):
+        labels = len(below) - at
         if end in rules.exceptions:
             return labels - 1
         if end in rules.below:

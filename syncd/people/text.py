@@ -28,6 +28,16 @@ _ABBREVIATION = re.compile(r"(?<=\b\w)[./](?=\w\b)")  # the inner points of "s.a
 _WORD = re.compile(r"[^\W_]+")
 
 
+def ends(host: str) -> list[str]:
+    """`mail.acme.example`, `acme.example`, `example`: a host, and what is left without its first labels."""
+    first, *rest = reversed(host.split("."))
+    found = [first]
+    for label in rest:
+        found.append(f"{label}.{found[-1]}")
+    found.reverse()
+    return found
+
+
 def listed(block: str) -> frozenset[str]:
     """The words of a list that is written as text, each group under its reason (a line that begins with `#`)."""
     lines = (line for line in block.splitlines() if not line.startswith("#"))
@@ -105,7 +115,9 @@ def words(raw: str) -> tuple[str, ...]:
         joined = _APOSTROPHES.sub("", joined)
     if "." in joined or "/" in joined:
         joined = _ABBREVIATION.sub("", joined)
-    return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
+    if "&" in joined or "+" in joined:
+        joined = joined.replace("&", " and ").replace("+", " and ")
+    return _unite_letters(_WORD.findall(joined))
 
 
 def together(said: tuple[str, ...]) -> str:
