@@ -17,7 +17,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from phonenumbers import SUPPORTED_REGIONS
 
 from .mailboxes import is_provider
-from .text import listed
+from .text import ends, listed
 from .unusable import Unusable
 
 __all__ = ["Kind", "Mailbox", "is_role", "read", "same"]
@@ -186,8 +186,7 @@ def _stand_in(local: str, host: str) -> str | None:
 
 
 def _is_disposable(host: str) -> bool:
-    labels, known = host.split("."), _disposable()
-    return any(".".join(labels[start:]) in known for start in range(len(labels) - 1))
+    return not _disposable().isdisjoint(ends(host)[:-1])
 
 
 @cache

@@ -77,7 +77,19 @@ _ORDER = tuple(Agreement)  # best first; what says less stands behind
 
 def compare(one: Name, other: Name) -> NameMatch:
     """Compare two names of one person, or of two. The order of the arguments does not matter."""
+    if _is_one_word(one.first, other.first) and _is_one_word(one.last, other.last):
+        return _EQUAL  # as most answers are
     return _compare_texts(one.first, one.last, one.full, other.first, other.last, other.full)
+
+
+def _is_one_word(one: str | None, other: str | None) -> bool:
+    """Are both the same plain word, whatever the case? Not an initial."""
+    if one is None or other is None or len(one) < 2 or not (one.isascii() and one.isalnum()):
+        return False
+    return one == other or one.lower() == other.lower()
+
+
+_EQUAL = NameMatch(Agreement.SAME, "the names are equal")
 
 
 @lru_cache(maxsize=2048)  # an answer is compared when it is read and again when it is written
