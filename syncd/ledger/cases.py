@@ -208,7 +208,7 @@ def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:
 
 def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
     contacts = {row["id"]: row for row in rows.contacts}
-    named: dict[tuple[int, int], set[str]] = {}  # keys of others that an answer names, by job and place
+    named: dict[tuple[int, int], set[int]] = {}  # keys of others that an answer names, by job and place
     for contact_id, jobs in rows.jobs.items():
         contact = contacts.get(contact_id)
         if contact is None:
@@ -220,7 +220,7 @@ def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
     wanted = sorted({key for keys in named.values() for key in keys})
     if not wanted:
         return
-    holders: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    holders: dict[int, list[sqlite3.Row]] = defaultdict(list)
     for row in tx.rows("cases_holders", keys=json.dumps(wanted)):
         holders[row["key"]].append(row)
     person = {job["id"]: contacts[id_]["person"] for id_, jobs in rows.jobs.items() if id_ in contacts for job in jobs}

@@ -6,6 +6,7 @@ CREATE TABLE contact (
     sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
     lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
     pulled_at REAL NOT NULL,
+    fingerprint INTEGER,                    -- digest of what was pulled: an equal one means that nothing changed
     vague TEXT NOT NULL DEFAULT '[]',       -- profiles and mailboxes that identify nobody
     namesakes INTEGER NOT NULL DEFAULT 0,   -- another record may be the same person
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
@@ -18,9 +19,10 @@ CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
--- What a contact can be recognised by: digests of its profile, mailboxes, and name at each employer.
+-- What a contact can be recognised by: digests (64 bits) of its profile, mailboxes, and name at each
+-- employer. They only say which records are to be compared.
 CREATE TABLE person_key (
-    key BLOB NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
+    key INTEGER NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
