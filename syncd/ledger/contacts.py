@@ -176,28 +176,27 @@ def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, no
     A job that exists is left alone, except one that was blocked and is not any more, and one that no
     provider could be asked about as long as so little was known of the contact.
     """
-    made = sum(_make(tx, job, now=now) for job in jobs)
+    planned = list(jobs)
+    made = tx.make_many([_new(job) for job in planned], now=now)
+    for job in planned:
+        if job.reason is None and (job.contact.id, job.field) not in made:
+            _reopen(tx, job, now=now)
     for contact in contacts:
         tx.run("contact_planned", id=contact.id)
-    return made
+    return len(made)
 
 
-def _make(tx: Tx, job: NewJob, *, now: float) -> int:
-    made = tx.run(
-        "job_make",
-        contact_id=job.contact.id,
-        sync=job.contact.sync,
-        field=job.field,
-        person=job.contact.person,
-        state=JobState.DONE if job.reason else JobState.QUEUED,
-        reason=job.reason or "",
-        note=job.note,
-        provider=job.provider,
-        now=now,
-    )
-    if not made and job.reason is None:
-        _reopen(tx, job, now=now)
-    return made
+def _new(job: NewJob) -> dict[str, Any]:
+    return {
+        "contact_id": job.contact.id,
+        "sync": job.contact.sync,
+        "field": job.field,
+        "person": job.contact.person,
+        "state": JobState.DONE if job.reason else JobState.QUEUED,
+        "reason": job.reason or "",
+        "note": job.note,
+        "provider": job.provider,
+    }
 
 
 def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:

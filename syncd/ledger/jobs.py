@@ -10,7 +10,7 @@ from syncd.contract.model import Field, Outcome
 
 from . import results
 from .states import JobState, Reason
-from .store import Tx
+from .store import Move, Tx
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def queue_due(tx: Tx, *, now: float) -> int:
     """What waited until now is queued again."""
-    return tx.run("jobs_due", now=now)
+    due = [Move(row[0], JobState.WAITING, JobState.QUEUED) for row in tx.rows("jobs_due", now=now)]
+    return len(tx.move_many(due, now=now))
 
 
 def ask_again(tx: Tx, sync: str, first: Mapping[Field, str], *, before: float, now: float) -> int:

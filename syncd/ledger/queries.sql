@@ -5,35 +5,55 @@
 
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
--- name: job_move
+-- name: jobs_move
 UPDATE job SET
-    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
-    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
-    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination),
-    updated_at = :now
-WHERE id = :id AND state = :source
+    state = given.value ->> 'target', thinned = 0, reason = coalesce(given.value ->> 'reason', ''),
+    note = coalesce(given.value ->> 'note', ''), round = coalesce(given.value ->> 'round', round),
+    provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(given.value ->> 'due_at', due_at),
+    behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
+    value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
+    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now
+FROM json_each(:rows) AS given
+WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
+RETURNING id, sync, field
 
--- name: job_wake
--- What stood behind a job looks again, now that the job has moved.
-UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now WHERE behind = :id AND state = 'waiting'
+-- name: jobs_reasons
+SELECT id, reason FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
--- name: job_make
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, created_at, updated_at)
-VALUES (:contact_id, :sync, :field, :person, :state, :reason, :note, :provider, :now, :now)
-ON CONFLICT (contact_id, field) DO NOTHING
+-- name: jobs_behind
+SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value WHERE job.state = 'waiting' ORDER BY job.id
+
+-- name: jobs_make
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
+SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
+    coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
+    coalesce(value ->> 'priority', 0), :now, :now
+FROM json_each(:rows) WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
+
+-- name: step_newest
+SELECT max(id) FROM step
+
+-- name: steps_add
+INSERT INTO step (id, source, target, reason, note, provider, submission_id, at, jobs)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
+FROM json_each(:rows)
+
+-- name: history_add
+INSERT INTO history SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: counters_add
+INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(:rows)
+WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
 
 -- name: job_of_contact
 SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
 
 -- name: jobs_due
-UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now
-WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500)
+SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500
 
 -- name: reviews_due
 -- Nobody has decided for as long as the operator wanted to wait.
-UPDATE job SET state = 'answered', note = 'nobody has decided in time', updated_at = :now
-WHERE id IN (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500)
+SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500
 
 -- name: jobs_not_asked
 -- What waits for a provider that is not (any more) among those to be asked.
@@ -563,8 +583,15 @@ UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
 -- name: jobs_to_thin
 SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before LIMIT 200
 
--- name: thin_events
-DELETE FROM event WHERE job_id = :id
+-- name: thin_steps
+UPDATE step SET jobs = jobs - 1 WHERE id IN (SELECT step_id FROM history WHERE job_id = :id)
+
+-- name: thin_history
+DELETE FROM history WHERE job_id = :id
+
+-- name: steps_forget
+-- What no job's history refers to any more.
+DELETE FROM step WHERE jobs = 0
 
 -- name: thin_results
 DELETE FROM result WHERE job_id = :id
@@ -627,8 +654,14 @@ GROUP BY sync, provider, day HAVING reserved_off <> 0 OR charged_off <> 0 OR dou
 
 -- name: check_events
 -- The last event of each job leads to where it stands.
-SELECT job.id, job.state, event.target FROM job JOIN event ON event.id = (SELECT max(id) FROM event WHERE job_id = job.id)
-WHERE event.target <> job.state LIMIT 20
+SELECT job.id, job.state, step.target FROM job
+JOIN step ON step.id = (SELECT max(step_id) FROM history WHERE history.job_id = job.id)
+WHERE step.target <> job.state LIMIT 20
+
+-- name: check_steps
+-- What happened, happened to as many jobs as have it in their history.
+SELECT step.id, step.jobs, count(history.job_id) AS found FROM step LEFT JOIN history ON history.step_id = step.id
+GROUP BY step.id HAVING step.jobs <> found LIMIT 20
 
 -- name: check_chain
 -- Each event begins where the one before it ended; the first one where a job begins, or where one whose
@@ -639,7 +672,7 @@ WHERE source <> coalesce(before, iif(source = 'done', 'done', '')) LIMIT 20
 
 -- name: check_histories
 -- Only what is done, and was let go of altogether, has no history.
-SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.job_id = job.id) AND (state <> 'done'
+SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM history WHERE history.job_id = job.id) AND (state <> 'done'
     OR value IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id)
     OR EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id)) LIMIT 20
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .results import load_said
 from .states import JobState
-from .store import Tx
+from .store import Move, Tx
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -64,7 +64,9 @@ def decide(tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float) ->
 
 def decide_overdue(tx: Tx, *, now: float) -> int:
     """Nobody has decided for as long as the operator wanted to wait: the next provider's turn."""
-    return tx.run("reviews_due", now=now)
+    values = {"note": "nobody has decided in time"}
+    due = [Move(row[0], JobState.REVIEW, JobState.ANSWERED, values) for row in tx.rows("reviews_due", now=now)]
+    return len(tx.move_many(due, now=now))
 
 
 _NEVER = 253_402_300_799.0  # the last second of the year 9999

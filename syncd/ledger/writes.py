@@ -106,22 +106,17 @@ def accept(
 
 def bring_along(tx: Tx, job: Answered, target: Field, *, value: str, result_id: int, note: str, now: float) -> None:
     """What came with an answer for nothing, to be written to a property of its own: once for each contact."""
-    made = tx.run(
-        "job_make",
-        contact_id=job.contact_id,
-        sync=job.sync,
-        field=target,
-        person=None,
-        state=JobState.ANSWERED,
-        reason="",
-        note=note,
-        provider="",
-        now=now,
-    )
-    row = tx.row("job_of_contact", contact_id=job.contact_id, field=target) if made else None
-    if row is not None:
-        results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)
-        accept(tx, row["id"], value, note, now=now, result_id=_newest(tx, row["id"]))
+    new = {
+        "contact_id": job.contact_id,
+        "sync": job.sync,
+        "field": target,
+        "person": None,
+        "state": JobState.ANSWERED,
+        "note": note,
+    }
+    for made in tx.make_many([new], now=now).values():
+        results.copy(tx, result_id, made, 0, way="", doubt="", note=note, now=now)
+        accept(tx, made, value, note, now=now, result_id=_newest(tx, made))
 
 
 def next_turn(tx: Tx, job_id: int, provider: str, note: str, *, now: float, round_: int | None = None) -> bool:

@@ -76,6 +76,15 @@ def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
     assert {name for name in queries() if f'"{name}"' not in said} == set()
 
 
+def test_a_job_is_made_and_moved_in_one_place() -> None:
+    """Whatever else set a state would leave out the history and the counters."""
+    moves = {
+        name for name, said in queries().items() if re.search(r"UPDATE job SET(?:(?!WHERE).)*\bstate\s*=", said, re.S)
+    }
+    makes = {name for name, said in queries().items() if re.search(r"(INSERT|REPLACE) INTO job\b", said)}
+    assert (moves, makes) == ({"jobs_move"}, {"jobs_make"})
+
+
 def test_nothing_takes_the_time_from_sqlite() -> None:
     for name, statement in queries().items():
         assert not re.search(r"\b(now|current_timestamp|unixepoch|julianday|random)\s*\(|'now'", statement, re.I), name
