@@ -257,29 +257,53 @@ INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, qu
 VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:now,
     (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)))
 
--- name: attempts_of_submission
+-- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
-    job.round AS job_round, job.provider AS job_provider,
-    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    mail.value AS found_email
-FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+    job.round AS job_round, job.provider AS job_provider
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+ORDER BY attempt.id
+
+-- name: attempts_of_requests
+-- Those that belong to some requests (pairs of submission and request).
+SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
+    job.round AS job_round, job.provider AS job_provider
+FROM json_each(:requests) AS wanted
+JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
+
+-- name: requests_wanted
+-- What was asked, and of whom (pairs of submission and request; no request: all of the submission's).
+SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+FROM json_each(:wanted) AS wanted JOIN attempt ON attempt.submission_id = wanted.value ->> 0
+    AND (wanted.value ->> 1 IS NULL OR attempt.request_id = wanted.value ->> 1)
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
+ORDER BY attempt.id
 
 -- name: attempt_release
-UPDATE attempt SET live = 0 WHERE submission_id = :submission_id AND (:job_id IS NULL OR job_id = :job_id)
+UPDATE attempt SET live = 0 WHERE submission_id = :submission_id
 
--- name: submission_get
-SELECT * FROM submission WHERE id = :id
+-- name: attempts_release
+-- Pairs of submission and job.
+UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:pairs))
 
--- name: submission_accepted
+-- name: submissions_get
+SELECT id, state, provider_id FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: submissions_unsure
+-- Calls of which it was not known that they were accepted.
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('intent', 'in_doubt')
+
+-- name: submissions_accepted
 -- The provider's id is added whenever it comes; the state never goes down.
 UPDATE submission SET
     state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END,
-    provider_id = coalesce(provider_id, :provider_id),
-    poll_at = CASE WHEN coalesce(provider_id, :provider_id) IS NULL THEN NULL ELSE coalesce(poll_at, :poll_at) END,
-    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, :deadline) ELSE deadline END
-WHERE id = :id
+    provider_id = coalesce(provider_id, given.value ->> 1),
+    poll_at = CASE WHEN coalesce(provider_id, given.value ->> 1) IS NULL THEN NULL
+        ELSE coalesce(poll_at, given.value ->> 2) END,
+    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, given.value ->> 3) ELSE deadline END
+FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0
 
 -- name: submission_state
 UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline)
@@ -288,22 +312,27 @@ WHERE id = :id AND state = :source
 -- name: submission_refused
 UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note WHERE id = :id AND state = 'intent'
 
--- name: submission_settled
+-- name: submissions_settled
 -- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
-UPDATE submission SET state = 'settled', charged_mc = :charged_mc,
-    reserved_mc = CASE WHEN :charged_mc IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL, note = :note
-WHERE id = :id AND state <> 'settled'
+UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
+    reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL,
+    note = given.value ->> 2
+FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
--- name: submission_more_charged
+-- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0
-WHERE id = :id AND state = 'settled' AND coalesce(charged_mc, 0) = 0
+UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0
+FROM json_each(:rows) AS given
+WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
 -- name: submissions_intended
 SELECT id, provider FROM submission WHERE state = 'intent'
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
+
+-- name: submissions_poll_at
+UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: submission_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id = :id
@@ -332,15 +361,19 @@ UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest A
 -- name: deliveries_received
 SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
 
+-- name: deliveries_applied
+UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
+WHERE delivery.id = given.value ->> 0
+
 -- name: delivery_done
 UPDATE delivery SET state = :state, note = :note WHERE id = :id
 
 -- name: had_last_word
--- A call that is settled, and of which an answer was taken: nothing more is expected of it.
-SELECT 1 FROM submission WHERE id = :id AND state = 'settled'
-AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = :id AND state = 'applied' AND part = '')
+-- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'settled'
+AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = submission.id AND state = 'applied' AND part = '')
 AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id AND result.submission_id = attempt.submission_id
-    WHERE attempt.submission_id = :id AND result.outcome IN ('found', 'not_found'))
+    WHERE attempt.submission_id = submission.id AND result.outcome IN ('found', 'not_found'))
 
 -- name: surplus_of
 SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
@@ -348,16 +381,19 @@ SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 -- name: delivery_drop
 DELETE FROM delivery WHERE id = :id
 
--- name: result_add
+-- name: results_add
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     note, at)
-SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :said, :told, :way,
-    coalesce(:asked_at, max(:now,
-        (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id))),
-    :note, :now
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
-    AND outcome = :outcome AND candidates = :candidates AND said = :said
-    AND (outcome <> 'failed' OR submission_id IS :submission_id))
+SELECT given.value ->> 'job_id', given.value ->> 'provider', given.value ->> 'round', given.value ->> 'submission_id',
+    given.value ->> 'delivery_id', given.value ->> 'outcome', given.value ->> 'candidates', given.value ->> 'said',
+    given.value ->> 'told', given.value ->> 'way', coalesce(given.value ->> 'asked_at', max(:now, (SELECT contact.became_at
+        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'))),
+    given.value ->> 'note', :now
+FROM json_each(:rows) AS given
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
+    AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
+    AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
+    AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.

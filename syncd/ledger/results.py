@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.people.answers import About
@@ -38,6 +38,14 @@ class Heard:
     until: float | None = None
 
 
+class Said(NamedTuple):
+    """What an answer says to an attempt, and the delivery that brought it."""
+
+    attempt: sqlite3.Row
+    result: EnrichmentResult
+    delivery_id: int | None = None
+
+
 def add(
     tx: Tx,
     job_id: int,
@@ -48,27 +56,49 @@ def add(
     note: str,
     now: float,
     submission_id: str | None = None,
-    delivery_id: int | None = None,
-    result: EnrichmentResult | None = None,
-    attempt: sqlite3.Row | None = None,
 ) -> None:
-    """Append what a provider said about one job, once: a repeat of the same words adds nothing."""
-    tx.run(
-        "result_add",
-        job_id=job_id,
-        provider=provider,
-        round=round_,
-        submission_id=submission_id,
-        delivery_id=delivery_id,
-        outcome=outcome,
-        candidates=dump_candidates(result) if result else "[]",
-        said=dump_said(result.said) if result else "[]",
-        told=attempt["asked"] if attempt else "{}",
-        way=attempt["way"] if attempt else "",
-        asked_at=attempt["created_at"] if attempt else None,
-        note=note,
-        now=now,
-    )
+    """Append what came of a job without an answer to a question, once: a repeat of the same adds nothing."""
+    row = {"job_id": job_id, "provider": provider, "round": round_, "submission_id": submission_id}
+    _add(tx, [row | {"outcome": outcome, "note": note}], now=now)
+
+
+def add_many(tx: Tx, said: Iterable[Said], *, now: float) -> None:
+    """Append what answers said, each to the attempt that asked, once: a repeat of the same words adds nothing."""
+    rows = [_row(one) for one in said]
+    if rows:
+        _add(tx, rows, now=now)
+
+
+def _row(one: Said) -> dict[str, Any]:
+    attempt, result = one.attempt, one.result
+    return {
+        "job_id": attempt["job_id"],
+        "provider": attempt["provider"],
+        "round": attempt["round"],
+        "submission_id": attempt["submission_id"],
+        "delivery_id": one.delivery_id,
+        "outcome": result.outcome,
+        "candidates": dump_candidates(result),
+        "said": dump_said(result.said),
+        "told": attempt["asked"],
+        "way": attempt["way"],
+        "asked_at": attempt["created_at"],
+        "note": result.note,
+    }
+
+
+_BLANK = {"delivery_id": None, "candidates": "[]", "said": "[]", "told": "{}", "way": "", "asked_at": None}
+_SAME = ("job_id", "provider", "round", "way", "outcome", "candidates", "said")
+
+
+def _add(tx: Tx, rows: Iterable[Mapping[str, Any]], *, now: float) -> None:
+    """Of rows that say the same, the first. (A failure is counted once for each call.)"""
+    distinct: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in rows:
+        full = {**_BLANK, **row}
+        call = full["submission_id"] if full["outcome"] == Outcome.FAILED else None
+        distinct.setdefault((*(full[name] for name in _SAME), call), full)
+    tx.run("results_add", rows=json.dumps(list(distinct.values()), ensure_ascii=False), now=now)
 
 
 def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: str, note: str, now: float) -> None:

@@ -67,7 +67,7 @@ CREATE TABLE attempt (
 -- is certain that nothing was spent, or when the operator's policy says so.
 CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
 CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
-CREATE INDEX attempt_submission ON attempt (submission_id);
+CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
 CREATE INDEX attempt_job ON attempt (job_id);
 
 CREATE TABLE spend (

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
     Delivery,
     EnrichmentRequest,
+    EnrichmentResult,
     Field,
     Identity,
     Outcome,
@@ -23,11 +24,12 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.people import evidence
+from syncd.people.identity import BLANK
 
 from . import people, results
-from .results import Heard, dump_identity, load_identity
+from .results import Heard, Said, dump_identity, load_identity
 from .states import UNDECIDED, JobState, Reason, SubmissionState
-from .store import Tx
+from .store import Move, Tx
 
 if TYPE_CHECKING:
     import sqlite3
@@ -184,13 +186,32 @@ def _attempt(
     )
 
 
+class Accepted(NamedTuple):
+    """A call that was taken on. `poll_at`, `deadline`: UTC seconds."""
+
+    id: str
+    provider_id: str | None
+    poll_at: float | None
+    deadline: float
+
+
 def accept(
     tx: Tx, submission_id: str, provider_id: str | None, *, poll_at: float | None, deadline: float, now: float
 ) -> None:
     """T3: the provider took it. Callbacks may have come first: states only go up."""
-    tx.run("submission_accepted", id=submission_id, provider_id=provider_id, poll_at=poll_at, deadline=deadline)
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
+    accept_many(tx, [Accepted(submission_id, provider_id, poll_at, deadline)], now=now)
+
+
+def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float) -> None:
+    """T3 for many calls; of several words about one the first, but for the provider's id."""
+    told: dict[str, Accepted] = {}
+    for one in calls:
+        known = told.setdefault(one.id, one)
+        if known.provider_id is None and one.provider_id is not None:
+            told[one.id] = known._replace(provider_id=one.provider_id)
+    unsure = [row[0] for row in tx.rows("submissions_unsure", ids=json.dumps(list(told)))]
+    tx.run("submissions_accepted", rows=json.dumps(list(told.values())))
+    _move_flight(tx, unsure, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
 
 
 def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
@@ -200,9 +221,8 @@ def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     """
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
 
 
 def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
@@ -220,8 +240,8 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
             now=now,
             submission_id=submission_id,
         )
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
 
 
 def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: float) -> None:
@@ -234,8 +254,7 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         note=note,
         deadline=hold_until,
     )
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
 
 
 def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
@@ -247,25 +266,66 @@ def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
     return len(rows)
 
 
+class Wanted(NamedTuple):
+    """A call to be loaded. `requests`: the ids of those that are enough; None for all of them. `known`: with what is
+    known of each contact by now."""
+
+    id: str
+    requests: frozenset[str] | None = None
+    known: bool = True
+
+
 def load(tx: Tx, submission_id: str) -> Submission | None:
     """A submission with its requests as they were asked (without its callback's address)."""
-    row = tx.row("submission_get", id=submission_id)
-    if row is None:
-        return None
-    grouped: dict[str, list[sqlite3.Row]] = {}
-    for attempt in _attempts(tx, submission_id):
-        grouped.setdefault(attempt["request_id"], []).append(attempt)
-    requests = tuple(
-        EnrichmentRequest(
-            id=request_id,
-            ref=ContactRef(connection=rows[0]["connection"], object=rows[0]["object"], id=rows[0]["ext_id"]),
-            identity=load_identity(rows[0]["asked"]),
-            fields=tuple(Field(row["field"]) for row in rows),
-            known=people.known(rows[0]),
-        )
-        for request_id, rows in grouped.items()
+    return load_many(tx, [Wanted(submission_id)]).get(submission_id)
+
+
+def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
+    """Those of these submissions that the ledger knows; of one that is wanted twice, all that is wanted.
+
+    Where none of the named requests is one of the submission's, it has all of them.
+    """
+    calls: dict[str, Wanted] = {}
+    for one in wanted:
+        calls[one.id] = _both(calls[one.id], one) if one.id in calls else one
+    rows = tx.rows("submissions_get", ids=json.dumps(list(calls)))
+    provider_ids = {row["id"]: row["provider_id"] for row in rows}
+    found = _requests(tx, [calls[id_] for id_ in provider_ids])
+    if lost := [calls[id_]._replace(requests=None) for id_ in provider_ids if id_ not in found and calls[id_].requests]:
+        found |= _requests(tx, lost)
+    return {
+        id_: Submission(id=id_, requests=tuple(found.get(id_, ())), callback_url="", provider_id=provider_id)
+        for id_, provider_id in provider_ids.items()
+    }
+
+
+def _both(one: Wanted, other: Wanted) -> Wanted:
+    all_ = one.requests is None or other.requests is None
+    requests = None if all_ else (one.requests or frozenset()) | (other.requests or frozenset())
+    return Wanted(one.id, requests, one.known or other.known)
+
+
+def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
+    named = [[one.id, request] for one in calls for request in (sorted(one.requests) if one.requests else (None,))]
+    parts: dict[tuple[str, str], list[sqlite3.Row]] = {}
+    for row in tx.rows("requests_wanted", wanted=json.dumps(named)):
+        parts.setdefault((row["submission_id"], row["request_id"]), []).append(row)
+    known = {one.id for one in calls if one.known}
+    found: dict[str, list[EnrichmentRequest]] = {}
+    for (id_, request_id), rows in parts.items():
+        found.setdefault(id_, []).append(_request(request_id, rows, known=id_ in known))
+    return found
+
+
+def _request(request_id: str, rows: Sequence[sqlite3.Row], *, known: bool) -> EnrichmentRequest:
+    first = rows[0]
+    return EnrichmentRequest(
+        id=request_id,
+        ref=ContactRef(connection=first["connection"], object=first["object"], id=first["ext_id"]),
+        identity=load_identity(first["asked"]),
+        fields=tuple(Field(row["field"]) for row in rows),
+        known=people.known(first) if known else BLANK,
     )
-    return Submission(id=submission_id, requests=requests, callback_url="", provider_id=row["provider_id"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,9 +375,8 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     if undone != 1:
         return
     tx.run("submission_refused", id=submission_id, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
+    _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
 
 
 def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Decimal], *, now: float) -> bool:
@@ -378,14 +437,15 @@ def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, no
     """
     if not _end(tx, submission_id, source, note):
         return
-    for attempt in _attempts(tx, submission_id):
-        if attempt["job_state"] in (JobState.SENT, JobState.IN_DOUBT) and attempt["job_submission"] == submission_id:
-            outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
-            job, provider, round_ = attempt["job_id"], attempt["provider"], attempt["round"]
-            results.add(
-                tx, job, provider, round_, outcome, note=note, now=now, submission_id=submission_id, attempt=attempt
-            )
-            _move_flight(tx, attempt, (JobState.SENT, JobState.IN_DOUBT), JobState.ANSWERED, now=now, note=note)
+    outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
+    waiting = (JobState.SENT, JobState.IN_DOUBT)
+    said = [
+        Said(one, EnrichmentResult(request_id="", field=Field(one["field"]), outcome=outcome, note=note))
+        for one in _attempts(tx, submission_id)
+        if one["job_submission"] == submission_id and one["job_state"] in waiting
+    ]
+    results.add_many(tx, said, now=now)
+    _move_flight(tx, [submission_id], waiting, JobState.ANSWERED, now=now, note=note)
 
 
 def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
@@ -399,9 +459,8 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
         return
     if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note):
         return
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
-    for attempt in attempts:
-        _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
+    _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
 
 
 def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
@@ -471,7 +530,7 @@ def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool
 
 
 def _attempts(tx: Tx, submission_id: str) -> list[sqlite3.Row]:
-    return tx.rows("attempts_of_submission", submission_id=submission_id)
+    return tx.rows("attempts_of_submissions", ids=json.dumps([submission_id]))
 
 
 def _asked_times(tx: Tx, attempt: sqlite3.Row) -> int:
@@ -482,17 +541,23 @@ def _asked_times(tx: Tx, attempt: sqlite3.Row) -> int:
 
 def _move_flight(
     tx: Tx,
-    attempt: sqlite3.Row,
-    sources: Iterable[JobState],
+    submission_ids: Collection[str],
+    sources: Collection[JobState],
     target: JobState,
     *,
     now: float,
     note: str = "",
 ) -> None:
-    """Move a job only while this submission is the one it waits for."""
-    state = JobState(attempt["job_state"])
-    if attempt["job_submission"] == attempt["submission_id"] and state in sources:
-        tx.move(attempt["job_id"], state, target, now=now, note=note)
+    """Move the jobs that wait for these calls, and stand at one of `sources`."""
+    if not submission_ids:
+        return
+    flying = tx.rows("attempts_of_submissions", ids=json.dumps(list(submission_ids)))
+    moves = [
+        Move(one["job_id"], JobState(one["job_state"]), target, {"note": note})
+        for one in flying
+        if one["job_submission"] == one["submission_id"] and one["job_state"] in sources
+    ]
+    tx.move_many(moves, now=now)
 
 
 def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool) -> Candidate:

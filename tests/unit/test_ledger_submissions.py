@@ -27,7 +27,7 @@ from syncd.contract.model import (
 )
 from syncd.ledger import contacts, inbox, submissions, writes
 from syncd.ledger.contacts import NewJob
-from syncd.ledger.states import SubmissionState
+from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
 
@@ -173,7 +173,7 @@ def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None
     books.answer("a", 1)
 
     def turn_back(tx: Tx) -> None:
-        tx._connection.execute("UPDATE job SET state = 'queued' WHERE id = 1")
+        tx.move(1, JobState.ANSWERED, JobState.QUEUED, now=NOW)
 
     books.write(turn_back)
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
