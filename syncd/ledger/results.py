@@ -55,11 +55,14 @@ def add(
     *,
     note: str,
     now: float,
-    submission_id: str | None = None,
+    known: Identity = BLANK,
 ) -> None:
-    """Append what came of a job without an answer to a question, once: a repeat of the same adds nothing."""
-    row = {"job_id": job_id, "provider": provider, "round": round_, "submission_id": submission_id}
-    _add(tx, [row | {"outcome": outcome, "note": note}], now=now)
+    """Append what came of a job without a question, once: a repeat of the same adds nothing.
+
+    `known`: what the provider could have been told.
+    """
+    row = {"job_id": job_id, "provider": provider, "round": round_, "outcome": outcome, "note": note}
+    _add(tx, [row | {"told": dump_identity(known)}], now=now)
 
 
 def add_many(tx: Tx, said: Iterable[Said], *, now: float) -> None:
@@ -87,7 +90,15 @@ def _row(one: Said) -> dict[str, Any]:
     }
 
 
-_BLANK = {"delivery_id": None, "candidates": "[]", "said": "[]", "told": "{}", "way": "", "asked_at": None}
+_BLANK = {
+    "submission_id": None,
+    "delivery_id": None,
+    "candidates": "[]",
+    "said": "[]",
+    "told": "{}",
+    "way": "",
+    "asked_at": None,
+}
 _SAME = ("job_id", "provider", "round", "way", "outcome", "candidates", "said")
 
 

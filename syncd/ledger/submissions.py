@@ -229,17 +229,8 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     """The provider refuses the person for good: an answer that cost nothing."""
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
-    for attempt in _attempts(tx, submission_id):
-        results.add(
-            tx,
-            attempt["job_id"],
-            attempt["provider"],
-            attempt["round"],
-            Outcome.SKIPPED,
-            note=note,
-            now=now,
-            submission_id=submission_id,
-        )
+    said = [Said(one, _without_answer(one, Outcome.SKIPPED, note)) for one in _attempts(tx, submission_id)]
+    results.add_many(tx, said, now=now)
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
     tx.run("attempt_release", submission_id=submission_id)
 
@@ -440,7 +431,7 @@ def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, no
     outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
     waiting = (JobState.SENT, JobState.IN_DOUBT)
     said = [
-        Said(one, EnrichmentResult(request_id="", field=Field(one["field"]), outcome=outcome, note=note))
+        Said(one, _without_answer(one, outcome, note))
         for one in _attempts(tx, submission_id)
         if one["job_submission"] == submission_id and one["job_state"] in waiting
     ]
@@ -466,7 +457,16 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
     """The provider can't be asked about this person: an answer without a question."""
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.add(tx, candidate.job_id, provider, candidate.round, Outcome.SKIPPED, note=note, now=now)
+        results.add(
+            tx,
+            candidate.job_id,
+            provider,
+            candidate.round,
+            Outcome.SKIPPED,
+            note=note,
+            now=now,
+            known=candidate.identity,
+        )
 
 
 def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:
@@ -527,6 +527,10 @@ def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: fl
 def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool:
     target = SubmissionState.EXPIRED
     return tx.run("submission_state", id=submission_id, source=source, target=target, note=note, deadline=None) == 1
+
+
+def _without_answer(attempt: sqlite3.Row, outcome: Outcome, note: str) -> EnrichmentResult:
+    return EnrichmentResult(request_id="", field=Field(attempt["field"]), outcome=outcome, note=note)
 
 
 def _attempts(tx: Tx, submission_id: str) -> list[sqlite3.Row]:

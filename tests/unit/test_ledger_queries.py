@@ -11,14 +11,28 @@ from syncd.ledger.store import Ledger, queries
 
 from .audit import sqlite3
 
-BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
+BIG = {
+    "contact",
+    "job",
+    "submission",
+    "attempt",
+    "delivery",
+    "result",
+    "write",
+    "event",
+    "step",
+    "history",
+    "person",
+    "other",
+    "mail",
+}
 SMALL_BY_PARTIAL_INDEX = {
     "job_review",
     "contact_vague",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined",
 }  # fmt: skip
-BY_HAND = {"in_doubt", "contacts_unseen"}  # what an operator types now and then
+BY_HAND = {"in_doubt", "contacts_unseen", "planned"}  # what an operator types now and then
 HOUSE = Path(__file__).parents[2] / "syncd"
 
 
