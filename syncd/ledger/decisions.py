@@ -48,9 +48,10 @@ def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
     tx.run("again_over", ids=ids, now=now)
 
 
-def again(tx: Tx, job_id: int, at: float) -> None:
-    """Decide on a job again at a moment (UTC seconds), whatever happens before."""
-    tx.run("again_set", job_id=job_id, at=at)
+def again(tx: Tx, times: Iterable[tuple[int, float]]) -> None:
+    """Decide on jobs again, each at a moment (UTC seconds), whatever happens before."""
+    if rows := list(times):
+        tx.run("again_set", rows=json.dumps(rows))
 
 
 def adopt(tx: Tx, job: Job, sync: str) -> None:

@@ -66,14 +66,6 @@ def learn(tx: Tx, contact_id: int, profile: str) -> None:
     tx.run("contact_learn", id=contact_id, profile=profile)
 
 
-def kin_opted_out(tx: Tx, row: sqlite3.Row, field: str) -> str | None:
-    """The same person's other record that says not to fill this field, as connection/object/id."""
-    if row["person"] is None:
-        return None
-    found: str | None = tx.value("kin_opted_out", person=row["person"], id=row["id"], field=field)
-    return found
-
-
 def _rekey(tx: Tx, contact_id: int, identity: Identity, *, new: bool) -> set[int]:
     """Replace a contact's keys; returns those who share one of the former or the new ones."""
     former = set() if new else {row[0] for row in tx.rows("keys_of_contact", contact_id=contact_id)}

@@ -234,7 +234,7 @@ JOIN contact ON contact.id = person_key.contact_id
 UPDATE contact SET planned = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND planned = 0
 
 -- name: again_set
-INSERT INTO again VALUES (:job_id, :at) ON CONFLICT DO UPDATE SET at = excluded.at
+INSERT INTO again SELECT value ->> 0, value ->> 1 FROM json_each(:rows) WHERE true ON CONFLICT DO UPDATE SET at = excluded.at
 
 -- name: again_over
 DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value)
@@ -532,8 +532,9 @@ SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidate
     :note, at
 FROM result WHERE id = :id
 
--- name: result_judged
-UPDATE result SET verdict = :verdict, evidence = :evidence WHERE id = :id AND (verdict <> :verdict OR evidence <> :evidence)
+-- name: results_judged
+UPDATE result SET verdict = given.value ->> 1, evidence = given.value ->> 2 FROM json_each(:rows) AS given
+WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence <> given.value ->> 2)
 
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
@@ -547,13 +548,15 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- ------------------------------------------------------------------ write-back
 
 -- name: jobs_to_write
--- What is accepted and due, and what a crash left in the middle of a write.
-SELECT job.*, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+-- What is accepted and due, and what a crash left in the middle of a write. `before` and `seen` are of the first intent that
+-- is not resolved: what was seen then is what a race is judged against.
+SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     result.said, result.verdict, coalesce(review.decision, '') AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+LEFT JOIN write AS begun ON begun.id = (SELECT min(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'intent')
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
@@ -562,26 +565,33 @@ ORDER BY job.due_at, job.id LIMIT :limit + 0
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
--- name: write_make
-INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :before, :after, :seen, 'intent', :now)
+-- name: writes_make
+INSERT INTO write (job_id, before, after, seen, state, at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, 'intent', :now FROM json_each(:rows)
 
--- name: write_open
--- The first intent that is not resolved: what was seen then is what a race is judged against.
-SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMIT 1
+-- name: opted_out_elsewhere
+-- The same person's other record that says not to fill a field (triples of job, contact, field).
+SELECT wanted.value ->> 0 AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref
+FROM json_each(:wanted) AS wanted JOIN contact ON contact.id = wanted.value ->> 1
+JOIN contact AS kin INDEXED BY contact_opt_out
+    ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
+WHERE EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
 
--- name: job_postpone
-UPDATE job SET due_at = :due_at WHERE id = :id AND state = :state
+-- name: jobs_postpone
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
 
--- name: write_close
-UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
+-- name: writes_close
+UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
+FROM json_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
 
 -- ------------------------------------------------------------------ reviews
 
--- name: review_open
-INSERT INTO review (result_id, job_id, value, why, opened_at, until) VALUES (:result_id, :job_id, :value, :why, :now, :until)
+-- name: reviews_open
+INSERT INTO review (result_id, job_id, value, why, until, opened_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM json_each(:rows) WHERE true
 ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why
 
 -- name: review_decide
@@ -681,6 +691,9 @@ SELECT * FROM write WHERE job_id = :job_id ORDER BY id
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
 JOIN contact ON contact.id = job.contact_id
 WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
+
+-- name: jobs_states
+SELECT id, state FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: job_state
 SELECT state FROM job WHERE id = :id

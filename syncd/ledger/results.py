@@ -145,10 +145,15 @@ def heard(row: sqlite3.Row, field: Field) -> Heard:
     )
 
 
-def judged(tx: Tx, result_id: int, verdict: About) -> None:
-    """Keep how an answer was judged, for those who look: the decision itself is taken anew each time."""
-    evidence = json.dumps({"for": verdict.agrees, "against": verdict.contradicts})
-    tx.run("result_judged", id=result_id, verdict=verdict.verdict, evidence=evidence)
+def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
+    """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
+    rows = [[id_, about.verdict, _dump({"for": about.agrees, "against": about.contradicts})] for id_, about in verdicts]
+    if rows:
+        tx.run("results_judged", rows=_dump(rows))
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def question(provider: str, field: Field, told: Identity) -> str:

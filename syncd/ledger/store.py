@@ -108,7 +108,8 @@ class Tx:
         return bool(self.move_many([Move(job_id, source, target, values)], now=now))
 
     def move_many(self, moves: Iterable[Move], *, now: float) -> set[int]:
-        """Move each job that still stands at its source, in this order; returns those that moved.
+        """Move each job that still stands at its source; several moves of one job in their order. Returns those that
+        moved.
 
         What stood behind a job that is decided is queued again. A move that the table of states does not know raises
         BrokenInvariant and changes nothing. The history and the counters follow when the unit of work ends (`close`).
@@ -203,16 +204,17 @@ def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
     return str(source), str(target), reason, note, provider, values.get("submission_id")
 
 
-def _each_once(moves: Iterable[Move]) -> Iterator[dict[int, Move]]:
-    """Runs of moves in which no job comes twice: each is one statement."""
-    batch: dict[int, Move] = {}
+def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
+    """Every job's first move, then every job's second one …: no job comes twice in a statement."""
+    layers: list[dict[int, Move]] = []
+    depth: dict[int, int] = {}
     for one in moves:
-        if one.job_id in batch:
-            yield batch
-            batch = {}
-        batch[one.job_id] = one
-    if batch:
-        yield batch
+        layer = depth.get(one.job_id, 0)
+        depth[one.job_id] = layer + 1
+        if layer == len(layers):
+            layers.append({})
+        layers[layer][one.job_id] = one
+    return layers
 
 
 def _json(rows: Sequence[Any]) -> str:

@@ -192,3 +192,21 @@ def _refuse_results_of(tx: Tx, delivery: int) -> None:
 def _found(request: str, outcome: str = "found") -> dict[str, Any]:
     values = [{"value": "ada@acme.example.com", "grade": "valid"}] if outcome == "found" else []
     return {"id": request, "field": EMAIL, "outcome": outcome, "candidates": values}
+
+
+@pytest.mark.parametrize("people", [3, 100])
+def test_a_page_of_answers_is_decided_on_and_written_in_a_handful_of_statements(build: Build, people: int) -> None:
+    house = asked(build, people)
+    (submission,) = house.fake.accepted.values()
+    house.deliver(house.fake.delivery(submission))
+    house.inbox()
+    assert statements(house, house.verify) <= 20
+    house.clock.time += 60
+
+    def write() -> None:
+        while house.writeback():
+            pass
+
+    pages = 1 + people // (2 * house.crm.capabilities.write_batch)
+    assert statements(house, write) <= 20 * pages
+    assert house.sql("SELECT DISTINCT reason FROM job ORDER BY 1") == [("not_found",), ("written",)]

@@ -27,7 +27,7 @@ BIG = {
     "mail",
 }
 SMALL_BY_PARTIAL_INDEX = {
-    "job_review",
+    "job_review", "step_unused",
     "contact_vague",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined",
