@@ -110,12 +110,6 @@ INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WH
 SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
 LIMIT :limit + 0
 
--- name: kin_opted_out
--- The same person's other record that says not to fill a field.
-SELECT kin.connection || '/' || kin.object || '/' || kin.ext_id FROM contact AS kin INDEXED BY contact_opt_out
-WHERE kin.person = :person AND kin.opt_out <> '{}' AND kin.id <> :id
-AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = :field) LIMIT 1
-
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
 
@@ -304,42 +298,46 @@ DELETE FROM spend WHERE sync = :old
 
 -- name: candidates
 -- Jobs whose turn it is at one provider, with what dispatch decides on: who the contact is, the e-mail job of the
--- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
-SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
-    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
-    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
-        mail.value, NULL) AS found_email,
-    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
-    (SELECT json_group_array(way) FROM (
-        SELECT way FROM attempt WHERE attempt.job_id = job.id AND attempt.provider = job.provider
-            AND attempt.round = job.round AND attempt.live = 1
-        UNION SELECT way FROM result WHERE result.job_id = job.id AND result.provider = job.provider
-            AND result.round = job.round AND result.outcome <> 'failed')) AS ways,
-    (SELECT json_group_array(result.provider) FROM result WHERE result.job_id = job.id AND result.round = job.round
-        AND result.outcome = 'found') AS found_by,
-    (SELECT json_object('way', attempt.way, 'told', attempt.asked) FROM attempt
-        JOIN submission ON submission.id = attempt.submission_id
-        WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round
-        AND attempt.live = 0 AND submission.state = 'expired' ORDER BY attempt.id DESC LIMIT 1) AS asked_before
+-- same contact, whether there are other records to think of.
+SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    contact.namesakes, contact.lacks, contact.blocked, mail.id AS mail_id, mail.state AS mail_state,
+    iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
+    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
 ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 
+-- name: candidates_heard
+SELECT result.job_id, result.provider, result.round, result.way, result.outcome
+FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+
+-- name: candidates_asked
+SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.job_id = wanted.value
+JOIN submission ON submission.id = attempt.submission_id ORDER BY attempt.id
+
 -- name: jobs_of_person
 -- What the same person's other records wait for. A review that is waited for without end holds up nobody.
-SELECT id, iif(state = 'review' AND due_at > 2e11, 'done', state) AS state, provider FROM job WHERE person = :person AND field = :field AND id <> :job_id LIMIT 100
+SELECT mine.id AS for_job, job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider
+FROM json_each(:ids) AS wanted JOIN job AS mine ON mine.id = wanted.value
+JOIN job ON job.person = mine.person AND job.field = mine.field AND job.id <> mine.id ORDER BY job.id
 
 -- name: jobs_of_namesakes
 -- The same of records that may be the same person: they share a key, and stand apart.
-SELECT DISTINCT job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider FROM person_key AS mine
-JOIN person_key AS theirs ON theirs.key = mine.key AND theirs.contact_id <> mine.contact_id
-JOIN job ON job.contact_id = theirs.contact_id AND job.field = :field
-WHERE mine.contact_id = :contact_id AND job.person <> :person LIMIT 100
+SELECT DISTINCT mine.id AS for_job, job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state,
+    job.provider
+FROM json_each(:ids) AS wanted JOIN job AS mine ON mine.id = wanted.value
+JOIN person_key AS ours ON ours.contact_id = mine.contact_id
+JOIN person_key AS theirs ON theirs.key = ours.key AND theirs.contact_id <> ours.contact_id
+JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
+WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT * FROM result WHERE job_id = :job_id AND at > :since AND outcome IN ('found', 'not_found') ORDER BY id DESC
+SELECT result.* FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+WHERE result.at > :since AND result.outcome IN ('found', 'not_found') ORDER BY result.id DESC
 
 -- name: questions_asked
 -- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
@@ -351,22 +349,23 @@ JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
--- name: question_is_asked
--- Lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM attempt INDEXED BY attempt_question JOIN job ON job.id = attempt.job_id
-WHERE question = :question AND live = 1 AND (attempt.created_at > :since
+-- name: questions_taken
+-- Asked lately, or so long ago that the answer would count no more, and there is none yet.
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+JOIN job ON job.id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
--- name: job_still_wanted
+-- name: jobs_not_wanted
 -- The contact may have changed since its job was chosen, and somebody else may ask about the same person.
-SELECT 1 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.id = :id AND EXISTS (SELECT 1 FROM json_each(contact.lacks) WHERE value = job.field)
-AND NOT EXISTS (SELECT 1 FROM json_each(contact.blocked) WHERE key = job.field)
-AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
+SELECT 1 FROM json_each(:ids) AS wanted JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
+WHERE NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
+OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
+OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
-AND NOT (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
+OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
     WHERE kin.person = contact.person AND kin.opt_out <> '{}'
-    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = job.field)))
+    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
 -- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
@@ -379,11 +378,13 @@ SELECT created_at FROM submission WHERE provider = :provider AND created_at > :s
 INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
 
--- name: attempt_make
+-- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:now,
-    (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)))
+SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
+    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
+        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+FROM json_each(:rows) AS given
 
 -- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,

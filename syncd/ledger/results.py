@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
@@ -16,6 +17,9 @@ from .store import Tx
 
 if TYPE_CHECKING:
     import sqlite3
+
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,7 @@ def _add(tx: Tx, rows: Iterable[Mapping[str, Any]], *, now: float) -> None:
         full = {**_BLANK, **row}
         call = full["submission_id"] if full["outcome"] == Outcome.FAILED else None
         distinct.setdefault((*(full[name] for name in _SAME), call), full)
-    tx.run("results_add", rows=json.dumps(list(distinct.values()), ensure_ascii=False), now=now)
+    tx.run("results_add", rows=_dump(list(distinct.values())), now=now)
 
 
 def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: str, note: str, now: float) -> None:
@@ -152,10 +156,6 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
         tx.run("results_judged", rows=_dump(rows))
 
 
-def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def question(provider: str, field: Field, told: Identity) -> str:
     """A digest of what a provider is told: equal for identical questions, whoever they are asked for."""
     basis = f"{provider}|{field}|{dump_identity(told)}"
@@ -164,7 +164,7 @@ def question(provider: str, field: Field, told: Identity) -> str:
 
 def dump_candidates(result: EnrichmentResult) -> str:
     """Candidates as JSON, best first, blanks left out."""
-    return json.dumps([_held(c, _OF_CANDIDATE) for c in result.candidates], ensure_ascii=False)
+    return _dump([_held(c, _OF_CANDIDATE) for c in result.candidates])
 
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
@@ -174,7 +174,7 @@ def load_candidates(text: str) -> tuple[Candidate, ...]:
 
 def dump_said(said: Iterable[Identity]) -> str:
     """What an answer said of people, as JSON."""
-    return "[" + ", ".join(dump_identity(one) for one in said) + "]"
+    return "[" + ",".join(dump_identity(one) for one in said) + "]"
 
 
 def load_said(text: str) -> tuple[Identity, ...]:
@@ -182,9 +182,10 @@ def load_said(text: str) -> tuple[Identity, ...]:
     return tuple(_identity(one) for one in json.loads(text))
 
 
+@lru_cache(maxsize=4096)
 def dump_identity(identity: Identity) -> str:
     """Identity as JSON, blanks left out."""
-    return json.dumps(_held(identity, _OF_IDENTITY), ensure_ascii=False)
+    return _dump(_held(identity, _OF_IDENTITY))
 
 
 _OF_IDENTITY = tuple(sorted(one.name for one in fields(Identity)))

@@ -53,6 +53,7 @@ T = TypeVar("T")
 
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -215,10 +216,6 @@ def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
             layers.append({})
         layers[layer][one.job_id] = one
     return layers
-
-
-def _json(rows: Sequence[Any]) -> str:
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Paid calls: candidates, intents with their reservation of credits, and how each call ended.
+"""Paid calls: intents with their reservation of credits, and how each call ended. Who may be asked: `candidates`.
 
 Credits cross this border as Decimal and are kept as thousandths.
 """
@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -18,17 +18,14 @@ from syncd.contract.model import (
     EnrichmentRequest,
     EnrichmentResult,
     Field,
-    Identity,
     Outcome,
-    Question,
     Submission,
 )
-from syncd.people import evidence
 from syncd.people.identity import BLANK
 
 from . import people, results
-from .results import Heard, Said, dump_identity, load_identity
-from .states import UNDECIDED, JobState, Reason, SubmissionState
+from .results import Said, dump_identity, load_identity
+from .states import JobState, SubmissionState
 from .store import Move, Tx
 
 if TYPE_CHECKING:
@@ -36,48 +33,6 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relative:
-    """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
-    where it stands, and what was said about it lately."""
-
-    job_id: int
-    state: JobState
-    provider: str
-    namesake: bool
-    heard: tuple[Heard, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A queued job with all that dispatch decides on."""
-
-    job_id: int
-    field: Field
-    round: int
-    since: float  # when it was queued
-    ref: ContactRef
-    identity: Identity  # what is usable of the contact
-    person: str | None
-    names: frozenset[str]  # name at employer, where another record may be the same person
-    lacking: bool  # the CRM still lacks the field, as far as the last pull knows
-    blocked: str | None  # why it must not be filled, the person's other records included
-    email_job: int | None  # the job for the same contact's e-mail, while it is under way
-    ways: frozenset[str]  # in which the provider was asked in this round
-    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
-    again: Question | None  # what was asked in vain and is to be asked once more, word for word
-    relatives: tuple[Relative, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An identical question that was asked lately: for which job, and the answer's id once there is one."""
-
-    job_id: int
-    under_way: bool
-    result_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,26 +60,6 @@ class Stale(Exception):
 
 class OverBudget(Exception):
     """The intent would let spent and reserved credits exceed a cap; nothing was written."""
-
-
-def candidates(
-    tx: Tx, sync: str, provider: str, limit: int, *, known_since: float, by_person: bool = True
-) -> list[Candidate]:
-    """Jobs whose turn it is at a provider, in order of priority, then age.
-
-    `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
-    """
-    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit)
-    return [_candidate(tx, row, known_since, by_person=by_person) for row in rows]
-
-
-def asked(tx: Tx, questions: Sequence[str], *, since: float) -> dict[str, Asked]:
-    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each."""
-    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since)
-    return {
-        row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
-        for row in rows
-    }
 
 
 def intend(
@@ -158,32 +93,42 @@ def intend(
         now=now,
         deadline=deadline,
     )
-    for item in items:
-        for field in item.jobs:
-            _attempt(tx, submission.id, item, field, provider, since=known_since, by_person=by_person, now=now)
+    asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
+    _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
+    _still_wanted(tx, asked_for, since=known_since, by_person=by_person)
+    rows = json.dumps(asked_for, ensure_ascii=False)
+    tx.run("attempts_make", submission_id=submission.id, provider=provider, rows=rows, now=now)
 
 
-def _attempt(
-    tx: Tx, submission_id: str, item: Item, field: Field, provider: str, *, since: float, by_person: bool, now: float
-) -> None:
-    job, told = item.jobs[field], item.request.identity
-    question = results.question(provider, field, told)
-    free = tx.row("question_is_asked", question=question, since=since) is None
-    wanted = tx.row("job_still_wanted", id=job, by_person=int(by_person)) is not None
-    if not (free and wanted and tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission_id)):
+def _asked_for(item: Item, field: Field, provider: str) -> dict[str, Any]:
+    told = item.request.identity
+    return {
+        "job_id": item.jobs[field],
+        "request_id": item.request.id,
+        "round": item.rounds[field],
+        "way": item.way,
+        "question": results.question(provider, field, told),
+        "asked": dump_identity(told),
+    }
+
+
+def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> None:
+    values = {"submission_id": submission_id}
+    moves = [Move(job, JobState.QUEUED, JobState.SENDING, values) for job in jobs]
+    if len(tx.move_many(moves, now=now)) != len(jobs):
         raise Stale
-    tx.run(
-        "attempt_make",
-        job_id=job,
-        submission_id=submission_id,
-        request_id=item.request.id,
-        provider=provider,
-        round=item.rounds[field],
-        way=item.way,
-        question=question,
-        asked=dump_identity(told),
-        now=now,
-    )
+
+
+def _still_wanted(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, since: float, by_person: bool) -> None:
+    """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
+    questions = [one["question"] for one in asked_for]
+    if len(set(questions)) != len(questions):
+        raise Stale
+    if tx.row("questions_taken", questions=json.dumps(questions), since=since) is not None:
+        raise Stale
+    jobs = json.dumps([one["job_id"] for one in asked_for])
+    if tx.row("jobs_not_wanted", ids=jobs, by_person=int(by_person)) is not None:
+        raise Stale
 
 
 class Accepted(NamedTuple):
@@ -398,18 +343,9 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     tx.move(
         job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
     )
-    tx.run(
-        "attempt_make",
-        job_id=job["id"],
-        submission_id=delivery.submission_id,
-        request_id=delivery.submission_id,
-        provider=provider,
-        round=job["round"],
-        way="",
-        question="",
-        asked=dump_identity(people.known(contact)),
-        now=now,
-    )
+    row = {"job_id": job["id"], "request_id": delivery.submission_id, "round": job["round"], "way": "", "question": ""}
+    rows = json.dumps([row | {"asked": dump_identity(people.known(contact))}], ensure_ascii=False)
+    tx.run("attempts_make", submission_id=delivery.submission_id, provider=provider, rows=rows, now=now)
     tx.tally("calls_adopted")
     return True
 
@@ -452,43 +388,6 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
         return
     tx.run("attempt_release", submission_id=submission_id)
     _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
-
-
-def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
-    """The provider can't be asked about this person: an answer without a question."""
-    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.add(
-            tx,
-            candidate.job_id,
-            provider,
-            candidate.round,
-            Outcome.SKIPPED,
-            note=note,
-            now=now,
-            known=candidate.identity,
-        )
-
-
-def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:
-    """An answer that was given for another record speaks for this one, too: take that, pay nothing.
-
-    `doubt`: why a person should look before it is written.
-    """
-    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.copy(tx, result_id, candidate.job_id, candidate.round, way=way, doubt=doubt, note=note, now=now)
-        tx.tally("answers_shared")
-
-
-def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:
-    """Wait until another job has moved on; nothing happens when it has already, or nobody would wake us."""
-    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED, JobState.REVIEW}:
-        return
-    tx.move(candidate.job_id, JobState.QUEUED, JobState.WAITING, now=now, behind=behind, note=note, due_at=now + DAY)
-
-
-def drop(tx: Tx, candidate: Candidate, reason: Reason, note: str, *, now: float) -> None:
-    """There is nothing to find any more."""
-    tx.move(candidate.job_id, JobState.QUEUED, JobState.DONE, now=now, reason=reason, note=note)
 
 
 def calls_since(tx: Tx, provider: str, since: float) -> list[float]:
@@ -562,63 +461,3 @@ def _move_flight(
         if one["job_submission"] == one["submission_id"] and one["job_state"] in sources
     ]
     tx.move_many(moves, now=now)
-
-
-def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool) -> Candidate:
-    field = Field(row["field"])
-    identity = people.known(row)
-    under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    blocked, ways = json.loads(row["blocked"]).get(field), frozenset(json.loads(row["ways"]))
-    if blocked is None and by_person and row["kin"]:
-        elsewhere = tx.value("kin_opted_out", person=row["person"], id=row["contact_id"], field=field)
-        blocked = f"opted_out: {elsewhere}" if elsewhere else None
-    return Candidate(
-        job_id=row["id"],
-        field=field,
-        round=row["round"],
-        since=row["updated_at"],
-        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-        identity=identity,
-        person=row["person"],
-        names=_names(identity) if row["namesakes"] else frozenset(),
-        lacking=field in json.loads(row["lacks"]),
-        blocked=blocked,
-        email_job=row["mail_id"] if under_way else None,
-        ways=ways,
-        found_by=frozenset(json.loads(row["found_by"])),
-        again=_again(row["asked_before"], ways),
-        relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
-    )
-
-
-def _names(identity: Identity) -> frozenset[str]:
-    return frozenset(key for _, key in evidence.keys(identity, evidence.MEDIUM))
-
-
-def _again(asked_before: str | None, ways: frozenset[str]) -> Question | None:
-    """Not what was asked in the same way since, or answered for another record."""
-    before = json.loads(asked_before) if asked_before else None
-    if before is None or before["way"] in ways:
-        return None
-    return Question(way=before["way"], told=load_identity(before["told"]))
-
-
-def _relatives(tx: Tx, row: sqlite3.Row, field: Field, since: float) -> tuple[Relative, ...]:
-    """The same person's other records first, then those that may be the same person."""
-    same = tx.rows("jobs_of_person", person=row["person"], field=field, job_id=row["id"]) if row["kin"] else []
-    alike = (
-        tx.rows("jobs_of_namesakes", contact_id=row["contact_id"], person=row["person"], field=field)
-        if row["namesakes"]
-        else []
-    )
-    return tuple(
-        Relative(
-            job_id=job["id"],
-            state=JobState(job["state"]),
-            provider=job["provider"],
-            namesake=namesake,
-            heard=tuple(results.heard(r, field) for r in tx.rows("results_since", job_id=job["id"], since=since)),
-        )
-        for jobs, namesake in ((same, False), (alike, True))
-        for job in jobs
-    )

@@ -23,7 +23,7 @@ from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import contacts, inbox, people, store, submissions, writes
+from syncd.ledger import candidates, contacts, inbox, people, store, submissions, writes
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
@@ -131,14 +131,14 @@ def reuse_live_attempt() -> Iterator[None]:
 @contextmanager
 def share_without_person_lock() -> Iterator[None]:
     """The same person in two places is nobody's concern."""
-    candidate = submissions._candidate
+    candidate = candidates._candidate
 
     def alone(*args: Any, **kwargs: Any) -> Any:
         return replace(candidate(*args, **kwargs), person=None, names=frozenset(), relatives=())
 
     with (
-        swap(submissions, "_candidate", alone),
-        statement("job_still_wanted", "other.id <> job.id", "other.id <> other.id"),
+        swap(candidates, "_candidate", alone),
+        statement("jobs_not_wanted", "other.id <> job.id", "other.id <> other.id"),
         identical_question_not_looked_up(),
     ):
         yield
@@ -148,8 +148,8 @@ def share_without_person_lock() -> Iterator[None]:
 def identical_question_not_looked_up() -> Iterator[None]:
     """Whether a provider was told the very same before does not matter."""
     with (
-        swap(submissions, "asked", lambda *_, **__: {}),
-        statement("question_is_asked", "live = 1", "live = 1 AND question = ''"),
+        swap(candidates, "asked", lambda *_, **__: {}),
+        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question = ''"),
     ):
         yield
 
