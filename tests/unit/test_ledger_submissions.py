@@ -26,12 +26,12 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.ledger import contacts, inbox, submissions, writes
-from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
 
 from .audit import ask, audit, sqlite3
+from .furnish import queue_all
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -113,8 +113,7 @@ class Books:
     def _furnish(tx: Tx, people: int) -> None:
         page = Page(contacts=tuple(_contact(str(n)) for n in range(1, people + 1)), cursor={})
         contacts.store_page(tx, "people", contacts.start_run(tx, "people", now=NOW), page, [Field.EMAIL], now=NOW)
-        found = contacts.unplanned(tx, 100)
-        contacts.apply_plan(tx, found, [NewJob(contact=c, field=Field.EMAIL, provider="ann") for c in found], now=NOW)
+        queue_all(tx, Field.EMAIL, "ann", now=NOW)
 
 
 def told(job: int) -> Identity:
@@ -301,7 +300,7 @@ def test_whoever_left_the_call_before_it_was_over_is_left_alone(books: Books) ->
     """One of two was answered and is asked about elsewhere; the deadline of the first call is no news of it."""
     books.intend("a", 1, 2, reserve=2)
     books.answer("a", 1, final=False, charged=None)
-    books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+    books.write(Tx.move_many, [writes.asking_next(1, "bob", "not good enough")], now=NOW)
     books.intend("b", 1, provider="bob")
     books.write(submissions.accept, "b", None, poll_at=None, deadline=NOW, now=NOW)
     books.write(submissions.expire, "a", SubmissionState.ACCEPTED, "nobody called back", now=NOW)
@@ -394,7 +393,7 @@ def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(
         books.write(submissions.refuse, "a", "busy", now=NOW)
     else:
         books.answer("a", 1)
-        books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+        books.write(Tx.move_many, [writes.asking_next(1, "bob", "not good enough")], now=NOW)
     books.intend("b", 1, **again)
     books.write(submissions.doubt, "b", "?", hold_until=NOW, now=NOW)
     books.write(submissions.resend, "b", "as the policy says", now=NOW)
