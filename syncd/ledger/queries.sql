@@ -2,6 +2,10 @@
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
 -- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
 -- empty look.
+--
+-- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch. Within a transaction tables
+-- are written in this order, so that several writers could lock rows without waiting for each other in a circle: spend and
+-- submission, attempt, job, result, write, delivery; at its end step, history, counter.
 
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
