@@ -3,9 +3,7 @@
 -- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
 -- empty look.
 --
--- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch. Within a transaction tables
--- are written in this order, so that several writers could lock rows without waiting for each other in a circle: spend and
--- submission, attempt, job, result, write, delivery; at its end step, history, counter.
+-- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
