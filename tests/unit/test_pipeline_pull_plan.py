@@ -88,7 +88,7 @@ def test_the_identity_is_tidy_in_the_ledger(house: House) -> None:
     )
     house.pull()
     assert house.sql("SELECT identity FROM contact") == [
-        ('{"domain": "acme.example.com", "first_name": "Grégoire", "last_name": "Démogé"}',)
+        ('{"domain":"acme.example.com","first_name":"Grégoire","last_name":"Démogé"}',)
     ]
 
 
