@@ -16,16 +16,21 @@ from .answers import Answer
 
 THREADS = 4  # and so many TCP connections at most
 TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds between two bytes: the SDK itself would wait for ever
+WITHIN = 60.0  # seconds for a whole call
 
 
 class Wire:
     """A blocking client for one portal: one SDK object, kept, because each new one opens connections."""
 
-    def __init__(self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT) -> None:
+    def __init__(
+        self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT, within: float = WITHIN
+    ) -> None:
         from hubspot import HubSpot  # noqa: PLC0415 - 0.3 s, needed only where a HubSpot is configured
         from hubspot.crm.contacts.exceptions import ApiException  # noqa: PLC0415
         from urllib3 import Retry as Urllib3Retry  # noqa: PLC0415
         from urllib3 import exceptions  # noqa: PLC0415
+
+        from syncd.contract.sdk_http import limit_calls  # noqa: PLC0415
 
         client = HubSpot(
             access_token=token,
@@ -35,6 +40,7 @@ class Wire:
             retry=Urllib3Retry(0, redirect=0),  # it would repeat no POST anyway; `calls` repeats
         )
         self._client = client.crm.contacts.batch_api.api_client
+        limit_calls(self._client.rest_client.pool_manager, within=within)
         self._timeout = timeout
         self._refused: type[Exception] = ApiException
         self._broken: type[Exception] = exceptions.HTTPError
