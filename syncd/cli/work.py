@@ -13,6 +13,9 @@ from typing import Annotated
 
 import typer
 
+from . import lean  # noqa: F401 - before all that imports what it makes lean
+
+# isort: split
 from syncd import compose
 from syncd.config import Settings
 from syncd.daemon import Daemon, settled

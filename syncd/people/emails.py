@@ -13,7 +13,6 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 import idna
-from email_validator import EmailNotValidError, validate_email
 from phonenumbers import SUPPORTED_REGIONS
 
 from .mailboxes import is_provider
@@ -145,6 +144,8 @@ def _read(raw: str) -> Mailbox | Unusable:
         return Unusable(why)
     if len(text) > _LONGEST:
         return Unusable("too long for an address")
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - slow to import, not needed at rest
+
     try:
         # `test_environment` admits the domain `test`
         found = validate_email(
