@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -83,6 +84,7 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     daemon = Daemon(parts, Canary(), speed=speed, once=within is not None)
+    gc.freeze()  # all this lives as long as the process: no collection need look at it again
 
     async def until_settled(running: Daemon) -> None:
         try:

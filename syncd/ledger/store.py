@@ -20,7 +20,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from syncd.contract.errors import BrokenInvariant
 
@@ -39,12 +39,8 @@ from .file import (
     second_look,
     told_of,
 )
+from .sqlite import sqlite3
 from .states import MOVES, JobState
-
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed: a SQLite without the WAL-reset bug
 
 P = ParamSpec("P")
 T = TypeVar("T")
