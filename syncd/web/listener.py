@@ -1,4 +1,4 @@
-"""A Starlette app on a socket of ours, by uvicorn, stopped by the daemon and by nobody else."""
+"""An ASGI app on a socket of ours, by uvicorn, stopped by the daemon and by nobody else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import contextlib
 import os
 import socket
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from syncd.config import Address
@@ -17,6 +17,7 @@ from syncd.contract.errors import ConfigError
 
 BACKLOG = 4096  # callbacks wait here while the daemon restarts
 DRAIN = 20  # seconds
+HEAD_LIMIT = 64 << 10  # bytes of a request's head, and of what follows its body
 HEAD_DEADLINE = 10.0  # seconds from a connection to the end of its request's head
 GRACE = 0.5  # seconds in which an accepted connection may still bring its request while we stop
 
@@ -29,6 +30,7 @@ class _Connection(HttpToolsProtocol):
     """One client: it has so long to say what it wants, and what it said before the end is answered."""
 
     head_deadline = HEAD_DEADLINE
+    _since = 0  # bytes that came since the last head was whole, or the last piece of a body
     _reaper: asyncio.TimerHandle | None = None
     _ending = False
 
@@ -36,12 +38,27 @@ class _Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._reaper = self.loop.call_later(self.head_deadline, self._reap)
 
+    def data_received(self, data: bytes) -> None:
+        self._since += len(data)
+        super().data_received(data)
+        if self._since > HEAD_LIMIT and not self.transport.is_closing():
+            self.send_400_response("The head is too large.")
+
+    def on_body(self, body: bytes) -> None:
+        self._since = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._since = 0
+        super().on_message_complete()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._reaper is None:
             self._reaper = self.loop.call_later(self.head_deadline, self._reap)
 
     def on_headers_complete(self) -> None:
+        self._since = 0
         self._let_live()
         super().on_headers_complete()
         if self._ending and self.cycle is not None:
@@ -83,13 +100,15 @@ class _Server(uvicorn.Server):
 class Listener:
     """Serves one app on one address. `head_deadline`: seconds that a client has for its request's head."""
 
-    def __init__(self, app: Starlette, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
+    def __init__(self, app: Any, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
         self._socket = _inherited(address) or _bind(address)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
             http=type("_Connection", (_Connection,), {"head_deadline": head_deadline}),
             loop="none",
+            interface="asgi3",
+            ws="none",
             lifespan="off",
             access_log=False,
             log_config=None,
