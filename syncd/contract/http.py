@@ -12,9 +12,11 @@ import email.utils
 import json
 import math
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
@@ -26,6 +28,13 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
 IN_FLIGHT = 8  # above it httpx's pool costs more than it brings
 RETRY_AFTER_CAP = 900.0
+
+_HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "syncd"}
+_EXTENSIONS = {"timeout": TIMEOUT.as_dict()}
+
+if find_spec("sniffio") is None:
+    # httpcore looks for it at each lock that it makes, in every folder of the path: half a millisecond a call.
+    sys.modules["sniffio"] = None  # type: ignore[assignment] # as Python itself marks what can't be imported
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -79,15 +88,16 @@ class Http:
     def __init__(
         self, base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers={"accept-encoding": "gzip", **headers},  # the only one that `Body` unpacks
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            trust_env=False,
+        self._base = base_url.rstrip("/")
+        self._host = httpx.URL(base_url).host
+        self._headers = {**_HEADERS, **headers}
+        self._json_headers = {**self._headers, "content-type": "application/json"}
+        # httpx's transport, without the client around it: cookies, redirects and authentication that no call of ours
+        # has cost as much as the call.
+        self._transport = transport or httpx.AsyncHTTPTransport(
             verify=_tls() if base_url.startswith("https") else False,
+            trust_env=False,
             limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
-            transport=transport,
         )
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
@@ -109,16 +119,17 @@ class Http:
         answer of more than `body_limit` bytes, or one that is not complete `within` so many seconds.
         """
         content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
-        headers = {} if content is None else {"content-type": "application/json"}
-        request = self._client.build_request(method, path, content=content, params=params, headers=headers)
+        headers = self._headers if content is None else self._json_headers
+        url = httpx.URL(self._base + path, params=dict(params)) if params else httpx.URL(self._base + path)
+        request = httpx.Request(method, url, headers=headers, content=content, extensions=_EXTENSIONS)
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
                 async with asyncio.timeout(within):
-                    answer = await self._client.send(request, stream=True)
+                    answer = await self._transport.handle_async_request(request)
                     body = await _read(answer, body_limit)
             except _NOT_SENT as error:
-                raise Retry(f"could not reach {self._client.base_url.host}: {type(error).__name__}") from error
+                raise Retry(f"could not reach {self._host}: {type(error).__name__}") from error
             except TimeoutError as error:
                 raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
             except Unreadable as error:
@@ -130,7 +141,7 @@ class Http:
         return Response(answer.status_code, answer.headers, body)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
 
 async def _read(answer: httpx.Response, limit: int) -> bytes:

@@ -76,7 +76,7 @@ class _Receiver:
 
     async def _callback(self, name: str, scope: Scope, receive: Receive) -> Response:
         """Check, store, answer."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = _parameters(scope["query_string"].decode("latin-1"))
         # While the clock is not believed, no address is too old: what was paid for is taken.
         now = 0.0 if self._parts.gate.hold else self._parts.clock.now()
         address = self._parts.addresses.check(name, query, now=now)
@@ -85,7 +85,11 @@ class _Receiver:
         if name == CANARY:
             self._canary.arrived(address.submission_id)
             return _WELL
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = {
+            key.decode("latin-1"): value.decode("latin-1")
+            for key, value in scope["headers"]
+            if key.startswith((b"x-", b"content-"))
+        }
         lane = self._parts.lanes.get(name)
         cap = BODY_LIMIT if lane is None else lane.provider.capabilities.body_limit
         unread = ""
@@ -157,6 +161,15 @@ class _Receiver:
     def _refuse(self, tally: str, status: int) -> Response:
         self._parts.tallies[tally] += 1
         return _refusal(status)
+
+
+def _parameters(query: str) -> list[tuple[str, str]]:
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True)
+    pairs = (
+        part.partition("=") for part in query.split("&") if part
+    )  # as we mint them: the same in a fifth of the time
+    return [(name, value) for name, _, value in pairs]
 
 
 def _unpacked(body: bytes, encoding: str, cap: int) -> bytes:
