@@ -8,6 +8,7 @@ that was set and would carry the token elsewhere. It is slow to import, so it is
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 from syncd.contract.errors import InDoubt, Retry
@@ -16,39 +17,65 @@ from .answers import Answer
 
 THREADS = 4  # and so many TCP connections at most
 TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds between two bytes: the SDK itself would wait for ever
+WITHIN = 60.0  # seconds for a whole call
 
 
-class Wire:
-    """A blocking client for one portal: one SDK object, kept, because each new one opens connections."""
+class _Sdk:
+    """The SDK's client for one portal, and the errors that it raises."""
 
-    def __init__(self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT) -> None:
-        from hubspot import HubSpot  # noqa: PLC0415 - 0.3 s, needed only where a HubSpot is configured
+    def __init__(self, base_url: str, token: str | None, within: float) -> None:
+        from hubspot import HubSpot  # noqa: PLC0415 - slow to import, see `Wire`
         from hubspot.crm.contacts.exceptions import ApiException  # noqa: PLC0415
         from urllib3 import Retry as Urllib3Retry  # noqa: PLC0415
         from urllib3 import exceptions  # noqa: PLC0415
 
-        client = HubSpot(
+        from syncd.contract.sdk_http import limit_calls  # noqa: PLC0415
+
+        hub = HubSpot(
             access_token=token,
             host=base_url,
             base_url=base_url,
             connection_pool_maxsize=THREADS,
             retry=Urllib3Retry(0, redirect=0),  # it would repeat no POST anyway; `calls` repeats
         )
-        self._client = client.crm.contacts.batch_api.api_client
-        self._timeout = timeout
-        self._refused: type[Exception] = ApiException
-        self._broken: type[Exception] = exceptions.HTTPError
-        self._unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)
+        self.client: Any = hub.crm.contacts.batch_api.api_client
+        limit_calls(self.client.rest_client.pool_manager, within=within)
+        self.refused: type[Exception] = ApiException
+        self.broken: type[Exception] = exceptions.HTTPError
+        self.unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)
+
+
+class Wire:
+    """A blocking client for one portal: one SDK object, kept, because each new one opens connections."""
+
+    def __init__(
+        self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT, within: float = WITHIN
+    ) -> None:
+        self._base_url, self._token = base_url, token
+        self._timeout, self._within = timeout, within
+        self._making = Lock()
+        self._made: _Sdk | None = None
+
+    def _sdk(self) -> _Sdk:
+        """The SDK, imported and made at the first call: it takes 0.2 s, and callbacks are not to wait for that."""
+        with self._making:
+            if self._made is None:
+                self._made = _Sdk(self._base_url, self._token, self._within)
+            return self._made
 
     def authorise(self, token: str) -> None:
         """Use another access token from the next call on."""
-        self._client.configuration.access_token = token
+        with self._making:
+            self._token = token
+            if self._made is not None:
+                self._made.client.configuration.access_token = token
 
     def send(self, method: str, path: str, body: Any = None, form: Sequence[tuple[str, str]] | None = None) -> Answer:
         """Send once. Raises Retry when nothing was sent, InDoubt when the answer was lost."""
+        sdk = self._sdk()
         kind = "application/json" if form is None else "application/x-www-form-urlencoded"
         try:
-            answer = self._client.call_api(
+            answer = sdk.client.call_api(
                 path,
                 method,
                 header_params={"Accept": "application/json", "Content-Type": kind},
@@ -59,21 +86,22 @@ class Wire:
                 _request_timeout=self._timeout,
             )
             return Answer.of(answer.status, answer.headers, answer.data)
-        except self._refused as error:
+        except sdk.refused as error:
             return self._answer(error, method, path)
         except (UnicodeDecodeError, AttributeError) as error:  # the SDK stumbles over a body that is no UTF-8, or none
-            if not isinstance(error.__context__, self._refused):
+            if not isinstance(error.__context__, sdk.refused):
                 raise
             return self._answer(error.__context__, method, path)
-        except self._broken as error:
+        except sdk.broken as error:
             reason = getattr(error, "reason", error)
-            if isinstance(reason, self._unsent):
+            if isinstance(reason, sdk.unsent):
                 raise Retry(f"could not reach HubSpot: {type(reason).__name__}") from error
             raise InDoubt(f"{method} {path}: {type(reason).__name__} before the answer was complete") from error
 
     def close(self) -> None:
         """Close idle connections; busy ones close as they come back."""
-        self._client.rest_client.pool_manager.clear()
+        if self._made is not None:
+            self._made.client.rest_client.pool_manager.clear()
 
     def _answer(self, error: Any, method: str, path: str) -> Answer:
         if not error.status:  # TLS failed: the SDK words it as a refusal with status 0

@@ -26,15 +26,19 @@ from simple_salesforce.login import SalesforceLogin
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
 from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
+from syncd.contract.sdk_http import limit_calls
 
 from .answers import NO_ASSIGNMENT, Answer
 from .options import Login, Options
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, seconds between two bytes: the SDK itself would wait for ever
+WITHIN = 120.0  # seconds for a whole call
+BODY_LIMIT = 64 << 20  # bytes: a set of a bulk job's results has 14 MB, and more where long properties are mapped
 HEADERS = {
     **NO_ASSIGNMENT,
     "Sforce-Call-Options": "client=syncd",  # as the org's own logs show us
     "User-Agent": "syncd",
+    "Accept-Encoding": "gzip",  # the only one that our limits unpack
 }
 _OURS = (".salesforce.com", ".force.com")  # hosts that may be told our session
 _UNSENT = (NewConnectionError, ConnectTimeoutError, ProxyError)
@@ -63,12 +67,13 @@ class Who:
 
 
 class Line(HTTPAdapter):
-    """Puts a time-out on every request, those of the login too, and leads them to `base` where one is given."""
+    """Puts limits on every request, those of the login too, and leads them to `base` where one is given."""
 
-    def __init__(self, base_url: str | None, timeout: tuple[float, float], connections: int) -> None:
+    def __init__(self, base_url: str | None, timeout: tuple[float, float], within: float, connections: int) -> None:
         self._base = urlsplit(base_url) if base_url else None
         self._timeout = timeout
         super().__init__(pool_connections=connections, pool_maxsize=connections)
+        limit_calls(self.poolmanager, within=within, body_limit=BODY_LIMIT)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._base:
@@ -83,14 +88,19 @@ class Wire:
     """A blocking client for one org. `login` before `send`; threads may share it, but only one may log in."""
 
     def __init__(
-        self, options: Options, base_url: str | None, connections: int, timeout: tuple[float, float] = TIMEOUT
+        self,
+        options: Options,
+        base_url: str | None,
+        connections: int,
+        timeout: tuple[float, float] = TIMEOUT,
+        within: float = WITHIN,
     ) -> None:
         self._options, self._redirected = options, base_url is not None
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor a .netrc that would replace our session
         self._session.max_redirects = 0
         self._session.headers.update(HEADERS)
-        self._session.mount("https://", Line(base_url, timeout, connections))
+        self._session.mount("https://", Line(base_url, timeout, within, connections))
         self._session.hooks["response"] = [self._look_who]
         self._org: Any = None
         self._told = Who()  # by the login that is under way

@@ -8,21 +8,77 @@ nothing more.
 
 from __future__ import annotations
 
+import gc
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
-from syncd.ledger.file import DiskFailed, LedgerCorrupt
 
-from . import keep, look, plan, rehearse, review, work
-from .output import complain, with_cure
+# In which module beside this one a command is, and what the list of commands says of it: a module is
+# imported when a command of it is used, for together they take two seconds.
+COMMANDS = {
+    "demo": ("rehearse", "See it all work, against emulated vendors."),
+    "sandbox": ("rehearse", "Emulated vendors, to rehearse a configuration."),
+    "run": ("work", "The daemon, until SIGTERM."),
+    "plan": ("plan", "Who would be enriched, at which cost; spends nothing."),
+    "check": ("look", "What keeps `syncd run` from working, and the cure."),
+    "status": ("look", "What is where, what waits for what, credits, errors."),
+    "show": ("look", "One contact's whole journey."),
+    "connectors": ("look", "Which CRMs and providers there are."),
+    "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
+    "restore": ("keep", "Put a copy in the ledger's place."),
+    "verify": ("keep", "Is the ledger sound, and does it add up?"),
+    "config": ("look", "About the configuration file itself."),
+    "review": ("review", "Values that wait for your decision."),
+    "in-doubt": ("keep", "Paid calls that may not have arrived."),
+}
 
 EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
 
+
+class _Commands(TyperGroup):
+    """The root's commands, each imported when it is used."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        self._imported = self.commands  # under this name all are listed, to suggest one for a typing error
+        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
+
+    def list_commands(self, _: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: Any, cmd_name: str) -> Any:
+        if cmd_name in COMMANDS and cmd_name not in self._imported:
+            self._imported.update(registered(COMMANDS[cmd_name][0]))
+        return self._imported.get(cmd_name)
+
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
+
+
+def registered(module: str) -> dict[str, Any]:
+    """The commands of a module beside this one, by name."""
+    part = typer.Typer(rich_markup_mode=None, add_completion=False)
+    part.callback()(lambda: None)  # else a single command would be no group
+    gc.disable()  # what is imported is no garbage: to look for some again and again takes a tenth of the start
+    try:
+        import_module(f".{module}", __name__).add_to(part)
+    finally:
+        gc.enable()
+    group: Any = typer.main.get_command(part)
+    commands: dict[str, Any] = group.commands
+    return commands
+
+
 app = typer.Typer(
     name="syncd",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,26 +96,28 @@ def _root(*, version: bool = typer.Option(False, "--version", help="Print the ve
         raise typer.Exit
 
 
-rehearse.add_to(app)
-work.add_to(app)
-plan.add_to(app)
-look.add_to(app)
-review.add_to(app)
-keep.add_to(app)
-
-
 def main() -> None:
     """The console script: expected errors become one clear message and their exit code."""
     try:
         app()
-    except ConfigError as error:
-        complain(error.problems)
-        sys.exit(EX_CONFIG)
-    except BrokenInvariant as error:
-        complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
-        sys.exit(EX_SOFTWARE)
     except SyncdError as error:
-        complain([with_cure(str(error), getattr(error, "cure", ""))])
-        sys.exit(EX_DATAERR if isinstance(error, LedgerCorrupt) else EX_IOERR if isinstance(error, DiskFailed) else 1)
+        sys.exit(_told(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _told(error: SyncdError) -> int:
+    """Say what went wrong; the exit code for it."""
+    from syncd.ledger.file import DiskFailed, LedgerCorrupt  # noqa: PLC0415 - not needed where all goes well
+
+    from .output import complain, with_cure  # noqa: PLC0415
+
+    match error:
+        case ConfigError():
+            complain(error.problems)
+            return EX_CONFIG
+        case BrokenInvariant():
+            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
+            return EX_SOFTWARE
+    complain([with_cure(str(error), getattr(error, "cure", ""))])
+    return EX_DATAERR if isinstance(error, LedgerCorrupt) else EX_IOERR if isinstance(error, DiskFailed) else 1

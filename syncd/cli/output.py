@@ -8,21 +8,52 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
 
-# In a pipe a row is a line, however long: people scroll, programs split.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    out: Console
+    err: Console
+
+
+def __getattr__(name: str) -> Console:
+    """`out` and `err`, made when one is first asked for: rich is slow to import, and the daemon does without."""
+    makers = {"out": _out, "err": _err}
+    if name not in makers:
+        raise AttributeError(name)
+    return makers[name]()
+
+
+@cache
+def _out() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    # In a pipe a row is a line, however long: people scroll, programs split.
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 1000)
+
+
+@cache
+def _err() -> Console:
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def _mark(console: Console, mark: str, rest: str, style: str) -> None:
+    """A line, its beginning marked on a terminal. Nothing in it is taken for markup."""
+    from rich.text import Text  # noqa: PLC0415
+
+    console.print(Text.assemble((mark, style), rest))
+
 
 ConfigOption = Annotated[
     Path | None,
@@ -38,14 +69,14 @@ def settings_from(path: Path | None) -> tuple[Settings, Registry]:
     registry = Registry()
     settings = load(path or _default_path(), os.environ, registry=registry)
     for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
-        err.print(Text.assemble(("warning", "yellow"), ": ", warning))
+        _mark(_err(), "warning", f": {warning}", "yellow")
     return settings, registry
 
 
 def complain(lines: Iterable[str]) -> None:
     """Problems, one a line, on standard error."""
     for line in lines:
-        err.print(Text.assemble(("error", "red"), ": ", line))
+        _mark(_err(), "error", f": {line}", "red")
 
 
 def with_cure(what: str, cure: str) -> str:
@@ -55,7 +86,7 @@ def with_cure(what: str, cure: str) -> str:
 
 def say(marked: str, rest: str, *, style: str = "bold") -> None:
     """A line on standard output, its beginning marked on a terminal. Nothing in it is taken for markup."""
-    out.print(Text.assemble((marked, style), rest))
+    _mark(_out(), marked, rest, style)
 
 
 def print_json(value: Any) -> None:
@@ -65,6 +96,9 @@ def print_json(value: Any) -> None:
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table; nothing at all when there are no rows."""
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in heads:
         shown.add_column(head, no_wrap=head.endswith("(UTC)"))
@@ -73,8 +107,8 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
         shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
         count += 1
     if count:
-        out.print(shown)
-        out.print()
+        _out().print(shown)
+        _out().print()
 
 
 def when(seconds: float | None) -> str:

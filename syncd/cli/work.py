@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from typing import Annotated
 
 import typer
 
+from . import lean  # noqa: F401 - before all that imports what it makes lean
+
+# isort: split
 from syncd import compose
 from syncd.config import Settings
 from syncd.daemon import Daemon, settled
@@ -80,6 +84,7 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     daemon = Daemon(parts, Canary(), speed=speed, once=within is not None)
+    gc.freeze()  # all this lives as long as the process: no collection need look at it again
 
     async def until_settled(running: Daemon) -> None:
         try:

@@ -1,8 +1,8 @@
 """The one HTTP recipe for connectors that speak JSON over httpx.
 
-Owns time-outs, the number of calls in flight, and the question that money hangs on: when a call
-fails, was it certainly not carried out (`Retry`) or can nobody say (`InDoubt`)? What a status code
-means is the connector's to say.
+Owns time-outs, the size of an answer, the number of calls in flight, and the question that money hangs
+on: when a call fails, was it certainly not carried out (`Retry`) or can nobody say (`InDoubt`)? What a
+status code means is the connector's to say.
 """
 
 from __future__ import annotations
@@ -12,18 +12,29 @@ import email.utils
 import json
 import math
 import ssl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
 
-from .errors import Garbled, InDoubt, Retry
+from .body import BODY_LIMIT, Body, Unreadable
+from .errors import ConnectorError, Garbled, InDoubt, Retry
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to connect
+WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
 IN_FLIGHT = 8  # above it httpx's pool costs more than it brings
 RETRY_AFTER_CAP = 900.0
+
+_HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "syncd"}
+_EXTENSIONS = {"timeout": TIMEOUT.as_dict()}
+
+if find_spec("sniffio") is None:
+    # httpcore looks for it at each lock that it makes, in every folder of the path: half a millisecond a call.
+    sys.modules["sniffio"] = None  # type: ignore[assignment] # as Python itself marks what can't be imported
 
 _NOT_SENT = (
     httpx.ConnectError,
@@ -77,15 +88,16 @@ class Http:
     def __init__(
         self, base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            headers=dict(headers),
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            trust_env=False,
+        self._base = base_url.rstrip("/")
+        self._host = httpx.URL(base_url).host
+        self._headers = {**_HEADERS, **headers}
+        self._json_headers = {**self._headers, "content-type": "application/json"}
+        # httpx's transport, without the client around it: cookies, redirects and authentication that no call of ours
+        # has cost as much as the call.
+        self._transport = transport or httpx.AsyncHTTPTransport(
             verify=_tls() if base_url.startswith("https") else False,
+            trust_env=False,
             limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
-            transport=transport,
         )
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
@@ -97,29 +109,50 @@ class Http:
         json_body: Any = None,
         params: Mapping[str, str] | None = None,
         paid: bool = False,
+        body_limit: int = BODY_LIMIT,
+        within: float = WITHIN,
     ) -> Response:
         """One request, one answer of whatever status; never repeated, never redirected.
 
         Raises Retry when nothing was sent, and otherwise InDoubt for a paid call, Retry for one
-        that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry.
+        that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry; so does an
+        answer of more than `body_limit` bytes, or one that is not complete `within` so many seconds.
         """
         content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
-        headers = {} if content is None else {"content-type": "application/json"}
+        headers = self._headers if content is None else self._json_headers
+        url = httpx.URL(self._base + path, params=dict(params)) if params else httpx.URL(self._base + path)
+        request = httpx.Request(method, url, headers=headers, content=content, extensions=_EXTENSIONS)
+        lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
-                answer = await self._client.request(method, path, content=content, params=params, headers=headers)
+                async with asyncio.timeout(within):
+                    answer = await self._transport.handle_async_request(request)
+                    body = await _read(answer, body_limit)
             except _NOT_SENT as error:
-                raise Retry(f"could not reach {self._client.base_url.host}: {type(error).__name__}") from error
+                raise Retry(f"could not reach {self._host}: {type(error).__name__}") from error
+            except TimeoutError as error:
+                raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
+            except Unreadable as error:
+                raise lost(f"{method} {path}: {error}") from error
             except httpx.HTTPError as error:
-                message = f"{method} {path}: {type(error).__name__} before the answer was complete"
-                raise (InDoubt(message) if paid else Retry(message)) from error
+                raise lost(f"{method} {path}: {type(error).__name__} before the answer was complete") from error
         if answer.status_code >= 500:
-            message = f"{method} {path}: HTTP {answer.status_code}"
-            raise InDoubt(message) if paid else Retry(message)
-        return Response(answer.status_code, answer.headers, answer.content)
+            raise lost(f"{method} {path}: HTTP {answer.status_code}")
+        return Response(answer.status_code, answer.headers, body)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
+
+
+async def _read(answer: httpx.Response, limit: int) -> bytes:
+    """The body, unpacked by us: httpx would unpack a thousandfold what came before anybody could look at its size."""
+    try:
+        body = Body(answer.headers.get("content-encoding", ""), limit)
+        async for part in answer.stream:  # type: ignore[union-attr] # an async client has async streams
+            body.add(part)
+        return body.whole()
+    finally:
+        await answer.aclose()
 
 
 _context: ssl.SSLContext | None = None

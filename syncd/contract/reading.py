@@ -20,9 +20,10 @@ _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|\bsk-\S+|[\w-]{20,}|\+?\d[\d ().-]{
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Strict UTF-8, strict JSON (no NaN, no Infinity), an object; anything else is Garbled."""
+    """Strict UTF-8 (a byte order mark may stand before it), strict JSON (no NaN, no Infinity), an object; anything
+    else is Garbled."""
     try:
-        decoded = json.loads(body.decode("utf-8"), parse_constant=_refuse)
+        decoded = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Garbled(f"not JSON: {type(error).__name__}") from error
     if not isinstance(decoded, dict):

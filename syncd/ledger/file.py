@@ -9,19 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from sqlite_utils import Database
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
 
-from .migrations import migrations
+from .sqlite import sqlite3
 
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed: a SQLite without the WAL-reset bug
-
+MIGRATIONS = frozenset({"first_schema"})  # all of `migrations`, which is slow to import
 APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
@@ -71,7 +64,10 @@ def connect(path: Path) -> sqlite3.Connection:
         _claim(connection)
         path.chmod(0o600)
         _configure(connection)
-        migrations.apply(Database(connection))
+        if MIGRATIONS - _applied(connection):
+            from .migrations import migrate  # noqa: PLC0415 - see MIGRATIONS
+
+            migrate(connection)
     except BaseException:
         connection.close()
         raise
@@ -84,17 +80,16 @@ def _claim(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if owner != APPLICATION_ID and (owner or tables):
         raise LedgerError("this file is a database of another program")
-    if {migration.name for migration in migrations.applied(Database(connection))} - _known_migrations():
+    if _applied(connection) - MIGRATIONS:
         raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _known_migrations() -> set[str]:
-    empty = Database(memory=True)
-    try:
-        return {migration.name for migration in migrations.pending(empty)}
-    finally:
-        empty.close()
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    """The migrations that this file has had, as sqlite-utils notes them."""
+    noted = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone()[0]
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'syncd'") if noted else ()
+    return {name for (name,) in rows}
 
 
 def _configure(connection: sqlite3.Connection) -> None:

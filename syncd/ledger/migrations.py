@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING
 
 from sqlite_utils import Database, Migrations
 
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3
+from .sqlite import sqlite3
 
 migrations = Migrations("syncd")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply what the file lacks. `file.MIGRATIONS` names them all."""
+    migrations.apply(Database(connection))
 
 
 @migrations()

@@ -22,7 +22,7 @@ from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from syncd.contract.errors import BrokenInvariant
 
@@ -41,12 +41,8 @@ from .file import (
     second_look,
     told_of,
 )
+from .sqlite import sqlite3
 from .states import MOVES, JobState
-
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed: a SQLite without the WAL-reset bug
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -376,7 +372,7 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
             unit.error = told
     for unit in units:
         unit.error = unit.error if failed is None else failed
-        unit.loop.call_soon_threadsafe(_resolve, unit)
+    _tell(units)
     return failed
 
 
@@ -387,8 +383,14 @@ def _broken(connection: sqlite3.Connection, units: list[_Unit], error: BaseExcep
     failed.__cause__ = error
     for unit in units:
         unit.error = failed
-        unit.loop.call_soon_threadsafe(_resolve, unit)
+    _tell(units)
     return failed
+
+
+def _tell(units: list[_Unit]) -> None:
+    """Wake each loop once for all of its units: to wake it costs more than a unit of work."""
+    for loop in {unit.loop for unit in units}:
+        loop.call_soon_threadsafe(_resolve, [unit for unit in units if unit.loop is loop])
 
 
 def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
@@ -425,10 +427,11 @@ def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
     connection.execute("RELEASE unit")
 
 
-def _resolve(unit: _Unit) -> None:
-    if unit.done.done():  # cancelled, or told before the writer broke
-        return
-    if unit.error is not None:
-        unit.done.set_exception(unit.error)
-    else:
-        unit.done.set_result(unit.result)
+def _resolve(units: list[_Unit]) -> None:
+    for unit in units:
+        if unit.done.done():  # cancelled, or told before the writer broke
+            continue
+        if unit.error is not None:
+            unit.done.set_exception(unit.error)
+        else:
+            unit.done.set_result(unit.result)

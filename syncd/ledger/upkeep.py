@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .file import LedgerError, raw_reading
+from .sqlite import sqlite3
 from .states import MOVES
 from .store import Ledger, Tx
-
-if TYPE_CHECKING:
-    import sqlite3
-else:
-    from sqlite_utils.utils import sqlite3
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 LOOKED_AT = "looked_at"  # UTC seconds: when the daemon last said how the gate stands, believed or not

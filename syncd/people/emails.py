@@ -13,7 +13,6 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 import idna
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from phonenumbers import SUPPORTED_REGIONS
 
 from .mailboxes import is_provider
@@ -40,7 +39,6 @@ class Mailbox:
 
 _LONGEST = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 _LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
-_SPECIAL = frozenset(SPECIAL_USE_DOMAIN_NAMES) - {"test"}
 # Valid by any reading: plain words in lower case, and a host without the double hyphens of encoded labels.
 _PLAIN = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*@(?:[a-z0-9](?:(?:[a-z0-9]|-(?!-)){0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
@@ -152,8 +150,10 @@ def _read(raw: str) -> Mailbox | Unusable:
         return Unusable(why)
     if len(text) > _LONGEST:
         return Unusable("too long for an address")
-    if _PLAIN.fullmatch(text) and len(local) <= _LONGEST_LOCAL and host.rpartition(".")[2] not in _SPECIAL:
+    if _PLAIN.fullmatch(text) and len(local) <= _LONGEST_LOCAL and host.rpartition(".")[2] not in _special():
         return _judged(local, host, ())  # as most are: nothing is left for the package to find
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415 - slow to import, not needed at rest
+
     try:
         # `test_environment` admits the domain `test`
         found = validate_email(
@@ -163,6 +163,13 @@ def _read(raw: str) -> Mailbox | Unusable:
         return Unusable("not a valid e-mail address")
     remarks = () if found.ascii_domain == host.casefold() else ("the domain is written in its ASCII form",)
     return _judged(found.local_part, found.ascii_domain, remarks)
+
+
+@cache
+def _special() -> frozenset[str]:
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES  # noqa: PLC0415 - as above
+
+    return frozenset(SPECIAL_USE_DOMAIN_NAMES) - {"test"}
 
 
 def _judged(local: str, host: str, remarks: tuple[str, ...]) -> Mailbox | Unusable:

@@ -1,4 +1,4 @@
-"""A Starlette app on a socket of ours, by uvicorn, stopped by the daemon and by nobody else."""
+"""An ASGI app on a socket of ours, by uvicorn, stopped by the daemon and by nobody else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import contextlib
 import os
 import socket
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from syncd.config import Address
@@ -17,6 +17,7 @@ from syncd.contract.errors import ConfigError
 
 BACKLOG = 4096  # callbacks wait here while the daemon restarts
 DRAIN = 20  # seconds
+HEAD_LIMIT = 64 << 10  # bytes of a request's head, and of what follows its body
 HEAD_DEADLINE = 10.0  # seconds from a connection to the end of its request's head
 GRACE = 0.5  # seconds in which an accepted connection may still bring its request while we stop
 
@@ -25,23 +26,67 @@ _FIRST_FD = 3  # by systemd's convention
 _TURNS = 3  # of the event loop, from accepting a connection to knowing it
 
 
+class _Corked:
+    """A transport that sends an answer's head together with its body: one call of the kernel instead of two."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
+
+
 class _Connection(HttpToolsProtocol):
     """One client: it has so long to say what it wants, and what it said before the end is answered."""
 
     head_deadline = HEAD_DEADLINE
+    _since = 0  # bytes that came since the last head was whole, or the last piece of a body
+    _in_head = False
     _reaper: asyncio.TimerHandle | None = None
     _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(_Corked(transport, self.loop))  # type: ignore[arg-type] # all that uvicorn uses
         self._reaper = self.loop.call_later(self.head_deadline, self._reap)
+
+    def data_received(self, data: bytes) -> None:
+        self._since += len(data)
+        super().data_received(data)
+        if self._in_head and self._reaper is None:
+            self._reaper = self.loop.call_later(self.head_deadline, self._reap)
+        if self._since > HEAD_LIMIT and not self.transport.is_closing():
+            self.send_400_response("The head is too large.")
+
+    def on_body(self, body: bytes) -> None:
+        self._since = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._since = 0
+        super().on_message_complete()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._reaper is None:
-            self._reaper = self.loop.call_later(self.head_deadline, self._reap)
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
+        self._since = 0
+        self._in_head = False
         self._let_live()
         super().on_headers_complete()
         if self._ending and self.cycle is not None:
@@ -83,14 +128,17 @@ class _Server(uvicorn.Server):
 class Listener:
     """Serves one app on one address. `head_deadline`: seconds that a client has for its request's head."""
 
-    def __init__(self, app: Starlette, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
+    def __init__(self, app: Any, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
         self._socket = _inherited(address) or _bind(address)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
             app,
             http=type("_Connection", (_Connection,), {"head_deadline": head_deadline}),
             loop="none",
+            interface="asgi3",
+            ws="none",
             lifespan="off",
+            proxy_headers=False,  # nobody asks who called: the address's MAC tells
             access_log=False,
             log_config=None,
             server_header=False,

@@ -47,7 +47,7 @@ def application(parts: Parts) -> Starlette:
     """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
     pages = _Pages(parts)
     host = parts.settings.admin.listen.host
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", pages.overview),
             Route("/healthz", pages.health),
@@ -62,6 +62,8 @@ def application(parts: Parts) -> Starlette:
             Middleware(BaseHTTPMiddleware, dispatch=pages.guard),
         ],
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the request names
+    return app
 
 
 async def live_status(parts: Parts) -> dict[str, Any]:

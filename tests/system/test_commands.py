@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from syncd import cli
 from syncd.cli import app
 
 from .rig import Vendors, answer, reading, run_once, syncd
@@ -217,3 +220,34 @@ def _of_object(value: dict[str, Any], schema: dict[str, Any], root: dict[str, An
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_list_of_commands_says_of_each_what_its_module_says() -> None:
+    there = {module: cli.registered(module) for module, _ in cli.COMMANDS.values()}
+    said = {
+        name: (module, one.get_short_help_str(100))
+        for module, commands in there.items()
+        for name, one in commands.items()
+    }
+    assert said == cli.COMMANDS
+
+
+def test_help_and_a_typing_error_import_no_command() -> None:
+    look = (
+        "import sys; from typer.testing import CliRunner; from syncd.cli import app; run = CliRunner().invoke; "
+        "listed, wrong = run(app, ['--help']), run(app, ['statsu']); "
+        "assert listed.exit_code == 0 and \"'status'\" in wrong.output, wrong.output; "
+        "sys.exit(bool({'syncd.cli.look', 'syncd.config', 'httpx', 'rich.table'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
+
+
+def test_the_daemon_imports_no_sdk_before_its_first_call_and_nothing_for_terminals() -> None:
+    look = (
+        "import sys, syncd.cli.work; "
+        "from connectors import fullenrich, hubspot, salesforce, zeliq; "
+        "print(sorted({'rich', 'pygments', 'hubspot', 'simple_salesforce', 'requests', 'sqlite_utils', 'pycountry', "
+        "'email_validator', 'syncd.sandbox', 'syncd.demo'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"

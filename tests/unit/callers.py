@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from starlette.applications import Starlette
-
 from syncd.config import Address
 from syncd.contract.model import Submission
 from syncd.pipeline.canary import Canary
@@ -82,7 +80,7 @@ def changed(sent: Submission, path: str = "/callbacks/ann", **query: str | None)
 
 
 @asynccontextmanager
-async def served(app: Starlette, **wishes: Any) -> AsyncIterator[Line]:
+async def served(app: Any, **wishes: Any) -> AsyncIterator[Line]:
     """An app on a port of its own."""
     listener = Listener(app, Address("127.0.0.1", 0), **wishes)
     await listener.start()

@@ -3,14 +3,18 @@
 import asyncio
 import json
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from sqlite_utils import Database
 
-from syncd.ledger.file import APPLICATION_ID, LedgerError, WriterBroke
+from syncd.ledger.file import APPLICATION_ID, MIGRATIONS, LedgerError, WriterBroke
+from syncd.ledger.migrations import migrations
 from syncd.ledger.store import Ledger, Tx, reading
 
 from .audit import ask, sqlite3
@@ -315,3 +319,16 @@ def test_opening_again_changes_nothing(path: Path) -> None:
     schema = ask(path, "SELECT * FROM sqlite_schema")
     Ledger.open(path).close()
     assert ask(path, "SELECT * FROM sqlite_schema") == schema
+
+
+def test_every_migration_is_named_where_a_ledger_is_opened(path: Path) -> None:
+    assert {migration.name for migration in migrations.pending(Database(memory=True))} == MIGRATIONS
+
+
+def test_a_ledger_that_is_up_to_date_is_opened_without_sqlite_utils(path: Path) -> None:
+    Ledger.open(path).close()
+    look = (
+        "import sys; from pathlib import Path; from syncd.ledger.store import Ledger; "
+        "Ledger.open(Path(sys.argv[1])).close(); sys.exit('sqlite_utils' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", look, str(path)], check=False).returncode == 0

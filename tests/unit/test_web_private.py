@@ -154,3 +154,9 @@ def test_the_door_and_the_desk_are_two_ports(house: House) -> None:
             return (await door.call("GET", "/api/status")).status, (await desk.call("GET", "/api/status")).status
 
     assert house.run(go()) == (404, 200)
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "/readyz/", "/metrics/", "/api/status/"])
+def test_n7_nobody_is_sent_elsewhere_by_the_private_listener(house: House, path: str) -> None:
+    reply = at_the_desk(house, lambda line: line.call("GET", path))
+    assert (reply.status, "location" in reply.headers) == (404, False)
