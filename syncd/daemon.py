@@ -1,6 +1,6 @@
-"""The daemon: two listeners, one loop per stage, and a scheduler that rings their bells.
+"""The daemon: two listeners, one loop per stage, and a schedule that rings their bells.
 
-APScheduler keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
+The schedule keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
 also ring each other when they leave work behind. SIGTERM lets paid calls and writes in flight end and
 starts no more, ends every other stage where it stands (each can die at any instruction), answers what
 the listeners have accepted, and closes the ledger.
@@ -16,8 +16,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from syncd.config import InDoubtPolicy, cron
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
@@ -28,6 +26,7 @@ from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, ve
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
+from syncd.schedule import Schedule
 from syncd.web import private, public
 from syncd.web.listener import Listener
 
@@ -72,8 +71,7 @@ class Daemon:
         self._watch = Watch()
         self._stop = asyncio.Event()
         self._failure: SyncdError | None = None
-        defaults = {"coalesce": True, "max_instances": 100, "misfire_grace_time": None}  # a bell rings in no time
-        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
+        self._schedule = Schedule(parts.clock.now)
         settings = parts.settings
         self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
         self.private = Listener(private.application(parts), settings.admin.listen)
@@ -106,7 +104,7 @@ class Daemon:
         await self.public.start()
         await self.private.start()
         stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
-        self._schedule()
+        self._set_bells()
         log.info(
             "started",
             syncs=len(self.parts.syncs),
@@ -197,7 +195,7 @@ class Daemon:
 
     # --- bells --------------------------------------------------------------------------------
 
-    def _schedule(self) -> None:
+    def _set_bells(self) -> None:
         for stage in self._stages.values():
             if stage.kind != "pull":
                 self._every(CADENCE.get(stage.kind, TICK), stage.name)
@@ -207,13 +205,11 @@ class Daemon:
             if sync.every is not None and not self._once:
                 self._every(sync.every, name)
             elif sync.schedule is not None and not self._once:
-                self._scheduler.add_job(_ring, cron(sync.schedule), [self._stages[name]], id=name)
+                self._schedule.cron(cron(sync.schedule), self._stages[name].bell.set)
             self._stages[name].bell.set()
-        self._scheduler.start()
 
     def _every(self, seconds: float, stage: str) -> None:
-        trigger = IntervalTrigger(seconds=max(seconds / self._speed, 0.1))
-        self._scheduler.add_job(_ring, trigger, [self._stages[stage]], id=stage)
+        self._schedule.every(max(seconds / self._speed, 0.1), self._stages[stage].bell.set)
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -225,9 +221,7 @@ class Daemon:
     async def _shut_down(self, stages: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
         self._stop.set()
-        self._scheduler.pause()
-        await asyncio.sleep(0.01)  # bells that are being rung; a cancelled one would be logged as an error
-        self._scheduler.shutdown(wait=False)
+        self._schedule.stop()
         for stage in self._stages.values():
             stage.bell.set()
         for lane in self.parts.lanes.values():
@@ -269,11 +263,6 @@ async def _moving(daemon: Daemon) -> int:
     connections = parts.settings.connections
     decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
     return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
-
-
-async def _ring(stage: _Stage) -> None:
-    """A coroutine, for a plain function would be called in a thread, where no asyncio.Event may be set."""
-    stage.bell.set()
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
