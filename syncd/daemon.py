@@ -25,7 +25,7 @@ from syncd.log import Facts, unit
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.watch import Watch
+from syncd.pipeline.watch import Watch, integrity
 from syncd.schedule import Schedule
 from syncd.web import private, public
 from syncd.web.listener import Listener
@@ -43,6 +43,7 @@ NEXT = {
     "verify": ("writeback", "dispatch"),
     "probe": ("rights", "pull", "dispatch", "writeback"),
 }
+_AFTER_THE_CHECK = ("dispatch", "writeback")  # what is bought or written can't be taken back
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
 PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
@@ -71,6 +72,7 @@ class Daemon:
         self._watch = Watch()
         self._stop = asyncio.Event()
         self._failure: SyncdError | None = None
+        self._running: list[asyncio.Task[None]] = []
         self._schedule = Schedule(parts.clock.now)
         settings = parts.settings
         self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
@@ -100,30 +102,50 @@ class Daemon:
         """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke, and
         LedgerFailed if the ledger did."""
         self._on_signals()  # before anything is accepted that would have to be answered
-        doubtful = await sweep.recover(self.parts)
-        await self.public.start()
+        await self.public.start()  # before what depends on how much there is: what comes in is stored meanwhile
         await self.private.start()
-        stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
-        self._set_bells()
-        log.info(
-            "started",
-            syncs=len(self.parts.syncs),
-            in_doubt=doubtful,
-            callbacks_port=self.public.port,
-            admin_port=self.private.port,
-        )
+        starting = asyncio.create_task(self._begin(), name="start")
         waiting = asyncio.create_task(self._stop.wait())
         goal: list[asyncio.Task[None]] = [] if until is None else [asyncio.create_task(until(self))]
         await asyncio.wait([waiting, *goal], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        for task in goal:
+        for task in (starting, *goal):
             task.cancel()
-        await self._shut_down(stages)
+        await asyncio.gather(starting, return_exceptions=True)
+        await self._shut_down(self._running)
         if self._failure is not None:
             raise self._failure
         for task in goal:
             if task.done() and not task.cancelled():
                 task.result()
+
+    async def _begin(self) -> None:
+        """What the process before left behind is seen to, the stages start, and the ledger is looked over."""
+        try:
+            doubtful = await sweep.recover(self.parts)
+            self._start_stages(lambda stage: stage.kind not in _AFTER_THE_CHECK)
+            self._set_bells()
+            log.info(
+                "started",
+                syncs=len(self.parts.syncs),
+                in_doubt=doubtful,
+                callbacks_port=self.public.port,
+                admin_port=self.private.port,
+            )
+            await integrity(self.parts)
+            self._start_stages(lambda stage: stage.kind in _AFTER_THE_CHECK)
+        except SyncdError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+            self._fail(_broken("the start", error))
+
+    def _start_stages(self, which: Callable[[_Stage], bool]) -> None:
+        for stage in filter(which, self._stages.values()):
+            self._running.append(asyncio.create_task(self._loop(stage), name=stage.name))
+
+    def _fail(self, error: SyncdError) -> None:
+        self._failure = self._failure or error
+        self.stop()
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -159,17 +181,13 @@ class Daemon:
             except ConnectorError as error:
                 self._postpone(stage, error)
             except LedgerFailed as error:
-                self._failure = self._failure or error
-                self.stop()
+                self._fail(error)
                 return
             except LedgerError as error:
                 log.error("ledger_failed", stage=stage.name, why=str(error))
                 await asyncio.sleep(1.0)
             except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
-                broken = BrokenInvariant(f"the stage {stage.name} broke, with {type(error).__name__}")
-                broken.__cause__ = error
-                self._failure = self._failure or broken
-                self.stop()
+                self._fail(_broken(f"the stage {stage.name}", error))
                 return
             else:
                 self.tried.add(stage.name)
@@ -227,7 +245,7 @@ class Daemon:
         for lane in self.parts.lanes.values():
             lane.pacer.close()
         _cancel(task for task in stages if not task.get_name().startswith(("dispatch:", "writeback:")))
-        _, busy = await asyncio.wait(stages, timeout=GRACE)
+        busy = (await asyncio.wait(stages, timeout=GRACE))[1] if stages else set()
         _cancel(task for task in busy if task.get_name().startswith("writeback:"))
         if busy:
             _cancel((await asyncio.wait(busy, timeout=STOP_WITHIN))[1])
@@ -263,6 +281,12 @@ async def _moving(daemon: Daemon) -> int:
     connections = parts.settings.connections
     decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
     return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
+
+
+def _broken(what: str, error: Exception) -> BrokenInvariant:
+    broken = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
+    broken.__cause__ = error
+    return broken
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

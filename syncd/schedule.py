@@ -26,24 +26,23 @@ class CronBell:
 
     def __init__(self, trigger: Trigger, now: float) -> None:
         self._trigger = trigger
-        self._follow(now)
+        self._seen, self._next = now, self._first_after(now)
 
     def rings(self, now: float) -> bool:
         """Once, however many moments were passed; counts anew from `now` where the clock was set back."""
         set_back, self._seen = now < self._seen, now
         due = not set_back and self._next is not None and now >= self._next
         if set_back or due:
-            self._follow(now)
+            self._next = self._first_after(now)
         return due
 
-    def _follow(self, now: float) -> None:
-        self._seen = now
+    def _first_after(self, now: float) -> float | None:
         try:
             after = datetime.fromtimestamp(now, UTC) + timedelta(microseconds=1)
             found = self._trigger.get_next_fire_time(None, after)
         except (OverflowError, ValueError, OSError):  # a clock beyond the calendar: no line has a moment there
-            found = None
-        self._next = None if found is None else found.timestamp()
+            return None
+        return None if found is None else found.timestamp()
 
 
 class Schedule:

@@ -15,6 +15,7 @@ UNTRIED = {
     "callbacks": "the way of callbacks has not been tried yet",
     "disk": "the room on the disk has not been looked at yet",
     "clock": "the clock has not been looked at yet",
+    "integrity": "the ledger is still being checked for damage",
     "inbox": "what came in before syncd was started has not been read yet",
     "restored": "it has not been looked whether the ledger is up to date",
     WRITE_RIGHT: "its CRM has not been seen to take writes yet",

@@ -66,6 +66,13 @@ class Watch:
         return monotonic - self._steady_since >= SETTLE
 
 
+async def integrity(parts: Parts) -> None:
+    """Once, after a start: nothing is bought on the word of a damaged ledger. Raises LedgerFailed if it is one."""
+    await parts.ledger.check()
+    if parts.gate.set("integrity", ""):
+        await parts.publish()
+
+
 def _disk(parts: Parts) -> tuple[str, str]:
     folder = parts.settings.ledger.path.parent
     room = os.statvfs(folder)

