@@ -13,7 +13,7 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -31,6 +31,8 @@ from syncd.web import private, public
 from syncd.web.listener import Listener
 
 log = structlog.get_logger("syncd.daemon")
+
+T = TypeVar("T")
 
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
 CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
@@ -122,7 +124,7 @@ class Daemon:
     async def _begin(self) -> None:
         """What the process before left behind is seen to, the stages start, and the ledger is looked over."""
         try:
-            doubtful = await sweep.recover(self.parts)
+            doubtful = await _until_it_fits(sweep.recover, self.parts)
             self._start_stages(lambda stage: stage.kind not in _AFTER_THE_CHECK)
             self._set_bells()
             log.info(
@@ -132,7 +134,7 @@ class Daemon:
                 callbacks_port=self.public.port,
                 admin_port=self.private.port,
             )
-            await integrity(self.parts)
+            await _until_it_fits(integrity, self.parts)
             self._start_stages(lambda stage: stage.kind in _AFTER_THE_CHECK)
         except SyncdError as error:
             self._fail(error)
@@ -281,6 +283,18 @@ async def _moving(daemon: Daemon) -> int:
     connections = parts.settings.connections
     decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
     return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
+
+
+async def _until_it_fits(work: Callable[[Parts], Awaitable[T]], parts: Parts) -> T:
+    """A ledger that is full or locked is so for a while, in which callbacks are refused and the process goes on."""
+    while True:
+        try:
+            return await work(parts)
+        except LedgerFailed:
+            raise
+        except LedgerError as error:
+            log.error("ledger_failed", stage="start", why=str(error))
+            await asyncio.sleep(1.0)
 
 
 def _broken(what: str, error: Exception) -> BrokenInvariant:
