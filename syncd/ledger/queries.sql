@@ -545,6 +545,19 @@ SELECT value FROM meta WHERE key = :key
 -- name: meta_clear
 DELETE FROM meta WHERE key = :key
 
+-- name: step_deadlines
+-- The clock was set by :by seconds. Never to an earlier time than :at_least, unless it was to be earlier anyway.
+UPDATE submission SET deadline = min(max(deadline, deadline + :by), max(deadline + :by, :at_least))
+WHERE state IN ('accepted', 'in_doubt') AND deadline > :before
+
+-- name: step_polls
+UPDATE submission SET poll_at = :now WHERE state = 'accepted' AND poll_at IS NOT NULL
+
+-- name: step_jobs
+-- Forward: what the step alone made due. Back: all that it put off.
+UPDATE job SET due_at = due_at + :by
+WHERE state IN ('waiting', 'review', 'accepted', 'writing') AND due_at > :before AND (:by < 0 OR due_at <= :until)
+
 -- name: pull_all_again
 -- A pull brings what lacks something: whoever is not brought by a whole one lacks nothing any more.
 DELETE FROM cursor

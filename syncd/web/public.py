@@ -71,7 +71,8 @@ class _Receiver:
         # Not `request.url`: it fails on bytes that are no UTF-8.
         query = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
         # While the clock is not believed, no address is too old: what was paid for is taken.
-        now = 0.0 if self._parts.gate.hold else self._parts.clock.now()
+        gate = self._parts.gate
+        now = 0.0 if gate.hold or self._parts.clock_was_set else self._parts.clock.now() - gate.leapt
         address = self._parts.addresses.check(name, query, now=now)
         if address is None:
             return self._refuse("callbacks_forged", 404)
