@@ -64,9 +64,7 @@ class Watch:
         if known is None:
             known = now
         if self._stepped and steady_for < STEADY:
-            why = (
-                "the clock was set while syncd ran: nothing is bought or expires until it is steady for ten minutes"
-            )
+            why = "the clock was set while syncd ran: nothing is bought or expires until it is steady for ten minutes"
             return why, "Check NTP if this comes again."
         if self._stepped:
             await self._believe(parts, known, now, monotonic)
