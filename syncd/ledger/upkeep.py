@@ -55,11 +55,12 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     """The clock was set `by` so many seconds, last seen right at `before`, and is believed from `now` on.
 
     An open call has as long as it had before; what the step alone made due is due later, and what it put off is not.
-    Results are asked for at once. Returns by how much the clock was set forward in all.
+    Returns by how much the clock was set forward in all.
     """
     tx.run("step_deadlines", by=by, before=before, at_least=now + AT_LEAST)
-    tx.run("step_polls", now=now)
-    tx.run("step_jobs", by=by, before=before, until=before + max(by, 0.0))
+    until = before + max(by, 0.0)
+    tx.run("step_jobs", by=by, before=before, until=until)
+    tx.run("step_again", by=by, before=before, until=until)
     leapt = max(0.0, (mark(tx, LEAPT) or 0.0) + by)
     set_mark(tx, LEAPT, leapt)
     set_mark(tx, LAST_SEEN, now)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from syncd.config import Sync
-from syncd.ledger import upkeep, writes
+from syncd.ledger import submissions, upkeep, writes
 
 from .gate import BACKLOG as WAITING
 from .gate import STEP, WRITE_RIGHT
@@ -79,6 +79,8 @@ class Watch:
         """What is due goes on from where it stood when the clock was stepped: not all of it is overdue now."""
         by = now - monotonic - self._believed if self._believed is not None else max(0.0, now - known - STEADY)
         parts.gate.leapt = await parts.ledger.write(upkeep.go_on_after_step, by, known, now=now)
+        for name in parts.lanes:  # their time, too, is another one by now
+            await parts.ledger.write(submissions.poll_all_now, name, now=now)
         self._stepped = False
         log.warning("clock_stepped", seconds=round(by), why="what is due was moved along with the clock")
 
