@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -33,7 +34,9 @@ from syncd.web.listener import Listener
 log = structlog.get_logger("syncd.daemon")
 
 T = TypeVar("T")
+_AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
 
+BEAT = 0.5  # seconds between two looks at the event loop's lag
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
 CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
 NEXT = {
@@ -80,6 +83,7 @@ class Daemon:
         self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
         self.private = Listener(private.application(parts), settings.admin.listen)
         self._stages = {stage.name: stage for stage in self._all_stages()}
+        parts.ledger.on_answer = self._answered
         parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
         self.tried: set[str] = set()  # stages of which a pass has ended, well or for good
 
@@ -127,6 +131,7 @@ class Daemon:
             doubtful = await _until_it_fits(sweep.recover, self.parts)
             self._start_stages(lambda stage: stage.kind not in _AFTER_THE_CHECK)
             self._set_bells()
+            self._running.append(asyncio.create_task(self._watch_over(), name="liveness"))
             log.info(
                 "started",
                 syncs=len(self.parts.syncs),
@@ -172,6 +177,8 @@ class Daemon:
         return stages
 
     async def _loop(self, stage: _Stage) -> None:
+        _AT_WORK.set(stage.name)
+        self.parts.liveness.expect(stage.name, self._cadence(stage))
         while True:
             await stage.bell.wait()
             stage.bell.clear()
@@ -198,6 +205,7 @@ class Daemon:
 
     async def _work(self, stage: _Stage, line: Facts) -> int:
         stage.busy = True
+        self.parts.liveness.sign(stage.name, busy=True)
         try:
             return await stage.work()
         except Halt as error:
@@ -205,6 +213,7 @@ class Daemon:
             raise
         finally:
             stage.busy = False
+            self.parts.liveness.sign(stage.name, busy=False)
 
     def _postpone(self, stage: _Stage, error: ConnectorError) -> None:
         if not isinstance(error, Retry):
@@ -217,19 +226,47 @@ class Daemon:
 
     def _set_bells(self) -> None:
         for stage in self._stages.values():
-            if stage.kind != "pull":
-                self._every(CADENCE.get(stage.kind, TICK), stage.name)
+            if (seconds := self._cadence(stage)) is not None:
+                self._schedule.every(seconds, stage.bell.set)
                 stage.bell.set()
         for sync in self.parts.syncs:
             name = f"pull:{sync.name}"
             if sync.every is not None and not self._once:
-                self._every(sync.every, name)
+                self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
             elif sync.schedule is not None and not self._once:
                 self._schedule.cron(cron(sync.schedule), self._stages[name].bell.set)
             self._stages[name].bell.set()
 
-    def _every(self, seconds: float, stage: str) -> None:
-        self._schedule.every(max(seconds / self._speed, 0.1), self._stages[stage].bell.set)
+    def _cadence(self, stage: _Stage) -> float | None:
+        """Real seconds between its bells, or None for a pull, which has its sync's own."""
+        return None if stage.kind == "pull" else self._real(CADENCE.get(stage.kind, TICK))
+
+    def _real(self, seconds: float) -> float:
+        return max(seconds / self._speed, 0.1)
+
+    # --- signs of life ------------------------------------------------------------------------
+
+    def _answered(self) -> None:
+        """The ledger has answered a stage: it moves. Whoever else asks (a listener) is no stage."""
+        stage = _AT_WORK.get()
+        if stage in self.parts.liveness.turns:
+            self.parts.liveness.sign(stage)
+
+    async def _watch_over(self) -> None:
+        """Notes how late the loop is; logs once what is late, and once that it no longer is."""
+        loop, told = asyncio.get_running_loop(), dict[str, str]()
+        while True:
+            due = loop.time() + BEAT
+            await asyncio.sleep(BEAT)
+            self.parts.liveness.lag(loop.time() - due)
+            if self.parts.clock_was_set:
+                self.parts.bells.ring("watch")
+            late = self.parts.liveness.late()
+            for who in late.keys() - told.keys():
+                log.error("late", of=who, why=late[who])
+            for who in told.keys() - late.keys():
+                log.info("in_time_again", of=who)
+            told = late
 
     # --- the end ------------------------------------------------------------------------------
 

@@ -146,6 +146,7 @@ class Ledger:
         self._failed: LedgerError | None = None
         self._damaged: LedgerFailed | None = None  # what the check found, for the writer to see
         self._closing = False
+        self.on_answer: Callable[[], None] = lambda: None  # called in the task of whoever is answered
         self._thread = threading.Thread(target=self._write_forever, name="ledger-writer", daemon=True)
         self._readers = ThreadPoolExecutor(2, "ledger-reader")
         self._checker = ThreadPoolExecutor(1, "ledger-check", _yield_to_others)
@@ -198,7 +199,9 @@ class Ledger:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
-        return await done
+        result = await done
+        self.on_answer()
+        return result
 
     async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(tx, ...)` on a read-only connection, beside the writer.
@@ -210,7 +213,9 @@ class Ledger:
             with told_of(self.path):
                 return work(self._reader(), *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        found = await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        self.on_answer()
+        return found
 
     async def check(self) -> None:
         """Read the whole file, beside all others and after them, and see whether it is sound; ends early at `close`.

@@ -21,6 +21,7 @@ from syncd.people import employers
 
 from .address import Addresses
 from .gate import Gate
+from .liveness import Liveness
 
 SIGN_OF_LIFE = 30.0  # seconds
 
@@ -66,6 +67,7 @@ class Parts:
     gate: Gate = field(default_factory=Gate)
     tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
     bells: Bells = field(default_factory=Bells)
+    liveness: Liveness = field(default_factory=Liveness)
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)
