@@ -24,7 +24,6 @@ FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a l
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
-UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -109,7 +108,6 @@ def _restored(tx: Tx, frozen_until: float) -> int:
     generation = int(mark(tx, GENERATION) or 0) + 1
     set_mark(tx, GENERATION, generation)
     set_mark(tx, FROZEN_UNTIL, frozen_until)
-    set_mark(tx, UNSEEN_SINCE, tx.value("run_newest") or 0)
     tx.run("pull_all_again")
     tx.run("contacts_unseen")
     return generation
