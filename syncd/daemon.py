@@ -36,6 +36,7 @@ log = structlog.get_logger("syncd.daemon")
 T = TypeVar("T")
 _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
 
+LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
 BEAT = 0.5  # seconds between two looks at the event loop's lag
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
 CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
@@ -139,6 +140,8 @@ class Daemon:
                 callbacks_port=self.public.port,
                 admin_port=self.private.port,
             )
+            if self.parts.ledger.path.stat().st_size > LARGE:
+                await asyncio.sleep(CHECK_AFTER)
             await _until_it_fits(integrity, self.parts)
             self._start_stages(lambda stage: stage.kind in _AFTER_THE_CHECK)
         except SyncdError as error:
