@@ -13,6 +13,7 @@ from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.ledger import connections, submissions
 from syncd.ledger.store import Ledger
+from syncd.limits import limited
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.parts import Lane, Parts
 from syncd.registry import Registry
@@ -59,7 +60,7 @@ def connect(
     still owe answers."""
     used = {sync.crm for sync in settings.syncs}
     used |= {one.name for one in settings.connections.values() if one.port == "provider"}
-    made = {c.name: registry.make(c, tools(c)) for c in settings.connections.values() if c.name in used}
+    made = {c.name: limited(registry.make(c, tools(c))) for c in settings.connections.values() if c.name in used}
     crms: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "crm"}
     providers: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "provider"}
     return crms, providers

@@ -1,6 +1,6 @@
-"""The daemon: two listeners, one loop per stage, and a scheduler that rings their bells.
+"""The daemon: two listeners, one loop per stage, and a schedule that rings their bells.
 
-APScheduler keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
+The schedule keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages
 also ring each other when they leave work behind. SIGTERM lets paid calls and writes in flight end and
 starts no more, ends every other stage where it stands (each can die at any instruction), answers what
 the listeners have accepted, and closes the ledger.
@@ -11,13 +11,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from syncd.config import InDoubtPolicy, cron
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
@@ -27,12 +26,18 @@ from syncd.log import Facts, unit
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.watch import Watch
+from syncd.pipeline.watch import Watch, integrity
+from syncd.schedule import Schedule
 from syncd.web import private, public
 from syncd.web.listener import Listener
 
 log = structlog.get_logger("syncd.daemon")
 
+T = TypeVar("T")
+_AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
+
+LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
+BEAT = 0.5  # seconds between two looks at the event loop's lag
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
 CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
 NEXT = {
@@ -44,6 +49,7 @@ NEXT = {
     "verify": ("writeback", "dispatch"),
     "probe": ("rights", "pull", "dispatch", "writeback"),
 }
+_AFTER_THE_CHECK = ("dispatch", "writeback")  # what is bought or written can't be taken back
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
 PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
@@ -72,12 +78,13 @@ class Daemon:
         self._watch = Watch()
         self._stop = asyncio.Event()
         self._failure: SyncdError | None = None
-        defaults = {"coalesce": True, "max_instances": 100, "misfire_grace_time": None}  # a bell rings in no time
-        self._scheduler = AsyncIOScheduler(timezone="UTC", job_defaults=defaults)
+        self._running: list[asyncio.Task[None]] = []
+        self._schedule = Schedule(parts.clock.now)
         settings = parts.settings
         self.public = Listener(public.application(parts, canary), settings.callbacks.listen)
         self.private = Listener(private.application(parts), settings.admin.listen)
         self._stages = {stage.name: stage for stage in self._all_stages()}
+        parts.ledger.on_answer = self._answered
         parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
         self.tried: set[str] = set()  # stages of which a pass has ended, well or for good
 
@@ -102,30 +109,53 @@ class Daemon:
         """Serve until stopped, or until `until` returns. Raises BrokenInvariant if a stage broke, and
         LedgerFailed if the ledger did."""
         self._on_signals()  # before anything is accepted that would have to be answered
-        doubtful = await sweep.recover(self.parts)
-        await self.public.start()
+        await self.public.start()  # before what depends on how much there is: what comes in is stored meanwhile
         await self.private.start()
-        stages = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
-        self._schedule()
-        log.info(
-            "started",
-            syncs=len(self.parts.syncs),
-            in_doubt=doubtful,
-            callbacks_port=self.public.port,
-            admin_port=self.private.port,
-        )
+        starting = asyncio.create_task(self._begin(), name="start")
         waiting = asyncio.create_task(self._stop.wait())
         goal: list[asyncio.Task[None]] = [] if until is None else [asyncio.create_task(until(self))]
         await asyncio.wait([waiting, *goal], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
-        for task in goal:
+        for task in (starting, *goal):
             task.cancel()
-        await self._shut_down(stages)
+        await asyncio.gather(starting, return_exceptions=True)
+        await self._shut_down(self._running)
         if self._failure is not None:
             raise self._failure
         for task in goal:
             if task.done() and not task.cancelled():
                 task.result()
+
+    async def _begin(self) -> None:
+        """What the process before left behind is seen to, the stages start, and the ledger is looked over."""
+        try:
+            doubtful = await _until_it_fits(sweep.recover, self.parts)
+            self._start_stages(lambda stage: stage.kind not in _AFTER_THE_CHECK)
+            self._set_bells()
+            self._running.append(asyncio.create_task(self._watch_over(), name="liveness"))
+            log.info(
+                "started",
+                syncs=len(self.parts.syncs),
+                in_doubt=doubtful,
+                callbacks_port=self.public.port,
+                admin_port=self.private.port,
+            )
+            if self.parts.ledger.path.stat().st_size > LARGE:
+                await asyncio.sleep(CHECK_AFTER)
+            await _until_it_fits(integrity, self.parts)
+            self._start_stages(lambda stage: stage.kind in _AFTER_THE_CHECK)
+        except SyncdError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+            self._fail(_broken("the start", error))
+
+    def _start_stages(self, which: Callable[[_Stage], bool]) -> None:
+        for stage in filter(which, self._stages.values()):
+            self._running.append(asyncio.create_task(self._loop(stage), name=stage.name))
+
+    def _fail(self, error: SyncdError) -> None:
+        self._failure = self._failure or error
+        self.stop()
 
     # --- stages -------------------------------------------------------------------------------
 
@@ -150,6 +180,8 @@ class Daemon:
         return stages
 
     async def _loop(self, stage: _Stage) -> None:
+        _AT_WORK.set(stage.name)
+        self.parts.liveness.expect(stage.name, self._cadence(stage))
         while True:
             await stage.bell.wait()
             stage.bell.clear()
@@ -161,17 +193,13 @@ class Daemon:
             except ConnectorError as error:
                 self._postpone(stage, error)
             except LedgerFailed as error:
-                self._failure = self._failure or error
-                self.stop()
+                self._fail(error)
                 return
             except LedgerError as error:
                 log.error("ledger_failed", stage=stage.name, why=str(error))
                 await asyncio.sleep(1.0)
             except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
-                broken = BrokenInvariant(f"the stage {stage.name} broke, with {type(error).__name__}")
-                broken.__cause__ = error
-                self._failure = self._failure or broken
-                self.stop()
+                self._fail(_broken(f"the stage {stage.name}", error))
                 return
             else:
                 self.tried.add(stage.name)
@@ -180,6 +208,7 @@ class Daemon:
 
     async def _work(self, stage: _Stage, line: Facts) -> int:
         stage.busy = True
+        self.parts.liveness.sign(stage.name, busy=True)
         try:
             return await stage.work()
         except Halt as error:
@@ -187,6 +216,7 @@ class Daemon:
             raise
         finally:
             stage.busy = False
+            self.parts.liveness.sign(stage.name, busy=False)
 
     def _postpone(self, stage: _Stage, error: ConnectorError) -> None:
         if not isinstance(error, Retry):
@@ -197,23 +227,49 @@ class Daemon:
 
     # --- bells --------------------------------------------------------------------------------
 
-    def _schedule(self) -> None:
+    def _set_bells(self) -> None:
         for stage in self._stages.values():
-            if stage.kind != "pull":
-                self._every(CADENCE.get(stage.kind, TICK), stage.name)
+            if (seconds := self._cadence(stage)) is not None:
+                self._schedule.every(seconds, stage.bell.set)
                 stage.bell.set()
         for sync in self.parts.syncs:
             name = f"pull:{sync.name}"
             if sync.every is not None and not self._once:
-                self._every(sync.every, name)
+                self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
             elif sync.schedule is not None and not self._once:
-                self._scheduler.add_job(_ring, cron(sync.schedule), [self._stages[name]], id=name)
+                self._schedule.cron(cron(sync.schedule), self._stages[name].bell.set)
             self._stages[name].bell.set()
-        self._scheduler.start()
 
-    def _every(self, seconds: float, stage: str) -> None:
-        trigger = IntervalTrigger(seconds=max(seconds / self._speed, 0.1))
-        self._scheduler.add_job(_ring, trigger, [self._stages[stage]], id=stage)
+    def _cadence(self, stage: _Stage) -> float | None:
+        """Real seconds between its bells, or None for a pull, which has its sync's own."""
+        return None if stage.kind == "pull" else self._real(CADENCE.get(stage.kind, TICK))
+
+    def _real(self, seconds: float) -> float:
+        return max(seconds / self._speed, 0.1)
+
+    # --- signs of life ------------------------------------------------------------------------
+
+    def _answered(self) -> None:
+        """The ledger has answered a stage: it moves. Whoever else asks (a listener) is no stage."""
+        stage = _AT_WORK.get()
+        if stage in self.parts.liveness.turns:
+            self.parts.liveness.sign(stage)
+
+    async def _watch_over(self) -> None:
+        """Notes how late the loop is; logs once what is late, and once that it no longer is."""
+        loop, told = asyncio.get_running_loop(), dict[str, str]()
+        while True:
+            due = loop.time() + BEAT
+            await asyncio.sleep(BEAT)
+            self.parts.liveness.lag(loop.time() - due)
+            if self.parts.clock_was_set:
+                self.parts.bells.ring("watch")
+            late = self.parts.liveness.late()
+            for who in late.keys() - told.keys():
+                log.error("late", of=who, why=late[who])
+            for who in told.keys() - late.keys():
+                log.info("in_time_again", of=who)
+            told = late
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -225,15 +281,13 @@ class Daemon:
     async def _shut_down(self, stages: list[asyncio.Task[None]]) -> None:
         log.info("stopping")
         self._stop.set()
-        self._scheduler.pause()
-        await asyncio.sleep(0.01)  # bells that are being rung; a cancelled one would be logged as an error
-        self._scheduler.shutdown(wait=False)
+        self._schedule.stop()
         for stage in self._stages.values():
             stage.bell.set()
         for lane in self.parts.lanes.values():
             lane.pacer.close()
         _cancel(task for task in stages if not task.get_name().startswith(("dispatch:", "writeback:")))
-        _, busy = await asyncio.wait(stages, timeout=GRACE)
+        busy = (await asyncio.wait(stages, timeout=GRACE))[1] if stages else set()
         _cancel(task for task in busy if task.get_name().startswith("writeback:"))
         if busy:
             _cancel((await asyncio.wait(busy, timeout=STOP_WITHIN))[1])
@@ -271,9 +325,22 @@ async def _moving(daemon: Daemon) -> int:
     return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
 
 
-async def _ring(stage: _Stage) -> None:
-    """A coroutine, for a plain function would be called in a thread, where no asyncio.Event may be set."""
-    stage.bell.set()
+async def _until_it_fits(work: Callable[[Parts], Awaitable[T]], parts: Parts) -> T:
+    """A ledger that is full or locked is so for a while, in which callbacks are refused and the process goes on."""
+    while True:
+        try:
+            return await work(parts)
+        except LedgerFailed:
+            raise
+        except LedgerError as error:
+            log.error("ledger_failed", stage="start", why=str(error))
+            await asyncio.sleep(1.0)
+
+
+def _broken(what: str, error: Exception) -> BrokenInvariant:
+    broken = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
+    broken.__cause__ = error
+    return broken
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -6,8 +6,10 @@ done over a connection, and in which thread, is in `store`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
@@ -20,6 +22,8 @@ OLDEST_SQLITE = (3, 51, 3)
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
 _DAMAGED = (11, 26)  # CORRUPT, NOTADB
 _OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
+_STEPS = 50_000  # of SQLite's work, between two looks whether to go on
+_PIECE = 1 << 20  # bytes of the -wal that are written again at a time
 _NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 
 _PRAGMAS = {
@@ -82,7 +86,8 @@ def _claim(connection: sqlite3.Connection) -> None:
         raise LedgerError("this file is a database of another program")
     if _applied(connection) - MIGRATIONS:
         raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    if owner != APPLICATION_ID:  # to set it again would be a write
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def _applied(connection: sqlite3.Connection) -> set[str]:
@@ -131,6 +136,67 @@ def look_over(connection: sqlite3.Connection) -> None:
     """A quick look at the whole file, before anything is built on it."""
     if (line := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise LedgerCorrupt(f"it is damaged ({line.splitlines()[-1]}); move it away and restore a copy of it")
+
+
+def quick_check(path: Path, stop: Callable[[], bool]) -> None:
+    """Look a ledger over that others have open, until told to stop. Raises LedgerError as `Ledger.read` does."""
+    with told_of(path), closing(connect_read_only(path)) as connection:
+        connection.set_progress_handler(stop, _STEPS)
+        try:
+            look_over(connection)
+        except LedgerCorrupt as error:
+            raise second_look(error, path) from None
+        except sqlite3.OperationalError:
+            if not stop():
+                raise
+
+
+def write_wal_anew(connection: sqlite3.Connection, path: Path) -> None:
+    """See that what the -wal holds is on the disk, before anything is committed on top of it.
+
+    Where an fsync has failed, the kernel takes the pages for written: they can be read until the power is cut, and
+    no later fsync puts them on the disk. Only writing them again does. Whoever reads meanwhile finds the same bytes,
+    and nobody writes. Then everything is moved into the file and the -wal emptied, if nobody reads it just now.
+    """
+    wal = path.with_name(path.name + "-wal")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if wal.exists() and wal.stat().st_size:
+            _write_again(wal)
+    except OSError as error:
+        said = f"what it holds could not be put on the disk again: {error.strerror}"
+        raise DiskFailed(said) if error.errno == errno.EIO else LedgerError(said) from error
+    finally:
+        connection.execute("ROLLBACK")
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {_PRAGMAS['busy_timeout']}")
+
+
+def _write_again(wal: Path) -> None:
+    with wal.open("r+b", buffering=0) as file:
+        at = 0
+        while piece := os.pread(file.fileno(), _PIECE, at):
+            at += os.pwrite(file.fileno(), piece, at)
+        os.fsync(file.fileno())
+    folder = os.open(wal.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # its name, too
+    finally:
+        os.close(folder)
+
+
+def close_as_it_is(connection: sqlite3.Connection, path: Path) -> None:
+    """Close without moving the -wal into a file that is damaged, or whose disk has failed.
+
+    SQLite does that when the last connection is closed, unless that one can't write.
+    """
+    with suppress(sqlite3.Error), closing(connect_read_only(path)) as other:
+        other.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection.close()
+    connection.close()
 
 
 def second_look(told: LedgerError, path: Path) -> LedgerError:

@@ -801,6 +801,23 @@ SELECT value FROM meta WHERE key = :key
 -- name: meta_clear
 DELETE FROM meta WHERE key = :key
 
+-- name: step_deadlines
+-- The clock was set by :by seconds. Never to an earlier time than :at_least, unless it was to be earlier anyway.
+UPDATE submission SET deadline = min(max(deadline, deadline + :by), max(deadline + :by, :at_least))
+WHERE state IN ('accepted', 'in_doubt') AND deadline > :before
+
+-- name: step_jobs
+-- Forward: what the step alone made due. Back: all that it put off.
+UPDATE job SET due_at = due_at + :by WHERE id IN (
+    SELECT id FROM job WHERE state = 'waiting' AND due_at > :before AND (:by < 0 OR due_at <= :until)
+    UNION ALL SELECT id FROM job WHERE state = 'review' AND due_at > :before AND (:by < 0 OR due_at <= :until)
+    UNION ALL SELECT id FROM job INDEXED BY job_writeback
+    WHERE state IN ('accepted', 'writing') AND due_at > :before AND (:by < 0 OR due_at <= :until)
+)
+
+-- name: step_again
+UPDATE again SET at = at + :by WHERE at > :before AND (:by < 0 OR at <= :until)
+
 -- name: pull_all_again
 -- A pull brings what lacks something: whoever is not brought by a whole one lacks nothing any more.
 UPDATE selection SET cursor = NULL, sweeping = 0, swept_at = NULL

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,15 +32,17 @@ from .file import (
     LedgerError,
     LedgerFailed,
     WriterBroke,
+    close_as_it_is,
     connect,
     connect_read_only,
-    look_over,
     meaning,
     not_written,
     of_the_file,
+    quick_check,
     raw_reading,
     second_look,
     told_of,
+    write_wal_anew,
 )
 from .sqlite import sqlite3
 from .states import MOVES, JobState
@@ -238,14 +241,19 @@ class Ledger:
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._ready = threading.Event()
         self._failed: LedgerError | None = None
+        self._damaged: LedgerFailed | None = None  # what the check found, for the writer to see
+        self._closing = False
+        self.on_answer: Callable[[], None] = lambda: None  # called in the task of whoever is answered
         self._thread = threading.Thread(target=self._write_forever, name="ledger-writer", daemon=True)
         self._readers = ThreadPoolExecutor(2, "ledger-reader")
+        self._checker = ThreadPoolExecutor(1, "ledger-check", _yield_to_others)
         self._local = threading.local()
 
     @classmethod
     def open(cls, path: Path, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
         """Open or create the ledger; migrates, and checks that SQLite took every setting.
 
+        How long that takes does not depend on the size of the file: whether it is sound, `check` tells.
         Raises LedgerError when the file can't be used.
         """
         if sqlite_version < OLDEST_SQLITE:
@@ -290,7 +298,9 @@ class Ledger:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
-        return await done
+        result = await done
+        self.on_answer()
+        return result
 
     async def read(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work(tx, ...)` on a read-only connection, beside the writer.
@@ -302,21 +312,41 @@ class Ledger:
             with told_of(self.path):
                 return work(self._reader(), *args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        found = await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        self.on_answer()
+        return found
+
+    async def check(self) -> None:
+        """Read the whole file, beside all others and after them, and see whether it is sound; ends early at `close`.
+
+        Raises LedgerFailed where it is not: nothing is written any more, and the file is left as it is.
+        """
+        work = partial(quick_check, self.path, lambda: self._closing)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._checker, work)
+        except LedgerFailed as error:
+            self._damaged = error
+            raise
 
     def close(self) -> None:
         """Finish what is queued, checkpoint, close."""
+        self._closing = True
         self._queue.put(None)
         self._thread.join()
         self._readers.shutdown()
+        self._checker.shutdown()
 
     # --- the writer's thread ------------------------------------------------------------------
 
     def _write_forever(self) -> None:
         try:
             connection = connect(self.path)
-            connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
-            look_over(connection)
+            try:
+                connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
+                write_wal_anew(connection, self.path)
+            except BaseException:
+                close_as_it_is(connection, self.path)
+                raise
         except (sqlite3.Error, OSError, LedgerError) as error:
             told = error if isinstance(error, LedgerError) else meaning(error, str(error))
             self._failed = second_look(told, self.path)
@@ -331,9 +361,12 @@ class Ledger:
             open_ = None not in group
             units = [unit for unit in group if unit is not None]
             try:
-                self._failed = _commit(connection, units, self._failed) or _checkpoint(connection)
+                self._failed = _commit(connection, units, self._damaged or self._failed) or _checkpoint(connection)
             except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
                 self._failed = _broken(connection, units, error)
+        if self._damaged or self._failed:
+            close_as_it_is(connection, self.path)
+            return
         with suppress(sqlite3.Error):  # what can't be moved now stays in the -wal, and is read from there
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
@@ -343,6 +376,11 @@ class Ledger:
             self._local.tx = Tx(connect_read_only(self.path))
         tx: Tx = self._local.tx
         return tx
+
+
+def _yield_to_others() -> None:
+    """On Linux a niceness is a thread's own."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 @contextmanager

@@ -17,6 +17,9 @@ GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
+STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
+LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
+AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -37,8 +40,27 @@ def clear_mark(tx: Tx, key: str) -> None:
 
 def in_time(tx: Tx, now: float) -> bool:
     """Whether this can be the time, as far as the last look of the watch says; True before the first."""
+    if mark(tx, STEPPED) is not None:
+        return False
     last = mark(tx, LAST_SEEN)
     return last is None or last - BACKWARD <= now <= last + FORWARD
+
+
+def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
+    """The clock was set `by` so many seconds, last seen right at `before`, and is believed from `now` on.
+
+    An open call has as long as it had before; what the step alone made due is due later, and what it put off is not.
+    Returns by how much the clock was set forward in all.
+    """
+    tx.run("step_deadlines", by=by, before=before, at_least=now + AT_LEAST)
+    until = before + max(by, 0.0)
+    tx.run("step_jobs", by=by, before=before, until=until)
+    tx.run("step_again", by=by, before=before, until=until)
+    leapt = max(0.0, (mark(tx, LEAPT) or 0.0) + by)
+    set_mark(tx, LEAPT, leapt)
+    set_mark(tx, LAST_SEEN, now)
+    clear_mark(tx, STEPPED)
+    return leapt
 
 
 def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:

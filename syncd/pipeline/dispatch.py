@@ -26,7 +26,7 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import candidates, connections, inbox, submissions, upkeep
+from syncd.ledger import candidates, connections, inbox, submissions
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.results import question
@@ -51,7 +51,7 @@ T = TypeVar("T")
 async def run_once(parts: Parts, name: str) -> int:
     """Send what may be sent to one provider now; returns how many calls were made."""
     lane, connection = parts.lanes[name], parts.settings.connections[name]
-    if not await parts.ledger.read(upkeep.in_time, parts.clock.now()):
+    if not await parts.in_time(parts.clock.now()):
         return 0  # the clock was set, and the watch has not looked yet
     trouble = await parts.ledger.read(connections.trouble, name)
     sent = 0
@@ -116,8 +116,8 @@ class _Run:
         asked = await self.parts.ledger.read(candidates.asked, digests, since=self._known_since(now))
         return replace(turn, asked=asked)
 
-    def _shut(self) -> str:
-        return self.parts.gate.why(self.sync.name)
+    def _shut(self) -> bool:
+        return self.parts.clock_was_set or bool(self.parts.gate.why(self.sync.name))
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
         """Full bulks; the last, part-filled one only once it has waited for company long enough."""

@@ -15,11 +15,13 @@ UNTRIED = {
     "callbacks": "the way of callbacks has not been tried yet",
     "disk": "the room on the disk has not been looked at yet",
     "clock": "the clock has not been looked at yet",
+    "integrity": "the ledger is still being checked for damage",
     "inbox": "what came in before syncd was started has not been read yet",
     "restored": "it has not been looked whether the ledger is up to date",
     WRITE_RIGHT: "its CRM has not been seen to take writes yet",
     BACKLOG: "it has not been looked what waits for its CRM",
 }
+STEP = 60.0  # seconds by which the wall clock may deviate from the monotonic one
 _MOMENT = "Wait a moment: this is looked at as soon as syncd runs."
 _FIGURES = re.compile(r"\d+")
 
@@ -49,6 +51,8 @@ class Gate:
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when (monotonic) to look whether it takes writes
     kept: list[dict[str, object]] | None = None  # what the ledger was last told, and when (monotonic)
     kept_at: float = 0.0
+    offset: float | None = None  # the wall clock less the monotonic one, while the watch believes the clock
+    leapt: float = 0.0  # seconds by which the clock was set forward in all: addresses are good for longer
     told: dict[Key, str] = field(default_factory=dict)  # the gist of what the log was told; "" where nothing
 
     def __post_init__(self) -> None:
@@ -72,6 +76,10 @@ class Gate:
     def hold(self) -> bool:
         """The clock is not believed: nothing may expire either."""
         return ("clock", "") in self.reasons
+
+    def stepped(self, now: float, monotonic: float) -> bool:
+        """Was the clock set since the watch looked at it? It does so every few seconds only."""
+        return self.offset is not None and abs(now - monotonic - self.offset) > STEP
 
     def why(self, sync: str) -> str:
         """Why nothing is bought for a sync now, in a sentence each, or ""."""

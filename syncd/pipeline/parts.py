@@ -14,13 +14,14 @@ from syncd.config import OptOutScope, Settings, Sync
 from syncd.contract.http import IN_FLIGHT
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
-from syncd.ledger import gates
+from syncd.ledger import gates, upkeep
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
 from syncd.people import employers
 
 from .address import Addresses
 from .gate import Gate
+from .liveness import Liveness
 
 SIGN_OF_LIFE = 30.0  # seconds
 
@@ -66,9 +67,19 @@ class Parts:
     gate: Gate = field(default_factory=Gate)
     tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
     bells: Bells = field(default_factory=Bells)
+    liveness: Liveness = field(default_factory=Liveness)
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)
+
+    @property
+    def clock_was_set(self) -> bool:
+        """Since the watch looked last: neither buy nor let anything expire on the word of this clock."""
+        return self.gate.stepped(self.clock.now(), self.clock.monotonic())
+
+    async def in_time(self, now: float) -> bool:
+        """Can this be the time? By the watch's last look, which may be a while ago, and by how the clock ran since."""
+        return not self.clock_was_set and await self.ledger.read(upkeep.in_time, now)
 
     async def publish(self) -> None:
         """Tell how the gate stands, and keep it in the ledger for whoever looks there; now and then although it

@@ -13,10 +13,16 @@ PAGE = 200
 async def run_once(parts: Parts) -> int:
     """Decide on what was pulled since; returns how many jobs are new or moved."""
     made = 0
-    while ids := await parts.ledger.read(cases.changed, PAGE, now=parts.clock.now()):
+    # While the clock is not believed, nothing is decided on anew because it were due.
+    while ids := await parts.ledger.read(cases.changed, PAGE, now=await _due_by(parts)):
         found, decided = await deciding.look(parts, ids)
         new, moved = await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now())
         made += new + moved
         if moved:
             parts.bells.ring("writeback")
     return made
+
+
+async def _due_by(parts: Parts) -> float:
+    now = parts.clock.now()
+    return now if await parts.in_time(now) else 0.0

@@ -23,8 +23,9 @@ log = structlog.get_logger("syncd.sweep")
 async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
     # The watch may not have looked yet: after a start, or since the clock was set.
-    believed = not parts.gate.hold and await parts.ledger.read(upkeep.in_time, parts.clock.now())
-    moved = await _time_passes(parts) if believed else 0
+    now = parts.clock.now()
+    believed = not parts.gate.hold and await parts.in_time(now)
+    moved = await _time_passes(parts, now) if believed else 0
     if await _restored_lately(parts):
         moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN, limit=FORGOTTEN_AGAIN)
     for name, lane in parts.lanes.items():
@@ -34,12 +35,11 @@ async def run_once(parts: Parts) -> int:
     return moved
 
 
-async def _time_passes(parts: Parts) -> int:
-    now = parts.clock.now()
+async def _time_passes(parts: Parts, now: float) -> int:
     moved = await parts.ledger.write(jobs.queue_due, now=now)
     moved += await parts.ledger.write(reviews.decide_overdue, now=now)
     moved += await parts.ledger.write(submissions.end_failed, now=now)
-    moved += await _deadlines(parts)
+    moved += await _deadlines(parts, now)
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved
@@ -98,10 +98,10 @@ async def _poll(parts: Parts, name: str, lane: Lane) -> int:
     return stored
 
 
-async def _deadlines(parts: Parts) -> int:
+async def _deadlines(parts: Parts, now: float) -> int:
     policies = {name: connection.in_doubt_policy for name, connection in parts.settings.connections.items()}
     decided = [name for name, policy in policies.items() if policy is not InDoubtPolicy.ASK]
-    over = await parts.ledger.read(submissions.overdue, decided, now=parts.clock.now())
+    over = await parts.ledger.read(submissions.overdue, decided, now=now)
     for submission_id, name, state in over:
         await _overdue(parts, submission_id, name, state, policies.get(name))
     if over:

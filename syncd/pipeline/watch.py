@@ -9,32 +9,40 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+import structlog
+
 from syncd.config import Sync
-from syncd.ledger import upkeep, writes
+from syncd.ledger import submissions, upkeep, writes
 
 from .gate import BACKLOG as WAITING
-from .gate import WRITE_RIGHT
+from .gate import STEP, WRITE_RIGHT
 from .parts import Parts
 
-SETTLE = 3600.0  # seconds of steady running after which a leap is believed, whichever way it went
+SETTLE = 3600.0  # seconds of steady running after which a leap that nobody saw is believed, whichever way it went
+STEADY = 600.0  # the same, after a step that this process saw: how far it went is known
 BACKLOG = 100  # values that wait for the CRM for longer than PATIENCE before no more are bought for it
 PATIENCE = 86_400.0  # seconds
 GOOD_FOR = 1_800.0  # seconds for which a CRM that was seen to take writes is believed to: see `rights`
+
+log = structlog.get_logger("syncd.watch")
 
 
 @dataclass(slots=True)
 class Watch:
     """Looks every few seconds, and remembers how the clocks have run since."""
 
-    _steady_since: float | None = field(default=None)
-    _last: tuple[float, float] | None = field(default=None)  # wall and monotonic, at the last look
+    _steady_since: float | None = field(default=None)  # monotonic; nothing deviated since
+    _offset: float = field(default=0.0)  # the wall clock less the monotonic one, by which a step is told
+    _offset_at: float = field(default=0.0)  # monotonic: when that was taken
+    _believed: float | None = field(default=None)  # the offset when the clock was believed last
+    _stepped: bool = field(default=False)  # the clock was stepped, and has not run steadily for long enough since
 
     async def run_once(self, parts: Parts) -> int:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
         now, gate = parts.clock.now(), parts.gate
         gate.set("disk", *_disk(parts))
         parts.tell()  # on a full disk the ledger can't
-        gate.set("clock", *await self._clock(parts, now))
+        gate.set("clock", *await self._clock(parts, now, parts.clock.monotonic()))
         gate.set("restored", *await _frozen(parts, now))
         for sync in parts.syncs:
             gate.set(WAITING, *await _backlog(parts, sync, now), sync=sync.name, passing=True)
@@ -42,28 +50,65 @@ class Watch:
         await parts.publish()
         return 0
 
-    async def _clock(self, parts: Parts, now: float) -> tuple[str, str]:
+    async def _clock(self, parts: Parts, now: float, monotonic: float) -> tuple[str, str]:
         """Why the clock is not believed, or ""; notes the time while it is."""
         known = await parts.ledger.read(upkeep.mark, upkeep.LAST_SEEN)
-        steady = self._steady(now, parts.clock.monotonic())
-        if known is not None and not steady:
-            cure = "Check NTP; after an hour of steady running the clock is believed."
-            if now < known - upkeep.BACKWARD:
-                why = "the clock was set back: nothing is bought or expires for an hour, or until it has caught up"
-                return why, cure
-            if now > known + upkeep.FORWARD:
-                why = "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
-                return why, cure
-        await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
+        if self._steady_since is None:
+            self._stepped = await parts.ledger.read(upkeep.mark, upkeep.STEPPED) is not None
+            leapt = await parts.ledger.read(upkeep.mark, upkeep.LEAPT)
+            parts.gate.leapt = leapt or 0.0
+        if self._deviates(now, monotonic):
+            self._stepped = True
+            await parts.ledger.write(upkeep.set_mark, upkeep.STEPPED, now)
+        steady_for = monotonic - (self._steady_since or 0.0)
+        if known is None:
+            known = now
+        if self._stepped and steady_for < STEADY:
+            why = "the clock was set while syncd ran: nothing is bought or expires until it is steady for ten minutes"
+            return why, "Check NTP if this comes again."
+        if self._stepped:
+            await self._believe(parts, known, now, monotonic)
+        elif steady_for < SETTLE and (why := _doubt(now, known)):
+            return why, "Check NTP; after an hour of steady running the clock is believed."
+        else:
+            await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
+        self._believed = parts.gate.offset = now - monotonic
         return "", ""
 
-    def _steady(self, now: float, monotonic: float) -> bool:
-        """Has the wall clock gone along with the monotonic one for long enough?"""
-        leapt = self._last is not None and abs((now - self._last[0]) - (monotonic - self._last[1])) > upkeep.BACKWARD
-        if leapt or self._steady_since is None:
+    async def _believe(self, parts: Parts, known: float, now: float, monotonic: float) -> None:
+        """What is due goes on from where it stood when the clock was stepped: not all of it is overdue now."""
+        by = now - monotonic - self._believed if self._believed is not None else max(0.0, now - known - STEADY)
+        parts.gate.leapt = await parts.ledger.write(upkeep.go_on_after_step, by, known, now=now)
+        for name in parts.lanes:  # their time, too, is another one by now
+            await parts.ledger.write(submissions.poll_all_now, name, now=now)
+        self._stepped = False
+        log.warning("clock_stepped", seconds=round(by), why="what is due was moved along with the clock")
+
+    def _deviates(self, now: float, monotonic: float) -> bool:
+        """Has the wall clock not gone along with the monotonic one? A drift is followed, slowly."""
+        offset = now - monotonic
+        first, self._steady_since = self._steady_since is None, self._steady_since or monotonic
+        deviates = not first and abs(offset - self._offset) > STEP
+        if deviates:
             self._steady_since = monotonic
-        self._last = (now, monotonic)
-        return monotonic - self._steady_since >= SETTLE
+        if first or deviates or monotonic - self._offset_at >= STEADY:
+            self._offset, self._offset_at = offset, monotonic
+        return deviates
+
+
+def _doubt(now: float, known: float) -> str:
+    if now < known - upkeep.BACKWARD:
+        return "the clock was set back: nothing is bought or expires for an hour, or until it has caught up"
+    if now > known + upkeep.FORWARD:
+        return "the clock leapt, or syncd was away for over a week: nothing is bought or expires for an hour"
+    return ""
+
+
+async def integrity(parts: Parts) -> None:
+    """Once, after a start: nothing is bought on the word of a damaged ledger. Raises LedgerFailed if it is one."""
+    await parts.ledger.check()
+    if parts.gate.set("integrity", ""):
+        await parts.publish()
 
 
 def _disk(parts: Parts) -> tuple[str, str]:

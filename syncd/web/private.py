@@ -6,6 +6,7 @@ answered, so that a web page elsewhere can't reach it through a rebound name.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import html
 import json
@@ -22,8 +23,12 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from syncd.ledger import reports, reviews
+from syncd.ledger.file import LedgerError
+from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
+
+COMMIT_WITHIN = 5.0  # seconds in which the ledger must have answered, for us to be ready
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -43,9 +48,9 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 </style></head><body><h1>syncd</h1>{body}</body></html>"""
 
 
-def application(parts: Parts) -> Starlette:
+def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starlette:
     """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
-    pages = _Pages(parts)
+    pages = _Pages(parts, commit_within)
     host = parts.settings.admin.listen.host
     app = Starlette(
         routes=[
@@ -73,12 +78,14 @@ async def live_status(parts: Parts) -> dict[str, Any]:
         name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
         for name, lane in parts.lanes.items()
     }
-    return {**status, "gate": parts.gate.rows(), "lanes": lanes}
+    return {**status, "gate": parts.gate.rows(), "lanes": lanes, "late": parts.liveness.late()}
 
 
 class _Pages:
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, commit_within: float) -> None:
         self._parts = parts
+        self._commit_within = commit_within
+        self._trial: asyncio.Task[str] | None = None
         token = parts.settings.admin.token
         self._token = None if token is None else token.get_secret_value().encode()
 
@@ -95,11 +102,35 @@ class _Pages:
         """The process lives."""
         return PlainTextResponse("ok\n")
 
-    async def ready(self, _: Request) -> Response:
-        """Everything that is needed to work is there; otherwise each obstacle in a line."""
-        status = await live_status(self._parts)
-        obstacles = [f"{one.who}: {one.why}" for one in reports.obstacles(status)]
-        return PlainTextResponse("\n".join(obstacles or ["ready"]) + "\n", 503 if obstacles else 200)
+    async def ready(self, request: Request) -> Response:
+        """Everything that is needed to work is there, and the work goes on; otherwise each obstacle in a line, or
+        with its cure as JSON where that is what is accepted."""
+        found = [{"who": who, "why": why, "cure": ""} for who, why in self._parts.liveness.late().items()]
+        if why := await self._slow():
+            found.append({"who": "ledger", "why": why, "cure": "Look at the disk that it is on."})
+        else:
+            status = reports.obstacles(await live_status(self._parts))
+            found += [{"who": one.who, "why": one.why, "cure": one.cure} for one in status]
+        code = 503 if found else 200
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"ready": not found, "obstacles": found}, code)
+        lines = [f"{one['who']}: {one['why']}" for one in found]
+        return PlainTextResponse("\n".join(lines or ["ready"]) + "\n", code)
+
+    async def _slow(self) -> str:
+        """Why the ledger can't be worked with, or "": a commit and a look at it are tried, one at a time."""
+        if self._trial is None or self._trial.done():
+            self._trial = asyncio.create_task(self._try_ledger(), name="readyz")
+        done, _ = await asyncio.wait([self._trial], timeout=self._commit_within)
+        return self._trial.result() if done else f"it has not answered for {self._commit_within:g} s"
+
+    async def _try_ledger(self) -> str:
+        try:
+            await self._parts.ledger.write(_nothing)
+            await self._parts.ledger.read(_nothing)
+        except LedgerError as error:
+            return str(error)
+        return ""
 
     async def status(self, _: Request) -> Response:
         """What `syncd status --json` prints."""
@@ -133,6 +164,10 @@ class _Pages:
     async def overview(self, _: Request) -> Response:
         """One page that says where everything stands."""
         return HTMLResponse(_PAGE.format(body=_overview(await live_status(self._parts))))
+
+
+def _nothing(_: Tx) -> None:
+    """A unit of work that does nothing."""
 
 
 def _gate(parts: Parts) -> dict[Key, int]:

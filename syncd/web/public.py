@@ -78,7 +78,8 @@ class _Receiver:
         """Check, store, answer."""
         query = _parameters(scope["query_string"].decode("latin-1"))
         # While the clock is not believed, no address is too old: what was paid for is taken.
-        now = 0.0 if self._parts.gate.hold else self._parts.clock.now()
+        gate = self._parts.gate
+        now = 0.0 if gate.hold or self._parts.clock_was_set else self._parts.clock.now() - gate.leapt
         address = self._parts.addresses.check(name, query, now=now)
         if address is None:
             return self._refuse("callbacks_forged", 404)

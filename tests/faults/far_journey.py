@@ -31,7 +31,7 @@ from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, ve
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
-from syncd.pipeline.watch import Watch
+from syncd.pipeline.watch import Watch, integrity
 from syncd.web import public
 from syncd.web.listener import Listener
 from tests.contract.bench import START, JumpingClock
@@ -117,6 +117,7 @@ class _Traveller:
     async def to_the_end(self) -> None:
         """Nothing may be left after so many rounds."""
         await sweep.recover(self._parts)
+        await integrity(self._parts)
         if self._world.strikes("nobody listens yet"):
             await self._canary.run_once(self._parts)
         app = LabelledReceiver(public.application(self._parts, self._canary), self._labels, self._acknowledged)

@@ -1,7 +1,7 @@
 """Cuts the power of a disk while callbacks are acknowledged on it, for real: ext4 or xfs on a loop device and
 the shutdown ioctl, after which nothing that was not synced is there any more.
 
-    python -m tests.faults.powercut FOLDER   pours into FOLDER/ledger.db, a line for each acknowledgement
+    python -m tests.faults.powercut FOLDER [NAME]   pours into FOLDER/ledger.db, a line for each acknowledgement
 
 For the soak only: it needs root, the file system's mkfs and a loop device.
 """
@@ -99,16 +99,16 @@ def _pour_and_cut(disk: Path, after: int) -> set[str]:
     return before
 
 
-async def pour(folder: Path) -> None:
-    """Store and acknowledge until the disk is gone."""
+async def pour(folder: Path, name: str = "s") -> None:
+    """Store and acknowledge until the disk is gone; `name`: what the calls' names begin with."""
     ledger = Ledger.open(folder / "ledger.db")
     numbers = itertools.count()
 
     async def one_after_the_other() -> None:
         for number in numbers:
-            delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=b"%d" % number * 100)
+            delivery = Delivery(submission_id=f"{name}{number}", source=Source.CALLBACK, body=b"%d" % number * 100)
             await ledger.write(inbox.store, "zeliq", delivery, now=1.0)
-            os.write(1, f"s{number} {time.monotonic()}\n".encode())
+            os.write(1, f"{name}{number} {time.monotonic()}\n".encode())
 
     with contextlib.suppress(LedgerError):
         await asyncio.gather(*(one_after_the_other() for _ in range(8)))
@@ -119,5 +119,5 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(pour(Path(sys.argv[1])))
+    asyncio.run(pour(Path(sys.argv[1]), *sys.argv[2:]))
     os._exit(0)  # the disk is gone: nothing can be closed properly

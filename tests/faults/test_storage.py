@@ -7,9 +7,13 @@ import contextlib
 import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -22,7 +26,9 @@ from tests.unit.audit import ask, events_gone, sqlite3
 from .disk import NoDisk, fill, small_disk
 from .door import asked_house, opened, with_vendors
 from .killing import ERRORS, STRACE, fail_at, kill_at, points
-from .nursery import Nursery
+from .nursery import ROOT, Nursery
+from .page_cache import Disk
+from .process import within
 
 needs_strace = pytest.mark.skipif(STRACE is None, reason="strace is not installed")
 BODY = b'{"credit_used": 0, "contact": {"about": "%s"}}'
@@ -262,8 +268,17 @@ def test_verify_and_the_next_start_find_a_flipped_byte(
     before = path.read_bytes()
     assert problems(path) != []
     with pytest.raises(LedgerCorrupt, match="restore a copy"):
-        Ledger.open(path)
+        check(path)
     assert path.read_bytes() == before, "it is left as it is"
+
+
+def check(path: Path) -> None:
+    """What a daemon does after its start."""
+    ledger = Ledger.open(path)
+    try:
+        asyncio.run(ledger.check())
+    finally:
+        ledger.close()
 
 
 def test_a_look_at_a_damaged_ledger_says_so(travelled: Path, tmp_path: Path) -> None:
@@ -272,3 +287,44 @@ def test_a_look_at_a_damaged_ledger_says_so(travelled: Path, tmp_path: Path) -> 
     flip(path, "job", 0)
     with pytest.raises(LedgerCorrupt, match="restore a copy"), reading(path) as tx:
         tx.rows("jobs_of_contact", contact_id=1)
+
+
+# --- an fsync that failed, a restart, a power cut ---------------------------------------------
+
+
+def poured(folder: Path, disk: Disk, name: str, until: int, *inject: str) -> set[str]:
+    """A process acknowledges until its disk fails, or is killed after so many; returns what it acknowledged."""
+    assert STRACE is not None
+    trace = folder / "trace"
+    command = [STRACE, *disk.strace, "-o", str(trace), *inject, sys.executable, "-m", "tests.faults.powercut"]
+    acknowledged = set()
+    with subprocess.Popen([*command, str(folder), name], cwd=ROOT, stdout=subprocess.PIPE, text=True) as pouring:
+        assert pouring.stdout is not None
+        for line in pouring.stdout:
+            acknowledged.add(line.split()[0])
+            if len(acknowledged) == until:
+                for pid in within(cast("subprocess.Popen[bytes]", pouring)):
+                    os.kill(pid, signal.SIGKILL)
+    return acknowledged
+
+
+@needs_strace
+@pytest.mark.parametrize("number", [12, 25])
+def test_n11_what_was_acknowledged_after_a_failed_fsync_and_a_restart_survives_a_power_cut(
+    tmp_path: Path, number: int
+) -> None:
+    """The frames of the failed commit are in the page cache, and the next process finds them there: what it appends
+    is worth nothing before they are on the disk, too."""
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    disk = Disk([path, path.with_name("ledger.db-wal")])
+    before = poured(tmp_path, disk, "before", 10_000, "-e", f"inject=fsync,fdatasync:error=EIO:when={number}+")
+    assert disk.follow((tmp_path / "trace").read_text().splitlines()) > 0
+    assert before
+    after = poured(tmp_path, disk, "after", 10)
+    assert disk.follow((tmp_path / "trace").read_text().splitlines()) == 0
+    disk.cut_the_power(tmp_path / "later")
+    later = tmp_path / "later" / "ledger.db"
+    assert ask(later, "PRAGMA integrity_check") == [("ok",)]
+    kept = Counter(row[0] for row in ask(later, "SELECT submission_id FROM delivery"))
+    assert before | after <= set(kept)

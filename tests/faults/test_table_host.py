@@ -204,16 +204,30 @@ def test_f43_a_ledger_that_is_damaged_while_it_is_open(tmp_path: Path) -> None:
 
 
 def test_f43_a_damaged_ledger(tmp_path: Path) -> None:
-    """I13: it is not opened, not mended and not touched."""
+    """I13: it is not mended, and not touched once that is known; what came in until then is kept beside it."""
     path = tmp_path / "ledger.db"
     Ledger.open(path).close()
     with path.open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"\x55" * 1000)
     before = path.read_bytes()
-    with pytest.raises(LedgerCorrupt, match="restore a copy"):
-        Ledger.open(path)
+    ledger = Ledger.open(path)
+
+    async def main() -> None:
+        await ledger.write(tally)
+        with pytest.raises(LedgerCorrupt, match="restore a copy"):
+            await ledger.check()
+        with pytest.raises(LedgerCorrupt, match="restore a copy"):
+            await ledger.write(tally)
+
+    asyncio.run(main())
+    ledger.close()
     assert path.read_bytes() == before
+    assert path.with_name("ledger.db-wal").stat().st_size > 0
+
+
+def tally(tx: Tx) -> None:
+    tx.tally("came in")
 
 
 def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from syncd.pipeline import sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
+from syncd.schedule import Schedule
 from syncd.web import public
 
 from .bells import Bells
@@ -134,20 +135,14 @@ class _Troubled:
 
 
 class _Silent:
-    """A listener or a scheduler that is not there."""
-
-    def pause(self) -> None:
-        """There is nothing to pause."""
-
-    def shutdown(self, *, wait: bool) -> None:
-        """There is nothing to shut down."""
+    """A listener that is not there."""
 
     async def stop(self) -> None:
         """There is nothing to stop."""
 
 
 class _Ringing(Daemon):
-    """The daemon's own stages, loops and way to stop; its listeners and scheduler are the simulation's."""
+    """The daemon's own stages, loops and way to stop; its listeners and bells are the simulation's."""
 
     def __init__(self, parts: Parts, canary: Canary) -> None:
         self.parts = parts
@@ -157,7 +152,8 @@ class _Ringing(Daemon):
         self._watch = Watch()
         self._stop = asyncio.Event()
         self._failure = None
-        self._scheduler = self.public = self.private = cast("Any", _Silent())
+        self._schedule = Schedule(parts.clock.now)
+        self.public = self.private = cast("Any", _Silent())
         self._stages = {stage.name: stage for stage in self._all_stages()}
         parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
         self.tried = set()
@@ -247,6 +243,7 @@ class Life(Owner):
         self.daemon = _Ringing(parts, canary)
         self._app = public.application(parts, canary)
         await sweep.recover(parts)
+        parts.gate.set("integrity", "")  # damage is another test's
         self.ready = True
         self.world.note(f"-- life {self.number} begins")
         self.daemon.start()

@@ -19,7 +19,7 @@ from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.gate import UNTRIED, Gate
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.watch import PATIENCE, Watch
+from syncd.pipeline.watch import PATIENCE, Watch, integrity
 from syncd.web import private, public
 from tests.contract.fake_provider import FakeProvider
 
@@ -126,6 +126,7 @@ def look(house: House) -> bool:
     house.run(Home().run_once(house.parts))
     house.run(rights.run_once(house.parts, "crm"))
     house.inbox()
+    house.run(integrity(house.parts))
     house.run(Watch().run_once(house.parts))
     return bell.is_set()
 
@@ -241,6 +242,7 @@ LOOKS: dict[str, Callable[[Parts], object]] = {
     "disk": lambda parts: Watch().run_once(parts),
     "write_right": lambda parts: rights.run_once(parts, "crm"),
     "inbox": inbox.run_once,
+    "integrity": integrity,
 }
 
 
@@ -271,7 +273,7 @@ def test_what_came_in_before_the_start_is_read_before_anything_is_bought(shut: H
     for call in list(shut.fake.submitted):
         shut.deliver(shut.fake.delivery(call))
     assert shut.sql("SELECT count(*) FROM delivery WHERE state = 'received'") == [(2,)]
-    for one in ("callbacks", "disk", "write_right"):
+    for one in ("callbacks", "disk", "integrity", "write_right"):
         shut.run(LOOKS[one](shut.parts))  # type: ignore[arg-type]
     assert UNTRIED["inbox"] in shut.parts.gate.why("people")
     shut.inbox()
@@ -342,7 +344,7 @@ def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) 
     _reserve(shut, 0)
     shut.run(Watch().run_once(shut.parts))
     assert {row["why"] for row in status_of(shut)[0]["gate"]} == {  # type: ignore[attr-defined]
-        UNTRIED["callbacks"], UNTRIED["write_right"], UNTRIED["inbox"]
+        UNTRIED["callbacks"], UNTRIED["write_right"], UNTRIED["inbox"], UNTRIED["integrity"]
     }  # fmt: skip
 
 

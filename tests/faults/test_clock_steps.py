@@ -1,0 +1,160 @@
+"""A wall clock that is set while the daemon runs: it is held until the clock ran steadily, and what is due goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from syncd.pipeline.watch import STEADY, Watch
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import EMAIL, UNHEARD, House
+
+from .clocks import Clocks
+from .conftest import Build
+from .door import opened
+
+MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
+ANSWERS_WITHIN = 2 * DAY
+
+
+class Stepped:
+    """A call under way whose answer can only come by callback, another provider whose turn would be next, and a
+    watch that looks every ten seconds of real time."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.clock, self.watch = house, Clocks(), Watch()
+        house.clock = self.clock
+        house.parts = house._assemble(house.ledger)
+        self.contact = house.person("Ada")
+        self.look()
+        assert house.ask() == 1
+
+    def restart(self) -> None:
+        self.house.reopen()
+        self.watch = Watch()
+
+    def look(self) -> bool:
+        """Is the clock believed?"""
+        self.house.run(self.watch.run_once(self.house.parts))
+        return not self.house.parts.gate.hold
+
+    def run(self, seconds: float) -> list[bool]:
+        """Ordinary work goes on for so long; returns what each look said."""
+        looks = []
+        for _ in range(int(seconds / 10)):
+            self.clock.spend(10)
+            looks.append(self.look())
+            self.work()
+        return looks
+
+    def work(self) -> None:
+        self.house.sweep()
+        self.house.verify()
+        self.house.ask()
+
+    @property
+    def bought(self) -> int:
+        return sum(len(fake.submitted) for fake in self.house.fakes.values())
+
+
+@pytest.fixture
+def stepped(build: Build) -> Stepped:
+    caps = replace(UNHEARD, answer_within=ANSWERS_WITHIN)
+    fakes = [FakeProvider("ann", capabilities=caps), FakeProvider("bob", capabilities=caps)]
+    return Stepped(build(providers=fakes, fields={EMAIL: ["ann", "bob"]}))
+
+
+steps = pytest.mark.parametrize("step", [61.0, HOUR, 6 * DAY, 10 * DAY, 400 * DAY, -61.0, -HOUR, -6 * DAY, -400 * DAY])
+
+
+@steps
+def test_n2_a_step_that_was_seen_expires_nothing_and_buys_nothing_until_the_clock_is_steady(
+    stepped: Stepped, step: float
+) -> None:
+    stepped.run(MINUTE)
+    stepped.clock.set(step)
+    stepped.house.person("Bo")
+    stepped.work()  # the watch has not looked yet
+    assert (stepped.bought, stepped.house.state(stepped.contact)) == (1, "sent")
+    assert not any(stepped.run(STEADY - 10))
+    assert (stepped.bought, stepped.house.submissions()) == (1, ["accepted"])
+    assert stepped.run(40)[-1]
+    assert stepped.house.state(stepped.contact) == "sent", "its answer may still come"
+    assert stepped.bought == 2, "Bo is asked about now"
+
+
+@steps
+def test_n2_a_deadline_is_counted_on_from_where_it_stood(stepped: Stepped, step: float) -> None:
+    stepped.clock.set(step)
+    stepped.run(STEADY + 2 * MINUTE)
+    stepped.clock.spend(ANSWERS_WITHIN - HOUR)
+    assert stepped.look()
+    stepped.work()
+    assert stepped.house.submissions() == ["accepted"]
+    stepped.clock.spend(HOUR if step > -DAY else ANSWERS_WITHIN)  # set back far, a call keeps two days at the least
+    stepped.run(MINUTE)
+    assert stepped.house.submissions()[0] == "expired"
+    assert stepped.bought == 2
+
+
+@pytest.mark.parametrize("step", [HOUR, 6 * DAY, -6 * DAY])
+def test_n2_a_clock_that_is_put_right_soon_has_moved_nothing(stepped: Stepped, step: float) -> None:
+    [before] = stepped.house.sql("SELECT deadline FROM submission")
+    stepped.clock.set(step)
+    stepped.run(5 * MINUTE)
+    stepped.clock.set(0.0)
+    assert not any(stepped.run(STEADY - 10)), "it is held until it has been steady from then on"
+    assert stepped.run(40)[-1]
+    [after] = stepped.house.sql("SELECT deadline FROM submission")
+    assert after[0] == pytest.approx(before[0], abs=1)
+
+
+@pytest.mark.parametrize("step", [HOUR, 6 * DAY, -6 * DAY])
+def test_n2_a_restart_does_not_make_it_believe(stepped: Stepped, step: float) -> None:
+    stepped.clock.set(step)
+    stepped.run(MINUTE)
+    stepped.restart()
+    stepped.work()
+    assert not any(stepped.run(STEADY - 20))
+    stepped.run(MINUTE if step > 0 else HOUR)  # set back unseen: an hour, as ever
+    assert stepped.look()
+    assert stepped.house.submissions() == ["accepted"]
+    assert stepped.bought == 1
+
+
+@pytest.mark.parametrize("lost", [1.0, 0.5, -0.5, -3.0])
+def test_n2_a_clock_that_stands_or_races_is_not_believed(stepped: Stepped, lost: float) -> None:
+    for _ in range(90):
+        stepped.clock.set(stepped.clock.off - 10 * lost)
+        stepped.run(10)
+    assert not stepped.look()
+    assert stepped.bought == 1
+    assert stepped.house.submissions() == ["accepted"]
+
+
+@pytest.mark.parametrize("drift", [1e-4, 0.05, -0.05])
+def test_n2_a_clock_that_is_slewed_is_believed(stepped: Stepped, drift: float) -> None:
+    """As chrony and ntpd put a small difference right: by some percent at the most."""
+    for _ in range(200):
+        stepped.clock.set(stepped.clock.off + 10 * drift)
+        assert stepped.run(10) == [True]
+
+
+def test_n2_an_address_is_good_for_as_long_as_it_was(stepped: Stepped) -> None:
+    """A step of many weeks is believed in the end: what was paid for before may still come in, after a restart too."""
+    url = stepped.house.fake.submitted[0].callback_url
+    stepped.clock.set(400 * DAY)
+    stepped.run(STEADY + MINUTE)
+    assert stepped.look()
+
+    async def post() -> int:
+        async with opened(stepped.house.parts) as door:
+            return (await door.post(url)).status
+
+    assert stepped.house.run(post()) == 200
+    stepped.restart()
+    assert stepped.look()
+    assert stepped.house.run(post()) == 200
+    stepped.clock.spend(61 * DAY)
+    assert stepped.house.run(post()) == 404
