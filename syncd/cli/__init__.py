@@ -16,7 +16,7 @@ from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
 from syncd.ledger.file import DiskFailed, LedgerCorrupt
 
-from . import keep, look, rehearse, review, work
+from . import in_doubt, keep, look, rehearse, review, work
 from .output import complain, with_cure
 
 EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
@@ -45,6 +45,7 @@ work.add_to(app)
 look.add_to(app)
 review.add_to(app)
 keep.add_to(app)
+app.add_typer(in_doubt.app, name="in-doubt")
 
 
 def main() -> None:

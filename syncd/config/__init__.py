@@ -15,6 +15,7 @@ from .sections import (
     Admin,
     Budget,
     Callbacks,
+    ExpiredRule,
     InDoubtPolicy,
     Keep,
     Ledger,
@@ -26,6 +27,7 @@ from .sections import (
     PhoneFormat,
     Prefer,
     Rehearsal,
+    Settle,
     WhenUnavailable,
 )
 from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
@@ -37,6 +39,7 @@ __all__ = [
     "Callbacks",
     "Connection",
     "Duration",
+    "ExpiredRule",
     "FieldPolicy",
     "InDoubtPolicy",
     "Keep",
@@ -53,6 +56,7 @@ __all__ = [
     "Prefer",
     "Rehearsal",
     "Settings",
+    "Settle",
     "Sync",
     "WhenUnavailable",
     "cron",

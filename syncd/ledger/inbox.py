@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 
 from . import results
+from .budgets import milli
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Tx
-from .submissions import accept, milli
+from .submissions import accept
 
 if TYPE_CHECKING:
     import sqlite3

@@ -26,10 +26,11 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.ledger import contacts, inbox, submissions, writes
+from syncd.ledger.budgets import Budget, OverBudget
 from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Ledger, Tx
-from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
+from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
 

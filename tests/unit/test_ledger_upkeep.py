@@ -1,6 +1,7 @@
 """The ledger about itself: what it says of damage, what it lets go of, and how a copy takes its place."""
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def written(build: Build) -> House:
 
 DAMAGE = {
     "UPDATE counter SET n = n + 2 WHERE reason = 'written'": "the counter of people email done written is off by 2",
-    "UPDATE spend SET charged_mc = 7": "the credits of people at ann on day {day} don't add up",
+    "UPDATE spend SET charged_mc = 7":
+        "the credits of people at ann in the quarter hour from {when} UTC don't add up",
+    "UPDATE credit_total SET reserved_mc = 7": "the sum of all credits at ann is not that of its calls",
     "DELETE FROM event WHERE job_id = 1 AND target = 'done'": "job 1 is done, but its history ends with writing",
     "DELETE FROM event WHERE job_id = 1 AND target = 'sent'": "the history of job 1 has a gap between sending and sent",
     "DELETE FROM event WHERE job_id = 1 AND source = ''":
@@ -74,7 +77,8 @@ def test_whatever_does_not_add_up_is_told_in_a_sentence(written: House, copy: Pa
     connection = sqlite3.connect(copy)
     connection.executescript(damage)
     connection.close()
-    assert sentence.format(day=int(written.clock.now() // DAY)) in told(copy)
+    quarter = written.sql("SELECT slot * 900 FROM spend")[0][0]
+    assert sentence.format(when=datetime.fromtimestamp(quarter, UTC).strftime("%Y-%m-%d %H:%M")) in told(copy)
 
 
 def test_a_torn_file_is_told_and_not_restored(copy: Path) -> None:
