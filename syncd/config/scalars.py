@@ -125,7 +125,7 @@ def time_zone(raw: str) -> str:
     by_city = {name.rpartition("/")[2].casefold(): name for name in sorted(known, reverse=True)}
     wrong = raw.strip().replace(" ", "_").casefold()
     close = difflib.get_close_matches(wrong, [*by_letters, *by_city], n=1)
-    meant = (by_letters | by_city).get(close[0]) if close else None
+    meant = (by_city | by_letters).get(close[0]) if close else None
     advice = f"did you mean {meant}?" if meant else "write one like Europe/Paris"
     raise ValueError(f"is no time zone; {advice}" if known else "is not known here: install tzdata, or write UTC")
 
