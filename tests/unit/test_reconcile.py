@@ -50,7 +50,7 @@ class Account:
         """Time passes, and the daemon looks at the balance."""
         self.house.clock.time += after
         now = self.house.clock.now()
-        self.left += sum((credits for at, credits in self.refunds if at <= now), Decimal(0))
+        self.left += sum((amount for at, amount in self.refunds if at <= now), Decimal(0))
         self.refunds = [one for one in self.refunds if one[0] > now]
         self.house.fake.left = self.left
         self.house.run(probe.run_once(self.house.parts))
