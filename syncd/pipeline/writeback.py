@@ -21,8 +21,8 @@ from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import ToWrite
+from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
-from .decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
 from .parts import Parts
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company
