@@ -105,10 +105,8 @@ async def _plan(settings: Settings, registry: Registry) -> tuple[list[Planned], 
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
         try:
             planned = await preview(parts)
-            now, listed = (
-                parts.clock.now(),
-                {name: lane.provider.capabilities.price for name, lane in parts.lanes.items()},
-            )
+            now, lanes = parts.clock.now(), parts.lanes.items()
+            listed = {name: lane.provider.capabilities.price for name, lane in lanes}
             prices = {n: await ledger.read(budgets.worst_prices, n, price, now=now) for n, price in listed.items()}
             used = await ledger.read(budgets.report, budgets_of(settings.syncs), now=now)
         finally:
