@@ -25,7 +25,6 @@ FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a 
 COPIED_AT = "copied_at"  # UTC seconds: when the copy that was restored had last been looked at
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
-UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -91,7 +90,6 @@ def _restored(tx: Tx, frozen_until: float) -> int:
     generation = int(mark(tx, GENERATION) or 0) + 1
     set_mark(tx, GENERATION, generation)
     set_mark(tx, FROZEN_UNTIL, frozen_until)
-    set_mark(tx, UNSEEN_SINCE, tx.value("run_newest") or 0)
     if (seen := mark(tx, LAST_SEEN)) is not None:
         set_mark(tx, COPIED_AT, seen)
     tx.run("pull_all_again")
