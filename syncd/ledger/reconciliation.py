@@ -9,8 +9,9 @@ takes the call, and refund them). So `own` is known as a span, and a difference 
 - at most: the balance, what was charged, what is reserved, and what may still be refunded: calls that were settled
   within `LATE` may be seen in the balance as they were before.
 
-`expected` is the span in which `own` has lain so far; the spans of readings that agree narrow it. A difference is
-told once it has stood for `CONFIRM` seconds, and is then part of what is expected: what comes on top is seen, too.
+`expected` is the span in which `own` has lain so far; readings that agree with it narrow it. A difference is told once
+it has stood for `CONFIRM` seconds, and stays told for as long as it may be right: calls under way can hide it again,
+but only a reading that rules it out takes it back.
 """
 
 from __future__ import annotations
@@ -75,8 +76,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """How a provider's balance compares with the charges, since the first reading. `carried`: the difference that
-    `expected` allows for already. `difference` > 0: credits are gone that were not charged here."""
+    """How a provider's balance compares with the charges, since the first reading.
+
+    `difference` > 0: credits are gone that were not charged here. `carried`: the difference that was there already
+    when `expected` was last taken anew, after a purchase.
+    """
 
     since: float
     until: float
@@ -97,8 +101,9 @@ class State:
 
     @property
     def as_expected(self) -> Span:
-        """What is to be expected once the difference is known."""
-        return self.expected if self.own.meets(self.expected) else self.own
+        """What is to be expected once the difference is allowed for."""
+        explained = self.own.meets(self.expected) and self.difference == self.carried
+        return self.expected if explained else self.own
 
     @classmethod
     def first(cls, reading: Reading) -> Self:
@@ -135,39 +140,45 @@ def compare(state: State, reading: Reading) -> State:
     """One more reading. Pure."""
     state = _without_settled(state, reading)
     own, expected, carried, bought = reading.own, state.expected, state.carried, state.bought
-    refunded = reading.refunded_ever - state.refunded_ever
-    step = reading.balance - state.balance - refunded
+    step = reading.balance - state.balance - (reading.refunded_ever - state.refunded_ever)
     jump = max(state.jump, step)
-    if own.meets(expected):
-        expected = expected.common(own)
-        if own.low == own.high:
-            jump = 0  # all is explained: no purchase is hidden by what is under way
-    elif own.low > expected.high:
+    if own.low > expected.high:
         before = state.own if state.own.below(expected) > 0 else expected
-        rise, missing = own.low - before.high, carried + before.below(expected)
+        rise, missing = own.low - before.high, state.difference
         if rise > 0 and 2 * jump >= rise and (step > state.open or jump >= SMALLEST_PACK):
             if rise <= missing:
                 missing -= rise  # no purchase: what was missing came back
             else:
                 bought += max(rise, jump)
             expected, carried, jump = own, missing, 0
-    difference = carried + own.below(expected)
-    compared = replace(
-        state,
-        until=reading.at,
-        balance=reading.balance,
-        charged=reading.charged,
-        refunded_ever=reading.refunded_ever,
-        open=reading.reserved + reading.refunds,
-        assumed=reading.assumed,
-        own=own,
-        expected=expected,
-        carried=carried,
-        bought=bought,
-        jump=jump,
-        difference=difference if abs(difference) >= ROUNDING else 0,
+    difference = _difference(state.confirmed, carried, expected, own)
+    if own.meets(expected) and difference == carried:
+        expected = expected.common(own)
+        jump = jump if own.low < own.high else 0  # all is explained: no purchase is hidden by what is under way
+    return _confirm(
+        replace(
+            state,
+            until=reading.at,
+            balance=reading.balance,
+            charged=reading.charged,
+            refunded_ever=reading.refunded_ever,
+            open=reading.reserved + reading.refunds,
+            assumed=reading.assumed,
+            own=own,
+            expected=expected,
+            carried=carried,
+            bought=bought,
+            jump=jump,
+            difference=difference,
+        )
     )
-    return _confirm(compared)
+
+
+def _difference(confirmed: int, carried: int, expected: Span, own: Span) -> int:
+    """What is told already, as long as that may be right; else what comes next to it."""
+    least, most = carried + expected.low - own.high, carried + expected.high - own.low
+    difference = min(max(confirmed, least), most)
+    return 0 if abs(difference) < ROUNDING else difference
 
 
 def _without_settled(state: State, reading: Reading) -> State:
@@ -180,15 +191,14 @@ def _without_settled(state: State, reading: Reading) -> State:
 
 
 def _confirm(state: State) -> State:
-    """A difference that has stood for long enough is told; one that went back is told less of at once."""
+    """A difference that has stood for long enough is told; that it became less is told at once."""
     if state.difference == state.confirmed:
         return replace(state, differs_since=None)
-    smaller = abs(state.difference) < abs(state.confirmed) and state.difference * state.confirmed >= 0
+    less = abs(state.difference) < abs(state.confirmed) and state.difference * state.confirmed >= 0
     since = state.until if state.differs_since is None else min(state.differs_since, state.until)
-    if not smaller and state.until - since < CONFIRM:
+    if not less and state.until - since < CONFIRM:
         return replace(state, differs_since=since)
-    expected, carried = state.as_expected, state.difference
-    return replace(state, confirmed=state.difference, differs_since=None, carried=carried, expected=expected)
+    return replace(state, confirmed=state.difference, differs_since=None)
 
 
 def note(tx: Tx, provider: str, balance: Decimal, *, now: float) -> News | None:
@@ -206,7 +216,7 @@ def accept(tx: Tx, provider: str) -> bool:
     state = load(tx, provider)
     if state is None:
         return False
-    known = replace(state, expected=state.own, carried=0, difference=0, confirmed=0, differs_since=None)
+    known = replace(state, expected=state.as_expected, carried=0, difference=0, confirmed=0, differs_since=None)
     known = replace(known, since=state.until, charged_at_first=state.charged, bought=0)
     tx.run("reconciliation_keep", provider=provider, state=json.dumps(asdict(known)))
     return True
