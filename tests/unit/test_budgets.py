@@ -18,7 +18,8 @@ from syncd.config import Budget
 from syncd.config.scalars import time_zone
 from syncd.contract.model import EnrichmentResult, Field, Outcome, Submission
 from syncd.contract.pacing import Window
-from syncd.ledger import budgets
+from syncd.ledger import budgets, configured
+from syncd.ledger.configured import Changes
 from syncd.ledger.store import reading
 from syncd.pipeline.spending import budgets_of, dearer_prices
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
@@ -279,3 +280,17 @@ def test_l28_status_shows_budgets_and_check_refuses_a_zone(tmp_path: Path, build
     assert "people: 0 of 50 credits today (Europe/Paris)" in say("Europe/Paris", "status")
     assert json.loads(say("Europe/Paris", "status", "--json"))["budgets"][0]["time_zone"] == "Europe/Paris"
     assert "syncs[0].budget.time_zone: is no time zone; did you mean Europe/Paris?" in say("Europe/Pari", "status")
+
+
+def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2)))
+    for n in range(4):
+        house.person(f"Ada{n}")
+    assert house.ask() == 2
+    changes = Changes(renamed={"people": "customers"}, removed=[], fields=[])
+    house.run(house.ledger.write(configured.follow, changes, [], now=house.clock.now()))
+    house.answer_all()
+    caps = budgets_of([replace(house.sync, name="customers")])
+    with reading(house.path) as tx:
+        assert [one["used"] for one in budgets.report(tx, caps, now=house.clock.now())] == [0], "nothing was found"
+    assert house.sql("SELECT DISTINCT sync, submissions FROM spend") == [("customers", 2)]
