@@ -6,6 +6,7 @@ CREATE TABLE contact (
     sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
     lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
     pulled_at REAL NOT NULL,
+    fingerprint INTEGER,                    -- digest of what was pulled: an equal one means that nothing changed
     vague TEXT NOT NULL DEFAULT '[]',       -- profiles and mailboxes that identify nobody
     namesakes INTEGER NOT NULL DEFAULT 0,   -- another record may be the same person
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
@@ -18,9 +19,10 @@ CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
--- What a contact can be recognised by: digests of its profile, mailboxes, and name at each employer.
+-- What a contact can be recognised by: digests (64 bits) of its profile, mailboxes, and name at each
+-- employer. They only say which records are to be compared.
 CREATE TABLE person_key (
-    key BLOB NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
+    key INTEGER NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
@@ -81,6 +83,7 @@ CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted'
 CREATE INDEX submission_unpriced ON submission (deadline) WHERE state IN ('expired', 'settled') AND reserved_mc > 0;
 CREATE INDEX submission_assumed ON submission (created_at) WHERE assumed_mc > 0;
 CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
+CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),
@@ -93,7 +96,7 @@ CREATE TABLE attempt (
 -- is certain that nothing was spent, or when the operator's policy says so.
 CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
 CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
-CREATE INDEX attempt_submission ON attempt (submission_id);
+CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
 CREATE INDEX attempt_job ON attempt (job_id);
 
 -- Credits by the quarter hour in which a call was made: a day of any time zone consists of whole ones.
@@ -146,15 +149,24 @@ CREATE INDEX review_job ON review (job_id);
 CREATE TABLE write (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), before TEXT NOT NULL,
     after TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+    property TEXT NOT NULL DEFAULT '',  -- of the CRM
     at REAL NOT NULL, done_at REAL
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
 
-CREATE TABLE event (
-    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
-    target TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL, provider TEXT NOT NULL, submission_id TEXT
+-- What happened at one moment to one job or to many (`jobs` of them), and which jobs that were: read it as `event`.
+-- `provider` and `submission_id` stand where the move set them.
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, reason TEXT NOT NULL,
+    note TEXT NOT NULL, provider TEXT NOT NULL, submission_id TEXT, jobs INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX event_job ON event (job_id);
+CREATE INDEX step_unused ON step (id) WHERE jobs = 0;
+CREATE TABLE history (
+    job_id INTEGER NOT NULL, step_id INTEGER NOT NULL, PRIMARY KEY (job_id, step_id)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW event AS
+SELECT step.id, history.job_id, step.at, step.source, step.target, step.reason, step.note, step.provider, step.submission_id
+FROM history JOIN step ON step.id = history.step_id;
 
 CREATE TABLE counter (
     sync TEXT NOT NULL, field TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
@@ -190,21 +202,6 @@ CREATE TABLE gate (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- The history and the counters can't be forgotten: the move itself writes them.
-CREATE TRIGGER job_made AFTER INSERT ON job BEGIN
-    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
-    VALUES (NEW.id, NEW.updated_at, '', NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
-    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER job_moved AFTER UPDATE OF state ON job BEGIN
-    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
-    VALUES (NEW.id, NEW.updated_at, OLD.state, NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
-    UPDATE counter SET n = n - 1
-    WHERE sync = OLD.sync AND field = OLD.field AND state = OLD.state AND reason = OLD.reason;
-    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
-END;
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO spend
     VALUES (NEW.sync, CAST(NEW.created_at / 900 AS INTEGER), NEW.provider, 1, NEW.reserved_mc, 0, 0, 0)
@@ -228,4 +225,6 @@ CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, 
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
 END;
-CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER history_is_append_only BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

@@ -287,7 +287,7 @@ def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
     for n in range(4):
         house.person(f"Ada{n}")
     assert house.ask() == 2
-    changes = Changes(renamed={"people": "customers"}, removed=[], fields=[])
+    changes = Changes(renamed={"people": "customers"}, removed=[], added=[], fields=[])
     house.run(house.ledger.write(configured.follow, changes, [], now=house.clock.now()))
     house.answer_all()
     caps = budgets_of([replace(house.sync, name="customers")])
