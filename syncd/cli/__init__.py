@@ -32,10 +32,12 @@ COMMANDS = {
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),
+    "thaw": ("keep", "Buy again at once after a restore."),
+    "reconcile": ("keep", "Do the providers' balances move as the charges say?"),
     "verify": ("keep", "Is the ledger sound, and does it add up?"),
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
-    "in-doubt": ("keep", "Paid calls that may not have arrived."),
+    "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }
 
 EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78

@@ -1,4 +1,4 @@
-"""Commands that look after the ledger: backup, restore, verify, in-doubt."""
+"""Commands that look after the ledger: backup, restore, thaw, verify, reconcile."""
 
 from __future__ import annotations
 
@@ -10,29 +10,22 @@ from typing import Annotated
 import typer
 
 from syncd import compose
-from syncd.contract.errors import SyncdError
-from syncd.ledger import submissions, upkeep
-from syncd.ledger.states import SubmissionState
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.config import Port
+from syncd.ledger import reconciliation, upkeep
+from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, complain, out, print_json, settings_from, table, when
+from .output import ConfigOption, JsonOption, complain, out, print_json, settings_from, when
+from .tables import show_reconciliation
 from .work import only_daemon
-
-doubt_app = typer.Typer(
-    no_args_is_help=True,
-    short_help="Paid calls that may not have arrived.",
-    help="Paid calls of which nobody can say whether they were carried out.",
-)
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command("backup", short_help="A sound copy of the ledger, while the daemon runs.")(backup)
     app.command("restore", short_help="Put a copy in the ledger's place.")(restore)
+    app.command("thaw", short_help="Buy again at once after a restore.")(thaw)
     app.command("verify", short_help="Is the ledger sound, and does it add up?")(verify)
-    doubt_app.command("list")(doubt_list)
-    doubt_app.command("resolve")(doubt_resolve)
-    app.add_typer(doubt_app, name="in-doubt")
+    app.command("reconcile", short_help="Do the providers' balances move as the charges say?")(reconcile)
 
 
 def backup(
@@ -54,10 +47,12 @@ def restore(
     """Put a copy in the place of the ledger, which must have been moved away; the daemon must be stopped.
 
     What was bought since the copy was made is not known to it. So nothing is bought for as long as a
-    doubtful call is held (in_doubt.hold); answers that come in meanwhile are recognised and kept.
+    provider's doubtful call is held (the longest in_doubt.hold); answers that come in meanwhile are
+    recognised and kept. `syncd thaw` ends the wait.
     """
     settings, _ = settings_from(config)
-    hold = max(connection.in_doubt_hold for connection in settings.connections.values())
+    providers = [one for one in settings.connections.values() if one.port is Port.PROVIDER]
+    hold = max((one.in_doubt_hold for one in providers), default=0.0)
     until = compose.clock_of(settings).now() + hold
     with only_daemon(settings.ledger.path):
         generation = upkeep.restore(source, settings.ledger.path, frozen_until=until)
@@ -66,88 +61,94 @@ def restore(
     )
 
 
+def thaw(
+    config: ConfigOption = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it, only what it would mean is shown.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Buy again at once after a restore, although answers to forgotten calls may still come in.
+
+    Whoever was asked about between the copy and the restore is asked, and paid, once more. A running
+    daemon takes it up within seconds.
+
+    \b
+    Examples:
+      syncd thaw
+      syncd thaw --yes
+    """
+    settings, _ = settings_from(config)
+    with reading(settings.ledger.path) as tx:
+        freeze = upkeep.freeze(tx, now=compose.clock_of(settings).now())
+    thawed = yes and freeze is not None
+    if thawed:
+        Ledger.change(settings.ledger.path, upkeep.thaw)
+    if as_json:
+        print_json({"frozen": None if freeze is None else asdict(freeze), "thawed": thawed})
+        return
+    if freeze is None:
+        out.print("Nothing is frozen.")
+        return
+    copied = f" of {when(freeze.copied_at)} UTC" if freeze.copied_at else ""
+    out.print(
+        f"The ledger was restored from a copy{copied}, and knows of no call since: so nothing is bought "
+        f"before {when(freeze.until)} UTC."
+    )
+    out.print(
+        f"{freeze.waiting} jobs wait to be asked about. Those that were asked about after the copy was made "
+        "and are not answered yet would be paid a second time."
+    )
+    out.print("Buying goes on." if thawed else "To buy at once all the same: syncd thaw --yes")
+
+
 def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Is the ledger sound, and does it add up? Integrity, history, counters, credits, balances.
 
-    Exit 1 if anything is off. Balances are compared from the first time they were seen: others who use
-    the same account show up as a difference, which is told but is no fault. Of what is open, the provider
-    may have charged some already.
+    Exit 1 if anything is off. A balance that moved otherwise than the charges say is told, and is no
+    fault of the ledger: see `syncd reconcile`.
     """
     settings, _ = settings_from(config)
     with reading(settings.ledger.path) as tx:
         off = list(upkeep.problems(settings.ledger.path, tx))
-        balances = {name: upkeep.drift(tx, name) for name in settings.connections}
-    known = {name: drift for name, drift in balances.items() if drift is not None}
+        balances = reconciliation.report(tx)
     if as_json:
-        print_json({"ok": not off, "problems": off, "balances": known})
+        print_json({"ok": not off, "problems": off, "balances": balances})
     else:
         complain(off)
-        table(
-            "Balances",
-            ["provider", "since (UTC)", "added", "gone", "charged here", "difference", "open"],
-            (
-                [name, when(d["since"]), *(d[key] for key in ("added", "gone", "charged", "drift", "open"))]
-                for name, d in known.items()
-            ),
-        )
+        show_reconciliation(balances)
         out.print("" if off else "The ledger is sound and adds up.")
     raise typer.Exit(1 if off else 0)
 
 
-def doubt_list(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
-    """What is in doubt, since when, and how many credits are at risk."""
-    settings, _ = settings_from(config)
-    with reading(settings.ledger.path) as tx:
-        doubts = submissions.doubts(tx)
-    if as_json:
-        print_json([asdict(one) for one in doubts])
-        return
-    table(
-        "In doubt",
-        ["call", "provider", "since (UTC)", "people", "credits at risk", "held until", "why"],
-        ([d.id, d.provider, when(d.since), d.requests, d.reserved, when(d.hold_until), d.note] for d in doubts),
-    )
-    if doubts:
-        out.print(
-            "An answer resolves each by itself. Else look it up at the provider, then: syncd in-doubt resolve CALL …"
-        )
-    else:
-        out.print("Nothing is in doubt.")
-
-
-def doubt_resolve(
-    call: Annotated[str, typer.Argument(help="As `syncd in-doubt list` shows it.")],
+def reconcile(
     config: ConfigOption = None,
     *,
-    not_sent: Annotated[
-        bool, typer.Option("--not-sent", help="It never arrived: release its credits, ask again.")
-    ] = False,
-    give_up: Annotated[
-        bool, typer.Option("--give-up", help="Don't ask this provider again; the credits stay counted.")
-    ] = False,
-    resend: Annotated[bool, typer.Option("--resend", help="Ask once more, although it may be paid twice.")] = False,
+    accept: Annotated[
+        str | None, typer.Option(metavar="CONNECTION", help="Its difference is known: measure anew from now on.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Decide what a doubtful call came to. The decision stands in the history of each contact.
+    """Do the providers' balances move as the charges say? As of the daemon's last look, a minute ago at most.
 
-    Example:  syncd in-doubt resolve 3f2a… --not-sent
+    Calls under way may have taken credits already, up to their worst case, and refunds may be late: a
+    difference is what neither of them explains. It is certain once it has stood for ten minutes. Others
+    who use the same account, and calls that a restored ledger forgot, show up here.
+
+    \b
+    Examples:
+      syncd reconcile
+      syncd reconcile --accept zeliq
     """
-    if not_sent + give_up + resend != 1:
-        raise typer.BadParameter("say exactly one of --not-sent, --give-up, --resend")
     settings, _ = settings_from(config)
-    now = compose.clock_of(settings).now()
-    decision = "never arrived" if not_sent else "given up" if give_up else "sent once more"
-    Ledger.change(settings.ledger.path, _resolve, call, decision, now=now)
-    out.print(f"{call}: {decision}")
-
-
-def _resolve(tx: Tx, call: str, decision: str, *, now: float) -> None:
-    if call not in {doubt.id for doubt in submissions.doubts(tx)}:
-        raise SyncdError(f"nothing called {call} is in doubt; `syncd in-doubt list` shows what is")
-    note = f"the operator decided: {decision}"
-    match decision:
-        case "never arrived":
-            submissions.not_sent(tx, call, note, now=now)
-        case "given up":
-            submissions.expire(tx, call, SubmissionState.IN_DOUBT, note, now=now)
-        case _:
-            submissions.resend(tx, call, note, now=now)
+    if accept is not None and not Ledger.change(settings.ledger.path, reconciliation.accept, accept):
+        raise typer.BadParameter(f"no balance is known of a connection called {accept}")
+    with reading(settings.ledger.path) as tx:
+        balances = reconciliation.report(tx)
+    if as_json:
+        print_json({"balances": balances})
+        return
+    show_reconciliation(balances)
+    if not balances:
+        out.print("No balance is known yet: the daemon looks once a minute.")
+    elif not any(reconciliation.in_words(one) for one in balances.values()):
+        out.print("All balances move as the charges say.")

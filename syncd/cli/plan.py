@@ -16,13 +16,15 @@ import typer
 from syncd import compose
 from syncd.config import Settings
 from syncd.contract.errors import ConnectorError
-from syncd.ledger import upkeep
+from syncd.ledger import budgets, upkeep
 from syncd.ledger.reports import Planned
 from syncd.ledger.store import Ledger
 from syncd.pipeline.preview import preview
+from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 
 from .output import ConfigOption, JsonOption, complain, err, print_json, settings_from, table, with_cure
+from .tables import show_budgets
 
 
 def add_to(app: typer.Typer) -> None:
@@ -49,7 +51,7 @@ def plan(
     """
     settings, registry = settings_from(config)
     try:
-        planned, prices = asyncio.run(_plan(settings, registry))
+        planned, prices, used = asyncio.run(_plan(settings, registry))
     except ConnectorError as error:
         complain([with_cure(str(error), getattr(error, "cure", "Try again in a minute."))])
         raise typer.Exit(1) from None
@@ -57,7 +59,7 @@ def plan(
     cost = sum((row["worst_case_credits"] for row in rows), Decimal(0))
     totals = _totals(planned, prices)
     if as_json:
-        print_json({"jobs": rows, "totals": totals, "worst_case_credits": cost})
+        print_json({"jobs": rows, "totals": totals, "worst_case_credits": cost, "budgets": used})
         return
     asked = sum(one.provider is not None for one in planned)
     title = f"{asked} would be asked for, at most {cost} credits with the next provider of each"
@@ -66,6 +68,7 @@ def plan(
         ["sync", "field", "next provider", "contacts", "credits", "not, because"],
         [[*t.values()] for t in totals],
     )
+    show_budgets(used)
     if each:
         shown = [[r["contact"], r["field"], r["provider"], r["worst_case_credits"], r["skipped"]] for r in rows[:limit]]
         table(f"The first {len(shown)}", ["contact", "field", "next provider", "credits", "not, because"], shown)
@@ -93,7 +96,7 @@ def _totals(planned: Sequence[Planned], prices: dict[str, Any]) -> list[dict[str
     ]
 
 
-async def _plan(settings: Settings, registry: Registry) -> tuple[list[Planned], dict[str, Any]]:
+async def _plan(settings: Settings, registry: Registry) -> tuple[list[Planned], dict[str, Any], list[dict[str, Any]]]:
     with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
         copy = Path(folder) / "ledger.db"
         if settings.ledger.path.exists():
@@ -102,6 +105,10 @@ async def _plan(settings: Settings, registry: Registry) -> tuple[list[Planned], 
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
         try:
             planned = await preview(parts)
+            now, lanes = parts.clock.now(), parts.lanes.items()
+            listed = {name: lane.provider.capabilities.price for name, lane in lanes}
+            prices = {n: await ledger.read(budgets.worst_prices, n, price, now=now) for n, price in listed.items()}
+            used = await ledger.read(budgets.report, budgets_of(settings.syncs), now=now)
         finally:
             await compose.close(parts)
-        return planned, {name: lane.provider.capabilities.price for name, lane in parts.lanes.items()}
+        return planned, prices, used

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncd.ledger import reports
+from syncd.ledger import budgets, reconciliation, reports
 
 from .output import say, table, when
 
@@ -20,13 +21,36 @@ def show_status(status: dict[str, Any]) -> None:
     heads = ["sync", "field", "state", "reason", "jobs"]
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
     _show_reviews(status)
-    heads = ["provider", "calls", "charged", "reserved", "in doubt", "balance"]
+    show_budgets(status.get("budgets", ()))
+    for name, one in status["reconciliation"].items():
+        if words := reconciliation.in_words(one):
+            say(name, f": {words}\n  → syncd reconcile\n", style="red" if one["difference"] else "yellow")
+    heads = ["provider", "calls", "charged", "assumed", "reserved", "in doubt", "balance"]
     table("Credits", heads, (_spent(name, status) for name in status["credits"]))
     heads = ["sync", "started (UTC)", "ended (UTC)", "contacts", "stale", "error"]
     table("Last pull", heads, (_pulled(name, run) for name, run in status["runs"].items()))
     table("Counted", ["what", "times"], status["tallies"].items())
     if not status["jobs"]:
         say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
+
+
+def show_budgets(used: Sequence[Mapping[str, Any]]) -> None:
+    """How much of each cap is used: charged, counted as charged, and reserved at worst."""
+    for one in used:
+        say(one["sync"], f": {budgets.in_words(one)}", style="yellow" if one["used"] >= one["cap"] else "bold")
+    if used:
+        say("", "")
+
+
+def show_reconciliation(balances: dict[str, dict[str, Any]]) -> None:
+    """Each provider's balance beside the charges, and what is to be said of it."""
+    heads = ["provider", "since (UTC)", "until (UTC)", "balance", "bought", "charged here", "open", "difference"]
+    kinds = ("balance", "bought", "charged", "open", "difference")
+    rows = ([name, when(one["since"]), when(one["until"]), *(one[k] for k in kinds)] for name, one in balances.items())
+    table("Balances", heads, rows)
+    for name, one in balances.items():
+        if words := reconciliation.in_words(one):
+            say(name, f": {words}", style="red" if one["difference"] else "yellow")
 
 
 def _show_reviews(status: dict[str, Any]) -> None:
@@ -67,7 +91,7 @@ def _show_job(job: dict[str, Any]) -> None:
 def _spent(name: str, status: dict[str, Any]) -> list[Any]:
     spent = status["credits"][name]
     balance = status["connections"].get(name, {}).get("balance")
-    return [name, *(spent[key] for key in ("submissions", "charged", "reserved", "in_doubt")), balance]
+    return [name, *(spent[key] for key in ("submissions", "charged", "assumed", "reserved", "in_doubt")), balance]
 
 
 def _pulled(name: str, run: dict[str, Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from .sections import (
     Admin,
     Budget,
     Callbacks,
+    ExpiredRule,
     InDoubtPolicy,
     Keep,
     Ledger,
@@ -26,6 +27,7 @@ from .sections import (
     PhoneFormat,
     Prefer,
     Rehearsal,
+    Settle,
     WhenUnavailable,
 )
 from .settings import Ages, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
@@ -38,6 +40,7 @@ __all__ = [
     "Callbacks",
     "Connection",
     "Duration",
+    "ExpiredRule",
     "FieldPolicy",
     "InDoubtPolicy",
     "Keep",
@@ -54,6 +57,7 @@ __all__ = [
     "Prefer",
     "Rehearsal",
     "Settings",
+    "Settle",
     "Sync",
     "WhenUnavailable",
     "cron",

@@ -151,6 +151,7 @@ class _Loader:
             base_url=section.base_url,
             in_doubt_policy=section.in_doubt.policy,
             in_doubt_hold=section.in_doubt.hold,
+            expired=section.expired,
             options=options,
         )
 

@@ -6,11 +6,13 @@ value. What the values are for is not known here.
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from datetime import UTC
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -112,6 +114,22 @@ def name(raw: str) -> str:
     return raw
 
 
+def time_zone(raw: str) -> str:
+    """The name of a time zone that this machine knows; raises ValueError."""
+    if raw == "UTC":
+        return raw
+    known = available_timezones() - {"localtime", "Factory"}
+    if raw in known:
+        return raw
+    by_letters = {name.casefold(): name for name in known}
+    by_city = {name.rpartition("/")[2].casefold(): name for name in sorted(known, reverse=True)}
+    wrong = raw.strip().replace(" ", "_").casefold()
+    close = difflib.get_close_matches(wrong, [*by_letters, *by_city], n=1)
+    meant = (by_city | by_letters).get(close[0]) if close else None
+    advice = f"did you mean {meant}?" if meant else "write one like Europe/Paris"
+    raise ValueError(f"is no time zone; {advice}" if known else "is not known here: install tzdata, or write UTC")
+
+
 def cron(text: str) -> CronTrigger:
     """A cron line as a trigger in UTC, with cron's own weekday numbers; raises ValueError.
 
@@ -173,3 +191,4 @@ Listen = Annotated[
 Cron = Annotated[str, AfterValidator(_checked_cron)]
 SafeUrl = Annotated[str, AfterValidator(safe_url)]
 Name = Annotated[str, AfterValidator(name)]
+TimeZone = Annotated[str, AfterValidator(time_zone)]

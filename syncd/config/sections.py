@@ -16,7 +16,7 @@ from pydantic import Field as Rule
 
 from syncd.contract.model import Field, Grade
 
-from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl, Size
+from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl, Size, TimeZone
 
 DAY = 86_400.0
 
@@ -93,6 +93,20 @@ class InDoubtRule(Section):
     hold: Duration = 2 * DAY
 
 
+class Settle(StrEnum):
+    """What a call that was never answered counts as in the end."""
+
+    CHARGED = "charged"  # its worst case
+    FREE = "free"
+
+
+class ExpiredRule(Section):
+    """What becomes of the credits of a call whose price nobody told, so long after it was given up."""
+
+    settle: Settle = Settle.CHARGED
+    after: Duration = 30 * DAY
+
+
 class ConnectionSection(Section):
     """One configured instance of a connector. All other keys are the connector's own options."""
 
@@ -101,6 +115,7 @@ class ConnectionSection(Section):
     connector: str
     base_url: SafeUrl | None = None  # a sandbox, a proxy, another region
     in_doubt: InDoubtRule = InDoubtRule()
+    expired: ExpiredRule = ExpiredRule()
 
 
 class PartialAges(Section):
@@ -153,10 +168,14 @@ class FieldSection(Section):
 
 
 class Budget(Section):
-    """The most that a sync may spend, in credits of all providers together; None is no limit."""
+    """The most that a sync may spend, in credits of all providers together; None is no limit.
+
+    `time_zone`: where its days begin and end. A month is a day and the 29 before it.
+    """
 
     credits_per_day: Credits | None = None
     credits_per_month: Credits | None = None
+    time_zone: TimeZone = "UTC"
 
 
 class WhenUnavailable(StrEnum):

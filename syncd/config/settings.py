@@ -20,6 +20,7 @@ from .sections import (
     Admin,
     Budget,
     Callbacks,
+    ExpiredRule,
     InDoubtPolicy,
     Ledger,
     Log,
@@ -81,6 +82,7 @@ class Connection:
     in_doubt_policy: InDoubtPolicy
     in_doubt_hold: float
     options: Options
+    expired: ExpiredRule = field(default_factory=ExpiredRule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any
 from syncd.contract.errors import Trouble
 from syncd.contract.pacing import Window
 
+from . import reconciliation
 from .store import Tx
 
 
@@ -43,11 +44,10 @@ def windows(tx: Tx, name: str) -> tuple[Window, ...]:
     return tuple(Window(**w) for w in json.loads(row["windows"])) if row is not None and row["windows"] else ()
 
 
-def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> None:
-    """Keep the last known balance, and how it moved beside what this ledger was charged."""
+def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> reconciliation.News | None:
+    """Keep the last known balance; what is new about how it compares with what this ledger was charged."""
     tx.run("connection_balance", name=name, balance=str(balance), now=now)
-    if tx.run("balance_note", provider=name, balance_mc=int(balance * 1000), now=now):
-        tx.run("balance_thin", provider=name)
+    return reconciliation.note(tx, name, balance, now=now)
 
 
 def recall_all(tx: Tx, name: str) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 
 from . import results
+from .budgets import milli
 from .results import Said
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Move, Tx
-from .submissions import Accepted, accept_many, milli
+from .submissions import Accepted, accept_many
 
 if TYPE_CHECKING:
     import sqlite3

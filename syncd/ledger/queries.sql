@@ -335,10 +335,10 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT :new, provider, day, submissions, reserved_mc, charged_mc, doubt_mc FROM spend WHERE sync = :old
-ON CONFLICT DO UPDATE SET submissions = submissions + excluded.submissions,
+INSERT INTO spend SELECT :new, slot, provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+WHERE sync = :old ON CONFLICT DO UPDATE SET submissions = submissions + excluded.submissions,
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
-    doubt_mc = doubt_mc + excluded.doubt_mc
+    assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
 
 -- name: drop_spend
 DELETE FROM spend WHERE sync = :old
@@ -417,8 +417,32 @@ OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_o
     AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
--- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
-SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = :sync AND day >= :day
+-- Credits of a sync since a quarter hour (of the epoch): what was charged, or is taken as charged, and what is
+-- reserved at worst.
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE sync = :sync AND slot >= :slot
+
+-- name: spent_by_kind
+SELECT coalesce(sum(charged_mc), 0) AS charged_mc, coalesce(sum(reserved_mc), 0) AS reserved_mc,
+    coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend WHERE sync = :sync AND slot >= :slot
+
+-- name: dearest_prices
+SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
+
+-- name: dearest_keep
+INSERT INTO dearest VALUES (:provider, :field, :price_mc, :now)
+ON CONFLICT DO UPDATE SET price_mc = iif(at >= :since, max(price_mc, excluded.price_mc), excluded.price_mc), at = excluded.at
+
+-- name: fields_of_open_calls
+-- What the calls of a provider ask for that are not over: how many fields of each kind.
+WITH open (id) AS (
+    SELECT id FROM submission INDEXED BY submission_open WHERE state IN ('accepted', 'in_doubt') AND provider = :provider
+    UNION ALL SELECT id FROM submission INDEXED BY submission_intent WHERE state = 'intent' AND provider = :provider)
+SELECT open.id, job.field, count(*) AS n FROM open
+JOIN attempt ON attempt.submission_id = open.id JOIN job ON job.id = attempt.job_id GROUP BY open.id, job.field
+
+-- name: submission_reserve
+UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc < :reserved_mc
+    AND state IN ('intent', 'accepted', 'in_doubt')
 
 -- name: calls_since
 SELECT created_at FROM submission WHERE provider = :provider AND created_at > :since ORDER BY created_at
@@ -493,13 +517,14 @@ UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note WHERE id 
 -- name: submissions_settled
 -- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
 UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
-    reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL,
+    reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END,
+    assumed_mc = CASE WHEN given.value ->> 1 IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
     note = given.value ->> 2
 FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
 -- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0
+UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0
 FROM json_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
@@ -721,9 +746,7 @@ SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, fie
 SELECT name, n FROM tally ORDER BY name
 
 -- name: credits_by_provider
-SELECT provider, sum(submissions) AS submissions, sum(charged_mc) AS charged_mc, sum(reserved_mc) AS reserved_mc,
-    sum(doubt_mc) AS doubt_mc
-FROM spend GROUP BY provider ORDER BY provider
+SELECT * FROM credit_total ORDER BY provider
 
 -- name: runs_latest
 SELECT * FROM run WHERE id IN (SELECT max(id) FROM run GROUP BY sync)
@@ -798,6 +821,9 @@ SELECT * FROM gate ORDER BY sync, watch
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 
+-- name: jobs_to_be_asked
+SELECT coalesce(sum(n), 0) FROM counter WHERE state IN ('queued', 'waiting')
+
 -- name: meta_clear
 DELETE FROM meta WHERE key = :key
 
@@ -858,33 +884,54 @@ DELETE FROM write WHERE job_id = :id
 -- name: thin_job
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
 
+-- name: credits_of_provider
+SELECT * FROM credit_total WHERE provider = :provider
+
 -- name: balance_note
--- Where the balance and what the ledger was charged stood; nothing where neither has moved.
-INSERT INTO balance SELECT :provider, :now, :balance_mc, coalesce(sum(charged_mc), 0) AS charged FROM spend
-WHERE provider = :provider
-HAVING (:balance_mc, charged) IS NOT (SELECT balance_mc, charged_mc FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 1)
-ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc
+INSERT INTO balance VALUES (:provider, :now, :balance_mc, :charged_mc, :refund_mc)
+ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc, refund_mc = excluded.refund_mc
 
 -- name: balance_thin
--- Of a balance that stands, the first and the last row are enough.
-DELETE FROM balance WHERE provider = :provider AND at = (
-    SELECT at FROM (SELECT at, count(*) OVER () AS n, min(balance_mc) OVER () AS low, max(balance_mc) OVER () AS high
-        FROM (SELECT at, balance_mc FROM balance WHERE provider = :provider ORDER BY at DESC LIMIT 3))
-    WHERE n = 3 AND low = high ORDER BY at LIMIT 1 OFFSET 1)
+-- The newest of those that are old enough is where a late reading is compared with; what lies ahead was noted by a clock
+-- that has been set back since.
+DELETE FROM balance WHERE provider = :provider AND (at > :now
+    OR at < (SELECT max(at) FROM balance WHERE provider = :provider AND at <= :late))
 
--- name: balance_moves
--- How the balance fell and rose between the first row and the last, and what the ledger was charged meanwhile.
-SELECT min(at) AS since, max(at) AS until, sum(max(before - balance_mc, 0)) AS gone_mc,
-    sum(max(balance_mc - before, 0)) AS added_mc, max(charged_mc) - min(charged_mc) AS charged_mc,
-    (SELECT coalesce(sum(reserved_mc), 0) FROM spend WHERE provider = :provider) AS open_mc
-FROM (SELECT at, balance_mc, charged_mc, lag(balance_mc, 1, balance_mc) OVER (ORDER BY at) AS before FROM balance
-    WHERE provider = :provider)
-HAVING count(*) > 1
+-- name: balance_oldest
+SELECT * FROM balance WHERE provider = :provider ORDER BY at LIMIT 1
+
+-- name: reconciliation_keep
+INSERT INTO reconciliation VALUES (:provider, :state) ON CONFLICT DO UPDATE SET state = excluded.state
+
+-- name: reconciliation_get
+SELECT state FROM reconciliation WHERE provider = :provider
+
+-- name: reconciliations
+SELECT * FROM reconciliation ORDER BY provider
 
 -- name: in_doubt
 SELECT submission.id, submission.provider, submission.sync, submission.requests, submission.reserved_mc, submission.created_at,
     submission.deadline, submission.note FROM submission INDEXED BY submission_open
 WHERE submission.state IN ('accepted', 'in_doubt') AND submission.state = 'in_doubt' ORDER BY submission.created_at
+
+-- name: calls_without_price
+-- What is over, and of which nobody told the charge; with `assumed`, also what is taken as charged.
+SELECT * FROM submission INDEXED BY submission_unpriced WHERE state IN ('expired', 'settled') AND reserved_mc > 0
+UNION ALL SELECT * FROM submission INDEXED BY submission_assumed WHERE :assumed AND assumed_mc > 0
+ORDER BY created_at
+
+-- name: calls_taken_as_charged
+UPDATE submission INDEXED BY submission_unpriced SET assumed_mc = reserved_mc, reserved_mc = 0
+WHERE state IN ('expired', 'settled') AND reserved_mc > 0 AND provider = :provider AND deadline <= :before
+
+-- name: calls_taken_as_free
+UPDATE submission INDEXED BY submission_unpriced SET charged_mc = 0, reserved_mc = 0
+WHERE state IN ('expired', 'settled') AND reserved_mc > 0 AND provider = :provider AND deadline <= :before
+
+-- name: call_priced
+-- A person has looked it up. What the provider says itself, should it ever come, still counts more.
+UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0, assumed_mc = 0, note = :note
+WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc > 0
 
 -- name: quarantined_again
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
@@ -899,11 +946,19 @@ SELECT sync, field, state, reason, sum(n) AS off FROM (
 GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
-SELECT sync, provider, day, sum(r) AS reserved_off, sum(c) AS charged_off, sum(d) AS doubt_off FROM (
-    SELECT sync, provider, day, reserved_mc AS r, charged_mc AS c, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 86400 AS INTEGER), -sum(reserved_mc), -sum(coalesce(charged_mc, 0)),
-        -sum(iif(state = 'in_doubt', reserved_mc, 0)) FROM submission GROUP BY 1, 2, 3)
-GROUP BY sync, provider, day HAVING reserved_off <> 0 OR charged_off <> 0 OR doubt_off <> 0
+SELECT sync, provider, slot FROM (
+    SELECT sync, provider, slot, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), -count(*), -sum(reserved_mc),
+        -sum(coalesce(charged_mc, 0)), -sum(assumed_mc), -sum(iif(state = 'in_doubt', reserved_mc, 0))
+        FROM submission GROUP BY 1, 2, 3)
+GROUP BY sync, provider, slot HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+
+-- name: check_totals
+SELECT provider FROM (
+    SELECT provider, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM credit_total
+    UNION ALL SELECT provider, -sum(submissions), -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
+        FROM spend GROUP BY provider)
+GROUP BY provider HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_events
 -- The last event of each job leads to where it stands.

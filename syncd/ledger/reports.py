@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.contract.model import ContactRef
 
-from . import gates, reviews, upkeep
+from . import gates, reconciliation, reviews, upkeep
 from .inbox import UNSIGNED
 from .states import JobState
 from .store import Tx
@@ -67,13 +67,15 @@ def moving(tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = ()) ->
 
 
 def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:
-    """Credits per provider: charged, reserved (worst case of what is open) and in doubt."""
+    """Credits per provider: charged, reserved (worst case of what is open), of that in doubt, and what counts as
+    charged although nobody told (`assumed`)."""
     return {
         row["provider"]: {
             "submissions": row["submissions"],
             "charged": _credits(row["charged_mc"]),
             "reserved": _credits(row["reserved_mc"]),
             "in_doubt": _credits(row["doubt_mc"]),
+            "assumed": _credits(row["assumed_mc"]),
         }
         for row in tx.rows("credits_by_provider")
     }
@@ -84,6 +86,7 @@ def status(tx: Tx) -> dict[str, Any]:
     return {
         "jobs": counts(tx),
         "credits": credits_by_provider(tx),
+        "reconciliation": reconciliation.report(tx),
         "connections": {row["name"]: _connection(row) for row in tx.rows("connections")},
         "runs": {row["sync"]: dict(row) for row in tx.rows("runs_latest")},
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},

@@ -75,11 +75,13 @@ CREATE INDEX again_at ON again (at);
 CREATE TABLE submission (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, sync TEXT NOT NULL, state TEXT NOT NULL,
     provider_id TEXT, requests INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER,
-    created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT ''
+    assumed_mc INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
 CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted', 'in_doubt');
+CREATE INDEX submission_unpriced ON submission (deadline) WHERE state IN ('expired', 'settled') AND reserved_mc > 0;
+CREATE INDEX submission_assumed ON submission (created_at) WHERE assumed_mc > 0;
 CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
 CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
@@ -97,10 +99,23 @@ CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
 CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
 CREATE INDEX attempt_job ON attempt (job_id);
 
+-- Credits by the quarter hour in which a call was made: a day of any time zone consists of whole ones.
+-- `assumed`: calls that were never answered and count as charged; `doubt` is a part of `reserved`.
 CREATE TABLE spend (
-    sync TEXT NOT NULL, provider TEXT NOT NULL, day INTEGER NOT NULL, submissions INTEGER NOT NULL,
-    reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL,
-    PRIMARY KEY (sync, provider, day)
+    sync TEXT NOT NULL, slot INTEGER NOT NULL, provider TEXT NOT NULL, submissions INTEGER NOT NULL,
+    reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL, assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL,
+    PRIMARY KEY (sync, slot, provider)
+) STRICT, WITHOUT ROWID;
+-- The same of each provider since the beginning. `refund`: what settled calls had reserved beyond their charge, which
+-- the provider may have taken when it took the call, and given back since.
+CREATE TABLE credit_total (
+    provider TEXT PRIMARY KEY, submissions INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
+    assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL, refund_mc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- The dearest that one find was seen to cost, where that is more than the connector knows.
+CREATE TABLE dearest (
+    provider TEXT NOT NULL, field TEXT NOT NULL, price_mc INTEGER NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (provider, field)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (
@@ -171,9 +186,14 @@ CREATE TABLE memory (
     connection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (connection, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
+-- What a provider's balance was, and what the ledger had been charged by then: the last quarter of an hour.
 CREATE TABLE balance (
     provider TEXT NOT NULL, at REAL NOT NULL, balance_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
-    PRIMARY KEY (provider, at)
+    refund_mc INTEGER NOT NULL, PRIMARY KEY (provider, at)
+) STRICT, WITHOUT ROWID;
+-- How the balance compares with what the ledger was charged: see reconciliation.py for what each of these is.
+CREATE TABLE reconciliation (
+    provider TEXT PRIMARY KEY, state TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 -- Why nothing is bought, so that whoever looks sees it: `sync` is '' where all of them are meant.
 CREATE TABLE gate (
@@ -183,15 +203,27 @@ CREATE TABLE gate (
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
-    INSERT INTO spend VALUES (NEW.sync, NEW.provider, CAST(NEW.created_at / 86400 AS INTEGER), 1, NEW.reserved_mc, 0, 0)
+    INSERT INTO spend
+    VALUES (NEW.sync, CAST(NEW.created_at / 900 AS INTEGER), NEW.provider, 1, NEW.reserved_mc, 0, 0, 0)
+    ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
+    INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
     ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
 END;
-CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc ON submission BEGIN
+CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission BEGIN
     UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
+        assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,
         doubt_mc = doubt_mc
             + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
-    WHERE sync = NEW.sync AND provider = NEW.provider AND day = CAST(NEW.created_at / 86400 AS INTEGER);
+    WHERE sync = NEW.sync AND slot = CAST(NEW.created_at / 900 AS INTEGER) AND provider = NEW.provider;
+    UPDATE credit_total SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
+        charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
+        assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,
+        doubt_mc = doubt_mc
+            + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0),
+        refund_mc = refund_mc + iif(NEW.state = 'refused', 0, max(0, OLD.reserved_mc + OLD.assumed_mc
+            - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
+    WHERE provider = NEW.provider;
 END;
 CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

@@ -6,7 +6,6 @@ Credits cross this border as Decimal and are kept as thousandths.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,7 +22,8 @@ from syncd.contract.model import (
 )
 from syncd.people.identity import BLANK
 
-from . import people, results
+from . import budgets, people, results
+from .budgets import Budget, milli
 from .results import Said, dump_identity, load_identity
 from .states import JobState, SubmissionState
 from .store import Move, Tx
@@ -33,14 +33,6 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The operator's caps on a sync's credits, None where there is none."""
-
-    per_day: Decimal | None = None
-    per_month: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +48,6 @@ class Item:
 class Stale(Exception):
     """A job left the queue since dispatch looked, nobody wants it any more, or the same person or the identical
     question is being asked about: nothing was written."""
-
-
-class OverBudget(Exception):
-    """The intent would let spent and reserved credits exceed a cap; nothing was written."""
 
 
 def intend(
@@ -82,7 +70,9 @@ def intend(
     the same person is being asked about, or the identical question was asked since `known_since`; either undoes
     it all.
     """
-    check_budget(tx, sync, reserve, budget, now=now)
+    fields = [field for item in items for field in item.jobs]
+    reserve = budgets.at_least_seen(tx, provider, fields, reserve, now=now)
+    budgets.check_budget(tx, sync, reserve, budget, now=now)
     tx.run(
         "submission_make",
         id=submission.id,
@@ -141,13 +131,20 @@ class Accepted(NamedTuple):
 
 
 def accept(
-    tx: Tx, submission_id: str, provider_id: str | None, *, poll_at: float | None, deadline: float, now: float
+    tx: Tx,
+    submission_id: str,
+    provider_id: str | None,
+    *,
+    poll_at: float | None,
+    deadline: float,
+    now: float,
+    note: str = "",
 ) -> None:
     """T3: the provider took it. Callbacks may have come first: states only go up."""
-    accept_many(tx, [Accepted(submission_id, provider_id, poll_at, deadline)], now=now)
+    accept_many(tx, [Accepted(submission_id, provider_id, poll_at, deadline)], now=now, note=note)
 
 
-def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float) -> None:
+def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float, note: str = "") -> None:
     """T3 for many calls; of several words about one the first, but for the provider's id."""
     told: dict[str, Accepted] = {}
     for one in calls:
@@ -156,7 +153,7 @@ def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float) -> None:
             told[one.id] = known._replace(provider_id=one.provider_id)
     unsure = [row[0] for row in tx.rows("submissions_unsure", ids=json.dumps(list(told)))]
     tx.run("submissions_accepted", rows=json.dumps(list(told.values())))
-    _move_flight(tx, unsure, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
+    _move_flight(tx, unsure, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now, note=note)
 
 
 def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
@@ -413,19 +410,6 @@ def polled(tx: Tx, submission_id: str, poll_at: float | None) -> None:
 def poll_all_now(tx: Tx, provider: str, *, now: float) -> None:
     """After a start every open result is asked for: callbacks may have been missed."""
     tx.run("submissions_poll_now", provider=provider, now=now)
-
-
-def milli(amount: Decimal) -> int:
-    """Credits as whole thousandths, rounded up: a reservation is never too small."""
-    return math.ceil(amount * 1000)
-
-
-def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
-    """Raises OverBudget when so much more could exceed a cap."""
-    today = int(now // DAY)
-    for cap, days in ((budget.per_day, 1), (budget.per_month, 30)):
-        if cap is not None and tx.value("spent_since", sync=sync, day=today - days + 1) + milli(reserve) > milli(cap):
-            raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''}")
 
 
 def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from . import budgets
 from .file import LedgerError, raw_reading
 from .sqlite import sqlite3
 from .states import MOVES
@@ -15,6 +17,7 @@ LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was 
 LOOKED_AT = "looked_at"  # UTC seconds: when the daemon last said how the gate stands, believed or not
 GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
+COPIED_AT = "copied_at"  # UTC seconds: when the copy that was restored had last been looked at
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
@@ -105,9 +108,35 @@ def _restored(tx: Tx, frozen_until: float) -> int:
     generation = int(mark(tx, GENERATION) or 0) + 1
     set_mark(tx, GENERATION, generation)
     set_mark(tx, FROZEN_UNTIL, frozen_until)
+    if (seen := mark(tx, LAST_SEEN)) is not None:
+        set_mark(tx, COPIED_AT, seen)
     tx.run("pull_all_again")
     tx.run("contacts_unseen")
     return generation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freeze:
+    """Nothing is bought `until` then (UTC seconds), for the ledger was restored from a copy that knew of nothing after
+    `copied_at`. `waiting`: so many jobs are to be asked about; the ledger can't tell which of them were."""
+
+    until: float
+    copied_at: float | None
+    waiting: int
+
+
+def freeze(tx: Tx, *, now: float) -> Freeze | None:
+    """Why nothing is bought since a restore, or None if it is over."""
+    until = mark(tx, FROZEN_UNTIL)
+    if until is None or now >= until:
+        return None
+    return Freeze(until=until, copied_at=mark(tx, COPIED_AT), waiting=tx.value("jobs_to_be_asked"))
+
+
+def thaw(tx: Tx) -> None:
+    """Buy at once, although answers to what the copy had forgotten may still be on their way."""
+    clear_mark(tx, FROZEN_UNTIL)
+    tx.tally("thawed_by_hand")
 
 
 def problems(path: Path, tx: Tx) -> Iterator[str]:
@@ -125,7 +154,10 @@ def _sums(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_counters"):
         yield f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
     for row in tx.rows("check_spend"):
-        yield f"the credits of {row['sync']} at {row['provider']} on day {row['day']} don't add up"
+        when = datetime.fromtimestamp(row["slot"] * budgets.SLOT, UTC).strftime("%Y-%m-%d %H:%M")
+        yield f"the credits of {row['sync']} at {row['provider']} in the quarter hour from {when} UTC don't add up"
+    for row in tx.rows("check_totals"):
+        yield f"the sum of all credits at {row['provider']} is not that of its calls"
 
 
 def _histories(tx: Tx) -> Iterator[str]:
@@ -149,25 +181,6 @@ def _evidence(tx: Tx) -> Iterator[str]:
         yield f"job {row['id']} is said to be written without a find or a confirmed write"
     for row in tx.rows("check_acknowledged"):
         yield f"delivery {row['id']} was applied to a call that is not in this ledger"
-
-
-def drift(tx: Tx, provider: str) -> dict[str, Any] | None:
-    """How far a provider's balance moved beyond what this ledger was charged, since both are known.
-
-    `drift` is what is gone and was not charged here: positive where credits went that this ledger knows nothing of
-    (others may use the same account; of what is `open` the provider may have charged some, or all). `added` is what
-    the balance rose by: credits bought, or given back. None where the balance is not known twice.
-    """
-    row = tx.row("balance_moves", provider=provider)
-    if row is None:
-        return None
-    moved = {name: row[f"{name}_mc"] / 1000 for name in ("gone", "added", "charged", "open")}
-    return {
-        "since": row["since"],
-        "until": row["until"],
-        **moved,
-        "drift": (row["gone_mc"] - row["charged_mc"]) / 1000,
-    }
 
 
 def _integrity(path: Path) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -26,15 +26,17 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import candidates, connections, inbox, submissions
+from syncd.ledger import budgets, candidates, connections, inbox, submissions
+from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.results import question
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Budget, Item, OverBudget, Stale
+from syncd.ledger.submissions import Item, Stale
 
 from .choose import Choice, Turn, choose, put_aside, questions, skip
 from .parts import Lane, Parts
+from .spending import budget_of
 
 DAY = 86_400.0
 PAGE = 400  # candidates looked at in one go
@@ -78,6 +80,7 @@ class _Run:
     sync: Sync
     stopped: bool = False
     sent: int = 0
+    prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
 
     async def send_all(self) -> int:
         name = self.connection.name
@@ -143,10 +146,12 @@ class _Run:
     async def _affordable(self, ask: Sequence[Item], now: float) -> list[Item]:
         """Those for which there are credits. Looked at first, so that no place in the rate windows is
         taken for nothing: polls and other syncs need them."""
+        name, listed = self.connection.name, self.lane.provider.capabilities.price
+        self.prices = await self.parts.ledger.read(budgets.worst_prices, name, listed, now=now)
         dear: dict[Decimal, OverBudget] = {}
         for price in {self._worst_case([item]) for item in ask}:
             try:
-                await self.parts.ledger.read(submissions.check_budget, self.sync.name, price, self._budget(), now=now)
+                await self.parts.ledger.read(budgets.check_budget, self.sync.name, price, budget_of(self.sync), now=now)
             except OverBudget as cap:
                 dear[price] = cap
         affordable = [item for item in ask if self._worst_case([item]) not in dear]
@@ -155,11 +160,8 @@ class _Run:
         return affordable
 
     def _worst_case(self, items: Iterable[Item]) -> Decimal:
-        price = self.lane.provider.capabilities.price
+        price = self.prices or self.lane.provider.capabilities.price
         return sum((price[field] for item in items for field in item.jobs), Decimal(0))
-
-    def _budget(self) -> Budget:
-        return Budget(per_day=self.sync.budget.credits_per_day, per_month=self.sync.budget.credits_per_month)
 
     async def _carry(self, items: Sequence[Item]) -> None:
         """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
@@ -215,7 +217,7 @@ class _Run:
             provider=self.connection.name,
             sync=self.sync.name,
             reserve=self._worst_case(items),
-            budget=self._budget(),
+            budget=budget_of(self.sync),
             deadline=now + caps.answer_within,
             now=now,
             known_since=self._known_since(now),

@@ -10,13 +10,14 @@ import structlog
 
 from syncd.contract.errors import Garbled, Trouble
 from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
-from syncd.ledger import connections, inbox, submissions
+from syncd.ledger import budgets, connections, inbox, submissions
 from syncd.ledger.file import LedgerError
 from syncd.ledger.inbox import Reading, Received
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Wanted
 
 from .parts import Lane, Parts
+from .spending import dearer_prices
 
 PAGE = 100
 MENTIONED = 16  # ids in one answer that are looked for
@@ -131,6 +132,7 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
         await _unreadable(parts, got, error)
         return None
     await _out_of_credits(parts, got.provider, answer)
+    await _dearer(parts, got.provider, lane, answer)
     answer, fetch = _before_it_is_missing(got, answer, lane)
     now, caps = parts.clock.now(), lane.provider.capabilities
     poll_at = None if caps.poll_after is None else now + caps.poll_after
@@ -202,6 +204,19 @@ async def _out_of_credits(parts: Parts, name: str, answer: Answer) -> None:
         message, cure = f"{name}'s credits ran out in the middle of a job", f"Buy credits at {name}."
         if await parts.ledger.write(connections.halt, name, Trouble.CREDITS, message, cure, now=parts.clock.now()):
             log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
+
+
+async def _dearer(parts: Parts, name: str, lane: Lane, answer: Answer) -> None:
+    """What costs more than it is listed with is reserved with that price from now on."""
+    listed = lane.provider.capabilities.price
+    prices = {} if answer.charged is None else dearer_prices(answer.results, answer.charged, listed)
+    if not prices:
+        return
+    if await parts.ledger.write(budgets.learn_prices, name, prices, listed, now=parts.clock.now()):
+        told = {str(field): f"{price:.3f}" for field, price in prices.items()}
+        log.warning(
+            "dearer_than_listed", connection=name, charged=told, listed={str(f): str(listed[f]) for f in prices}
+        )
 
 
 async def _quarantine(parts: Parts, got: Received, note: str) -> None:

@@ -8,6 +8,7 @@ from syncd.contract.errors import ConnectorError, Trouble
 from syncd.contract.model import Level
 from syncd.contract.ports import Crm
 from syncd.ledger import connections
+from syncd.ledger.reconciliation import News
 from syncd.ledger.store import Tx
 
 from .parts import Lane, Parts
@@ -45,9 +46,25 @@ async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None
         return await _lift(parts, name, all(f.level is not Level.ERROR for f in await lane.provider.check()))
     balance = await lane.provider.balance()
     if balance is not None:
-        await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now())
+        _tell(name, await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now()))
     enough = balance is None or balance >= max(lane.provider.capabilities.price.values())
     return await _lift(parts, name, trouble is Trouble.CREDITS and enough)
+
+
+def _tell(name: str, news: News | None) -> None:
+    """A difference between the balance and the charges is told when it is certain, and when it is over."""
+    if news is None:
+        return
+    if news.now == 0:
+        log.info("reconciled", connection=name)
+    elif news.before == 0:
+        log.warning(
+            "credits_differ",
+            connection=name,
+            credits=str(news.now),
+            why="credits are gone that were not charged here" if news.now > 0 else "charged credits are not gone",
+            cure="See whether others use this account; `syncd reconcile` shows what was compared.",
+        )
 
 
 async def _crm(parts: Parts, name: str, crm: Crm) -> int:

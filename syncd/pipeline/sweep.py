@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from syncd.config import InDoubtPolicy
+from syncd.config import InDoubtPolicy, Port, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.ledger import connections, inbox, jobs, reviews, submissions, upkeep, writes
+from syncd.ledger import connections, inbox, jobs, reviews, submissions, unpriced, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
 from . import reconfigure
@@ -40,6 +40,11 @@ async def _time_passes(parts: Parts, now: float) -> int:
     moved += await parts.ledger.write(reviews.decide_overdue, now=now)
     moved += await parts.ledger.write(submissions.end_failed, now=now)
     moved += await _deadlines(parts, now)
+    for connection in parts.settings.connections.values():
+        if connection.port is Port.PROVIDER:
+            free = connection.expired.settle is Settle.FREE
+            before = now - connection.expired.after
+            moved += await parts.ledger.write(unpriced.settle_old, connection.name, free=free, before=before)
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved

@@ -127,7 +127,8 @@ async def _frozen(parts: Parts, now: float) -> tuple[str, str]:
         return "", ""
     left = (until - now) / 3600
     why = f"the ledger was restored from a copy: nothing is bought for {left:.0f} h, so that what it forgot can come in"
-    return why, "Wait; what comes in meanwhile is taken and written."
+    cure = "Wait; what comes in meanwhile is taken and written. `syncd thaw` says what it would mean to buy at once."
+    return why, cure
 
 
 async def _backlog(parts: Parts, sync: Sync, now: float) -> tuple[str, str]:

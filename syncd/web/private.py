@@ -22,11 +22,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from syncd.ledger import reports, reviews
+from syncd.ledger import budgets, reconciliation, reports, reviews
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
+from syncd.pipeline.spending import budgets_of
 
 COMMIT_WITHIN = 5.0  # seconds in which the ledger must have answered, for us to be ready
 
@@ -36,6 +37,8 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
+
+KINDS = ("charged", "assumed", "reserved", "in_doubt")  # of credits
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <meta name="viewport" content="width=device-width">
@@ -78,7 +81,10 @@ async def live_status(parts: Parts) -> dict[str, Any]:
         name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
         for name, lane in parts.lanes.items()
     }
-    return {**status, "gate": parts.gate.rows(), "lanes": lanes, "late": parts.liveness.late()}
+    caps = budgets_of(parts.settings.syncs)
+    used = await parts.ledger.read(budgets.report, caps, now=parts.clock.now())
+    late = parts.liveness.late()
+    return {**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "budgets": used}
 
 
 class _Pages:
@@ -184,9 +190,17 @@ def _metrics(status: dict[str, Any], gate: dict[Key, int]) -> str:
         lines.append(f"syncd_jobs{{{labels}}} {row['n']}")
     lines.append("# TYPE syncd_credits gauge")
     for name, spent in status["credits"].items():
-        lines += [
-            f'syncd_credits{{provider="{name}",kind="{k}"}} {spent[k]}' for k in ("charged", "reserved", "in_doubt")
-        ]
+        lines += [f'syncd_credits{{provider="{name}",kind="{k}"}} {spent[k]}' for k in KINDS]
+    lines.append("# TYPE syncd_reconciliation_difference_credits gauge")
+    lines += [
+        f'syncd_reconciliation_difference_credits{{connection="{name}"}} {one["difference"]}'
+        for name, one in status["reconciliation"].items()
+    ]
+    lines.append("# TYPE syncd_budget_used_credits gauge")
+    lines += [
+        f'syncd_budget_used_credits{{sync="{one["sync"]}",window="{one["window"]}"}} {one["used"]}'
+        for one in status["budgets"]
+    ]
     lines.append("# TYPE syncd_halted gauge")
     lines += [f'syncd_halted{{connection="{n}"}} {int(bool(c["trouble"]))}' for n, c in status["connections"].items()]
     lines += ["# TYPE syncd_reviews_waiting gauge", f"syncd_reviews_waiting {status['reviews']['waiting']}"]
@@ -205,7 +219,11 @@ def _overview(status: dict[str, Any]) -> str:
         + _waiting(status["reviews"])
         + ("" if jobs else "<p>No job yet.</p>")
         + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)
-        + _table("Credits", ["provider"], ["calls", "charged", "reserved", "in doubt", "balance"], _spent(status))
+        + _table(
+            "Credits", ["provider"], ["calls", "charged", "assumed", "reserved", "in doubt", "balance"], _spent(status)
+        )
+        + _table("Budgets", ["sync"], ["used"], [[one["sync"], budgets.in_words(one)] for one in status["budgets"]])
+        + _table("Balances that differ from the charges", ["provider", "difference"], [], _differences(status))
         + _table("Last pull", ["sync", "started (UTC)", "error"], ["contacts"], pulls)
         + _table("Counted", ["what"], ["times"], [[k.replace("_", " "), v] for k, v in status["tallies"].items()])
     )
@@ -213,8 +231,12 @@ def _overview(status: dict[str, Any]) -> str:
 
 def _spent(status: dict[str, Any]) -> list[list[Any]]:
     balances = {name: one["balance"] for name, one in status["connections"].items()}
-    kinds = ("submissions", "charged", "reserved", "in_doubt")
+    kinds = ("submissions", *KINDS)
     return [[name, *(c[kind] for kind in kinds), balances.get(name) or ""] for name, c in status["credits"].items()]
+
+
+def _differences(status: dict[str, Any]) -> list[list[Any]]:
+    return [[name, words] for name, one in status["reconciliation"].items() if (words := reconciliation.in_words(one))]
 
 
 def _waiting(reviews: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ from syncd.contract.errors import Retry
 from syncd.contract.model import Field, Submission
 from syncd.contract.pacing import Pacer
 from syncd.ledger import candidates, contacts, submissions
-from syncd.ledger.submissions import Budget, Stale
+from syncd.ledger.budgets import Budget
+from syncd.ledger.submissions import Stale
 from syncd.pipeline import plan, pull
 from syncd.pipeline.choose import Turn, choose
 from syncd.pipeline.parts import Lane

@@ -31,7 +31,9 @@ ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however lon
 TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
-_SPENT = "SELECT coalesce(sum(charged_mc + reserved_mc), 0) FROM spend WHERE sync = ? AND day BETWEEN ? AND ?"
+_SPENT = """
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE sync = ? AND slot BETWEEN ? AND ?"""
+QUARTER_HOURS = int(DAY // 900)  # in a day, by which the ledger keeps what is spent
 _JOBS = """
 SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
@@ -61,7 +63,8 @@ class Judge:
             for cap, days in caps:
                 if cap is None:
                     continue
-                spent = tx._connection.execute(_SPENT, (sync.name, today - days + 1, today)).fetchone()[0]
+                first, after = ((today + n) * QUARTER_HOURS for n in (1 - days, 1))
+                spent = tx._connection.execute(_SPENT, (sync.name, first, after - 1)).fetchone()[0]
                 if spent > cap * 1000:
                     self._world.violated("I8", f"{sync.name} spent {spent / 1000} of {cap} in {days} days")
 
@@ -253,7 +256,7 @@ class Judge:
             return
         if submission in vendor.tampered:
             return
-        charged, reserved = row["charged_mc"], row["reserved_mc"]
+        charged, reserved = row["charged_mc"], row["reserved_mc"] + row["assumed_mc"]
         if (charged or 0) + reserved < billed * 1000:
             self._world.violated("I8", f"{submission[:6]}: {billed} billed, {charged} charged and {reserved} reserved")
         if row["state"] == "settled" and charged is not None and charged != billed * 1000:

@@ -23,7 +23,7 @@ from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import candidates, contacts, inbox, people, selections, store, submissions, writes
+from syncd.ledger import budgets, candidates, contacts, inbox, people, selections, store, submissions, writes
 from syncd.ledger.contacts import Rules
 from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
@@ -93,7 +93,7 @@ def intent_after_send() -> AbstractContextManager[None]:
             provider=run.connection.name,
             sync=run.sync.name,
             reserve=Decimal(0),
-            budget=submissions.Budget(),
+            budget=budgets.Budget(),
             deadline=run.parts.clock.now() + DAY,
             now=run.parts.clock.now(),
         )
@@ -158,7 +158,7 @@ def identical_question_not_looked_up() -> Iterator[None]:
 
 def budget_ignores_reserved() -> AbstractContextManager[None]:
     """Only what was charged counts against the budget."""
-    return statement("spent_since", "charged_mc + reserved_mc", "charged_mc")
+    return statement("spent_since", "charged_mc + reserved_mc + assumed_mc", "charged_mc")
 
 
 def release_on_doubt() -> AbstractContextManager[None]:

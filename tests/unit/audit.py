@@ -18,11 +18,12 @@ else:
 
 __all__ = ["ask", "audit", "events_gone", "sqlite3"]
 
-_DAY = "CAST(created_at / 86400 AS INTEGER)"
-_SUMS = f"""
-SELECT sync, provider, {_DAY}, count(*), sum(reserved_mc), sum(coalesce(charged_mc, 0)),
-    sum(iif(state = 'in_doubt', reserved_mc, 0))
-FROM submission GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+_SLOT = "CAST(created_at / 900 AS INTEGER)"
+_KINDS = "sum(reserved_mc), sum(coalesce(charged_mc, 0)), sum(assumed_mc), sum(iif(state = 'in_doubt', reserved_mc, 0))"
+_SUMS = f"SELECT sync, {_SLOT}, provider, count(*), {_KINDS} FROM submission GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+_TOTALS = f"SELECT provider, count(*), {_KINDS} FROM submission GROUP BY 1 ORDER BY 1"
+_KEPT_TOTALS = """
+SELECT provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM credit_total ORDER BY 1"""
 _TWICE = """
 SELECT question, count(*) FROM attempt JOIN job ON job.id = job_id AND job.submission_id = attempt.submission_id
 WHERE live = 1 AND question <> '' AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1 HAVING count(*) > 1"""
@@ -52,6 +53,7 @@ def audit(path: Path, *, calls: bool = True) -> None:
         path, "SELECT sync, field, state, reason, count(*) FROM job GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
     assert ask(path, "SELECT * FROM spend ORDER BY 1, 2, 3") == ask(path, _SUMS)
+    assert ask(path, _KEPT_TOTALS) == ask(path, _TOTALS)
     _histories(path)
     live = Counter(ask(path, "SELECT job_id, provider, round, way FROM attempt WHERE live = 1"))
     assert all(n == 1 for n in live.values()), live

@@ -227,6 +227,10 @@ class House:
         row = self.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
         return {k: Decimal(v or 0) / 1000 for k, v in zip(("reserved", "charged", "in_doubt"), row, strict=True)}
 
+    def assumed(self) -> Decimal:
+        """Credits that count as charged, although nobody told."""
+        return Decimal(self.sql("SELECT coalesce(sum(assumed_mc), 0) FROM spend")[0][0]) / 1000
+
     def tally(self, name: str) -> int:
         return sum(row[0] for row in self.sql("SELECT n FROM tally WHERE name = ?", name))
 

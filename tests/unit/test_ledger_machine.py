@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from syncd.contract.model import Answer, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.ledger import inbox, submissions, writes
+from syncd.ledger.budgets import Budget, OverBudget
 from syncd.ledger.states import JobState, Reason, SubmissionState
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Budget, OverBudget
 
 from .audit import ask, audit
 from .test_ledger_submissions import FOUND, NOW, Books

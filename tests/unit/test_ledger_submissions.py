@@ -25,10 +25,11 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import contacts, inbox, submissions, writes
+from syncd.ledger import budgets, contacts, inbox, submissions, writes
+from syncd.ledger.budgets import Budget, OverBudget
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Tx
-from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
+from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
 from .furnish import queue_all
@@ -249,8 +250,8 @@ def test_a_charge_that_is_not_told_keeps_the_reservation_until_it_is(books: Book
 
 
 def test_thousandths_are_rounded_up(books: Books) -> None:
-    assert submissions.milli(Decimal("0.0001")) == 1
-    assert submissions.milli(Decimal("4999.75")) == 4_999_750
+    assert budgets.milli(Decimal("0.0001")) == 1
+    assert budgets.milli(Decimal("4999.75")) == 4_999_750
 
 
 # --- how a call ends --------------------------------------------------------------------------

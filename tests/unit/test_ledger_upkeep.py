@@ -1,19 +1,25 @@
 """The ledger about itself: what it says of damage, what it lets go of, and how a copy takes its place."""
 
+import json
 import stat
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from syncd.cli import app
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.upkeep import BACKWARD, FORWARD
+from syncd.pipeline.watch import Watch
 
 from .audit import ask, events_gone, sqlite3
 from .conftest import Build
-from .house import DAY, EMAIL, House
+from .house import DAY, EMAIL, SECRET, House
 
 VALUE = "ada@acme.example.com"
 
@@ -35,7 +41,9 @@ def written(build: Build) -> House:
 
 DAMAGE = {
     "UPDATE counter SET n = n + 2 WHERE reason = 'written'": "the counter of people email done written is off by 2",
-    "UPDATE spend SET charged_mc = 7": "the credits of people at ann on day {day} don't add up",
+    "UPDATE spend SET charged_mc = 7":
+        "the credits of people at ann in the quarter hour from {when} UTC don't add up",
+    "UPDATE credit_total SET reserved_mc = 7": "the sum of all credits at ann is not that of its calls",
     events_gone("job_id = 1 AND target = 'done'"): "job 1 is done, but its history ends with writing",
     events_gone("job_id = 1 AND target = 'sent'"): "the history of job 1 has a gap between sending and sent",
     events_gone("job_id = 1 AND source = ''"):
@@ -81,7 +89,8 @@ def test_whatever_does_not_add_up_is_told_in_a_sentence(written: House, copy: Pa
     connection = sqlite3.connect(copy)
     connection.executescript(damage)
     connection.close()
-    assert sentence.format(day=int(written.clock.now() // DAY)) in told(copy)
+    quarter = written.sql("SELECT slot * 900 FROM spend")[0][0]
+    assert sentence.format(when=datetime.fromtimestamp(quarter, UTC).strftime("%Y-%m-%d %H:%M")) in told(copy)
 
 
 def test_a_torn_file_is_told_and_not_restored(copy: Path) -> None:
@@ -187,3 +196,68 @@ def test_a_restored_copy_counts_its_generations_buys_nothing_for_a_while_and_pul
     assert marks == [2, 8]
     assert ask(second, "SELECT cursor, swept_at FROM selection") == [(None, None)]
     assert ask(second, "SELECT DISTINCT pulled_at FROM contact") == [(0.0,)]
+
+
+def say(path: Path, *words: str, **holds: str) -> str:
+    """A command on a ledger whose providers are ann and bob; `holds`: in_doubt.hold of a connection."""
+    connectors = {"crm": "{ connector: hubspot, access_token: a%s }", "ann": "{ connector: zeliq, api_key: a%s }"}
+    connectors["bob"] = "{ connector: fullenrich, api_key: a%s }"
+    rules = {name: f", in_doubt: {{ hold: {holds[name]} }}" if name in holds else "" for name in connectors}
+    config = path.with_name("config.yaml")
+    config.write_text(
+        f'ledger: {{ path: "{path}" }}\n'
+        f'callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{SECRET}"] }}\nconnections:\n'
+        + "".join(f"  {name}: {text % rules[name]}\n" for name, text in connectors.items())
+        + "syncs: [{ name: people, crm: crm, object: contacts, every: 1h, fields: { email: { providers: [ann] } } }]\n"
+    )
+    done = CliRunner().invoke(app, [*words, "-c", str(config)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("holds", "hours"),
+    [
+        ({"ann": "4h", "bob": "1h"}, 4),
+        ({"ann": "1h", "bob": "30h"}, 30),
+        ({"crm": "400h", "ann": "4h", "bob": "4h"}, 4),
+    ],
+)
+def test_l24_a_restored_copy_waits_for_the_longest_hold_of_its_providers(
+    written: House, tmp_path: Path, holds: dict[str, str], hours: float
+) -> None:
+    upkeep.back_up(written.path, tmp_path / "copy.db")
+    target = tmp_path / "new.db"
+    before = time.time()
+    say(target, "restore", str(tmp_path / "copy.db"), **holds)
+    with reading(target) as tx:
+        until = upkeep.mark(tx, upkeep.FROZEN_UNTIL)
+    assert until is not None
+    assert before + hours * 3600 <= until <= time.time() + hours * 3600
+
+
+def test_l24_thaw_says_what_it_would_mean_and_does_it_only_when_told_to(written: House, tmp_path: Path) -> None:
+    upkeep.back_up(written.path, tmp_path / "copy.db")
+    target = tmp_path / "new.db"
+    say(target, "restore", str(tmp_path / "copy.db"), ann="4h", bob="1h")
+    told = say(target, "thaw")
+    assert "nothing is bought before" in told
+    assert "would be paid a second time" in told
+    frozen = json.loads(say(target, "thaw", "--json"))
+    assert (frozen["thawed"], frozen["frozen"]["until"] > time.time()) == (False, True)
+    assert "Buying goes on." in say(target, "thaw", "--yes")
+    assert "Nothing is frozen." in say(target, "thaw", "--yes")
+    assert json.loads(say(target, "thaw", "--yes", "--json")) == {"frozen": None, "thawed": False}
+
+
+def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(house: House) -> None:
+    now = house.clock.now()
+    house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, now + DAY))
+    look = Watch()
+    house.run(look.run_once(house.parts))
+    assert "restored from a copy" in house.parts.gate.why("people")
+    Ledger.change(house.path, upkeep.thaw)  # from another process
+    house.clock.time += 10
+    house.run(look.run_once(house.parts))
+    assert house.parts.gate.why("people") == ""
+    assert house.tally("thawed_by_hand") == 1

@@ -69,7 +69,13 @@ def test_what_the_pages_say(busy: House) -> None:
     assert 'syncd_halted{connection="bob"} 1' in metrics
     assert 'syncd_events_total{name="callbacks_forged"} 3' in metrics
     told = json.loads(status)
-    assert told["credits"]["ann"] == {"submissions": 2, "charged": 1.0, "reserved": 10.0, "in_doubt": 0.0}
+    assert told["credits"]["ann"] == {
+        "submissions": 2,
+        "charged": 1.0,
+        "reserved": 10.0,
+        "in_doubt": 0.0,
+        "assumed": 0.0,
+    }
     assert told["connections"]["bob"]["cure"] == "give one"
     assert told["gate"] == []
 

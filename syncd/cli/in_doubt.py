@@ -1,0 +1,288 @@
+"""`syncd in-doubt`: paid calls that may not have arrived, and calls of which nobody told the price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from syncd import compose
+from syncd.config import Settings
+from syncd.config.scalars import seconds
+from syncd.contract.errors import SyncdError
+from syncd.contract.ports import ProviderCapabilities
+from syncd.ledger import submissions, unpriced
+from syncd.ledger.states import SubmissionState
+from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.submissions import Doubt
+from syncd.ledger.unpriced import Unpriced
+from syncd.registry import Registry
+
+from .output import ConfigOption, JsonOption, out, print_json, settings_from, table, when
+
+CHUNK = 200  # calls that are decided on in one transaction: the daemon writes in between
+group = typer.Typer(
+    no_args_is_help=True,
+    short_help="Paid calls that may not have arrived.",
+    help="Paid calls of which nobody can say whether they were carried out, or (--expired) what they cost.",
+)
+
+ExpiredOption = Annotated[
+    bool, typer.Option("--expired", help="Calls that are over without a price, instead of those in doubt.")
+]
+ProviderFilter = Annotated[str | None, typer.Option("--provider", help="Only of this connection.")]
+SyncFilter = Annotated[str | None, typer.Option("--sync", help="Only of this sync.")]
+SinceFilter = Annotated[
+    str | None, typer.Option(help="Only calls made since then: 2026-11-27T08:30 (UTC), or 2h for two hours ago.")
+]
+UntilFilter = Annotated[str | None, typer.Option(help="Only calls made until then, in the same form.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """`words` as people read it; `carry_out(tx, call, now)` does it."""
+
+    words: str
+    carry_out: Callable[[Tx, Doubt | Unpriced, float], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filters:
+    provider: str | None = None
+    sync: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+    def fits(self, call: Doubt | Unpriced) -> bool:
+        return (
+            self.provider in (None, call.provider)
+            and self.sync in (None, call.sync)
+            and (self.since is None or call.since >= self.since)
+            and (self.until is None or call.since <= self.until)
+        )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.add_typer(group, name="in-doubt")
+
+
+@group.command("list")
+def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, as_json: JsonOption = False) -> None:
+    """What is in doubt, since when, and how many credits are at risk.
+
+    With --expired: the calls that are over without a price, and whether they count as charged already.
+    """
+    settings, _ = settings_from(config)
+    calls = _calls(settings, expired=expired)
+    if as_json:
+        print_json([asdict(one) for one in calls])
+        return
+    heads = ["call", "provider", "since (UTC)", "people", "credits at risk"]
+    if expired:
+        table(
+            "Without a price",
+            [*heads, "counts as", "why"],
+            (
+                [c.id, c.provider, when(c.since), c.requests, c.at_risk, "charged" if c.assumed else "reserved", c.note]
+                for c in calls
+                if isinstance(c, Unpriced)
+            ),
+        )
+        out.print(
+            "Look them up at the provider, then: syncd in-doubt resolve --expired CALL … --charged N"
+            if calls
+            else "Every call that is over has its price."
+        )
+        return
+    table(
+        "In doubt",
+        [*heads, "held until", "why"],
+        (
+            [c.id, c.provider, when(c.since), c.requests, c.reserved, when(c.hold_until), c.note]
+            for c in calls
+            if isinstance(c, Doubt)
+        ),
+    )
+    out.print(
+        "An answer resolves each by itself. Else look it up at the provider, then: syncd in-doubt resolve CALL …"
+        if calls
+        else "Nothing is in doubt."
+    )
+
+
+@group.command("resolve")
+def doubt_resolve(
+    calls: Annotated[list[str] | None, typer.Argument(help="As `syncd in-doubt list` shows them.")] = None,
+    config: ConfigOption = None,
+    *,
+    sent: Annotated[bool, typer.Option("--sent", help="It arrived: wait for its answer as for any other's.")] = False,
+    not_sent: Annotated[
+        bool, typer.Option("--not-sent", help="It never arrived: release its credits, ask again.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Don't ask this provider again; the credits stay counted.")
+    ] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="Ask once more, although it may be paid twice.")] = False,
+    expired: ExpiredOption = False,
+    charged: Annotated[str | None, typer.Option(help="With --expired: so many credits were charged for each.")] = None,
+    not_charged: Annotated[bool, typer.Option("--not-charged", help="With --expired: nothing was charged.")] = False,
+    provider: ProviderFilter = None,
+    sync: SyncFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without it, a filter only shows what would be done.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what doubtful calls came to. The decision stands in the history of each contact.
+
+    Named one by one it is done at once; by a filter, what would be done is shown first.
+
+    \b
+    Examples:
+      syncd in-doubt resolve 3f2a… --not-sent
+      syncd in-doubt resolve --provider zeliq --since 2h --not-sent
+      syncd in-doubt resolve --provider zeliq --since 2h --not-sent --yes
+      syncd in-doubt resolve --expired --provider zeliq --not-charged --yes
+    """
+    settings, registry = settings_from(config)
+    now = compose.clock_of(settings).now()
+    filters = _Filters(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now))
+    if bool(calls) == (every or filters != _Filters()):
+        raise typer.BadParameter("say which: calls, or a filter (--provider, --sync, --since, --until), or --all")
+    if provider is not None and provider not in settings.connections:
+        raise typer.BadParameter(f"no connection is called {provider}")
+    chosen = {"--sent": sent, "--not-sent": not_sent, "--give-up": give_up, "--resend": resend}
+    priced = {"--charged": charged is not None, "--not-charged": not_charged}
+    _exactly_one(priced if expired else chosen, chosen if expired else priced, expired=expired)
+    if expired:
+        decision = _priced(Decimal(0) if not_charged else _amount(charged))
+    else:
+        decision = _decided(chosen, _answer_within(settings, registry))
+    found = _chosen(_calls(settings, expired=expired), calls or [], filters, expired=expired)
+    done = (yes or bool(calls)) and bool(found)
+    if done:
+        for first in range(0, len(found), CHUNK):
+            Ledger.change(settings.ledger.path, _carry_out, found[first : first + CHUNK], decision, now)
+    _tell(found, decision, done=done, as_json=as_json)
+
+
+def _exactly_one(wanted: dict[str, bool], others: dict[str, bool], *, expired: bool) -> None:
+    if sum(wanted.values()) != 1 or any(others.values()):
+        kind = "with --expired" if expired else "without --expired"
+        raise typer.BadParameter(f"{kind}, say exactly one of {', '.join(wanted)}")
+
+
+def _calls(settings: Settings, *, expired: bool) -> Sequence[Doubt | Unpriced]:
+    with reading(settings.ledger.path) as tx:
+        return unpriced.unpriced(tx, assumed=True) if expired else submissions.doubts(tx)
+
+
+def _chosen(
+    known: Sequence[Doubt | Unpriced], ids: Sequence[str], filters: _Filters, *, expired: bool
+) -> list[Doubt | Unpriced]:
+    unknown = [one for one in ids if one not in {call.id for call in known}]
+    if unknown:
+        what, where = ("is without a price", " --expired") if expired else ("is in doubt", "")
+        raise SyncdError(f"nothing called {unknown[0]} {what}; `syncd in-doubt list{where}` shows what is")
+    return [call for call in known if (not ids or call.id in ids) and filters.fits(call)]
+
+
+def _decided(chosen: dict[str, bool], answer_within: dict[str, float]) -> _Decision:
+    if chosen["--sent"]:
+        words = "arrived"
+    elif chosen["--not-sent"]:
+        words = "never arrived"
+    else:
+        words = "given up" if chosen["--give-up"] else "sent once more"
+    note = f"the operator decided: {words}"
+
+    def carry_out(tx: Tx, call: Doubt | Unpriced, now: float) -> None:
+        match words:
+            case "arrived":
+                deadline = now + answer_within.get(call.provider, 0.0)
+                submissions.accept(tx, call.id, None, poll_at=now, deadline=deadline, now=now, note=note)
+            case "never arrived":
+                submissions.not_sent(tx, call.id, note, now=now)
+            case "given up":
+                submissions.expire(tx, call.id, SubmissionState.IN_DOUBT, note, now=now)
+            case _:
+                submissions.resend(tx, call.id, note, now=now)
+
+    return _Decision(words, carry_out)
+
+
+def _priced(charged: Decimal) -> _Decision:
+    words = f"charged {charged} credits" if charged else "not charged"
+    settle = partial(unpriced.settle, charged=charged, note=f"the operator decided: {words}")
+    return _Decision(words, lambda tx, call, _: settle(tx, call.id))
+
+
+def _carry_out(tx: Tx, calls: Iterable[Doubt | Unpriced], decision: _Decision, now: float) -> None:
+    for call in calls:
+        decision.carry_out(tx, call, now)
+
+
+def _tell(calls: Sequence[Doubt | Unpriced], decision: _Decision, *, done: bool, as_json: bool) -> None:
+    counts: dict[tuple[str, str], dict[str, Any]] = {}
+    for call in calls:
+        start = {"provider": call.provider, "sync": call.sync, "calls": 0, "people": 0, "credits": Decimal(0)}
+        sums = counts.setdefault((call.provider, call.sync), start)
+        sums["calls"] += 1
+        sums["people"] += call.requests
+        sums["credits"] += _at_risk(call)
+    if as_json:
+        ids = [call.id for call in calls]
+        print_json({"decision": decision.words, "done": done, "counts": [*counts.values()], "calls": ids})
+        return
+    heads = ["provider", "sync", "calls", "people", "credits at risk"]
+    table("", heads, ([*sums.values()] for sums in counts.values()))
+    if not calls:
+        out.print("No call is like this.")
+    elif done:
+        out.print(f"{len(calls)} call{'s' if len(calls) > 1 else ''}: {decision.words}")
+    else:
+        out.print(f"{len(calls)} would be decided on: {decision.words}. Add --yes to do it.")
+
+
+def _at_risk(call: Doubt | Unpriced) -> Decimal:
+    return call.at_risk if isinstance(call, Unpriced) else call.reserved
+
+
+def _answer_within(settings: Settings, registry: Registry) -> dict[str, float]:
+    """For how long each provider's answers are waited for."""
+    kinds = {name: registry.kind(one.connector).capabilities for name, one in settings.connections.items()}
+    return {name: can.answer_within for name, can in kinds.items() if isinstance(can, ProviderCapabilities)}
+
+
+def _amount(text: str | None) -> Decimal:
+    try:
+        amount = Decimal(text or "")
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise typer.BadParameter("--charged takes a number of credits, such as 10 or 0.5")
+    return amount
+
+
+def _moment(text: str | None, now: float) -> float | None:
+    """A time as people write it, in UTC seconds; `2h` is two hours ago."""
+    if text is None:
+        return None
+    try:
+        return now - seconds(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time; write 2026-11-27T08:30, or 2h for two hours ago") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,137 @@
+"""Credits against the operator's caps: what was spent in a window of days, and what a call costs at worst.
+
+Credits cross this border as Decimal and are kept as thousandths. A day is a calendar day in the budget's own time
+zone; a month is that day and the 29 before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from syncd.contract.model import Field
+
+from .store import Tx
+
+SLOT = 900.0  # seconds: the quarter hours by which `spend` is kept
+DAYS = {"day": 1, "month": 30}
+REMEMBER_PRICES = 90 * 86_400.0  # seconds since a price was last seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The operator's caps on a sync's credits, None where there is none. `time_zone`: where its days begin and end."""
+
+    per_day: Decimal | None = None
+    per_month: Decimal | None = None
+    time_zone: str = "UTC"
+
+    def cap(self, window: str) -> Decimal | None:
+        """The cap of one of the windows in `DAYS`."""
+        return self.per_day if window == "day" else self.per_month
+
+
+class OverBudget(Exception):
+    """The intent would let spent and reserved credits exceed a cap; nothing was written."""
+
+
+def milli(amount: Decimal) -> int:
+    """Credits as whole thousandths, rounded up: a reservation is never too small."""
+    return math.ceil(amount * 1000)
+
+
+def first_moment(now: float, time_zone: str, days: int = 1) -> float:
+    """UTC seconds at which a window of so many calendar days begins, today included."""
+    zone = ZoneInfo(time_zone)
+    first = datetime.fromtimestamp(now, zone).date() - timedelta(days=days - 1)
+    return datetime(first.year, first.month, first.day, tzinfo=zone).timestamp()
+
+
+def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
+    """Raises OverBudget when so much more could exceed a cap."""
+    for window, days in DAYS.items():
+        cap = budget.cap(window)
+        if cap is None:
+            continue
+        spent = tx.value("spent_since", sync=sync, slot=_slot(now, budget, days))
+        if spent + milli(reserve) > milli(cap):
+            raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''} ({budget.time_zone})")
+
+
+def report(tx: Tx, budgets: Mapping[str, Budget], *, now: float) -> list[dict[str, Any]]:
+    """For each cap of each sync: how much of it is used, and how."""
+    return [
+        _window(tx, sync, budget, window, now=now)
+        for sync, budget in budgets.items()
+        for window in DAYS
+        if budget.cap(window) is not None
+    ]
+
+
+def _window(tx: Tx, sync: str, budget: Budget, window: str, *, now: float) -> dict[str, Any]:
+    row = tx.row("spent_by_kind", sync=sync, slot=_slot(now, budget, DAYS[window]))
+    kinds = {kind: 0.0 if row is None else row[f"{kind}_mc"] / 1000 for kind in ("charged", "reserved", "assumed")}
+    return {
+        "sync": sync,
+        "window": window,
+        "cap": float(budget.cap(window) or 0),
+        "used": sum(kinds.values()),
+        **kinds,
+        "time_zone": budget.time_zone,
+        "since": first_moment(now, budget.time_zone, DAYS[window]),
+    }
+
+
+def in_words(one: Mapping[str, Any]) -> str:
+    """One entry of `report`, such as `12 of 50 credits today (UTC)`."""
+    when = "today" if one["window"] == "day" else f"in {DAYS['month']} days"
+    return f"{one['used']:g} of {one['cap']:g} credits {when} ({one['time_zone']})"
+
+
+def dearest(tx: Tx, provider: str, *, now: float) -> dict[Field, Decimal]:
+    """What a find was lately charged where that was more than the connector knows."""
+    rows = tx.rows("dearest_prices", provider=provider, since=now - REMEMBER_PRICES)
+    return {Field(row["field"]): Decimal(row["price_mc"]) / 1000 for row in rows}
+
+
+def worst_prices(tx: Tx, provider: str, listed: Mapping[Field, Decimal], *, now: float) -> dict[Field, Decimal]:
+    """What each field costs at worst: the connector's price, or the dearest that was charged."""
+    seen = dearest(tx, provider, now=now)
+    return {field: max(price, seen.get(field, price)) for field, price in listed.items()}
+
+
+def at_least_seen(tx: Tx, provider: str, fields: Iterable[Field], reserve: Decimal, *, now: float) -> Decimal:
+    """A reservation that is not below the dearest prices charged for these fields: one may have been learnt since
+    the reservation was reckoned."""
+    seen = dearest(tx, provider, now=now)
+    return max(reserve, sum((seen.get(field, Decimal(0)) for field in fields), Decimal(0))) if seen else reserve
+
+
+def learn_prices(
+    tx: Tx, provider: str, charged: Mapping[Field, Decimal], listed: Mapping[Field, Decimal], *, now: float
+) -> bool:
+    """Finds were dearer than listed: reserve as much from now on, also for calls under way. True if that is news."""
+    before = worst_prices(tx, provider, listed, now=now)
+    for field, price in charged.items():
+        since = now - REMEMBER_PRICES
+        tx.run("dearest_keep", provider=provider, field=field, price_mc=milli(price), now=now, since=since)
+    prices = worst_prices(tx, provider, listed, now=now)
+    if prices == before:
+        return False
+    open_calls: dict[str, Counter[Field]] = {}
+    for row in tx.rows("fields_of_open_calls", provider=provider):
+        open_calls.setdefault(row["id"], Counter())[Field(row["field"])] = row["n"]
+    for submission_id, fields in open_calls.items():
+        reserve = sum((prices.get(field, Decimal(0)) * n for field, n in fields.items()), Decimal(0))
+        tx.run("submission_reserve", id=submission_id, reserved_mc=milli(reserve))
+    return True
+
+
+def _slot(now: float, budget: Budget, days: int) -> int:
+    return int(first_moment(now, budget.time_zone, days) // SLOT)
