@@ -72,6 +72,40 @@ def store_page(
     return len(page.contacts)
 
 
+def store_look(
+    tx: Tx,
+    sync: str,
+    seen: Iterable[Contact],
+    gone: Iterable[ContactRef],
+    fields: Iterable[Field],
+    *,
+    now: float,
+    rules: Rules = Rules(),
+) -> None:
+    """What a look at known contacts has shown: how they are now, and who is not there or not selected any more."""
+    wanted = tuple(fields)
+    for contact in seen:
+        store(tx, sync, contact, wanted, now=now, rules=rules)
+    for ref in gone:
+        row = tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
+        if row is not None:
+            left(tx, sync, row["id"], now=now)
+
+
+def left(tx: Tx, sync: str, contact_id: int, *, now: float) -> None:
+    """A contact was deleted, or is not in the sync's selection any more: what was not asked about it is not asked.
+
+    What was paid for stays. A pull that brings the contact again queues the jobs again."""
+    row = tx.row("contact_by_id", id=contact_id)
+    jobs = tx.rows("jobs_left", contact_id=contact_id, sync=sync)
+    lacks = [] if row is None else json.loads(row["lacks"])
+    over = {job["field"] for job in jobs}
+    tx.run("contact_left", id=contact_id, lacks=json.dumps([field for field in lacks if field not in over]), now=now)
+    note = "deleted in the CRM, or not in the sync's selection any more"
+    for job in jobs:
+        tx.move(job["id"], JobState(job["state"]), JobState.DONE, now=now, reason=Reason.LEFT, note=note)
+
+
 def end_run(tx: Tx, run: int, *, now: float, error: str = "") -> None:
     """Note how a pull ended."""
     tx.run("run_end", id=run, now=now, error=error)
@@ -173,8 +207,8 @@ def has_job(tx: Tx, ref: ContactRef, field: Field) -> bool:
 def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, now: float) -> int:
     """Make the jobs and mark the contacts planned, together. Returns how many jobs are new.
 
-    A job that exists is left alone, except one that was blocked and is not any more, and one that no
-    provider could be asked about as long as so little was known of the contact.
+    A job that exists is left alone, except one that was blocked and is not any more, one whose contact had left
+    the selection, and one that no provider could be asked about as long as so little was known of the contact.
     """
     made = sum(_make(tx, job, now=now) for job in jobs)
     for contact in contacts:
@@ -207,8 +241,8 @@ def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
     if known["reason"] == Reason.REJECTED:
         note, round_ = "the contact has changed since", known["round"] + 1
         tx.move(known["id"], JobState.DONE, JobState.QUEUED, now=now, provider=job.provider, note=note, round=round_)
-    elif known["reason"] == Reason.BLOCKED:
-        # What was asked before the block is not bought again.
+    elif known["reason"] in (Reason.BLOCKED, Reason.LEFT):
+        # What was asked before is not bought again.
         asked = any(r["round"] == known["round"] for r in tx.rows("results_of_job", job_id=known["id"]))
         target = JobState.ANSWERED if asked else JobState.QUEUED
         tx.move(known["id"], JobState.DONE, target, now=now, provider=job.provider)

@@ -87,6 +87,14 @@ UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
 UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes, planned = (planned AND person IS :person)
 WHERE id = :id
 
+-- name: contact_left
+-- Nothing is to be filled in it for now: whoever is pulled again, is planned again.
+UPDATE contact SET lacks = :lacks, pulled_at = :now WHERE id = :id
+
+-- name: jobs_left
+-- What is still to be asked about a contact.
+SELECT id, field, state FROM job WHERE contact_id = :contact_id AND sync = :sync AND state IN ('queued', 'waiting')
+
 -- name: contact_by_id
 SELECT * FROM contact WHERE id = :id
 
@@ -159,7 +167,7 @@ UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 -- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
 SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
     contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
-    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
+    contact.blocked, contact.opt_out, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
         mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
     (SELECT json_group_array(way) FROM (
@@ -449,6 +457,11 @@ INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT DO U
 -- name: connection_balance
 INSERT INTO connection (name, balance, balance_at) VALUES (:name, :balance, :now)
 ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
+
+-- name: connection_account
+-- The first account that a connection is seen with stays; returns it.
+INSERT INTO connection (name, account) VALUES (:name, :account)
+ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account) RETURNING account
 
 -- name: memory_all
 SELECT key, value FROM memory WHERE connection = :connection

@@ -66,6 +66,7 @@ class Candidate:
     ways: frozenset[str]  # in which the provider was asked in this round
     found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
+    pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
 
 
@@ -518,6 +519,7 @@ def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool)
         ways=ways,
         found_by=frozenset(json.loads(row["found_by"])),
         again=_again(row["asked_before"], ways),
+        pulled_at=row["pulled_at"],
         relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
     )
 

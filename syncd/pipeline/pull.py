@@ -6,6 +6,7 @@ from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.ledger import connections, contacts
 
+from . import account
 from .parts import Parts
 
 
@@ -20,6 +21,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     run = await parts.ledger.write(contacts.start_run, sync.name, now=now())
     pulled = 0
     try:
+        await account.require(parts, sync.crm)
         async for page in crm.pull(sync.selection, start):
             fields = tuple(sync.fields)
             pulled += await parts.ledger.write(
