@@ -58,7 +58,7 @@ class Reason(StrEnum):
     UNDETERMINED = "undetermined"  # providers failed, and charged nothing: asked again soon
     REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
-    LEFT = "left_selection"  # deleted, or not selected any more, before anybody was asked: comes back if it does
+    CLEARED = "cleared"  # what we wrote, or may have written, was cleared in the CRM since
     CANCELLED = "cancelled"
 
 

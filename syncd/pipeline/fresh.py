@@ -17,6 +17,7 @@ from syncd.contract.model import ContactRef
 from syncd.ledger import connections, contacts
 from syncd.ledger.submissions import Candidate, Item
 
+from .deciding import fingerprint
 from .parts import Parts
 
 FRESH = 300.0  # seconds for which it is believed what a pull or a look has brought
@@ -46,6 +47,7 @@ async def look(parts: Parts, sync: Sync, batches: Sequence[Sequence[Item]], old:
     crm = parts.crms[sync.crm]
     if parts.clock.monotonic() < parts.look_at.get(sync.crm, float("-inf")):
         return False
+    asked_at = parts.clock.now()  # what happened later may not be in the answers
     stale, size = set(old), crm.capabilities.read_batch
     in_order = dict.fromkeys(item.request.ref for batch in batches for item in batch if item.request.ref in stale)
     first = {item.request.ref for item in batches[0]} & stale
@@ -59,8 +61,16 @@ async def look(parts: Parts, sync: Sync, batches: Sequence[Sequence[Item]], old:
     seen = [contact for page in pages for contact in page]
     left = set(wanted) - {contact.ref for contact in seen}
     await parts.ledger.write(
-        contacts.store_look, sync.name, seen, left, tuple(sync.fields), now=parts.clock.now(), rules=parts.rules
+        contacts.store_look,
+        sync.name,
+        seen,
+        left,
+        tuple(sync.fields),
+        fingerprint=fingerprint(sync),
+        now=asked_at,
+        rules=parts.rules,
     )
+    parts.bells.ring("plan")
     if left:
         log.info("left_selection", sync=sync.name, contacts=len(left))
     return True

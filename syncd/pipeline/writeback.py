@@ -21,9 +21,9 @@ from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import ToWrite
+from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from . import account
-from .decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
 from .parts import Parts
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company
@@ -56,9 +56,8 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     jobs = await parts.ledger.read(writes.to_write, sync.name, 2 * crm.capabilities.write_batch, now=parts.clock.now())
     if not jobs or _may_linger(jobs, crm.capabilities.write_batch, parts.clock.now()):
         return 0
-    if await parts.ledger.read(connections.trouble, sync.crm) is not None or not await account.is_known(
-        parts, sync.crm
-    ):
+    halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
+    if halted or not await account.is_known(parts, sync.crm):
         return 0
     jobs = _of_records(jobs, crm.capabilities.write_batch)
     try:

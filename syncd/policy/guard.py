@@ -87,7 +87,7 @@ def _maybe_cleared(job: ToWrite, now_there: Snapshot) -> End | None:
     it. Only a record that nobody has changed since proves that it did not; another change of ours could hide theirs."""
     if not job.begun or not _was_changed(job.field, job.seen, now_there):
         return None
-    return End(Reason.VALUE_KEPT, "the record was changed since a write whose answer was lost: left as it is")
+    return End(Reason.CLEARED, "the record was changed since a write whose answer was lost: left as it is")
 
 
 def _was_changed(field: Field, seen: str, now_there: Snapshot) -> bool:
@@ -170,7 +170,8 @@ def _without_history(job: ToWrite, seen: str, now_there: Snapshot, value: str) -
     if values.same(job.field, value, job.value, job.identity):
         return End(Reason.WRITTEN)
     if _was_changed(job.field, seen, now_there):
-        return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
+        reason = Reason.VALUE_KEPT if value else Reason.CLEARED
+        return End(reason, "somebody changed it right after it was written")
     return Again()
 
 
