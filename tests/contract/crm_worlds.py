@@ -90,8 +90,8 @@ class FakeWorld:
 
     refused_email = "ada@example.con"
 
-    def __init__(self, *, conditional: bool) -> None:
-        self.crm = FakeCrm(conditional=conditional)
+    def __init__(self, *, conditional: bool, history: bool = True) -> None:
+        self.crm = FakeCrm(conditional=conditional, history=history)
         self.crm.refused.add(self.refused_email)
         self.selection = Selection(object="contacts", fields=self.crm.capabilities.objects["contacts"])
         self.extended = _extended(self.selection, mobile="mobile", linkedin="linkedin")
@@ -330,8 +330,8 @@ def _switch(faults: Faults, spec: str, *, on: bool) -> None:
 
 
 @asynccontextmanager
-async def fake(*, conditional: bool) -> AsyncIterator[CrmWorld]:
-    yield FakeWorld(conditional=conditional)
+async def fake(*, conditional: bool, history: bool = True) -> AsyncIterator[CrmWorld]:
+    yield FakeWorld(conditional=conditional, history=history)
 
 
 @asynccontextmanager
@@ -385,6 +385,7 @@ def served(app: Any) -> Iterator[str]:
 WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[CrmWorld]]] = {
     "fake": partial(fake, conditional=False),
     "fake-conditional": partial(fake, conditional=True),
+    "fake-without-history": partial(fake, conditional=True, history=False),
     "hubspot-v3": partial(hubspot, "v3"),
     "hubspot-2026-09": partial(hubspot, "2026-09"),
     "salesforce-contacts": partial(salesforce, "contacts", opt_outs=True),

@@ -533,6 +533,26 @@ def test_history_tells_people_from_machines(play: Play) -> None:
     play(act)
 
 
+def test_l26_where_no_history_of_a_field_is_told_it_shows_that_the_record_was_changed(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        world.settle()
+        before = (await read(world, record))[record]
+        if before.changed_at == "":
+            assert world.crm.capabilities.history
+            return
+        assert (await read(world, record))[record].changed_at == before.changed_at
+        await write(world, await change(world, record, Field.EMAIL, MAIL))
+        world.settle()
+        ours = (await read(world, record))[record]
+        world.edit(record, Field.EMAIL, "")
+        theirs = (await read(world, record))[record]
+        assert (ours.values, theirs.values) == ({Field.EMAIL: MAIL}, {})
+        assert before.changed_at < ours.changed_at < theirs.changed_at
+
+    play(act)
+
+
 # --- write --------------------------------------------------------------------------------------
 
 

@@ -34,12 +34,14 @@ def mails_only(house: House) -> None:
     house.reopen(replace(house.settings, syncs=(replace(house.sync, fields=fields),)))
 
 
+def fill_and_clear(crm: FakeCrm, one: str) -> None:
+    crm.edit(one, "email", "typed@example.com")
+    crm.edit(one, "email", "")
+
+
 CHANGES: dict[str, tuple[Callable[[FakeCrm, str], None], Reason]] = {
     "filled": (lambda crm, one: crm.edit(one, "email", "ada@example.com"), Reason.VALUE_KEPT),
-    "cleared by a person": (
-        lambda crm, one: [crm.edit(one, "email", v) for v in ("a@example.com", "")],
-        Reason.BLOCKED,
-    ),  # type: ignore[dict-item]
+    "cleared by a person": (fill_and_clear, Reason.BLOCKED),
     "opted out": (lambda crm, one: crm.block(one, EMAIL, "opted_out"), Reason.BLOCKED),
     "deleted": (lambda crm, one: crm.remove(one), Reason.CANCELLED),
     "merged": (lambda crm, one: crm.merge(one, crm.add(email="winner@example.com", phone="+44")), Reason.CANCELLED),
