@@ -10,8 +10,8 @@ from dataclasses import field as with_default
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import ContactRef, Field, Identity
-from syncd.people import evidence
-from syncd.people.evidence import Learned
+from syncd.people import emails, evidence
+from syncd.people.evidence import NOTHING, Learned
 
 from . import people, results
 from .contacts import Rules
@@ -55,7 +55,8 @@ class Case:
     ref: ContactRef
     field: Field
     person: str | None
-    identity: Identity  # what is usable of the contact
+    identity: Identity  # what is usable of the contact, with what answers brought
+    own: Identity  # the same without that, and without the mailbox that we wrote
     became_at: float
     seen_at: float
     lacks: bool
@@ -77,14 +78,13 @@ class Read:
 
 def changed(tx: Tx, limit: int, *, now: float) -> list[int]:
     """Contacts to decide on because something was learned of them, or because their time has come."""
-    return [row["id"] for row in tx.rows("contacts_undecided", limit=limit)] or [
-        row["id"] for row in tx.rows("contacts_due", limit=limit, now=now)
-    ]
+    rows = tx.rows("contacts_undecided", limit=limit) or tx.rows("contacts_due", limit=limit, now=now)
+    return list(dict.fromkeys(row["id"] for row in rows))
 
 
 def answered(tx: Tx, limit: int) -> list[int]:
     """Contacts to decide on because a provider or a person has answered."""
-    return [row["id"] for row in tx.rows("contacts_answered", limit=limit)]
+    return list(dict.fromkeys(row["id"] for row in tx.rows("contacts_answered", limit=limit)))
 
 
 def read(tx: Tx, contact_ids: Iterable[int], rules: Rules) -> Read:
@@ -152,6 +152,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 field=fld,
                 person=contact["person"],
                 identity=_known(contact, fld, jobs),
+                own=_own(contact, jobs),
                 became_at=contact["became_at"],
                 seen_at=contact["pulled_at"],
                 lacks=fld in lacks or fld not in (Field.EMAIL, Field.PHONE),
@@ -185,6 +186,14 @@ def _known(contact: sqlite3.Row, fld: Field, jobs: Mapping[Field, sqlite3.Row]) 
     found = mail["value"] if mail is not None and mail["updated_at"] > contact["became_at"] else None
     learned = Learned(contact["learned"], found)
     return evidence.usable(load_identity(contact["identity"]), json.loads(contact["vague"]), learned)
+
+
+def _own(contact: sqlite3.Row, jobs: Mapping[Field, sqlite3.Row]) -> Identity:
+    """What the CRM says of itself: the mailbox that we found and wrote is no news."""
+    own = evidence.usable(load_identity(contact["identity"]), json.loads(contact["vague"]), NOTHING)
+    mail = jobs.get(Field.EMAIL)
+    ours = mail is not None and own.email is not None and emails.same(own.email, mail["value"] or "")
+    return replace(own, email=None) if ours else own
 
 
 def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:

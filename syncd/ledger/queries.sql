@@ -114,12 +114,6 @@ INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
--- name: run_newest
-SELECT max(id) FROM run
-
--- name: run_complete_since
-SELECT 1 FROM run WHERE sync = :sync AND id > :run AND ended_at IS NOT NULL AND error = '' LIMIT 1
-
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error WHERE id = :id
 
@@ -179,10 +173,10 @@ UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 SELECT id, 'changed' AS why FROM contact INDEXED BY contact_unplanned WHERE planned = 0 ORDER BY id LIMIT :limit + 0
 
 -- name: contacts_answered
-SELECT DISTINCT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY job.id LIMIT :limit + 0
+SELECT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY job.id LIMIT :limit + 0
 
 -- name: contacts_due
-SELECT DISTINCT job.contact_id AS id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
+SELECT job.contact_id AS id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
 ORDER BY again.at LIMIT :limit + 0
 
 -- name: cases_contacts

@@ -152,7 +152,7 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
     said = [one for one in case.heard if one.provider == provider and one.asked_at >= case.became_at]
     left = ways(lane.provider, request_for(case.field, case.identity))
     if skipped := [one.told for one in said if one.result.outcome is Outcome.SKIPPED]:
-        more = bool(left) and all(_tells_more(case.identity, before) for before in skipped)
+        more = bool(left) and all(_tells_more(case.own, before, case.own) for before in skipped)
         return Opening.MORE if more else Opening.NONE
     told: dict[str, list[Identity]] = {}
     for one in said:
@@ -161,14 +161,17 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
     if any(question.way not in told for question in left):
         return Opening.WAY
     misses_are_free = lane.provider.capabilities.bills_finds_only
-    more = any(all(_tells_more(q.told, before) for before in told[q.way]) for q in left)
+    more = bool(left) and all(_tells_more(left[0].told, before, case.own) for before in told[left[0].way])
     return Opening.MORE if misses_are_free and more else Opening.NONE
 
 
-def _tells_more(now: Identity, before: Identity) -> bool:
-    """Something by which a person is found better: a profile, a mailbox, an employer, a whole name."""
-    parts = ("linkedin_url", "email", "domain", "company", "last_name", "first_name")
-    return any(getattr(now, name) and not getattr(before, name) for name in parts)
+def _tells_more(now: Identity, before: Identity, own: Identity) -> bool:
+    """Something by which a person is found better, which the contact itself says: a profile, a mailbox, an employer, a
+    whole name."""
+    return any(getattr(now, name) and getattr(own, name) and not getattr(before, name) for name in _FINDS)
+
+
+_FINDS = ("linkedin_url", "email", "domain", "company", "last_name", "first_name")
 
 
 # --- carrying it out ----------------------------------------------------------------------------------

@@ -11,12 +11,12 @@ PAGE = 200
 
 
 async def run_once(parts: Parts) -> int:
-    """Decide on what was pulled since; returns how many jobs are new."""
+    """Decide on what was pulled since; returns how many jobs are new or moved."""
     made = 0
     while ids := await parts.ledger.read(cases.changed, PAGE, now=parts.clock.now()):
         found, decided = await deciding.look(parts, ids)
         new, moved = await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now())
-        made += new
+        made += new + moved
         if moved:
             parts.bells.ring("writeback")
     return made

@@ -1,4 +1,4 @@
-"""What the daemon would decide now: the same pull and the same decisions, on a copy of the ledger that is thrown away."""
+"""What the daemon would decide now: the same pull and decisions, on a copy of the ledger that is thrown away."""
 
 from __future__ import annotations
 

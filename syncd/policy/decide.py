@@ -147,18 +147,27 @@ def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weig
         return Nothing(facts.ended[0], facts.ended[1]), ()  # nothing was heard of the CRM since
     if policy is None:
         return Nothing(Reason.CANCELLED, f"no sync asks for the {facts.field} of this contact any more"), ()
+    closed = _not_selected(facts) or _not_wanted(policy, facts)
+    return (closed, ()) if closed is not None else _on_answers(policy, facts)
+
+
+def _not_selected(facts: Facts) -> Decision | None:
     if facts.selected is None:
-        return Wait("whether the sync's selection holds this contact has not been seen yet"), ()
+        return Wait("whether the sync's selection holds this contact has not been seen yet")
     if not facts.selected:
-        return Nothing(Reason.CANCELLED, "the contact is not in the sync's selection any more"), ()
+        return Nothing(Reason.CANCELLED, "the contact is not in the sync's selection any more, or lacks nothing")
+    return None
+
+
+def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
     if facts.blocked is not None:
-        return Nothing(Reason.BLOCKED, facts.blocked), ()
+        return Nothing(Reason.BLOCKED, facts.blocked)
     if not facts.lacks:
-        return _filled(facts), ()
+        return _filled(facts)
     if facts.written is not None and not (policy.refill and facts.history):
         who = "a program" if facts.history else "somebody"
-        return Nothing(Reason.CLEARED, f"{who} has cleared what syncd wrote, and `refill` is off"), ()
-    return _on_answers(policy, facts)
+        return Nothing(Reason.CLEARED, f"{who} has cleared what syncd wrote, and `refill` is off")
+    return None
 
 
 def _filled(facts: Facts) -> Nothing:
@@ -192,7 +201,7 @@ def _on_answers(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighe
 
 
 def weigh(facts: Facts, policy: Policy) -> list[Weighed]:
-    """Judge each answer that counts: given about whom the record is about now, not too old; in the waterfall's order."""
+    """Judge each answer that counts: about whom the record is about now, not too old; in the waterfall's order."""
     order = {name: i for i, name in enumerate(policy.field.providers)}
     fresh = [one for one in facts.heard if one.asked_at >= facts.became_at and _counts(one, policy, facts.now)]
     return [_weigh(one, facts, policy) for one in sorted(fresh, key=lambda one: order.get(one.provider, len(order)))]
