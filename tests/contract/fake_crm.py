@@ -56,7 +56,7 @@ class Record:
 class FakeCrm:
     """`first`: the id of the first record.
 
-    `match` of a selection maps properties to the values that they must have. `history=False`: no version of a value is
+    `match` of a selection may name a `team`; all else is said by `selected`. `history=False`: no version of a value is
     told, nor who cleared it; then a snapshot says when the record was changed.
     `between_read_and_write`, if set, runs once at the start of the next write: a colleague's moment.
     """
@@ -85,6 +85,7 @@ class FakeCrm:
         self.hidden: set[str] = set()  # properties that we have no right to see
         self.owner = f"account-of-{name}"  # whose the key is
         self.looked: list[list[str]] = []  # the ids of each look
+        self.selected: set[str] | None = None  # ids of those whom the selection holds; None: everybody
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
         self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
@@ -171,7 +172,9 @@ class FakeCrm:
         self._require_usable(selection)
         assert len(refs) <= self.capabilities.read_batch
         self.looked.append([ref.id for ref in refs])
-        records = [record for ref in refs if (record := self.records.get(ref.id)) and _matches(record, selection)]
+        records = [
+            record for ref in refs if (record := self.records.get(ref.id)) and self._is_selected(record, selection)
+        ]
         return [self._contact(record, selection) for record in records]
 
     def _require_usable(self, selection: Selection) -> None:
@@ -215,10 +218,15 @@ class FakeCrm:
         return [
             record
             for record in self.records.values()
-            if record.changed >= since and int(record.id) > after and _matches(record, selection)
+            if record.changed >= since and int(record.id) > after and self._is_selected(record, selection)
             if not selection.fields.keys() <= self._held(record, selection).keys()
             or not OPT_OUTS.isdisjoint(self._blocked(record, selection).values())
         ]
+
+    def _is_selected(self, record: Record, selection: Selection) -> bool:
+        """Is it there, and does it meet the conditions?"""
+        there = not record.gone and record.now is None and (self.selected is None or record.id in self.selected)
+        return there and selection.match.get("team") in {None, record.values.get("team")}
 
     def _held(self, record: Record, selection: Selection) -> dict[Field, str]:
         names = {f: (m.property, *(self._visible & {*m.also})) for f, m in selection.writable.items()}
@@ -290,12 +298,6 @@ class FakeCrm:
         others = (r for r in self.records.values() if r is not record and not r.gone and change.new)
         holder = next((r.id for r in others if name == "email" and r.values.get(name) == change.new), None)
         return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
-
-
-def _matches(record: Record, selection: Selection) -> bool:
-    """Is it there, and does it meet the conditions?"""
-    there = not record.gone and record.now is None
-    return there and all(record.values.get(name) == value for name, value in selection.match.items())
 
 
 def _maps(selections: Sequence[Selection], kind: Literal["fields", "extras"]) -> list[FieldMap]:
