@@ -15,7 +15,8 @@ from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt, Retry
 from syncd.contract.model import ContactRef
 from syncd.ledger import connections, contacts
-from syncd.ledger.submissions import Candidate, Item
+from syncd.ledger.candidates import Candidate
+from syncd.ledger.submissions import Item
 
 from .deciding import fingerprint
 from .parts import Parts

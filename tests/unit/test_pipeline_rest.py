@@ -45,6 +45,7 @@ def test_a_write_that_was_decided_on_anew_meanwhile_is_left_as_it_is(house: Hous
     house.plan()
     ended = house.job(ada)
     assert ended[0] == "done"
-    finish = house.ledger.write(writes.finish, job, Reason.VALUE_KEPT, "somebody was quicker", now=house.clock.now())
+    end = writes.Ended(job, Reason.VALUE_KEPT, "somebody was quicker")
+    finish = house.ledger.write(writes.finish, [end], now=house.clock.now())
     assert not house.run(finish)
     assert house.job(ada) == ended
