@@ -105,6 +105,10 @@ class Connector:
         headers = {"authorization": f"Bearer {options.api_key.get_secret_value()}", "accept": "application/json"}
         self._http = Http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers, tools.transport)
 
+    async def account(self) -> str | None:
+        """See `Provider.account`: the workspace's id."""
+        return await self._workspace()
+
     async def check(self) -> list[Finding]:
         """See `Provider.check`: which workspace the key belongs to, and how many credits it has."""
         try:

@@ -81,7 +81,7 @@ def other_workspace(told: str, known: str) -> Halt:
     """The key is good, but not the one of the account that this connection has worked with."""
     said = f"the key belongs to workspace {told}, and this connection has worked with workspace {known}"
     cure = "Put the former workspace's key back, or give the new workspace a connection of its own, with another name."
-    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
+    return Halt(said, trouble=Trouble.ACCOUNT, cure=cure)
 
 
 def start_refusal(answer: Response, contacts: int, after: float) -> ConnectorError:

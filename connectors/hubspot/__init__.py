@@ -1,9 +1,10 @@
 """HubSpot: contacts pulled by search, decided on fresh reads with history, written in batches.
 
 The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
-vocabulary, `pull` sweeps and cursors, `portal` bulk reads, `records` properties ⇄ words with `person` and
-`consent`, `write` and `faults` updates and refusals, `check` the probe, `calls` the line to HubSpot with
-`limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
+vocabulary, `pull` sweeps and cursors, `look` and `membership` the look before buying, `portal` bulk reads,
+`records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and refusals, `check` the
+probe, `calls` the line to HubSpot with `limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own
+exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 from syncd.contract.model import (
     Change,
+    Contact,
     ContactRef,
     Field,
     FieldMap,
@@ -25,6 +27,7 @@ from syncd.contract.model import (
 from syncd.contract.ports import CrmCapabilities, Tools
 
 from . import check as probe
+from . import look as looking
 from . import options as settings
 from .calls import Calls
 from .options import Options
@@ -61,6 +64,10 @@ class Connector:
         self._calls = Calls(options, base_url, tools)
         self._portal = Portal(self._calls, tools.clock)
 
+    async def account(self) -> str:
+        """See the port. The portal's id."""
+        return await self._portal.account_id()
+
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         """See the port. One update without inputs is sent, to learn whether writing is allowed."""
         return await probe.check(self._calls, self._portal, self._options, selections)
@@ -68,6 +75,10 @@ class Connector:
     def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         """See the port. One page per 200 nominated contacts; the last cursor starts the next sweep."""
         return Sweep(self._calls, self._portal, self._lens(selection), self._clock).pages(cursor)
+
+    async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        """See the port. One read, and a search only where a filter can't be judged from what was read."""
+        return await looking.look(self._calls, self._portal, self._lens(selection), refs)
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
         """See the port. Who was merged is found under the id that HubSpot returns instead."""

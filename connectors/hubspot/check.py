@@ -76,9 +76,8 @@ def _selection(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
-    for name in (fields.property, *fields.also):
-        if name not in catalogue:
-            yield f"the portal has no contact property {name!r}"
+    if fields.property not in catalogue:
+        yield f"the portal has no contact property {fields.property!r}"
     definition = catalogue.get(fields.property, {})
     kind = definition.get("type", "string")
     if kind not in _TEXT:
@@ -88,7 +87,12 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
-    """What the sync can do without: fields that come along with an answer, and searches for opt-outs."""
+    """What the sync can do without: properties that also count, fields that come along with an answer, and searches
+    for opt-outs."""
+    for field, fields in selection.writable.items():
+        for name in (one for one in fields.also if one not in catalogue):
+            what = f"the portal shows us no contact property {name!r}: what it holds does not count as {field}"
+            yield Finding(level=Level.WARNING, what=what, cure=f"take it out of `also` of {field}, or let us see it")
     for field, fields in selection.extras.items():
         for wrong in _property(fields, catalogue):
             cure = f"set another property for {field}, or none; until then it is not filled"

@@ -48,16 +48,25 @@ class Portal:
             self._catalogue_until = self._clock.monotonic() + CATALOGUE_AGE
         return self._catalogue
 
+    async def account_id(self) -> str:
+        """The portal's id. Raises Retry where HubSpot tells none."""
+        told = whole((await self.account()).get("portalId"))
+        if not told.isdigit():
+            raise Retry("HubSpot's account details hold no portalId")
+        return told
+
     async def account(self) -> Mapping[str, Any]:
         """The account's details; its time zone tells when the daily limit ends."""
         details = (await self._calls.safe(Route.ACCOUNT)).body or {}
         self._calls.limits.place(details)
         return details
 
-    async def contacts(self, ids: Sequence[str], lens: Lens) -> list[Record]:
-        """These contacts with history, in any order; who is gone is absent, who was merged has another id."""
+    async def contacts(self, ids: Sequence[str], lens: Lens, also: Iterable[str] = ()) -> list[Record]:
+        """These contacts with history and the properties `also`, in any order; who is gone is absent, who was merged
+        has another id."""
         known = await self.catalogue()
-        wanted = {"properties": lens.properties(known), "propertiesWithHistory": lens.history(known)}
+        names = list(dict.fromkeys((*lens.properties(known), *also)))
+        wanted = {"properties": names, "propertiesWithHistory": lens.history(known)}
         return await self._read(Route.READ, ids, READ_CHUNK, wanted)
 
     async def companies(self, contacts: Iterable[Record]) -> dict[str, Company]:

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from syncd.contract.errors import Halt, Retry, Trouble
+from syncd.contract.errors import Halt, Retry, Trouble, Unusable
 from syncd.contract.model import Contact, Page
 from syncd.contract.pacing import Clock
 
 from . import terms
 from .answers import Answer
 from .calls import Calls, Route
-from .portal import Portal
+from .portal import Catalogue, Portal
 from .records import STAMP, Lens, Record, milliseconds, prop, record_id
 
 INDEX_LAG = 30.0  # seconds after which the index has caught up in all recorded cases
@@ -60,14 +60,11 @@ class Sweep:
         self._calls, self._portal, self._lens, self._clock = calls, portal, lens, clock
 
     async def pages(self, raw: Mapping[str, Any] | None) -> AsyncIterator[Page]:
-        catalogue = await self._portal.catalogue()
-        absent = [f"the portal has no contact property {name!r}" for name in self._lens.mapped if name not in catalogue]
-        if wrong := [*absent, *terms.problems(self._lens.selection, catalogue)]:
-            raise Halt(wrong[0], trouble=Trouble.MISCONFIGURED, cure="mend `fields` or `match` of this sync")
+        terms.require_usable(self._lens, await self._portal.catalogue())
         cursor = Cursor.read(raw).started(self._clock.now())
         patience = 1
         while cursor.until is not None:
-            answer = await self._search(cursor, catalogue)
+            answer = await self._search(cursor)
             nominated = answer.results
             more = _has_next(answer) or _total(answer) > len(nominated)
             if more and not nominated and patience:  # the index counts what it can't show yet
@@ -79,12 +76,24 @@ class Sweep:
             cursor = cursor if more and nominated else cursor.finished()
             yield Page(contacts=contacts, cursor=cursor.json(), stale=len(nominated) - len(contacts))
 
-    async def _search(self, cursor: Cursor, catalogue: Mapping[str, Mapping[str, Any]]) -> Answer:
+    async def _search(self, cursor: Cursor) -> Answer:
+        """A search that is refused may name a property that was deleted or hidden since we looked: once more then."""
+        catalogue = await self._portal.catalogue()
+        try:
+            return await self._calls.safe(Route.SEARCH, self._request(cursor, catalogue))
+        except Halt as error:
+            if error.trouble is not Trouble.MISCONFIGURED:
+                raise
+            now = await self._portal.catalogue(fresh=True)
+            if now.keys() == catalogue.keys():
+                raise Unusable(str(error), cure="run `syncd check`, and mend `match` of this sync") from error
+        terms.require_usable(self._lens, now)
+        return await self._calls.safe(Route.SEARCH, self._request(cursor, now))
+
+    def _request(self, cursor: Cursor, catalogue: Catalogue) -> dict[str, Any]:
         overlap = int(self._lens.options.overlap * 1000)
         since = None if cursor.since is None else max(cursor.since - overlap, 0)
-        return await self._calls.safe(
-            Route.SEARCH, terms.request(self._lens.selection, catalogue, cursor.last_id, since)
-        )
+        return terms.request(self._lens.selection, catalogue, cursor.last_id, since)
 
     async def _decide(self, nominated: list[dict[str, Any]]) -> tuple[tuple[Contact, ...], int]:
         """The nominated that still lack something or opted out, and the newest stamp among all of them."""

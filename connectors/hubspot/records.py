@@ -65,8 +65,13 @@ class Lens:
     options: Options
 
     @property
-    def mapped(self) -> tuple[str, ...]:
+    def needed(self) -> tuple[str, ...]:
         """The properties without which nothing can be pulled: those of the fields that a record may lack."""
+        return tuple(fields.property for fields in self.selection.fields.values())
+
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """All properties that hold a field that a record may lack."""
         return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
 
     def properties(self, known: Collection[str]) -> list[str]:

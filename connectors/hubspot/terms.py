@@ -19,11 +19,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from syncd.contract.model import Selection
+from syncd.contract.errors import Unusable
+from syncd.contract.model import FieldMap, Selection
 
 from .consent import closing
 from .portal import Catalogue
-from .records import STAMP
+from .records import STAMP, Lens
 
 GROUPS, PER_GROUP, IN_ALL = 5, 6, 18
 BODY_LIMIT = 3_000  # characters
@@ -47,6 +48,26 @@ def problems(selection: Selection, catalogue: Catalogue) -> list[str]:
     for number, term in enumerate(terms, 1):
         found += [f"match.filters[{number}]: {wrong}" for wrong in _wrong(term, catalogue)]
     return found or _too_much(selection, catalogue)
+
+
+def require_usable(lens: Lens, catalogue: Catalogue) -> None:
+    """Raise Unusable where this selection can't be searched for or read: a field's property is not there, or `match`
+    is wrong. Properties of `also` may lack."""
+    absent = [name for name in lens.needed if name not in catalogue]
+    wrong = [*(f"the portal has no contact property {name!r}" for name in absent), *problems(lens.selection, catalogue)]
+    if wrong:
+        raise Unusable(wrong[0], cure="mend `fields` or `match` of this sync")
+
+
+def of_match(selection: Selection, catalogue: Catalogue) -> list[Filter]:
+    """The operator's own filters, of which all must hold, in HubSpot's words."""
+    return _terms(selection.match, catalogue)
+
+
+def by_id(ids: Sequence[str], filters: Sequence[Filter]) -> dict[str, Any]:
+    """The search for those of these contacts that match the filters."""
+    wanted = [*filters, _filter("hs_object_id", "IN", values=list(ids))]
+    return {"filterGroups": [{"filters": wanted}], "properties": [STAMP], "limit": PAGE, "after": "0"}
 
 
 def request(selection: Selection, catalogue: Catalogue, after_id: str, since: int | None) -> dict[str, Any]:
@@ -79,7 +100,7 @@ def _request(
     common = [*_terms(selection.match, catalogue), _filter("hs_object_id", "GT", value=after_id)]
     if since is not None:
         common.append(_filter(STAMP, "GTE", value=str(since)))
-    lacking = [[_filter(n, "NOT_HAS_PROPERTY") for n in (m.property, *m.also)] for m in selection.fields.values()]
+    lacking = [[_filter(n, "NOT_HAS_PROPERTY") for n in _searchable(m, catalogue)] for m in selection.fields.values()]
     opted_out = [[_filter(name, "EQ", value="true")] for name in opt_outs]
     return {
         "filterGroups": [{"filters": [*special, *common]} for special in (*lacking, *opted_out)],
@@ -88,6 +109,11 @@ def _request(
         "limit": PAGE,
         "after": "0",
     }
+
+
+def _searchable(fields: FieldMap, catalogue: Catalogue) -> list[str]:
+    """The properties that count as having a field, without those of `also` that the portal does not show us."""
+    return [fields.property, *(name for name in fields.also if name in catalogue)]
 
 
 _KEYS = {"filters", "owner"}

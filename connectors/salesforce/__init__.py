@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from syncd.contract.model import (
     Change,
+    Contact,
     ContactRef,
     Field,
     FieldMap,
@@ -68,6 +69,10 @@ class Connector:
         if options.fast:
             self.capabilities = replace(self.capabilities, conditional_write=False)
 
+    async def account(self) -> str:
+        """See the port. The org's id."""
+        return await self._org.account_id()
+
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         """See the port."""
         return await probe.check(self._calls, self._org, self._options, selections)
@@ -76,6 +81,10 @@ class Connector:
         """See the port. Everything the first time and once a day; in between what has changed."""
         bulk = Bulk(self._calls, self._options, self._tools.clock)
         return Sweep(self._calls, self._org, bulk, self._options, selection).pages(cursor)
+
+    async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        """See the port. A query by id under the sync's own condition, up to 2 000 records in one call."""
+        return await self._org.look(selection, partial(self._org.again, refs=refs))
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
         """See the port. Who was merged is found under the id of the record that is left."""

@@ -94,7 +94,8 @@ class Answer:
 
 
 class Unknown(Halt):
-    """A field or an object that this user can't see, or that is not there: nobody can tell which."""
+    """A field or an object that this user can't see, or that is not there: nobody can tell which. Or a query that
+    can't be read, because of an operator's own condition."""
 
 
 class Slow(Retry):
@@ -105,6 +106,11 @@ class Stale(Retry):
     """A locator that Salesforce does not know, or not any more."""
 
 
+_MEND = "mend `match` of this sync"
+_UNKNOWN = {
+    **dict.fromkeys(("INVALID_FIELD", "INVALID_TYPE"), _GRANT),
+    **dict.fromkeys(("MALFORMED_QUERY", "INVALID_QUERY_FILTER_OPERATOR"), _MEND),
+}
 _PAUSES: Mapping[str, tuple[type[Retry], float]] = {
     "QUERY_TIMEOUT": (Slow, 60.0),
     "INVALID_QUERY_LOCATOR": (Stale, 1.0),
@@ -130,8 +136,9 @@ def translate(answer: Answer, what: str) -> ConnectorError:
     if refusal.code in {"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"}:
         cure = "use an edition with API access, and give the user the permission API Enabled"
         return Halt(f"the API is shut: {said}", trouble=Trouble.BLOCKED, cure=cure)
-    if refusal.code in {"INVALID_FIELD", "INVALID_TYPE"} or status == 404:
-        return Unknown(f"{what}: {said}", trouble=Trouble.MISCONFIGURED, cure=_GRANT)
+    if refusal.code in _UNKNOWN or status == 404:
+        cure = _UNKNOWN.get(refusal.code, _GRANT)
+        return Unknown(f"{what}: {said}", trouble=Trouble.MISCONFIGURED, cure=cure)
     return Halt(f"Salesforce refused {what}: {said}", trouble=Trouble.MISCONFIGURED, cure=_cure(status))
 
 

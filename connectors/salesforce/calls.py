@@ -152,7 +152,7 @@ class Calls:
         elif org and known != org:
             raise Halt(
                 f"this is org {org}, and what syncd knows is of org {known}",
-                trouble=Trouble.MISCONFIGURED,
+                trouble=Trouble.ACCOUNT,
                 cure="set domain back, or give the other org a connection and a sync with names of their own",
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from syncd.contract.errors import ConnectorError, Halt, Trouble
+from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import FieldMap, Finding, Level, Selection
 
 from . import soql
@@ -44,16 +44,17 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
     """What stands in the way of one sync; if nothing does, what it can't see."""
     try:
         lens = await org.bare_lens(selection, fresh=True)
-    except Halt as error:
+    except (Halt, Unusable) as error:
         return [_finding(error)]
     if wrong := list(_wrong(lens)):
         return wrong
     try:
         lens = await org.lens(selection)
         await org.probe(lens)
-    except Halt as error:
+    except (Halt, Unusable) as error:
         return [_finding(error)]
-    return [Finding(level=Level.OK, what=f"{_own(lens)} can be read and written"), *_extras(lens), *_blind(lens)]
+    good = Finding(level=Level.OK, what=f"{_own(lens)} can be read and written")
+    return [good, *_hidden(lens), *_extras(lens), *_blind(lens)]
 
 
 def _wrong(lens: Lens) -> Iterator[Finding]:
@@ -69,20 +70,37 @@ def _wrong(lens: Lens) -> Iterator[Finding]:
 
 
 def _field(lens: Lens, fields: FieldMap, *, searched: bool = True) -> Iterator[tuple[str, str]]:
-    """What is wrong with a mapping, and the cure where it is not another property."""
+    """What is wrong with a mapping, and the cure where it is not another property. What `also` names may be hidden
+    (`_hidden`), but not be written in another case."""
     for name in (fields.property, *fields.also):
         definition = lens.catalogue.fields.get(name)
-        if definition is None:
-            near = next((known for known in lens.catalogue.fields if known.casefold() == name.casefold()), "")
-            hint = f"write {near}" if near else f"name another, or {_SEE}"
-            yield f"{lens.type} has no field {name!r} that our user can see", hint
-        elif searched and definition.get("filterable") is False:
-            yield f"{lens.type}.{name} can't be searched by", ""
+        if definition is not None:
+            if searched and definition.get("filterable") is False:
+                yield f"{lens.type}.{name} can't be searched by", ""
+        elif (near := _near(lens, name)) or name == fields.property:
+            yield _unseen(lens, name), f"write {near}" if near else f"name another, or {_SEE}"
     definition = lens.catalogue.fields.get(fields.property, {})
     if definition.get("type", "string") not in _TEXT:
         yield f"{lens.type}.{fields.property} is of type {definition.get('type')}, not text", ""
     elif definition and definition.get("updateable") is not True:
         yield f"our user may not write {lens.type}.{fields.property}", _EDIT
+
+
+def _hidden(lens: Lens) -> Iterator[Finding]:
+    """Fields of `also` that our user can't see: what they hold counts as nothing, and the sync goes on."""
+    for field, fields in lens.selection.writable.items():
+        for name in (one for one in fields.also if one not in lens.catalogue.fields):
+            what = f"{_unseen(lens, name)}: what it holds does not count as {field}"
+            yield Finding(level=Level.WARNING, what=what, cure=f"take it out of `also` of {field}, or {_SEE}")
+
+
+def _unseen(lens: Lens, name: str) -> str:
+    return f"{lens.type} has no field {name!r} that our user can see"
+
+
+def _near(lens: Lens, name: str) -> str:
+    """The field that is meant, where only the case differs; "" where there is none."""
+    return next((known for known in lens.catalogue.fields if known.casefold() == name.casefold()), "")
 
 
 def _extras(lens: Lens) -> Iterator[Finding]:
@@ -136,6 +154,8 @@ def _budget(calls: Calls, options: Options) -> Iterator[Finding]:
 
 def _finding(error: ConnectorError, *, whole: bool = False) -> Finding:
     """`whole`: nothing at all can be had; otherwise one selection, unless it is the login that is refused."""
+    if isinstance(error, Unusable):
+        return Finding(level=Level.ERROR, what=str(error), cure=error.cure)
     if not isinstance(error, Halt):
         return Finding(level=Level.ERROR, what=str(error), cure=_AGAIN, passing=True)
     trouble = error.trouble if whole or error.trouble is not Trouble.MISCONFIGURED else None

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Trouble
-from syncd.contract.model import ContactRef, Selection, Snapshot
+from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Unusable
+from syncd.contract.model import Contact, ContactRef, Selection, Snapshot
 from syncd.contract.pacing import Clock
 
 from . import soql
@@ -38,22 +38,27 @@ class Org:
         self._known: dict[str, _Known] = {}
 
     async def look(self, selection: Selection, ask: Callable[[Lens], Awaitable[T]]) -> T:
-        """Ask something through a lens; if a field is gone meanwhile, once more through a new one."""
+        """Ask something through a lens; if a field is gone meanwhile, once more through a new one. Raises Unusable
+        where that does not help: then it is the selection's own condition or object that is refused."""
         try:
             return await ask(await self.lens(selection))
         except Unknown:
+            pass
+        try:
             return await ask(await self.lens(selection, fresh=True))
+        except Unknown as error:
+            raise Unusable(str(error), cure=error.cure) from error
 
     async def lens(self, selection: Selection, *, fresh: bool = False) -> Lens:
-        """How we see this selection's object. Raises Halt when a mapped field can't be seen."""
+        """How we see this selection's object. Raises Unusable when a field that is to be filled can't be seen."""
         lens = await self.bare_lens(selection, fresh=fresh)
-        absent = [name for name in lens.mapped if name not in lens.catalogue.fields]
+        absent = [name for name in lens.needed if name not in lens.catalogue.fields]
         if wrong := [
             *(f"{lens.type} has no field {name!r} that we can see" for name in absent),
             *soql.problems(selection),
         ]:
             cure = "mend `fields` or `match` of this sync, or let the integration user see the field"
-            raise Halt(wrong[0], trouble=Trouble.MISCONFIGURED, cure=cure)
+            raise Unusable(wrong[0], cure=cure)
         known = self._known[lens.type]
         if lens.written not in known.tracked:
             known.tracked[lens.written] = await self._is_tracked(lens)
@@ -62,10 +67,8 @@ class Org:
     async def bare_lens(self, selection: Selection, *, fresh: bool = False) -> Lens:
         """As `lens`, whatever it sees, and without history."""
         if selection.object not in TYPES:
-            raise Halt(
-                f"Salesforce's {selection.object} can't be synced",
-                trouble=Trouble.MISCONFIGURED,
-                cure="set object: contacts or object: leads",
+            raise Unusable(
+                f"Salesforce's {selection.object} can't be synced", cure="set object: contacts or object: leads"
             )
         catalogue = await self._catalogue(TYPES[selection.object], fresh=fresh)
         return Lens(self._name, selection, self._options, catalogue, self._calls.user)
@@ -133,6 +136,28 @@ class Org:
             records |= await self.retrieve(lens, sorted(set(winners.values()) - records.keys()))
         past = await self.histories(lens, records)
         return [_snapshot(lens, ref, records, past, stands) for ref in refs]
+
+    async def again(self, lens: Lens, refs: Sequence[ContactRef]) -> list[Contact]:
+        """Those of these records that are there and match, as a pull would show them now; merges are not followed."""
+        asked = {one: ref for ref in refs if (one := to18(ref.id))}
+        queries, rows = soql.looks(lens, list(asked)), []
+        for start in range(0, len(queries), QUERIES):
+            rows += await self._several(queries[start : start + QUERIES])
+        found = {one: row for row in rows if (one := to18(text(row, "Id"))) in asked}
+        past = await self.histories(lens, [text(row, "Id") for row in found.values()])
+        contacts = {one: lens.contact(row, past.get(text(row, "Id"), ())) for one, row in found.items()}
+        return [replace(contact, ref=asked[one]) for one, contact in contacts.items()]
+
+    async def account_id(self) -> str:
+        """The org's id, of 18 characters: the login tells it, or else the org does. Raises Retry where neither does."""
+        await self._calls.login()
+        told = to18(self._calls.org)
+        if told is None:
+            rows = await self._query(soql.organization())
+            told = to18(text(rows[0], "Id")) if rows else None
+        if told is None:
+            raise Retry("Salesforce does not tell whose org this is")
+        return told
 
     async def probe(self, lens: Lens) -> None:
         """Ask for one row of what a pull would ask for. Raises Halt in Salesforce's words."""

@@ -71,8 +71,13 @@ class Lens:
         object.__setattr__(self, "type", TYPES[self.selection.object])
 
     @property
-    def mapped(self) -> tuple[str, ...]:
+    def needed(self) -> tuple[str, ...]:
         """The fields without which nothing can be pulled: those that a record may lack."""
+        return tuple(fields.property for fields in self.selection.fields.values())
+
+    @property
+    def mapped(self) -> tuple[str, ...]:
+        """All fields that hold what a record may lack."""
         return tuple(name for fields in self.selection.fields.values() for name in (fields.property, *fields.also))
 
     @property
@@ -139,6 +144,7 @@ class Lens:
             elsewhere=frozenset(f for f, _ in fields if self._is_elsewhere(record, f)),
             blocked=self._blocked(record, past),
             versions={f: self._versions(past, m.property) for f, m in fields} if self.us else {},
+            changed_at=text(record, "LastModifiedDate"),
         )
 
     def _held(self, record: Record) -> dict[Field, str]:

@@ -56,9 +56,10 @@ def count(lens: Lens, after: Sequence[str], most: int) -> str:
 
 
 def wanted(lens: Lens) -> str:
-    """Those for whom a field and all that also count as it are blank, and those who opted out."""
-    fields = lens.selection.fields.values()
-    blank = [" AND ".join(f"{name} = null" for name in (one.property, *one.also)) for one in fields]
+    """Those for whom a field and all that also count as it are blank, and those who opted out. What our user may not
+    see does not count."""
+    names = [(m.property, *filter(lens.catalogue.sees, m.also)) for m in lens.selection.fields.values()]
+    blank = [" AND ".join(f"{name} = null" for name in one) for one in names]
     opted_out = [f"{path} = true" for path in lens.closing()]
     return f"({' OR '.join([*(f'({one})' for one in blank), *opted_out])})"
 
@@ -66,6 +67,20 @@ def wanted(lens: Lens) -> str:
 def by_id(lens: Lens, ids: Iterable[str]) -> str:
     """These records, as a pull selects them."""
     return _select(lens.columns(), lens.type, [f"Id IN ({_list(ids)})"])
+
+
+def looks(lens: Lens, ids: Sequence[str]) -> list[str]:
+    """Queries for those of these records that a pull could bring, whether or not they lack something: as few as the
+    limit of an address allows."""
+    query = _select(lens.columns(), lens.type, [f"Id IN ({_list(ids)})", *_own(lens)])
+    if len(ids) > 1 and (len(ids) > IDS or len(quote(query)) > URI_LIMIT - ROOM):
+        middle = len(ids) // 2
+        return [*looks(lens, ids[:middle]), *looks(lens, ids[middle:])]
+    return [query] if ids else []
+
+
+def organization() -> str:
+    return _select(["Id"], "Organization", ["Id != null"], "LIMIT 1")
 
 
 def after_id(last: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
+from syncd.contract.errors import Halt, InDoubt, Retry, Trouble, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Selection, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.pacing import Clock
 
@@ -76,7 +76,7 @@ class Writing:
     _answered: bool = False  # has any update been answered?
 
     async def run(self, changes: Sequence[Change]) -> list[WriteOutcome]:
-        """One outcome per change. Raises Retry and Halt only while nothing has been sent."""
+        """One outcome per change. Raises Retry, Halt and Unusable only while nothing has been sent."""
         lens = await self.org.lens(self.selection)
         self._prepare(lens, changes)
         self._may_write(lens)
@@ -124,7 +124,7 @@ class Writing:
     async def _round(self) -> None:
         try:
             ready, kind = await self.org.look(self.selection, self._look)
-        except (Retry, Halt) as error:
+        except (Retry, Halt, Unusable) as error:
             if not self._answered:
                 raise
             self._stopped = str(error)

@@ -123,6 +123,10 @@ class Connector:
             headers["x-request-origin"] = options.origin
         self._hosts = Hosts(base_url, headers, tools)
 
+    async def account(self) -> str | None:
+        """See `Provider.account`. Zeliq tells no account's id."""
+        return None
+
     async def check(self) -> list[Finding]:
         """See `Provider.check`: one call to the balance, which is exempt from Zeliq's limits."""
         try:

@@ -10,6 +10,7 @@ SyncdError
     ├── Split            a batch was refused and nothing says which item is at fault: halve it
     ├── InDoubt          may have been done: never send it again by itself
     ├── Halt             the whole connection stops until a person (or a probe) says otherwise
+    ├── Unusable         one selection can't be worked on; the connection's others go on
     └── Garbled          an answer that cannot be read: keep it, tell a person
 """
 
@@ -78,6 +79,7 @@ class Trouble(StrEnum):
     BLOCKED = "blocked"  # the vendor locked the account: lifted when a check passes
     MISCONFIGURED = "misconfigured"  # our request is wrong in a way that no retry mends
     UNREACHABLE = "unreachable"  # callbacks can't reach us: lifted when one does
+    ACCOUNT = "account"  # the key is another account's: lifted when the former account answers again
 
 
 class Halt(ConnectorError):
@@ -85,6 +87,15 @@ class Halt(ConnectorError):
 
     def __init__(self, message: str, *, trouble: Trouble, cure: str) -> None:
         self.trouble = trouble
+        self.cure = cure
+        super().__init__(message)
+
+
+class Unusable(ConnectorError):
+    """One selection of a CRM can't be worked on, because a property that it names is not there (any more): nothing
+    was done, and the connection's other selections are not concerned. `cure` is one sentence for a person."""
+
+    def __init__(self, message: str, *, cure: str) -> None:
         self.cure = cure
         super().__init__(message)
 

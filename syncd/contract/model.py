@@ -161,6 +161,8 @@ class Snapshot:
     a merge), or None when it is gone. `versions` is newest first, per field, where the CRM keeps
     history; empty where it keeps none. `identity` is who the record is about now, as far as the
     record itself says (what an associated company adds may be missing); None where nothing was read.
+    `changed_at`, from CRMs that may keep no history of a field: when anybody, ourselves included, last changed the
+    record; sortable among the stamps of `versions`. "" from all others.
     """
 
     ref: ContactRef
@@ -171,6 +173,7 @@ class Snapshot:
     elsewhere: frozenset[Field] = frozenset()  # fields that an `also` property already holds
     blocked: Mapping[Field, str] = field(default_factory=dict)
     versions: Mapping[Field, tuple[Version, ...]] = field(default_factory=dict)
+    changed_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from .model import (
     Answer,
     Change,
+    Contact,
     ContactRef,
     Delivery,
     EnrichmentRequest,
@@ -90,11 +91,15 @@ class Crm(Protocol):
     name: str
     capabilities: CrmCapabilities
 
+    async def account(self) -> str:
+        """The vendor's own stable id of the account (portal, org) that the key belongs to. One cheap call."""
+
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         """Probe key, scopes, properties and limits. Reads only. Problems are findings, not errors.
 
         An error for as long as a write of any mapped property of `selections` would be refused, whoever
-        has forbidden it: nothing is bought for a sync before its selection was seen without one.
+        has forbidden it: nothing is bought for a sync before its selection was seen without one. A warning for
+        what a selection can do without: an `also` property that is hidden or gone, a field of `extras`.
         """
 
     def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
@@ -102,7 +107,17 @@ class Crm(Protocol):
 
         Each page's cursor is valid once that page is stored; pulling from it again repeats at most
         some overlap. Records changed before the pull began and visible to the CRM's search are not
-        skipped, however many there are. Values are fresh, not the search index's.
+        skipped, however many there are. Values are fresh, not the search index's. Raises Unusable when
+        a property of `selection.fields` is not there; an `also` property that is not there is left out.
+        """
+
+    async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        """Read again records that a pull has brought: those of `refs` that are still there and match
+        `selection.match` now, each as `pull` would give it now, also those that lack nothing any more. Any order,
+        each under the ref that was asked for.
+
+        Who is missing in the answer was deleted, merged into another record, or does not match any more. `refs` are
+        distinct and at most `capabilities.read_batch`. Safe to repeat. Raises Unusable as `pull` does.
         """
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
@@ -160,6 +175,10 @@ class Provider(Protocol):
 
     name: str
     capabilities: ProviderCapabilities
+
+    async def account(self) -> str | None:
+        """The vendor's own stable id of the account (workspace) that the key belongs to; None where it tells none.
+        Spends nothing."""
 
     async def check(self) -> list[Finding]:
         """Probe key, account and balance. Spends nothing."""

@@ -53,6 +53,7 @@ class Candidate:
     ways: frozenset[str]  # in which the provider was asked in this round
     found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
+    pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
 
 
@@ -153,6 +154,7 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         ways=frozenset(page.ways.get(id_, ())),
         found_by=frozenset(page.found_by.get(id_, ())),
         again=page.again(id_),
+        pulled_at=row["pulled_at"],
         relatives=tuple(page.relatives.get(id_, ())),
     )
 

@@ -33,6 +33,11 @@ def trouble(tx: Tx, name: str) -> Trouble | None:
     return Trouble(row["trouble"]) if row is not None and row["trouble"] else None
 
 
+def keep_account(tx: Tx, name: str, account: str) -> str:
+    """Keep whose account the connection is for, unless that is known; returns the one that is kept."""
+    return str(tx.value("connection_account", name=name, account=account))
+
+
 def learn_windows(tx: Tx, name: str, windows: Sequence[Window]) -> None:
     """Keep the limits that the vendor told."""
     tx.run("connection_windows", name=name, windows=json.dumps([asdict(w) for w in windows]))

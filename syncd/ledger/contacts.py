@@ -16,8 +16,9 @@ from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity,
 from syncd.contract.normal import tidy
 from syncd.people import employers
 
-from . import people
+from . import people, selections
 from .results import dump_identity, load_identity
+from .states import JobState, Reason
 from .store import Tx
 
 if TYPE_CHECKING:
@@ -57,6 +58,41 @@ def store_page(
     store_all(tx, sync, page.contacts, tuple(fields), now=now, rules=rules)
     tx.run("run_page", id=run, contacts=len(page.contacts), stale=page.stale)
     return len(page.contacts)
+
+
+def store_look(
+    tx: Tx,
+    sync: str,
+    seen: Iterable[Contact],
+    gone: Iterable[ContactRef],
+    fields: Iterable[Field],
+    *,
+    fingerprint: str,
+    now: float,
+    rules: Rules = Rules(),
+) -> None:
+    """What a look at known contacts has shown: how they are now, and who is gone, or not in the selection any more."""
+    there = list(seen)
+    store_all(tx, sync, there, tuple(fields), now=now, rules=rules)
+    for connection, object_ in {(one.ref.connection, one.ref.object) for one in there}:
+        ids = json.dumps([one.ref.id for one in there if (one.ref.connection, one.ref.object) == (connection, object_)])
+        tx.run("contacts_looked", connection=connection, object=object_, ids=ids, at=now)
+    rows = [
+        tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
+        for ref in sorted(gone, key=str)
+    ]
+    left(tx, sync, [row["id"] for row in rows if row is not None], fingerprint=fingerprint, now=now)
+
+
+def left(tx: Tx, sync: str, contact_ids: Sequence[int], *, fingerprint: str, now: float) -> None:
+    """Contacts were deleted, or are not in the sync's selection any more: what was not asked about them is not asked.
+
+    What was paid for stays. They are decided on anew: another sync may select them, or this one later on."""
+    selections.left(tx, contact_ids, fingerprint)
+    note = "deleted in the CRM, or not in the sync's selection any more"
+    for contact_id in contact_ids:
+        for job in tx.rows("jobs_left", contact_id=contact_id, sync=sync):
+            tx.move(job["id"], JobState(job["state"]), JobState.DONE, now=now, reason=Reason.CANCELLED, note=note)
 
 
 def end_run(tx: Tx, run: int, *, now: float, error: str = "") -> None:

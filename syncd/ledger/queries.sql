@@ -103,6 +103,15 @@ UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
 UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes, planned = (planned AND person IS :person)
 WHERE id = :id
 
+-- name: contacts_looked
+-- Seen in the CRM at a moment, changed or not.
+UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+    ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
+
+-- name: jobs_left
+-- What is still to be asked about a contact.
+SELECT id, field, state FROM job WHERE contact_id = :contact_id AND sync = :sync AND state IN ('queued', 'waiting')
+
 -- name: contact_by_id
 SELECT * FROM contact WHERE id = :id
 
@@ -215,6 +224,7 @@ DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT val
 
 -- name: members_left
 DELETE FROM member WHERE contact_id IN (SELECT value FROM json_each(:ids))
+    AND selection_id = (SELECT id FROM selection WHERE fingerprint = :fingerprint)
 
 -- name: contacts_replan
 UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
@@ -249,7 +259,8 @@ GROUP BY result.job_id
 -- name: cases_writes
 -- What became of each value that was to be written.
 SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
-JOIN write ON write.job_id = wanted.value WHERE write.state IN ('written', 'duplicate_of', 'write_refused') ORDER BY write.id
+JOIN write ON write.job_id = wanted.value
+WHERE write.state IN ('written', 'cleared', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
 SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
@@ -350,7 +361,7 @@ DELETE FROM spend WHERE sync = :old
 -- same contact, whether there are other records to think of.
 SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    contact.namesakes, contact.lacks, contact.blocked, mail.id AS mail_id, mail.state AS mail_state,
+    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM job INDEXED BY job_queued
@@ -717,6 +728,11 @@ INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT DO U
 -- name: connection_balance
 INSERT INTO connection (name, balance, balance_at) VALUES (:name, :balance, :now)
 ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
+
+-- name: connection_account
+-- The first account that a connection is seen with stays; returns it.
+INSERT INTO connection (name, account) VALUES (:name, :account)
+ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account) RETURNING account
 
 -- name: memory_all
 SELECT key, value FROM memory WHERE connection = :connection

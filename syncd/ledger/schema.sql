@@ -180,7 +180,8 @@ CREATE TABLE run (
 CREATE INDEX run_sync ON run (sync, id);
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
-    cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL
+    cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
+    account TEXT NOT NULL DEFAULT ''        -- the vendor's id of the account that all of this comes from
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE memory (
     connection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (connection, key)

@@ -77,10 +77,10 @@ def end(tx: Tx, pull: Pull, *, now: float) -> bool:
     return swept
 
 
-def left(tx: Tx, contact_ids: Iterable[int]) -> None:
-    """Contacts that were looked for and are not selected any more, or gone: what is open for them is decided anew."""
+def left(tx: Tx, contact_ids: Iterable[int], fingerprint: str) -> None:
+    """Contacts that were looked for and are not in this selection any more, or gone: they are decided on anew."""
     ids = json.dumps(list(contact_ids))
-    tx.run("members_left", ids=ids)
+    tx.run("members_left", ids=ids, fingerprint=fingerprint)
     tx.run("contacts_replan", ids=ids)
 
 

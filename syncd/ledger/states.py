@@ -60,7 +60,7 @@ class Reason(StrEnum):
     UNDETERMINED = "undetermined"  # providers failed, and charged nothing: asked again soon
     REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
-    CLEARED = "cleared"  # what we wrote was cleared in the CRM since
+    CLEARED = "cleared"  # what we wrote, or may have written, was cleared in the CRM since
     CANCELLED = "cancelled"
 
 

@@ -34,6 +34,7 @@ from syncd.ledger.results import question
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Item, Stale
 
+from . import account, fresh
 from .choose import Choice, Turn, choose, put_aside, questions, skip
 from .parts import Lane, Parts
 from .spending import budget_of
@@ -65,9 +66,16 @@ async def run_once(parts: Parts, name: str) -> int:
                 await _pass_on(parts, sync, name, f"{name} is halted: {trouble}")
         elif parts.gate.why(sync.name):
             continue
-        elif await parts.ledger.read(connections.trouble, sync.crm) is None:
+        elif await _may_be_used(parts, name, sync):
             sent += await _Run(parts, lane, connection, sync).send_all()
     return sent
+
+
+async def _may_be_used(parts: Parts, name: str, sync: Sync) -> bool:
+    """Nothing is bought for a CRM that is halted, nor with the key of another account than the one known."""
+    if await parts.ledger.read(connections.trouble, sync.crm) is not None:
+        return False
+    return await account.is_known(parts, name) and await account.is_known(parts, sync.crm)
 
 
 @dataclass(slots=True)
@@ -103,7 +111,11 @@ class _Run:
             batches = self._batches(choice, now)
             if not batches and not choice.aside:
                 break
-            await self._send_together(batches)
+            old = {one.ref for one in found if not fresh.is_fresh(one, now)}
+            ready = fresh.ready(batches, old)
+            if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
+                break  # a look is tried again later; what was looked at is chosen anew
+            await self._send_together(ready)
         return self.sent
 
     def _known_since(self, now: float) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from syncd.config import OptOutScope, Settings, Sync
+from syncd.contract.errors import ConnectorError
 from syncd.contract.http import IN_FLIGHT
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
@@ -52,6 +53,15 @@ class Lane:
     over_budget: str = ""  # the cap that stopped the last intent, or ""
 
 
+@dataclass(slots=True)
+class Accounts:
+    """Which connections were seen to have their own account's key, in this process (see `account`)."""
+
+    known: set[str] = field(default_factory=set)
+    failed: dict[str, tuple[float, ConnectorError]] = field(default_factory=dict)  # until when (monotonic), and why
+    locks: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that the stages work with."""
@@ -68,6 +78,8 @@ class Parts:
     tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
     bells: Bells = field(default_factory=Bells)
     liveness: Liveness = field(default_factory=Liveness)
+    accounts: Accounts = field(default_factory=Accounts)
+    look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)

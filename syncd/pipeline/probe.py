@@ -11,6 +11,7 @@ from syncd.ledger import connections
 from syncd.ledger.reconciliation import News
 from syncd.ledger.store import Tx
 
+from . import account
 from .parts import Lane, Parts
 
 log = structlog.get_logger("syncd.probe")
@@ -27,7 +28,9 @@ async def run_once(parts: Parts) -> int:
             if trouble is None:
                 log.warning("balance_unknown", connection=name, why=str(error))
     for name, crm in parts.crms.items():
-        if await parts.ledger.read(connections.trouble, name) is not None:
+        if await parts.ledger.read(connections.trouble, name) is None:
+            await account.is_known(parts, name)
+        else:
             back += await _crm(parts, name, crm)
     return back
 
@@ -42,8 +45,11 @@ async def flush(parts: Parts) -> int:
 
 
 async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None) -> int:
-    if trouble in (Trouble.CREDENTIALS, Trouble.BLOCKED, Trouble.MISCONFIGURED):
-        return await _lift(parts, name, all(f.level is not Level.ERROR for f in await lane.provider.check()))
+    if trouble in (Trouble.CREDENTIALS, Trouble.BLOCKED, Trouble.MISCONFIGURED, Trouble.ACCOUNT):
+        well = all(f.level is not Level.ERROR for f in await lane.provider.check())
+        return await _lift(parts, name, well and await account.look(parts, name))
+    if trouble is None and not await account.is_known(parts, name):
+        return 0
     balance = await lane.provider.balance()
     if balance is not None:
         _tell(name, await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now()))
@@ -74,7 +80,8 @@ async def _crm(parts: Parts, name: str, crm: Crm) -> int:
     except ConnectorError as error:
         log.warning("still_halted", connection=name, why=str(error))
         return 0
-    return await _lift(parts, name, all(f.level is not Level.ERROR for f in findings))
+    well = all(f.level is not Level.ERROR for f in findings)
+    return await _lift(parts, name, well and await account.look(parts, name))
 
 
 async def _lift(parts: Parts, name: str, well: bool) -> int:

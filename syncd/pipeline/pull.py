@@ -9,6 +9,7 @@ from syncd.ledger import connections, contacts, selections
 from syncd.ledger.selections import Pull
 from syncd.ledger.store import Tx
 
+from . import account
 from .deciding import fingerprint
 from .parts import Parts
 
@@ -23,6 +24,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     begun = await parts.ledger.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
     run = await parts.ledger.write(contacts.start_run, sync.name, now=now())
     try:
+        await account.require(parts, sync.crm)
         pulled = await _pages(parts, sync, begun, run)
     except ConnectorError as error:
         await parts.ledger.write(contacts.end_run, run, now=now(), error=str(error))

@@ -9,7 +9,7 @@ from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.ledger import connections, inbox, jobs, reviews, submissions, unpriced, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
-from . import reconfigure
+from . import account, reconfigure
 from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
@@ -30,7 +30,8 @@ async def run_once(parts: Parts) -> int:
         moved += await parts.ledger.write(inbox.look_again, submissions.FORGOTTEN, limit=FORGOTTEN_AGAIN)
     for name, lane in parts.lanes.items():
         trouble = await parts.ledger.read(connections.trouble, name)
-        if lane.provider.capabilities.poll_after is not None and trouble in (None, Trouble.CREDITS):
+        polls = lane.provider.capabilities.poll_after is not None and trouble in (None, Trouble.CREDITS)
+        if polls and await account.is_known(parts, name):  # another account knows nothing of our calls
             moved += await _poll(parts, name, lane)
     return moved
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from syncd.config import Sync
-from syncd.contract.errors import Halt, Retry
+from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
 from syncd.ledger import connections, contacts, writes
@@ -23,6 +23,7 @@ from syncd.ledger.store import Tx
 from syncd.ledger.writes import Ended, Intent, ToWrite
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
+from . import account
 from .parts import Parts
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company
@@ -55,7 +56,8 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     jobs = await parts.ledger.read(writes.to_write, sync.name, 2 * crm.capabilities.write_batch, now=parts.clock.now())
     if not jobs or _may_linger(jobs, crm.capabilities.write_batch, parts.clock.now()):
         return 0
-    if await parts.ledger.read(connections.trouble, sync.crm) is not None:
+    halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
+    if halted or not await account.is_known(parts, sync.crm):
         return 0
     jobs = _of_records(jobs, crm.capabilities.write_batch)
     try:
@@ -64,9 +66,10 @@ async def run_once(parts: Parts, sync: Sync) -> int:
         now = parts.clock.now()
         if await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now):
             log.error("halted", connection=sync.crm, trouble=error.trouble, why=str(error), cure=error.cure)
-    except Retry as error:
+    except (Retry, Unusable) as error:
         log.warning("write_postponed", connection=sync.crm, why=str(error))
-        await parts.clock.sleep(min(error.after or RETRY_IN, RETRY_IN))
+        after = error.after if isinstance(error, Retry) else None
+        await parts.clock.sleep(min(after or RETRY_IN, RETRY_IN))
     return 0
 
 

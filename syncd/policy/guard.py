@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from syncd.contract.model import Author, Identity, Snapshot, Version
+from syncd.contract.model import Author, Field, Identity, Snapshot, Version
 from syncd.contract.normal import tidy
 from syncd.ledger.states import Reason
 from syncd.ledger.writes import ToWrite
@@ -79,7 +79,21 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge
         if values.same(job.field, value, job.value, job.identity):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
         return End(Reason.VALUE_KEPT, "somebody filled it first")
-    return changed or _blank(job, now_there)
+    return _maybe_cleared(job, now_there) or changed or _blank(job, now_there)
+
+
+def _maybe_cleared(job: ToWrite, now_there: Snapshot) -> End | None:
+    """Of a blank field without a history: a write of ours whose answer was lost may have arrived, and somebody cleared
+    it. Only a record that nobody has changed since proves that it did not; another change of ours could hide theirs."""
+    if not job.begun or not _was_changed(job.field, job.seen, now_there):
+        return None
+    return End(Reason.CLEARED, "the record was changed since a write whose answer was lost: left as it is")
+
+
+def _was_changed(field: Field, seen: str, now_there: Snapshot) -> bool:
+    """Where no history of the field is told: was the record changed since it was seen?"""
+    told = bool(seen and now_there.changed_at) and not now_there.versions.get(field)
+    return told and now_there.changed_at != seen
 
 
 def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
@@ -130,7 +144,7 @@ def _blank(job: ToWrite, now_there: Snapshot) -> Put | End:
     if job.field in now_there.elsewhere:
         return End(Reason.VALUE_KEPT, "another property holds a value by now")
     versions = now_there.versions.get(job.field, ())
-    return Put(before="", seen=versions[0].at if versions else "", revision=now_there.revision)
+    return Put(before="", seen=versions[0].at if versions else now_there.changed_at, revision=now_there.revision)
 
 
 def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore | Again:
@@ -140,7 +154,7 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     versions = now_there.versions.get(job.field, ())
     value = now_there.values.get(job.field, "")
     if not versions:
-        return End(Reason.WRITTEN) if values.same(job.field, value, job.value, job.identity) else Again()
+        return _without_history(job, seen, now_there, value)
     theirs = _theirs(job, seen, versions)
     if theirs is not None and not values.same(job.field, theirs.value, value, job.identity):
         return Restore(theirs.value)
@@ -150,6 +164,15 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     if ours > 0:
         return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
     return End(Reason.WRITTEN)
+
+
+def _without_history(job: ToWrite, seen: str, now_there: Snapshot, value: str) -> End | Again:
+    if values.same(job.field, value, job.value, job.identity):
+        return End(Reason.WRITTEN)
+    if _was_changed(job.field, seen, now_there):
+        reason = Reason.VALUE_KEPT if value else Reason.CLEARED
+        return End(reason, "somebody changed it right after it was written")
+    return Again()
 
 
 def _theirs(job: ToWrite, seen: str, versions: Sequence[Version]) -> Version | None:

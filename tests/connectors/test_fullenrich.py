@@ -415,12 +415,12 @@ def test_a_key_of_another_workspace_is_an_error_until_the_former_one_is_back(ver
         assert [f.level for f in await connector.check()] == [Level.OK]
         await connector.submit(told(sub()))
         (finding,) = await connector.check()
-        assert (finding.level, finding.trouble) == (Level.ERROR, Trouble.MISCONFIGURED)
+        assert (finding.level, finding.trouble) == (Level.ERROR, Trouble.ACCOUNT)
         assert "w-1" in finding.what
         assert "w-2" in finding.what
         with pytest.raises(Halt) as caught:
             await connector.submit(told(sub()))
-        assert (caught.value.trouble, str(caught.value)) == (Trouble.MISCONFIGURED, finding.what)
+        assert (caught.value.trouble, str(caught.value)) == (Trouble.ACCOUNT, finding.what)
         assert [f.level for f in await connector.check()] == [Level.OK]
         await connector.submit(told(sub()))
 
@@ -434,7 +434,7 @@ def test_a_key_of_another_workspace_is_an_error_until_the_former_one_is_back(ver
 def test_the_workspace_is_known_after_a_restart() -> None:
     with scripted(Reply(200, {"workspace_id": "w-2"}), GOOD) as script:
         (finding,) = use(lambda: make(script.url, DictMemory({"workspace": "w-1"})), lambda c: c.check())
-    assert finding.trouble is Trouble.MISCONFIGURED
+    assert finding.trouble is Trouble.ACCOUNT
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/api", "/api/v1/", "/api/v2"])

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.hubspot import Connector
-from syncd.contract.errors import Halt, Retry, Trouble
+from syncd.contract.errors import Retry, Unusable
 from syncd.contract.model import (
     Author,
     Field,
@@ -215,9 +215,9 @@ def test_match_is_checked(match: dict[str, Any], complaint: str) -> None:
     with ScriptedCrm(contact("1")) as crm:
         findings = using(crm, lambda c: c.check([matching(**match)]))
         assert any(complaint in f.what and f.cure and f.level is Level.ERROR for f in findings), findings
-        with pytest.raises(Halt, match=re.escape(complaint)) as caught:
+        with pytest.raises(Unusable, match=re.escape(complaint)) as caught:
             using(crm, lambda c: pages(c, None, matching(**match)))
-    assert caught.value.trouble is Trouble.MISCONFIGURED
+    assert caught.value.cure
 
 
 # --- read and history ---------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import pytest
 from connectors.salesforce import soql
 from connectors.salesforce.answers import seconds
 from connectors.salesforce.records import to18
-from syncd.contract.errors import Halt, Retry
+from syncd.contract.errors import Retry, Unusable
 from syncd.contract.model import ASKED, Author, Field, FieldMap, Finding, Level, Selection
 from syncd.contract.ports import Crm
 from tests.connectors.salesforce_play import (
@@ -177,7 +177,7 @@ def test_pitfall_10_a_field_that_is_hidden_meanwhile() -> None:
             assert set(await pulled(connector)) == {one}
             crm.fields.pop("Website")
             crm.fields.pop("Phone")
-            with pytest.raises(Halt, match="'Phone'") as caught:
+            with pytest.raises(Unusable, match="'Phone'") as caught:
                 await pulled(connector)
             assert caught.value.cure
 
@@ -307,7 +307,7 @@ def test_a_condition_that_could_break_out_is_refused(condition: Any) -> None:
         errors = [f for f in findings if f.level is Level.ERROR]
         assert errors
         assert all("match.where" in f.what and f.cure for f in errors)
-        with pytest.raises(Halt, match=r"match\.where"):
+        with pytest.raises(Unusable, match=r"match\.where"):
             using(crm, lambda c: pages(c, selection=where(condition)))
         assert crm.queries == []
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,18 +19,21 @@ from connectors.hubspot import Connector as HubSpotConnector
 from connectors.hubspot import Options as HubSpotOptions
 from connectors.salesforce import Connector as SalesforceConnector
 from connectors.salesforce import Options as SalesforceOptions
-from syncd.contract.model import Field, FieldMap, Identity, Selection
+from syncd.contract.model import Author, Field, FieldMap, Identity, Selection
 from syncd.contract.ports import Crm
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.hubspot import HubSpot
 from syncd.sandbox.hubspot.access import WRITE
 from syncd.sandbox.hubspot.items import IMPORT
+from syncd.sandbox.hubspot.items import Author as HistoryAuthor
 from syncd.sandbox.salesforce import Salesforce
-from syncd.sandbox.salesforce.org import COLLEAGUE
+from syncd.sandbox.salesforce.org import API_USER, COLLEAGUE
 from syncd.sandbox.world import World
 from tests.contract.bench import bench
 from tests.contract.fake_crm import FakeCrm
+
+BOUNCE_CLEANER = HistoryAuthor("INTEGRATION", "19083857")
 
 
 class CrmWorld(Protocol):
@@ -69,6 +72,15 @@ class CrmWorld(Protocol):
     def forbid(self, *, forbidden: bool = True) -> None:
         """An administrator takes away our right to write e-mails, or gives it back."""
 
+    def hide_mobile(self) -> None:
+        """An administrator takes away our right to see the mobile number, which also counts as a phone number."""
+
+    def clear_by_program(self, record: str) -> None:
+        """A program, not a person, clears the e-mail address."""
+
+    def conditions(self) -> Mapping[str, tuple[Mapping[str, Any], Callable[[str, bool], None]]]:
+        """Every kind of term that `match` may have here: an example, and how a person makes a record meet it or not."""
+
     def settle(self) -> None:
         """Time passes until searches see everything."""
 
@@ -78,8 +90,8 @@ class FakeWorld:
 
     refused_email = "ada@example.con"
 
-    def __init__(self, *, conditional: bool) -> None:
-        self.crm = FakeCrm(conditional=conditional)
+    def __init__(self, *, conditional: bool, history: bool = True) -> None:
+        self.crm = FakeCrm(conditional=conditional, history=history)
         self.crm.refused.add(self.refused_email)
         self.selection = Selection(object="contacts", fields=self.crm.capabilities.objects["contacts"])
         self.extended = _extended(self.selection, mobile="mobile", linkedin="linkedin")
@@ -110,6 +122,18 @@ class FakeWorld:
 
     def count(self) -> int:
         return len([r for r in self.crm.records.values() if not r.gone and r.now is None])
+
+    def hide_mobile(self) -> None:
+        self.crm.hidden.add("mobile")
+
+    def clear_by_program(self, record: str) -> None:
+        self.crm.edit(record, "email", "", by=Author.MACHINE)
+
+    def conditions(self) -> Mapping[str, tuple[Mapping[str, Any], Callable[[str, bool], None]]]:
+        return {"value": ({"team": "north"}, self._choose("team", "north", "south"))}
+
+    def _choose(self, name: str, inside: str, outside: str) -> Callable[[str, bool], None]:
+        return lambda record, met: self.crm.edit(record, name, inside if met else outside)
 
     def forbid(self, *, forbidden: bool = True) -> None:
         self.crm.closed = {self.selection.fields[Field.EMAIL].property} if forbidden else set()
@@ -165,6 +189,54 @@ class HubSpotWorld:
     def count(self) -> int:
         return sum(not item.archived for item in self.vendor.portal.contacts.items.values())
 
+    def hide_mobile(self) -> None:
+        del self.vendor.portal.catalogues["contacts"].properties["mobilephone"]
+        self.vendor.clock.skip(3_601)  # what we know of a portal's properties is looked at again after an hour
+
+    def clear_by_program(self, record: str) -> None:
+        portal = self.vendor.portal
+        item = portal.contacts.get(int(record))
+        assert item is not None
+        portal.contacts.write(item, {"email": ""}, BOUNCE_CLEANER, portal.now_ms())
+
+    def conditions(self) -> Mapping[str, tuple[Mapping[str, Any], Callable[[str, bool], None]]]:
+        stage, city, reach = "lifecyclestage", "city", "linkedinconnections"
+        return {
+            "owner": ({"owner": ["81234567"]}, self._choose("hubspot_owner_id", "81234567", "81234568")),
+            "EQ": _filtered(stage, "EQ", self._choose(stage, "lead", "customer"), value="lead"),
+            "NEQ": _filtered(city, "NEQ", self._choose(city, "", "PARIS"), value="Paris"),
+            "IN": _filtered(city, "IN", self._choose(city, "Lyon", "Paris"), values=["Lyon", "Nantes"]),
+            "NOT_IN": _filtered(city, "NOT_IN", self._choose(city, "Lyon", "Paris"), values=["Paris"]),
+            "HAS_PROPERTY": _filtered(city, "HAS_PROPERTY", self._choose(city, "Lyon", "")),
+            "NOT_HAS_PROPERTY": _filtered(city, "NOT_HAS_PROPERTY", self._choose(city, "", "Lyon")),
+            "LT": _filtered(reach, "LT", self._choose(reach, "9", "10"), value=10),
+            "LTE": _filtered(reach, "LTE", self._choose(reach, "10", "11"), value=10),
+            "GT": _filtered(reach, "GT", self._choose(reach, "11", "9"), value=10),
+            "GTE": _filtered(reach, "GTE", self._choose(reach, "10", "9"), value=10),
+            "BETWEEN": _filtered(reach, "BETWEEN", self._choose(reach, "5", ""), value=5, high_value=7),
+            "CONTAINS_TOKEN": _filtered(city, "CONTAINS_TOKEN", self._choose(city, "New York", "York"), value="new"),
+            "NOT_CONTAINS_TOKEN": _filtered(
+                city, "NOT_CONTAINS_TOKEN", self._choose(city, "York", "New York"), value="new"
+            ),
+            "several": (
+                {
+                    "owner": "81234567",
+                    "filters": [
+                        {"property": city, "operator": "CONTAINS_TOKEN", "value": "new"},
+                    ],
+                },
+                self._choose_several,
+            ),
+        }
+
+    def _choose(self, name: str, inside: str, outside: str) -> Callable[[str, bool], None]:
+        return lambda record, met: self.vendor.human_edit(record, name, inside if met else outside)
+
+    def _choose_several(self, record: str, met: bool) -> None:
+        values = {"hubspot_owner_id": "81234567", "city": "New York" if met else "Oldham"}
+        for name, value in values.items():
+            self.vendor.human_edit(record, name, value)
+
     def forbid(self, *, forbidden: bool = True) -> None:
         _switch(self.vendor.faults, f"hubspot_scope_gone:*:{WRITE}", on=forbidden)
 
@@ -217,6 +289,21 @@ class SalesforceWorld:
     def count(self) -> int:
         return sum(not row.deleted for row in self.vendor.org.store.tables[self._kind].rows.values())
 
+    def hide_mobile(self) -> None:
+        self.vendor.faults.add(f"salesforce_field_hidden:*:{self._kind}.MobilePhone")
+
+    def clear_by_program(self, record: str) -> None:
+        org = self.vendor.org
+        with org.lock:
+            org.store.change(org.get(record), {"Email": ""}, API_USER, org.now())
+
+    def conditions(self) -> Mapping[str, tuple[Mapping[str, Any], Callable[[str, bool], None]]]:
+        def choose(record: str, met: bool) -> None:
+            self.vendor.human_edit(record, "Title", "CTO" if met else "CEO")
+
+        either = "Title = 'CTO' OR (Title = 'VP' AND FirstName != null)"
+        return {"where": ({"where": "Title = 'CTO'"}, choose), "or": ({"where": either}, choose)}
+
     def forbid(self, *, forbidden: bool = True) -> None:
         _switch(self.vendor.faults, f"salesforce_field_read_only:*:{self._kind}.Email", on=forbidden)
 
@@ -229,6 +316,12 @@ def _extended(selection: Selection, *, mobile: str, linkedin: str) -> Selection:
     return replace(selection, extras=extras)
 
 
+def _filtered(
+    name: str, operator: str, choose: Callable[[str, bool], None], **operands: Any
+) -> tuple[Mapping[str, Any], Callable[[str, bool], None]]:
+    return {"filters": [{"property": name, "operator": operator, **operands}]}, choose
+
+
 def _switch(faults: Faults, spec: str, *, on: bool) -> None:
     if on:
         faults.add(spec)
@@ -237,8 +330,8 @@ def _switch(faults: Faults, spec: str, *, on: bool) -> None:
 
 
 @asynccontextmanager
-async def fake(*, conditional: bool) -> AsyncIterator[CrmWorld]:
-    yield FakeWorld(conditional=conditional)
+async def fake(*, conditional: bool, history: bool = True) -> AsyncIterator[CrmWorld]:
+    yield FakeWorld(conditional=conditional, history=history)
 
 
 @asynccontextmanager
@@ -292,6 +385,7 @@ def served(app: Any) -> Iterator[str]:
 WORLDS: dict[str, Callable[[], AbstractAsyncContextManager[CrmWorld]]] = {
     "fake": partial(fake, conditional=False),
     "fake-conditional": partial(fake, conditional=True),
+    "fake-without-history": partial(fake, conditional=True, history=False),
     "hubspot-v3": partial(hubspot, "v3"),
     "hubspot-2026-09": partial(hubspot, "2026-09"),
     "salesforce-contacts": partial(salesforce, "contacts", opt_outs=True),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
-from syncd.contract.errors import ConnectorError, Halt, Trouble
+from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import (
     OPT_OUTS,
     Author,
@@ -56,19 +56,35 @@ class Record:
 class FakeCrm:
     """`first`: the id of the first record.
 
+    `match` of a selection may name a `team`; all else is said by `selected`. `history=False`: no version of a value is
+    told, nor who cleared it; then a snapshot says when the record was changed.
     `between_read_and_write`, if set, runs once at the start of the next write: a colleague's moment.
     """
 
     port: ClassVar = "crm"
     Options = BaseModel
 
-    def __init__(self, name: str = "fake", *, conditional: bool = False, page: int = 100, first: int = 501) -> None:
+    def __init__(
+        self,
+        name: str = "fake",
+        *,
+        conditional: bool = False,
+        page: int = 100,
+        first: int = 501,
+        history: bool = True,
+        read_batch: int = 50,
+    ) -> None:
         self.name = name
-        can = {"history": True, "conditional_write": conditional}
-        self.capabilities = CrmCapabilities(title="Fake", objects=OBJECTS, read_batch=50, write_batch=100, **can)
+        can = {"history": history, "conditional_write": conditional}
+        self.capabilities = CrmCapabilities(
+            title="Fake", objects=OBJECTS, read_batch=read_batch, write_batch=100, **can
+        )
         self.records: dict[str, Record] = {}
         self.refused: set[str] = set()  # values that are never taken
         self.closed: set[str] = set()  # properties that we have no right to write
+        self.hidden: set[str] = set()  # properties that we have no right to see
+        self.owner = f"account-of-{name}"  # whose the key is
+        self.looked: list[list[str]] = []  # the ids of each look
         self.selected: set[str] | None = None  # ids of those whom the selection holds; None: everybody
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
@@ -111,18 +127,28 @@ class FakeCrm:
         self._touch(self.records[winner])
 
     def fail(self, method: str, *errors: ConnectorError) -> None:
-        """Let the next calls of check, pull, read or write raise these, one each."""
+        """Let the next calls of account, check, look, pull, read or write raise these, one each."""
         self._failures.setdefault(method, deque()).extend(errors)
+
+    async def account(self) -> str:
+        self._fail("account")
+        return self.owner
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
         needed, extras = _maps(selections, "fields"), _maps(selections, "extras")
+        also = {name for one in (*needed, *extras) for name in one.also} - self._visible
         wrong = [Finding(level=Level.ERROR, what=what, cure=cure) for what, cure in self._problems(needed)]
         odd = [Finding(level=Level.WARNING, what=what, cure=cure) for what, cure in self._problems(extras)]
+        odd += [Finding(level=Level.WARNING, what=f"no property {name}", cure="let us see it") for name in sorted(also)]
         return [*wrong, *odd] or [Finding(level=Level.OK, what="all is well")]
 
+    @property
+    def _visible(self) -> set[str]:
+        return PROPERTIES - self.hidden
+
     def _problems(self, maps: Sequence[FieldMap]) -> list[tuple[str, str]]:
-        absent = {name for one in maps for name in (one.property, *one.also)} - PROPERTIES
+        absent = {one.property for one in maps} - self._visible
         closed = {one.property for one in maps} & self.closed
         return [
             *((f"no property {n}", "name another") for n in sorted(absent)),
@@ -131,6 +157,7 @@ class FakeCrm:
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         self._begin("pull")
+        self._require_usable(selection)
         place = {"since": 0, "last": "0", "until": self._tick, **(cursor or {})}
         while True:
             found = self._wanted(selection, place["since"], int(place["last"]))
@@ -139,6 +166,20 @@ class FakeCrm:
             yield Page(contacts=tuple(self._contact(record, selection) for record in page), cursor=place)
             if "until" not in place:
                 return
+
+    async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        self._fail("look")
+        self._require_usable(selection)
+        assert len(refs) <= self.capabilities.read_batch
+        self.looked.append([ref.id for ref in refs])
+        records = [
+            record for ref in refs if (record := self.records.get(ref.id)) and self._is_selected(record, selection)
+        ]
+        return [self._contact(record, selection) for record in records]
+
+    def _require_usable(self, selection: Selection) -> None:
+        if absent := sorted({one.property for one in selection.fields.values()} - self._visible):
+            raise Unusable(f"no property {absent[0]}", cure="name another")
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
         self._begin("read")
@@ -162,6 +203,9 @@ class FakeCrm:
 
     def _begin(self, method: str) -> None:
         self.calls.append(method)
+        self._fail(method)
+
+    def _fail(self, method: str) -> None:
         if failures := self._failures.get(method):
             raise failures.popleft()
 
@@ -174,20 +218,25 @@ class FakeCrm:
         return [
             record
             for record in self.records.values()
-            if record.changed >= since and int(record.id) > after and not record.gone and record.now is None
-            if self.selected is None or record.id in self.selected
+            if record.changed >= since and int(record.id) > after and self._is_selected(record, selection)
             if not selection.fields.keys() <= self._held(record, selection).keys()
             or not OPT_OUTS.isdisjoint(self._blocked(record, selection).values())
         ]
 
+    def _is_selected(self, record: Record, selection: Selection) -> bool:
+        """Is it there, and does it meet the conditions?"""
+        there = not record.gone and record.now is None and (self.selected is None or record.id in self.selected)
+        return there and selection.match.get("team") in {None, record.values.get("team")}
+
     def _held(self, record: Record, selection: Selection) -> dict[Field, str]:
-        names = {f: (m.property, *m.also) for f, m in selection.writable.items()}
+        names = {f: (m.property, *(self._visible & {*m.also})) for f, m in selection.writable.items()}
         held = {f: next((record.values[n] for n in ns if record.values.get(n)), "") for f, ns in names.items()}
         return {f: value for f, value in held.items() if value}
 
     def _blocked(self, record: Record, selection: Selection) -> dict[Field, str]:
         past = {f: record.history.get(m.property, []) for f, m in selection.writable.items()}
-        cleared = {f: "cleared_by_person" for f, versions in past.items() if cleared_by_person(versions)}
+        known = past if self.capabilities.history else {}
+        cleared = {f: "cleared_by_person" for f, versions in known.items() if cleared_by_person(versions)}
         return {**cleared, **{f: reason for f, reason in record.blocked.items() if f in past}}
 
     def _identity(self, record: Record, selection: Selection) -> Identity:
@@ -214,7 +263,7 @@ class FakeCrm:
         record = self.records.get(record.now) if record and record.now else record
         if record is None or record.gone:
             return Snapshot(ref=ref, current=None)
-        values, fields = record.values, selection.writable.items()
+        values, fields, history = record.values, selection.writable.items(), self.capabilities.history
         extras = {m.property for m in selection.extras.values()}
         return Snapshot(
             ref=ref,
@@ -222,9 +271,12 @@ class FakeCrm:
             revision=str(record.changed),
             identity=self._identity(record, selection),
             values={f: values[m.property] for f, m in fields if values.get(m.property)},
-            elsewhere=frozenset(f for f, m in fields if any(values.get(n) for n in m.also if n not in extras)),
+            elsewhere=frozenset(
+                f for f, m in fields if any(values.get(n) for n in m.also if n not in extras | self.hidden)
+            ),
             blocked=self._blocked(record, selection),
-            versions={f: tuple(record.history.get(m.property, ())) for f, m in fields},
+            versions={f: tuple(record.history.get(m.property, ())) for f, m in fields} if history else {},
+            changed_at="" if history else f"{record.changed:012d}",
         )
 
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:

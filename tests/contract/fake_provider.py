@@ -101,6 +101,7 @@ class FakeProvider:
         self.refusals: deque[ConnectorError] = deque()
         self.poll_troubles: deque[ConnectorError] = deque()
         self.trouble: Halt | None = None
+        self.workspace: str | None = None  # whose the key is, where that is told
         self.left: Decimal | None = Decimal(1_000)
         self.submitted: list[Submission] = []  # every call of submit
         self.accepted: dict[str, Submission] = {}  # those that cost something, by submission id
@@ -109,6 +110,11 @@ class FakeProvider:
         self.closed = False
 
     # --- the port -----------------------------------------------------------------------------
+
+    async def account(self) -> str | None:
+        if self.trouble is not None and self.workspace is not None:
+            raise self.trouble
+        return self.workspace
 
     async def check(self) -> list[Finding]:
         if self.trouble is not None:

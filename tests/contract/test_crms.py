@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from syncd.contract.errors import Unusable
 from syncd.contract.model import (
     ASKED,
     OPT_OUTS,
@@ -243,6 +244,164 @@ def test_extras_are_not_pulled_for(play: Play) -> None:
     play(act)
 
 
+# --- look ---------------------------------------------------------------------------------------
+
+
+async def looked(world: CrmWorld, *records: str, selection: Selection | None = None) -> dict[str, Contact]:
+    found = await world.crm.look([ref(world, record) for record in records], selection or world.selection)
+    assert len({contact.ref for contact in found}) == len(found)
+    assert {contact.ref for contact in found} <= {ref(world, record) for record in records}
+    return {contact.ref.id: contact for contact in found}
+
+
+def test_a_look_gives_what_a_pull_gives(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        lacking, other = world.add("Lacking"), world.add("Mail", MAIL)
+        world.edit(other, Field.LINKEDIN, PROFILE)
+        world.settle()
+        for selection in (world.selection, world.extended):
+            assert await looked(world, lacking, other, selection=selection) == await pulled(world, selection=selection)
+        assert set(await looked(world, other)) == {other}
+        assert await world.crm.look([], world.selection) == []
+
+    play(act)
+
+
+def test_a_look_is_fresh(play: Play) -> None:
+    """No index, no cache: filled, cleared and opted out a moment ago."""
+
+    async def act(world: CrmWorld) -> None:
+        filled, cleared, quiet = world.add("Filled"), world.add("Cleared", MAIL, PHONE), world.add("Quiet", OTHER_MAIL)
+        world.settle()
+        await pulled(world)
+        world.edit(filled, Field.EMAIL, "f@example.com")
+        world.edit(filled, Field.PHONE, PHONE)
+        world.edit(cleared, Field.EMAIL, "")
+        reason = world.opt_out(quiet)
+        found = await looked(world, filled, cleared, quiet)
+        assert found[filled].values == {Field.EMAIL: "f@example.com", Field.PHONE: PHONE}
+        assert found[cleared].values == {Field.PHONE: PHONE}
+        by_whom = {Field.EMAIL: "cleared_by_person"} if world.crm.capabilities.history else {}
+        assert found[cleared].blocked == by_whom
+        assert found[quiet].blocked[Field.EMAIL] == reason
+        assert found[filled].revision == (await read(world, filled))[filled].revision
+
+    play(act)
+
+
+def test_who_is_gone_is_missing_in_a_look(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        deleted, loser, winner, here = (world.add(name) for name in ("Deleted", "Loser", "Winner", "Here"))
+        world.settle()
+        world.remove(deleted)
+        left = world.merge(loser, winner)
+        found = await looked(world, deleted, loser, winner, here)
+        assert set(found) == {here} | ({winner} & {left})
+        assert set(await looked(world, left)) == {left}
+
+    play(act)
+
+
+def test_l06_who_does_not_match_any_more_is_missing_in_a_look(play: Play) -> None:
+    """Each kind of term; what lacks nothing any more is in the selection all the same."""
+
+    async def act(world: CrmWorld) -> None:
+        for term, (match, choose) in world.conditions().items():
+            leaves, stays, filled = (world.add(name) for name in ("Leaves", "Stays", "Filled"))
+            for record in (leaves, stays, filled):
+                choose(record, True)
+            world.settle()
+            selection = replace(world.selection, match=match)
+            everybody = {leaves, stays, filled}
+            assert everybody <= set(await pulled(world, selection=selection)), term
+            assert set(await looked(world, *everybody, selection=selection)) == everybody, term
+            choose(leaves, False)
+            world.edit(filled, Field.PHONE, PHONE)
+            world.edit(filled, Field.EMAIL, f"{term.lower()}@example.com")
+            world.settle()
+            assert set(await looked(world, *everybody, selection=selection)) == {stays, filled}, term
+
+    play(act)
+
+
+def test_a_look_at_a_full_batch(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        count = min(world.crm.capabilities.read_batch, 900)
+        records = [world.add(f"Person {number}") for number in range(count)]
+        match, choose = list(world.conditions().values())[-1]
+        for record in records[1:]:
+            choose(record, True)
+        world.settle()
+        found = await looked(world, *records, selection=replace(world.selection, match=match))
+        assert set(found) == set(records[1:])
+
+    play(act)
+
+
+def test_l08_what_a_program_cleared_is_lacking_and_not_blocked(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Bounced", MAIL, PHONE)
+        world.settle()
+        cursor = (await pages(world))[-1].cursor
+        world.clear_by_program(record)
+        world.settle()
+        for found in (await pulled(world, cursor), await looked(world, record)):
+            assert found[record].values == {Field.PHONE: PHONE}
+            assert found[record].blocked == {}
+        assert (await read(world, record))[record].blocked == {}
+
+    play(act)
+
+
+def test_l27_an_also_property_that_is_hidden_stops_nobody(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Hidden", MAIL, mobile=PHONE)
+        world.settle()
+        assert await pulled(world) == {}
+        world.hide_mobile()
+        findings = await world.crm.check([world.selection])
+        assert not [one for one in findings if one.level is Level.ERROR]
+        [warning] = [one for one in findings if one.level is Level.WARNING and "obile" in one.what]
+        assert warning.cure
+        found = await pulled(world)
+        assert found[record].values == {Field.EMAIL: MAIL}
+        assert (await looked(world, record))[record].values == {Field.EMAIL: MAIL}
+        snapshot = (await read(world, record))[record]
+        assert (snapshot.values, snapshot.elsewhere) == ({Field.EMAIL: MAIL}, frozenset())
+        change_ = Change(
+            ref=ref(world, record), field=Field.PHONE, expected="", new=OTHER_PHONE, revision=snapshot.revision
+        )
+        outcomes = await world.crm.write([change_], world.selection)
+        assert [one.status for one in outcomes] == [WriteStatus.WRITTEN]
+
+    play(act)
+
+
+def test_a_property_that_is_not_there_stops_its_own_selection_only(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        world.settle()
+        broken = replace(world.selection, fields={Field.EMAIL: FieldMap(property="no_such_thing")})
+        with pytest.raises(Unusable, match="no_such_thing") as caught:
+            await pulled(world, selection=broken)
+        assert caught.value.cure
+        with pytest.raises(Unusable):
+            await looked(world, record, selection=broken)
+        assert set(await pulled(world)) == {record}
+
+    play(act)
+
+
+def test_the_account_is_told_and_stays(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        told = await world.crm.account()
+        assert told.strip() == told != ""
+        world.add("Somebody")
+        assert await world.crm.account() == told
+
+    play(act)
+
+
 # --- read ---------------------------------------------------------------------------------------
 
 
@@ -370,6 +529,26 @@ def test_history_tells_people_from_machines(play: Play) -> None:
             (MAIL, Author.PERSON),
         ]
         assert [version.at for version in versions] == sorted((version.at for version in versions), reverse=True)
+
+    play(act)
+
+
+def test_l26_where_no_history_of_a_field_is_told_it_shows_that_the_record_was_changed(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        record = world.add("Somebody")
+        world.settle()
+        before = (await read(world, record))[record]
+        if before.changed_at == "":
+            assert world.crm.capabilities.history
+            return
+        assert (await read(world, record))[record].changed_at == before.changed_at
+        await write(world, await change(world, record, Field.EMAIL, MAIL))
+        world.settle()
+        ours = (await read(world, record))[record]
+        world.edit(record, Field.EMAIL, "")
+        theirs = (await read(world, record))[record]
+        assert (ours.values, theirs.values) == ({Field.EMAIL: MAIL}, {})
+        assert before.changed_at < ours.changed_at < theirs.changed_at
 
     play(act)
 

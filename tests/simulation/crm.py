@@ -7,7 +7,7 @@ reads. What goes wrong on the way, and who edits inside which window, is the wea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -212,6 +212,11 @@ class Crm:
             if any(not record.values.get(m.property) for m in selection.fields.values())
         ]
 
+    def look(self, refs: Sequence[ContactRef], selection: Selection) -> Iterator[Contact]:
+        """Those that are there, as they are now."""
+        there = {record.id: record for record in self.alive()}
+        return (self.contact(there[ref.id], selection) for ref in refs if ref.id in there)
+
     def contact(self, record: Record, selection: Selection) -> Contact:
         held = {f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))}
         return Contact(
@@ -237,6 +242,7 @@ class Crm:
             values={f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))},
             blocked=self._blocked(record),
             versions=versions if self.capabilities.history else {},
+            changed_at="" if self.capabilities.history else f"{record.revision:09d}",
         )
 
     def carry_out(self, change: Change, selection: Selection, theirs: frozenset[str]) -> WriteOutcome:
@@ -282,6 +288,12 @@ class CrmHandle:
         self._crm = crm
         self._life = life
         self._world = crm.world
+
+    async def account(self) -> str:
+        return str(await self._ask(lambda: self._crm.name))
+
+    async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        return list(await self._ask(lambda: [*self._crm.look(refs, selection)]))
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         await self._ask(lambda: None)

@@ -30,6 +30,50 @@ def there(value: str = "", *versions: tuple[str, str, Author], **more: Any) -> S
     return Snapshot(ref=REF, current=REF, revision="r7", values=values, versions={Field.EMAIL: history}, **more)
 
 
+# --- without a history ------------------------------------------------------------------------
+
+
+def test_l26_a_record_that_was_changed_since_a_lost_answer_is_left_as_it_is() -> None:
+    first = before_write(job(), there(changed_at="5"))
+    assert first == Put(before="", seen="5", revision="r7")
+    begun = job(begun=True, seen="5")
+    assert isinstance(before_write(begun, there(changed_at="5")), Put), "nobody has changed it: it did not arrive"
+    left = before_write(begun, there(changed_at="6"))
+    assert isinstance(left, End)
+    assert (left.reason, bool(left.note)) == (Reason.CLEARED, True)
+    assert before_write(begun, there(OURS, changed_at="6")) == Check()
+
+
+def test_l26_nor_judged_anew_for_somebody_elses_record() -> None:
+    stranger = Identity(first_name="Grace", last_name="Hopper", email="grace@navy.example.com")
+    begun = replace(judged(begun=True), seen="5")
+    left = before_write(begun, there(identity=stranger, changed_at="6"))
+    assert isinstance(left, End)
+    assert left.reason is Reason.CLEARED
+
+
+def test_where_a_history_of_the_field_is_told_it_decides() -> None:
+    old = ("", "2", MACHINE)
+    assert isinstance(before_write(job(begun=True, seen="2"), there("", old, changed_at="6")), Put)
+    theirs = before_write(job(begun=True, seen="2"), there("", ("", "5", PERSON), (OURS, "4", MACHINE), old))
+    assert isinstance(theirs, End)
+
+
+@pytest.mark.parametrize(
+    ("held", "changed_at", "expected"),
+    [
+        (OURS, "6", End(Reason.WRITTEN)),
+        ("", "6", End(Reason.CLEARED, "somebody changed it right after it was written")),
+        ("typed@a.test", "6", End(Reason.VALUE_KEPT, "somebody changed it right after it was written")),
+        ("", "5", Again()),
+        ("", "", Again()),
+    ],
+    ids=["stands", "cleared", "changed", "not written", "not told"],
+)
+def test_what_is_seen_after_a_write_without_a_history(held: str, changed_at: str, expected: End | Again) -> None:
+    assert after_write(job(), "5" if changed_at else "", there(held, changed_at=changed_at)) == expected
+
+
 # --- before -----------------------------------------------------------------------------------
 
 

@@ -23,8 +23,8 @@ class Watched(FakeCrm):
     """`before` and `after` run around each write, `reread` after each read that follows a write;
     `says` replaces the status of a write that was not carried out."""
 
-    def __init__(self, name: str = "crm", *, conditional: bool = False) -> None:
-        super().__init__(name, conditional=conditional)
+    def __init__(self, name: str = "crm", *, conditional: bool = False, history: bool = True) -> None:
+        super().__init__(name, conditional=conditional, history=history)
         self.before: Hook = lambda: None
         self.after: Hook = lambda: None
         self.says: list[WriteStatus] = []
@@ -42,9 +42,11 @@ class Watched(FakeCrm):
         return outcomes
 
 
-def found(build: Build, *, conditional: bool = False, phone: bool = False) -> tuple[House, Watched, str]:
+def found(
+    build: Build, *, conditional: bool = False, phone: bool = False, history: bool = True
+) -> tuple[House, Watched, str]:
     """A house where contact 501's value is accepted and due."""
-    crm = Watched(conditional=conditional)
+    crm = Watched(conditional=conditional, history=history)
     fields = {EMAIL: ["ann"], PHONE: ["ann"]} if phone else {EMAIL: ["ann"]}
     house = build(crm=crm, fields=fields)
     ada = house.person()
@@ -297,6 +299,45 @@ def test_an_unknown_write_that_did_not_happen_is_made(build: Build) -> None:
     house.writeback()
     again(house)
     assert (house.job(ada), house.held(ada), len(crm.changes)) == (("done", "written"), MAIL, 2)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_l26_without_a_history_what_a_person_cleared_after_a_lost_answer_stays_blank(
+    build: Build, conditional: bool
+) -> None:
+    house, crm, ada = found(build, conditional=conditional, history=False)
+    crm.lose_answers = 1
+    house.writeback()
+    assert house.held(ada) == MAIL
+    clear(house, ada)
+    again(house)
+    assert (house.job(ada), house.held(ada), len(crm.changes)) == (("done", "cleared"), "", 1)
+    for _ in range(2):  # and no pull, no plan brings it back
+        house.clock.time += 1000
+        house.ask()
+        house.finish()
+        again(house)
+    assert (house.held(ada), len(crm.changes)) == ("", 1)
+    assert len(house.fake.submitted) == 1
+
+
+def test_l26_without_a_history_a_write_that_did_not_arrive_is_made(build: Build) -> None:
+    house, crm, ada = found(build, conditional=True, history=False)
+    crm.says.append(WriteStatus.UNKNOWN)
+    house.writeback()
+    again(house)
+    assert (house.job(ada), house.held(ada), len(crm.changes)) == (("done", "written"), MAIL, 2)
+
+
+def test_l26_the_same_after_a_crash_in_the_middle_of_a_write(build: Build) -> None:
+    house, crm, ada = found(build, conditional=True, history=False)
+    crm.before = house.remember_disk
+    crm.after = lambda: clear(house, ada)
+    house.writeback()
+    house.crash()
+    house.recover()
+    again(house)
+    assert (house.reason(ada), house.held(ada), len(crm.changes)) == ("cleared", "", 1)
 
 
 def test_a_write_that_is_to_be_repeated_waits_and_reads_again(build: Build) -> None:
