@@ -66,8 +66,8 @@ def _custom(submission: Submission, request: EnrichmentRequest) -> dict[str, str
 
 
 def receipt(answer: Response) -> Receipt:
-    """A 2xx with `enrichment_id`, usable or not, or with an empty object is an acceptance. What else comes with a 2xx (a web
-    page, half a body, none) is somebody's who may or may not have passed the call on: raises InDoubt."""
+    """A 2xx with `enrichment_id`, usable or not, or with an empty object is an acceptance. What else comes with a 2xx
+    (a web page, half a body, none) is somebody's who may or may not have passed the call on: raises InDoubt."""
     try:
         accepted = decode(answer.body)
     except Garbled as error:

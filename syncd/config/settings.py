@@ -6,6 +6,8 @@ connectors (`Kinds`). What does not: how a file is written or read.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -97,7 +99,9 @@ class Sync:
 
     `retry_not_found`: seconds until a person whom nobody could find is asked about again. `review_within`:
     seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
-    a profile is written that an answer brings.
+    a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
+    ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
     """
 
     name: str
@@ -114,6 +118,15 @@ class Sync:
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: float = 14 * 86_400.0
     linkedin: str | None = None
+    priority: int = 10
+    buy_before_write: int = 3
+    write_within: float = 300.0
+
+    @property
+    def writing(self) -> str:
+        """A digest of all that a write depends on: with another one it is not known whether the CRM takes it."""
+        what = [self.crm, self.object, self.match, self.linkedin, {f: repr(p) for f, p in sorted(self.fields.items())}]
+        return hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()[:32]
 
     @property
     def selection(self) -> Selection:

@@ -177,6 +177,7 @@ FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
+    AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
 ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 
 -- name: jobs_of_person
@@ -395,6 +396,44 @@ INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :bef
 -- The first intent that is not resolved: what was seen then is what a race is judged against.
 SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMIT 1
 
+-- name: sync_state
+SELECT * FROM sync_state WHERE sync = :sync
+
+-- name: sync_confirmed
+INSERT INTO sync_state (sync, policy, confirmed_at) VALUES (:sync, :policy, :now)
+ON CONFLICT DO UPDATE SET policy = excluded.policy, confirmed_at = excluded.confirmed_at, refused = 0, words = '',
+    probes = 0, probe_at = 0
+
+-- name: sync_refused
+INSERT INTO sync_state (sync, refused, words, probes, probe_at) VALUES (:sync, :refused, :words, :probes, :probe_at)
+ON CONFLICT DO UPDATE SET refused = excluded.refused, words = excluded.words, probes = excluded.probes,
+    probe_at = excluded.probe_at
+
+-- name: sync_probe_at
+UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync
+
+-- name: contacts_on_their_way
+-- For whom something was bought that may still be written.
+SELECT count(DISTINCT contact_id) FROM (
+    SELECT contact_id FROM job INDEXED BY job_flight
+    WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
+-- name: is_under_way
+-- May an answer come soon, or be accepted?
+SELECT 1 FROM job INDEXED BY job_flight
+WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
+UNION ALL SELECT 1 FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync LIMIT 1
+
+-- name: writes_due
+-- The rule by which they were refused is gone.
+UPDATE job SET due_at = :now WHERE sync = :sync AND state IN ('accepted', 'writing') AND state = 'accepted' AND due_at > :now
+
+-- name: writes_refused
+-- How often the CRM has refused to take a value, and since when.
+SELECT count(*) AS times, min(at) AS since FROM write WHERE job_id = :job_id AND state = 'refused'
+
 -- name: job_postpone
 UPDATE job SET due_at = :due_at WHERE id = :id AND state = :state
 
@@ -449,6 +488,32 @@ INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT DO U
 -- name: connection_balance
 INSERT INTO connection (name, balance, balance_at) VALUES (:name, :balance, :now)
 ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
+
+-- name: breaker_get
+SELECT * FROM breaker WHERE connection = :connection
+
+-- name: breaker_set
+INSERT OR REPLACE INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
+    trial, kind, refused, halts, lift_at, short, balance, short_at)
+VALUES (:connection, :why, :opened_at, :doubted_at, :next_look_at, :looks, :doubts, :trials, :seen_down, :trial, :kind,
+    :refused, :halts, :lift_at, :short, :balance, :short_at)
+
+-- name: jobs_refused_alone
+-- The queued jobs of a call, and how often each was refused in a call of its own.
+SELECT job.id, (SELECT count(*) FROM attempt AS again JOIN submission ON submission.id = again.submission_id
+    WHERE again.job_id = job.id AND again.provider = attempt.provider AND submission.state = 'refused'
+        AND submission.note LIKE :prefix) AS times
+FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :submission_id AND job.state = 'queued'
+
+-- name: turns
+SELECT sync, used FROM turn WHERE connection = :connection
+
+-- name: turn_set
+INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT DO UPDATE SET used = excluded.used
+
+-- name: new_waits
+SELECT 1 FROM job INDEXED BY job_queued
+WHERE state = 'queued' AND sync = :sync AND provider = :provider AND priority > 0 LIMIT 1
 
 -- name: memory_all
 SELECT key, value FROM memory WHERE connection = :connection

@@ -19,6 +19,11 @@ from .store import Tx
 if TYPE_CHECKING:
     import sqlite3
 
+REFUSED_FIRST, REFUSED_LONGEST = (
+    300.0,
+    6 * 3600.0,
+)  # seconds until what a rule refused is tried again, doubled each time
+REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
 
@@ -206,6 +211,21 @@ def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outco
     tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
     source = JobState(tx.value("job_state", id=job.job_id))
     return tx.move(job.job_id, source, JobState.DONE, now=now, reason=reason, note=note)
+
+
+def refuse(tx: Tx, job: ToWrite, words: str, *, now: float) -> tuple[int, bool]:
+    """The CRM's rules forbid it for now: the same again after minutes, then at growing intervals, for weeks.
+
+    Returns how often that has happened, and whether it is given up.
+    """
+    tx.run("write_close", job_id=job.job_id, state="refused", note=words, now=now)
+    row = tx.row("writes_refused", job_id=job.job_id)
+    times, since = (row["times"], row["since"]) if row is not None and row["times"] else (1, now)
+    if now - since > REFUSED_FOR:
+        return times, finish(tx, job, Reason.WRITE_REFUSED, words, now=now)
+    due_at = now + min(REFUSED_FIRST * 2.0 ** (times - 1), REFUSED_LONGEST)
+    tx.move(job.job_id, JobState.WRITING, JobState.ACCEPTED, now=now, note=words, due_at=due_at)
+    return times, False
 
 
 def put_back(tx: Tx, job: ToWrite, note: str, *, due_at: float, now: float) -> bool:
