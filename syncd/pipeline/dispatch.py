@@ -105,7 +105,7 @@ async def _next(parts: Parts, name: str, waiting: Sequence[_Run], used: Mapping[
 
 
 class _NotSent(Exception):
-    """Another call came to be in doubt, or halted the connection, while this one waited for its place: it was not made."""
+    """It was not made: while it waited for its place, another call came to be in doubt or halted the connection."""
 
 
 @dataclass(slots=True)
@@ -196,7 +196,7 @@ class _Run:
 
     async def _at_first(self, ask: list[Item]) -> list[Item]:
         """All, or a handful of contacts where the CRM has not confirmed a write for this sync lately."""
-        if not ask or not self.sync.buy_before_write:
+        if not ask:
             return ask
         left = await self.parts.ledger.read(
             confirmations.allowance,
@@ -249,9 +249,13 @@ class _Run:
 
     async def _send(self, items: Sequence[Item]) -> None:
         async with self.lane.places:
-            if self._may_send():
+            if self._may_send() and self._is_payable(items):
                 self.lane.pacer.take()
                 await self._carry(items)
+
+    def _is_payable(self, items: Sequence[Item]) -> bool:
+        """Do the credits suffice, as far as is known by now?"""
+        return self.lane.breaker.short is None or self._worst_case(items) < self.lane.breaker.short
 
     async def _affordable(self, ask: Sequence[Item], now: float) -> list[Item]:
         """Those for which there are credits. Looked at first, so that no place in the rate windows is
@@ -384,16 +388,19 @@ class _Run:
             await self._refused(submission, str(error))
             await self._halve(items, str(error))
             return
-        until = await self._write(breakers.set_aside, submission.id, str(error))
         contact, name = str(items[0].request.ref), self.connection.name
-        await self._step(lambda state: state.refused_for(error.kind, contact))
+        on_disk = self._step(lambda state: state.refused_for(error.kind, contact))
+        everybodys = self.lane.breaker.is_connections_fault and not self.halted
+        self.halted = self.halted or everybodys
+        await on_disk
+        until = await self._write(breakers.set_aside, submission.id, str(error))
         if until is not None:
             log.warning("set_aside", connection=name, contact=contact, why=str(error), until=round(until))
-        if self.lane.breaker.is_connections_fault:
+        if everybodys:
             now = self.parts.clock.now()
             await self._step(lambda state: state.halted(now))
             await self._halt(items, Halt(str(error), trouble=Trouble.MISCONFIGURED, cure=error.cure))
-        elif until is None:
+        elif until is None and not self.halted:
             await self._one_by_one([items])
 
     async def _afford(self, items: Sequence[Item], cap: OverBudget) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from syncd.contract.errors import Halt, InDoubt, Retry, Skip, Trouble, Unlisted
-from syncd.contract.model import Delivery, Field, Receipt, Submission
+from syncd.contract.model import Delivery, Receipt, Submission
 from syncd.contract.pacing import Window
 from syncd.ledger import connections
 from syncd.pipeline.breaker import AFTER_DOUBTS, Breaker, as_row, from_row
