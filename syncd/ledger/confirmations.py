@@ -48,8 +48,8 @@ def load(tx: Tx, sync: str) -> Confirmation:
 def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int | None:
     """For how many more contacts credits may be spent, None for any number.
 
-    `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or has refused one
-    since; none while it refuses whatever is written. Whoever was not found makes room for the next one.
+    `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or
+    has refused one since; none while it refuses whatever is written. Whoever was not found makes room for the next one.
     """
     state = load(tx, sync)
     if state.is_shut:
