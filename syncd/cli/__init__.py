@@ -16,7 +16,7 @@ from syncd import __version__
 from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
 from syncd.ledger.file import DiskFailed, LedgerCorrupt
 
-from . import keep, look, rehearse, review, work
+from . import keep, look, plan, rehearse, review, work
 from .output import complain, with_cure
 
 EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
@@ -42,6 +42,7 @@ def _root(*, version: bool = typer.Option(False, "--version", help="Print the ve
 
 rehearse.add_to(app)
 work.add_to(app)
+plan.add_to(app)
 look.add_to(app)
 review.add_to(app)
 keep.add_to(app)

@@ -1,4 +1,4 @@
-"""Commands that only look: check, plan, status, show, connectors, config schema."""
+"""Commands that only look: check, status, show, connectors, config schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +13,12 @@ from rich.live import Live
 from rich.text import Text
 
 from syncd import compose
-from syncd.config import Settings, Sync, json_schema
+from syncd.config import Settings, json_schema
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef, Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
-from syncd.ledger import contacts, reports
-from syncd.ledger.contacts import NewJob
+from syncd.ledger import reports
 from syncd.ledger.store import reading
-from syncd.pipeline import plan as planning
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
@@ -36,7 +33,6 @@ config_app = typer.Typer(no_args_is_help=True, help="About the configuration fil
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command("check", short_help="What keeps `syncd run` from working, and the cure.")(check)
-    app.command("plan", short_help="Who would be enriched, at which cost; spends nothing.")(plan)
     app.command("status", short_help="What is where, what waits for what, credits, errors.")(status)
     app.command("show", short_help="One contact's whole journey.")(show)
     app.command("connectors", short_help="Which CRMs and providers there are.")(connectors)
@@ -67,35 +63,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
                 style=_COLOURS[finding.level],
             )
     raise typer.Exit(1 if failed else 0)
-
-
-def plan(
-    config: ConfigOption = None,
-    *,
-    limit: Annotated[int, typer.Option(min=1, help="Stop after so many contacts of each sync.")] = 1000,
-    as_json: JsonOption = False,
-) -> None:
-    """Who would be enriched, by whom first, at which worst-case cost; and who not, and why.
-
-    Reads the CRM, spends nothing, writes nothing.
-
-    \b
-    Example:
-      syncd plan --limit 50 --json
-    """
-    settings, registry = settings_from(config)
-    jobs, prices = asyncio.run(_plan(settings, registry, limit))
-    cost = sum((prices[job.provider][job.field] for job in jobs if job.provider), Decimal(0))
-    rows = [_planned(job, prices) for job in jobs]
-    if as_json:
-        print_json({"jobs": rows, "worst_case_credits": cost})
-        return
-    asked = sum(bool(job.provider) for job in jobs)
-    table(
-        f"{asked} would be asked for, at most {cost} credits with the first provider",
-        ["contact", "field", "first provider", "credits", "not, because"],
-        ([*row.values()] for row in rows),
-    )
 
 
 def status(
@@ -191,16 +158,6 @@ def _runs(settings: Settings, looked_at: float | None) -> bool:
     return looked_at is not None and compose.clock_of(settings).now() - looked_at < SEEN_WITHIN * speed
 
 
-def _planned(job: NewJob, prices: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "contact": str(job.contact.ref),
-        "field": job.field,
-        "provider": job.provider or None,
-        "worst_case_credits": prices[job.provider][job.field] if job.provider else 0,
-        "skipped": job.note if job.reason else None,
-    }
-
-
 def _crm(name: str, can: CrmCapabilities) -> list[str]:
     answers = ["yes" if able else "no" for able in (can.history, can.conditional_write)]
     return [name, can.title, ", ".join(can.objects), *answers]
@@ -230,35 +187,6 @@ async def _asked(checking: Any) -> list[Finding]:
     except ConnectorError as error:
         return [Finding(level=Level.ERROR, what=str(error), cure=getattr(error, "cure", "Try again in a minute."))]
     return findings
-
-
-async def _plan(settings: Settings, registry: Registry, limit: int) -> tuple[list[NewJob], dict[str, Any]]:
-    crms, providers = _connect(settings, registry)
-    jobs: list[NewJob] = []
-    try:
-        for sync in settings.syncs:
-            if not sync.paused:
-                jobs += planning.plan(await _pull(crms[sync.crm], sync, limit), [sync])
-    finally:
-        await compose.hang_up(crms, providers)
-    return _unknown(settings, jobs), {name: provider.capabilities.price for name, provider in providers.items()}
-
-
-async def _pull(crm: Crm, sync: Sync, limit: int) -> list[contacts.Pulled]:
-    found: list[contacts.Pulled] = []
-    async for page in crm.pull(sync.selection, None):
-        found += [contacts.pulled(contact, sync.name, tuple(sync.fields)) for contact in page.contacts]
-        if len(found) >= limit:
-            break
-    return found[:limit]
-
-
-def _unknown(settings: Settings, jobs: list[NewJob]) -> list[NewJob]:
-    """Those that the ledger does not have yet."""
-    if not settings.ledger.path.exists():
-        return jobs
-    with reading(settings.ledger.path) as tx:
-        return [job for job in jobs if not contacts.has_job(tx, job.contact.ref, job.field)]
 
 
 def _connect(settings: Settings, registry: Registry) -> tuple[dict[str, Crm], dict[str, Provider]]:

@@ -28,11 +28,12 @@ from .sections import (
     Rehearsal,
     WhenUnavailable,
 )
-from .settings import Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
+from .settings import Ages, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 
 __all__ = [
     "Address",
     "Admin",
+    "Ages",
     "Budget",
     "Callbacks",
     "Connection",

@@ -18,13 +18,16 @@ from .document import Report, Where, read
 from .scalars import name as valid_name
 from .secret import Secrets
 from .sections import (
+    DAY,
     Admin,
+    AgesSection,
     Callbacks,
     ConnectionSection,
     Document,
     FieldSection,
     Ledger,
     Log,
+    PartialAges,
     People,
     PhoneFormat,
     Prefer,
@@ -177,17 +180,28 @@ class _Loader:
                     self._report.problem((*where, "name"), "is taken by a sync above; choose another")
             section = self._fit(SyncSection, value, where)
             if section is not None:
-                self._check_neighbours(section, made, where)
-                made.append(self._sync(section))
+                sync = self._sync(section)
+                self._check_neighbours(sync, made, where)
+                made.append(sync)
         return tuple(made)
 
-    def _check_neighbours(self, section: SyncSection, above: list[Sync], where: Where) -> None:
+    def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""
         for other in above:
-            same_records = (other.crm, other.object) == (section.crm, section.object)
-            if same_records and other.fields.keys() != section.fields.keys():
+            if (other.crm, other.object) != (sync.crm, sync.object):
+                continue
+            if other.fields.keys() != sync.fields.keys():
                 what = f"must be the same as those of {other.name}, which looks after the same object"
                 self._report.problem((*where, "fields"), what)
+                continue
+            for field in sync.fields:
+                theirs, ours = other.selection.fields[field], sync.selection.fields[field]
+                if theirs != ours:
+                    what = (
+                        f"is {_named(ours)}, and {_named(theirs)} in {other.name}, which looks after the same object: "
+                        "name the same properties in both, so that a contact's value has one place"
+                    )
+                    self._report.problem((*where, "fields", field.value), what)
 
     def _sync(self, section: SyncSection) -> Sync:
         kind = self._kinds.get(section.crm)
@@ -199,9 +213,14 @@ class _Loader:
             schedule=section.schedule,
             every=section.every,
             match=section.match,
-            fields={field: _policy(field, policy, usual.get(field)) for field, policy in section.fields.items()},
+            fields={
+                field: _policy(field, policy, usual.get(field), section.ages)
+                for field, policy in section.fields.items()
+            },
             budget=section.budget,
-            retry_not_found=section.retry_not_found,
+            retry_not_found=_first(section.ages.not_found, section.retry_not_found, 90 * DAY),
+            reuse_found=_first(section.ages.found, 90 * DAY),
+            sweep=section.sweep,
             when_unavailable=section.when_unavailable,
             paused=section.paused,
             on_doubt=section.on_doubt,
@@ -222,15 +241,23 @@ class _Loader:
             what = f"{crm.name} has no such object; {suggest(str(name), crm.capabilities.objects)}"
             self._report.problem((*where, "object"), what)
             crm = None
+        self._check_ages(raw.get("ages"), (*where, "ages"))
         fields = raw.get("fields")
         for field in ASKED:
             policy = fields.get(field) if isinstance(fields, dict) else None
             if isinstance(policy, dict):
                 place = (*where, "fields", field.value)
+                self._check_ages(policy.get("ages"), (*place, "ages"))
                 self._check_providers(field, policy.get("providers"), (*place, "providers"))
                 self._check_kinds(field, policy, place)
                 if crm and not policy.get("property") and field not in _usual_fields(crm, str(name)):
                     self._report.problem((*place, "property"), "the CRM has no usual property for it; name one")
+
+    def _check_ages(self, ages: Any, where: Where) -> None:
+        """Ages of single providers name connections."""
+        named = ages.get("providers") if isinstance(ages, dict) else None
+        for name in named if isinstance(named, dict) else ():
+            self._kind_at(name, Port.PROVIDER, (*where, "providers", name))
 
     def _check_kinds(self, field: Field, policy: dict[str, Any], where: Where) -> None:
         kinds = policy.get("kinds")
@@ -275,7 +302,25 @@ def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
     return kind.capabilities.objects.get(name, {}) if isinstance(kind.capabilities, CrmCapabilities) else {}
 
 
-def _policy(field: Field, section: FieldSection, usual: FieldMap | None) -> FieldPolicy:
+def _named(one: FieldMap) -> str:
+    return " and ".join(repr(name) for name in (one.property, *one.also))
+
+
+def _first(*values: float | None) -> float:
+    """The first that is given."""
+    return next(value for value in values if value is not None)
+
+
+def _ages(own: AgesSection, common: AgesSection) -> dict[str, PartialAges]:
+    """What a field says, and what the sync says of single providers."""
+    named = {name: common.providers[name] for name in common.providers} | {
+        name: own.providers[name] for name in own.providers
+    }
+    whole = PartialAges(found=own.found, not_found=own.not_found)
+    return {**named, **({"": whole} if whole != PartialAges() else {})}
+
+
+def _policy(field: Field, section: FieldSection, usual: FieldMap | None, ages: AgesSection) -> FieldPolicy:
     """Where another property than the usual one is chosen, the usual one still counts as having it."""
     default = usual or FieldMap(property="")
     chosen = section.property or default.property
@@ -290,4 +335,6 @@ def _policy(field: Field, section: FieldSection, usual: FieldMap | None) -> Fiel
         mobile=section.mobile,
         prefer=section.prefer or Prefer.MOBILE,
         format=section.format or PhoneFormat.E164,
+        ages=_ages(section.ages, ages),
+        refill=section.refill,
     )

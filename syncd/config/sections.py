@@ -103,6 +103,13 @@ class ConnectionSection(Section):
     in_doubt: InDoubtRule = InDoubtRule()
 
 
+class PartialAges(Section):
+    """For how long a find and a miss count, in seconds; None: as long as elsewhere."""
+
+    found: Duration | None = None
+    not_found: Duration | None = None
+
+
 class Prefer(StrEnum):
     """Which of several acceptable numbers is written."""
 
@@ -116,6 +123,14 @@ class PhoneFormat(StrEnum):
     E164 = "e164"
     INTERNATIONAL = "international"
     NATIONAL = "national"
+
+
+class AgesSection(Section):
+    """For how long an answer counts: after that, the provider may be asked again. `providers`: for some of them."""
+
+    found: Duration | None = None
+    not_found: Duration | None = None
+    providers: dict[str, PartialAges] = Rule(default_factory=dict)
 
 
 class FieldSection(Section):
@@ -133,6 +148,8 @@ class FieldSection(Section):
     mobile: str | None = None
     prefer: Prefer | None = None
     format: PhoneFormat | None = None
+    ages: AgesSection = AgesSection()
+    refill: bool = False  # look for another value where a program has cleared ours
 
 
 class Budget(Section):
@@ -188,7 +205,9 @@ class SyncSection(Section):
     match: dict[str, Any] = Rule(default_factory=dict)
     fields: Annotated[dict[Literal[Field.EMAIL, Field.PHONE], FieldSection], Rule(min_length=1)]
     budget: Budget = Budget()
-    retry_not_found: Duration = 90 * DAY
+    ages: AgesSection = AgesSection()
+    retry_not_found: Duration | None = None  # an older name of ages.not_found
+    sweep: Duration = DAY  # how often everything that lacks something is pulled again, whether it has changed or not
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: Duration = 14 * DAY
     extras: Extras = Extras()

@@ -26,6 +26,7 @@ from .sections import (
     Ledger,
     Log,
     OnDoubt,
+    PartialAges,
     People,
     PhoneFormat,
     Prefer,
@@ -64,6 +65,14 @@ class Kinds(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """For how long a find and a miss count, in seconds."""
+
+    found: float
+    not_found: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A configured instance of a connector. `in_doubt_hold` is in seconds."""
 
@@ -80,7 +89,8 @@ class Connection:
 class FieldPolicy:
     """Where a field lives, who is asked for it in which order, and which grades and kinds are written.
 
-    `mobile`: the property for mobile numbers, where they have one of their own.
+    `mobile`: the property for mobile numbers, where they have one of their own. `ages`: where they are others than the
+    sync's, by provider; of all of them under "". `refill`: look for another value where a program has cleared ours.
     """
 
     property: str
@@ -91,13 +101,16 @@ class FieldPolicy:
     mobile: str | None = None
     prefer: Prefer = Prefer.MOBILE
     format: PhoneFormat = PhoneFormat.E164
+    ages: Mapping[str, PartialAges] = field(default_factory=dict)
+    refill: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
     """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
 
-    `retry_not_found`: seconds until a person whom nobody could find is asked about again. `review_within`:
+    `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
+    after which everything that lacks something is pulled again, changed or not. `review_within`:
     seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
     a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
     ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
@@ -118,6 +131,8 @@ class Sync:
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: float = 14 * 86_400.0
     linkedin: str | None = None
+    reuse_found: float = 90 * 86_400.0
+    sweep: float = 86_400.0
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
@@ -125,8 +140,20 @@ class Sync:
     @property
     def writing(self) -> str:
         """A digest of all that a write depends on: with another one it is not known whether the CRM takes it."""
-        what = [self.crm, self.object, self.match, self.linkedin, {f: repr(p) for f, p in sorted(self.fields.items())}]
-        return hashlib.sha256(json.dumps(what, sort_keys=True, default=repr).encode()).hexdigest()[:32]
+        fields = {
+            field: [one.property, one.also, one.mobile, one.format, sorted(one.accept), sorted(one.kinds)]
+            for field, one in sorted(self.fields.items())
+        }
+        what = [self.crm, self.object, self.match, self.linkedin, fields]
+        return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+    def ages(self, field: Field, provider: str) -> Ages:
+        """For how long an answer of a provider counts."""
+        policy = self.fields.get(Field.PHONE if field is Field.MOBILE else field)
+        given = [policy.ages[key] for key in (provider, "") if key in policy.ages] if policy else []
+        found = next((one.found for one in given if one.found is not None), self.reuse_found)
+        missed = next((one.not_found for one in given if one.not_found is not None), self.retry_not_found)
+        return Ages(found=found, not_found=missed)
 
     @property
     def selection(self) -> Selection:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity, Page
 from syncd.contract.normal import tidy
@@ -13,7 +12,6 @@ from syncd.people import employers
 
 from . import people
 from .results import dump_identity, load_identity
-from .states import JobState, Reason
 from .store import Tx
 
 
@@ -38,23 +36,6 @@ class Rules:
     by_person: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewJob:
-    """What a plan decides on one field of one contact: ask `provider`, or be done for `reason`."""
-
-    contact: Pulled
-    field: Field
-    provider: str = ""
-    reason: Reason | None = None
-    note: str = ""
-
-
-def cursor(tx: Tx, sync: str) -> dict[str, Any] | None:
-    """Where the last pull of this sync ended, or None before the first."""
-    text = tx.value("cursor_get", sync=sync)
-    return None if text is None else dict(json.loads(text))
-
-
 def start_run(tx: Tx, sync: str, *, now: float) -> int:
     """Note that a pull began; returns its id."""
     return tx.insert("run_start", sync=sync, now=now)
@@ -67,7 +48,6 @@ def store_page(
     wanted = tuple(fields)
     for contact in page.contacts:
         store(tx, sync, contact, wanted, now=now, rules=rules)
-    tx.run("cursor_set", sync=sync, value=json.dumps(page.cursor), now=now)
     tx.run("run_page", id=run, contacts=len(page.contacts), stale=page.stale)
     return len(page.contacts)
 
@@ -140,75 +120,3 @@ def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
     if row is not None and row["identity"] != dump_identity(identity):
         tx.run("contact_restate", id=contact_id, identity=dump_identity(identity))
         people.recognise(tx, contact_id, identity, load_identity(row["identity"]), now=now)
-
-
-def unplanned(tx: Tx, limit: int, *, rules: Rules = Rules()) -> list[Pulled]:
-    """Contacts that no plan has looked at since they changed."""
-    return [_pulled(tx, row, rules) for row in tx.rows("contact_unplanned", limit=limit)]
-
-
-def _pulled(tx: Tx, row: Any, rules: Rules) -> Pulled:
-    lacks = frozenset(Field(f) for f in json.loads(row["lacks"]))
-    blocked = {Field(f): why for f, why in json.loads(row["blocked"]).items()}
-    if rules.by_person:
-        elsewhere = {f: people.kin_opted_out(tx, row, f) for f in lacks - blocked.keys()}
-        blocked |= {f: f"opted_out: {ref}" for f, ref in elsewhere.items() if ref}
-    return Pulled(
-        id=row["id"],
-        sync=row["sync"],
-        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-        identity=people.known(row),
-        person=row["person"],
-        lacks=lacks,
-        blocked=blocked,
-    )
-
-
-def has_job(tx: Tx, ref: ContactRef, field: Field) -> bool:
-    """Is there a job for this field of this contact, in whatever state?"""
-    row = tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
-    return row is not None and tx.row("job_of_contact", contact_id=row["id"], field=field) is not None
-
-
-def apply_plan(tx: Tx, contacts: Iterable[Pulled], jobs: Iterable[NewJob], *, now: float) -> int:
-    """Make the jobs and mark the contacts planned, together. Returns how many jobs are new.
-
-    A job that exists is left alone, except one that was blocked and is not any more, and one that no
-    provider could be asked about as long as so little was known of the contact.
-    """
-    made = sum(_make(tx, job, now=now) for job in jobs)
-    for contact in contacts:
-        tx.run("contact_planned", id=contact.id)
-    return made
-
-
-def _make(tx: Tx, job: NewJob, *, now: float) -> int:
-    made = tx.run(
-        "job_make",
-        contact_id=job.contact.id,
-        sync=job.contact.sync,
-        field=job.field,
-        person=job.contact.person,
-        state=JobState.DONE if job.reason else JobState.QUEUED,
-        reason=job.reason or "",
-        note=job.note,
-        provider=job.provider,
-        now=now,
-    )
-    if not made and job.reason is None:
-        _reopen(tx, job, now=now)
-    return made
-
-
-def _reopen(tx: Tx, job: NewJob, *, now: float) -> None:
-    known = tx.row("job_of_contact", contact_id=job.contact.id, field=job.field)
-    if known is None:
-        return
-    if known["reason"] == Reason.REJECTED:
-        note, round_ = "the contact has changed since", known["round"] + 1
-        tx.move(known["id"], JobState.DONE, JobState.QUEUED, now=now, provider=job.provider, note=note, round=round_)
-    elif known["reason"] == Reason.BLOCKED:
-        # What was asked before the block is not bought again.
-        asked = any(r["round"] == known["round"] for r in tx.rows("results_of_job", job_id=known["id"]))
-        target = JobState.ANSWERED if asked else JobState.QUEUED
-        tx.move(known["id"], JobState.DONE, target, now=now, provider=job.provider)

@@ -49,15 +49,16 @@ def known(row: sqlite3.Row) -> Identity:
     return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned)
 
 
-def names_another(tx: Tx, contact: sqlite3.Row, said: Iterable[Identity]) -> str:
-    """Whether an answer names a profile or a mailbox that another person's record holds, in a sentence; else ""."""
+def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[str]:
+    """Profiles and mailboxes that an answer names and the contact does not hold, as keys."""
     known = load_identity(contact["identity"])
     ours = {_digest(kind.name, key) for kind, key in evidence.keys(known, evidence.STRONG)}
-    theirs = {_digest(kind.name, key) for one in said for kind, key in evidence.keys(one, evidence.STRONG)} - ours
-    if not theirs:
-        return ""
-    row = tx.row("others_of_keys", keys=json.dumps(sorted(theirs)), person=contact["person"])
-    return "" if row is None else f"the answer names the profile or the mailbox of {row[0]}"
+    return {_digest(kind.name, key) for one in said for kind, key in evidence.keys(one, evidence.STRONG)} - ours
+
+
+def names_record(ref: str) -> str:
+    """The doubt about an answer that names what another person's record holds."""
+    return f"the answer names the profile or the mailbox of {ref}"
 
 
 def learn(tx: Tx, contact_id: int, profile: str) -> None:

@@ -23,6 +23,14 @@ INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider,
 VALUES (:contact_id, :sync, :field, :person, :state, :reason, :note, :provider, :now, :now)
 ON CONFLICT (contact_id, field) DO NOTHING
 
+-- name: jobs_make
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, created_at, updated_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, :now, :now
+FROM json_each(:rows) WHERE true ON CONFLICT (contact_id, field) DO NOTHING
+
+-- name: job_by_id
+SELECT * FROM job WHERE id = :id
+
 -- name: job_of_contact
 SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
 
@@ -35,30 +43,6 @@ WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT
 UPDATE job SET state = 'answered', note = 'nobody has decided in time', updated_at = :now
 WHERE id IN (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500)
 
--- name: jobs_not_asked
--- What waits for a provider that is not (any more) among those to be asked.
-SELECT id, state, provider, round FROM job INDEXED BY job_queued
-WHERE state = 'queued' AND sync = :sync AND field = :field AND provider NOT IN (SELECT value FROM json_each(:providers))
-UNION ALL SELECT id, state, provider, round FROM job INDEXED BY job_waiting
-WHERE state = 'waiting' AND due_at >= 0 AND sync = :sync AND field = :field
-    AND provider NOT IN (SELECT value FROM json_each(:providers)) LIMIT 500
-
--- name: jobs_not_seen
--- What waits for a contact that no pull has brought since the ledger was restored.
-SELECT job.id, job.state FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'queued' AND job.sync = :sync AND contact.pulled_at = 0
-UNION ALL SELECT job.id, job.state FROM job INDEXED BY job_waiting JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'waiting' AND job.due_at >= 0 AND job.sync = :sync AND contact.pulled_at = 0 LIMIT 500
-
--- name: jobs_to_ask_again
-SELECT id, field, round FROM job INDEXED BY job_unfound
-WHERE sync = :sync AND state = 'done' AND reason IN ('not_found', 'low_quality') AND updated_at <= :before LIMIT 500
-
--- name: jobs_undetermined
--- No provider could say: asked again soon, for nothing was charged.
-SELECT id, field, round FROM job INDEXED BY job_undetermined
-WHERE sync = :sync AND state = 'done' AND reason = 'undetermined' AND updated_at <= :before LIMIT 500
-
 -- ------------------------------------------------------------------ contacts: pull and plan
 
 -- name: contact_store
@@ -68,7 +52,8 @@ VALUES (:connection, :object, :ext_id, :sync, :revision, :identity, :lacks, :blo
 ON CONFLICT (connection, object, ext_id) DO UPDATE SET
     sync = excluded.sync, revision = excluded.revision, identity = excluded.identity,
     lacks = excluded.lacks, blocked = excluded.blocked, opt_out = excluded.opt_out, pulled_at = excluded.pulled_at,
-    planned = (planned AND lacks = excluded.lacks AND blocked = excluded.blocked AND identity = excluded.identity)
+    planned = (planned AND revision = excluded.revision AND lacks = excluded.lacks AND blocked = excluded.blocked
+        AND identity = excluded.identity)
 RETURNING id
 
 -- name: contact_restate
@@ -110,32 +95,14 @@ INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WH
 SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
 LIMIT :limit + 0
 
--- name: others_of_keys
--- A record of another person that holds one of these keys, where they identify somebody.
-SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id FROM json_each(:keys) AS wanted
-JOIN person_key ON person_key.key = unhex(wanted.value) JOIN contact ON contact.id = person_key.contact_id
-WHERE contact.person IS NOT :person LIMIT 1
-
 -- name: kin_opted_out
 -- The same person's other record that says not to fill a field.
 SELECT kin.connection || '/' || kin.object || '/' || kin.ext_id FROM contact AS kin INDEXED BY contact_opt_out
 WHERE kin.person = :person AND kin.opt_out <> '{}' AND kin.id <> :id
 AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = :field) LIMIT 1
 
--- name: contact_unplanned
-SELECT * FROM contact WHERE planned = 0 ORDER BY id LIMIT :limit + 0
-
--- name: contact_planned
-UPDATE contact SET planned = 1 WHERE id = :id
-
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
-
--- name: cursor_get
-SELECT value FROM cursor WHERE sync = :sync
-
--- name: cursor_set
-INSERT INTO cursor VALUES (:sync, :value, :now) ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at
 
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now)
@@ -143,14 +110,174 @@ INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
--- name: run_newest
-SELECT max(id) FROM run
-
--- name: run_complete_since
-SELECT 1 FROM run WHERE sync = :sync AND id > :run AND ended_at IS NOT NULL AND error = '' LIMIT 1
-
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error WHERE id = :id
+
+-- ------------------------------------------------------------------ selections: who belongs to a sync
+
+-- name: selection_make
+INSERT INTO selection (fingerprint) VALUES (:fingerprint) ON CONFLICT DO NOTHING
+
+-- name: selection_get
+SELECT * FROM selection WHERE fingerprint = :fingerprint
+
+-- name: selections
+SELECT * FROM selection
+
+-- name: selection_sweep
+UPDATE selection SET sweep = sweep + 1, sweeping = 1, cursor = NULL WHERE id = :id
+
+-- name: selection_cursor
+UPDATE selection SET cursor = :cursor WHERE id = :id
+
+-- name: selection_swept
+UPDATE selection SET sweeping = 0, swept_at = :now WHERE id = :id AND sweeping = 1
+
+-- name: members_seen
+-- The contacts of a page are in the selection; who was not so far is decided on.
+INSERT INTO member (contact_id, selection_id, sweep)
+SELECT contact.id, :selection, :sweep FROM json_each(:ids) AS wanted JOIN contact
+    ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value
+WHERE true ON CONFLICT DO UPDATE SET sweep = excluded.sweep WHERE member.sweep <> excluded.sweep
+
+-- name: contacts_seen
+-- `pulled_at` is when the page was asked for: what happened later may not be in it.
+UPDATE contact SET pulled_at = :at, planned = (planned AND EXISTS (
+    SELECT 1 FROM member WHERE member.contact_id = contact.id AND member.selection_id = :selection))
+WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+    ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
+
+-- name: members_not_seen
+-- Whom a full pull has not brought: filled, gone, or not selected any more.
+SELECT contact_id FROM member WHERE contact_id > :after AND selection_id = :selection AND sweep < :sweep
+ORDER BY contact_id LIMIT 500
+
+-- name: members_drop
+DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: members_left
+DELETE FROM member WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: contacts_replan
+UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- ------------------------------------------------------------------ decisions: what they are taken on
+
+-- name: contacts_undecided
+-- The next to decide on: contacts that changed, then those of jobs that were answered, then those whose time has come.
+SELECT id, 'changed' AS why FROM contact INDEXED BY contact_unplanned WHERE planned = 0 ORDER BY id LIMIT :limit + 0
+
+-- name: contacts_answered
+SELECT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY job.id LIMIT :limit + 0
+
+-- name: contacts_due
+SELECT job.contact_id AS id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
+ORDER BY again.at LIMIT :limit + 0
+
+-- name: cases_contacts
+SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value
+
+-- name: cases_jobs
+SELECT job.* FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value ORDER BY job.id
+
+-- name: cases_results
+SELECT result.*, coalesce(review.decision, '') AS decision, review.until FROM json_each(:ids) AS wanted
+JOIN result ON result.job_id = wanted.value LEFT JOIN review ON review.result_id = result.id ORDER BY result.id
+
+-- name: cases_newest
+SELECT result.job_id, max(result.id) AS newest FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+GROUP BY result.job_id
+
+-- name: cases_writes
+-- What became of each value that was to be written.
+SELECT write.job_id, write.state, write.after, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
+JOIN write ON write.job_id = wanted.value WHERE write.state IN ('written', 'duplicate_of', 'write_refused') ORDER BY write.id
+
+-- name: cases_members
+SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
+
+-- name: cases_kin
+-- The same person's other records that say not to fill some field.
+SELECT wanted.value AS contact_id, kin.opt_out, kin.connection || '/' || kin.object || '/' || kin.ext_id AS ref
+FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value
+JOIN contact AS kin INDEXED BY contact_opt_out ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
+
+-- name: cases_holders
+-- Records that hold one of these keys.
+SELECT hex(person_key.key) AS key, contact.id, contact.person,
+    contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
+JOIN contact ON contact.id = person_key.contact_id
+
+-- name: contacts_decided
+UPDATE contact SET planned = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND planned = 0
+
+-- name: again_set
+INSERT INTO again VALUES (:job_id, :at) ON CONFLICT DO UPDATE SET at = excluded.at
+
+-- name: again_over
+DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value)
+
+-- name: again_soon
+-- Another policy: everything of a sync's field is decided on once more.
+INSERT INTO again SELECT id, :now FROM job WHERE sync = :sync AND field = :field AND id BETWEEN :first AND :last
+ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+
+-- name: jobs_last
+SELECT coalesce(max(id), 0) FROM job
+
+-- name: job_adopt
+-- Another sync looks after the contact now.
+UPDATE job SET sync = :sync WHERE id = :id
+
+-- name: counter_add
+INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- ------------------------------------------------------------------ the configuration that was last used
+
+-- name: syncs_known
+SELECT * FROM sync
+
+-- name: policies_known
+SELECT * FROM policy
+
+-- name: sync_keep
+INSERT INTO sync VALUES (:name, :crm, :object, :selection)
+ON CONFLICT DO UPDATE SET crm = excluded.crm, object = excluded.object, selection = excluded.selection
+
+-- name: sync_drop
+DELETE FROM sync WHERE name = :name
+
+-- name: policy_keep
+INSERT INTO policy VALUES (:sync, :field, :fingerprint) ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint
+
+-- name: policy_drop
+DELETE FROM policy WHERE sync = :sync AND (:field IS NULL OR field = :field)
+
+-- name: rename_jobs
+UPDATE job SET sync = :new WHERE sync = :old
+
+-- name: rename_submissions
+UPDATE submission SET sync = :new WHERE sync = :old
+
+-- name: rename_runs
+UPDATE run SET sync = :new WHERE sync = :old
+
+-- name: rename_counters
+INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- name: drop_counters
+DELETE FROM counter WHERE sync = :old
+
+-- name: rename_spend
+INSERT INTO spend SELECT :new, provider, day, submissions, reserved_mc, charged_mc, doubt_mc FROM spend WHERE sync = :old
+ON CONFLICT DO UPDATE SET submissions = submissions + excluded.submissions,
+    reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
+    doubt_mc = doubt_mc + excluded.doubt_mc
+
+-- name: drop_spend
+DELETE FROM spend WHERE sync = :old
 
 -- ------------------------------------------------------------------ dispatch: submissions and credits
 
@@ -355,21 +482,11 @@ UPDATE result SET verdict = :verdict, evidence = :evidence WHERE id = :id AND (v
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
 
--- name: result_newest
-SELECT max(id) FROM result WHERE job_id = :job_id
-
 -- name: results_of_job
 SELECT result.*, coalesce(review.decision, '') AS decision, review.until FROM result
 LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id ORDER BY result.id
 
 -- ------------------------------------------------------------------ verify
-
--- name: jobs_answered
-SELECT job.*, contact.identity, contact.vague, contact.learned, contact.became_at, contact.lacks,
-    iif(job.field <> 'email', mail.value, NULL) AS found_email
-FROM job JOIN contact ON contact.id = job.contact_id
-LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-WHERE job.state = 'answered' AND job.sync IN (SELECT value FROM json_each(:syncs)) ORDER BY job.id LIMIT :limit + 0
 
 -- ------------------------------------------------------------------ write-back
 
@@ -526,6 +643,16 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 
 -- ------------------------------------------------------------------ reports
 
+-- name: newest_event
+SELECT max(id) FROM event
+
+-- name: planned
+-- What was decided since, and what waits to be asked about.
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
+    job.reason, job.note, job.provider
+FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM event WHERE event.id > :since) ORDER BY job.id
+
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
 
@@ -612,7 +739,7 @@ DELETE FROM meta WHERE key = :key
 
 -- name: pull_all_again
 -- A pull brings what lacks something: whoever is not brought by a whole one lacks nothing any more.
-DELETE FROM cursor
+UPDATE selection SET cursor = NULL, sweeping = 0, swept_at = NULL
 
 -- name: contacts_unseen
 UPDATE contact SET pulled_at = 0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncd.contract.model import ContactRef
 
@@ -14,6 +14,9 @@ from . import gates, reviews, upkeep
 from .inbox import UNSIGNED
 from .states import JobState
 from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,3 +187,37 @@ def _connection(row: Any) -> dict[str, Any]:
 
 def _credits(thousandths: int | None) -> float | None:
     return None if thousandths is None else float(Decimal(thousandths) / 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A decision that is to be carried out. `skipped`: why nobody is asked, in a sentence; `reason` is its word."""
+
+    contact: str  # connection/object/id
+    sync: str
+    field: str
+    provider: str | None
+    reason: str | None
+    skipped: str | None
+
+
+def newest_event(tx: Tx) -> int:
+    """The number of the last thing that happened to a job."""
+    return int(tx.value("newest_event") or 0)
+
+
+def planned(tx: Tx, *, since_event: int) -> list[Planned]:
+    """Every decision since then, and all that waits to be asked about."""
+    return [_planned(row) for row in tx.rows("planned", since=since_event)]
+
+
+def _planned(row: sqlite3.Row) -> Planned:
+    asked = row["state"] == JobState.QUEUED
+    return Planned(
+        contact=row["ref"],
+        sync=row["sync"],
+        field=row["field"],
+        provider=row["provider"] if asked else None,
+        reason=None if asked else row["reason"] or row["state"],
+        skipped=None if asked else row["note"] or row["reason"].replace("_", " ") or row["state"],
+    )

@@ -51,8 +51,12 @@ def add(
     delivery_id: int | None = None,
     result: EnrichmentResult | None = None,
     attempt: sqlite3.Row | None = None,
+    known: Identity | None = None,
 ) -> None:
-    """Append what a provider said about one job, once: a repeat of the same words adds nothing."""
+    """Append what a provider said about one job, once: a repeat of the same words adds nothing.
+
+    `known`: of a provider that was not asked, what it could have been told.
+    """
     tx.run(
         "result_add",
         job_id=job_id,
@@ -63,7 +67,7 @@ def add(
         outcome=outcome,
         candidates=dump_candidates(result) if result else "[]",
         said=dump_said(result.said) if result else "[]",
-        told=attempt["asked"] if attempt else "{}",
+        told=attempt["asked"] if attempt else dump_identity(known or BLANK),
         way=attempt["way"] if attempt else "",
         asked_at=attempt["created_at"] if attempt else None,
         note=note,

@@ -24,6 +24,26 @@ CREATE TABLE person_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
+-- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
+-- the full pulls that were begun; `sweeping`: the last one has not come to its end yet.
+CREATE TABLE selection (
+    id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, cursor TEXT, sweep INTEGER NOT NULL DEFAULT 0,
+    sweeping INTEGER NOT NULL DEFAULT 0, swept_at REAL
+) STRICT;
+-- Which contacts a selection holds, as far as it was seen; `sweep`: the full pull that brought it last, or was under way.
+CREATE TABLE member (
+    contact_id INTEGER NOT NULL REFERENCES contact (id), selection_id INTEGER NOT NULL REFERENCES selection (id),
+    sweep INTEGER NOT NULL, PRIMARY KEY (contact_id, selection_id)
+) STRICT, WITHOUT ROWID;
+
+-- The configuration that the ledger was last used with: another one is noticed, and decided by.
+CREATE TABLE sync (
+    name TEXT PRIMARY KEY, crm TEXT NOT NULL, object TEXT NOT NULL, selection TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE policy (
+    sync TEXT NOT NULL, field TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (sync, field)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE job (
     id INTEGER PRIMARY KEY, contact_id INTEGER NOT NULL REFERENCES contact (id), sync TEXT NOT NULL,
     field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
@@ -45,6 +65,10 @@ CREATE INDEX job_unfound ON job (sync, updated_at)
     WHERE state = 'done' AND reason IN ('not_found', 'low_quality');
 CREATE INDEX job_thick ON job (updated_at) WHERE state = 'done' AND thinned = 0;
 CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
+
+-- When to decide on a job again although nothing has changed but the time, or the policy.
+CREATE TABLE again (job_id INTEGER PRIMARY KEY REFERENCES job (id), at REAL NOT NULL) STRICT;
+CREATE INDEX again_at ON again (at);
 
 CREATE TABLE submission (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, sync TEXT NOT NULL, state TEXT NOT NULL,
@@ -122,7 +146,6 @@ CREATE TABLE counter (
     n INTEGER NOT NULL, PRIMARY KEY (sync, field, state, reason)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE cursor (sync TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
     contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     UNDETERMINED = "undetermined"  # providers failed, and charged nothing: asked again soon
     REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
+    CLEARED = "cleared"  # what we wrote was cleared in the CRM since
     CANCELLED = "cancelled"
 
 
@@ -89,7 +90,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
     _S.SENDING: frozenset({_S.SENT, _S.IN_DOUBT, _S.ANSWERED, _S.QUEUED}),
     _S.SENT: frozenset({_S.ANSWERED, _S.QUEUED, _S.WAITING}),
     _S.IN_DOUBT: frozenset({_S.SENT, _S.ANSWERED, _S.QUEUED}),
-    _S.ANSWERED: frozenset({_S.ACCEPTED, _S.REVIEW, _S.QUEUED, _S.DONE}),
+    _S.ANSWERED: frozenset({_S.ACCEPTED, _S.REVIEW, _S.QUEUED, _S.WAITING, _S.DONE}),
     _S.REVIEW: frozenset({_S.ANSWERED}),
     _S.ACCEPTED: frozenset({_S.WRITING, _S.ANSWERED, _S.DONE}),
     _S.WRITING: frozenset({_S.ACCEPTED, _S.ANSWERED, _S.DONE}),

@@ -229,6 +229,7 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
             note=note,
             now=now,
             submission_id=submission_id,
+            attempt=attempt,
         )
         _move_flight(tx, attempt, (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
     tx.run("attempt_release", submission_id=submission_id, job_id=None)
@@ -417,7 +418,16 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
     """The provider can't be asked about this person: an answer without a question."""
     if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.add(tx, candidate.job_id, provider, candidate.round, Outcome.SKIPPED, note=note, now=now)
+        results.add(
+            tx,
+            candidate.job_id,
+            provider,
+            candidate.round,
+            Outcome.SKIPPED,
+            note=note,
+            now=now,
+            known=candidate.identity,
+        )
 
 
 def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:

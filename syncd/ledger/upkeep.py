@@ -21,7 +21,6 @@ GENERATION = "generation"  # how often this ledger was restored from a copy
 FROZEN_UNTIL = "frozen_until"  # UTC seconds: nothing is bought before, after a restore
 BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it was seen
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
-UNSEEN_SINCE = "unseen_since"  # the last pull that the copy knew of, until each sync was pulled anew
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -87,7 +86,6 @@ def _restored(tx: Tx, frozen_until: float) -> int:
     generation = int(mark(tx, GENERATION) or 0) + 1
     set_mark(tx, GENERATION, generation)
     set_mark(tx, FROZEN_UNTIL, frozen_until)
-    set_mark(tx, UNSEEN_SINCE, tx.value("run_newest") or 0)
     tx.run("pull_all_again")
     tx.run("contacts_unseen")
     return generation

@@ -3,43 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.people.evidence import NOTHING, Learned
 from syncd.people.identity import BLANK
 
-from . import people, results
-from .results import Heard, load_identity, load_said
+from . import people
+from .results import load_identity, load_said
 from .states import JobState, Reason
 from .store import Tx
 
-if TYPE_CHECKING:
-    import sqlite3
-
-REFUSED_FIRST, REFUSED_LONGEST = (
-    300.0,
-    6 * 3600.0,
-)  # seconds until what a rule refused is tried again, doubled each time
+REFUSED_FIRST = 300.0  # seconds until what a rule refused is tried again, doubled each time
+REFUSED_LONGEST = 6 * 3600.0
 REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """A job to be verified, with all that was said about it."""
-
-    job_id: int
-    contact_id: int
-    sync: str
-    field: Field
-    round: int
-    identity: Identity  # what is usable of the contact as it is now
-    became_at: float  # UTC seconds: what was asked before was about somebody else
-    heard: tuple[Heard, ...]  # in this round, oldest first
-    newest: int  # the last result that `heard` is sure to hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,68 +43,12 @@ class ToWrite:
     seen: str = ""  # the CRM's stamp of the newest version at the first read
 
 
-def answered(tx: Tx, limit: int, syncs: Iterable[str]) -> list[Answered]:
-    """The oldest answered jobs of some syncs."""
-    return [
-        Answered(
-            job_id=row["id"],
-            contact_id=row["contact_id"],
-            sync=row["sync"],
-            field=Field(row["field"]),
-            round=row["round"],
-            identity=people.known(row),
-            became_at=row["became_at"],
-            newest=_newest(tx, row["id"]),
-            heard=tuple(
-                _doubted(tx, row, one) for one in results.of_job(tx, row["id"], Field(row["field"]), row["round"])
-            ),
-        )
-        for row in tx.rows("jobs_answered", limit=limit, syncs=json.dumps(list(syncs)))
-    ]
-
-
-def _doubted(tx: Tx, contact: sqlite3.Row, one: Heard) -> Heard:
-    """An answer that names another record's profile or mailbox is doubtful, unless it proves to be about this one."""
-    if one.doubt or not one.result.candidates:
-        return one
-    return replace(one, doubt=people.names_another(tx, contact, one.result.said))
-
-
-def is_all(tx: Tx, job: Answered) -> bool:
-    """Has nothing been said since the job was read?"""
-    return _newest(tx, job.job_id) == job.newest
-
-
-def _newest(tx: Tx, job_id: int) -> int:
-    return int(tx.value("result_newest", job_id=job_id) or 0)
-
-
 def accept(
     tx: Tx, job_id: int, value: str, note: str, *, now: float, result_id: int | None = None, target: Field | None = None
 ) -> bool:
     """A value that the policy takes: to be written back, to the field's own property or to `target`'s."""
     extra = {"result_id": result_id, "destination": target or ""}
     return tx.move(job_id, JobState.ANSWERED, JobState.ACCEPTED, now=now, value=value, note=note, due_at=now, **extra)
-
-
-def bring_along(tx: Tx, job: Answered, target: Field, *, value: str, result_id: int, note: str, now: float) -> None:
-    """What came with an answer for nothing, to be written to a property of its own: once for each contact."""
-    made = tx.run(
-        "job_make",
-        contact_id=job.contact_id,
-        sync=job.sync,
-        field=target,
-        person=None,
-        state=JobState.ANSWERED,
-        reason="",
-        note=note,
-        provider="",
-        now=now,
-    )
-    row = tx.row("job_of_contact", contact_id=job.contact_id, field=target) if made else None
-    if row is not None:
-        results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)
-        accept(tx, row["id"], value, note, now=now, result_id=_newest(tx, row["id"]))
 
 
 def next_turn(tx: Tx, job_id: int, provider: str, note: str, *, now: float, round_: int | None = None) -> bool:

@@ -20,9 +20,8 @@ from syncd.ledger.states import IN_FLIGHT, JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Asked, Candidate, Item, Relative
 from syncd.people.answers import Verdict, about
-
-from . import values
-from .asking import request_for, unasked
+from syncd.policy import values
+from syncd.policy.asking import request_for, unasked
 
 Aside = Callable[[Tx, float], None]
 

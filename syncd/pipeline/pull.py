@@ -4,32 +4,53 @@ from __future__ import annotations
 
 from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
-from syncd.ledger import connections, contacts
+from syncd.contract.model import Page
+from syncd.ledger import connections, contacts, selections
+from syncd.ledger.selections import Pull
+from syncd.ledger.store import Tx
 
+from .deciding import fingerprint
 from .parts import Parts
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
-    """Pull one sync from where it left off; returns how many contacts came.
+    """Pull one sync from where it left off, or all of it where a sweep is due; returns how many contacts came.
 
     Each page is stored together with its cursor: a crash repeats at most the page it was on. Raises
     the connector's Retry or Halt after noting it; what was stored stays.
     """
-    crm, now = parts.crms[sync.crm], parts.clock.now
-    start = await parts.ledger.read(contacts.cursor, sync.name)
+    now = parts.clock.now
+    begun = await parts.ledger.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
     run = await parts.ledger.write(contacts.start_run, sync.name, now=now())
-    pulled = 0
     try:
-        async for page in crm.pull(sync.selection, start):
-            fields = tuple(sync.fields)
-            pulled += await parts.ledger.write(
-                contacts.store_page, sync.name, run, page, fields, now=now(), rules=parts.rules
-            )
-            parts.bells.ring("plan")
+        pulled = await _pages(parts, sync, begun, run)
     except ConnectorError as error:
         await parts.ledger.write(contacts.end_run, run, now=now(), error=str(error))
         if isinstance(error, Halt):
             await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now())
         raise
-    await parts.ledger.write(contacts.end_run, run, now=now())
+    after: int | None = 0
+    while after is not None:
+        after = await parts.ledger.write(selections.not_seen, begun, after)
+    await parts.ledger.write(_end, begun, run, now=now())
+    parts.bells.ring("plan")
     return pulled
+
+
+async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
+    def store(tx: Tx, page: Page, *, now: float, asked_at: float) -> int:
+        stored = contacts.store_page(tx, sync.name, run, page, tuple(sync.fields), now=now, rules=parts.rules)
+        selections.seen(tx, begun, page, at=asked_at)
+        return stored
+
+    pulled, asked_at = 0, parts.clock.now()
+    async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
+        pulled += await parts.ledger.write(store, page, now=parts.clock.now(), asked_at=asked_at)
+        parts.bells.ring("plan")
+        asked_at = parts.clock.now()
+    return pulled
+
+
+def _end(tx: Tx, begun: Pull, run: int, *, now: float) -> None:
+    selections.end(tx, begun, now=now)
+    contacts.end_run(tx, run, now=now)

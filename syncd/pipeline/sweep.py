@@ -6,15 +6,14 @@ import structlog
 
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.contract.model import ASKED
 from syncd.ledger import connections, inbox, jobs, reviews, submissions, upkeep, writes
 from syncd.ledger.states import SubmissionState
 
+from . import reconfigure
 from .parts import Lane, Parts
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
-UNDETERMINED_FOR = 86_400.0  # seconds until a person is asked about again of whom no provider could say anything
 FORGOTTEN_AGAIN = 200  # deliveries looked at once more, per pass
 AGAIN_AT_A_START = 1000  # the same, once: nothing is bought before they are read
 
@@ -39,48 +38,23 @@ async def _time_passes(parts: Parts) -> int:
     now = parts.clock.now()
     moved = await parts.ledger.write(jobs.queue_due, now=now)
     moved += await parts.ledger.write(reviews.decide_overdue, now=now)
-    moved += await _unseen(parts, now)
     moved += await _deadlines(parts)
-    for sync in parts.syncs:
-        first = {field: policy.providers[0] for field, policy in sync.fields.items()}
-        before = now - sync.retry_not_found
-        moved += await parts.ledger.write(jobs.ask_again, sync.name, first, before=before, now=now)
-        moved += await parts.ledger.write(
-            jobs.ask_undetermined_again, sync.name, first, before=now - UNDETERMINED_FOR, now=now
-        )
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
     return moved
 
 
-async def _unseen(parts: Parts, now: float) -> int:
-    """A restored ledger does not know what was written since: the first whole pull of each sync tells."""
-    since = await parts.ledger.read(upkeep.mark, upkeep.UNSEEN_SINCE)
-    if since is None:
-        return 0
-    told = [
-        await parts.ledger.write(jobs.not_seen_again, sync.name, int(since), now=now) for sync in parts.settings.syncs
-    ]
-    if set(told) <= {0}:
-        await parts.ledger.write(upkeep.clear_mark, upkeep.UNSEEN_SINCE)
-    return sum(filter(None, told))
-
-
 async def recover(parts: Parts) -> int:
-    """After a start: what was being sent is in doubt, what was being written is looked at once it must
-    have landed, every open result is asked for, and what waits for a provider that the configuration no
-    longer names goes on without it. What could not be read may be read by what runs now."""
+    """After a start: the ledger follows the configuration, what was being sent is in doubt, what was being written is
+    looked at once it must have landed, and every open result is asked for. What could not be read may be read by what
+    runs now."""
+    await reconfigure.run_once(parts)
     hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
     await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
-    for sync in parts.syncs:
-        for field in ASKED:
-            asked = sync.fields[field].providers if field in sync.fields else ()
-            while await parts.ledger.write(jobs.not_asked, sync.name, field, asked, now=parts.clock.now()):
-                parts.bells.ring("verify")
     return doubtful
 
 

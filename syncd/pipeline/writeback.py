@@ -22,8 +22,8 @@ from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import ToWrite
+from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
-from .decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
 from .gate import REFUSALS
 from .parts import Parts
 

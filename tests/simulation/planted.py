@@ -22,18 +22,20 @@ from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import contacts, inbox, people, store, submissions, writes
+from syncd.ledger import contacts, inbox, people, selections, store, submissions, writes
 from syncd.ledger.contacts import Rules
+from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
 from syncd.people.answers import About, Verdict
-from syncd.pipeline import address, choose, decide, dispatch, probe, pull, sweep, values, verify, writeback
+from syncd.pipeline import address, choose, dispatch, probe, pull, sweep, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
+from syncd.policy import decide, guard, values
 from syncd.web import public
 
 from .timeline import DAY
@@ -278,7 +280,7 @@ def _all_answers(judged: Callable[[About], About]) -> Iterator[None]:
     def instead(*args: Any, **kwargs: Any) -> About:
         return judged(about(*args, **kwargs))
 
-    with swap(verify, "about", instead), swap(choose, "about", instead), swap(decide, "about", instead):
+    with swap(decide, "about", instead), swap(choose, "about", instead), swap(guard, "about", instead):
         yield
 
 
@@ -330,10 +332,10 @@ def inbox_forgets_the_rest() -> AbstractContextManager[None]:
 def blind_write() -> AbstractContextManager[None]:
     """What was read before the write does not matter."""
 
-    def put(job: Any, now_there: Snapshot) -> decide.Put | decide.End:
-        gone = decide.End(Reason.GONE, "")
+    def put(job: Any, now_there: Snapshot) -> guard.Put | guard.End:
+        gone = guard.End(Reason.GONE, "")
         there = now_there.values.get(job.field, "")
-        return gone if now_there.current is None else decide.Put(before=there, seen="", revision="")
+        return gone if now_there.current is None else guard.Put(before=there, seen="", revision="")
 
     return swap(writeback, "before_write", put)
 
@@ -342,7 +344,7 @@ def no_cas_recheck() -> AbstractContextManager[None]:
     """What was written stands: nobody looks."""
 
     async def believe(parts: Parts, _: Any, __: Any, batch: Any) -> int:
-        ends = [(job, decide.End(Reason.WRITTEN)) for job, _ in batch.check.values()]
+        ends = [(job, guard.End(Reason.WRITTEN)) for job, _ in batch.check.values()]
         return await parts.ledger.write(writeback._finish, ends, now=parts.clock.now())
 
     return swap(writeback, "_see_it_stand", believe)
@@ -356,7 +358,7 @@ def restore_unchecked() -> AbstractContextManager[None]:
             Change(ref=ref, field=fld, expected=job.value, new=what.value) for (ref, fld), (job, what) in theirs.items()
         ]
         outcomes = await crm.write(changes, sync.selection)
-        kept = decide.End(Reason.VALUE_KEPT, "", restored=True)
+        kept = guard.End(Reason.VALUE_KEPT, "", restored=True)
         return [(theirs[o.ref, o.field][0], kept) for o in outcomes if o.status is WriteStatus.WRITTEN]
 
     return swap(writeback, "_restore", restore)
@@ -364,7 +366,7 @@ def restore_unchecked() -> AbstractContextManager[None]:
 
 def ignore_blocked() -> AbstractContextManager[None]:
     """A field that was cleared on purpose, or whose owner has opted out, is blank and no more."""
-    before = decide.before_write
+    before = guard.before_write
     return swap(writeback, "before_write", lambda job, there: before(job, replace(there, blocked={})))
 
 
@@ -379,14 +381,14 @@ def write_again_at_once() -> AbstractContextManager[None]:
 @contextmanager
 def careless_log() -> Iterator[None]:
     """What is found is told on the way, and nothing is masked."""
-    accepted = verify._accepted
+    accepted = decide._accepted
 
     def aloud(*asked: Any) -> Any:
         found = accepted(*asked)
         structlog.get_logger().info("found", what=found.value.text)
         return found
 
-    with swap(verify, "_accepted", aloud), swap(Redaction, "__call__", lambda _, __, ___, line: line):
+    with swap(decide, "_accepted", aloud), swap(Redaction, "__call__", lambda _, __, ___, line: line):
         yield
 
 
@@ -395,13 +397,13 @@ def careless_log() -> Iterator[None]:
 
 def answers_not_compared_at_the_write() -> AbstractContextManager[None]:
     """Whom the record is about by now is not looked at before a write."""
-    return swap(decide, "_somebody_else", lambda *_: None)
+    return swap(guard, "_somebody_else", lambda *_: None)
 
 
 @contextmanager
 def renamed_record_keeps_the_answer() -> Iterator[None]:
     """What was decided stays decided, whoever a record is about by now; so does what is about to be written."""
-    with swap(people, "_decide_again", lambda *_, **__: None), swap(decide, "_somebody_else", lambda *_: None):
+    with swap(people, "_decide_again", lambda *_, **__: None), swap(guard, "_somebody_else", lambda *_: None):
         yield
 
 
@@ -420,20 +422,18 @@ def opt_out_stays_with_the_record() -> AbstractContextManager[None]:
 
 def cursor_before_page() -> AbstractContextManager[None]:
     """The cursor is stored before the contacts are."""
-    page_ = contacts.store_page
+    store = contacts.store_page
 
-    async def run_once(parts: Parts, sync: Any) -> int:
-        start = await parts.ledger.read(contacts.cursor, sync.name)
-        run = await parts.ledger.write(contacts.start_run, sync.name, now=parts.clock.now())
-        async for page in parts.crms[sync.crm].pull(sync.selection, start):
-            empty = replace(page, contacts=())
-            for what in (empty, page):
-                now = parts.clock.now()
-                await parts.ledger.write(page_, sync.name, run, what, tuple(sync.fields), now=now, rules=parts.rules)
+    async def pages(parts: Parts, sync: Any, begun: Pull, run: int) -> int:
+        async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
+            empty, now = replace(page, contacts=()), parts.clock.now()
+            await parts.ledger.write(selections.seen, begun, empty, at=now)
+            await parts.ledger.write(store, sync.name, run, page, tuple(sync.fields), now=now, rules=parts.rules)
+            await parts.ledger.write(selections.seen, begun, page, at=now)
             parts.bells.ring("plan")
         return 1
 
-    return swap(pull, "run_once", run_once)
+    return swap(pull, "_pages", pages)
 
 
 def no_recovery() -> AbstractContextManager[None]:

@@ -142,7 +142,9 @@ class House:
         return self.run(inbox.run_once(self.parts))
 
     def sweep(self) -> int:
-        return self.run(sweep.run_once(self.parts))
+        """Time passes; what it is time for is decided."""
+        moved = self.run(sweep.run_once(self.parts))
+        return moved + self.plan()
 
     def recover(self) -> int:
         return self.run(sweep.recover(self.parts))

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from syncd.contract.model import Contact, ContactRef, Identity, Page
-from syncd.ledger import contacts
+from syncd.ledger import cases, contacts, decisions
+from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger, Tx
 from tests.contract.fake_provider import FakeProvider
 
 from .audit import ask
 from .conftest import Build
+from .furnish import queue_all
 from .house import EMAIL, ONE_BY_ONE, PHONE, House
 
 NOW = 1_790_000_000.0
@@ -110,8 +112,8 @@ def test_a_profile_under_two_names_is_counted_once_and_identifies_nobody(path: P
     people_of(path, enumerate(["h:ada-by p1", "s:tom-birch p1", "t:ada-by"]))
     vague = [tuple(json.loads(row[0])) for row in ask(path, "SELECT vague FROM contact ORDER BY ext_id")]
     assert vague == [(f"{WEB}p1-example",), (f"{WEB}p1-example",), ()]
-    known = Ledger.change(path, lambda tx: [one.identity.linkedin_url for one in contacts.unplanned(tx, 10)])
-    assert known == [None, None, None]
+    known = Ledger.change(path, lambda tx: cases.read(tx, [1, 2, 3], Rules()).cases)
+    assert [one.identity.linkedin_url for one in known] == [None, None, None]
 
 
 def test_a_record_that_changes_is_recognised_anew(path: Path) -> None:
@@ -161,11 +163,9 @@ def ref(contact_id: str, connection: str = "crm", object_: str = "contacts") -> 
 
 def test_a_pull_says_where_it_stands_and_how_many_came(path: Path) -> None:
     def pull(tx: Tx) -> None:
-        assert contacts.cursor(tx, "people") is None
         run = contacts.start_run(tx, "people", now=NOW)
         assert contacts.store_page(tx, "people", run, page("1", "2", stale=3), [EMAIL], now=NOW) == 2
         assert contacts.store_page(tx, "people", run, page("3", stale=1), [EMAIL], now=NOW) == 1
-        assert contacts.cursor(tx, "people") == {"after": "3"}
         assert [tuple(row)[2:6] for row in tx.rows("runs_latest")] == [(NOW, None, 3, 4)]
 
     Ledger.change(path, pull)
@@ -175,9 +175,9 @@ def test_reasons_in_another_order_are_no_news(path: Path) -> None:
     def pull(tx: Tx) -> None:
         run = contacts.start_run(tx, "people", now=NOW)
         contacts.store_page(tx, "people", run, page("1", blocked=(EMAIL, PHONE)), [EMAIL, PHONE], now=NOW)
-        contacts.apply_plan(tx, contacts.unplanned(tx, 10), [], now=NOW)
+        decisions.settle(tx, cases.changed(tx, 10, now=NOW), now=NOW)
         contacts.store_page(tx, "people", run, page("1", blocked=(PHONE, EMAIL)), [PHONE, EMAIL], now=NOW)
-        assert contacts.unplanned(tx, 10) == []
+        assert cases.changed(tx, 10, now=NOW) == []
 
     Ledger.change(path, pull)
 
@@ -186,19 +186,15 @@ def test_reasons_in_another_order_are_no_news(path: Path) -> None:
 
 
 def test_a_job_is_known_by_its_contact_and_its_field(path: Path) -> None:
-    def plan(tx: Tx) -> list[bool]:
+    def plan(tx: Tx) -> list[int]:
         run = contacts.start_run(tx, "people", now=NOW)
         contacts.store_page(tx, "people", run, page("1", "2"), [EMAIL], now=NOW)
-        (one, _) = contacts.unplanned(tx, 10)
-        made = [contacts.NewJob(contact=one, field=EMAIL, provider="ann")] * 2
-        assert contacts.apply_plan(tx, [one], made, now=NOW) == 1, "the second is the first"
-        asked = [
-            (ref("1"), EMAIL), (ref("1"), PHONE), (ref("2"), EMAIL), (ref("3"), EMAIL),
-            (ref("1", connection="other"), EMAIL), (ref("1", object_="leads"), EMAIL),
-        ]  # fmt: skip
-        return [contacts.has_job(tx, *each) for each in asked]
+        made = [queue_all(tx, EMAIL, "ann", now=NOW)]
+        contacts.store_page(tx, "people", run, page("1", "2", blocked=(EMAIL,)), [EMAIL], now=NOW)
+        return [*made, queue_all(tx, EMAIL, "bob", now=NOW)]
 
-    assert Ledger.change(path, plan) == [True, False, False, False, False, False]
+    assert Ledger.change(path, plan) == [2, 0]
+    assert ask(path, "SELECT provider FROM job") == [("ann",), ("ann",)]
 
 
 @pytest.fixture
@@ -221,12 +217,12 @@ def test_who_could_not_be_asked_about_is_tried_anew_from_the_first_provider_on(t
     two.pull()
     two.plan()
     assert two.sql("SELECT state, round, provider, note FROM job") == [
-        ("queued", 1, "ann", "the contact has changed since")
+        ("queued", 1, "ann", "needs a LinkedIn profile, or a last name")
     ]
 
 
 @pytest.mark.parametrize("reason", ["suppressed", "human_value_kept"])
-def test_what_is_blocked_still_or_done_for_good_is_not_opened_by_a_change(house: House, reason: str) -> None:
+def test_what_is_blocked_still_or_was_cleared_by_a_person_is_not_opened_by_a_change(house: House, reason: str) -> None:
     ada = house.person("Ada")
     if reason == "suppressed":
         house.crm.records[ada].blocked = {EMAIL: "opted_out"}
@@ -236,13 +232,12 @@ def test_what_is_blocked_still_or_done_for_good_is_not_opened_by_a_change(house:
         house.crm.edit(ada, "email", "typed@acme.example.com")
     house.ask()
     assert house.job(ada) == ("done", reason)
-    history = house.sql("SELECT count(*) FROM event WHERE job_id = 1")
     house.crm.edit(ada, "email", "")
     house.crm.records[ada].identity = Identity(first_name="Ada", last_name="Byron", domain="acme.example.com")
     house.crm.records[ada].blocked = {EMAIL: "opted_out"} if reason == "suppressed" else {}
     house.pull()
     house.plan()
-    assert house.sql("SELECT count(*) FROM event WHERE job_id = 1") == history
+    assert house.job(ada) == ("done", "suppressed"), "a person wants it blank, and nobody is asked"
 
 
 def test_the_operators_own_domain_is_no_employer(house: House) -> None:

@@ -11,11 +11,11 @@ import pytest
 from syncd.contract.errors import BrokenInvariant
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
 from syncd.ledger import contacts
-from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import IN_FLIGHT, MOVES, JobState, Reason
 from syncd.ledger.store import Ledger, Tx
 
 from .audit import ask, audit, sqlite3
+from .furnish import queue_all
 
 NOW = 1_790_000_000.0
 EVERY = list(itertools.product(JobState, JobState))
@@ -55,9 +55,7 @@ class Desk:
         page = Page(contacts=(Contact(ref=ref, revision="1", identity=Identity()),), cursor={})
         run = contacts.start_run(tx, "people", now=NOW)
         contacts.store_page(tx, "people", run, page, [Field.EMAIL], now=NOW)
-        found = contacts.unplanned(tx, 10)
-        jobs = [NewJob(contact=one, field=Field.EMAIL, provider="ann") for one in found]
-        contacts.apply_plan(tx, found, jobs, now=NOW)
+        queue_all(tx, Field.EMAIL, "ann", now=NOW)
 
 
 def move(tx: Tx, job: int, source: JobState, target: JobState, **values: Any) -> bool:

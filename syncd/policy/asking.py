@@ -15,8 +15,12 @@ def request_for(field: Field, identity: Identity, ref: ContactRef = _NOBODY) -> 
     return EnrichmentRequest(id="", ref=ref, identity=identity, fields=(field,))
 
 
-def unasked(provider: Provider, request: EnrichmentRequest, asked: Container[str]) -> Sequence[Question]:
-    """The ways that are left, the best first. A second way is only used where nothing is paid for a miss."""
+def ways(provider: Provider, request: EnrichmentRequest) -> Sequence[Question]:
+    """The ways in which it may be asked, the best first. A second way is only used where nothing is paid for a miss."""
     questions = provider.questions(request)
-    ways = questions if provider.capabilities.bills_finds_only else questions[:1]
-    return [question for question in ways if question.way not in asked]
+    return questions if provider.capabilities.bills_finds_only else questions[:1]
+
+
+def unasked(provider: Provider, request: EnrichmentRequest, asked: Container[str]) -> Sequence[Question]:
+    """The ways that are left, the best first."""
+    return [question for question in ways(provider, request) if question.way not in asked]

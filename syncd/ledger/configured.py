@@ -1,0 +1,96 @@
+"""The configuration that the ledger was last used with, and what follows from another one.
+
+A sync that goes by another name keeps its work, its counts and its budget. Where a sync is gone, or decides by other
+rules, everything that it looked after is decided on again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .store import Tx
+
+CHUNK = 50_000  # jobs that are marked in one statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A sync as it is configured: `selection` and `policies` (by field) are fingerprints."""
+
+    name: str
+    crm: str
+    object: str
+    selection: str
+    policies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is new about the configuration. `fields`: (sync, field) of which everything is decided on again."""
+
+    renamed: Mapping[str, str]  # former name → name
+    removed: Sequence[str]
+    fields: Sequence[tuple[str, str]]
+
+
+def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
+    """What has changed since the ledger was last used."""
+    before = {row["name"]: row for row in tx.rows("syncs_known")}
+    policies: dict[tuple[str, str], str] = {
+        (row["sync"], row["field"]): row["fingerprint"] for row in tx.rows("policies_known")
+    }
+    gone = [name for name in before if name not in {one.name for one in wanted}]
+    renamed: dict[str, str] = {}
+    new = [one for one in wanted if one.name not in before]
+    for exact in (True, False):
+        for one in new:
+            alike = [
+                name
+                for name in gone
+                if name not in renamed and (before[name]["crm"], before[name]["object"]) == (one.crm, one.object)
+            ]
+            same = [name for name in alike if before[name]["selection"] == one.selection]
+            found = same if exact else alike
+            if one.name not in renamed.values() and len(found) == 1:
+                renamed[found[0]] = one.name
+    former = {name: old for old, name in renamed.items()}
+    fields = [
+        (one.name, field)
+        for one in wanted
+        for field, mark in one.policies.items()
+        if policies.get((former.get(one.name, one.name), field)) not in (None, mark)
+    ]
+    left = {(renamed.get(sync, sync), field) for sync, field in policies}
+    asked = {(one.name, field) for one in wanted for field in one.policies}
+    return Changes(
+        renamed=renamed,
+        removed=[name for name in gone if name not in renamed],
+        fields=sorted({*fields, *(left - asked)}),
+    )
+
+
+def follow(tx: Tx, changes: Changes, wanted: Iterable[Known], *, now: float) -> None:
+    """Let the ledger follow the configuration. What has changed is decided on again by and by."""
+    for old, new in changes.renamed.items():
+        _rename(tx, old, new)
+    for sync, field in changes.fields:
+        last = tx.value("jobs_last")
+        for first in range(1, last + 1, CHUNK):
+            tx.run("again_soon", sync=sync, field=field, first=first, last=first + CHUNK - 1, now=now)
+        tx.run("policy_drop", sync=sync, field=field)
+    for name in changes.removed:
+        tx.run("sync_drop", name=name)
+    for one in wanted:
+        tx.run("sync_keep", name=one.name, crm=one.crm, object=one.object, selection=one.selection)
+        for field, mark in one.policies.items():
+            tx.run("policy_keep", sync=one.name, field=field, fingerprint=mark)
+
+
+def _rename(tx: Tx, old: str, new: str) -> None:
+    for statement in ("rename_jobs", "rename_submissions", "rename_runs", "rename_counters", "rename_spend"):
+        tx.run(statement, old=old, new=new)
+    for statement in ("drop_counters", "drop_spend"):
+        tx.run(statement, old=old)
+    tx.run("sync_drop", name=old)
+    tx.run("policy_drop", sync=old, field=None)

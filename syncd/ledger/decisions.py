@@ -1,0 +1,81 @@
+"""What was decided, as the ledger keeps it: new jobs, and when to decide again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from syncd.contract.model import Field
+
+from . import results
+from .cases import Job
+from .states import JobState, Reason
+from .store import Tx
+
+NEVER = 253_402_300_799.0  # the last second of the year 9999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class New:
+    """The first decision on a field of a contact."""
+
+    contact_id: int
+    sync: str
+    field: Field
+    person: str | None
+    state: JobState
+    provider: str = ""
+    reason: Reason | None = None
+    note: str = ""
+
+
+def make(tx: Tx, new: Sequence[New], *, now: float) -> int:
+    """Make jobs; one that is there already is left alone. Returns how many are new."""
+    rows = [
+        [one.contact_id, one.sync, one.field, one.person, one.state, one.reason or "", one.note, one.provider]
+        for one in new
+    ]
+    return tx.run("jobs_make", rows=json.dumps(rows), now=now) if rows else 0
+
+
+def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
+    """These contacts were decided on as they are now."""
+    ids = json.dumps(sorted(contact_ids))
+    tx.run("contacts_decided", ids=ids)
+    tx.run("again_over", ids=ids, now=now)
+
+
+def again(tx: Tx, job_id: int, at: float) -> None:
+    """Decide on a job again at a moment (UTC seconds), whatever happens before."""
+    tx.run("again_set", job_id=job_id, at=at)
+
+
+def adopt(tx: Tx, job: Job, sync: str) -> None:
+    """Another sync looks after the contact now: the work is counted there."""
+    row = tx.row("job_by_id", id=job.id)
+    if row is None:
+        return
+    where = {"field": row["field"], "state": row["state"], "reason": row["reason"]}
+    tx.run("job_adopt", id=job.id, sync=sync)
+    tx.run("counter_add", sync=job.sync, n=-1, **where)
+    tx.run("counter_add", sync=sync, n=1, **where)
+
+
+def bring_along(tx: Tx, contact_id: int, sync: str, target: Field, *, result_id: int, note: str, now: float) -> None:
+    """What came with an answer for nothing has a property of its own: once for each contact."""
+    made = tx.run(
+        "job_make",
+        contact_id=contact_id,
+        sync=sync,
+        field=target,
+        person=None,
+        state=JobState.ANSWERED,
+        reason="",
+        note=note,
+        provider="",
+        now=now,
+    )
+    row = tx.row("job_of_contact", contact_id=contact_id, field=target) if made else None
+    if row is not None:
+        results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)

@@ -1,0 +1,90 @@
+"""Which contacts belong to which sync's selection, and how far each selection was pulled.
+
+A selection is known by its fingerprint, never by the sync's name: a renamed sync goes on where it was, and a sync whose
+filter or properties are others now starts from the beginning. Now and then everything is pulled again (a sweep): whom
+it does not bring is not in the selection any more, or lacks nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from syncd.contract.model import Page
+
+from .store import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """Where a pull of a selection begins: `cursor` is None at the start of a sweep."""
+
+    selection: int
+    sweep: int
+    cursor: Mapping[str, Any] | None
+
+
+def begin(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
+    """Go on where the last pull ended; or begin a sweep, where the last whole one is `sweep_after` seconds old."""
+    tx.run("selection_make", fingerprint=fingerprint)
+    row = tx.row("selection_get", fingerprint=fingerprint)
+    if row is not None and not row["sweeping"] and (row["swept_at"] is None or now - row["swept_at"] >= sweep_after):
+        tx.run("selection_sweep", id=row["id"])
+        row = tx.row("selection_get", fingerprint=fingerprint)
+    if row is None:
+        raise LookupError(fingerprint)
+    return Pull(
+        selection=row["id"],
+        sweep=row["sweep"],
+        cursor=None if row["cursor"] is None else json.loads(row["cursor"]),
+    )
+
+
+def seen(tx: Tx, pull: Pull, page: Page, *, at: float) -> None:
+    """A page of the pull is stored. `at`: UTC seconds when it was asked for."""
+    tx.run("selection_cursor", id=pull.selection, cursor=json.dumps(page.cursor))
+    places = {(one.ref.connection, one.ref.object) for one in page.contacts}
+    for connection, object_ in places:
+        where = {"connection": connection, "object": object_, "selection": pull.selection}
+        ids = json.dumps([one.ref.id for one in page.contacts])
+        tx.run("contacts_seen", **where, ids=ids, at=at)
+        tx.run("members_seen", **where, ids=ids, sweep=pull.sweep)
+
+
+def not_seen(tx: Tx, pull: Pull, after: int) -> int | None:
+    """After the last page of a sweep: some of those whom it has not brought are decided on anew.
+
+    Returns where to go on; None once there are no more, or where the pull was no sweep.
+    """
+    sweeping = any(row["id"] == pull.selection and row["sweeping"] for row in tx.rows("selections"))
+    rows = tx.rows("members_not_seen", selection=pull.selection, sweep=pull.sweep, after=after) if sweeping else []
+    ids = [row["contact_id"] for row in rows]
+    if not ids:
+        return None
+    tx.run("members_drop", selection=pull.selection, ids=json.dumps(ids))
+    tx.run("contacts_replan", ids=json.dumps(ids))
+    return int(ids[-1])
+
+
+def end(tx: Tx, pull: Pull, *, now: float) -> bool:
+    """The pull came to its end; True if it was a sweep."""
+    return tx.run("selection_swept", id=pull.selection, now=now) == 1
+
+
+def left(tx: Tx, contact_ids: Iterable[int]) -> None:
+    """Contacts that were looked for and are not selected any more, or gone: what is open for them is decided anew."""
+    ids = json.dumps(list(contact_ids))
+    tx.run("members_left", ids=ids)
+    tx.run("contacts_replan", ids=ids)
+
+
+def swept(tx: Tx) -> dict[str, int]:
+    """Selections (fingerprint → id) that were pulled to their end at least once."""
+    return {row["fingerprint"]: row["id"] for row in tx.rows("selections") if row["swept_at"] is not None}
+
+
+def known(tx: Tx) -> dict[str, int]:
+    """Every selection, by its fingerprint."""
+    return {row["fingerprint"]: row["id"] for row in tx.rows("selections")}

@@ -1,0 +1,282 @@
+"""How a decision is taken and carried out: facts from the ledger, the configuration's policy, `policy.decide`.
+
+Shared by the stages that decide: on contacts that changed (`plan`), and on answers (`verify`). A page is read, decided
+on beside the writer, and carried out in one transaction, for those contacts of which nothing has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from syncd.config import Sync
+from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
+from syncd.ledger.cases import Case, Job, Read
+from syncd.ledger.results import Heard
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Tx
+from syncd.people.answers import Verdict
+from syncd.policy.asking import request_for, ways
+from syncd.policy.decide import Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Weighed, Write, decide
+
+from .parts import Parts
+
+WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision on a case, the sync whose policy it follows, and how each answer was judged."""
+
+    case: Case
+    sync: Sync | None
+    decision: Decision
+    weighed: Sequence[Weighed]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The selections that the ledger knows, by fingerprint, and those that were pulled to their end."""
+
+    known: Mapping[str, int]
+    whole: frozenset[str]
+
+    @classmethod
+    def read(cls, tx: Tx) -> Selected:
+        return cls(selections.known(tx), frozenset(selections.swept(tx)))
+
+
+def fingerprint(sync: Sync) -> str:
+    """Of all that a pull depends on: another fingerprint is another selection, and everybody is looked at again."""
+    one = sync.selection
+    fields = {name: [m.property, sorted(m.also)] for name, m in one.writable.items()}
+    basis = json.dumps([sync.crm, one.object, fields, sorted(one.fields), one.match], sort_keys=True, default=str)
+    return hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+async def look(parts: Parts, contact_ids: Iterable[int]) -> tuple[Read, list[Decided]]:
+    """Read what there is of some contacts, and decide."""
+    found, selected = await parts.ledger.read(_read, contact_ids, parts)
+    return found, decide_all(parts, found, selected)
+
+
+def _read(tx: Tx, contact_ids: Iterable[int], parts: Parts) -> tuple[Read, Selected]:
+    return cases.read(tx, contact_ids, parts.rules), Selected.read(tx)
+
+
+def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
+    """Decide on each case, by the policy of the sync that looks after it."""
+    now = parts.clock.now()
+    marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
+    return [_decide(parts, case, marks, selected, now) for case in found.cases]
+
+
+def _decide(parts: Parts, case: Case, marks: Mapping[str, str], selected: Selected, now: float) -> Decided:
+    sync, inside = governing(parts.settings.syncs, case, marks, selected)
+    policy = None if sync is None else _policy(parts, sync, case.field)
+    decision, weighed = decide(policy, _facts(parts, case, inside, now))
+    return Decided(case, sync, decision, weighed)
+
+
+def governing(
+    syncs: Iterable[Sync], case: Case, marks: Mapping[str, str], selected: Selected
+) -> tuple[Sync | None, bool | None]:
+    """The first sync whose selection holds the contact; else the first that might, and whether it does (None: it was
+    not pulled to its end yet)."""
+    mine = [
+        sync
+        for sync in syncs
+        if (sync.crm, sync.object) == (case.ref.connection, case.ref.object) and case.field in sync.selection.writable
+    ]
+    for sync in mine:
+        if selected.known.get(marks[sync.name]) in case.selections:
+            return sync, True
+    if not mine:
+        return None, False
+    unseen = any(marks[sync.name] not in selected.whole for sync in mine)
+    return mine[0], None if unseen else False
+
+
+def _policy(parts: Parts, sync: Sync, field: Field) -> Policy:
+    asked = field if field in ASKED else Field.PHONE
+    policy = sync.fields.get(asked) or next(iter(sync.fields.values()))
+    silent = frozenset(name for name, lane in parts.lanes.items() if not lane.provider.capabilities.echoes)
+    return Policy(
+        sync=sync.name,
+        field=policy,
+        ages=lambda provider: sync.ages(field, provider),
+        on_doubt=sync.on_doubt,
+        silent=silent,
+        refill=policy.refill,
+    )
+
+
+def _facts(parts: Parts, case: Case, inside: bool | None, now: float) -> Facts:
+    job = case.job
+    done = job is not None and job.state is JobState.DONE
+    crm = parts.crms.get(case.ref.connection)
+    return Facts(
+        field=case.field,
+        contact=case.identity,
+        now=now,
+        became_at=case.became_at,
+        selected=inside,
+        lacks=case.lacks,
+        blocked=case.blocked,
+        seen_at=case.seen_at,
+        ended=(Reason(job.reason), job.note) if job is not None and done else None,
+        ended_at=job.ended_at if job is not None else 0.0,
+        written=case.written,
+        refused=case.refused,
+        heard=[one for one in case.heard if not _is_asked_again(one, job)],
+        opening=lambda provider: _opening(parts, case, provider),
+        history=crm is None or crm.capabilities.history,
+    )
+
+
+def _is_asked_again(one: Heard, job: Job | None) -> bool:
+    """A provider that failed, and is asked once more after a while, has not said anything yet."""
+    waits = job is not None and job.state in WAITING_TO_ASK and job.provider == one.provider
+    return waits and one.result.outcome is Outcome.FAILED
+
+
+def _opening(parts: Parts, case: Case, provider: str) -> Opening:
+    """Could a provider that found nobody be asked in a way in which it was not asked, or be told more?"""
+    lane = parts.lanes.get(provider)
+    if lane is None:
+        return Opening.NONE
+    said = [one for one in case.heard if one.provider == provider and one.asked_at >= case.became_at]
+    left = ways(lane.provider, request_for(case.field, case.identity))
+    if skipped := [one.told for one in said if one.result.outcome is Outcome.SKIPPED]:
+        more = bool(left) and all(_tells_more(case.own, before, case.own) for before in skipped)
+        return Opening.MORE if more else Opening.NONE
+    told: dict[str, list[Identity]] = {}
+    for one in said:
+        if one.result.outcome is not Outcome.FAILED:
+            told.setdefault(one.way, []).append(one.told)
+    if any(question.way not in told for question in left):
+        return Opening.WAY
+    misses_are_free = lane.provider.capabilities.bills_finds_only
+    more = bool(left) and all(_tells_more(left[0].told, before, case.own) for before in told[left[0].way])
+    return Opening.MORE if misses_are_free and more else Opening.NONE
+
+
+def _tells_more(now: Identity, before: Identity, own: Identity) -> bool:
+    """Something by which a person is found better, which the contact itself says: a profile, a mailbox, an employer, a
+    whole name."""
+    return any(getattr(now, name) and getattr(own, name) and not getattr(before, name) for name in _FINDS)
+
+
+_FINDS = ("linkedin_url", "email", "domain", "company", "last_name", "first_name")
+
+
+# --- carrying it out ----------------------------------------------------------------------------------
+
+
+def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) -> tuple[int, int]:
+    """Let the ledger follow; returns how many jobs are new, and how many moved."""
+    valid = cases.still(tx, found)
+    held = [one for one in decided if one.case.contact_id in valid]
+    made = decisions.make(tx, [new for one in held if (new := _new(one)) is not None], now=now)
+    moved = sum(_follow(tx, one, now=now) for one in held if one.case.job is not None)
+    decisions.settle(tx, valid, now=now)
+    for one in held:
+        if isinstance(one.decision, Nothing) and one.decision.until is not None and one.case.job is not None:
+            decisions.again(tx, one.case.job.id, one.decision.until)
+        for weighed in one.weighed:
+            if weighed.heard.result.outcome is Outcome.FOUND:
+                results.judged(tx, weighed.heard.id, weighed.about)
+        _learn(tx, one, now=now)
+    return made, moved
+
+
+def _new(one: Decided) -> decisions.New | None:
+    """The first decision on a field: to ask, or why not. What was never wanted needs no trace."""
+    case, decision = one.case, one.decision
+    if case.job is not None or one.sync is None:
+        return None
+    new = partial(decisions.New, contact_id=case.contact_id, sync=one.sync.name, field=case.field, person=case.person)
+    match decision:
+        case Ask(provider, note):
+            return new(state=JobState.QUEUED, provider=provider, note=note)
+        case Nothing(reason, note) if reason is not Reason.CANCELLED:
+            return new(state=JobState.DONE, reason=reason, note=note)
+    return None
+
+
+def _follow(tx: Tx, one: Decided, *, now: float) -> bool:
+    job = one.case.job
+    if job is None:
+        return False
+    if one.sync is not None and job.sync != one.sync.name:
+        decisions.adopt(tx, job, one.sync.name)
+    if stands(job, one.decision):
+        return False
+    if job.state is not JobState.ANSWERED and not tx.move(
+        job.id, job.state, JobState.ANSWERED, now=now, note=_news(one)
+    ):
+        return False
+    return _enact(tx, one, job, now=now)
+
+
+def _enact(tx: Tx, one: Decided, job: Job, *, now: float) -> bool:
+    case = one.case
+    match one.decision:
+        case Write(value, result_id, note, brings):
+            target = None if value.field is case.field else value.field
+            done = writes.accept(tx, job.id, value.text, note, now=now, result_id=result_id, target=target)
+            for other in brings if done else ():
+                _bring(tx, one, other.field, result_id, note, now=now)
+            return done
+        case Review(value, result_id, note, waits):
+            until = now + one.sync.review_within if waits and one.sync else None
+            return reviews.open_(tx, job.id, result_id, value.text, note, until=until, now=now)
+        case Ask(provider, note, anew):
+            return writes.next_turn(tx, job.id, provider, note, now=now, round_=job.round + 1 if anew else None)
+        case Nothing(reason, note):
+            return writes.give_up(tx, job.id, reason, note, now=now)
+    note = one.decision.note
+    return tx.move(job.id, JobState.ANSWERED, JobState.WAITING, now=now, note=note, due_at=decisions.NEVER)
+
+
+def stands(job: Job, decision: Decision) -> bool:
+    """Does a job stand as it was decided already?"""
+    match decision:
+        case Write(value):
+            target = "" if value.field.value == job.destination or not job.destination else job.destination
+            return job.state is JobState.ACCEPTED and job.value == value.text and not target
+        case Review():
+            return job.state is JobState.REVIEW
+        case Ask(provider, anew=anew):
+            return job.state in WAITING_TO_ASK and job.provider == provider and not anew
+        case Nothing(reason):
+            return job.state is JobState.DONE and (job.reason == reason or reason is Reason.CANCELLED)
+        case Wait():
+            return job.state not in (JobState.QUEUED, JobState.ANSWERED)
+
+
+def _news(one: Decided) -> str:
+    return "decided anew" if one.decision.note == "" else one.decision.note
+
+
+def _bring(tx: Tx, one: Decided, target: Field, result_id: int, note: str, *, now: float) -> None:
+    """What came with an answer for nothing, for a property of its own: decided on by itself from now on."""
+    if one.sync is not None:
+        decisions.bring_along(tx, one.case.contact_id, one.sync.name, target, result_id=result_id, note=note, now=now)
+
+
+def _learn(tx: Tx, one: Decided, *, now: float) -> None:
+    """A profile that surely is the contact's: for the next question, and for the CRM where the operator wants it."""
+    if one.case.identity.linkedin_url:
+        return
+    for weighed in one.weighed:
+        found = [said.linkedin_url for said in weighed.heard.result.said if said.linkedin_url]
+        if found and weighed.about.verdict is Verdict.SAME and weighed.heard.result.outcome is Outcome.FOUND:
+            people.learn(tx, one.case.contact_id, found[0])
+            if one.sync is not None and one.sync.linkedin:
+                _bring(tx, one, Field.LINKEDIN, weighed.heard.id, f"by {weighed.heard.provider}", now=now)
+            return

@@ -1,0 +1,354 @@
+"""What to do next about one field of one contact. Pure.
+
+Facts, the operator's policy and time go in; one decision comes out. It is taken again whenever one of them has
+changed, so nothing that was decided is final: an answer that was paid for is judged anew against the contact and the
+policy as they are now, before anybody else is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as with_default
+from enum import Enum
+
+from syncd.config import Ages, FieldPolicy, OnDoubt
+from syncd.contract.errors import BrokenInvariant
+from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.ledger import reviews
+from syncd.ledger.results import Heard
+from syncd.ledger.states import Reason
+from syncd.people.answers import About, Verdict, about
+
+from . import values
+from .values import Judged, Usable
+
+DAY = 86_400.0
+FAILED_FOR = DAY  # a provider that could not say anything, and charged nothing, is asked again after this
+_CRM_SAID = frozenset({Reason.WRITTEN, Reason.VALUE_KEPT, Reason.GONE, Reason.CLEARED})
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """This value may be written. `brings` is what came along for other properties."""
+
+    value: Usable
+    result_id: int
+    note: str
+    brings: tuple[Usable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A value that a person should look at; `waits`: nobody else is asked meanwhile."""
+
+    value: Usable
+    result_id: int
+    note: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Nothing acceptable yet: ask this provider next; `anew`: it was asked before, and that counts no more."""
+
+    provider: str
+    note: str
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is done, for this reason. `until` (UTC seconds): when to decide again; None: once something changes."""
+
+    reason: Reason
+    note: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """It can't be decided yet: what is missing comes by itself, and is told to the ledger."""
+
+    note: str
+
+
+Decision = Write | Review | Ask | Nothing | Wait
+
+
+class Opening(Enum):
+    """How a provider that found nobody could be asked differently: in another way, or with more than it was told."""
+
+    NONE = "none"
+    WAY = "way"
+    MORE = "more"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the operator decides on one field of one sync. `silent`: providers that never say whom they found.
+
+    `field`: of a value that came along with an answer, the policy of the field that was asked for. `ages`: how long a
+    provider's find and its miss count. `refill`: look for another value where a program has cleared ours.
+    """
+
+    sync: str
+    field: FieldPolicy
+    ages: Callable[[str], Ages]
+    on_doubt: OnDoubt = OnDoubt.REVIEW
+    silent: frozenset[str] = frozenset()
+    refill: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a decision on one field is taken on.
+
+    `selected`: does a sync's selection hold the contact; None: it has not been looked yet. `seen_at`: UTC seconds when
+    the CRM said what it `lacks` and what is `blocked`. `ended`: how the work on this field ended last, with its note,
+    and `ended_at`. `written`: the value that we wrote last. `refused`: values that the CRM does not take, and why.
+    `opening`: how a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a
+    value?
+    """
+
+    field: Field
+    contact: Identity
+    now: float
+    became_at: float = 0.0
+    selected: bool | None = True
+    lacks: bool = True
+    blocked: str | None = None
+    seen_at: float = 0.0
+    ended: tuple[Reason, str] | None = None
+    ended_at: float = 0.0
+    written: str | None = None
+    refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
+    heard: Sequence[Heard] = ()
+    opening: Callable[[str], Opening] = lambda _: Opening.NONE
+    history: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One answer, judged: whose it is, and what of it could be written, the best first."""
+
+    heard: Heard
+    about: About
+    judged: Sequence[Judged]
+
+    @property
+    def best(self) -> Usable | None:
+        return next((one.value for one in self.judged if one.value is not None), None)
+
+
+def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
+    """What to do, and how each answer was judged on the way."""
+    if facts.ended is not None and facts.ended[0] in _CRM_SAID and facts.ended_at > facts.seen_at:
+        return Nothing(facts.ended[0], facts.ended[1]), ()  # nothing was heard of the CRM since
+    if policy is None:
+        return Nothing(Reason.CANCELLED, f"no sync asks for the {facts.field} of this contact any more"), ()
+    closed = _not_selected(facts) or _not_wanted(policy, facts)
+    return (closed, ()) if closed is not None else _on_answers(policy, facts)
+
+
+def _not_selected(facts: Facts) -> Decision | None:
+    if facts.selected is None:
+        return Wait("whether the sync's selection holds this contact has not been seen yet")
+    if not facts.selected:
+        return Nothing(Reason.CANCELLED, "the contact is not in the sync's selection any more, or lacks nothing")
+    return None
+
+
+def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
+    if facts.blocked is not None:
+        return Nothing(Reason.BLOCKED, facts.blocked)
+    if not facts.lacks:
+        return _filled(facts)
+    if facts.written is not None and not (policy.refill and facts.history):
+        who = "a program" if facts.history else "somebody"
+        return Nothing(Reason.CLEARED, f"{who} has cleared what syncd wrote, and `refill` is off")
+    return None
+
+
+def _filled(facts: Facts) -> Nothing:
+    if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.VALUE_KEPT):
+        return Nothing(facts.ended[0], facts.ended[1])
+    return Nothing(Reason.VALUE_KEPT, "filled in the CRM")
+
+
+def _on_answers(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
+    """The first acceptable value wins; else a doubtful one; else the next provider's turn; else nothing."""
+    weighed = weigh(facts, policy)
+    doubt: Review | None = None
+    for one in weighed:
+        if one.best is None or (one.heard.provider not in policy.field.providers and facts.field in ASKED):
+            continue
+        sure = one.about.verdict is Verdict.SAME or (
+            one.about.verdict is Verdict.DOUBTFUL and policy.on_doubt is OnDoubt.ACCEPT
+        )
+        if sure:
+            return _accepted(facts, one), weighed
+        if one.about.verdict is Verdict.DOUBTFUL and doubt is None:
+            doubt = _doubtful(one, one.best, policy, facts.now)
+    if doubt is not None and doubt.waits:
+        return doubt, weighed
+    if facts.field not in ASKED:
+        return doubt or Nothing(Reason.CANCELLED, "no answer brings it any more"), weighed
+    return _turn(facts, weighed, policy) or doubt or _ended(facts, weighed, policy), weighed
+
+
+# --- answers ------------------------------------------------------------------------------------------
+
+
+def weigh(facts: Facts, policy: Policy) -> list[Weighed]:
+    """Judge each answer that counts: about whom the record is about now, not too old; in the waterfall's order."""
+    order = {name: i for i, name in enumerate(policy.field.providers)}
+    fresh = [one for one in facts.heard if one.asked_at >= facts.became_at and _counts(one, policy, facts.now)]
+    return [_weigh(one, facts, policy) for one in sorted(fresh, key=lambda one: order.get(one.provider, len(order)))]
+
+
+def _counts(one: Heard, policy: Policy, now: float) -> bool:
+    until = stale_at(one, policy)
+    return until is None or now < until
+
+
+def stale_at(one: Heard, policy: Policy) -> float | None:
+    """When an answer counts no more (UTC seconds). None: never, for asking again might be paid twice, or is in vain."""
+    ages = policy.ages(one.provider)
+    match one.result.outcome:
+        case Outcome.FOUND:
+            return one.asked_at + ages.found
+        case Outcome.NOT_FOUND:
+            return one.asked_at + ages.not_found
+        case Outcome.FAILED:
+            return one.asked_at + FAILED_FOR
+    return None
+
+
+def _weigh(one: Heard, facts: Facts, policy: Policy) -> Weighed:
+    if one.result.outcome is not Outcome.FOUND:
+        return Weighed(one, About(Verdict.SAME), [])
+    verdict = _about(one, facts.contact, echoes=one.provider not in policy.silent)
+    return Weighed(one, verdict, _judged(one, verdict, facts, policy))
+
+
+def _judged(one: Heard, verdict: About, facts: Facts, policy: Policy) -> list[Judged]:
+    """What could be written, without what the CRM does not take and what was cleared there."""
+    if facts.field is Field.LINKEDIN:
+        return _profile(one) if verdict.verdict is Verdict.SAME else []
+    asked = Field.PHONE if facts.field is Field.MOBILE else facts.field
+    judged = values.judge(asked, one.result.candidates, facts.contact, policy.field)
+    if facts.field is Field.MOBILE:
+        judged = [j for j in judged if j.value is not None and j.value.field is Field.MOBILE]
+    if facts.refused:
+        judged = [_unless(j, facts.refused, facts, _NOT_TAKEN) for j in judged]
+    return judged if facts.written is None else [_unless(j, [facts.written], facts, _CLEARED) for j in judged]
+
+
+_NOT_TAKEN = "a value that the CRM does not take"
+_CLEARED = "a value that was cleared in the CRM"
+
+
+def _unless(one: Judged, unwanted: Iterable[str], facts: Facts, why: str) -> Judged:
+    value = one.value
+    if value is None or not any(values.same(facts.field, text, value.text, facts.contact) for text in unwanted):
+        return one
+    return replace(one, value=None, why=why)
+
+
+def _profile(one: Heard) -> list[Judged]:
+    found = next((said.linkedin_url for said in one.result.said if said.linkedin_url), None)
+    if found is None or not one.result.candidates:
+        return []
+    return [Judged(one.result.candidates[0], Usable(text=found, field=Field.LINKEDIN, kind=""))]
+
+
+def _about(one: Heard, contact: Identity, *, echoes: bool) -> About:
+    """What a person decided, else the evidence, else the doubt that came with a shared answer."""
+    verdict = about(contact, one.result.said, echoes=echoes)
+    if one.decision == reviews.ACCEPTED:
+        return replace(verdict, verdict=Verdict.SAME, agrees=(*verdict.agrees, "a person has accepted it"))
+    if one.decision == reviews.REFUSED:
+        return replace(verdict, verdict=Verdict.OTHER, contradicts=(*verdict.contradicts, "a person has refused it"))
+    if one.doubt and verdict.verdict is Verdict.SAME and not verdict.proven:
+        return About(Verdict.DOUBTFUL, verdict.agrees, (*verdict.contradicts, one.doubt))
+    return verdict
+
+
+def _accepted(facts: Facts, one: Weighed) -> Write:
+    """The best value for the field's own property, or else for another one; what is left for others comes along."""
+    best = {judged.value.field: judged for judged in reversed(one.judged) if judged.value is not None}
+    chosen = best.pop(facts.field, None) or best.pop(next(iter(best)))
+    if chosen.value is None:
+        raise BrokenInvariant("a value was accepted that is none")
+    note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *chosen.value.remarks))
+    return Write(chosen.value, one.heard.id, note, tuple(o.value for o in best.values() if o.value is not None))
+
+
+def _doubtful(one: Weighed, value: Usable, policy: Policy, now: float) -> Review:
+    overdue = one.heard.until is not None and one.heard.until <= now
+    waits = policy.on_doubt is OnDoubt.REVIEW and not overdue
+    return Review(value, one.heard.id, "; ".join(one.about.contradicts) or "little is known", waits)
+
+
+# --- whom to ask, or why nobody -----------------------------------------------------------------------
+
+
+def _turn(facts: Facts, weighed: Sequence[Weighed], policy: Policy) -> Ask | None:
+    """The next provider that has said nothing that counts, or the same one in another way where it found nobody."""
+    if any(_is_not_taken(one) for one in weighed):
+        return None  # a value was found, and only the CRM does not take it: no other one is paid for
+    for provider in policy.field.providers:
+        said = [one.heard.result for one in weighed if one.heard.provider == provider]
+        missed = all(result.outcome in (Outcome.NOT_FOUND, Outcome.SKIPPED) for result in said)
+        opening = facts.opening(provider) if said and missed else Opening.NONE
+        if not said or opening is not Opening.NONE:
+            before = any(one.provider == provider for one in facts.heard)
+            return Ask(provider, _why(weighed), anew=(before and not said) or opening is Opening.MORE)
+    return None
+
+
+def _is_not_taken(one: Weighed) -> bool:
+    return one.best is None and any(judged.why == _NOT_TAKEN for judged in one.judged)
+
+
+def _ended(facts: Facts, weighed: Sequence[Weighed], policy: Policy) -> Nothing:
+    if any(_is_not_taken(one) for one in weighed):
+        reason, until = max(facts.refused.values(), key=lambda refusal: refusal[1])
+        return Nothing(reason, "the CRM does not take the value that was found", until)
+    moments = [stale_at(one.heard, policy) for one in weighed if one.heard.provider in policy.field.providers]
+    again = [moment for moment in moments if moment is not None]
+    return Nothing(_reason(weighed), _why(weighed), min(again) if again else None)
+
+
+def _reason(weighed: Sequence[Weighed]) -> Reason:
+    outcomes = {one.heard.result.outcome for one in weighed}
+    if any(one.heard.decision == reviews.REFUSED for one in weighed):
+        return Reason.REFUSED
+    if any(one.about.verdict is Verdict.OTHER for one in weighed):
+        return Reason.MISMATCH
+    if Outcome.FOUND in outcomes:
+        return Reason.LOW_QUALITY
+    for outcome, reason in _REASONS.items():
+        if outcome in outcomes:
+            return reason
+    return Reason.REJECTED if outcomes == {Outcome.SKIPPED} else Reason.NOT_FOUND
+
+
+_REASONS = {
+    Outcome.UNRESOLVED: Reason.DOUBT_EXPIRED,
+    Outcome.MISSING: Reason.NO_CALLBACK,
+    Outcome.FAILED: Reason.UNDETERMINED,
+}
+
+
+def _why(weighed: Sequence[Weighed]) -> str:
+    if not weighed:
+        return ""
+    last = weighed[-1]
+    if last.about.verdict is not Verdict.SAME:
+        whose = "of another person" if last.about.verdict is Verdict.OTHER else "perhaps of another person"
+        return f"the answer speaks {whose}: " + ", ".join(last.about.contradicts)
+    if last.heard.result.outcome is Outcome.FOUND:
+        return "found " + ", ".join(sorted({one.why for one in last.judged if one.why}))
+    return last.heard.result.note or last.heard.result.outcome.replace("_", " ")
