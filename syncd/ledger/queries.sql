@@ -24,9 +24,12 @@ VALUES (:contact_id, :sync, :field, :person, :state, :reason, :note, :provider, 
 ON CONFLICT (contact_id, field) DO NOTHING
 
 -- name: jobs_make
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, created_at, updated_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, :now, :now
-FROM json_each(:rows) WHERE true ON CONFLICT (contact_id, field) DO NOTHING
+-- Who was not there when the sync's first run had ended is new, and is asked about before the others.
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    coalesce(value ->> 0 > (SELECT last_contact FROM run
+        WHERE run.sync = wanted.value ->> 1 AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
+FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING
 
 -- name: job_by_id
 SELECT * FROM job WHERE id = :id
@@ -111,7 +114,7 @@ INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
 -- name: run_end
-UPDATE run SET ended_at = :now, error = :error WHERE id = :id
+UPDATE run SET ended_at = :now, error = :error, last_contact = coalesce((SELECT max(id) FROM contact), 0) WHERE id = :id
 
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 

@@ -148,7 +148,8 @@ CREATE TABLE counter (
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
-    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
+    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    last_contact INTEGER NOT NULL DEFAULT 0     -- the newest contact when it ended: who comes later is new
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
 CREATE TABLE connection (

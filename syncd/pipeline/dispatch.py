@@ -44,7 +44,8 @@ KNOWN_FOR = 90 * DAY  # an answer about a person is good for as long
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
 BACK_OFF_CAP = 3600.0
 PORTION = 8  # calls in one turn, where several syncs share a provider
-CATCH_UP = 16.0  # calls by which a sync that had nothing to ask may be ahead of the others afterwards
+AHEAD = 32.0  # calls that somebody new may bring a sync ahead of the others
+CATCH_UP = 64.0  # calls by which a sync that had nothing to ask may be ahead of the others afterwards
 PRIORITY = 10  # of a sync, by default
 NEW = 1  # the priority of a job for somebody who is new
 SPARE = 0.1  # of the limits over a long time: kept for those who are new
@@ -99,8 +100,10 @@ async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
 
 
 async def _next(parts: Parts, name: str, waiting: Sequence[_Run], used: Mapping[str, float]) -> _Run:
-    """Whose turn it is."""
-    new = [run for run in waiting if await parts.ledger.read(breakers.has_new, run.sync.name, name)]
+    """Whose turn it is. Who has somebody new is next, without getting far ahead of the others."""
+    least = min(used[run.sync.name] for run in waiting)
+    near = [run for run in waiting if used[run.sync.name] - least <= AHEAD]
+    new = [run for run in near if await parts.ledger.read(breakers.has_new, run.sync.name, name)]
     return min(new or waiting, key=lambda run: used[run.sync.name])
 
 

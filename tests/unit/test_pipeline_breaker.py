@@ -399,11 +399,33 @@ def test_l18_somebody_new_is_asked_before_any_backfill(build: Build) -> None:
     )
     house.pull()
     house.plan()
-    house.run(house.ledger.write(_make_newest_new))
     live(house, 1)
     assert len(ann.submitted) == 10
     assert ann.submitted[-1].requests[0].identity.last_name == "One"
 
 
-def _make_newest_new(tx):  # type: ignore[no-untyped-def]
-    tx._connection.execute("UPDATE job SET priority = 1 WHERE id = (SELECT max(id) FROM job)")
+def test_l18_a_new_contact_of_the_same_sync_goes_first_and_a_sweep_makes_nobody_new(build: Build) -> None:
+    ann = limited(2)
+    house = crowd(build, ann, 20)
+    live(house, 2)
+    new = house.person("Zoe")
+    house.crm.edit("515", "mobile", "")  # changed, and pulled again
+    house.pull()
+    house.plan()
+    live(house, 1)
+    assert ann.submitted[4].requests[0].ref.id == new
+    assert house.sql("SELECT count(*) FROM job WHERE priority > 0") == [(1,)]
+
+
+def test_l18_what_is_new_does_not_keep_another_sync_from_its_share(build: Build) -> None:
+    ann = limited(10)
+    house = two(build, ann, people=150)
+    for n in range(150):
+        house.person(f"Z{n}")
+    house.pull()
+    while house.plan():
+        pass
+    live(house, 30)
+    one, other = by_crm(ann)
+    assert one + other == 300
+    assert one >= other >= 100
