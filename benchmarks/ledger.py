@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.ledger import contacts, reports, submissions
-from syncd.ledger.contacts import NewJob
+from syncd.ledger import cases, contacts, decisions, reports, submissions
+from syncd.ledger.decisions import New
+from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 
 ROUNDS = 9
@@ -50,8 +51,13 @@ def _measure(size: int) -> dict[str, float]:
 def _fill(tx: Tx, size: int) -> None:
     for start in range(0, size, 500):
         _store(tx, range(start, min(start + 500, size)))
-        found = contacts.unplanned(tx, 500)
-        contacts.apply_plan(tx, found, [NewJob(contact=c, field=Field.EMAIL, provider="p") for c in found], now=1.0)
+        found = cases.changed(tx, 500, now=1.0)
+        made = [
+            New(contact_id=id_, sync="s", field=Field.EMAIL, person=str(id_), state=JobState.QUEUED, provider="p")
+            for id_ in found
+        ]
+        decisions.make(tx, made, now=1.0)
+        decisions.settle(tx, found, now=1.0)
 
 
 def _store(tx: Tx, numbers: range | list[int]) -> None:

@@ -19,6 +19,7 @@ from syncd.people.groups import Record
 from syncd.people.identity import Identity
 
 CONTACTS = 100_000
+EMPLOYERS = 20_011  # in strict rotation, so that nothing that is remembered of one serves the next contact
 ROUNDS = 5
 CPU_BAR = 60.0  # µs for a contact
 MEMORY_BAR = 15.0  # MB
@@ -47,7 +48,7 @@ def records(seed: int, count: int = CONTACTS) -> list[Record]:
 
 
 def _record(rng: random.Random, number: int) -> Record:
-    first, company = rng.choice(_FIRST), int(20_000 * rng.random() ** 2)  # few large employers, many small ones
+    first, company = rng.choice(_FIRST), number % EMPLOYERS
     last = rng.choice(_RARE) if rng.random() < 0.15 else rng.choice(_START) + rng.choice(_END)
     named = random.Random(company)
     name = f"{named.choice(_BRAND)} {named.choice(_TRADE)} {company}{named.choice(_FORM)}"

@@ -59,7 +59,7 @@ def read(delivery: Delivery, request: EnrichmentRequest, field: Field, *, price:
         _believe_charge(result, charged, price=price, most=2 * max(price, usual))
         _believe_find(result, request, charged)
     if result.outcome is Outcome.FAILED:
-        charged, note = Decimal(0), ""
+        note = ""  # what a failure does not tell stays reserved until no answer can come any more
     return Answer(results=(result,), final=True, charged=charged, provider_id=text(said.get("jobId")), note=note)
 
 

@@ -301,7 +301,7 @@ class Outcome(StrEnum):
     NOT_FOUND = "not_found"
     SKIPPED = "skipped"  # the provider did not take this person on
     NO_CREDITS = "no_credits"  # undetermined: the credits ran out
-    FAILED = "failed"  # undetermined: the provider says that it failed, and charged nothing
+    FAILED = "failed"  # undetermined: the provider says that it failed; what it does not tell of the charge may come
     MISSING = "missing"  # a final answer that does not speak of this request, or none in time
     UNRESOLVED = "unresolved"  # in doubt for as long as the operator wanted to wait
 

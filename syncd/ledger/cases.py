@@ -39,7 +39,7 @@ class Job:
     round: int
     value: str
     destination: str
-    behind: int | None
+    due_at: float
     ended_at: float  # UTC seconds of its last move
 
 
@@ -47,8 +47,8 @@ class Job:
 class Case:
     """One field of one contact, with all that is known of it. `job`: None where there was nothing to do so far.
 
-    `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last. `refused`:
-    values that the CRM does not take for good, why, and since when.
+    `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last, by property.
+    `refused`: values that the CRM does not take for good, why, and since when.
     """
 
     contact_id: int
@@ -64,7 +64,7 @@ class Case:
     selections: frozenset[int]
     job: Job | None = None
     heard: tuple[Heard, ...] = ()
-    written: str | None = None
+    written: Mapping[str, str] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
 
 
@@ -176,7 +176,7 @@ def _job(row: sqlite3.Row) -> Job:
         round=row["round"],
         value=row["value"] or "",
         destination=row["destination"],
-        behind=row["behind"],
+        due_at=row["due_at"],
         ended_at=row["updated_at"],
     )
 
@@ -208,7 +208,7 @@ def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:
 
 def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
     contacts = {row["id"]: row for row in rows.contacts}
-    named: dict[tuple[int, int], set[str]] = {}  # keys of others that an answer names, by job and place
+    named: dict[tuple[int, int], set[int]] = {}  # keys of others that an answer names, by job and place
     for contact_id, jobs in rows.jobs.items():
         contact = contacts.get(contact_id)
         if contact is None:
@@ -220,7 +220,7 @@ def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
     wanted = sorted({key for keys in named.values() for key in keys})
     if not wanted:
         return
-    holders: dict[str, list[sqlite3.Row]] = defaultdict(list)
+    holders: dict[int, list[sqlite3.Row]] = defaultdict(list)
     for row in tx.rows("cases_holders", keys=json.dumps(wanted)):
         holders[row["key"]].append(row)
     person = {job["id"]: contacts[id_]["person"] for id_, jobs in rows.jobs.items() if id_ in contacts for job in jobs}
@@ -238,11 +238,11 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
     return found
 
 
-def _of_writes(writes: Iterable[sqlite3.Row]) -> tuple[str | None, dict[str, tuple[Reason, float]]]:
-    written, refused = None, dict[str, tuple[Reason, float]]()
+def _of_writes(writes: Iterable[sqlite3.Row]) -> tuple[dict[str, str], dict[str, tuple[Reason, float]]]:
+    written, refused = dict[str, str](), dict[str, tuple[Reason, float]]()
     for row in writes:
         if row["state"] == "written":
-            written = row["after"]
+            written[row["property"]] = row["after"]
             refused.pop(row["after"], None)
         else:
             refused[row["after"]] = (_REFUSALS[row["state"]], row["at"])

@@ -32,6 +32,7 @@ class Changes:
     renamed: Mapping[str, str]  # former name → name
     removed: Sequence[str]
     fields: Sequence[tuple[str, str]]
+    added: Sequence[str]  # selections of syncs that are new
 
 
 def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
@@ -59,7 +60,7 @@ def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
         (one.name, field)
         for one in wanted
         for field, mark in one.policies.items()
-        if policies.get((former.get(one.name, one.name), field)) not in (None, mark)
+        if policies.get((former.get(one.name, one.name), field)) != mark
     ]
     left = {(renamed.get(sync, sync), field) for sync, field in policies}
     asked = {(one.name, field) for one in wanted for field in one.policies}
@@ -67,6 +68,7 @@ def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
         renamed=renamed,
         removed=[name for name in gone if name not in renamed],
         fields=sorted({*fields, *(left - asked)}),
+        added=[one.selection for one in new if one.name not in renamed.values()],
     )
 
 
@@ -74,8 +76,11 @@ def follow(tx: Tx, changes: Changes, wanted: Iterable[Known], *, now: float) -> 
     """Let the ledger follow the configuration. What has changed is decided on again by and by."""
     for old, new in changes.renamed.items():
         _rename(tx, old, new)
+    last = tx.value("jobs_last")
+    for selection in changes.added:
+        for first in range(1, last + 1, CHUNK):
+            tx.run("again_members", selection=selection, first=first, last=first + CHUNK - 1, now=now)
     for sync, field in changes.fields:
-        last = tx.value("jobs_last")
         for first in range(1, last + 1, CHUNK):
             tx.run("again_soon", sync=sync, field=field, first=first, last=first + CHUNK - 1, now=now)
         tx.run("policy_drop", sync=sync, field=field)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
+from functools import lru_cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from syncd import __version__
 from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity, Page
 from syncd.contract.normal import tidy
 from syncd.people import employers
@@ -13,6 +19,9 @@ from syncd.people import employers
 from . import people
 from .results import dump_identity, load_identity
 from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +54,7 @@ def store_page(
     tx: Tx, sync: str, run: int, page: Page, fields: Iterable[Field], *, now: float, rules: Rules = Rules()
 ) -> int:
     """Contacts and cursor in one transaction; a repeated page changes nothing. Returns how many."""
-    wanted = tuple(fields)
-    for contact in page.contacts:
-        store(tx, sync, contact, wanted, now=now, rules=rules)
+    store_all(tx, sync, page.contacts, tuple(fields), now=now, rules=rules)
     tx.run("run_page", id=run, contacts=len(page.contacts), stale=page.stale)
     return len(page.contacts)
 
@@ -74,44 +81,152 @@ def _identity(contact: Contact, rules: Rules) -> Identity:
     """Tidy, with what the mapped properties hold: they are the person's, too."""
     identity = contact.identity
     mail, phone = contact.values.get(Field.EMAIL), contact.values.get(Field.PHONE)
-    identity = tidy(
-        replace(
+    if mail or phone:
+        identity = replace(
             identity,
             email=identity.email or mail,
             emails=tuple(dict.fromkeys((*identity.emails, mail))) if mail and identity.email else identity.emails,
             phones=tuple(dict.fromkeys((*identity.phones, phone))) if phone else identity.phones,
         )
-    )
-    own = identity.domain is not None and employers.domain(identity.domain) in rules.own_domains
+    identity = tidy(identity)
+    own = rules.own_domains and identity.domain is not None and employers.domain(identity.domain) in rules.own_domains
     return replace(identity, domain=None) if own else identity
 
 
 def store(
     tx: Tx, sync: str, contact: Contact, fields: tuple[Field, ...], *, now: float, rules: Rules = Rules()
 ) -> None:
-    """Insert or update one contact; it is recognised and planned anew only if something that matters changed."""
-    known = pulled(contact, sync, fields, rules=rules)
-    where = {"connection": contact.ref.connection, "object": contact.ref.object, "ext_id": contact.ref.id}
-    before = tx.row("contact_by_ref", **where)
-    identity = dump_identity(known.identity)
-    opt_out = json.dumps({f: why for f, why in sorted(known.blocked.items()) if why in OPT_OUTS})
-    contact_id: int = tx.value(
-        "contact_store",
-        **where,
-        sync=sync,
-        revision=contact.revision,
-        identity=identity,
-        lacks=json.dumps(sorted(known.lacks)),
-        blocked=json.dumps(known.blocked, sort_keys=True),
-        opt_out=opt_out,
-        now=now,
+    """Insert or update one contact."""
+    store_all(tx, sync, [contact], fields, now=now, rules=rules)
+
+
+def store_all(
+    tx: Tx,
+    sync: str,
+    contacts: Iterable[Contact],
+    fields: tuple[Field, ...],
+    *,
+    now: float,
+    rules: Rules = Rules(),
+) -> None:
+    """Insert or update contacts, with one statement for each table.
+
+    Nothing is written about one that says what it said when it was stored last (that it was seen is told to
+    `selections`). One that changed is recognised and planned anew if something that matters changed.
+    """
+    fingerprint = _fingerprints(sync, fields, rules)
+    for part in _without_repeats(contacts):
+        held = _held(tx, part)
+        news = []
+        for ref, contact in part.items():
+            before, print_ = held.get(ref), fingerprint(contact)
+            if before is None or before["fingerprint"] != print_:
+                news.append((before, _columns(contact, sync, fields, print_, rules=rules, now=now)))
+        if news:
+            _store_news(tx, news, now=now)
+
+
+class _Columns(NamedTuple):
+    """A contact as a row of its table, beside the identity itself."""
+
+    identity: Identity
+    opt_out: str
+    where: tuple[str, str, str]
+    values: tuple[Any, ...]
+
+
+def _columns(
+    contact: Contact, sync: str, fields: tuple[Field, ...], print_: int, *, rules: Rules, now: float
+) -> _Columns:
+    identity = _identity(contact, rules)
+    lacks = tuple(field for field in fields if not contact.values.get(field))
+    blocked, opt_out = "{}", "{}"
+    if contact.blocked:
+        blocked = json.dumps(dict(contact.blocked), sort_keys=True)
+        opt_out = json.dumps({f: why for f, why in sorted(contact.blocked.items()) if why in OPT_OUTS})
+    ref = contact.ref
+    return _Columns(
+        identity,
+        opt_out,
+        (ref.connection, ref.object, ref.id),
+        (sync, contact.revision, dump_identity(identity), _list_of(lacks), blocked, opt_out, print_, now),
     )
-    if before is None or before["identity"] != identity or before["person"] is None or before["revision"] == "":
-        former = None if before is None else load_identity(before["identity"])
-        people.recognise(tx, contact_id, known.identity, former, now=now)
-    if (before["opt_out"] if before else "{}") != opt_out:
-        row = tx.row("contact_by_id", id=contact_id)
-        tx.run("kin_replan", person=None if row is None else row["person"], id=contact_id)
+
+
+@lru_cache(maxsize=64)
+def _list_of(fields: tuple[Field, ...]) -> str:
+    return json.dumps(sorted(fields))
+
+
+def _store_news(tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], *, now: float) -> None:
+    """Write what is new or changed, recognise it, and plan its kin anew where somebody opted out or in again."""
+    changed = [before["id"] for before, _ in news if before is not None]
+    former = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(changed))} if changed else {}
+    next_id: int = tx.value("contact_next_id") if len(changed) < len(news) else 0
+    added, updated, unrecognised, opted = [], [], [], []
+    for before, columns in news:
+        if before is None:
+            id_, next_id = next_id, next_id + 1
+            added.append((id_, str(id_), *columns.where, *columns.values))
+            unrecognised.append(people.News(id_, columns.identity))
+            was = "{}"
+        else:
+            id_, was = before["id"], former[before["id"]]["opt_out"]
+            updated.append((*columns.values, id_))
+            text = former[id_]["identity"]
+            if text != columns.values[2] or former[id_]["person"] is None:
+                unrecognised.append(people.News(id_, columns.identity, load_identity(text)))
+        if was != columns.opt_out:
+            opted.append(id_)
+    tx.many("contact_add", added)
+    tx.many("contact_change", updated)
+    people.recognise(tx, unrecognised, now=now)
+    if opted:
+        tx.run("kin_of_contacts_replan", ids=json.dumps(opted))
+
+
+def _without_repeats(contacts: Iterable[Contact]) -> Iterator[dict[ContactRef, Contact]]:
+    """The contacts in their order, cut where one comes once more: what came first is stored first."""
+    part: dict[ContactRef, Contact] = {}
+    for contact in contacts:
+        if contact.ref in part:
+            yield part
+            part = {}
+        part[contact.ref] = contact
+    yield part
+
+
+def _held(tx: Tx, refs: Iterable[ContactRef]) -> dict[ContactRef, sqlite3.Row]:
+    """The rows of those that are known already: id and fingerprint."""
+    objects: dict[tuple[str, str], dict[str, ContactRef]] = {}
+    for ref in refs:
+        objects.setdefault((ref.connection, ref.object), {})[ref.id] = ref
+    return {
+        asked[row["ext_id"]]: row
+        for (connection, object_), asked in objects.items()
+        for row in tx.rows("contact_fingerprints", connection=connection, object=object_, ids=json.dumps([*asked]))
+    }
+
+
+def _fingerprints(sync: str, fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact], int]:
+    """Digests of all that decides how a contact is stored: an equal one means that nothing has changed.
+
+    The version of this program is a part of it: another one may read the same text otherwise.
+    """
+    basis = json.dumps([__version__, sync, sorted(fields), sorted(rules.own_domains)])
+    start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=8)
+
+    def fingerprint(contact: Contact) -> int:
+        text = _dump((contact.revision, _parts(contact.identity), {**contact.values}, {**contact.blocked}))
+        digest = start.copy()
+        digest.update(text.encode())
+        return int.from_bytes(digest.digest(), "big", signed=True)
+
+    return fingerprint
+
+
+_parts = attrgetter(*(part.name for part in dataclass_fields(Identity)))
+_dump = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
@@ -119,4 +234,4 @@ def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
     row = tx.row("contact_by_id", id=contact_id)
     if row is not None and row["identity"] != dump_identity(identity):
         tx.run("contact_restate", id=contact_id, identity=dump_identity(identity))
-        people.recognise(tx, contact_id, identity, load_identity(row["identity"]), now=now)
+        people.recognise(tx, [people.News(contact_id, identity, load_identity(row["identity"]))], now=now)

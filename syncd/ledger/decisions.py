@@ -13,8 +13,6 @@ from .cases import Job
 from .states import JobState, Reason
 from .store import Tx
 
-NEVER = 253_402_300_799.0  # the last second of the year 9999
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class New:
@@ -63,7 +61,8 @@ def adopt(tx: Tx, job: Job, sync: str) -> None:
 
 
 def bring_along(tx: Tx, contact_id: int, sync: str, target: Field, *, result_id: int, note: str, now: float) -> None:
-    """What came with an answer for nothing has a property of its own: once for each contact."""
+    """What came with an answer for nothing has a property of its own: once for each contact, and once more where the
+    former one was not for it (any more), as when the record became another person's."""
     made = tx.run(
         "job_make",
         contact_id=contact_id,
@@ -76,6 +75,8 @@ def bring_along(tx: Tx, contact_id: int, sync: str, target: Field, *, result_id:
         provider="",
         now=now,
     )
-    row = tx.row("job_of_contact", contact_id=contact_id, field=target) if made else None
-    if row is not None:
+    row = tx.row("job_of_contact", contact_id=contact_id, field=target)
+    if row is not None and not made and (row["state"], row["reason"]) == (JobState.DONE, Reason.CANCELLED):
+        made = tx.move(row["id"], JobState.DONE, JobState.ANSWERED, now=now, note=note)
+    if row is not None and made:
         results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)

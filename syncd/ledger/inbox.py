@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 UNSIGNED = "the vendor's signature is missing or wrong"
 LAST_WORD = "the call that it answers had its last word already"
+FAILED = "the provider failed, and did not say what it charged: the worst case stays reserved until no answer is due"
 SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
 FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
 
@@ -148,7 +149,9 @@ def apply(
         for attempt in attempts:
             if attempt["request_id"] == result.request_id and attempt["field"] == result.field:
                 answered += _apply_result(tx, attempt, result, got, now=now)
-    if answer.final:
+    if answer.final and answer.charged is None and _failed(answer):
+        tx.run("submission_failed", id=submission_id, note=FAILED, deadline=deadline)
+    elif answer.final:
         _settle(tx, submission_id, answer)
     elif fetch:
         tx.run("submission_poll_at", id=submission_id, poll_at=now)
@@ -219,6 +222,10 @@ def _fail(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: float)
     if state is JobState.SENT:  # a call that was taken on; `accept` has just said so of every other one
         tx.move(job, state, JobState.WAITING, now=now, note="the provider failed: asked again soon", due_at=due_at)
     return 0
+
+
+def _failed(answer: Answer) -> bool:
+    return bool(answer.results) and all(result.outcome is Outcome.FAILED for result in answer.results)
 
 
 def _settle(tx: Tx, submission_id: str, answer: Answer) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, NamedTuple
 
-from syncd.contract.model import Field, Identity
+from syncd.contract.model import Identity
 from syncd.people import evidence, groups
 from syncd.people.evidence import Learned
 from syncd.people.groups import Grouping, Record
@@ -24,22 +25,46 @@ if TYPE_CHECKING:
     import sqlite3
 
 RELATED = 200  # records looked at together; a name or a mailbox of more than that is not unravelled
+_NO_KEYS: frozenset[int] = frozenset()
 
 
-def recognise(tx: Tx, contact_id: int, identity: Identity, before: Identity | None, *, now: float) -> None:
-    """A contact is new or says something else of the person than `before`: judge it anew, and all that it touches."""
-    near = _rekey(tx, contact_id, identity, new=before is None)
-    if before is None and not near:
-        tx.run("contact_recognised", id=contact_id, person=str(contact_id), vague="[]", namesakes=0)
-        return
-    became = before is not None and evidence.became_another(before, identity)
-    if became:
-        tx.run("contact_became", id=contact_id, now=now)
-    changed = _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
-    if before is not None:
-        changed.add(contact_id)
-    for id_ in sorted(changed):
-        _decide_again(tx, id_, became=became and id_ == contact_id, now=now)
+class News(NamedTuple):
+    """A contact that is new (`before` is None), or that says something else of the person than before."""
+
+    contact_id: int
+    identity: Identity
+    before: Identity | None = None
+
+
+def recognise(tx: Tx, news: Sequence[News], *, now: float) -> None:
+    """Judge these contacts anew, and all that they touch. They are stored already, new ones as persons of their own.
+
+    Most share no key with anybody, then or now: they are done together. The others are looked at one by one, in
+    their order, with all records that hang together with them.
+    """
+    keys = {one.contact_id: {_digest(kind.name, key) for kind, key in evidence.keys(one.identity)} for one in news}
+    changed = [one.contact_id for one in news if one.before is not None]
+    former = _keys_of(tx, changed)
+    touching = _sharing(tx, {id_: own | former.get(id_, _NO_KEYS) for id_, own in keys.items()})
+    if changed:
+        touching.update(row[0] for row in tx.rows("contacts_not_alone", ids=json.dumps(changed)))
+    _rekey(tx, ((id_, former.get(id_, _NO_KEYS), own) for id_, own in keys.items() if id_ not in touching))
+    became = {one.contact_id for one in news if one.before and evidence.became_another(one.before, one.identity)}
+    tx.many("contact_became", [(now, id_) for id_ in sorted(became)])
+    for one in news:
+        id_ = one.contact_id
+        if id_ in touching:
+            related = _recognise_related(tx, id_, former.get(id_, _NO_KEYS), keys[id_])
+            _decide_again(tx, related if one.before is None else related | {id_}, became, now=now)
+    _decide_again(tx, set(changed) - touching, became, now=now)
+
+
+def _recognise_related(tx: Tx, contact_id: int, former: AbstractSet[int], keys: AbstractSet[int]) -> set[int]:
+    """Judge one contact together with those that share a key with it; returns the others for which that is news."""
+    _rekey(tx, [(contact_id, former, keys)])
+    shared = json.dumps([*(former | keys)])
+    near = {row[0] for row in tx.rows("contacts_of_keys", keys=shared, limit=RELATED)} - {contact_id}
+    return _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
 
 
 def known(row: sqlite3.Row) -> Identity:
@@ -49,7 +74,7 @@ def known(row: sqlite3.Row) -> Identity:
     return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned)
 
 
-def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[str]:
+def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[int]:
     """Profiles and mailboxes that an answer names and the contact does not hold, as keys."""
     known = load_identity(contact["identity"])
     ours = {_digest(kind.name, key) for kind, key in evidence.keys(known, evidence.STRONG)}
@@ -74,71 +99,100 @@ def kin_opted_out(tx: Tx, row: sqlite3.Row, field: str) -> str | None:
     return found
 
 
-def _rekey(tx: Tx, contact_id: int, identity: Identity, *, new: bool) -> set[int]:
-    """Replace a contact's keys; returns those who share one of the former or the new ones."""
-    former = set() if new else {row[0] for row in tx.rows("keys_of_contact", contact_id=contact_id)}
-    keys = {_digest(kind.name, key) for kind, key in evidence.keys(identity)}
-    if former != keys:
-        if former:
-            tx.run("keys_forget", contact_id=contact_id)
-        tx.run("keys_add", keys=json.dumps(sorted(keys)), contact_id=contact_id)
-    return _holders(tx, former | keys) - {contact_id}
+def _keys_of(tx: Tx, contacts: Sequence[int]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for id_, key in tx.rows("keys_of_contacts", ids=json.dumps(contacts)) if contacts else ():
+        found.setdefault(id_, set()).add(key)
+    return found
 
 
-def _holders(tx: Tx, keys: Iterable[str]) -> set[int]:
-    return {row[0] for row in tx.rows("contacts_of_keys", keys=json.dumps(sorted(keys)), limit=RELATED)}
+def _sharing(tx: Tx, keys: Mapping[int, Iterable[int]]) -> set[int]:
+    """Those contacts that share a key with another one: among themselves, or in the ledger."""
+    holder: dict[int, int] = {}
+    sharing = set()
+    for id_, own in keys.items():
+        for key in own:
+            other = holder.setdefault(key, id_)
+            if other != id_:
+                sharing |= {id_, other}
+    for key, first, last in tx.rows("holders_of_keys", keys=json.dumps([*holder])):
+        if first != holder[key] or last != holder[key]:
+            sharing.add(holder[key])
+    return sharing
 
 
-def _component(tx: Tx, fresh: int, near: set[int]) -> list[Record]:
-    """All records that hang together by keys with a contact and those `near` to it, itself first; at most RELATED."""
-    found: dict[int, Record] = {}
-    todo = [*sorted(near, reverse=True), fresh]
-    while todo and len(found) < RELATED:
-        id_ = todo.pop()
-        row = None if id_ in found else tx.row("contact_by_id", id=id_)
-        if row is None:
-            continue
-        found[id_] = Record(id_, row["connection"], load_identity(row["identity"]))
-        if near and len(near) < groups.MANY:  # who hangs together by more is not unravelled
-            keys = (key[0] for key in tx.rows("keys_of_contact", contact_id=id_))
-            todo += sorted(_holders(tx, keys) - found.keys(), reverse=True)
+def _rekey(tx: Tx, contacts: Iterable[tuple[int, AbstractSet[int], AbstractSet[int]]]) -> None:
+    """Replace the former keys of contacts by those of now."""
+    gone, new = [], []
+    for id_, former, keys in contacts:
+        gone += [(key, id_) for key in former - keys]
+        new += [(key, id_) for key in keys - former]
+    tx.many("keys_forget", gone)
+    tx.many("keys_add", sorted(new))
+
+
+def _component(tx: Tx, fresh: int, near: AbstractSet[int]) -> list[sqlite3.Row]:
+    """All records that hang together by keys with a contact and those `near` to it; at most RELATED."""
+    found: dict[int, sqlite3.Row] = {}
+    wave = [fresh, *sorted(near)]
+    while wave and len(found) < RELATED:
+        ids = json.dumps(wave[: RELATED - len(found)])
+        found |= {row["id"]: row for row in tx.rows("contacts_by_id", ids=ids)}
+        if not near or len(near) >= groups.MANY:  # who hangs together by more is not unravelled
+            break
+        wave = sorted({row[0] for row in tx.rows("contacts_by_shared_key", ids=ids, limit=2 * RELATED)} - found.keys())
     return list(found.values())
 
 
-def _regroup(tx: Tx, records: list[Record], *, fresh: int) -> set[int]:
-    """Unite what is one person; returns the contacts for which that is news."""
+def _regroup(tx: Tx, rows: Sequence[sqlite3.Row], *, fresh: int) -> set[int]:
+    """Unite what is one person; returns the other contacts for which that is news."""
+    records = [Record(row["id"], row["connection"], load_identity(row["identity"])) for row in rows]
     grouping = groups.group(records) if len(records) > 1 else Grouping(person={fresh: fresh})
-    changed = set()
-    for id_, person in grouping.person.items():
-        row = tx.row("contact_by_id", id=id_)
+    changed, opted = [], set()
+    for row in rows:
+        id_ = row["id"]
         vague = json.dumps(grouping.vague.get(id_, ()), ensure_ascii=False)
-        told = (str(person), vague, int(id_ in grouping.namesakes))
-        if row is None or (row["person"], row["vague"], row["namesakes"]) == told:
+        told = (str(grouping.person[id_]), vague, int(id_ in grouping.namesakes))
+        if (row["person"], row["vague"], row["namesakes"]) == told:
             continue
-        tx.run("contact_recognised", id=id_, person=told[0], vague=vague, namesakes=told[2])
-        tx.run("jobs_person", contact_id=id_, person=told[0])
-        for kin in {row["person"], told[0]} - {None} if row["opt_out"] != "{}" else ():
-            tx.run("kin_replan", person=kin, id=0)
-        if id_ != fresh:
-            changed.add(id_)
+        changed.append((*told, id_))
+        if row["opt_out"] != "{}":
+            opted |= {row["person"], told[0]}
         if vague not in ("[]", row["vague"]):
             tx.tally("shared_by_two_names")
-    return changed
+    tx.many("contact_recognised", changed)
+    tx.many("jobs_person", [(person, id_) for person, _, _, id_ in changed])
+    if opted:
+        tx.run("kin_replan", people=json.dumps(sorted(opted - {None})))
+    return {id_ for *_, id_ in changed} - {fresh}
 
 
-def _decide_again(tx: Tx, contact_id: int, *, became: bool, now: float) -> None:
-    """The evidence has changed: what waits, and what was decided by it, is decided on once more."""
-    contact = tx.row("contact_by_id", id=contact_id)
-    lacks = set(json.loads(contact["lacks"])) if contact else set()
-    for job in tx.rows("jobs_of_contact", contact_id=contact_id):
-        state, reason = JobState(job["state"]), job["reason"]
-        note = "the record is about somebody else now" if became else "more is known of who is who"
-        if state in _DECIDED or (became and state in _UNASKED):
-            tx.move(job["id"], state, JobState.ANSWERED, now=now, note=note)
-        elif state is JobState.WAITING and job["behind"] is not None:
-            tx.move(job["id"], state, JobState.QUEUED, now=now, note=note)
-        elif state is JobState.DONE and Field(job["field"]) in lacks and _may_change(reason, became=became):
-            tx.move(job["id"], state, JobState.ANSWERED, now=now, note=note)
+def _decide_again(tx: Tx, contacts: AbstractSet[int], became: AbstractSet[int], *, now: float) -> None:
+    """The evidence about these contacts has changed: what waits, and what was decided by it, is decided on once more.
+
+    `became`: whose records are about somebody else now.
+    """
+    for job in tx.rows("jobs_of_contacts", ids=json.dumps([*contacts])) if contacts else ():
+        other = job["contact_id"] in became
+        target = _reopened(JobState(job["state"]), job, became=other)
+        if target is not None:
+            note = "the record is about somebody else now" if other else "more is known of who is who"
+            tx.move(job["id"], JobState(job["state"]), target, now=now, note=note)
+
+
+def _reopened(state: JobState, job: sqlite3.Row, *, became: bool) -> JobState | None:
+    """Where a job goes on, if it is to be decided on once more."""
+    if state in _DECIDED or (became and state in _UNASKED):
+        return JobState.ANSWERED
+    if state is JobState.WAITING and job["behind"] is not None:
+        return JobState.QUEUED
+    if (
+        state is JobState.DONE
+        and job["field"] in json.loads(job["lacks"])
+        and _may_change(job["reason"], became=became)
+    ):
+        return JobState.ANSWERED
+    return None
 
 
 _DECIDED = frozenset({JobState.REVIEW, JobState.ACCEPTED})
@@ -149,5 +203,6 @@ def _may_change(reason: str, *, became: bool) -> bool:
     return Reason(reason) is Reason.MISMATCH or (became and Reason(reason) in ABOUT_THE_PERSON)
 
 
-def _digest(kind: str, key: str) -> str:
-    return hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=12).hexdigest().upper()
+def _digest(kind: str, key: str) -> int:
+    digest = hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -47,21 +47,35 @@ UPDATE job SET state = 'answered', note = 'nobody has decided in time', updated_
 WHERE id IN (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500)
 
 -- ------------------------------------------------------------------ contacts: pull and plan
+-- `CROSS JOIN` keeps the order in which tables are read: the few rows that are asked for come first.
 
--- name: contact_store
--- A contact that did not change keeps its plan; one that did is planned again.
-INSERT INTO contact (connection, object, ext_id, sync, revision, identity, lacks, blocked, opt_out, pulled_at)
-VALUES (:connection, :object, :ext_id, :sync, :revision, :identity, :lacks, :blocked, :opt_out, :now)
-ON CONFLICT (connection, object, ext_id) DO UPDATE SET
-    sync = excluded.sync, revision = excluded.revision, identity = excluded.identity,
-    lacks = excluded.lacks, blocked = excluded.blocked, opt_out = excluded.opt_out, pulled_at = excluded.pulled_at,
-    planned = (planned AND revision = excluded.revision AND lacks = excluded.lacks AND blocked = excluded.blocked
-        AND identity = excluded.identity)
-RETURNING id
+-- name: contact_fingerprints
+SELECT contact.id, contact.ext_id, contact.fingerprint FROM json_each(:ids) AS wanted
+CROSS JOIN contact ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value
+
+-- name: contacts_by_id
+SELECT contact.* FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
+
+-- name: contact_next_id
+SELECT coalesce(max(id), 0) + 1 FROM contact
+
+-- name: contact_add
+-- Nobody else, until it is recognised.
+INSERT INTO contact (id, person, connection, object, ext_id, sync, revision, identity, lacks, blocked, opt_out,
+    fingerprint, pulled_at)
+VALUES (:id, :person, :connection, :object, :ext_id, :sync, :revision, :identity, :lacks, :blocked, :opt_out,
+    :fingerprint, :now)
+
+-- name: contact_change
+-- A contact of which nothing changed that matters keeps its plan; another one is planned again.
+UPDATE contact SET sync = :sync, revision = :revision, identity = :identity, lacks = :lacks, blocked = :blocked,
+    opt_out = :opt_out, fingerprint = :fingerprint, pulled_at = :now,
+    planned = (planned AND revision = :revision AND lacks = :lacks AND blocked = :blocked AND identity = :identity)
+WHERE id = :id
 
 -- name: contact_restate
 -- Who a record is about, as it was read just before a write.
-UPDATE contact SET identity = :identity, planned = 0 WHERE id = :id
+UPDATE contact SET identity = :identity, planned = 0, fingerprint = NULL WHERE id = :id
 
 -- name: contact_became
 -- The record is about somebody else: what was learned of the one before is forgotten.
@@ -82,21 +96,49 @@ SELECT * FROM contact WHERE id = :id
 UPDATE job SET person = :person WHERE contact_id = :contact_id AND person IS NOT :person
 
 -- name: kin_replan
--- Somebody opted out, or in again: the person's other records are planned anew.
-UPDATE contact SET planned = 0 WHERE person = :person AND id <> :id
+-- A record whose person opted out has come to these people, or has left them.
+UPDATE contact SET planned = 0 WHERE person IN (SELECT value FROM json_each(:people))
 
--- name: keys_of_contact
-SELECT hex(key) FROM person_key WHERE contact_id = :contact_id
+-- name: kin_of_contacts_replan
+-- Somebody opted out, or in again: the person's other records are planned anew.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT kin.id FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+    CROSS JOIN contact AS kin ON kin.person = mine.person AND kin.id <> mine.id)
+
+-- name: keys_of_contacts
+SELECT person_key.contact_id, person_key.key FROM json_each(:ids) AS wanted CROSS JOIN person_key ON person_key.contact_id = wanted.value
 
 -- name: keys_forget
-DELETE FROM person_key WHERE contact_id = :contact_id
+DELETE FROM person_key WHERE key = :key AND contact_id = :contact_id
 
 -- name: keys_add
-INSERT INTO person_key SELECT unhex(value), :contact_id FROM json_each(:keys) WHERE true ON CONFLICT DO NOTHING
+INSERT INTO person_key VALUES (:key, :contact_id) ON CONFLICT DO NOTHING
+
+-- name: holders_of_keys
+-- The first and the last holder of each key that anybody holds.
+SELECT wanted.value AS key,
+    (SELECT min(contact_id) FROM person_key WHERE key = wanted.value) AS first,
+    (SELECT max(contact_id) FROM person_key WHERE key = wanted.value) AS last
+FROM json_each(:keys) AS wanted WHERE EXISTS (SELECT 1 FROM person_key WHERE key = wanted.value)
 
 -- name: contacts_of_keys
-SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
+SELECT DISTINCT contact_id FROM json_each(:keys) AS wanted CROSS JOIN person_key ON person_key.key = wanted.value
 LIMIT :limit + 0
+
+-- name: contacts_by_shared_key
+-- All that share a key with one of these, themselves included.
+SELECT DISTINCT theirs.contact_id FROM json_each(:ids) AS wanted CROSS JOIN person_key AS mine ON mine.contact_id = wanted.value
+CROSS JOIN person_key AS theirs ON theirs.key = mine.key LIMIT :limit + 0
+
+-- name: contacts_not_alone
+-- Those of these that are stored as one of several records of a person, or as one that may be.
+SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
+WHERE person IS NOT CAST(contact.id AS TEXT) OR vague <> '[]' OR namesakes <> 0
+
+-- name: jobs_of_contacts
+-- With what is decided on when the contact changes.
+SELECT job.id, job.contact_id, job.field, job.state, job.reason, job.behind, contact.lacks FROM json_each(:ids) AS wanted
+CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id ORDER BY job.contact_id, job.field
 
 -- name: kin_opted_out
 -- The same person's other record that says not to fill a field.
@@ -139,7 +181,7 @@ UPDATE selection SET sweeping = 0, swept_at = :now WHERE id = :id AND sweeping =
 -- name: members_seen
 -- The contacts of a page are in the selection; who was not so far is decided on.
 INSERT INTO member (contact_id, selection_id, sweep)
-SELECT contact.id, :selection, :sweep FROM json_each(:ids) AS wanted JOIN contact
+SELECT contact.id, :selection, :sweep FROM json_each(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value
 WHERE true ON CONFLICT DO UPDATE SET sweep = excluded.sweep WHERE member.sweep <> excluded.sweep
 
@@ -147,13 +189,18 @@ WHERE true ON CONFLICT DO UPDATE SET sweep = excluded.sweep WHERE member.sweep <
 -- `pulled_at` is when the page was asked for: what happened later may not be in it.
 UPDATE contact SET pulled_at = :at, planned = (planned AND EXISTS (
     SELECT 1 FROM member WHERE member.contact_id = contact.id AND member.selection_id = :selection))
-WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: members_not_seen
 -- Whom a full pull has not brought: filled, gone, or not selected any more.
 SELECT contact_id FROM member WHERE contact_id > :after AND selection_id = :selection AND sweep < :sweep
 ORDER BY contact_id LIMIT 500
+
+-- name: contacts_unsure
+-- Whoever could not be decided on before the selection was seen to its end.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT contact_id FROM job INDEXED BY job_waiting WHERE state = 'waiting' AND due_at >= :never)
 
 -- name: members_drop
 DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT value FROM json_each(:ids))
@@ -193,7 +240,7 @@ GROUP BY result.job_id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
+SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value WHERE write.state IN ('written', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
@@ -207,9 +254,9 @@ JOIN contact AS kin INDEXED BY contact_opt_out ON kin.person = contact.person AN
 
 -- name: cases_holders
 -- Records that hold one of these keys.
-SELECT hex(person_key.key) AS key, contact.id, contact.person,
+SELECT person_key.key, contact.id, contact.person,
     contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
-FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = unhex(wanted.value)
+FROM json_each(:keys) AS wanted JOIN person_key ON person_key.key = wanted.value
 JOIN contact ON contact.id = person_key.contact_id
 
 -- name: contacts_decided
@@ -224,6 +271,12 @@ DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:
 -- name: again_soon
 -- Another policy: everything of a sync's field is decided on once more.
 INSERT INTO again SELECT id, :now FROM job WHERE sync = :sync AND field = :field AND id BETWEEN :first AND :last
+ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+
+-- name: again_members
+-- A sync is new, and its selection is not.
+INSERT INTO again SELECT job.id, :now FROM selection JOIN member ON member.selection_id = selection.id
+JOIN job ON job.contact_id = member.contact_id WHERE selection.fingerprint = :selection AND job.id BETWEEN :first AND :last
 ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
 
 -- name: jobs_last
@@ -410,6 +463,15 @@ WHERE id = :id AND state <> 'settled'
 UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0
 WHERE id = :id AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
+-- name: submission_failed
+-- The provider failed, and did not tell its charge: it may still answer, and charge, until the deadline.
+UPDATE submission SET state = 'failed', poll_at = NULL, note = :note, deadline = max(deadline, :deadline)
+WHERE id = :id AND state IN ('accepted', 'expired')
+
+-- name: submissions_failed_for_good
+UPDATE submission SET state = 'settled', charged_mc = 0, reserved_mc = 0
+WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state = 'failed' AND deadline <= :now LIMIT 500)
+
 -- name: submissions_intended
 SELECT id, provider FROM submission WHERE state = 'intent'
 
@@ -510,7 +572,8 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
 -- name: write_make
-INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:job_id, :before, :after, :seen, 'intent', :now)
+INSERT INTO write (job_id, before, after, seen, property, state, at)
+VALUES (:job_id, :before, :after, :seen, :property, 'intent', :now)
 
 -- name: write_open
 -- The first intent that is not resolved: what was seen then is what a race is judged against.

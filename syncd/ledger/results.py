@@ -142,9 +142,10 @@ def load_said(text: str) -> tuple[Identity, ...]:
 
 def dump_identity(identity: Identity) -> str:
     """Identity as JSON, blanks left out."""
-    return json.dumps(_held(identity, _OF_IDENTITY), ensure_ascii=False)
+    return _encode(_held(identity, _OF_IDENTITY))
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one for each call
 _OF_IDENTITY = tuple(sorted(one.name for one in fields(Identity)))
 _OF_CANDIDATE = tuple(one.name for one in fields(Candidate))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .results import load_said
-from .states import JobState
+from .states import NEVER, JobState
 from .store import Tx
 
 ACCEPTED, REFUSED = "accepted", "refused"
@@ -40,7 +40,7 @@ class Review:
 def open_(tx: Tx, job_id: int, result_id: int, value: str, why: str, *, until: float | None, now: float) -> bool:
     """An answer is in doubt: it waits for a person, at most until a moment (UTC seconds)."""
     due = {} if until is None else {"due_at": until}
-    if not tx.move(job_id, JobState.ANSWERED, JobState.REVIEW, now=now, note=why, **({"due_at": _NEVER} | due)):
+    if not tx.move(job_id, JobState.ANSWERED, JobState.REVIEW, now=now, note=why, **({"due_at": NEVER} | due)):
         return False
     tx.run("review_open", result_id=result_id, job_id=job_id, value=value, why=why, until=until, now=now)
     return True
@@ -65,9 +65,6 @@ def decide(tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float) ->
 def decide_overdue(tx: Tx, *, now: float) -> int:
     """Nobody has decided for as long as the operator wanted to wait: the next provider's turn."""
     return tx.run("reviews_due", now=now)
-
-
-_NEVER = 253_402_300_799.0  # the last second of the year 9999
 
 
 def _review(row: Any) -> Review:

@@ -6,6 +6,7 @@ CREATE TABLE contact (
     sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
     lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
     pulled_at REAL NOT NULL,
+    fingerprint INTEGER,                    -- digest of what was pulled: an equal one means that nothing changed
     vague TEXT NOT NULL DEFAULT '[]',       -- profiles and mailboxes that identify nobody
     namesakes INTEGER NOT NULL DEFAULT 0,   -- another record may be the same person
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
@@ -18,9 +19,10 @@ CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
--- What a contact can be recognised by: digests of its profile, mailboxes, and name at each employer.
+-- What a contact can be recognised by: digests (64 bits) of its profile, mailboxes, and name at each
+-- employer. They only say which records are to be compared.
 CREATE TABLE person_key (
-    key BLOB NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
+    key INTEGER NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
@@ -79,6 +81,7 @@ CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
 CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted', 'in_doubt');
 CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
+CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),
@@ -131,6 +134,7 @@ CREATE INDEX review_job ON review (job_id);
 CREATE TABLE write (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), before TEXT NOT NULL,
     after TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
+    property TEXT NOT NULL DEFAULT '',  -- of the CRM
     at REAL NOT NULL, done_at REAL
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);

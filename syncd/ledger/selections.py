@@ -14,6 +14,7 @@ from typing import Any
 
 from syncd.contract.model import Page
 
+from .states import NEVER
 from .store import Tx
 
 
@@ -69,8 +70,11 @@ def not_seen(tx: Tx, pull: Pull, after: int) -> int | None:
 
 
 def end(tx: Tx, pull: Pull, *, now: float) -> bool:
-    """The pull came to its end; True if it was a sweep."""
-    return tx.run("selection_swept", id=pull.selection, now=now) == 1
+    """The pull came to its end; True if it was a sweep: who waited for that is decided on."""
+    swept = tx.run("selection_swept", id=pull.selection, now=now) == 1
+    if swept:
+        tx.run("contacts_unsure", never=NEVER)
+    return swept
 
 
 def left(tx: Tx, contact_ids: Iterable[int]) -> None:

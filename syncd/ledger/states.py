@@ -25,6 +25,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+NEVER = 253_402_300_799.0  # the last second of the year 9999: what waits until then waits for an event
+
 
 class JobState(StrEnum):
     """Where a job stands."""
@@ -69,6 +71,7 @@ class SubmissionState(StrEnum):
     ACCEPTED = "accepted"
     IN_DOUBT = "in_doubt"
     REFUSED = "refused"  # definitely not carried out, nothing spent
+    FAILED = "failed"  # the provider says so, and not what it charged: the worst case stays reserved for a while
     SETTLED = "settled"  # the provider said its last word
     EXPIRED = "expired"  # no answer in time; the worst case stays reserved
 

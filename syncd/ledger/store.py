@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -70,6 +70,13 @@ class Tx:
     def run(self, name: str, /, **values: Any) -> int:
         """Execute a statement; returns how many rows it changed."""
         return self._connection.execute(queries()[name], values).rowcount
+
+    def many(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
+        """Execute a statement once for each row; its values come in the order in which the statement first names them.
+
+        Returns how many rows changed.
+        """
+        return self._connection.executemany(queries()[name], rows).rowcount if rows else 0
 
     def insert(self, name: str, /, **values: Any) -> int:
         """Execute an INSERT; returns the new row's id."""

@@ -399,6 +399,11 @@ def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, no
             _move_flight(tx, attempt, (JobState.SENT, JobState.IN_DOUBT), JobState.ANSWERED, now=now, note=note)
 
 
+def end_failed(tx: Tx, *, now: float) -> int:
+    """What the provider failed at, and has not answered since, costs nothing any more; returns how many calls."""
+    return tx.run("submissions_failed_for_good", now=now)
+
+
 def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     """The operator's policy lets what is in doubt be asked once more; the first reservation stays.
 

@@ -109,12 +109,12 @@ def judge_again(tx: Tx, job: ToWrite, note: str, *, now: float) -> None:
         tx.move(job.job_id, source, JobState.ANSWERED, now=now, note=note)
 
 
-def intend(tx: Tx, job: ToWrite, before: str, seen: str, *, now: float) -> bool:
+def intend(tx: Tx, job: ToWrite, before: str, seen: str, property_: str, *, now: float) -> bool:
     """T6: what will be written over what, before it is; an intent that is open stays the first."""
     if job.state is JobState.ACCEPTED and not tx.move(job.job_id, JobState.ACCEPTED, JobState.WRITING, now=now):
         return False
     if not job.begun:
-        tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, now=now)
+        tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, property=property_, now=now)
     return True
 
 
@@ -129,9 +129,11 @@ def postpone_all(tx: Tx, *, now: float) -> None:
 
 
 def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:
-    """T7: the job's last move, and what its write came to."""
-    tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
+    """T7: the job's last move, and what its write came to. Nothing where it was decided on anew since it was read."""
     source = JobState(tx.value("job_state", id=job.job_id))
+    if source not in (JobState.ACCEPTED, JobState.WRITING):
+        return False
+    tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
     return tx.move(job.job_id, source, JobState.DONE, now=now, reason=reason, note=note)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from . import employers, evidence, names
 from .evidence import STRONG, Evidence
-from .identity import Identity
+from .identity import BLANK, Identity
 from .names import Agreement
 
 
@@ -49,7 +49,7 @@ def about(
     `contact` is what is usable of the contact as it is now. `echoes`: the provider says whom it found, so that
     silence is suspicious.
     """
-    spoken = [one for one in said if one != Identity()]
+    spoken = [one for one in said if one != BLANK]
     if not spoken:
         return About(Verdict.DOUBTFUL, (), (SILENT,)) if echoes else About(Verdict.SAME)
     judged = [_judge(contact, one, table) for one in spoken]

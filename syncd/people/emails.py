@@ -13,11 +13,11 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 import idna
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from phonenumbers import SUPPORTED_REGIONS
 
 from .mailboxes import is_provider
-from .text import listed
+from .text import ends, listed
 from .unusable import Unusable
 
 __all__ = ["Kind", "Mailbox", "is_role", "read", "same"]
@@ -39,6 +39,10 @@ class Mailbox:
 
 
 _LONGEST = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
+_LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
+_SPECIAL = frozenset(SPECIAL_USE_DOMAIN_NAMES) - {"test"}
+# Valid by any reading: plain words in lower case, and a host without the double hyphens of encoded labels.
+_PLAIN = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*@(?:[a-z0-9](?:(?:[a-z0-9]|-(?!-)){0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 # Names that no public domain has; email-validator refuses the registered ones (RFC 6761: local, localhost, invalid,
 # onion, arpa). `test` and `example` are left, as test installations live there.
@@ -110,6 +114,9 @@ mailing list lists automation
 # Roles that are also names of people: they count only where nothing else stands beside them.
 _ALSO_NAMES = listed("post sales jobs it ir hi test people talent hr rh pr cv care service list web dev pers guest")
 
+_NO_NAMES = _ROLES - _ALSO_NAMES
+_BETWEEN = re.compile(r"[._\-+\d]+")
+
 # What stands beside a role: `info-fr`, `sales.emea`; country codes are looked up.
 _SCOPES = listed("team global europe emea apac latam intl international eu en desk dept department group us uk")
 
@@ -127,14 +134,14 @@ def same(one: str, other: str) -> bool:
 def is_role(address: str) -> bool:
     """Is it a function's mailbox (`info@`, `sales-fr@`, `support2@`) rather than a person's?"""
     local, _, host = address.casefold().partition("@")
-    words = [word for word in re.split(r"[._\-+\d]+", local.partition("+")[0]) if word]
+    words = [word for word in _BETWEEN.split(local.partition("+")[0]) if word]
     if "".join(words) in _ROLES:  # customer.service
         return True
-    if not any(word in _ROLES for word in words):
+    if _ROLES.isdisjoint(words):
         return False
     if all(word in _ROLES or word in _SCOPES or word.upper() in SUPPORTED_REGIONS for word in words):
         return True
-    return words[0] in _ROLES - _ALSO_NAMES and not is_provider(host)  # info-lyon@, but contact.jane@ at a provider
+    return words[0] in _NO_NAMES and not is_provider(host)  # info-lyon@, but contact.jane@ at a provider
 
 
 @lru_cache(maxsize=2048)
@@ -145,6 +152,8 @@ def _read(raw: str) -> Mailbox | Unusable:
         return Unusable(why)
     if len(text) > _LONGEST:
         return Unusable("too long for an address")
+    if _PLAIN.fullmatch(text) and len(local) <= _LONGEST_LOCAL and host.rpartition(".")[2] not in _SPECIAL:
+        return _judged(local, host, ())  # as most are: nothing is left for the package to find
     try:
         # `test_environment` admits the domain `test`
         found = validate_email(
@@ -177,8 +186,7 @@ def _stand_in(local: str, host: str) -> str | None:
 
 
 def _is_disposable(host: str) -> bool:
-    labels, known = host.split("."), _disposable()
-    return any(".".join(labels[start:]) in known for start in range(len(labels) - 1))
+    return not _disposable().isdisjoint(ends(host)[:-1])
 
 
 @cache

@@ -64,6 +64,8 @@ def host(raw: str | None) -> str | None:
     Read as browsers read it (UTS 46, in ASCII form), and only with a suffix under which names are registered, or one
     that is reserved for examples: "Dr. Oetker" and "n/a" are no hosts.
     """
+    if raw is not None and _HOST.fullmatch(raw) and "xn--" not in raw:
+        return _known(raw)
     shown = visible(raw)
     return _host(shown) if shown is not None and len(shown) < 2048 else None
 
@@ -134,6 +136,11 @@ def _single(shown: str) -> str | None:
     name = _ascii(unquote(re.sub(r":\d*$", "", authority)).rstrip("."))
     if name is None or not _HOST.match(name):
         return None
+    return _known(name)
+
+
+def _known(name: str) -> str | None:
+    """A host without `www.`, if it ends in a known suffix."""
     below = name.removeprefix("www.")
     return below if suffixes.parts(below) else name if suffixes.parts(name) else None
 
@@ -188,9 +195,9 @@ def _is_search(raw: str | None) -> bool:
 
 
 def _key(plain: str) -> str | None:
-    said = words(_EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
+    said = words(plain if plain.isascii() else _EASTERN_FORMS.sub(" ", unicodedata.normalize("NFKC", plain)))
     said = said[1:] if len(said) > 1 and said[0] == "the" else said
-    kept = _without_form(_without_and(said))
+    kept = _without_form(said if _AND.isdisjoint(said) else _without_and(said))
     if kept == said and len(kept) > 1 and kept[0] in _LEADING:
         kept = kept[1:]
     return together(kept) or None
@@ -204,10 +211,17 @@ def _without_and(said: tuple[str, ...]) -> tuple[str, ...]:
 def _without_form(said: tuple[str, ...]) -> tuple[str, ...]:
     """Without legal forms at the end, several too ("GmbH & Co. KG"); one word stays."""
     forms = _forms()
+    if said and said[-1] not in _last_words():
+        return said
     for length in range(min(5, len(said) - 1), 0, -1):
         if said[-length:] in forms:
             return _without_form(said[:-length])
     return said
+
+
+@cache
+def _last_words() -> frozenset[str]:
+    return frozenset(form[-1] for form in _forms())
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache, lru_cache
 
-from .text import listed, together, words
+from .text import fold, listed, together, words
 
 # Written together, as `text.words` folds them.
 _STRONG = """
@@ -54,6 +54,7 @@ noreply reply hello mail email contactus purchasing procurement company kontakt 
 sekretariat büro comptabilité accueil secrétariat commercial ventas ventes administración contabilidad vendite
 amministrazione
 """
+_DIGITS = "0123456789"
 _ONE_LETTER = re.compile(r"(.)\1{2,}")  # "xxx", "aaaa"
 _TEMPLATE = re.compile(r"[\[<{].*[\]>}]|%.+%|\$\{?\w+\}?|\*\|.+\|\*")  # "[not provided]", "{{first_name}}", "%FNAME%"
 _WEB = re.compile(r"://|^www\.|\.(?:com|net|org|info|biz|io|co\.uk)(?:/|$)", re.IGNORECASE)
@@ -84,6 +85,8 @@ def clean(first: str | None, last: str | None) -> tuple[str | None, str | None]:
 def _all_weak(first: str | None, last: str | None) -> bool:
     """Is each part a weak filler, or do both make a strong one ("Not", "Available")?"""
     given = [part for part in (first, last) if part]
+    if len(given) == 2 and all(_is_plain(part) for part in given):
+        return _both_weak(*given)
     return all(_is_weak(part) for part in given) or _strong(" ".join(given)) == "is a placeholder"
 
 
@@ -98,6 +101,8 @@ def _why_not_full(full: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _strong(part: str) -> str | None:
     """What is wrong with a part that can't be one of a name ("is a placeholder"), or None."""
+    if _is_plain(part):
+        return "is a placeholder" if _known(fold(part), _lists()[0]) or _is_one_letter(part) else None
     if "@" in part:
         return "is a mail address"
     if _WEB.search(part):
@@ -105,16 +110,38 @@ def _strong(part: str) -> str | None:
     if not any(c.isalpha() for c in part):
         return "is a number" if any(c.isdigit() for c in part) else "holds no letter"
     said = words(part)
-    known = _TEMPLATE.fullmatch(part) or _NOT_AVAILABLE.fullmatch(part) or _all_in(said, _lists()[0])
-    return "is a placeholder" if known or _ONE_LETTER.fullmatch(re.sub(r"[\W_]", "", part.lower())) else None
+    filler = _TEMPLATE.fullmatch(part) or _NOT_AVAILABLE.fullmatch(part) or _all_in(said, _lists()[0])
+    return "is a placeholder" if filler or _ONE_LETTER.fullmatch(re.sub(r"[\W_]", "", part.lower())) else None
 
 
 @lru_cache(maxsize=4096)
 def _is_weak(part: str) -> bool:
     """Is each word a word that stands in for a name? "Test 2" and "Sales Team" are."""
-    strong, weak = _lists()
-    said = tuple(word.rstrip("0123456789") for word in words(part))
-    return _all_in(tuple(word for word in said if word), strong | weak)
+    any_ = _lists()[1]
+    if _is_plain(part):
+        return _known(fold(part).rstrip(_DIGITS), any_)
+    said = tuple(word.rstrip(_DIGITS) for word in words(part))
+    return _all_in(tuple(word for word in said if word), any_)
+
+
+def _is_plain(part: str) -> bool:
+    """Is it one word of ASCII letters, as most names are? Digits may stand among them."""
+    return part.isascii() and part.isalnum() and not part.isdigit()
+
+
+def _known(word: str, known: frozenset[str]) -> bool:
+    return word in known or fold(word) in known
+
+
+def _both_weak(first: str, last: str) -> bool:
+    """`_all_weak` of two plain words of which neither is a strong filler."""
+    if _is_weak(first) and _is_weak(last):
+        return True
+    return fold(fold(first) + fold(last)) in _lists()[0] or _is_one_letter(first + last)
+
+
+def _is_one_letter(word: str) -> bool:
+    return len(word) > 2 and word.lower().count(word[0].lower()) == len(word)
 
 
 def _all_in(said: tuple[str, ...], known: frozenset[str]) -> bool:
@@ -123,6 +150,6 @@ def _all_in(said: tuple[str, ...], known: frozenset[str]) -> bool:
 
 @cache
 def _lists() -> tuple[frozenset[str], frozenset[str]]:
-    """The strong words and the weak ones, folded."""
+    """The strong words, and all of them, folded."""
     strong, weak = (frozenset(together(words(word)) for word in listed(block)) for block in (_STRONG, _WEAK))
-    return strong, weak
+    return strong, strong | weak

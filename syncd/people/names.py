@@ -77,7 +77,19 @@ _ORDER = tuple(Agreement)  # best first; what says less stands behind
 
 def compare(one: Name, other: Name) -> NameMatch:
     """Compare two names of one person, or of two. The order of the arguments does not matter."""
+    if _is_one_word(one.first, other.first) and _is_one_word(one.last, other.last):
+        return _EQUAL  # as most answers are
     return _compare_texts(one.first, one.last, one.full, other.first, other.last, other.full)
+
+
+def _is_one_word(one: str | None, other: str | None) -> bool:
+    """Are both the same plain word, whatever the case? Not an initial."""
+    if one is None or other is None or len(one) < 2 or not (one.isascii() and one.isalnum()):
+        return False
+    return one == other or one.lower() == other.lower()
+
+
+_EQUAL = NameMatch(Agreement.SAME, "the names are equal")
 
 
 @lru_cache(maxsize=2048)  # an answer is compared when it is read and again when it is written
@@ -105,13 +117,26 @@ def key(first: str | None, last: str | None) -> str | None:
     Words are joined, so that "Jean-Luc van den Berg" and "Jean Luc Vandenberg" have one key. A generation (Jr, III)
     stays in the key: it tells two people apart. Nicknames are not folded.
     """
-    given, family = words_of(first or ""), words_of(last or "", surname=True)
+    if not first or not last:
+        return None
+    given, family = words_of(first), words_of(last, surname=True)
+    if len(given.words) == len(given.every) == len(family.words) == len(family.every) == 1:  # as most are
+        return _key_of_two(given, family)
     if not _vouches(given, FIRST_NAMES_TOO) or not _vouches(family):
         return None
     given, family = _move_particles(given, family)
     start = as_one(word.script or word.text for word in given.every if len(word.text) > 1 or word.script)
     end = as_one(word.script or word.text for word in family.every)
     return " ".join(filter(None, (start, end, family.generation)))
+
+
+def _key_of_two(given: Words, family: Words) -> str | None:
+    """`key`, of a first name and a surname of one word each."""
+    first, last = given.words[0], family.words[0]
+    if last.text in PARTICLES or (first.text in PARTICLES and first.text not in FIRST_NAMES_TOO):
+        return None
+    key_ = f"{as_one((first.script,)) or given.whole} {as_one((last.script,)) or family.whole}"
+    return f"{key_} {family.generation}" if family.generation else key_
 
 
 def _vouches(words: Words, names: frozenset[str] = frozenset()) -> bool:

@@ -28,6 +28,7 @@ _LONGEST = 100  # characters; phonenumbers itself looks at 250
 _SEPARATORS = re.compile(
     r"[;|/,\r\n]|\b(?:or|and|ou|et|oder|und|o|y|e|of|en)\b|(?<=\d)\s+(?=\(?\+)|\s{3,}", re.IGNORECASE
 )
+_E164 = re.compile(r"\+[0-9]{7,15}")
 _WHOLE = 7  # digits from which on a piece of text is a number of its own
 _FAX = re.compile(r"\b(?:tele)?fax\b|\bt[ée]l[ée]copie", re.IGNORECASE)
 _EXTENSION = re.compile(  # words for an extension that phonenumbers does not know: fr, de, nl, it, es, pt, pl
@@ -106,9 +107,12 @@ def same(one: str, other: str, *, countries: Sequence[str | None] = ()) -> bool:
 def _read(
     raw: str, region: str | None, countries: tuple[tuple[str, str | None], ...], said: Kind | None
 ) -> Phone | Unusable:
-    if why := _odd(raw):
+    if _E164.fullmatch(raw):
+        text = raw  # as most answers are: nothing is to be put in order
+    elif why := _odd(raw):
         return Unusable(why)
-    text = _tidy(raw)
+    else:
+        text = _tidy(raw)
     if number := _international(text):
         return _judged(number, said)
     if text.startswith("+"):

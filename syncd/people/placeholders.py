@@ -153,13 +153,17 @@ _VENTURES = _folded(
 _BREAKS = re.compile(r"\s[-\u2013\u2014/]\s|(?<=\w{3})/(?=\w{3})|[,;|()]")
 
 
+_BREAKING = frozenset("-\u2013\u2014/,;|()")
+_CROSSES = re.compile(r"x{2,}")
+
+
 @lru_cache(maxsize=8192)
 def why_placeholder(company: str) -> str | None:
     """What kind of placeholder a company's name is ("a word for working alone"), or None. Expects tidy text."""
-    if not any(c.isalnum() for c in company) or not company.strip("0 .-"):
+    if not (company[:1].isalnum() or any(c.isalnum() for c in company)) or not company.strip("0 .-"):
         return "a placeholder for an unknown company"
     found = _reason(words(company))
-    if found is None:
+    if found is None and not _BREAKING.isdisjoint(company):
         found = _of_pieces([said for piece in _BREAKS.split(company) if (said := words(piece))])
     return found
 
@@ -177,11 +181,11 @@ def _of_pieces(pieces: list[tuple[str, ...]]) -> str | None:
 
 def _reason(said: tuple[str, ...]) -> str | None:
     united = together(said)
-    if re.fullmatch(r"x{2,}", united):
+    if _CROSSES.fullmatch(united):
         return "a placeholder for an unknown company"
     if united.startswith(_BEGINNINGS):
         return _ALONE
-    if united not in _table() and not any(word.rstrip(_DIGITS) in _vocabulary() for word in said):
+    if united not in _table() and _vocabulary().isdisjoint([word.rstrip(_DIGITS) for word in said]):
         return None  # most companies: none of the words of a placeholder
     return _table().get(united) or _table().get(_without(said, _GENERIC)) or _beside(said)
 

@@ -27,6 +27,8 @@ _SHORTENED = re.compile(r"/in/[^/?#\s]*(?:\.\.|\u2026)", re.IGNORECASE)
 # Handles hold no ASCII signs but these: - _ . '
 _FOREIGN = re.compile(r"[\x00-\x20!-&(-,/:-@\[-^`{-\x7f\ufffd]|\s")
 
+_PLAIN = re.compile(r"(?:https?://)?(?:www\.|[a-z]{2}\.)?linkedin\.com/in/([a-z0-9][a-z0-9-]*)/?")
+
 # Handles that identify nobody. Compared without hyphens and underscores.
 _PLACEHOLDERS = listed("""
 # pages of the one who is signed in, pasted from the browser's bar; LinkedIn's stand-in for a hidden profile
@@ -50,6 +52,11 @@ def read(raw: str | None) -> str | None:
     What follows the handle is dropped. None for companies, schools, jobs, Sales Navigator, the former `/pub/`
     form (it holds no handle), other sites, and handles that identify nobody.
     """
+    if raw is None:
+        return None
+    plain = _PLAIN.fullmatch(raw)
+    if plain is not None:  # as most are: nothing is left to be put in order
+        return f"https://www.linkedin.com/in/{plain[1]}" if _names_somebody(plain[1]) else None
     shown = visible(raw)
     if shown is None or _SHORTENED.search(shown):
         return None
@@ -117,8 +124,11 @@ def _decoded(step: str) -> str:
     return step
 
 
+_WITHOUT_SIGNS = str.maketrans("", "", "-_.")
+
+
 def _names_somebody(handle: str) -> bool:
     if not handle or len(handle) > 150 or _FOREIGN.search(handle) or _SPOILT_MEMBER.fullmatch(handle):
         return False
-    plain = re.sub("[-_.]", "", handle)
+    plain = handle.translate(_WITHOUT_SIGNS)
     return plain not in _PLACEHOLDERS and not (plain.isascii() and len(plain) < 2)

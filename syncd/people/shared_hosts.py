@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .text import listed
+from .text import ends, listed
 
 # Whole hosts, with all below them. The key is the reason that people are told.
 _SHARED = {
@@ -95,12 +95,12 @@ www mail email corp
 
 def why_shared(host: str, registrable: str) -> str | None:
     """What kind of shared host it is ("a social network"), or None. Expects lower-case ASCII."""
-    labels = host.split(".")
     table = _table()
-    listed = (table.get(".".join(labels[start:])) for start in range(len(labels) - 1))
-    found = next((reason for reason in listed if reason), None) or _NAMES.get(registrable.partition(".")[0])
-    if found is None and registrable in _BELOW and not {*labels[: -len(registrable.split("."))]} <= _OWN:
-        return "another company's platform"
+    found = next((table[end] for end in ends(host)[:-1] if end in table), None)
+    found = found or _NAMES.get(registrable.partition(".")[0])
+    if found is None and registrable in _BELOW:
+        own = host.split(".")[: -len(registrable.split("."))]
+        return None if _OWN.issuperset(own) else "another company's platform"
     return found
 
 

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from .text import listed
+from .text import ends, listed
 
 # Entries of the second section below which names are sold and used as those of a registry.
 _REGISTRARS = listed("""
@@ -57,26 +57,57 @@ def parts(host: str) -> Parts | None:
 
     `example.com` and its like are reserved suffixes and hosts as well.
     """
-    registries, companies = _lists()
-    registrable = registries.privatesuffix(host) or (host if host in _RESERVED and "." in host else None)
-    if registrable is None:
+    name = host.removesuffix(".").lower()
+    if not name or name[0] == "." or name[-1] == "." or ".." in name:
         return None
-    return Parts(registrable, companies.publicsuffix(host) is not None)
+    below = ends(name)
+    registries, companies = _lists()
+    labels = _public(below, registries)
+    if labels and labels < len(below):
+        registrable = below[len(below) - labels - 1]
+    elif host in _RESERVED and "." in host:
+        registrable = host
+    else:
+        return None
+    return Parts(registrable, 0 < _public(below, companies) <= len(below))
+
+
+class _Rules(NamedTuple):
+    exact: frozenset[str]
+    below: frozenset[str]  # `*.ck`: every name below is a suffix
+    exceptions: frozenset[str]  # `!www.ck`: this one is not
+
+
+def _public(below: list[str], rules: _Rules) -> int:
+    """How many labels at the end of a host are a suffix; 0 where none is. (One more than it has, below `*.`)"""
+    for at, end in enumerate(below):
+        labels = len(below) - at
+        if end in rules.exceptions:
+            return labels - 1
+        if end in rules.below:
+            return labels + 1 if at else labels
+        if end in rules.exact:
+            return labels
+    return 0
 
 
 @cache
-def _lists():  # type: ignore[no-untyped-def]  # the package has no types
+def _lists() -> tuple[_Rules, _Rules]:
     """The two sections, each as a list of its own; about 2 MB, read at first need."""
-    from publicsuffixlist import PSLFILE, PublicSuffixList  # noqa: PLC0415
+    from publicsuffixlist import PSLFILE  # noqa: PLC0415
 
     first, _, second = Path(PSLFILE).read_text("utf-8").partition("// ===BEGIN PRIVATE DOMAINS===")
     private = _rules(second)
     registries = {*_rules(first), *(private & _REGISTRARS), *_RESERVED}
     companies = private - _REGISTRARS - _ORGANISATIONS
-    # Unknown suffixes are none: "dr.oetker" is no host.
-    return tuple(
-        PublicSuffixList(sorted(rules), accept_unknown=False, accept_encoded_idn=False)
-        for rules in (registries, companies)
+    return _sorted(registries), _sorted(companies)
+
+
+def _sorted(rules: set[str]) -> _Rules:
+    return _Rules(
+        frozenset(rule for rule in rules if rule[0] not in "*!"),
+        frozenset(rule[2:] for rule in rules if rule.startswith("*.")),
+        frozenset(rule[1:] for rule in rules if rule.startswith("!")),
     )
 
 

@@ -28,6 +28,16 @@ _ABBREVIATION = re.compile(r"(?<=\b\w)[./](?=\w\b)")  # the inner points of "s.a
 _WORD = re.compile(r"[^\W_]+")
 
 
+def ends(host: str) -> list[str]:
+    """`mail.acme.example`, `acme.example`, `example`: a host, and what is left without its first labels."""
+    first, *rest = reversed(host.split("."))
+    found = [first]
+    for label in rest:
+        found.append(f"{label}.{found[-1]}")
+    found.reverse()
+    return found
+
+
 def listed(block: str) -> frozenset[str]:
     """The words of a list that is written as text, each group under its reason (a line that begins with `#`)."""
     lines = (line for line in block.splitlines() if not line.startswith("#"))
@@ -98,8 +108,16 @@ def _without_marks(raw: str) -> str:
 @lru_cache(maxsize=4096)
 def words(raw: str) -> tuple[str, ...]:
     """The folded words; `S.A.`, `S. A.` and `SA` are one word, and so are `A/S` and `AS`."""
-    joined = _ABBREVIATION.sub("", _APOSTROPHES.sub("", fold(raw)))
-    return _unite_letters(_WORD.findall(joined.replace("&", " and ").replace("+", " and ")))
+    if raw.isascii() and raw.isalnum():
+        return (fold(raw),)
+    joined = fold(raw)
+    if "'" in joined or not joined.isascii():
+        joined = _APOSTROPHES.sub("", joined)
+    if "." in joined or "/" in joined:
+        joined = _ABBREVIATION.sub("", joined)
+    if "&" in joined or "+" in joined:
+        joined = joined.replace("&", " and ").replace("+", " and ")
+    return _unite_letters(_WORD.findall(joined))
 
 
 def together(said: tuple[str, ...]) -> str:
@@ -109,6 +127,8 @@ def together(said: tuple[str, ...]) -> str:
 
 def _unite_letters(found: list[str]) -> tuple[str, ...]:
     """Single letters in a row as one word."""
+    if len(found) < 2 or min(map(len, found)) > 1:
+        return tuple(found)
     united: list[str] = []
     spelled = False
     for word in found:

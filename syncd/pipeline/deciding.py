@@ -17,7 +17,7 @@ from syncd.contract.model import ASKED, Field, Identity, Outcome
 from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
-from syncd.ledger.states import JobState, Reason
+from syncd.ledger.states import NEVER, JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.people.answers import Verdict
 from syncd.policy.asking import request_for, ways
@@ -78,7 +78,9 @@ def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
 def _decide(parts: Parts, case: Case, marks: Mapping[str, str], selected: Selected, now: float) -> Decided:
     sync, inside = governing(parts.settings.syncs, case, marks, selected)
     policy = None if sync is None else _policy(parts, sync, case.field)
-    decision, weighed = decide(policy, _facts(parts, case, inside, now))
+    place = None if sync is None else sync.selection.writable.get(case.field)
+    written = None if place is None else case.written.get(place.property)
+    decision, weighed = decide(policy, _facts(parts, case, inside, written, now))
     return Decided(case, sync, decision, weighed)
 
 
@@ -115,7 +117,7 @@ def _policy(parts: Parts, sync: Sync, field: Field) -> Policy:
     )
 
 
-def _facts(parts: Parts, case: Case, inside: bool | None, now: float) -> Facts:
+def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, now: float) -> Facts:
     job = case.job
     done = job is not None and job.state is JobState.DONE
     crm = parts.crms.get(case.ref.connection)
@@ -130,7 +132,7 @@ def _facts(parts: Parts, case: Case, inside: bool | None, now: float) -> Facts:
         seen_at=case.seen_at,
         ended=(Reason(job.reason), job.note) if job is not None and done else None,
         ended_at=job.ended_at if job is not None else 0.0,
-        written=case.written,
+        written=written,
         refused=case.refused,
         heard=[one for one in case.heard if not _is_asked_again(one, job)],
         opening=lambda provider: _opening(parts, case, provider),
@@ -151,12 +153,12 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
         return Opening.NONE
     said = [one for one in case.heard if one.provider == provider and one.asked_at >= case.became_at]
     left = ways(lane.provider, request_for(case.field, case.identity))
-    if skipped := [one.told for one in said if one.result.outcome is Outcome.SKIPPED]:
-        more = bool(left) and all(_tells_more(case.own, before, case.own) for before in skipped)
+    if said and said[-1].result.outcome is Outcome.SKIPPED:
+        more = bool(left) and _tells_more(case.own, said[-1].told, case.own)
         return Opening.MORE if more else Opening.NONE
     told: dict[str, list[Identity]] = {}
     for one in said:
-        if one.result.outcome is not Outcome.FAILED:
+        if one.result.outcome not in (Outcome.FAILED, Outcome.SKIPPED):
             told.setdefault(one.way, []).append(one.told)
     if any(question.way not in told for question in left):
         return Opening.WAY
@@ -185,8 +187,9 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     moved = sum(_follow(tx, one, now=now) for one in held if one.case.job is not None)
     decisions.settle(tx, valid, now=now)
     for one in held:
-        if isinstance(one.decision, Nothing) and one.decision.until is not None and one.case.job is not None:
-            decisions.again(tx, one.case.job.id, one.decision.until)
+        until = one.decision.until if isinstance(one.decision, Nothing) else None
+        if until is not None and until > now and one.case.job is not None:
+            decisions.again(tx, one.case.job.id, until)
         for weighed in one.weighed:
             if weighed.heard.result.outcome is Outcome.FOUND:
                 results.judged(tx, weighed.heard.id, weighed.about)
@@ -240,7 +243,7 @@ def _enact(tx: Tx, one: Decided, job: Job, *, now: float) -> bool:
         case Nothing(reason, note):
             return writes.give_up(tx, job.id, reason, note, now=now)
     note = one.decision.note
-    return tx.move(job.id, JobState.ANSWERED, JobState.WAITING, now=now, note=note, due_at=decisions.NEVER)
+    return tx.move(job.id, JobState.ANSWERED, JobState.WAITING, now=now, note=note, due_at=NEVER)
 
 
 def stands(job: Job, decision: Decision) -> bool:
@@ -251,8 +254,8 @@ def stands(job: Job, decision: Decision) -> bool:
             return job.state is JobState.ACCEPTED and job.value == value.text and not target
         case Review():
             return job.state is JobState.REVIEW
-        case Ask(provider, anew=anew):
-            return job.state in WAITING_TO_ASK and job.provider == provider and not anew
+        case Ask(provider):
+            return job.state in WAITING_TO_ASK and job.provider == provider and job.due_at < NEVER
         case Nothing(reason):
             return job.state is JobState.DONE and (job.reason == reason or reason is Reason.CANCELLED)
         case Wait():

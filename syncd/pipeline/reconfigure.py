@@ -27,7 +27,7 @@ async def run_once(parts: Parts) -> None:
     for name in changes.removed:
         log.warning("sync_removed", sync=name, what="what it had not sent is cancelled, what was paid is kept")
     for sync, field in changes.fields:
-        log.info("policy_changed", sync=sync, field=field)
+        log.info("policy_decides", sync=sync, field=field)
 
 
 def _follow(tx: Tx, wanted: list[Known], *, now: float) -> Changes:

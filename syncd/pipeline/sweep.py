@@ -38,6 +38,7 @@ async def _time_passes(parts: Parts) -> int:
     now = parts.clock.now()
     moved = await parts.ledger.write(jobs.queue_due, now=now)
     moved += await parts.ledger.write(reviews.decide_overdue, now=now)
+    moved += await parts.ledger.write(submissions.end_failed, now=now)
     moved += await _deadlines(parts)
     keep = parts.settings.ledger.keep
     await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)

@@ -7,7 +7,7 @@ in one go, with no queue in between, so that the window for a colleague's edit s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -114,7 +114,8 @@ async def _one_batch(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]
 
 async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
     batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
-    intended = await parts.ledger.write(_begin, batch, parts.rules, now=parts.clock.now())
+    properties = {fld: one.property for fld, one in sync.selection.writable.items()}
+    intended = await parts.ledger.write(_begin, batch, properties, parts.rules, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
     changes = [
@@ -200,22 +201,26 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
     return batch
 
 
-def _begin(tx: Tx, batch: _Batch, rules: Rules, *, now: float) -> set[int]:
+def _begin(tx: Tx, batch: _Batch, properties: Mapping[Field, str], rules: Rules, *, now: float) -> set[int]:
     """T6: every intent and every end, in one transaction; returns the jobs that may be written."""
     _finish(tx, batch.ended, now=now)
     for job, anew in batch.changed:
         writes.judge_again(tx, job, anew.note, now=now)
         contacts.restate(tx, job.contact_id, anew.identity, now=now)
-    return {job.job_id for job, put in batch.put.values() if _intend(tx, job, put, rules, now=now)}
+    return {
+        job.job_id
+        for job, put in batch.put.values()
+        if _intend(tx, job, put, properties.get(job.field, ""), rules, now=now)
+    }
 
 
-def _intend(tx: Tx, job: ToWrite, put: Put, rules: Rules, *, now: float) -> bool:
+def _intend(tx: Tx, job: ToWrite, put: Put, property_: str, rules: Rules, *, now: float) -> bool:
     """Unless the person has opted out in another record."""
     elsewhere = writes.opted_out_elsewhere(tx, job) if rules.by_person else None
     if elsewhere is not None:
         writes.finish(tx, job, Reason.BLOCKED, f"opted_out: {elsewhere}", now=now)
         return False
-    return writes.intend(tx, job, put.before, put.seen, now=now)
+    return writes.intend(tx, job, put.before, put.seen, property_, now=now)
 
 
 def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync: Sync, *, now: float) -> int:

@@ -314,8 +314,8 @@ def _is_not_taken(one: Weighed) -> bool:
 
 def _ended(facts: Facts, weighed: Sequence[Weighed], policy: Policy) -> Nothing:
     if any(_is_not_taken(one) for one in weighed):
-        reason, until = max(facts.refused.values(), key=lambda refusal: refusal[1])
-        return Nothing(reason, "the CRM does not take the value that was found", until)
+        reason, _since = max(facts.refused.values(), key=lambda refusal: refusal[1])
+        return Nothing(reason, "the CRM does not take the value that was found")
     moments = [stale_at(one.heard, policy) for one in weighed if one.heard.provider in policy.field.providers]
     again = [moment for moment in moments if moment is not None]
     return Nothing(_reason(weighed), _why(weighed), min(again) if again else None)

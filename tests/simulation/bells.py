@@ -18,7 +18,11 @@ SELDOM = DAY  # between two bells at most
 RESTED = 1_000.0  # seconds after which the watches look before all else: what they saw has grown old
 _MARK = "SELECT max(id) FROM event"
 _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
-_IN_WORK = "SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered') LIMIT 1"
+# What a stage left undone because the ledger failed is found by the next bell, which the real daemon rings soon.
+_IN_WORK = """
+SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered')
+UNION ALL SELECT 1 FROM delivery WHERE state = 'received' UNION ALL SELECT 1 FROM contact WHERE planned = 0 LIMIT 1
+"""
 _DUE = """
 SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing', 'review') AND due_at > :now

@@ -91,6 +91,7 @@ class Record:
     read_at: float = -1.0  # when syncd read it last
     blocked_told: dict[Field, float] = field(default_factory=dict)  # when a stored page said so
     renamed: list[float] = field(default_factory=list)
+    former: list[Person] = field(default_factory=list)  # whom it was about before
     theirs: dict[Field, frozenset[str]] = field(default_factory=dict)  # see `Entry`; as of the last read
 
     @property
@@ -148,6 +149,7 @@ class Crm:
 
     def rename(self, record: Record, person: Person, mailbox: str) -> None:
         """The record changes hands: name, profile and mailbox are another person's from now on."""
+        record.former.append(record.person)
         record.person, record.identity = person, replace(person.identity, email=None)
         record.renamed.append(self.world.now)
         self._touch(record)
@@ -184,6 +186,14 @@ class Crm:
         while record.now is not None:
             record = self.records[record.now]
         return record
+
+    def changed_hands(self, record: Record) -> list[float]:
+        """When a record came to be about somebody else. Whoever reads one that was merged reads the other one."""
+        times = [*record.renamed]
+        while record.now is not None:
+            record = self.records[record.now]
+            times += record.renamed
+        return times
 
     def _touch(self, record: Record) -> None:
         record.revision += 1

@@ -37,6 +37,13 @@ SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
 """
 
+_SET_ASIDE = """
+SELECT later.submission_id FROM delivery AS later
+JOIN delivery AS earlier ON earlier.submission_id = later.submission_id AND earlier.id < later.id
+JOIN result ON result.delivery_id = earlier.id AND result.outcome = 'failed'
+WHERE later.state = 'quarantined' AND later.note = 'a find that repeats nothing of what was sent'
+"""
+
 
 class Judge:
     """Calls `world.violated` with the promise that was broken."""
@@ -135,10 +142,13 @@ class Judge:
         return letter.submission in self._world.vendors[letter.vendor].tampered
 
     def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
-        _, record = self._world.record(purchase.ref)
+        crm, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
-        ended = job["state"] == "done" and job["reason"] not in REFLECTED
-        if ended and not refused and not record.renamed:
+        # A pull brings what lacks something: whom it does not bring any more is filled, or gone.
+        stands = crm.stands(record.id)
+        filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
+        reflected = job["reason"] in REFLECTED or (job["reason"] == "cancelled" and filled)
+        if job["state"] == "done" and not reflected and not refused and not crm.changed_hands(record):
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
 
@@ -218,18 +228,22 @@ class Judge:
             found = re.search(r"opted_out: (\S+)", job["note"] if job["reason"] == "suppressed" else "")
             if found is None:
                 continue
-            one, other = self._world.record(job["ref"])[1], self._world.record(found[1])[1]
+            (crm, one), (other_crm, other) = self._world.record(job["ref"]), self._world.record(found[1])
             names = {one.identity.last_name, other.identity.last_name}
-            plain = not (one.renamed or other.renamed) and one.own == one.identity and other.own == other.identity
+            changed = crm.changed_hands(one) or other_crm.changed_hands(other)
+            plain = not changed and one.own == one.identity and other.own == other.identity
             if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 
     def _credits_add_up(self, ledger: InlineLedger) -> None:
         """I8, I11: what is settled is what was billed; nothing that was billed is unknown."""
         rows = {row["id"]: row for row in ledger.connection.execute("SELECT * FROM submission")}
+        # An answer after a failure that names a stranger looks like a forgery: it is told, and changes no sum.
+        aside = {row[0] for row in ledger.connection.execute(_SET_ASIDE)}
         for vendor in self._world.vendors.values():
             for submission, billed in vendor.billed.items():
-                self._settled_right(vendor, submission, billed, rows.get(submission))
+                if submission not in aside:
+                    self._settled_right(vendor, submission, billed, rows.get(submission))
 
     def _settled_right(self, vendor: Vendor, submission: str, billed: int, row: sqlite3.Row | None) -> None:
         if row is None:

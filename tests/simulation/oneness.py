@@ -34,12 +34,16 @@ class Oneness:
     def one(self, one: str, other: str) -> bool:
         """Are they one person, by a profile, or by a name at an employer and nothing against it?"""
         a, b = self._records[one], self._records[other]
-        if a.person is not b.person or a.renamed or b.renamed:
+        if a.person is not b.person or self._renamed(one) or self._renamed(other):
             return False
         profile = a.identity.linkedin_url
         if profile and profile == b.identity.linkedin_url:
             return profile not in self._world.pasted
         return self._by_name(one, other)
+
+    def _renamed(self, ref: str) -> bool:
+        crm, record = self._world.record(ref)
+        return bool(crm.changed_hands(record))
 
     def _by_name(self, one: str, other: str) -> bool:
         a, b = self._records[one], self._records[other]
@@ -51,9 +55,10 @@ class Oneness:
         return known and apart and alone and len(profiles) < 2 and len(mailboxes) < 2 and not self._changed(one, other)
 
     def _changed(self, one: str, other: str) -> bool:
-        """Has another record of the name changed hands, so that it was a namesake's for a while?"""
+        """Has another record changed hands to or from somebody of the name, so that it was a namesake's for a while?"""
         names = {self._records[ref].person.at_work for ref in (one, other)}
-        return any(record.renamed and record.person.at_work in names for record in self._records.values())
+        changed = (record for record in self._records.values() if record.renamed)
+        return any(person.at_work in names for record in changed for person in (record.person, *record.former))
 
     def _held(self, ref: str) -> set[str]:
         """Every mailbox that ever stood in a record."""

@@ -6,7 +6,6 @@ The judge believes this and nothing that the daemon says.
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -197,8 +196,6 @@ class Market:
         named = [p for p in named if known.domain != MAILBOX_HOST or p.truth.email == known.email]
         return [theirs] if theirs in named and theirs else named
 
-    def unmistakable(self, person: Person) -> list[Person]:
-        """Others who have no namesake: where one of these profiles stands in somebody else's record, it is plain whose
-        it is. Of namesakes' profiles it is not, and a profile under two names tells nobody from anybody."""
-        names = Counter(p.truth.last_name for p in self.people)
-        return [p for p in self.people if names[p.truth.last_name] == 1 and p is not person]
+    def of_another_name(self, person: Person) -> list[Person]:
+        """Others, of whom each can be told from this person by the name."""
+        return [p for p in self.people if p.truth.last_name != person.truth.last_name]

@@ -68,7 +68,8 @@ def _apart(first: Purchase, second: Purchase) -> float:
 
 def _another_way(world: World, first: Purchase, second: Purchase) -> bool:
     """Another question that costs nothing as long as nothing is found, or one about somebody else by now."""
-    renamed = any(at <= second.at for at in world.record(second.ref)[1].renamed)  # whenever a pull has told of it
+    crm, record = world.record(second.ref)
+    renamed = any(at <= second.at for at in crm.changed_hands(record))  # whenever a pull has told of it
     return first.asked != second.asked and (first.billed == 0 or renamed)
 
 

@@ -258,7 +258,7 @@ class World(Owner):
     def _known(self, person: Person) -> Identity:
         """What is entered of somebody; the mailbox has a property of its own."""
         rng, known = self._entries, replace(person.identity, email=None)
-        others = self.market.unmistakable(person)
+        others = self.market.of_another_name(person)
         if known.last_name and others and rng.random() < 0.06:
             profile = rng.choice(others).truth.linkedin_url or ""
             self.pasted.add(profile)
@@ -274,8 +274,7 @@ class World(Owner):
         ]
         if person.truth.email:
             return "" if person.truth.email in held else person.truth.email
-        # Not into a record without a name: a mailbox alone would say whose phone it is, and nothing speaks against it.
-        if theirs and person.identity.last_name and rng.random() < 0.15:
+        if theirs and rng.random() < 0.15:
             return next((address for address in theirs if address not in held), "")
         typed = f"{person.key}.{crm.name}@typed.example.com"
         return typed if rng.random() < 0.15 and typed not in held else ""

@@ -147,7 +147,10 @@ class House:
         return moved + self.plan()
 
     def recover(self) -> int:
-        return self.run(sweep.recover(self.parts))
+        """A start; what follows from another configuration is decided."""
+        doubtful = self.run(sweep.recover(self.parts))
+        self.plan()
+        return doubtful
 
     def verify(self) -> int:
         return self.run(verify.run_once(self.parts))

@@ -74,7 +74,7 @@ def test_each_name_is_given_once() -> None:
 
 def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
     said = "".join(path.read_text("utf-8") for path in HOUSE.rglob("*.py"))
-    used = set(re.findall(r"""tx\.(?:run|insert|rows?|value)\(\s*"(\w+)\"""", said))
+    used = set(re.findall(r"""tx\.(?:run|insert|many|rows?|value)\(\s*"(\w+)\"""", said))
     used |= set(re.findall(r"""self\.run\("(\w+)\"""", said))
     assert used - queries().keys() == set()
     assert {name for name in queries() if f'"{name}"' not in said} == set()

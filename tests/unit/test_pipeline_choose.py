@@ -1,15 +1,21 @@
 """Whom to ask: what another record of the person was told is taken once, and not handed to and fro."""
 
+from dataclasses import replace
+
 import pytest
 
-from syncd.config import FieldPolicy
+from syncd.config import FieldPolicy, OnDoubt
 from syncd.contract.model import Candidate as Value
 from syncd.contract.model import ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.ledger.results import Heard
 from syncd.ledger.states import JobState
 from syncd.ledger.submissions import Candidate, Relative
 from syncd.pipeline.choose import Turn, choose
+from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
+
+from .conftest import Build
+from .house import EMAIL, ONE_BY_ONE
 
 ADA = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
 MAIL = Value(value="ada.stone@acme.example", grade=Grade.VALID)
@@ -29,3 +35,27 @@ def test_a_find_of_another_record_is_taken_once(found_by: tuple[str, ...], asked
     turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY})
     choice = choose([one], turn, lambda: "id")
     assert (len(choice.ask), len(choice.aside)) == (asked, 1 - asked)
+
+
+def test_two_records_do_not_hand_a_doubtful_find_to_and_fro_for_ever(build: Build) -> None:
+    """The find names a third record's profile, so that it is doubtful for both, although names and employer agree."""
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "zoe")]
+    house = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["ann", "zoe"]})
+    syncs = tuple(replace(sync, on_doubt=OnDoubt.NEXT) for sync in house.settings.syncs)
+    house.reopen(replace(house.settings, syncs=syncs))
+    profile = "https://www.linkedin.com/in/ada-stone"
+    house.crm.add(Identity(first_name="Ada", last_name="Stone", linkedin_url=profile))
+    both = house.crm.add(ADA), house.crms["crm2"].add(ADA)
+    for contact in both:
+        house.finds(contact, EMAIL, MAIL.value, by="ann")
+        house.fake.says[contact, EMAIL] = (replace(ADA, linkedin_url=profile),)
+    for _ in range(8):
+        house.ask()
+        house.answer_all("ann")
+        house.answer_all("zoe")
+        house.verify()
+    assert [house.state(contact) for contact in both] == ["review", "review"], (
+        "everybody was asked: it waits for a person"
+    )
+    moves = house.sql("SELECT count(*) FROM event WHERE target = 'answered' GROUP BY job_id ORDER BY job_id")
+    assert moves == [(2,)] * 3, "each job hears each provider once"

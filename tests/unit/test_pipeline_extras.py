@@ -93,3 +93,79 @@ def test_a_profile_of_the_records_own_is_not_replaced(house: House) -> None:
     finish(house)
     assert "linkedin" not in held(house, ada)
     assert house.job(ada, EMAIL) == ("review", ""), "another profile beside the same name is doubtful"
+
+
+WHO = Identity(first_name="Ada", last_name="Test", company="Acme", domain="acme.example")
+ALL = {"email": "ada.test@acme.example", "phone": FIXED, "mobile": MOBILE, "linkedin": PROFILE}
+
+
+def accepted(house: House) -> str:
+    """A contact for whom an e-mail, two numbers and a profile were found, and are about to be written."""
+    ada = house.crm.add(WHO)
+    finds_all(house, ada, WHO)
+    house.pull()
+    house.plan()
+    for _ in range(2):  # the phone is asked for by the profile that came with the e-mail
+        house.dispatch()
+        house.answer_all()
+        house.verify()
+    assert {house.state(ada, Field(name)) for name in ALL} == {"accepted"}
+    return ada
+
+
+def finds_all(house: House, contact: str, who: Identity) -> None:
+    house.finds(contact, EMAIL, "ada.test@acme.example")
+    numbers(house, contact, (FIXED, "fixed"), (MOBILE, "mobile"))
+    for field in (EMAIL, PHONE):
+        house.fake.says[contact, field] = (replace(who, linkedin_url=PROFILE),)
+
+
+def test_what_came_along_survives_being_judged_again(house: House) -> None:
+    ada = accepted(house)
+    house.crm.add(WHO, email="another@acme.example")  # a namesake: whatever was decided is decided once more
+    house.pull()
+    assert {house.state(ada, Field(name)) for name in ALL} == {"answered"}
+    finish(house)
+    assert held(house, ada) == ALL
+
+
+def test_what_came_along_is_not_written_to_somebody_else(house: House) -> None:
+    ada = accepted(house)
+    bo = Identity(first_name="Bo", last_name="Berg", company="Acme", domain="acme.example")
+    house.crm.records[ada].identity = bo
+    house.finish()
+    house.verify()
+    house.writeback()
+    assert held(house, ada) == {}
+    assert {house.job(ada, field) for field in (Field.MOBILE, Field.LINKEDIN)} == {("done", "cancelled")}
+
+    house.fake.says.clear()
+    finds_all(house, ada, bo)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    finish(house)
+    assert held(house, ada) == ALL, "what was found for the new person comes along as well"
+
+
+def test_what_came_along_with_a_doubtful_answer_waits_with_it(house: House) -> None:
+    """The record has a profile by now, and the answer names another one."""
+    ada = accepted(house)
+    house.crm.records[ada].identity = replace(WHO, linkedin_url=f"{PROFILE}-2")
+    house.finish()
+    house.verify()
+    house.writeback()
+    assert held(house, ada) == {}
+    assert [house.state(ada, field) for field in (EMAIL, PHONE, Field.MOBILE)] == ["review"] * 3
+    assert house.job(ada, Field.LINKEDIN) == ("done", "cancelled"), "it has one of its own"
+
+
+def test_what_came_along_is_cancelled_where_it_is_not_asked_for_any_more(house: House) -> None:
+    ada = accepted(house)
+    sync = house.settings.syncs[0]
+    phone = replace(sync.fields[PHONE], mobile=None)
+    house.reopen(replace(house.settings, syncs=(replace(sync, linkedin=None, fields={**sync.fields, PHONE: phone}),)))
+    house.crm.add(WHO, email="another@acme.example")
+    house.pull()
+    house.verify()
+    assert {house.job(ada, field) for field in (Field.MOBILE, Field.LINKEDIN)} == {("done", "cancelled")}

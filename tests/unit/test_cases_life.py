@@ -1,0 +1,291 @@
+"""Life after the first run: another configuration, other selections, people who change their minds. One test a case."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from syncd.config import Sync
+from syncd.config.settings import FieldPolicy
+from syncd.contract.model import Author, Field, Grade
+from tests.contract.fake_provider import FakeProvider
+
+from .conftest import Build
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
+
+MAIL, NUMBER = "ada@acme.example.com", "+442079460123"
+
+
+def configure(house: House, *syncs: Sync) -> None:
+    """A restart with other syncs."""
+    house.reopen(replace(house.settings, syncs=syncs))
+    house.recover()
+
+
+def policy(house: House, field: Field = EMAIL, **changes: Any) -> Sync:
+    """The sync with another policy for a field."""
+    fields: dict[Field, FieldPolicy] = {**house.sync.fields, field: replace(house.sync.fields[field], **changes)}
+    return replace(house.sync, fields=fields)
+
+
+def two(build: Build, order: Sequence[str] = ("ann",)) -> House:
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
+    house = build(providers=fakes, fields={EMAIL: order})
+    house.recover()
+    return house
+
+
+def move_on(house: House) -> None:
+    """Everything that can be decided and written without a provider."""
+    house.pull()
+    house.plan()
+    house.finish()
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_l1_a_renamed_sync_loses_nothing_buys_nothing_twice_and_keeps_its_budget(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada, bo = house.person("Ada"), house.person("Bo")
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.call_back(house.fake.submitted[0])
+    house.verify()
+    assert house.state(ada) == "accepted", "it waits to be written"
+    cy = house.person("Cy")
+    house.pull()
+    house.plan()
+    assert house.state(cy) == "queued"
+    spent = house.sql("SELECT sum(charged_mc + reserved_mc) FROM spend WHERE sync = 'people'")
+    configure(house, replace(house.sync, name="humans"))
+    assert house.sql("SELECT sum(charged_mc + reserved_mc) FROM spend WHERE sync = 'humans'") == spent
+    assert house.sql("SELECT DISTINCT sync FROM job") == [("humans",)]
+    asked = len(house.fake.submitted)
+    house.finish()
+    assert (house.job(ada), house.held(ada)) == (("done", "written"), MAIL)
+    house.ask()
+    assert [call.requests[0].ref.id for call in house.fake.submitted[asked:]] == [cy]
+    assert house.state(bo) == "sent"
+
+
+def test_l1_a_sync_that_is_renamed_and_changed_at_once_goes_on_as_well(build: Build) -> None:
+    house = two(build)
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    changed = replace(policy(house, providers=("ann", "bob")), name="humans", match={"owner": "7"})
+    configure(house, changed)
+    move_on(house)
+    assert (house.held(ada), len(house.fakes["bob"].submitted)) == (MAIL, 0)
+    assert house.sql("SELECT DISTINCT sync FROM spend") == [("humans",)]
+
+
+def test_l3_of_a_sync_that_is_gone_what_was_not_sent_is_cancelled_and_what_was_paid_is_kept(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada = house.person("Ada")
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    bo = house.person("Bo")
+    house.pull()
+    house.plan()
+    elsewhere = replace(house.sync, name="leads", object="leads")
+    configure(house, elsewhere)
+    house.verify()
+    house.plan()
+    assert (house.job(ada), house.job(bo)) == (("done", "cancelled"), ("done", "cancelled"))
+    assert house.note(ada) == "no sync asks for the email of this contact any more"
+    assert house.dispatch() == 0
+    configure(house, replace(house.settings.syncs[0], name="people", object="contacts"))
+    move_on(house)
+    assert house.held(ada) == MAIL, "what was paid for is used once somebody wants it"
+    assert len(house.fake.submitted) == 1
+
+
+def test_l4_a_field_that_is_not_asked_for_any_more_stops_nothing(build: Build) -> None:
+    house: House = build()
+    house.recover()
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.finds(ada, PHONE, NUMBER)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    assert house.state(ada, PHONE) == "accepted"
+    configure(house, replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]}))
+    move_on(house)
+    assert (house.held(ada), house.held(ada, "phone")) == (MAIL, "")
+    assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+# --- selections -----------------------------------------------------------------------------------
+
+
+def test_l5_a_field_that_is_added_is_looked_for_with_everybody_old(build: Build) -> None:
+    fakes = [FakeProvider("ann", capabilities=ONE_BY_ONE)]
+    house = build(providers=fakes, fields={EMAIL: ["ann"]})
+    house.recover()
+    ada = house.person("Ada", email=MAIL)
+    house.pull()
+    assert house.sql("SELECT count(*) FROM contact") == [(0,)], "it lacks nothing"
+    both = {**house.sync.fields, PHONE: replace(house.sync.fields[EMAIL], property="phone")}
+    configure(house, replace(house.sync, fields=both))
+    house.ask()
+    assert house.state(ada, PHONE) == "sent"
+
+
+def test_l5_another_property_is_another_place_to_write_to_and_what_was_bought_is_used(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert house.held(ada) == MAIL
+    configure(house, policy(house, property="work_email"))
+    move_on(house)
+    assert house.held(ada, "work_email") == MAIL
+    assert len(house.fake.submitted) == 1
+
+
+def test_l6_a_narrower_selection_buys_for_nobody_outside_of_it(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada, bo = house.person("Ada"), house.person("Bo")
+    house.pull()
+    house.plan()
+    configure(house, replace(house.sync, match={"owner": "7"}))
+    house.crm.selected = {bo}
+    house.plan()
+    assert house.dispatch() == 0, "it has not been seen yet who is selected now"
+    house.ask()
+    assert [call.requests[0].ref.id for call in house.fake.submitted] == [bo]
+    assert house.job(ada) == ("done", "cancelled")
+    house.crm.selected = None
+    house.clock.time += DAY
+    house.ask()
+    assert house.state(ada) == "sent", "it is selected again"
+
+
+# --- what was written is blank again --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refill", [False, True])
+def test_l8_what_a_program_cleared_is_looked_for_anew_only_by_option(build: Build, *, refill: bool) -> None:
+    house = two(build, ["ann", "bob"])
+    configure(house, policy(house, refill=refill))
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.finds(ada, EMAIL, "ada.test@acme.example.com", by="bob")
+    house.ask()
+    house.answer_all()
+    house.finish()
+    house.clock.time += 60
+    house.crm.edit(ada, "email", "", by=Author.MACHINE)
+    house.ask()
+    house.dispatch("bob")
+    house.answer_all("bob")
+    house.finish()
+    assert house.held(ada) == ("ada.test@acme.example.com" if refill else ""), "never the same value again"
+    assert house.job(ada) == ("done", "written" if refill else "cleared")
+
+
+def test_l8_what_a_person_cleared_is_left_alone(build: Build) -> None:
+    house = two(build, ["ann", "bob"])
+    configure(house, policy(house, refill=True))
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    house.clock.time += 60
+    house.crm.edit(ada, "email", "")
+    house.ask()
+    assert (house.job(ada), len(house.fakes["bob"].submitted)) == (("done", "suppressed"), 0)
+
+
+# --- policies -------------------------------------------------------------------------------------
+
+
+def test_l11_a_wider_policy_uses_what_was_bought(build: Build) -> None:
+    house = two(build, ["ann", "bob"])
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL, grade=Grade.CATCH_ALL)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    house.dispatch("bob")
+    house.answer_all("bob")
+    house.verify()
+    assert house.job(ada) == ("done", "low_quality")
+    configure(house, policy(house, accept=frozenset({Grade.VALID, Grade.CATCH_ALL})))
+    move_on(house)
+    assert house.held(ada) == MAIL
+    assert sum(len(fake.submitted) for fake in house.fakes.values()) == 2
+
+
+def test_l12_a_provider_that_is_added_is_asked_about_those_whom_the_others_missed(build: Build) -> None:
+    house = two(build, ["ann"])
+    ada = house.person()
+    house.ask()
+    house.answer_all()
+    house.verify()
+    assert house.job(ada) == ("done", "not_found")
+    configure(house, policy(house, providers=("ann", "bob")))
+    house.plan()
+    assert (house.dispatch("ann"), house.dispatch("bob")) == (0, 1)
+
+
+def test_l12_another_order_asks_nobody_twice(build: Build) -> None:
+    house = two(build, ["ann", "bob"])
+    house.person()
+    house.ask()
+    house.answer_all()
+    house.verify()
+    configure(house, policy(house, providers=("bob", "ann")))
+    house.plan()
+    house.dispatch("bob")
+    house.answer_all("bob")
+    house.verify()
+    assert (house.dispatch("ann"), house.dispatch("bob")) == (0, 0)
+    assert [len(fake.submitted) for fake in house.fakes.values()] == [1, 1]
+
+
+def test_l13_a_profile_that_is_added_is_asked_with_at_once(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada = house.person()
+    record = house.crm.records[ada]
+    profile, record.identity = record.identity.linkedin_url, replace(record.identity, linkedin_url=None)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    assert house.job(ada) == ("done", "not_found")
+    house.crm.rename(ada, replace(record.identity, linkedin_url=profile))
+    house.ask()
+    assert house.state(ada) == "sent"
+    assert house.fake.submitted[-1].requests[0].identity.linkedin_url == profile
+
+
+def test_l14_finds_and_misses_have_ages_of_their_own(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    configure(house, replace(house.sync, retry_not_found=1200.0, reuse_found=90 * DAY))
+    ada = house.person("Ada")
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    house.clock.time += 3600
+    twin = house.person("Ada")
+    house.ask()
+    house.verify()
+    asked = [(call.requests[0].ref.id, call.requests[0].fields[0]) for call in house.fake.submitted]
+    assert asked.count((ada, EMAIL)) + asked.count((twin, EMAIL)) == 1, "the find is fresh, and serves both records"
+    assert sum(field is PHONE for _, field in asked) >= 2, "the miss is old"
