@@ -48,7 +48,7 @@ _HALTS = {
 }
 _PROPERTY = re.compile(r"property (\S+) should not exist")
 _ADDRESS = re.compile(r"callback_?url", re.IGNORECASE)
-_INPUT = re.compile(r"linkedin|first_?name|last_?name|company|domain|e-?mail", re.IGNORECASE)
+_INPUT = re.compile(r"linkedin|first_?name|last_?name|company|domain|e-?mail|person|profile", re.IGNORECASE)
 _ACCEPTANCE = frozenset({"status", "jobId", "contact", "credit_used"}) | RESULT_KEYS  # one of them is in each
 
 
