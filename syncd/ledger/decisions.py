@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from syncd.contract.model import Field
 
@@ -30,11 +31,12 @@ class New:
 
 def make(tx: Tx, new: Sequence[New], *, now: float) -> int:
     """Make jobs; one that is there already is left alone. Returns how many are new."""
-    rows = [
-        [one.contact_id, one.sync, one.field, one.person, one.state, one.reason or "", one.note, one.provider]
-        for one in new
-    ]
-    return tx.run("jobs_make", rows=json.dumps(rows), now=now) if rows else 0
+    return len(tx.make_many([_row(one) for one in new], now=now))
+
+
+def _row(one: New) -> dict[str, Any]:
+    named = {"contact_id": one.contact_id, "sync": one.sync, "field": one.field, "person": one.person}
+    return named | {"state": one.state, "provider": one.provider, "reason": one.reason or "", "note": one.note}
 
 
 def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
@@ -44,9 +46,10 @@ def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
     tx.run("again_over", ids=ids, now=now)
 
 
-def again(tx: Tx, job_id: int, at: float) -> None:
-    """Decide on a job again at a moment (UTC seconds), whatever happens before."""
-    tx.run("again_set", job_id=job_id, at=at)
+def again(tx: Tx, times: Iterable[tuple[int, float]]) -> None:
+    """Decide on jobs again, each at a moment (UTC seconds), whatever happens before."""
+    if rows := list(times):
+        tx.run("again_set", rows=json.dumps(rows))
 
 
 def adopt(tx: Tx, job: Job, sync: str) -> None:
@@ -63,20 +66,10 @@ def adopt(tx: Tx, job: Job, sync: str) -> None:
 def bring_along(tx: Tx, contact_id: int, sync: str, target: Field, *, result_id: int, note: str, now: float) -> None:
     """What came with an answer for nothing has a property of its own: once for each contact, and once more where the
     former one was not for it (any more), as when the record became another person's."""
-    made = tx.run(
-        "job_make",
-        contact_id=contact_id,
-        sync=sync,
-        field=target,
-        person=None,
-        state=JobState.ANSWERED,
-        reason="",
-        note=note,
-        provider="",
-        now=now,
-    )
-    row = tx.row("job_of_contact", contact_id=contact_id, field=target)
-    if row is not None and not made and (row["state"], row["reason"]) == (JobState.DONE, Reason.CANCELLED):
-        made = tx.move(row["id"], JobState.DONE, JobState.ANSWERED, now=now, note=note)
-    if row is not None and made:
-        results.copy(tx, result_id, row["id"], 0, way="", doubt="", note=note, now=now)
+    new = New(contact_id=contact_id, sync=sync, field=target, person=None, state=JobState.ANSWERED, note=note)
+    made = list(tx.make_many([_row(new)], now=now).values())
+    row = None if made else tx.row("job_of_contact", contact_id=contact_id, field=target)
+    if row is not None and (row["state"], row["reason"]) == (JobState.DONE, Reason.CANCELLED):
+        made = [row["id"]] if tx.move(row["id"], JobState.DONE, JobState.ANSWERED, now=now, note=note) else []
+    for job_id in made:
+        results.copy(tx, result_id, job_id, 0, way="", doubt="", note=note, now=now)

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 
 from . import results
+from .results import Said
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
-from .store import Tx
-from .submissions import accept, milli
+from .store import Move, Tx
+from .submissions import Accepted, accept_many, milli
 
 if TYPE_CHECKING:
     import sqlite3
@@ -107,9 +109,9 @@ def quarantine(tx: Tx, got: Received, note: str) -> bool:
     return news
 
 
-def had_last_word(tx: Tx, submission_id: str) -> bool:
-    """Is a call settled, and was its answer taken?"""
-    return tx.row("had_last_word", id=submission_id) is not None
+def had_last_word(tx: Tx, submission_ids: Iterable[str]) -> set[str]:
+    """Of these calls, those that are settled and whose answer was taken."""
+    return {row[0] for row in tx.rows("had_last_word", ids=json.dumps(sorted(submission_ids)))}
 
 
 def set_aside_surplus(tx: Tx, got: Received) -> None:
@@ -126,110 +128,171 @@ def count_paid_unread(tx: Tx) -> None:
     tx.tally("paid_answers_set_aside")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
+    result is to be polled for at once."""
+
+    got: Received
+    answer: Answer
+    poll_at: float | None
+    deadline: float
+    fetch: bool = False
+
+
 def apply(
-    tx: Tx,
-    got: Received,
-    answer: Answer,
-    *,
-    poll_at: float | None,
-    deadline: float,
-    now: float,
-    fetch: bool = False,
+    tx: Tx, got: Received, answer: Answer, *, poll_at: float | None, deadline: float, now: float, fetch: bool = False
 ) -> int:
-    """T5: results onto the jobs, credits onto the submission, delivery done. Returns jobs answered.
+    """T5 for one delivery, as `apply_many` does."""
+    return apply_many(tx, [Reading(got=got, answer=answer, poll_at=poll_at, deadline=deadline, fetch=fetch)], now=now)
 
-    An answer proves that the submission was accepted, even if its own 2xx never reached us. `fetch`: the
-    whole result is to be polled for at once.
+
+def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
+    """T5: results onto the jobs, credits onto the submissions, deliveries done. Returns jobs answered.
+
+    The same as one after the other, in a few statements for all of them. An answer proves that its submission was
+    accepted, even if its own 2xx never reached us.
     """
-    submission_id = got.delivery.submission_id
-    accept(tx, submission_id, answer.provider_id, poll_at=poll_at, deadline=deadline, now=now)
-    attempts = tx.rows("attempts_of_submission", submission_id=submission_id)
-    answered = 0
-    for result in answer.results:
-        for attempt in attempts:
-            if attempt["request_id"] == result.request_id and attempt["field"] == result.field:
-                answered += _apply_result(tx, attempt, result, got, now=now)
-    if answer.final and answer.charged is None and _failed(answer):
-        tx.run("submission_failed", id=submission_id, note=FAILED, deadline=deadline)
-    elif answer.final:
-        _settle(tx, submission_id, answer)
-    elif fetch:
-        tx.run("submission_poll_at", id=submission_id, poll_at=now)
-    note = answer.note or (f"{answer.unmatched} items belong to no request of ours" if answer.unmatched else "")
-    tx.tally("items_unmatched", answer.unmatched)
-    tx.run("delivery_done", id=got.id, state=DeliveryState.APPLIED, note=note)
-    return answered
+    accept_many(tx, [_accepted(one) for one in readings], now=now)
+    work = _Work(tx, now, _attempts_answered(tx, readings))
+    for one in readings:
+        for result in one.answer.results:
+            for attempt in work.attempts(one.got.delivery.submission_id, result):
+                work.apply(attempt, result, one.got)
+    work.flush()
+    fetched = [one.got.delivery.submission_id for one in readings if one.fetch and not one.answer.final]
+    if fetched:
+        tx.run("submissions_poll_at", ids=json.dumps(fetched), poll_at=now)
+    for one in readings:
+        if not _has_failed(one.answer):
+            continue
+        tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
+    _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
+    tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings))
+    done = [[one.got.id, _note(one.answer)] for one in readings]
+    tx.run("deliveries_applied", rows=json.dumps(done))
+    return work.answered
 
 
-def _apply_result(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, got: Received, *, now: float) -> int:
-    if result.outcome is Outcome.NO_CREDITS:
-        return _requeue(tx, attempt, result, now=now)
-    if result.outcome is Outcome.MISSING and attempt["job_submission"] != attempt["submission_id"]:
-        return 0
-    results.add(
-        tx,
-        attempt["job_id"],
-        attempt["provider"],
-        attempt["round"],
-        result.outcome,
-        note=result.note,
-        now=now,
-        submission_id=attempt["submission_id"],
-        delivery_id=got.id,
-        result=result,
-        attempt=attempt,
+def _has_failed(answer: Answer) -> bool:
+    """The provider failed, and did not say what it charged."""
+    failed = bool(answer.results) and all(result.outcome is Outcome.FAILED for result in answer.results)
+    return answer.final and answer.charged is None and failed
+
+
+def _accepted(one: Reading) -> Accepted:
+    return Accepted(one.got.delivery.submission_id, one.answer.provider_id, one.poll_at, one.deadline)
+
+
+def _note(answer: Answer) -> str:
+    return answer.note or (f"{answer.unmatched} items belong to no request of ours" if answer.unmatched else "")
+
+
+def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[sqlite3.Row]:
+    """The attempts that these answers speak of, as they stand now."""
+    named = dict.fromkeys(
+        (one.got.delivery.submission_id, result.request_id) for one in readings for result in one.answer.results
     )
-    if result.outcome is Outcome.FAILED:
-        return _fail(tx, attempt, result, now=now)
-    if not _speaks_now(attempt, result):
-        return 0
-    return int(tx.move(attempt["job_id"], JobState(attempt["job_state"]), JobState.ANSWERED, now=now, note=result.note))
+    return tx.rows("attempts_of_requests", requests=json.dumps(list(named))) if named else []
 
 
-def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult) -> bool:
+class _Work:
+    """What answers do to jobs, kept together until `flush`: each answer sees what the ones before it did."""
+
+    def __init__(self, tx: Tx, now: float, attempts: Iterable[sqlite3.Row]) -> None:
+        self._tx, self._now = tx, now
+        self._attempts: dict[tuple[str, str, str], list[sqlite3.Row]] = {}
+        self._jobs: dict[int, tuple[JobState, str]] = {}  # state and reason
+        for row in attempts:
+            self._attempts.setdefault((row["submission_id"], row["request_id"], row["field"]), []).append(row)
+            self._jobs[row["job_id"]] = (JobState(row["job_state"]), row["job_reason"])
+        self._said: list[Said] = []
+        self._moves: list[Move] = []
+        self._released: list[list[object]] = []
+        self.answered = 0
+
+    def attempts(self, submission_id: str, result: EnrichmentResult) -> Sequence[sqlite3.Row]:
+        return self._attempts.get((submission_id, result.request_id, result.field), ())
+
+    def apply(self, attempt: sqlite3.Row, result: EnrichmentResult, got: Received) -> None:
+        waits = attempt["job_submission"] == attempt["submission_id"]
+        if result.outcome is Outcome.NO_CREDITS:
+            self._requeue(attempt, result, waits=waits)
+            return
+        if result.outcome is Outcome.MISSING and not waits:
+            return
+        self._said.append(Said(attempt, result, got.id))
+        if result.outcome is Outcome.FAILED:
+            self._fail(attempt, result, waits=waits)
+            return
+        state, reason = self._jobs[attempt["job_id"]]
+        if _speaks_now(attempt, result, state, reason):
+            self._answer(attempt["job_id"], result)
+
+    def flush(self) -> None:
+        """Carry out what was collected, a statement for each table."""
+        results.add_many(self._tx, self._said, now=self._now)
+        if self._released:
+            self._tx.run("attempts_release", pairs=json.dumps(self._released))
+        moved = self._tx.move_many(self._moves, now=self._now)
+        self.answered += sum(move.target is JobState.ANSWERED and move.job_id in moved for move in self._moves)
+        self._said, self._released, self._moves = [], [], []
+
+    def _move(self, job: int, target: JobState, **values: object) -> None:
+        source, _ = self._jobs[job]
+        self._moves.append(Move(job, source, target, values))
+        self._jobs[job] = (target, "")
+
+    def _answer(self, job: int, result: EnrichmentResult) -> None:
+        self._move(job, JobState.ANSWERED, note=result.note)
+
+    def _requeue(self, attempt: sqlite3.Row, result: EnrichmentResult, *, waits: bool) -> None:
+        """The credits ran out before this one: not processed, not paid, asked again once there are some."""
+        self._released.append([attempt["submission_id"], attempt["job_id"]])
+        if waits and self._jobs[attempt["job_id"]][0] in IN_FLIGHT:
+            note = result.note or "the provider's credits ran out"
+            self._move(attempt["job_id"], JobState.QUEUED, note=note)
+
+    def _fail(self, attempt: sqlite3.Row, result: EnrichmentResult, *, waits: bool) -> None:
+        """Undetermined, and not charged: asked again soon, some times; then it is an answer like another."""
+        job = attempt["job_id"]
+        self._released.append([attempt["submission_id"], job])
+        state, _ = self._jobs[job]
+        if not waits or state not in IN_FLIGHT:
+            return
+        self.flush()  # what is counted next
+        times = self._tx.value("failures", job_id=job, provider=attempt["provider"], round=attempt["round"])
+        if times > len(FAIL_AGAIN):
+            self._answer(job, result)
+        elif state is JobState.SENT:  # a call that was taken on; `accept_many` has just said so of every other one
+            due_at = self._now + FAIL_AGAIN[times - 1]
+            self._move(job, JobState.WAITING, note="the provider failed: asked again soon", due_at=due_at)
+
+
+def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult, state: JobState, reason: str) -> bool:
     """Does this result decide where the job stands, or is it a second opinion for the record?"""
-    state, found = JobState(attempt["job_state"]), result.outcome is Outcome.FOUND
+    found = result.outcome is Outcome.FOUND
     if attempt["round"] != attempt["job_round"]:
         return False
     if state in IN_FLIGHT:
         return bool(attempt["job_provider"] == attempt["provider"])
     if state in UNDECIDED:
         return found or bool(attempt["job_provider"] == attempt["provider"])
-    return state is JobState.DONE and found and Reason(attempt["job_reason"]) in REOPENED_BY_LATE_ANSWER
+    return state is JobState.DONE and found and Reason(reason) in REOPENED_BY_LATE_ANSWER
 
 
-def _requeue(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: float) -> int:
-    """The credits ran out before this one: not processed, not paid, asked again once there are some."""
-    tx.run("attempt_release", submission_id=attempt["submission_id"], job_id=attempt["job_id"])
-    state = JobState(attempt["job_state"])
-    if attempt["job_submission"] == attempt["submission_id"] and state in IN_FLIGHT:
-        tx.move(
-            attempt["job_id"], state, JobState.QUEUED, now=now, note=result.note or "the provider's credits ran out"
-        )
-    return 0
+def _settle(tx: Tx, final: Sequence[Reading]) -> None:
+    """The last words; of several about one call the first stands, unless it told no charge and the next one does."""
+    while final:
+        first = {one.got.delivery.submission_id: one for one in reversed(final)}
+        rows = [[id_, *_charge(one.answer)] for id_, one in first.items()]
+        settled = {row[0] for row in tx.rows("submissions_settled", rows=json.dumps(rows))}
+        more = [row[:2] for row in rows if row[0] not in settled and row[1] is not None]
+        if more:
+            tx.run("submissions_more_charged", rows=json.dumps(more))
+        final = [one for one in final if one is not first[one.got.delivery.submission_id]]
 
 
-def _fail(tx: Tx, attempt: sqlite3.Row, result: EnrichmentResult, *, now: float) -> int:
-    """Undetermined, and not charged: asked again soon, some times; then it is an answer like another."""
-    tx.run("attempt_release", submission_id=attempt["submission_id"], job_id=attempt["job_id"])
-    job, state = attempt["job_id"], JobState(attempt["job_state"])
-    if attempt["job_submission"] != attempt["submission_id"] or state not in IN_FLIGHT:
-        return 0
-    times = tx.value("failures", job_id=job, provider=attempt["provider"], round=attempt["round"])
-    if times > len(FAIL_AGAIN):
-        return int(tx.move(job, state, JobState.ANSWERED, now=now, note=result.note))
-    due_at = now + FAIL_AGAIN[times - 1]
-    if state is JobState.SENT:  # a call that was taken on; `accept` has just said so of every other one
-        tx.move(job, state, JobState.WAITING, now=now, note="the provider failed: asked again soon", due_at=due_at)
-    return 0
-
-
-def _failed(answer: Answer) -> bool:
-    return bool(answer.results) and all(result.outcome is Outcome.FAILED for result in answer.results)
-
-
-def _settle(tx: Tx, submission_id: str, answer: Answer) -> None:
+def _charge(answer: Answer) -> tuple[int | None, str]:
     charged = None if answer.charged is None else milli(answer.charged)
-    note = answer.note if charged is not None else "the provider did not say what it charged"
-    if tx.run("submission_settled", id=submission_id, charged_mc=charged, note=note) == 0 and charged is not None:
-        tx.run("submission_more_charged", id=submission_id, charged_mc=charged)
+    return charged, answer.note if charged is not None else "the provider did not say what it charged"

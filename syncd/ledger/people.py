@@ -91,14 +91,6 @@ def learn(tx: Tx, contact_id: int, profile: str) -> None:
     tx.run("contact_learn", id=contact_id, profile=profile)
 
 
-def kin_opted_out(tx: Tx, row: sqlite3.Row, field: str) -> str | None:
-    """The same person's other record that says not to fill this field, as connection/object/id."""
-    if row["person"] is None:
-        return None
-    found: str | None = tx.value("kin_opted_out", person=row["person"], id=row["id"], field=field)
-    return found
-
-
 def _keys_of(tx: Tx, contacts: Sequence[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for id_, key in tx.rows("keys_of_contacts", ids=json.dumps(contacts)) if contacts else ():

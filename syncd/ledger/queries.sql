@@ -2,34 +2,52 @@
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
 -- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
 -- empty look.
+--
+-- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
--- name: job_move
+-- name: jobs_move
 UPDATE job SET
-    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
-    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, value),
-    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination),
-    updated_at = :now
-WHERE id = :id AND state = :source
+    state = given.value ->> 'target', thinned = 0, reason = coalesce(given.value ->> 'reason', ''),
+    note = coalesce(given.value ->> 'note', ''), round = coalesce(given.value ->> 'round', round),
+    provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(given.value ->> 'due_at', due_at),
+    behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
+    value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
+    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now
+FROM json_each(:rows) AS given
+WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
+RETURNING id, sync, field
 
--- name: job_wake
--- What stood behind a job looks again, now that the job has moved.
-UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now WHERE behind = :id AND state = 'waiting'
+-- name: jobs_reasons
+SELECT id, reason FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
--- name: job_make
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, created_at, updated_at)
-VALUES (:contact_id, :sync, :field, :person, :state, :reason, :note, :provider, :now, :now)
-ON CONFLICT (contact_id, field) DO NOTHING
+-- name: jobs_behind
+SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value WHERE job.state = 'waiting' ORDER BY job.id
 
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
 INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-    coalesce(value ->> 0 > (SELECT last_contact FROM run
-        WHERE run.sync = wanted.value ->> 1 AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
-FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING
+SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
+    coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
+    coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
+        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
+FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
+
+-- name: step_newest
+SELECT max(id) FROM step
+
+-- name: steps_add
+INSERT INTO step (id, source, target, reason, note, provider, submission_id, at, jobs)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
+FROM json_each(:rows)
+
+-- name: history_add
+INSERT INTO history SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: counters_add
+INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(:rows)
+WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
 
 -- name: job_by_id
 SELECT * FROM job WHERE id = :id
@@ -38,13 +56,11 @@ SELECT * FROM job WHERE id = :id
 SELECT * FROM job WHERE contact_id = :contact_id AND field = :field
 
 -- name: jobs_due
-UPDATE job SET state = 'queued', note = '', behind = NULL, updated_at = :now
-WHERE id IN (SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500)
+SELECT id FROM job WHERE state = 'waiting' AND due_at <= :now LIMIT 500
 
 -- name: reviews_due
 -- Nobody has decided for as long as the operator wanted to wait.
-UPDATE job SET state = 'answered', note = 'nobody has decided in time', updated_at = :now
-WHERE id IN (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500)
+SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :now LIMIT 500
 
 -- ------------------------------------------------------------------ contacts: pull and plan
 -- `CROSS JOIN` keeps the order in which tables are read: the few rows that are asked for come first.
@@ -139,12 +155,6 @@ WHERE person IS NOT CAST(contact.id AS TEXT) OR vague <> '[]' OR namesakes <> 0
 -- With what is decided on when the contact changes.
 SELECT job.id, job.contact_id, job.field, job.state, job.reason, job.behind, contact.lacks FROM json_each(:ids) AS wanted
 CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id ORDER BY job.contact_id, job.field
-
--- name: kin_opted_out
--- The same person's other record that says not to fill a field.
-SELECT kin.connection || '/' || kin.object || '/' || kin.ext_id FROM contact AS kin INDEXED BY contact_opt_out
-WHERE kin.person = :person AND kin.opt_out <> '{}' AND kin.id <> :id
-AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = :field) LIMIT 1
 
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
@@ -263,7 +273,7 @@ JOIN contact ON contact.id = person_key.contact_id
 UPDATE contact SET planned = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND planned = 0
 
 -- name: again_set
-INSERT INTO again VALUES (:job_id, :at) ON CONFLICT DO UPDATE SET at = excluded.at
+INSERT INTO again SELECT value ->> 0, value ->> 1 FROM json_each(:rows) WHERE true ON CONFLICT DO UPDATE SET at = excluded.at
 
 -- name: again_over
 DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value)
@@ -339,23 +349,12 @@ DELETE FROM spend WHERE sync = :old
 
 -- name: candidates
 -- Jobs whose turn it is at one provider, with what dispatch decides on: who the contact is, the e-mail job of the
--- same contact, in which ways the provider was asked in this round, whether there are other records to think of.
-SELECT job.id, job.field, job.person, job.round, job.updated_at, contact.id AS contact_id, contact.connection,
-    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, contact.namesakes, contact.lacks,
-    contact.blocked, contact.opt_out, mail.id AS mail_id, mail.state AS mail_state, iif(mail.updated_at > contact.became_at,
-        mail.value, NULL) AS found_email,
-    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin,
-    (SELECT json_group_array(way) FROM (
-        SELECT way FROM attempt WHERE attempt.job_id = job.id AND attempt.provider = job.provider
-            AND attempt.round = job.round AND attempt.live = 1
-        UNION SELECT way FROM result WHERE result.job_id = job.id AND result.provider = job.provider
-            AND result.round = job.round AND result.outcome <> 'failed')) AS ways,
-    (SELECT json_group_array(result.provider) FROM result WHERE result.job_id = job.id AND result.round = job.round
-        AND result.outcome = 'found') AS found_by,
-    (SELECT json_object('way', attempt.way, 'told', attempt.asked) FROM attempt
-        JOIN submission ON submission.id = attempt.submission_id
-        WHERE attempt.job_id = job.id AND attempt.provider = job.provider AND attempt.round = job.round
-        AND attempt.live = 0 AND submission.state = 'expired' ORDER BY attempt.id DESC LIMIT 1) AS asked_before
+-- same contact, whether there are other records to think of.
+SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    contact.namesakes, contact.lacks, contact.blocked, mail.id AS mail_id, mail.state AS mail_state,
+    iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
+    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
@@ -363,19 +362,34 @@ WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND
     AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
 ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 
+-- name: candidates_heard
+SELECT result.job_id, result.provider, result.round, result.way, result.outcome
+FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+
+-- name: candidates_asked
+SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.job_id = wanted.value
+JOIN submission ON submission.id = attempt.submission_id ORDER BY attempt.id
+
 -- name: jobs_of_person
 -- What the same person's other records wait for. A review that is waited for without end holds up nobody.
-SELECT id, iif(state = 'review' AND due_at > 2e11, 'done', state) AS state, provider FROM job WHERE person = :person AND field = :field AND id <> :job_id LIMIT 100
+SELECT mine.id AS for_job, job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider
+FROM json_each(:ids) AS wanted JOIN job AS mine ON mine.id = wanted.value
+JOIN job ON job.person = mine.person AND job.field = mine.field AND job.id <> mine.id ORDER BY job.id
 
 -- name: jobs_of_namesakes
 -- The same of records that may be the same person: they share a key, and stand apart.
-SELECT DISTINCT job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider FROM person_key AS mine
-JOIN person_key AS theirs ON theirs.key = mine.key AND theirs.contact_id <> mine.contact_id
-JOIN job ON job.contact_id = theirs.contact_id AND job.field = :field
-WHERE mine.contact_id = :contact_id AND job.person <> :person LIMIT 100
+SELECT DISTINCT mine.id AS for_job, job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state,
+    job.provider
+FROM json_each(:ids) AS wanted JOIN job AS mine ON mine.id = wanted.value
+JOIN person_key AS ours ON ours.contact_id = mine.contact_id
+JOIN person_key AS theirs ON theirs.key = ours.key AND theirs.contact_id <> ours.contact_id
+JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
+WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT * FROM result WHERE job_id = :job_id AND at > :since AND outcome IN ('found', 'not_found') ORDER BY id DESC
+SELECT result.* FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+WHERE result.at > :since AND result.outcome IN ('found', 'not_found') ORDER BY result.id DESC
 
 -- name: questions_asked
 -- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
@@ -387,22 +401,23 @@ JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
--- name: question_is_asked
--- Lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM attempt INDEXED BY attempt_question JOIN job ON job.id = attempt.job_id
-WHERE question = :question AND live = 1 AND (attempt.created_at > :since
+-- name: questions_taken
+-- Asked lately, or so long ago that the answer would count no more, and there is none yet.
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+JOIN job ON job.id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
--- name: job_still_wanted
+-- name: jobs_not_wanted
 -- The contact may have changed since its job was chosen, and somebody else may ask about the same person.
-SELECT 1 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.id = :id AND EXISTS (SELECT 1 FROM json_each(contact.lacks) WHERE value = job.field)
-AND NOT EXISTS (SELECT 1 FROM json_each(contact.blocked) WHERE key = job.field)
-AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
+SELECT 1 FROM json_each(:ids) AS wanted JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
+WHERE NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
+OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
+OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
-AND NOT (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
+OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
     WHERE kin.person = contact.person AND kin.opt_out <> '{}'
-    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = job.field)))
+    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
 -- Credits of a sync since a day (of the epoch): what was charged and what is reserved at worst.
@@ -415,35 +430,61 @@ SELECT created_at FROM submission WHERE provider = :provider AND created_at > :s
 INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
 
--- name: attempt_make
+-- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:now,
-    (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)))
+SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
+    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
+        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+FROM json_each(:rows) AS given
 
--- name: attempts_of_submission
+-- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
-    job.round AS job_round, job.provider AS job_provider,
-    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    mail.value AS found_email
-FROM attempt JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+    job.round AS job_round, job.provider AS job_provider
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+ORDER BY attempt.id
+
+-- name: attempts_of_requests
+-- Those that belong to some requests (pairs of submission and request).
+SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
+    job.round AS job_round, job.provider AS job_provider
+FROM json_each(:requests) AS wanted
+JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
+
+-- name: requests_wanted
+-- What was asked, and of whom (pairs of submission and request; no request: all of the submission's).
+SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+FROM json_each(:wanted) AS wanted JOIN attempt ON attempt.submission_id = wanted.value ->> 0
+    AND (wanted.value ->> 1 IS NULL OR attempt.request_id = wanted.value ->> 1)
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-WHERE attempt.submission_id = :submission_id ORDER BY attempt.id
+ORDER BY attempt.id
 
 -- name: attempt_release
-UPDATE attempt SET live = 0 WHERE submission_id = :submission_id AND (:job_id IS NULL OR job_id = :job_id)
+UPDATE attempt SET live = 0 WHERE submission_id = :submission_id
 
--- name: submission_get
-SELECT * FROM submission WHERE id = :id
+-- name: attempts_release
+-- Pairs of submission and job.
+UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:pairs))
 
--- name: submission_accepted
+-- name: submissions_get
+SELECT id, state, provider_id FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: submissions_unsure
+-- Calls of which it was not known that they were accepted.
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('intent', 'in_doubt')
+
+-- name: submissions_accepted
 -- The provider's id is added whenever it comes; the state never goes down.
 UPDATE submission SET
     state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END,
-    provider_id = coalesce(provider_id, :provider_id),
-    poll_at = CASE WHEN coalesce(provider_id, :provider_id) IS NULL THEN NULL ELSE coalesce(poll_at, :poll_at) END,
-    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, :deadline) ELSE deadline END
-WHERE id = :id
+    provider_id = coalesce(provider_id, given.value ->> 1),
+    poll_at = CASE WHEN coalesce(provider_id, given.value ->> 1) IS NULL THEN NULL
+        ELSE coalesce(poll_at, given.value ->> 2) END,
+    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, given.value ->> 3) ELSE deadline END
+FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0
 
 -- name: submission_state
 UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline)
@@ -452,16 +493,18 @@ WHERE id = :id AND state = :source
 -- name: submission_refused
 UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note WHERE id = :id AND state = 'intent'
 
--- name: submission_settled
+-- name: submissions_settled
 -- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
-UPDATE submission SET state = 'settled', charged_mc = :charged_mc,
-    reserved_mc = CASE WHEN :charged_mc IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL, note = :note
-WHERE id = :id AND state <> 'settled'
+UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
+    reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END, poll_at = NULL,
+    note = given.value ->> 2
+FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
--- name: submission_more_charged
+-- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0
-WHERE id = :id AND state = 'settled' AND coalesce(charged_mc, 0) = 0
+UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0
+FROM json_each(:rows) AS given
+WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
 -- name: submission_failed
 -- The provider failed, and did not tell its charge: it may still answer, and charge, until the deadline.
@@ -477,6 +520,9 @@ SELECT id, provider FROM submission WHERE state = 'intent'
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
+
+-- name: submissions_poll_at
+UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: submission_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id = :id
@@ -505,15 +551,19 @@ UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest A
 -- name: deliveries_received
 SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
 
+-- name: deliveries_applied
+UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
+WHERE delivery.id = given.value ->> 0
+
 -- name: delivery_done
 UPDATE delivery SET state = :state, note = :note WHERE id = :id
 
 -- name: had_last_word
--- A call that is settled, and of which an answer was taken: nothing more is expected of it.
-SELECT 1 FROM submission WHERE id = :id AND state = 'settled'
-AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = :id AND state = 'applied' AND part = '')
+-- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'settled'
+AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = submission.id AND state = 'applied' AND part = '')
 AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id AND result.submission_id = attempt.submission_id
-    WHERE attempt.submission_id = :id AND result.outcome IN ('found', 'not_found'))
+    WHERE attempt.submission_id = submission.id AND result.outcome IN ('found', 'not_found'))
 
 -- name: surplus_of
 SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
@@ -521,16 +571,19 @@ SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 -- name: delivery_drop
 DELETE FROM delivery WHERE id = :id
 
--- name: result_add
+-- name: results_add
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     note, at)
-SELECT :job_id, :provider, :round, :submission_id, :delivery_id, :outcome, :candidates, :said, :told, :way,
-    coalesce(:asked_at, max(:now,
-        (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id))),
-    :note, :now
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
-    AND outcome = :outcome AND candidates = :candidates AND said = :said
-    AND (outcome <> 'failed' OR submission_id IS :submission_id))
+SELECT given.value ->> 'job_id', given.value ->> 'provider', given.value ->> 'round', given.value ->> 'submission_id',
+    given.value ->> 'delivery_id', given.value ->> 'outcome', given.value ->> 'candidates', given.value ->> 'said',
+    given.value ->> 'told', given.value ->> 'way', coalesce(given.value ->> 'asked_at', max(:now, (SELECT contact.became_at
+        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'))),
+    given.value ->> 'note', :now
+FROM json_each(:rows) AS given
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
+    AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
+    AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
+    AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
@@ -541,8 +594,9 @@ SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidate
     :note, at
 FROM result WHERE id = :id
 
--- name: result_judged
-UPDATE result SET verdict = :verdict, evidence = :evidence WHERE id = :id AND (verdict <> :verdict OR evidence <> :evidence)
+-- name: results_judged
+UPDATE result SET verdict = given.value ->> 1, evidence = given.value ->> 2 FROM json_each(:rows) AS given
+WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence <> given.value ->> 2)
 
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
@@ -556,13 +610,15 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- ------------------------------------------------------------------ write-back
 
 -- name: jobs_to_write
--- What is accepted and due, and what a crash left in the middle of a write.
-SELECT job.*, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+-- What is accepted and due, and what a crash left in the middle of a write. `before` and `seen` are of the first intent that
+-- is not resolved: what was seen then is what a race is judged against.
+SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     result.said, result.verdict, coalesce(review.decision, '') AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+LEFT JOIN write AS begun ON begun.id = (SELECT min(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'intent')
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
@@ -571,13 +627,17 @@ ORDER BY job.due_at, job.id LIMIT :limit + 0
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
--- name: write_make
+-- name: writes_make
 INSERT INTO write (job_id, before, after, seen, property, state, at)
-VALUES (:job_id, :before, :after, :seen, :property, 'intent', :now)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
 
--- name: write_open
--- The first intent that is not resolved: what was seen then is what a race is judged against.
-SELECT * FROM write WHERE job_id = :job_id AND state = 'intent' ORDER BY id LIMIT 1
+-- name: opted_out_elsewhere
+-- The same person's other record that says not to fill a field (triples of job, contact, field).
+SELECT wanted.value ->> 0 AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref
+FROM json_each(:wanted) AS wanted JOIN contact ON contact.id = wanted.value ->> 1
+JOIN contact AS kin INDEXED BY contact_opt_out
+    ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
+WHERE EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
 
 -- name: sync_state
 SELECT * FROM sync_state WHERE sync = :sync
@@ -615,21 +675,24 @@ UPDATE job SET due_at = :now WHERE sync = :sync AND state IN ('accepted', 'writi
 
 -- name: writes_refused
 -- How often the CRM has refused to take a value, and since when.
-SELECT count(*) AS times, min(at) AS since FROM write WHERE job_id = :job_id AND state = 'refused'
+SELECT job_id, count(*) AS times, min(at) AS since FROM write
+WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
 
--- name: job_postpone
-UPDATE job SET due_at = :due_at WHERE id = :id AND state = :state
+-- name: jobs_postpone
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
 
--- name: write_close
-UPDATE write SET state = :state, note = :note, done_at = :now WHERE job_id = :job_id AND state = 'intent'
+-- name: writes_close
+UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
+FROM json_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
 
 -- ------------------------------------------------------------------ reviews
 
--- name: review_open
-INSERT INTO review (result_id, job_id, value, why, opened_at, until) VALUES (:result_id, :job_id, :value, :why, :now, :until)
+-- name: reviews_open
+INSERT INTO review (result_id, job_id, value, why, until, opened_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM json_each(:rows) WHERE true
 ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why
 
 -- name: review_decide
@@ -710,14 +773,14 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 -- ------------------------------------------------------------------ reports
 
 -- name: newest_event
-SELECT max(id) FROM event
+SELECT max(id) FROM step
 
 -- name: planned
 -- What was decided since, and what waits to be asked about.
 SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM event WHERE event.id > :since) ORDER BY job.id
+WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
@@ -755,6 +818,9 @@ SELECT * FROM write WHERE job_id = :job_id ORDER BY id
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
 JOIN contact ON contact.id = job.contact_id
 WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
+
+-- name: jobs_states
+SELECT id, state FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: job_state
 SELECT state FROM job WHERE id = :id
@@ -821,8 +887,15 @@ UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
 -- name: jobs_to_thin
 SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before LIMIT 200
 
--- name: thin_events
-DELETE FROM event WHERE job_id = :id
+-- name: thin_steps
+UPDATE step SET jobs = jobs - 1 WHERE id IN (SELECT step_id FROM history WHERE job_id = :id)
+
+-- name: thin_history
+DELETE FROM history WHERE job_id = :id
+
+-- name: steps_forget
+-- What no job's history refers to any more.
+DELETE FROM step WHERE jobs = 0
 
 -- name: thin_results
 DELETE FROM result WHERE job_id = :id
@@ -885,8 +958,14 @@ GROUP BY sync, provider, day HAVING reserved_off <> 0 OR charged_off <> 0 OR dou
 
 -- name: check_events
 -- The last event of each job leads to where it stands.
-SELECT job.id, job.state, event.target FROM job JOIN event ON event.id = (SELECT max(id) FROM event WHERE job_id = job.id)
-WHERE event.target <> job.state LIMIT 20
+SELECT job.id, job.state, step.target FROM job
+JOIN step ON step.id = (SELECT max(step_id) FROM history WHERE history.job_id = job.id)
+WHERE step.target <> job.state LIMIT 20
+
+-- name: check_steps
+-- What happened, happened to as many jobs as have it in their history.
+SELECT step.id, step.jobs, count(history.job_id) AS found FROM step LEFT JOIN history ON history.step_id = step.id
+GROUP BY step.id HAVING step.jobs <> found LIMIT 20
 
 -- name: check_chain
 -- Each event begins where the one before it ended; the first one where a job begins, or where one whose
@@ -897,7 +976,7 @@ WHERE source <> coalesce(before, iif(source = 'done', 'done', '')) LIMIT 20
 
 -- name: check_histories
 -- Only what is done, and was let go of altogether, has no history.
-SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.job_id = job.id) AND (state <> 'done'
+SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM history WHERE history.job_id = job.id) AND (state <> 'done'
     OR value IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id)
     OR EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id)) LIMIT 20
 

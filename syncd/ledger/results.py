@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.people.answers import About
@@ -16,6 +17,9 @@ from .store import Tx
 
 if TYPE_CHECKING:
     import sqlite3
+
+
+_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,14 @@ class Heard:
     until: float | None = None
 
 
+class Said(NamedTuple):
+    """What an answer says to an attempt, and the delivery that brought it."""
+
+    attempt: sqlite3.Row
+    result: EnrichmentResult
+    delivery_id: int | None = None
+
+
 def add(
     tx: Tx,
     job_id: int,
@@ -47,32 +59,61 @@ def add(
     *,
     note: str,
     now: float,
-    submission_id: str | None = None,
-    delivery_id: int | None = None,
-    result: EnrichmentResult | None = None,
-    attempt: sqlite3.Row | None = None,
-    known: Identity | None = None,
+    known: Identity = BLANK,
 ) -> None:
-    """Append what a provider said about one job, once: a repeat of the same words adds nothing.
+    """Append what came of a job without a question, once: a repeat of the same adds nothing.
 
-    `known`: of a provider that was not asked, what it could have been told.
+    `known`: what the provider could have been told.
     """
-    tx.run(
-        "result_add",
-        job_id=job_id,
-        provider=provider,
-        round=round_,
-        submission_id=submission_id,
-        delivery_id=delivery_id,
-        outcome=outcome,
-        candidates=dump_candidates(result) if result else "[]",
-        said=dump_said(result.said) if result else "[]",
-        told=attempt["asked"] if attempt else dump_identity(known or BLANK),
-        way=attempt["way"] if attempt else "",
-        asked_at=attempt["created_at"] if attempt else None,
-        note=note,
-        now=now,
-    )
+    row = {"job_id": job_id, "provider": provider, "round": round_, "outcome": outcome, "note": note}
+    _add(tx, [row | {"told": dump_identity(known)}], now=now)
+
+
+def add_many(tx: Tx, said: Iterable[Said], *, now: float) -> None:
+    """Append what answers said, each to the attempt that asked, once: a repeat of the same words adds nothing."""
+    rows = [_row(one) for one in said]
+    if rows:
+        _add(tx, rows, now=now)
+
+
+def _row(one: Said) -> dict[str, Any]:
+    attempt, result = one.attempt, one.result
+    return {
+        "job_id": attempt["job_id"],
+        "provider": attempt["provider"],
+        "round": attempt["round"],
+        "submission_id": attempt["submission_id"],
+        "delivery_id": one.delivery_id,
+        "outcome": result.outcome,
+        "candidates": dump_candidates(result),
+        "said": dump_said(result.said),
+        "told": attempt["asked"],
+        "way": attempt["way"],
+        "asked_at": attempt["created_at"],
+        "note": result.note,
+    }
+
+
+_BLANK = {
+    "submission_id": None,
+    "delivery_id": None,
+    "candidates": "[]",
+    "said": "[]",
+    "told": "{}",
+    "way": "",
+    "asked_at": None,
+}
+_SAME = ("job_id", "provider", "round", "way", "outcome", "candidates", "said")
+
+
+def _add(tx: Tx, rows: Iterable[Mapping[str, Any]], *, now: float) -> None:
+    """Of rows that say the same, the first. (A failure is counted once for each call.)"""
+    distinct: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for row in rows:
+        full = {**_BLANK, **row}
+        call = full["submission_id"] if full["outcome"] == Outcome.FAILED else None
+        distinct.setdefault((*(full[name] for name in _SAME), call), full)
+    tx.run("results_add", rows=_dump(list(distinct.values())), now=now)
 
 
 def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: str, note: str, now: float) -> None:
@@ -108,10 +149,11 @@ def heard(row: sqlite3.Row, field: Field) -> Heard:
     )
 
 
-def judged(tx: Tx, result_id: int, verdict: About) -> None:
-    """Keep how an answer was judged, for those who look: the decision itself is taken anew each time."""
-    evidence = json.dumps({"for": verdict.agrees, "against": verdict.contradicts})
-    tx.run("result_judged", id=result_id, verdict=verdict.verdict, evidence=evidence)
+def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
+    """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
+    rows = [[id_, about.verdict, _dump({"for": about.agrees, "against": about.contradicts})] for id_, about in verdicts]
+    if rows:
+        tx.run("results_judged", rows=_dump(rows))
 
 
 def question(provider: str, field: Field, told: Identity) -> str:
@@ -122,7 +164,7 @@ def question(provider: str, field: Field, told: Identity) -> str:
 
 def dump_candidates(result: EnrichmentResult) -> str:
     """Candidates as JSON, best first, blanks left out."""
-    return json.dumps([_held(c, _OF_CANDIDATE) for c in result.candidates], ensure_ascii=False)
+    return _dump([_held(c, _OF_CANDIDATE) for c in result.candidates])
 
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
@@ -132,7 +174,7 @@ def load_candidates(text: str) -> tuple[Candidate, ...]:
 
 def dump_said(said: Iterable[Identity]) -> str:
     """What an answer said of people, as JSON."""
-    return "[" + ", ".join(dump_identity(one) for one in said) + "]"
+    return "[" + ",".join(dump_identity(one) for one in said) + "]"
 
 
 def load_said(text: str) -> tuple[Identity, ...]:
@@ -140,9 +182,10 @@ def load_said(text: str) -> tuple[Identity, ...]:
     return tuple(_identity(one) for one in json.loads(text))
 
 
+@lru_cache(maxsize=4096)
 def dump_identity(identity: Identity) -> str:
     """Identity as JSON, blanks left out."""
-    return _encode(_held(identity, _OF_IDENTITY))
+    return _dump(_held(identity, _OF_IDENTITY))
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one for each call

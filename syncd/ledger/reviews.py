@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .results import load_said
 from .states import NEVER, JobState
-from .store import Tx
+from .store import Move, Tx
 
 ACCEPTED, REFUSED = "accepted", "refused"
 
@@ -37,13 +37,28 @@ class Review:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def open_(tx: Tx, job_id: int, result_id: int, value: str, why: str, *, until: float | None, now: float) -> bool:
-    """An answer is in doubt: it waits for a person, at most until a moment (UTC seconds)."""
-    due = {} if until is None else {"due_at": until}
-    if not tx.move(job_id, JobState.ANSWERED, JobState.REVIEW, now=now, note=why, **({"due_at": NEVER} | due)):
-        return False
-    tx.run("review_open", result_id=result_id, job_id=job_id, value=value, why=why, until=until, now=now)
-    return True
+class Doubtful(NamedTuple):
+    """An answer that is in doubt, and the value in question; it waits for a person at most until a moment (UTC
+    seconds)."""
+
+    job_id: int
+    result_id: int
+    value: str
+    why: str
+    until: float | None
+
+
+def opening(one: Doubtful) -> Move:
+    """The move of a job whose answer is in doubt; `open_many` is told once it has moved."""
+    due = NEVER if one.until is None else one.until
+    return Move(one.job_id, JobState.ANSWERED, JobState.REVIEW, {"note": one.why, "due_at": due})
+
+
+def open_many(tx: Tx, doubtful: Iterable[Doubtful], *, now: float) -> None:
+    """These wait for a person."""
+    rows = [[one.result_id, one.job_id, one.value, one.why, one.until] for one in doubtful]
+    if rows:
+        tx.run("reviews_open", rows=json.dumps(rows), now=now)
 
 
 def waiting(tx: Tx) -> list[Review]:
@@ -64,7 +79,9 @@ def decide(tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float) ->
 
 def decide_overdue(tx: Tx, *, now: float) -> int:
     """Nobody has decided for as long as the operator wanted to wait: the next provider's turn."""
-    return tx.run("reviews_due", now=now)
+    values = {"note": "nobody has decided in time"}
+    due = [Move(row[0], JobState.REVIEW, JobState.ANSWERED, values) for row in tx.rows("reviews_due", now=now)]
+    return len(tx.move_many(due, now=now))
 
 
 def _review(row: Any) -> Review:

@@ -94,7 +94,7 @@ CREATE TABLE attempt (
 -- is certain that nothing was spent, or when the operator's policy says so.
 CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
 CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
-CREATE INDEX attempt_submission ON attempt (submission_id);
+CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
 CREATE INDEX attempt_job ON attempt (job_id);
 
 CREATE TABLE spend (
@@ -139,11 +139,19 @@ CREATE TABLE write (
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
 
-CREATE TABLE event (
-    id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, at REAL NOT NULL, source TEXT NOT NULL,
-    target TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL, provider TEXT NOT NULL, submission_id TEXT
+-- What happened at one moment to one job or to many (`jobs` of them), and which jobs that were: read it as `event`.
+-- `provider` and `submission_id` stand where the move set them.
+CREATE TABLE step (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL, reason TEXT NOT NULL,
+    note TEXT NOT NULL, provider TEXT NOT NULL, submission_id TEXT, jobs INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX event_job ON event (job_id);
+CREATE INDEX step_unused ON step (id) WHERE jobs = 0;
+CREATE TABLE history (
+    job_id INTEGER NOT NULL, step_id INTEGER NOT NULL, PRIMARY KEY (job_id, step_id)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW event AS
+SELECT step.id, history.job_id, step.at, step.source, step.target, step.reason, step.note, step.provider, step.submission_id
+FROM history JOIN step ON step.id = history.step_id;
 
 CREATE TABLE counter (
     sync TEXT NOT NULL, field TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
@@ -193,21 +201,6 @@ CREATE TABLE sync_state (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- The history and the counters can't be forgotten: the move itself writes them.
-CREATE TRIGGER job_made AFTER INSERT ON job BEGIN
-    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
-    VALUES (NEW.id, NEW.updated_at, '', NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
-    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
-END;
-CREATE TRIGGER job_moved AFTER UPDATE OF state ON job BEGIN
-    INSERT INTO event (job_id, at, source, target, reason, note, provider, submission_id)
-    VALUES (NEW.id, NEW.updated_at, OLD.state, NEW.state, NEW.reason, NEW.note, NEW.provider, NEW.submission_id);
-    UPDATE counter SET n = n - 1
-    WHERE sync = OLD.sync AND field = OLD.field AND state = OLD.state AND reason = OLD.reason;
-    INSERT INTO counter VALUES (NEW.sync, NEW.field, NEW.state, NEW.reason, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
-END;
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO spend VALUES (NEW.sync, NEW.provider, CAST(NEW.created_at / 86400 AS INTEGER), 1, NEW.reserved_mc, 0, 0)
     ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
@@ -219,4 +212,6 @@ CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc O
             + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
     WHERE sync = NEW.sync AND provider = NEW.provider AND day = CAST(NEW.created_at / 86400 AS INTEGER);
 END;
-CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER history_is_append_only BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

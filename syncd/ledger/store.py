@@ -10,9 +10,10 @@ together and only then tells the callers: the running fsync is the batching wind
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from syncd.contract.errors import BrokenInvariant
 
@@ -51,6 +53,7 @@ T = TypeVar("T")
 
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -61,11 +64,23 @@ def queries() -> dict[str, str]:
     return dict(zip(parts[1::2], (p.strip() for p in parts[2::2]), strict=True))
 
 
+class Move(NamedTuple):
+    """A job's move. `values` may set reason, note, round, provider, due_at, behind, submission_id, value, result_id,
+    destination."""
+
+    job_id: int
+    source: JobState
+    target: JobState
+    values: Mapping[str, Any] = MappingProxyType({})
+
+
 class Tx:
     """A transaction as the functions of the ledger see it: named statements and guarded moves."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._history: list[tuple[Any, ...]] = []
+        self._counted: dict[tuple[str, str, str, str], int] = {}
 
     def run(self, name: str, /, **values: Any) -> int:
         """Execute a statement; returns how many rows it changed."""
@@ -97,19 +112,91 @@ class Tx:
         return None if found is None else found[0]
 
     def move(self, job_id: int, source: JobState, target: JobState, *, now: float, **values: Any) -> bool:
-        """Move a job if it still stands at `source`; False means that somebody else moved it.
+        """Move one job, as `move_many` does; False means that somebody else moved it."""
+        return bool(self.move_many([Move(job_id, source, target, values)], now=now))
 
-        `values` may set reason, note, round, provider, due_at, behind, submission_id, value, result_id, destination.
-        A move that the table of states does not know raises BrokenInvariant and changes nothing.
+    def move_many(self, moves: Iterable[Move], *, now: float) -> set[int]:
+        """Move each job that still stands at its source; several moves of one job in their order. Returns those that
+        moved.
+
+        What stood behind a job that is decided is queued again. A move that the table of states does not know raises
+        BrokenInvariant and changes nothing. The history and the counters follow when the unit of work ends (`close`).
         """
-        if target not in MOVES[source]:
-            raise BrokenInvariant(f"a job can't go from {source} to {target}")
-        given: dict[str, Any] = dict.fromkeys(_MOVABLE)
-        given.update(values, id=job_id, source=source, target=target, now=now)
-        moved = self.run("job_move", **given) == 1
-        if moved and (source is JobState.ANSWERED or target is JobState.DONE):
-            self.run("job_wake", id=job_id, now=now)
+        given = list(moves)
+        for one in given:
+            if one.target not in MOVES[one.source]:
+                raise BrokenInvariant(f"a job can't go from {one.source} to {one.target}")
+        moved: set[int] = set()
+        for batch in _each_once(given):
+            moved |= self._move(batch, now=now)
         return moved
+
+    def _move(self, batch: Mapping[int, Move], *, now: float) -> set[int]:
+        """Moves of different jobs."""
+        reopened = [id_ for id_, one in batch.items() if one.source is JobState.DONE]
+        former = dict(self._pairs("jobs_reasons", ids=_json(reopened))) if reopened else {}
+        rows = [{"id": id_, "source": one.source, "target": one.target, **one.values} for id_, one in batch.items()]
+        moved = {row[0]: row for row in self.rows("jobs_move", rows=_json(rows), now=now)}
+        steps: dict[_Step, list[int]] = {}
+        for id_, one in batch.items():
+            if (row := moved.get(id_)) is None:
+                continue
+            reason = one.values.get("reason") or ""
+            self._count(row["sync"], row["field"], one.source, former.get(id_, ""), -1)
+            self._count(row["sync"], row["field"], one.target, reason, 1)
+            steps.setdefault(_step(one.source, one.target, one.values), []).append(id_)
+        self._record(steps, now=now)
+        decided = [i for i in moved if batch[i].source is JobState.ANSWERED or batch[i].target is JobState.DONE]
+        if decided:
+            self._wake(decided, now=now)
+        return set(moved)
+
+    def _wake(self, decided: Sequence[int], *, now: float) -> None:
+        """What stood behind these jobs looks again, now that they have moved."""
+        behind = self.rows("jobs_behind", ids=_json(decided))
+        self.move_many([Move(row[0], JobState.WAITING, JobState.QUEUED) for row in behind], now=now)
+
+    def make_many(self, jobs: Sequence[Mapping[str, Any]], *, now: float) -> dict[tuple[int, str], int]:
+        """Make the jobs that are not there yet; returns the ids of the new ones by contact and field.
+
+        Each has contact_id, sync, field, person and state, and may have reason, note, provider and priority.
+        """
+        made = self.rows("jobs_make", rows=_json(jobs), now=now) if jobs else []
+        ids = {(row["contact_id"], row["field"]): row["id"] for row in made}
+        new, steps = dict(ids), dict[_Step, list[int]]()
+        for job in jobs:
+            if (id_ := new.pop((job["contact_id"], job["field"]), None)) is not None:
+                self._count(job["sync"], job["field"], job["state"], job.get("reason") or "", 1)
+                steps.setdefault(_step("", job["state"], job), []).append(id_)
+        self._record(steps, now=now)
+        return ids
+
+    def _count(self, sync: str, field: str, state: str, reason: str, n: int) -> None:
+        key = (sync, field, str(state), str(reason))
+        self._counted[key] = self._counted.get(key, 0) + n
+
+    def _record(self, steps: Mapping[_Step, Sequence[int]], *, now: float) -> None:
+        """The jobs that moved in the same way at the same moment share one row of what happened."""
+        for step, jobs in steps.items():
+            self._history.append((*step, now, jobs))
+
+    def close(self) -> None:
+        """The end of a unit of work: its history and its counters, a statement for each table."""
+        history, self._history = self._history, []
+        counted, self._counted = self._counted, {}
+        if history:
+            first = 1 + (self.value("step_newest") or 0)
+            steps = [[first + i, *step[:-1], len(step[-1])] for i, step in enumerate(history)]
+            self.run("steps_add", rows=_json(steps))
+            self.run(
+                "history_add", rows=_json([[job, first + i] for i, step in enumerate(history) for job in step[-1]])
+            )
+        changed = [[*key, n] for key, n in counted.items() if n]
+        if changed:
+            self.run("counters_add", rows=_json(changed))
+
+    def _pairs(self, name: str, /, **values: Any) -> list[tuple[Any, Any]]:
+        return [(row[0], row[1]) for row in self.rows(name, **values)]
 
     def tally(self, name: str, n: int = 1) -> None:
         """Count something for `status` that is no job: a forged callback, a race put right."""
@@ -117,18 +204,25 @@ class Tx:
             self.run("tally_add", name=name, n=n)
 
 
-_MOVABLE = (
-    "reason",
-    "note",
-    "round",
-    "provider",
-    "due_at",
-    "behind",
-    "submission_id",
-    "value",
-    "result_id",
-    "destination",
-)
+_Step = tuple[str, str, str, str, str, str | None]
+
+
+def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
+    reason, note, provider = (str(values.get(name) or "") for name in ("reason", "note", "provider"))
+    return str(source), str(target), reason, note, provider, values.get("submission_id")
+
+
+def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
+    """Every job's first move, then every job's second one …: no job comes twice in a statement."""
+    layers: list[dict[int, Move]] = []
+    depth: dict[int, int] = {}
+    for one in moves:
+        layer = depth.get(one.job_id, 0)
+        depth[one.job_id] = layer + 1
+        if layer == len(layers):
+            layers.append({})
+        layers[layer][one.job_id] = one
+    return layers
 
 
 @dataclass(slots=True)
@@ -179,7 +273,9 @@ class Ledger:
             connection = connect(path)
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                result = work(Tx(connection), *args, **kwargs)
+                tx = Tx(connection)
+                result = work(tx, *args, **kwargs)
+                tx.close()
                 connection.execute("COMMIT")
             finally:
                 connection.close()
@@ -314,7 +410,9 @@ def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
 def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
     connection.execute("SAVEPOINT unit")
     try:
-        unit.result = unit.work(Tx(connection))
+        tx = Tx(connection)
+        unit.result = unit.work(tx)
+        tx.close()
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
         unit.error = error
         told = of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None

@@ -1,4 +1,4 @@
-"""Paid calls: candidates, intents with their reservation of credits, and how each call ended.
+"""Paid calls: intents with their reservation of credits, and how each call ended. Who may be asked: `candidates`.
 
 Credits cross this border as Decimal and are kept as thousandths.
 """
@@ -7,75 +7,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
     Delivery,
     EnrichmentRequest,
+    EnrichmentResult,
     Field,
-    Identity,
     Outcome,
-    Question,
     Submission,
 )
-from syncd.people import evidence
+from syncd.people.identity import BLANK
 
 from . import people, results
-from .results import Heard, dump_identity, load_identity
-from .states import UNDECIDED, JobState, Reason, SubmissionState
-from .store import Tx
+from .results import Said, dump_identity, load_identity
+from .states import JobState, SubmissionState
+from .store import Move, Tx
 
 if TYPE_CHECKING:
     import sqlite3
 
 DAY = 86_400.0
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relative:
-    """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
-    where it stands, and what was said about it lately."""
-
-    job_id: int
-    state: JobState
-    provider: str
-    namesake: bool
-    heard: tuple[Heard, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A queued job with all that dispatch decides on."""
-
-    job_id: int
-    field: Field
-    round: int
-    since: float  # when it was queued
-    ref: ContactRef
-    identity: Identity  # what is usable of the contact
-    person: str | None
-    names: frozenset[str]  # name at employer, where another record may be the same person
-    lacking: bool  # the CRM still lacks the field, as far as the last pull knows
-    blocked: str | None  # why it must not be filled, the person's other records included
-    email_job: int | None  # the job for the same contact's e-mail, while it is under way
-    ways: frozenset[str]  # in which the provider was asked in this round
-    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
-    again: Question | None  # what was asked in vain and is to be asked once more, word for word
-    relatives: tuple[Relative, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An identical question that was asked lately: for which job, and the answer's id once there is one."""
-
-    job_id: int
-    under_way: bool
-    result_id: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,36 +60,6 @@ class Stale(Exception):
 
 class OverBudget(Exception):
     """The intent would let spent and reserved credits exceed a cap; nothing was written."""
-
-
-def candidates(
-    tx: Tx,
-    sync: str,
-    provider: str,
-    limit: int,
-    *,
-    known_since: float,
-    by_person: bool = True,
-    fields: Sequence[Field] | None = None,
-    at_least: int = 0,
-) -> list[Candidate]:
-    """Jobs whose turn it is at a provider, in order of priority, then age.
-
-    `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
-    `fields`: of these only; `at_least`: of that priority or a higher one.
-    """
-    wanted = None if fields is None else json.dumps(list(fields))
-    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, fields=wanted, at_least=at_least)
-    return [_candidate(tx, row, known_since, by_person=by_person) for row in rows]
-
-
-def asked(tx: Tx, questions: Sequence[str], *, since: float) -> dict[str, Asked]:
-    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each."""
-    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since)
-    return {
-        row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
-        for row in rows
-    }
 
 
 def intend(
@@ -166,41 +93,70 @@ def intend(
         now=now,
         deadline=deadline,
     )
-    for item in items:
-        for field in item.jobs:
-            _attempt(tx, submission.id, item, field, provider, since=known_since, by_person=by_person, now=now)
+    asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
+    _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
+    _still_wanted(tx, asked_for, since=known_since, by_person=by_person)
+    rows = json.dumps(asked_for, ensure_ascii=False)
+    tx.run("attempts_make", submission_id=submission.id, provider=provider, rows=rows, now=now)
 
 
-def _attempt(
-    tx: Tx, submission_id: str, item: Item, field: Field, provider: str, *, since: float, by_person: bool, now: float
-) -> None:
-    job, told = item.jobs[field], item.request.identity
-    question = results.question(provider, field, told)
-    free = tx.row("question_is_asked", question=question, since=since) is None
-    wanted = tx.row("job_still_wanted", id=job, by_person=int(by_person)) is not None
-    if not (free and wanted and tx.move(job, JobState.QUEUED, JobState.SENDING, now=now, submission_id=submission_id)):
+def _asked_for(item: Item, field: Field, provider: str) -> dict[str, Any]:
+    told = item.request.identity
+    return {
+        "job_id": item.jobs[field],
+        "request_id": item.request.id,
+        "round": item.rounds[field],
+        "way": item.way,
+        "question": results.question(provider, field, told),
+        "asked": dump_identity(told),
+    }
+
+
+def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> None:
+    values = {"submission_id": submission_id}
+    moves = [Move(job, JobState.QUEUED, JobState.SENDING, values) for job in jobs]
+    if len(tx.move_many(moves, now=now)) != len(jobs):
         raise Stale
-    tx.run(
-        "attempt_make",
-        job_id=job,
-        submission_id=submission_id,
-        request_id=item.request.id,
-        provider=provider,
-        round=item.rounds[field],
-        way=item.way,
-        question=question,
-        asked=dump_identity(told),
-        now=now,
-    )
+
+
+def _still_wanted(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, since: float, by_person: bool) -> None:
+    """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
+    questions = [one["question"] for one in asked_for]
+    if len(set(questions)) != len(questions):
+        raise Stale
+    if tx.row("questions_taken", questions=json.dumps(questions), since=since) is not None:
+        raise Stale
+    jobs = json.dumps([one["job_id"] for one in asked_for])
+    if tx.row("jobs_not_wanted", ids=jobs, by_person=int(by_person)) is not None:
+        raise Stale
+
+
+class Accepted(NamedTuple):
+    """A call that was taken on. `poll_at`, `deadline`: UTC seconds."""
+
+    id: str
+    provider_id: str | None
+    poll_at: float | None
+    deadline: float
 
 
 def accept(
     tx: Tx, submission_id: str, provider_id: str | None, *, poll_at: float | None, deadline: float, now: float
 ) -> None:
     """T3: the provider took it. Callbacks may have come first: states only go up."""
-    tx.run("submission_accepted", id=submission_id, provider_id=provider_id, poll_at=poll_at, deadline=deadline)
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
+    accept_many(tx, [Accepted(submission_id, provider_id, poll_at, deadline)], now=now)
+
+
+def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float) -> None:
+    """T3 for many calls; of several words about one the first, but for the provider's id."""
+    told: dict[str, Accepted] = {}
+    for one in calls:
+        known = told.setdefault(one.id, one)
+        if known.provider_id is None and one.provider_id is not None:
+            told[one.id] = known._replace(provider_id=one.provider_id)
+    unsure = [row[0] for row in tx.rows("submissions_unsure", ids=json.dumps(list(told)))]
+    tx.run("submissions_accepted", rows=json.dumps(list(told.values())))
+    _move_flight(tx, unsure, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now)
 
 
 def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
@@ -210,29 +166,18 @@ def refuse(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     """
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.QUEUED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
 
 
 def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     """The provider refuses the person for good: an answer that cost nothing."""
     if tx.run("submission_refused", id=submission_id, note=note) != 1:
         return
-    for attempt in _attempts(tx, submission_id):
-        results.add(
-            tx,
-            attempt["job_id"],
-            attempt["provider"],
-            attempt["round"],
-            Outcome.SKIPPED,
-            note=note,
-            now=now,
-            submission_id=submission_id,
-            attempt=attempt,
-        )
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
+    said = [Said(one, _without_answer(one, Outcome.SKIPPED, note)) for one in _attempts(tx, submission_id)]
+    results.add_many(tx, said, now=now)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.ANSWERED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
 
 
 def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: float) -> None:
@@ -245,8 +190,7 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         note=note,
         deadline=hold_until,
     )
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
+    _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
 
 
 def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
@@ -258,25 +202,66 @@ def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
     return len(rows)
 
 
+class Wanted(NamedTuple):
+    """A call to be loaded. `requests`: the ids of those that are enough; None for all of them. `known`: with what is
+    known of each contact by now."""
+
+    id: str
+    requests: frozenset[str] | None = None
+    known: bool = True
+
+
 def load(tx: Tx, submission_id: str) -> Submission | None:
     """A submission with its requests as they were asked (without its callback's address)."""
-    row = tx.row("submission_get", id=submission_id)
-    if row is None:
-        return None
-    grouped: dict[str, list[sqlite3.Row]] = {}
-    for attempt in _attempts(tx, submission_id):
-        grouped.setdefault(attempt["request_id"], []).append(attempt)
-    requests = tuple(
-        EnrichmentRequest(
-            id=request_id,
-            ref=ContactRef(connection=rows[0]["connection"], object=rows[0]["object"], id=rows[0]["ext_id"]),
-            identity=load_identity(rows[0]["asked"]),
-            fields=tuple(Field(row["field"]) for row in rows),
-            known=people.known(rows[0]),
-        )
-        for request_id, rows in grouped.items()
+    return load_many(tx, [Wanted(submission_id)]).get(submission_id)
+
+
+def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
+    """Those of these submissions that the ledger knows; of one that is wanted twice, all that is wanted.
+
+    Where none of the named requests is one of the submission's, it has all of them.
+    """
+    calls: dict[str, Wanted] = {}
+    for one in wanted:
+        calls[one.id] = _both(calls[one.id], one) if one.id in calls else one
+    rows = tx.rows("submissions_get", ids=json.dumps(list(calls)))
+    provider_ids = {row["id"]: row["provider_id"] for row in rows}
+    found = _requests(tx, [calls[id_] for id_ in provider_ids])
+    if lost := [calls[id_]._replace(requests=None) for id_ in provider_ids if id_ not in found and calls[id_].requests]:
+        found |= _requests(tx, lost)
+    return {
+        id_: Submission(id=id_, requests=tuple(found.get(id_, ())), callback_url="", provider_id=provider_id)
+        for id_, provider_id in provider_ids.items()
+    }
+
+
+def _both(one: Wanted, other: Wanted) -> Wanted:
+    all_ = one.requests is None or other.requests is None
+    requests = None if all_ else (one.requests or frozenset()) | (other.requests or frozenset())
+    return Wanted(one.id, requests, one.known or other.known)
+
+
+def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
+    named = [[one.id, request] for one in calls for request in (sorted(one.requests) if one.requests else (None,))]
+    parts: dict[tuple[str, str], list[sqlite3.Row]] = {}
+    for row in tx.rows("requests_wanted", wanted=json.dumps(named)):
+        parts.setdefault((row["submission_id"], row["request_id"]), []).append(row)
+    known = {one.id for one in calls if one.known}
+    found: dict[str, list[EnrichmentRequest]] = {}
+    for (id_, request_id), rows in parts.items():
+        found.setdefault(id_, []).append(_request(request_id, rows, known=id_ in known))
+    return found
+
+
+def _request(request_id: str, rows: Sequence[sqlite3.Row], *, known: bool) -> EnrichmentRequest:
+    first = rows[0]
+    return EnrichmentRequest(
+        id=request_id,
+        ref=ContactRef(connection=first["connection"], object=first["object"], id=first["ext_id"]),
+        identity=load_identity(first["asked"]),
+        fields=tuple(Field(row["field"]) for row in rows),
+        known=people.known(first) if known else BLANK,
     )
-    return Submission(id=submission_id, requests=requests, callback_url="", provider_id=row["provider_id"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,9 +311,8 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     if undone != 1:
         return
     tx.run("submission_refused", id=submission_id, note=note)
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
-    for attempt in _attempts(tx, submission_id):
-        _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
+    _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
 
 
 def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Decimal], *, now: float) -> bool:
@@ -359,18 +343,9 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     tx.move(
         job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
     )
-    tx.run(
-        "attempt_make",
-        job_id=job["id"],
-        submission_id=delivery.submission_id,
-        request_id=delivery.submission_id,
-        provider=provider,
-        round=job["round"],
-        way="",
-        question="",
-        asked=dump_identity(people.known(contact)),
-        now=now,
-    )
+    row = {"job_id": job["id"], "request_id": delivery.submission_id, "round": job["round"], "way": "", "question": ""}
+    rows = json.dumps([row | {"asked": dump_identity(people.known(contact))}], ensure_ascii=False)
+    tx.run("attempts_make", submission_id=delivery.submission_id, provider=provider, rows=rows, now=now)
     tx.tally("calls_adopted")
     return True
 
@@ -389,14 +364,15 @@ def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, no
     """
     if not _end(tx, submission_id, source, note):
         return
-    for attempt in _attempts(tx, submission_id):
-        if attempt["job_state"] in (JobState.SENT, JobState.IN_DOUBT) and attempt["job_submission"] == submission_id:
-            outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
-            job, provider, round_ = attempt["job_id"], attempt["provider"], attempt["round"]
-            results.add(
-                tx, job, provider, round_, outcome, note=note, now=now, submission_id=submission_id, attempt=attempt
-            )
-            _move_flight(tx, attempt, (JobState.SENT, JobState.IN_DOUBT), JobState.ANSWERED, now=now, note=note)
+    outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
+    waiting = (JobState.SENT, JobState.IN_DOUBT)
+    said = [
+        Said(one, _without_answer(one, outcome, note))
+        for one in _attempts(tx, submission_id)
+        if one["job_submission"] == submission_id and one["job_state"] in waiting
+    ]
+    results.add_many(tx, said, now=now)
+    _move_flight(tx, [submission_id], waiting, JobState.ANSWERED, now=now, note=note)
 
 
 def end_failed(tx: Tx, *, now: float) -> int:
@@ -415,46 +391,8 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
         return
     if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note):
         return
-    tx.run("attempt_release", submission_id=submission_id, job_id=None)
-    for attempt in attempts:
-        _move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
-
-
-def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
-    """The provider can't be asked about this person: an answer without a question."""
-    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.add(
-            tx,
-            candidate.job_id,
-            provider,
-            candidate.round,
-            Outcome.SKIPPED,
-            note=note,
-            now=now,
-            known=candidate.identity,
-        )
-
-
-def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:
-    """An answer that was given for another record speaks for this one, too: take that, pay nothing.
-
-    `doubt`: why a person should look before it is written.
-    """
-    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
-        results.copy(tx, result_id, candidate.job_id, candidate.round, way=way, doubt=doubt, note=note, now=now)
-        tx.tally("answers_shared")
-
-
-def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:
-    """Wait until another job has moved on; nothing happens when it has already, or nobody would wake us."""
-    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED, JobState.REVIEW}:
-        return
-    tx.move(candidate.job_id, JobState.QUEUED, JobState.WAITING, now=now, behind=behind, note=note, due_at=now + DAY)
-
-
-def drop(tx: Tx, candidate: Candidate, reason: Reason, note: str, *, now: float) -> None:
-    """There is nothing to find any more."""
-    tx.move(candidate.job_id, JobState.QUEUED, JobState.DONE, now=now, reason=reason, note=note)
+    tx.run("attempt_release", submission_id=submission_id)
+    _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
 
 
 def calls_since(tx: Tx, provider: str, since: float) -> list[float]:
@@ -495,8 +433,12 @@ def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool
     return tx.run("submission_state", id=submission_id, source=source, target=target, note=note, deadline=None) == 1
 
 
+def _without_answer(attempt: sqlite3.Row, outcome: Outcome, note: str) -> EnrichmentResult:
+    return EnrichmentResult(request_id="", field=Field(attempt["field"]), outcome=outcome, note=note)
+
+
 def _attempts(tx: Tx, submission_id: str) -> list[sqlite3.Row]:
-    return tx.rows("attempts_of_submission", submission_id=submission_id)
+    return tx.rows("attempts_of_submissions", ids=json.dumps([submission_id]))
 
 
 def _asked_times(tx: Tx, attempt: sqlite3.Row) -> int:
@@ -507,74 +449,20 @@ def _asked_times(tx: Tx, attempt: sqlite3.Row) -> int:
 
 def _move_flight(
     tx: Tx,
-    attempt: sqlite3.Row,
-    sources: Iterable[JobState],
+    submission_ids: Collection[str],
+    sources: Collection[JobState],
     target: JobState,
     *,
     now: float,
     note: str = "",
 ) -> None:
-    """Move a job only while this submission is the one it waits for."""
-    state = JobState(attempt["job_state"])
-    if attempt["job_submission"] == attempt["submission_id"] and state in sources:
-        tx.move(attempt["job_id"], state, target, now=now, note=note)
-
-
-def _candidate(tx: Tx, row: sqlite3.Row, known_since: float, *, by_person: bool) -> Candidate:
-    field = Field(row["field"])
-    identity = people.known(row)
-    under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    blocked, ways = json.loads(row["blocked"]).get(field), frozenset(json.loads(row["ways"]))
-    if blocked is None and by_person and row["kin"]:
-        elsewhere = tx.value("kin_opted_out", person=row["person"], id=row["contact_id"], field=field)
-        blocked = f"opted_out: {elsewhere}" if elsewhere else None
-    return Candidate(
-        job_id=row["id"],
-        field=field,
-        round=row["round"],
-        since=row["updated_at"],
-        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-        identity=identity,
-        person=row["person"],
-        names=_names(identity) if row["namesakes"] else frozenset(),
-        lacking=field in json.loads(row["lacks"]),
-        blocked=blocked,
-        email_job=row["mail_id"] if under_way else None,
-        ways=ways,
-        found_by=frozenset(json.loads(row["found_by"])),
-        again=_again(row["asked_before"], ways),
-        relatives=_relatives(tx, row, field, known_since) if row["kin"] or row["namesakes"] else (),
-    )
-
-
-def _names(identity: Identity) -> frozenset[str]:
-    return frozenset(key for _, key in evidence.keys(identity, evidence.MEDIUM))
-
-
-def _again(asked_before: str | None, ways: frozenset[str]) -> Question | None:
-    """Not what was asked in the same way since, or answered for another record."""
-    before = json.loads(asked_before) if asked_before else None
-    if before is None or before["way"] in ways:
-        return None
-    return Question(way=before["way"], told=load_identity(before["told"]))
-
-
-def _relatives(tx: Tx, row: sqlite3.Row, field: Field, since: float) -> tuple[Relative, ...]:
-    """The same person's other records first, then those that may be the same person."""
-    same = tx.rows("jobs_of_person", person=row["person"], field=field, job_id=row["id"]) if row["kin"] else []
-    alike = (
-        tx.rows("jobs_of_namesakes", contact_id=row["contact_id"], person=row["person"], field=field)
-        if row["namesakes"]
-        else []
-    )
-    return tuple(
-        Relative(
-            job_id=job["id"],
-            state=JobState(job["state"]),
-            provider=job["provider"],
-            namesake=namesake,
-            heard=tuple(results.heard(r, field) for r in tx.rows("results_since", job_id=job["id"], since=since)),
-        )
-        for jobs, namesake in ((same, False), (alike, True))
-        for job in jobs
-    )
+    """Move the jobs that wait for these calls, and stand at one of `sources`."""
+    if not submission_ids:
+        return
+    flying = tx.rows("attempts_of_submissions", ids=json.dumps(list(submission_ids)))
+    moves = [
+        Move(one["job_id"], JobState(one["job_state"]), target, {"note": note})
+        for one in flying
+        if one["job_submission"] == one["submission_id"] and one["job_state"] in sources
+    ]
+    tx.move_many(moves, now=now)

@@ -51,8 +51,9 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
     cost, stays."""
     tx.run("purge_bodies", before=raw_before)
     for row in tx.rows("jobs_to_thin", before=jobs_before):
-        for statement in ("thin_events", "thin_reviews", "thin_results", "thin_writes", "thin_job"):
+        for statement in ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_writes", "thin_job"):
             tx.run(statement, id=row["id"])
+    tx.run("steps_forget")
 
 
 def back_up(source: Path, target: Path) -> None:
@@ -116,6 +117,8 @@ def _histories(tx: Tx) -> Iterator[str]:
         yield f"the history of job {row['id']} has a gap between {row['before'] or 'its beginning'} and {row['source']}"
     for row in tx.rows("check_histories"):
         yield f"job {row['id']} is {row['state']}, but has no history"
+    for row in tx.rows("check_steps"):
+        yield f"step {row['id']} of the history has {row['found']} jobs instead of {row['jobs']}"
     for row in tx.rows("check_moves"):
         if row["target"] not in MOVES.get(row["source"], ()):
             yield f"a job went from {row['source']} to {row['target']}, which must not happen"

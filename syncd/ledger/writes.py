@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.people.evidence import NOTHING, Learned
 from syncd.people.identity import BLANK
 
-from . import people
 from .results import load_identity, load_said
 from .states import JobState, Reason
-from .store import Tx
+from .store import Move, Tx
 
 REFUSED_FIRST = 300.0  # seconds until what a rule refused is tried again, doubled each time
 REFUSED_LONGEST = 6 * 3600.0
 REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_TO_WRITE = frozenset({JobState.ACCEPTED, JobState.WRITING})
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
 
@@ -43,51 +49,47 @@ class ToWrite:
     seen: str = ""  # the CRM's stamp of the newest version at the first read
 
 
-def accept(
-    tx: Tx, job_id: int, value: str, note: str, *, now: float, result_id: int | None = None, target: Field | None = None
-) -> bool:
+def accepting(job_id: int, value: str, note: str, *, now: float, result_id: int | None, target: Field | None) -> Move:
     """A value that the policy takes: to be written back, to the field's own property or to `target`'s."""
-    extra = {"result_id": result_id, "destination": target or ""}
-    return tx.move(job_id, JobState.ANSWERED, JobState.ACCEPTED, now=now, value=value, note=note, due_at=now, **extra)
+    where = {"result_id": result_id, "destination": target or ""}
+    return Move(job_id, JobState.ANSWERED, JobState.ACCEPTED, {"value": value, "note": note, "due_at": now, **where})
 
 
-def next_turn(tx: Tx, job_id: int, provider: str, note: str, *, now: float, round_: int | None = None) -> bool:
+def asking_next(job_id: int, provider: str, note: str, *, round_: int | None = None) -> Move:
     """Nothing acceptable so far: the next provider is asked, in a new round where one is given."""
-    return tx.move(job_id, JobState.ANSWERED, JobState.QUEUED, now=now, provider=provider, note=note, round=round_)
+    return Move(job_id, JobState.ANSWERED, JobState.QUEUED, {"provider": provider, "note": note, "round": round_})
 
 
-def give_up(tx: Tx, job_id: int, reason: Reason, note: str, *, now: float) -> bool:
+def giving_up(job_id: int, reason: Reason, note: str) -> Move:
     """Nothing acceptable, and nobody left to ask."""
-    return tx.move(job_id, JobState.ANSWERED, JobState.DONE, now=now, reason=reason, note=note)
+    return Move(job_id, JobState.ANSWERED, JobState.DONE, {"reason": reason, "note": note})
 
 
 def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
     """What is accepted and due, and what a crash left in the middle of a write; oldest first."""
-    found = []
-    for row in tx.rows("jobs_to_write", sync=sync, now=now, limit=limit):
-        begun = tx.row("write_open", job_id=row["id"])
-        found.append(
-            ToWrite(
-                job_id=row["id"],
-                contact_id=row["contact_id"],
-                state=JobState(row["state"]),
-                ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
-                field=Field(row["destination"] or row["field"]),
-                asked=Field(row["field"]),
-                value=row["value"],
-                accepted_at=row["updated_at"],
-                identity=load_identity(row["identity"]),
-                vague=tuple(json.loads(row["vague"])),
-                learned=Learned(row["learned"], row["found_email"]),
-                said=load_said(row["said"] or "[]"),
-                verdict=row["verdict"] or "",
-                decided=row["decision"] == "accepted",
-                begun=begun is not None,
-                before="" if begun is None else begun["before"],
-                seen="" if begun is None else begun["seen"],
-            )
-        )
-    return found
+    return [_to_write(row) for row in tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)]
+
+
+def _to_write(row: sqlite3.Row) -> ToWrite:
+    return ToWrite(
+        job_id=row["id"],
+        contact_id=row["contact_id"],
+        state=JobState(row["state"]),
+        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
+        field=Field(row["destination"] or row["field"]),
+        asked=Field(row["field"]),
+        value=row["value"],
+        accepted_at=row["updated_at"],
+        identity=load_identity(row["identity"]),
+        vague=tuple(json.loads(row["vague"])),
+        learned=Learned(row["learned"], row["found_email"]),
+        said=load_said(row["said"] or "[]"),
+        verdict=row["verdict"] or "",
+        decided=row["decision"] == "accepted",
+        begun=row["before"] is not None,
+        before=row["before"] or "",
+        seen=row["seen"] or "",
+    )
 
 
 def waiting_since(tx: Tx, sync: str, before: float, limit: int) -> int:
@@ -95,32 +97,60 @@ def waiting_since(tx: Tx, sync: str, before: float, limit: int) -> int:
     return int(tx.value("writes_waiting", sync=sync, before=before, limit=limit))
 
 
-def opted_out_elsewhere(tx: Tx, job: ToWrite) -> str | None:
-    """The same person's other record that says not to fill this field, as connection/object/id."""
-    row = tx.row("contact_by_id", id=job.contact_id)
-    return None if row is None else people.kin_opted_out(tx, row, job.asked)
+class Intent(NamedTuple):
+    """What is to be written over what; `seen`: the CRM's stamp of the newest version at the first read."""
+
+    job: ToWrite
+    before: str
+    seen: str
+    property: str  # the CRM's
 
 
-def judge_again(tx: Tx, job: ToWrite, note: str, *, now: float) -> None:
-    """The record says something else of the person than when the value was accepted: nothing is written for now."""
-    tx.run("write_close", job_id=job.job_id, state="not_written", note=note, now=now)
-    source = JobState(tx.value("job_state", id=job.job_id))
-    if source in (JobState.ACCEPTED, JobState.WRITING):
-        tx.move(job.job_id, source, JobState.ANSWERED, now=now, note=note)
+class Ended(NamedTuple):
+    """What a job came to; `outcome`: its write, where that is not told by the reason."""
+
+    job: ToWrite
+    reason: Reason
+    note: str = ""
+    outcome: str = ""
 
 
-def intend(tx: Tx, job: ToWrite, before: str, seen: str, property_: str, *, now: float) -> bool:
-    """T6: what will be written over what, before it is; an intent that is open stays the first."""
-    if job.state is JobState.ACCEPTED and not tx.move(job.job_id, JobState.ACCEPTED, JobState.WRITING, now=now):
-        return False
-    if not job.begun:
-        tx.run("write_make", job_id=job.job_id, before=before, after=job.value, seen=seen, property=property_, now=now)
-    return True
+def opted_out_elsewhere(tx: Tx, jobs: Iterable[ToWrite]) -> dict[int, str]:
+    """By job: the same person's other record that says not to fill this field, as connection/object/id."""
+    wanted = [[job.job_id, job.contact_id, job.asked] for job in jobs]
+    rows = tx.rows("opted_out_elsewhere", wanted=json.dumps(wanted)) if wanted else []
+    return {row["job_id"]: row["ref"] for row in rows}
 
 
-def postpone(tx: Tx, job: ToWrite, *, now: float) -> None:
-    """Whether it was written is not known: it is looked at once it must have landed, and its intent stays open."""
-    tx.run("job_postpone", id=job.job_id, state=JobState.WRITING, due_at=now + LANDS)
+def judge_again(tx: Tx, jobs: Iterable[tuple[ToWrite, str]], *, now: float) -> None:
+    """The records say something else of the person than when the value was accepted: nothing is written for now."""
+    anew = [(job.job_id, note) for job, note in jobs]
+    _close(tx, [(id_, "not_written", note) for id_, note in anew], now=now)
+    states = _states(tx, [id_ for id_, _ in anew])
+    moves = [
+        Move(id_, states[id_], JobState.ANSWERED, {"note": note}) for id_, note in anew if states[id_] in _TO_WRITE
+    ]
+    tx.move_many(moves, now=now)
+
+
+def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
+    """T6: what will be written over what, before it is; an intent that is open stays the first. Returns the jobs that
+    may be written."""
+    wanted = list(intents)
+    fresh = [one.job.job_id for one in wanted if one.job.state is JobState.ACCEPTED]
+    moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
+    held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
+    made = [[one.job.job_id, one.before, one.job.value, one.seen, one.property] for one in held if not one.job.begun]
+    if made:
+        tx.run("writes_make", rows=json.dumps(made, ensure_ascii=False), now=now)
+    return {one.job.job_id for one in held}
+
+
+def postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
+    """Whether these were written is not known: they are looked at once it must have landed, and their intents stay
+    open."""
+    if ids := [job.job_id for job in jobs]:
+        tx.run("jobs_postpone", ids=json.dumps(ids), state=JobState.WRITING, due_at=now + LANDS)
 
 
 def postpone_all(tx: Tx, *, now: float) -> None:
@@ -128,31 +158,76 @@ def postpone_all(tx: Tx, *, now: float) -> None:
     tx.run("writes_postpone", due_at=now + LANDS)
 
 
-def finish(tx: Tx, job: ToWrite, reason: Reason, note: str, *, now: float, outcome: str = "") -> bool:
-    """T7: the job's last move, and what its write came to. Nothing where it was decided on anew since it was read."""
-    source = JobState(tx.value("job_state", id=job.job_id))
-    if source not in (JobState.ACCEPTED, JobState.WRITING):
-        return False
-    tx.run("write_close", job_id=job.job_id, state=outcome or reason, note=note, now=now)
-    return tx.move(job.job_id, source, JobState.DONE, now=now, reason=reason, note=note)
+def finish(tx: Tx, ended: Iterable[Ended], *, now: float) -> int:
+    """T7: each job's last move, and what its write came to. Returns how many moved."""
+    ends = list(ended)
+    _close(tx, [(one.job.job_id, one.outcome or one.reason, one.note) for one in ends], now=now)
+    states = _states(tx, [one.job.job_id for one in ends])
+    moves = [
+        Move(one.job.job_id, states[one.job.job_id], JobState.DONE, {"reason": one.reason, "note": one.note})
+        for one in ends
+        if states[one.job.job_id] in _TO_WRITE  # else it was decided on anew meanwhile
+    ]
+    return len(tx.move_many(moves, now=now))
 
 
-def refuse(tx: Tx, job: ToWrite, words: str, *, now: float) -> tuple[int, bool]:
-    """The CRM's rules forbid it for now: the same again after minutes, then at growing intervals, for weeks.
+class Refused(NamedTuple):
+    """A value that a rule of the CRM forbids for now, in the CRM's words."""
 
-    Returns how often that has happened, and whether it is given up.
-    """
-    tx.run("write_close", job_id=job.job_id, state="refused", note=words, now=now)
-    row = tx.row("writes_refused", job_id=job.job_id)
-    times, since = (row["times"], row["since"]) if row is not None and row["times"] else (1, now)
-    if now - since > REFUSED_FOR:
-        return times, finish(tx, job, Reason.WRITE_REFUSED, words, now=now)
-    due_at = now + min(REFUSED_FIRST * 2.0 ** (times - 1), REFUSED_LONGEST)
-    tx.move(job.job_id, JobState.WRITING, JobState.ACCEPTED, now=now, note=words, due_at=due_at)
-    return times, False
+    job: ToWrite
+    words: str
 
 
-def put_back(tx: Tx, job: ToWrite, note: str, *, due_at: float, now: float) -> bool:
-    """Definitely not written: the same again later, from a fresh read."""
-    tx.run("write_close", job_id=job.job_id, state="not_written", note=note, now=now)
-    return tx.move(job.job_id, JobState.WRITING, JobState.ACCEPTED, now=now, note=note, due_at=due_at)
+def refuse(tx: Tx, refused: Iterable[Refused], *, now: float) -> list[int]:
+    """The same again after minutes, then at growing intervals, for weeks. Returns how often each was refused."""
+    told = list(refused)
+    if not told:
+        return []
+    _close(tx, [(one.job.job_id, "refused", one.words) for one in told], now=now)
+    rows = tx.rows("writes_refused", ids=json.dumps([one.job.job_id for one in told]))
+    known = {row["job_id"]: (row["times"], row["since"]) for row in rows}
+    before = {one.job.job_id: known.get(one.job.job_id, (1, now)) for one in told}
+    finish(
+        tx,
+        [
+            Ended(one.job, Reason.WRITE_REFUSED, one.words)
+            for one in told
+            if now - before[one.job.job_id][1] > REFUSED_FOR
+        ],
+        now=now,
+    )
+    moves = [
+        Move(
+            one.job.job_id,
+            JobState.WRITING,
+            JobState.ACCEPTED,
+            {"note": one.words, "due_at": now + min(REFUSED_FIRST * 2.0 ** (times - 1), REFUSED_LONGEST)},
+        )
+        for one in told
+        for times, since in [before[one.job.job_id]]
+        if now - since <= REFUSED_FOR
+    ]
+    tx.move_many(moves, now=now)
+    return [before[one.job.job_id][0] for one in told]
+
+
+def put_back(tx: Tx, jobs: Iterable[tuple[ToWrite, str, float]], *, now: float) -> None:
+    """Definitely not written (job, note, UTC seconds): the same again at that time, from a fresh read."""
+    back = list(jobs)
+    _close(tx, [(job.job_id, "not_written", note) for job, note, _ in back], now=now)
+    moves = [
+        Move(job.job_id, JobState.WRITING, JobState.ACCEPTED, {"note": note, "due_at": due_at})
+        for job, note, due_at in back
+    ]
+    tx.move_many(moves, now=now)
+
+
+def _close(tx: Tx, closed: Sequence[tuple[int, str, str]], *, now: float) -> None:
+    """What open intents came to: job, state, note."""
+    if closed:
+        tx.run("writes_close", rows=json.dumps(closed, ensure_ascii=False), now=now)
+
+
+def _states(tx: Tx, job_ids: Sequence[int]) -> dict[int, JobState]:
+    rows = tx.rows("jobs_states", ids=json.dumps(job_ids)) if job_ids else []
+    return {row["id"]: JobState(row["state"]) for row in rows}

@@ -14,11 +14,12 @@ from syncd.config import FieldPolicy
 from syncd.contract.errors import BrokenInvariant
 from syncd.contract.model import EnrichmentRequest, Field, Identity, Outcome, Question
 from syncd.contract.ports import Provider
-from syncd.ledger import submissions
+from syncd.ledger import candidates
+from syncd.ledger.candidates import Asked, Candidate, Relative
 from syncd.ledger.results import Heard, question
 from syncd.ledger.states import IN_FLIGHT, JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Asked, Candidate, Item, Relative
+from syncd.ledger.submissions import Item
 from syncd.people.answers import Verdict, about
 from syncd.policy import values
 from syncd.policy.asking import request_for, unasked
@@ -79,10 +80,10 @@ def questions(found: Iterable[Candidate], turn: Turn) -> dict[int, Question]:
 def choose(found: Iterable[Candidate], turn: Turn, new_id: Callable[[], str]) -> Choice:
     """Decide on each candidate. The same person, and the identical question, is asked about once, whoever else
     waits for it."""
-    candidates = list(found)
-    asking = questions(candidates, turn)
+    waiting = list(found)
+    asking = questions(waiting, turn)
     choice, page = Choice(), _Page()
-    for one in candidates:
+    for one in waiting:
         if one.field not in turn.fields:
             choice.aside.append(skip(one, turn.name, f"{turn.name} is not asked for the {one.field} any more"))
             continue
@@ -167,7 +168,7 @@ def _shared(one: Candidate, turn: Turn) -> Aside | None:
 
 
 def _take(one: Candidate, result_id: int, way: str, note: str, doubt: str = "") -> Aside:
-    return lambda tx, now: submissions.share(tx, one, result_id, way, note, doubt=doubt, now=now)
+    return lambda tx, now: candidates.share(tx, one, result_id, way, note, doubt=doubt, now=now)
 
 
 def _serves(one: Candidate, turn: Turn, relative: Relative, heard: Heard) -> str | None:
@@ -195,15 +196,15 @@ def _includes(told: Identity, ours: Identity) -> bool:
 
 
 def _drop(one: Candidate, reason: Reason, note: str) -> Aside:
-    return lambda tx, now: submissions.drop(tx, one, reason, note, now=now)
+    return lambda tx, now: candidates.drop(tx, one, reason, note, now=now)
 
 
 def _behind(one: Candidate, lead: int, note: str) -> Aside:
-    return lambda tx, now: submissions.stand_behind(tx, one, lead, note, now=now)
+    return lambda tx, now: candidates.stand_behind(tx, one, lead, note, now=now)
 
 
 def skip(one: Candidate, name: str, note: str) -> Aside:
-    return lambda tx, now: submissions.skip(tx, one, name, note, now=now)
+    return lambda tx, now: candidates.skip(tx, one, name, note, now=now)
 
 
 def put_aside(tx: Tx, aside: Iterable[Aside], *, now: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,8 +17,9 @@ from syncd.contract.model import ASKED, Field, Identity, Outcome
 from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
+from syncd.ledger.reviews import Doubtful
 from syncd.ledger.states import NEVER, JobState, Reason
-from syncd.ledger.store import Tx
+from syncd.ledger.store import Move, Tx
 from syncd.people.answers import Verdict
 from syncd.policy.asking import request_for, ways
 from syncd.policy.decide import Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Weighed, Write, decide
@@ -184,17 +185,20 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     valid = cases.still(tx, found)
     held = [one for one in decided if one.case.contact_id in valid]
     made = decisions.make(tx, [new for one in held if (new := _new(one)) is not None], now=now)
-    moved = sum(_follow(tx, one, now=now) for one in held if one.case.job is not None)
+    moved = _follow(tx, [(one, one.case.job) for one in held if one.case.job is not None], now=now)
     decisions.settle(tx, valid, now=now)
+    decisions.again(tx, _times(held))
+    found_by = [weighed for one in held for weighed in one.weighed if weighed.heard.result.outcome is Outcome.FOUND]
+    results.judged(tx, [(weighed.heard.id, weighed.about) for weighed in found_by])
     for one in held:
-        until = one.decision.until if isinstance(one.decision, Nothing) else None
-        if until is not None and until > now and one.case.job is not None:
-            decisions.again(tx, one.case.job.id, until)
-        for weighed in one.weighed:
-            if weighed.heard.result.outcome is Outcome.FOUND:
-                results.judged(tx, weighed.heard.id, weighed.about)
         _learn(tx, one, now=now)
     return made, moved
+
+
+def _times(held: Iterable[Decided]) -> Iterator[tuple[int, float]]:
+    for one in held:
+        if isinstance(one.decision, Nothing) and one.decision.until is not None and one.case.job is not None:
+            yield one.case.job.id, one.decision.until
 
 
 def _new(one: Decided) -> decisions.New | None:
@@ -211,39 +215,50 @@ def _new(one: Decided) -> decisions.New | None:
     return None
 
 
-def _follow(tx: Tx, one: Decided, *, now: float) -> bool:
-    job = one.case.job
-    if job is None:
-        return False
-    if one.sync is not None and job.sync != one.sync.name:
-        decisions.adopt(tx, job, one.sync.name)
-    if stands(job, one.decision):
-        return False
-    if job.state is not JobState.ANSWERED and not tx.move(
-        job.id, job.state, JobState.ANSWERED, now=now, note=_news(one)
-    ):
-        return False
-    return _enact(tx, one, job, now=now)
+def _follow(tx: Tx, held: Iterable[tuple[Decided, Job]], *, now: float) -> int:
+    """Move the jobs that don't stand as it was decided; returns how many moved."""
+    moves: list[Move] = []
+    followed: list[tuple[Decided, Job]] = []
+    for one, job in held:
+        if one.sync is not None and job.sync != one.sync.name:
+            decisions.adopt(tx, job, one.sync.name)
+        if stands(job, one.decision):
+            continue
+        if job.state is not JobState.ANSWERED:
+            moves.append(Move(job.id, job.state, JobState.ANSWERED, {"note": _news(one)}))
+        moves.append(_move(one, job, now=now))
+        followed.append((one, job))
+    moved = tx.move_many(moves, now=now)
+    done = [(one, job) for one, job in followed if job.id in moved]
+    reviews.open_many(tx, [doubt for one, job in done if (doubt := _doubtful(one, job, now=now)) is not None], now=now)
+    for one, _ in done:
+        if isinstance(one.decision, Write):
+            for other in one.decision.brings:
+                _bring(tx, one, other.field, one.decision.result_id, one.decision.note, now=now)
+    return len(done)
 
 
-def _enact(tx: Tx, one: Decided, job: Job, *, now: float) -> bool:
-    case = one.case
+def _move(one: Decided, job: Job, *, now: float) -> Move:
     match one.decision:
-        case Write(value, result_id, note, brings):
-            target = None if value.field is case.field else value.field
-            done = writes.accept(tx, job.id, value.text, note, now=now, result_id=result_id, target=target)
-            for other in brings if done else ():
-                _bring(tx, one, other.field, result_id, note, now=now)
-            return done
+        case Write(value, result_id, note):
+            target = None if value.field is one.case.field else value.field
+            return writes.accepting(job.id, value.text, note, now=now, result_id=result_id, target=target)
+        case Ask(provider, note, anew):
+            return writes.asking_next(job.id, provider, note, round_=job.round + 1 if anew else None)
+        case Nothing(reason, note):
+            return writes.giving_up(job.id, reason, note)
+    if (doubt := _doubtful(one, job, now=now)) is not None:
+        return reviews.opening(doubt)
+    values = {"note": one.decision.note, "due_at": NEVER}
+    return Move(job.id, JobState.ANSWERED, JobState.WAITING, values)
+
+
+def _doubtful(one: Decided, job: Job, *, now: float) -> Doubtful | None:
+    match one.decision:
         case Review(value, result_id, note, waits):
             until = now + one.sync.review_within if waits and one.sync else None
-            return reviews.open_(tx, job.id, result_id, value.text, note, until=until, now=now)
-        case Ask(provider, note, anew):
-            return writes.next_turn(tx, job.id, provider, note, now=now, round_=job.round + 1 if anew else None)
-        case Nothing(reason, note):
-            return writes.give_up(tx, job.id, reason, note, now=now)
-    note = one.decision.note
-    return tx.move(job.id, JobState.ANSWERED, JobState.WAITING, now=now, note=note, due_at=NEVER)
+            return Doubtful(job.id, result_id, value.text, note, until)
+    return None
 
 
 def stands(job: Job, decision: Decision) -> bool:

@@ -26,11 +26,12 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import breakers, confirmations, connections, inbox, submissions, upkeep
+from syncd.ledger import breakers, candidates, confirmations, connections, inbox, submissions, upkeep
+from syncd.ledger.candidates import Candidate
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.results import question
 from syncd.ledger.store import Tx
-from syncd.ledger.submissions import Budget, Candidate, Item, OverBudget, Stale
+from syncd.ledger.submissions import Budget, Item, OverBudget, Stale
 
 from . import breaker
 from .breaker import Breaker
@@ -153,7 +154,7 @@ class _Run:
         fields = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
         size = self.lane.provider.capabilities.batch
         found = await self.parts.ledger.read(
-            submissions.candidates,
+            candidates.candidates,
             self.sync.name,
             name,
             PAGE if calls is None else min(PAGE, 4 * calls * size),
@@ -223,7 +224,7 @@ class _Run:
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
         digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
-        asked = await self.parts.ledger.read(submissions.asked, digests, since=self._known_since(now))
+        asked = await self.parts.ledger.read(candidates.asked, digests, since=self._known_since(now))
         return replace(turn, asked=asked)
 
     def _shut(self) -> str:
@@ -549,7 +550,7 @@ class _Run:
 async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
     """The provider can't be asked, and the operator would rather ask the next one, where there is one."""
     now = parts.clock.now()
-    found = await parts.ledger.read(submissions.candidates, sync.name, name, PAGE, known_since=now)
+    found = await parts.ledger.read(candidates.candidates, sync.name, name, PAGE, known_since=now)
     last = {field for field, policy in sync.fields.items() if policy.providers[-1] == name}
     passed_on = [skip(one, name, why) for one in found if one.field not in last]
     if passed_on:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from syncd.contract.errors import Garbled, Trouble
-from syncd.contract.model import Answer, Outcome, Source, Submission
+from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
 from syncd.ledger import breakers, connections, inbox, submissions
-from syncd.ledger.inbox import Received
+from syncd.ledger.file import LedgerError
+from syncd.ledger.inbox import Reading, Received
+from syncd.ledger.store import Tx
+from syncd.ledger.submissions import Wanted
 
 from . import breaker
 from .parts import Lane, Parts
 
 PAGE = 100
+MENTIONED = 16  # ids in one answer that are looked for
+_ID = re.compile(rb"[0-9a-f]{32}")  # as `Parts.new_id` makes them
 
 log = structlog.get_logger("syncd.inbox")
 
@@ -26,43 +33,132 @@ async def run_once(parts: Parts) -> int:
     """
     answered = 0
     while waiting := await parts.ledger.read(inbox.received, PAGE):
-        for got in waiting:
-            answered += await _apply(parts, got)
+        answered += await _apply(parts, waiting)
     if parts.gate.set("inbox", ""):
         await parts.publish()
     return answered
 
 
-async def _apply(parts: Parts, got: Received) -> int:
+async def _apply(parts: Parts, waiting: Sequence[Received]) -> int:
+    """Read a page of deliveries, and apply together what can be read; what can't goes its own way."""
+    known = await _known(parts, [got for got in waiting if got.provider in parts.lanes])
+    readings = [reading for got in waiting if (reading := await _read(parts, got, known)) is not None]
+    return await _apply_together(parts, readings) if readings else 0
+
+
+async def _apply_together(parts: Parts, readings: Sequence[Reading]) -> int:
+    now = parts.clock.now()
+    try:
+        return await parts.ledger.write(inbox.apply_many, readings, now=now)
+    except LedgerError:
+        raise
+    except Exception:
+        if len(readings) == 1:
+            raise
+    # One of them breaks: each by itself, so that the others are applied before it is told.
+    outcomes = [await _alone(parts, reading) for reading in readings]
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _alone(parts: Parts, reading: Reading) -> int | Exception:
+    try:
+        return await parts.ledger.write(inbox.apply_many, [reading], now=parts.clock.now())
+    except LedgerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - raised once its page-mates are applied
+        return error
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the ledger knows of the calls that a page of deliveries answers. `over`: those that had their last word;
+    `taken`: calls whose answers are not signed and of which this page has one."""
+
+    calls: dict[str, Submission]
+    over: set[str]
+    taken: set[str] = field(default_factory=set)
+
+
+def _unsigned(parts: Parts, got: Received) -> bool:
+    return got.delivery.source is Source.CALLBACK and not parts.lanes[got.provider].provider.capabilities.signed
+
+
+async def _known(parts: Parts, waiting: Sequence[Received]) -> _Known:
+    unsigned = {got.delivery.submission_id for got in waiting if _unsigned(parts, got)}
+    wanted = [
+        Wanted(
+            got.delivery.submission_id,
+            _mentioned(got.delivery),
+            known=not parts.lanes[got.provider].provider.capabilities.signed,
+        )
+        for got in waiting
+    ]
+
+    def look(tx: Tx) -> _Known:
+        over = inbox.had_last_word(tx, unsigned) if unsigned else set()
+        return _Known(submissions.load_many(tx, wanted), over)
+
+    return await parts.ledger.read(look)
+
+
+def _mentioned(delivery: Delivery) -> frozenset[str] | None:
+    """The ids in an answer about one contact of a bulk: its requests need not be loaded all. None: all of them."""
+    ids = frozenset(found.decode() for found in _ID.findall(delivery.body)) if delivery.part == CONTACT_EVENT else None
+    return ids if ids and len(ids) <= MENTIONED else None
+
+
+async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
+    """What a delivery says; None where it is set aside, or waits for the next page."""
     lane = parts.lanes.get(got.provider)
     if lane is None:
-        return await _quarantine(parts, got, "no sync uses this provider any more")
+        await _quarantine(parts, got, "no sync uses this provider any more")
+        return None
     if got.note and not lane.provider.authenticate(got.delivery):
-        return await _quarantine(parts, got, inbox.UNSIGNED)
-    submission = await parts.ledger.read(submissions.load, got.delivery.submission_id)
-    submission = submission or await _adopted(parts, got, lane)
+        await _quarantine(parts, got, inbox.UNSIGNED)
+        return None
+    submission = known.calls.get(got.delivery.submission_id) or await _adopted(parts, got, lane)
     if submission is None:
-        return await _quarantine(parts, got, submissions.FORGOTTEN)
-    unsigned = got.delivery.source is Source.CALLBACK and not lane.provider.capabilities.signed
-    if unsigned and await parts.ledger.read(inbox.had_last_word, submission.id):
-        await parts.ledger.write(inbox.set_aside_surplus, got)
-        return 0
+        await _quarantine(parts, got, submissions.FORGOTTEN)
+        return None
+    known.calls[submission.id] = submission
+    if _unsigned(parts, got) and not await _expected(parts, got, known):
+        return None
     try:
-        answer = lane.provider.parse(got.delivery, submission)
+        answer = await _parse(parts, got, lane, submission)
     except Garbled as error:
-        return await _unreadable(parts, got, error)
+        await _unreadable(parts, got, error)
+        return None
     await _out_of_credits(parts, got.provider, lane, answer)
     answer, fetch = _before_it_is_missing(got, answer, lane)
     now, caps = parts.clock.now(), lane.provider.capabilities
-    return await parts.ledger.write(
-        inbox.apply,
-        got,
-        answer,
-        poll_at=None if caps.poll_after is None else now + caps.poll_after,
-        deadline=now + caps.answer_within,
-        now=now,
-        fetch=fetch,
-    )
+    poll_at = None if caps.poll_after is None else now + caps.poll_after
+    return Reading(got=got, answer=answer, poll_at=poll_at, deadline=now + caps.answer_within, fetch=fetch)
+
+
+async def _expected(parts: Parts, got: Received, known: _Known) -> bool:
+    """Is an unsigned answer to be read now? Not after the last word; and one at a time, for each may be the last."""
+    id_ = got.delivery.submission_id
+    if id_ in known.over:
+        await parts.ledger.write(inbox.set_aside_surplus, got)
+        return False
+    first = id_ not in known.taken
+    known.taken.add(id_)
+    return first
+
+
+async def _parse(parts: Parts, got: Received, lane: Lane, submission: Submission) -> Answer:
+    """An answer about one contact is read with the requests that it names; where that leaves something over, with
+    all of the call's."""
+    named = _mentioned(got.delivery)
+    if named is None or named & {request.id for request in submission.requests}:
+        answer = lane.provider.parse(got.delivery, submission)
+        if named is None or not answer.unmatched:
+            return answer
+    whole = await parts.ledger.read(submissions.load, submission.id)
+    return lane.provider.parse(got.delivery, whole or submission)
 
 
 def _before_it_is_missing(got: Received, answer: Answer, lane: Lane) -> tuple[Answer, bool]:
@@ -75,7 +171,7 @@ def _before_it_is_missing(got: Received, answer: Answer, lane: Lane) -> tuple[An
     return replace(answer, results=told, final=False, charged=None), True
 
 
-async def _unreadable(parts: Parts, got: Received, error: Garbled) -> int:
+async def _unreadable(parts: Parts, got: Received, error: Garbled) -> None:
     """Set aside until a version can read it; loudly where it was paid for."""
     paid = error.charged is not None and error.charged > 0
     if paid and await parts.ledger.write(inbox.quarantine, got, str(error)):
@@ -88,8 +184,8 @@ async def _unreadable(parts: Parts, got: Received, error: Garbled) -> int:
             why=str(error),
             cure="It is looked at again by the next version; its contact is not asked about meanwhile.",
         )
-        return 0
-    return 0 if paid else await _quarantine(parts, got, str(error))
+    if not paid:
+        await _quarantine(parts, got, str(error))
 
 
 async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None:
@@ -116,7 +212,6 @@ async def _out_of_credits(parts: Parts, name: str, lane: Lane, answer: Answer) -
             log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
 
 
-async def _quarantine(parts: Parts, got: Received, note: str) -> int:
+async def _quarantine(parts: Parts, got: Received, note: str) -> None:
     if await parts.ledger.write(inbox.quarantine, got, note):
         log.warning("quarantined", connection=got.provider, delivery=got.id, why=note)
-    return 0

@@ -21,7 +21,7 @@ from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.writes import ToWrite
+from syncd.ledger.writes import Ended, Intent, Refused, ToWrite
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from .gate import REFUSALS
@@ -135,6 +135,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
     """Read again: confirm what stands, put back what our write has covered."""
     snapshots = await _read(crm, sync, {ref for ref, _ in batch.check})
     finished: list[tuple[ToWrite, End]] = []
+    again: list[ToWrite] = []
     restore: dict[Key, tuple[ToWrite, Restore]] = {}
     for (ref, fld), (job, seen) in batch.check.items():
         match after_write(job, seen, snapshots[ref]):
@@ -143,13 +144,16 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
             case Restore() as theirs:
                 restore[ref, fld] = (job, theirs)
             case Again():
-                now = parts.clock.now()
-                await parts.ledger.write(writes.put_back, job, "it was not written", due_at=now + RETRY_IN, now=now)
+                again.append(job)
+    if again:
+        now = parts.clock.now()
+        back = [(job, "it was not written", now + RETRY_IN) for job in again]
+        await parts.ledger.write(writes.put_back, back, now=now)
     if restore:
         done = await _restore(crm, sync, restore, batch)
         ended = {job.job_id for job, _ in done}
         left = [job for job, _ in restore.values() if job.job_id not in ended]
-        await parts.ledger.write(_postpone, left, now=parts.clock.now())
+        await parts.ledger.write(writes.postpone, left, now=parts.clock.now())
         finished += done
     await parts.ledger.write(_confirm, finished, sync, now=parts.clock.now())
     return len(finished)
@@ -177,11 +181,6 @@ async def _restore(
     return done  # what is not in here stays intended, and is looked at again
 
 
-def _postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
-    for job in jobs:
-        writes.postpone(tx, job, now=now)
-
-
 def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _Batch:
     batch = _Batch()
     for job in jobs:
@@ -204,28 +203,29 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
 def _begin(tx: Tx, batch: _Batch, properties: Mapping[Field, str], rules: Rules, *, now: float) -> set[int]:
     """T6: every intent and every end, in one transaction; returns the jobs that may be written."""
     _finish(tx, batch.ended, now=now)
+    writes.judge_again(tx, [(job, anew.note) for job, anew in batch.changed], now=now)
     for job, anew in batch.changed:
-        writes.judge_again(tx, job, anew.note, now=now)
         contacts.restate(tx, job.contact_id, anew.identity, now=now)
-    return {
-        job.job_id
+    jobs = [job for job, _ in batch.put.values()]
+    elsewhere = writes.opted_out_elsewhere(tx, jobs) if rules.by_person else {}
+    blocked = [
+        Ended(job, Reason.BLOCKED, f"opted_out: {elsewhere[job.job_id]}") for job in jobs if job.job_id in elsewhere
+    ]
+    writes.finish(tx, blocked, now=now)
+    put = [
+        Intent(job, put.before, put.seen, properties.get(job.field, ""))
         for job, put in batch.put.values()
-        if _intend(tx, job, put, properties.get(job.field, ""), rules, now=now)
-    }
-
-
-def _intend(tx: Tx, job: ToWrite, put: Put, property_: str, rules: Rules, *, now: float) -> bool:
-    """Unless the person has opted out in another record."""
-    elsewhere = writes.opted_out_elsewhere(tx, job) if rules.by_person else None
-    if elsewhere is not None:
-        writes.finish(tx, job, Reason.BLOCKED, f"opted_out: {elsewhere}", now=now)
-        return False
-    return writes.intend(tx, job, put.before, put.seen, property_, now=now)
+        if job.job_id not in elsewhere
+    ]
+    return writes.intend(tx, put, now=now)
 
 
 def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync: Sync, *, now: float) -> int:
     """T7 for what is certain at once; what was written goes on to be checked."""
-    ended = 0
+    ended: list[Ended] = []
+    unknown: list[ToWrite] = []
+    back: list[tuple[ToWrite, str, float]] = []
+    refused: list[Refused] = []
     for outcome in outcomes:
         key = (outcome.ref, outcome.field)
         job, put = batch.put[key]
@@ -234,17 +234,19 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync
             batch.check[key] = (job, job.seen if job.begun else put.seen)
         elif outcome.status in _ENDS:
             note = f"held by {outcome.holder}" if outcome.holder else outcome.detail
-            ended += writes.finish(tx, job, _ENDS[outcome.status], note, now=now)
+            ended.append(Ended(job, _ENDS[outcome.status], note))
         elif outcome.status is WriteStatus.REFUSED:
-            times, over = writes.refuse(tx, job, outcome.detail, now=now)
-            confirmations.refuse(tx, sync.name, outcome.detail, first=times == 1, now=now)
-            ended += over
+            refused.append(Refused(job, outcome.detail))
         elif outcome.status is WriteStatus.UNKNOWN:
-            writes.postpone(tx, job, now=now)
+            unknown.append(job)
         else:
             due = now + RETRY_IN if outcome.status is WriteStatus.RETRY else now
-            writes.put_back(tx, job, outcome.detail or outcome.status, due_at=due, now=now)
-    return ended
+            back.append((job, outcome.detail or outcome.status, due))
+    writes.postpone(tx, unknown, now=now)
+    writes.put_back(tx, back, now=now)
+    for one, times in zip(refused, writes.refuse(tx, refused, now=now), strict=True):
+        confirmations.refuse(tx, sync.name, one.words, first=times == 1, now=now)
+    return writes.finish(tx, ended, now=now)
 
 
 def _confirm(tx: Tx, ends: Sequence[tuple[ToWrite, End]], sync: Sync, *, now: float) -> int:
@@ -257,11 +259,9 @@ def _confirm(tx: Tx, ends: Sequence[tuple[ToWrite, End]], sync: Sync, *, now: fl
 
 
 def _finish(tx: Tx, ends: Iterable[tuple[ToWrite, End]], *, now: float) -> int:
-    finished = 0
-    for job, end in ends:
-        finished += writes.finish(tx, job, end.reason, end.note, now=now)
-        tx.tally("races_put_right", int(end.restored))
-    return finished
+    ended = list(ends)
+    tx.tally("races_put_right", sum(end.restored for _, end in ended))
+    return writes.finish(tx, [Ended(job, end.reason, end.note) for job, end in ended], now=now)
 
 
 async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[ContactRef, Snapshot]:

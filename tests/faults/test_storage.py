@@ -17,7 +17,7 @@ from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox, upkeep
 from syncd.ledger.file import LedgerCorrupt
 from syncd.ledger.store import Ledger, reading
-from tests.unit.audit import ask, sqlite3
+from tests.unit.audit import ask, events_gone, sqlite3
 
 from .disk import NoDisk, fill, small_disk
 from .door import asked_house, opened, with_vendors
@@ -194,22 +194,34 @@ def flip(path: Path, table: str, offset: int) -> None:
         file.write(bytes([old[0] ^ 0x55]))
 
 
-_NO_TRIGGERS = (
-    "DROP TRIGGER job_moved; DROP TRIGGER job_made; DROP TRIGGER submission_moved; DROP TRIGGER submission_made;"
+_NO_TRIGGERS = "DROP TRIGGER submission_moved; DROP TRIGGER submission_made;"
+_FLYING = (
+    "INSERT INTO step SELECT 1 + (SELECT max(id) FROM step), at, target, 'sending', '', '', provider, submission_id, 1"
+    " FROM step WHERE id = (SELECT max(id) FROM step WHERE target = 'done');"
+    "INSERT INTO history SELECT job_id, (SELECT max(id) FROM step) FROM event WHERE target = 'done'"
+    " ORDER BY id DESC LIMIT 1;"
 )
-_FLYING = "INSERT INTO event SELECT NULL, job_id, at, target, 'sending', '', '', provider, submission_id FROM event WHERE id = (SELECT max(id) FROM event WHERE target = 'done');"  # noqa: E501
 DAMAGES = {
     "a counter": ("UPDATE counter SET n = n + 1 WHERE state = 'done'", "counter"),
     "a counter that is gone": ("DELETE FROM counter WHERE state = 'sent'", "counter"),
-    "the newest event": ("DELETE FROM event WHERE id = (SELECT max(id) FROM event)", "history"),
-    "an event in the middle": ("DELETE FROM event WHERE target = 'answered' AND job_id = 1", "gap"),
-    "the first event": ("DELETE FROM event WHERE source = '' AND job_id = 1", "gap"),
-    "a whole history": ("DELETE FROM event WHERE job_id = 1", "no history"),
+    "the newest event": (
+        events_gone("id = (SELECT max(id) FROM event)"),
+        "history",
+    ),
+    "an event in the middle": (
+        events_gone("target = 'answered' AND job_id = 1"),
+        "gap",
+    ),
+    "the first event": (
+        events_gone("source = '' AND job_id = 1"),
+        "gap",
+    ),
+    "a whole history": ("DELETE FROM history WHERE job_id = 1", "no history"),
     "reserved credits": ("UPDATE spend SET reserved_mc = reserved_mc - 1000", "don't add up"),
     "charged credits": (_NO_TRIGGERS + "UPDATE submission SET charged_mc = 0 WHERE charged_mc > 0", "don't add up"),
-    "an illegal move": (_FLYING + "UPDATE event SET id = id WHERE 0", "must not happen"),
+    "an illegal move": (_FLYING, "must not happen"),
     "a state that nobody moved": (
-        _NO_TRIGGERS + "UPDATE job SET state = 'accepted' WHERE state = 'sent'",
+        "UPDATE job SET state = 'accepted' WHERE state = 'sent'",
         "history ends",
     ),
     "an attempt": (

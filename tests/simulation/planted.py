@@ -7,6 +7,7 @@ make in syncd, as small as it can be.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import contacts, inbox, people, selections, store, submissions, writes
+from syncd.ledger import candidates, contacts, inbox, people, selections, store, submissions, writes
 from syncd.ledger.contacts import Rules
 from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
@@ -123,8 +124,7 @@ def reuse_live_attempt() -> Iterator[None]:
     def and_again(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: float) -> None:
         doubt(tx, submission_id, note, hold_until=hold_until, now=now)
         tx._connection.execute("DROP INDEX IF EXISTS attempt_once")
-        for attempt in submissions._attempts(tx, submission_id):
-            submissions._move_flight(tx, attempt, (JobState.IN_DOUBT,), JobState.QUEUED, now=now)
+        submissions._move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now)
 
     with swap(submissions, "doubt", and_again):
         yield
@@ -133,14 +133,14 @@ def reuse_live_attempt() -> Iterator[None]:
 @contextmanager
 def share_without_person_lock() -> Iterator[None]:
     """The same person in two places is nobody's concern."""
-    candidate = submissions._candidate
+    candidate = candidates._candidate
 
     def alone(*args: Any, **kwargs: Any) -> Any:
         return replace(candidate(*args, **kwargs), person=None, names=frozenset(), relatives=())
 
     with (
-        swap(submissions, "_candidate", alone),
-        statement("job_still_wanted", "other.id <> job.id", "other.id <> other.id"),
+        swap(candidates, "_candidate", alone),
+        statement("jobs_not_wanted", "other.id <> job.id", "other.id <> other.id"),
         identical_question_not_looked_up(),
     ):
         yield
@@ -150,8 +150,8 @@ def share_without_person_lock() -> Iterator[None]:
 def identical_question_not_looked_up() -> Iterator[None]:
     """Whether a provider was told the very same before does not matter."""
     with (
-        swap(submissions, "asked", lambda *_, **__: {}),
-        statement("question_is_asked", "live = 1", "live = 1 AND question = ''"),
+        swap(candidates, "asked", lambda *_, **__: {}),
+        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question = ''"),
     ):
         yield
 
@@ -171,16 +171,18 @@ def double_settle() -> Iterator[None]:
     """Each final answer is charged once more."""
     with (
         statement(
-            "submission_settled", "charged_mc = :charged_mc,", "charged_mc = coalesce(charged_mc, 0) + :charged_mc,"
+            "submissions_settled",
+            "charged_mc = given.value ->> 1,",
+            "charged_mc = coalesce(charged_mc, 0) + (given.value ->> 1),",
         ),
-        statement("submission_settled", "AND state <> 'settled'", ""),
+        statement("submissions_settled", "AND state <> 'settled'", ""),
     ):
         yield
 
 
 def charge_ignored() -> AbstractContextManager[None]:
     """What the provider says it charged is not believed: everything was free."""
-    return statement("submission_settled", "charged_mc = :charged_mc,", "charged_mc = 0 * :charged_mc,")
+    return statement("submissions_settled", "charged_mc = given.value ->> 1,", "charged_mc = 0 * (given.value ->> 1),")
 
 
 def bulk_all_or_nothing() -> AbstractContextManager[None]:
@@ -202,16 +204,18 @@ def gate_ignored() -> AbstractContextManager[None]:
 
 def drop_early_callback() -> AbstractContextManager[None]:
     """A callback that comes before the answer to its call is thrown away."""
-    apply = inbox.apply
+    apply = inbox.apply_many
 
-    def only_if_accepted(tx: Tx, got: Any, *args: Any, **kwargs: Any) -> int:
-        state = tx.rows("submission_get", id=got.delivery.submission_id)[0]["state"]
-        if state != "intent":
-            return apply(tx, got, *args, **kwargs)
-        tx.run("delivery_done", id=got.id, state="applied", note="too early")
-        return 0
+    def only_if_accepted(tx: Tx, readings: Sequence[Any], *, now: float) -> int:
+        early = [one for one in readings if _state(tx, one) == "intent"]
+        for one in early:
+            tx.run("delivery_done", id=one.got.id, state="applied", note="too early")
+        return apply(tx, [one for one in readings if one not in early], now=now)
 
-    return swap(inbox, "apply", only_if_accepted)
+    def _state(tx: Tx, one: Any) -> str:
+        return str(tx.rows("submissions_get", ids=json.dumps([one.got.delivery.submission_id]))[0]["state"])
+
+    return swap(inbox, "apply_many", only_if_accepted)
 
 
 def trust_any_mac() -> AbstractContextManager[None]:
@@ -298,7 +302,7 @@ def answer_without_echo_believed() -> AbstractContextManager[None]:
 
 def last_word_not_the_last() -> AbstractContextManager[None]:
     """An unsigned answer is taken although the call has had its last word."""
-    return swap(inbox, "had_last_word", lambda *_: False)
+    return swap(inbox, "had_last_word", lambda *_: set())
 
 
 def matched_by_position() -> AbstractContextManager[None]:
@@ -318,9 +322,10 @@ def late_answer_ignored() -> AbstractContextManager[None]:
 def inbox_forgets_the_rest() -> AbstractContextManager[None]:
     """A delivery that waits is marked as read before it is applied."""
 
-    async def apply(parts: Parts, got: Any) -> int:
-        await parts.ledger.write(lambda tx: tx.run("delivery_done", id=got.id, state="applied", note=""))
-        return await before(parts, got)
+    async def apply(parts: Parts, waiting: Sequence[Any]) -> int:
+        for got in waiting:
+            await parts.ledger.write(lambda tx, id_: tx.run("delivery_done", id=id_, state="applied", note=""), got.id)
+        return await before(parts, waiting)
 
     before = inbox_stage._apply
     return swap(inbox_stage, "_apply", apply)

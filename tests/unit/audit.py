@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 else:
     from sqlite_utils.utils import sqlite3  # the same one as the ledger's
 
-__all__ = ["ask", "audit", "sqlite3"]
+__all__ = ["ask", "audit", "events_gone", "sqlite3"]
 
 _DAY = "CAST(created_at / 86400 AS INTEGER)"
 _SUMS = f"""
@@ -37,6 +37,11 @@ def ask(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     finally:
         connection.close()
     return rows
+
+
+def events_gone(condition: str) -> str:
+    """A statement that takes events out of the history."""
+    return f"DELETE FROM history WHERE (job_id, step_id) IN (SELECT job_id, id FROM event WHERE {condition})"
 
 
 def audit(path: Path, *, calls: bool = True) -> None:

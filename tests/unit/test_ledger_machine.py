@@ -189,9 +189,10 @@ def _decide(tx: Tx, job: int, what: str) -> None:
     """What verify may do with an answered job, and what time does with one that is done."""
     state = JobState(tx.value("job_state", id=job))
     if state is JobState.ANSWERED and what == "accept":
-        writes.accept(tx, job, "ada@acme.example.com", "valid", now=NOW)
+        accepted = writes.accepting(job, "ada@acme.example.com", "valid", now=NOW, result_id=None, target=None)
+        tx.move_many([accepted], now=NOW)
     elif state is JobState.ANSWERED and what == "give up":
-        writes.give_up(tx, job, Reason.NOT_FOUND, "nobody knows", now=NOW)
+        tx.move_many([writes.giving_up(job, Reason.NOT_FOUND, "nobody knows")], now=NOW)
     elif state is JobState.DONE and what == "ask again":
         rounds = tx.rows("attempts_of_job", job_id=job)
         tx.move(job, state, JobState.QUEUED, now=NOW, round=1 + max((r["round"] for r in rounds), default=0))

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -138,8 +139,10 @@ def test_what_stands_behind_a_job_is_woken_when_it_is_decided(desk: Desk) -> Non
 
 def test_the_history_is_append_only(desk: Desk) -> None:
     connection = sqlite3.connect(desk.ledger.path)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        connection.execute("UPDATE event SET note = 'it was otherwise'")
+    desk.at(JobState.QUEUED)
+    for change in ("UPDATE step SET note = 'it was otherwise'", "UPDATE history SET step_id = 7"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(change)
     connection.close()
 
 
@@ -150,9 +153,8 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
         for name in ("one", "two"):
             call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
             tx.run("submission_make", id=name, **call)
-            question = {"job_id": 1, "request_id": "r", "provider": "ann", "round": 0, "asked": "{}", "now": NOW}
-            question |= {"way": "all", "question": name}
-            tx.run("attempt_make", submission_id=name, **question)
+            question = {"job_id": 1, "request_id": "r", "round": 0, "asked": "{}", "way": "all", "question": name}
+            tx.run("attempts_make", submission_id=name, provider="ann", rows=json.dumps([question]), now=NOW)
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
         desk.write(ask_twice)

@@ -11,9 +11,23 @@ from syncd.ledger.store import Ledger, queries
 
 from .audit import sqlite3
 
-BIG = {"contact", "job", "submission", "attempt", "delivery", "result", "write", "event", "person", "other", "mail"}
+BIG = {
+    "contact",
+    "job",
+    "submission",
+    "attempt",
+    "delivery",
+    "result",
+    "write",
+    "event",
+    "step",
+    "history",
+    "person",
+    "other",
+    "mail",
+}
 SMALL_BY_PARTIAL_INDEX = {
-    "job_review",
+    "job_review", "step_unused",
     "contact_vague",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined",
@@ -78,6 +92,15 @@ def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
     used |= set(re.findall(r"""self\.run\("(\w+)\"""", said))
     assert used - queries().keys() == set()
     assert {name for name in queries() if f'"{name}"' not in said} == set()
+
+
+def test_a_job_is_made_and_moved_in_one_place() -> None:
+    """Whatever else set a state would leave out the history and the counters."""
+    moves = {
+        name for name, said in queries().items() if re.search(r"UPDATE job SET(?:(?!WHERE).)*\bstate\s*=", said, re.S)
+    }
+    makes = {name for name, said in queries().items() if re.search(r"(INSERT|REPLACE) INTO job\b", said)}
+    assert (moves, makes) == ({"jobs_move"}, {"jobs_make"})
 
 
 def test_nothing_takes_the_time_from_sqlite() -> None:

@@ -1,6 +1,7 @@
 """The file and its one writer: opening safely, committing together, failing honestly."""
 
 import asyncio
+import json
 import stat
 import threading
 from collections.abc import Awaitable, Coroutine, Iterator
@@ -98,8 +99,8 @@ def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
 
     def breaks(tx: Tx) -> None:
         tx.tally("broken")
-        nothing = dict.fromkeys(("request_id", "provider", "way", "question", "asked"), "")
-        tx.run("attempt_make", job_id=1, submission_id="no", round=0, now=0.0, **nothing)
+        nothing = dict.fromkeys(("request_id", "way", "question", "asked"), "") | {"job_id": 1, "round": 0}
+        tx.run("attempts_make", submission_id="no", provider="", rows=json.dumps([nothing]), now=0.0)
 
     good, bad, worse, last = asyncio.run(
         as_one_group(

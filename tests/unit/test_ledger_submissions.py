@@ -26,7 +26,7 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.ledger import contacts, inbox, submissions, writes
-from syncd.ledger.states import SubmissionState
+from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.submissions import Budget, Doubt, Item, OverBudget, Stale
 
@@ -172,7 +172,7 @@ def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None
     books.answer("a", 1)
 
     def turn_back(tx: Tx) -> None:
-        tx._connection.execute("UPDATE job SET state = 'queued' WHERE id = 1")
+        tx.move(1, JobState.ANSWERED, JobState.QUEUED, now=NOW)
 
     books.write(turn_back)
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
@@ -300,7 +300,7 @@ def test_whoever_left_the_call_before_it_was_over_is_left_alone(books: Books) ->
     """One of two was answered and is asked about elsewhere; the deadline of the first call is no news of it."""
     books.intend("a", 1, 2, reserve=2)
     books.answer("a", 1, final=False, charged=None)
-    books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+    books.write(Tx.move_many, [writes.asking_next(1, "bob", "not good enough")], now=NOW)
     books.intend("b", 1, provider="bob")
     books.write(submissions.accept, "b", None, poll_at=None, deadline=NOW, now=NOW)
     books.write(submissions.expire, "a", SubmissionState.ACCEPTED, "nobody called back", now=NOW)
@@ -393,7 +393,7 @@ def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(
         books.write(submissions.refuse, "a", "busy", now=NOW)
     else:
         books.answer("a", 1)
-        books.write(writes.next_turn, 1, "bob", "not good enough", now=NOW)
+        books.write(Tx.move_many, [writes.asking_next(1, "bob", "not good enough")], now=NOW)
     books.intend("b", 1, **again)
     books.write(submissions.doubt, "b", "?", hold_until=NOW, now=NOW)
     books.write(submissions.resend, "b", "as the policy says", now=NOW)

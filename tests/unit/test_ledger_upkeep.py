@@ -11,7 +11,7 @@ from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.upkeep import BACKWARD, FORWARD
 
-from .audit import ask, sqlite3
+from .audit import ask, events_gone, sqlite3
 from .conftest import Build
 from .house import DAY, EMAIL, House
 
@@ -36,13 +36,20 @@ def written(build: Build) -> House:
 DAMAGE = {
     "UPDATE counter SET n = n + 2 WHERE reason = 'written'": "the counter of people email done written is off by 2",
     "UPDATE spend SET charged_mc = 7": "the credits of people at ann on day {day} don't add up",
-    "DELETE FROM event WHERE job_id = 1 AND target = 'done'": "job 1 is done, but its history ends with writing",
-    "DELETE FROM event WHERE job_id = 1 AND target = 'sent'": "the history of job 1 has a gap between sending and sent",
-    "DELETE FROM event WHERE job_id = 1 AND source = ''":
+    events_gone("job_id = 1 AND target = 'done'"): "job 1 is done, but its history ends with writing",
+    events_gone("job_id = 1 AND target = 'sent'"): "the history of job 1 has a gap between sending and sent",
+    events_gone("job_id = 1 AND source = ''"):
         "the history of job 1 has a gap between its beginning and queued",
-    "DELETE FROM event WHERE job_id = 1": "job 1 is done, but has no history",
-    "INSERT INTO event SELECT 99, job_id, at, 'done', 'sent', '', '', '', NULL FROM event WHERE id = 1":
+    "DELETE FROM history WHERE job_id = 1": "job 1 is done, but has no history",
+    "INSERT INTO step SELECT 99, at, 'done', 'sent', '', '', '', NULL, 1 FROM step WHERE id = 1;"
+    " INSERT INTO history VALUES (1, 99)":
         "a job went from done to sent, which must not happen",
+    "UPDATE job SET state = 'queued' WHERE id = 1": "job 1 is queued, but its history ends with done",
+    "UPDATE job SET reason = 'cancelled' WHERE id = 1": "the counter of people email done cancelled is off by -1",
+    "INSERT INTO job (contact_id, sync, field, state, created_at, updated_at)"
+    " VALUES (1, 'people', 'x', 'queued', 0, 0)":
+        "job 3 is queued, but has no history",
+    "DELETE FROM history WHERE job_id = 2 AND step_id = 1": "step 1 of the history has 1 jobs instead of 2",
     "UPDATE job SET state = 'sent', reason = '' WHERE id = 1; UPDATE attempt SET live = 0":
         "job 1 is sent without a live attempt",
     "DELETE FROM write": "job 1 is said to be written without a find or a confirmed write",

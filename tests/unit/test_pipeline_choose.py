@@ -7,9 +7,9 @@ import pytest
 from syncd.config import FieldPolicy, OnDoubt
 from syncd.contract.model import Candidate as Value
 from syncd.contract.model import ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
+from syncd.ledger.candidates import Candidate, Relative
 from syncd.ledger.results import Heard
 from syncd.ledger.states import JobState
-from syncd.ledger.submissions import Candidate, Relative
 from syncd.pipeline.choose import Turn, choose
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider

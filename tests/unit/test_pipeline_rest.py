@@ -27,7 +27,9 @@ def test_what_the_crm_does_not_take_is_not_decided_on_for_ever(house: House) -> 
     house.sweep()
     house.run(asyncio.wait_for(plan.run_once(house.parts), 20))
     assert house.job(ada) == ("done", "duplicate_of")
-    assert house.sql("SELECT count(*) FROM again JOIN job ON job.id = job_id WHERE at <= ?", house.clock.now()) == [(0,)]
+    assert house.sql("SELECT count(*) FROM again JOIN job ON job.id = job_id WHERE at <= ?", house.clock.now()) == [
+        (0,)
+    ]
 
 
 def test_a_write_that_was_decided_on_anew_meanwhile_is_left_as_it_is(house: House) -> None:
@@ -43,6 +45,7 @@ def test_a_write_that_was_decided_on_anew_meanwhile_is_left_as_it_is(house: Hous
     house.plan()
     ended = house.job(ada)
     assert ended[0] == "done"
-    finish = house.ledger.write(writes.finish, job, Reason.VALUE_KEPT, "somebody was quicker", now=house.clock.now())
+    end = writes.Ended(job, Reason.VALUE_KEPT, "somebody was quicker")
+    finish = house.ledger.write(writes.finish, [end], now=house.clock.now())
     assert not house.run(finish)
     assert house.job(ada) == ended

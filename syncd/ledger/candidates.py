@@ -1,0 +1,253 @@
+"""Who may be asked now, with all that this is decided on; and those who are put aside instead."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
+from syncd.people import evidence
+
+from . import people, results
+from .results import Heard, load_identity
+from .states import UNDECIDED, JobState, Reason
+from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
+
+DAY = 86_400.0
+RELATIVES = 100  # records of one person that are looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relative:
+    """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
+    where it stands, and what was said about it lately."""
+
+    job_id: int
+    state: JobState
+    provider: str
+    namesake: bool
+    heard: tuple[Heard, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A queued job with all that dispatch decides on."""
+
+    job_id: int
+    field: Field
+    round: int
+    since: float  # when it was queued
+    ref: ContactRef
+    identity: Identity  # what is usable of the contact
+    person: str | None
+    names: frozenset[str]  # name at employer, where another record may be the same person
+    lacking: bool  # the CRM still lacks the field, as far as the last pull knows
+    blocked: str | None  # why it must not be filled, the person's other records included
+    email_job: int | None  # the job for the same contact's e-mail, while it is under way
+    ways: frozenset[str]  # in which the provider was asked in this round
+    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
+    again: Question | None  # what was asked in vain and is to be asked once more, word for word
+    relatives: tuple[Relative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An identical question that was asked lately: for which job, and the answer's id once there is one."""
+
+    job_id: int
+    under_way: bool
+    result_id: int | None
+
+
+def candidates(
+    tx: Tx,
+    sync: str,
+    provider: str,
+    limit: int,
+    *,
+    known_since: float,
+    by_person: bool = True,
+    fields: Sequence[Field] | None = None,
+    at_least: int = 0,
+) -> list[Candidate]:
+    """Jobs whose turn it is at a provider, in order of priority, then age.
+
+    `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
+    `fields`: of these only; `at_least`: of that priority or a higher one.
+    """
+    wanted = None if fields is None else json.dumps(list(fields))
+    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, fields=wanted, at_least=at_least)
+    if not rows:
+        return []
+    page = _Page.read(tx, rows, known_since, by_person=by_person)
+    return [_candidate(row, page) for row in rows]
+
+
+@dataclass(slots=True)
+class _Page:
+    """What was said and asked before about the jobs of a page, each by job; identities are made once a contact."""
+
+    ways: Mapping[int, set[str]]
+    found_by: Mapping[int, set[str]]
+    asked_before: Mapping[int, Question]
+    relatives: Mapping[int, Sequence[Relative]]
+    opted_out: Mapping[int, str]
+    identities: dict[tuple[int, str | None], Identity]
+
+    @classmethod
+    def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: float, *, by_person: bool) -> _Page:
+        ways: dict[int, set[str]] = defaultdict(set)
+        found_by: dict[int, set[str]] = defaultdict(set)
+        ids = json.dumps([row["id"] for row in rows])
+        turn = {row["id"]: (row["provider"], row["round"]) for row in rows}
+        for row in tx.rows("candidates_heard", ids=ids):
+            provider, round_ = turn[row["job_id"]]
+            if row["round"] == round_ and row["outcome"] == Outcome.FOUND:
+                found_by[row["job_id"]].add(row["provider"])
+            if (row["provider"], row["round"]) == (provider, round_) and row["outcome"] != Outcome.FAILED:
+                ways[row["job_id"]].add(row["way"])
+        before: dict[int, Question] = {}
+        for row in tx.rows("candidates_asked", ids=ids):
+            if (row["provider"], row["round"]) != turn[row["job_id"]]:
+                continue
+            if row["live"]:
+                ways[row["job_id"]].add(row["way"])
+            elif row["state"] == "expired":
+                before[row["job_id"]] = Question(way=row["way"], told=load_identity(row["asked"]))
+        return cls(
+            ways=ways,
+            found_by=found_by,
+            asked_before=before,
+            relatives=_relatives(tx, rows, since),
+            opted_out=_opted_out(tx, rows) if by_person else {},
+            identities={},
+        )
+
+    def identity(self, row: sqlite3.Row) -> Identity:
+        key = (row["contact_id"], row["found_email"])
+        known = self.identities.get(key)
+        if known is None:
+            known = self.identities[key] = people.known(row)
+        return known
+
+    def again(self, job_id: int) -> Question | None:
+        """Not what was asked in the same way since, or answered for another record."""
+        before = self.asked_before.get(job_id)
+        return None if before is None or before.way in self.ways.get(job_id, ()) else before
+
+
+def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
+    field, id_, identity = Field(row["field"]), row["id"], page.identity(row)
+    under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
+    blocked = None if row["blocked"] == "{}" else json.loads(row["blocked"]).get(field)
+    if blocked is None and id_ in page.opted_out:
+        blocked = f"opted_out: {page.opted_out[id_]}"
+    return Candidate(
+        job_id=id_,
+        field=field,
+        round=row["round"],
+        since=row["updated_at"],
+        ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
+        identity=identity,
+        person=row["person"],
+        names=_names(identity) if row["namesakes"] else frozenset(),
+        lacking=field in json.loads(row["lacks"]),
+        blocked=blocked,
+        email_job=row["mail_id"] if under_way else None,
+        ways=frozenset(page.ways.get(id_, ())),
+        found_by=frozenset(page.found_by.get(id_, ())),
+        again=page.again(id_),
+        relatives=tuple(page.relatives.get(id_, ())),
+    )
+
+
+def _names(identity: Identity) -> frozenset[str]:
+    return frozenset(key for _, key in evidence.keys(identity, evidence.MEDIUM))
+
+
+def _opted_out(tx: Tx, rows: Sequence[sqlite3.Row]) -> dict[int, str]:
+    """By job: the same person's other record that says not to fill this field."""
+    wanted = json.dumps([[row["id"], row["contact_id"], row["field"]] for row in rows if row["kin"]])
+    return {row["job_id"]: row["ref"] for row in tx.rows("opted_out_elsewhere", wanted=wanted)}
+
+
+def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: float) -> dict[int, list[Relative]]:
+    """By job: the same person's other records first, then those that may be the same person; a hundred of each."""
+    fields = {row["id"]: Field(row["field"]) for row in rows}
+    kin = json.dumps([row["id"] for row in rows if row["kin"]])
+    alike = json.dumps([row["id"] for row in rows if row["namesakes"]])
+    jobs = [(row, False) for row in tx.rows("jobs_of_person", ids=kin)] if kin != "[]" else []
+    jobs += [(row, True) for row in tx.rows("jobs_of_namesakes", ids=alike)] if alike != "[]" else []
+    if not jobs:
+        return {}
+    heard: dict[int, list[sqlite3.Row]] = defaultdict(list)
+    for row in tx.rows("results_since", ids=json.dumps(sorted({row["id"] for row, _ in jobs})), since=since):
+        heard[row["job_id"]].append(row)
+    found: dict[int, list[Relative]] = defaultdict(list)
+    counts: dict[tuple[int, bool], int] = defaultdict(int)
+    for row, namesake in jobs:
+        key = (row["for_job"], namesake)
+        counts[key] += 1
+        if counts[key] <= RELATIVES:
+            found[row["for_job"]].append(
+                Relative(
+                    job_id=row["id"],
+                    state=JobState(row["state"]),
+                    provider=row["provider"],
+                    namesake=namesake,
+                    heard=tuple(results.heard(one, fields[row["for_job"]]) for one in heard[row["id"]]),
+                )
+            )
+    return found
+
+
+def asked(tx: Tx, questions: Sequence[str], *, since: float) -> dict[str, Asked]:
+    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each."""
+    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since)
+    return {
+        row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
+        for row in rows
+    }
+
+
+def skip(tx: Tx, candidate: Candidate, provider: str, note: str, *, now: float) -> None:
+    """The provider can't be asked about this person: an answer without a question."""
+    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
+        results.add(
+            tx,
+            candidate.job_id,
+            provider,
+            candidate.round,
+            Outcome.SKIPPED,
+            note=note,
+            now=now,
+            known=candidate.identity,
+        )
+
+
+def share(tx: Tx, candidate: Candidate, result_id: int, way: str, note: str, *, doubt: str = "", now: float) -> None:
+    """An answer that was given for another record speaks for this one, too: take that, pay nothing.
+
+    `doubt`: why a person should look before it is written.
+    """
+    if tx.move(candidate.job_id, JobState.QUEUED, JobState.ANSWERED, now=now, note=note):
+        results.copy(tx, result_id, candidate.job_id, candidate.round, way=way, doubt=doubt, note=note, now=now)
+        tx.tally("answers_shared")
+
+
+def stand_behind(tx: Tx, candidate: Candidate, behind: int, note: str, *, now: float) -> None:
+    """Wait until another job has moved on; nothing happens when it has already, or nobody would wake us."""
+    if JobState(tx.value("job_state", id=behind)) not in UNDECIDED | {JobState.ANSWERED, JobState.REVIEW}:
+        return
+    tx.move(candidate.job_id, JobState.QUEUED, JobState.WAITING, now=now, behind=behind, note=note, due_at=now + DAY)
+
+
+def drop(tx: Tx, candidate: Candidate, reason: Reason, note: str, *, now: float) -> None:
+    """There is nothing to find any more."""
+    tx.move(candidate.job_id, JobState.QUEUED, JobState.DONE, now=now, reason=reason, note=note)

@@ -1,0 +1,212 @@
+"""The ledger works in sets: how many statements a batch takes does not depend on how many rows it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from syncd.contract.model import CONTACT_EVENT, Delivery, Source
+from syncd.ledger.store import Tx
+from syncd.pipeline import inbox as inbox_stage
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said, sign
+
+from .conftest import Build
+from .house import EMAIL, PHONE, House
+
+BULK = replace(CAPABILITIES, batch=100, combines=True)
+
+
+def asked(build: Build, people: int) -> House:
+    """A bulk of so many contacts is under way for both fields; the even ones will be found."""
+    house = build(providers=[FakeProvider("ann", capabilities=BULK)])
+    for n in range(people):
+        contact = house.person(f"Ada{n}")
+        if n % 2 == 0:
+            house.finds(contact, EMAIL, f"ada{n}@acme.example.com")
+            house.finds(contact, PHONE, f"+44207946{n:04d}")
+    house.pull()
+    house.plan()
+    house.clock.time += 60
+    assert house.dispatch() == 1
+    return house
+
+
+def statements(house: House, work: Callable[[], Any]) -> int:
+    """How many statements the ledger's writer runs for it, those of its triggers and of the commits apart."""
+    seen: Counter[str] = Counter()
+
+    def trace(text: str) -> None:
+        if not text.startswith(("--", "BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PRAGMA")):
+            seen[text.split("(", maxsplit=1)[0][:60]] += 1
+
+    def watch(on: bool) -> None:
+        def set_(tx: Tx) -> None:
+            tx._connection.set_trace_callback(trace if on else None)
+
+        house.run(house.ledger.write(set_))
+
+    watch(True)
+    work()
+    watch(False)
+    return seen.total()
+
+
+def by_contact(house: House) -> list[Delivery]:
+    """A callback about each contact of the bulk."""
+    (submission,) = house.fake.accepted.values()
+    found = []
+    for request in submission.requests:
+        body = house.fake.body(replace(submission, requests=(request,)), final=False)
+        headers = {"x-fake-signature": sign(body)}
+        found.append(
+            Delivery(
+                submission_id=submission.id, source=Source.CALLBACK, body=body, headers=headers, part=CONTACT_EVENT
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("people", [3, 100])
+def test_a_bulk_answered_in_one_callback_is_applied_in_a_handful_of_statements(build: Build, people: int) -> None:
+    house = asked(build, people)
+    (submission,) = house.fake.accepted.values()
+    house.deliver(house.fake.delivery(submission))
+    assert statements(house, house.inbox) <= 16
+    assert house.sql("SELECT DISTINCT state FROM job") == [("answered",)]
+
+
+@pytest.mark.parametrize("people", [3, 100])
+def test_callbacks_about_single_contacts_that_wait_are_applied_together(build: Build, people: int) -> None:
+    house = asked(build, people)
+    for delivery in by_contact(house):
+        house.deliver(delivery)
+    assert statements(house, house.inbox) <= 16
+    assert house.sql("SELECT DISTINCT state FROM job") == [("answered",)]
+    assert house.sql("SELECT DISTINCT state FROM delivery WHERE part <> ''") == [("applied",)]
+
+
+def test_a_callback_about_one_contact_loads_that_contact_alone(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = asked(build, 100)
+    seen: list[int] = []
+    parse = FakeProvider.parse
+
+    def watched(self: FakeProvider, delivery: Delivery, submission: Any) -> Any:
+        seen.append(len(submission.requests))
+        return parse(self, delivery, submission)
+
+    monkeypatch.setattr(FakeProvider, "parse", watched)
+    for delivery in by_contact(house)[:3]:
+        house.deliver(delivery)
+        house.inbox()
+    assert seen == [1, 1, 1]
+
+
+def test_a_callback_that_names_no_request_of_ours_is_read_with_all_of_them(build: Build) -> None:
+    house = asked(build, 3)
+    (submission,) = house.fake.accepted.values()
+    first = submission.requests[0].id
+    for body in (
+        said([_found("e" * 32)], final=False),  # a stranger's
+        said([_found("e" * 32), _found(first)], final=False),  # beside one of ours
+        said([], final=False),
+    ):
+        delivery = Delivery(
+            submission_id=submission.id, source=Source.CALLBACK, body=body,
+            headers={"x-fake-signature": sign(body)}, part=CONTACT_EVENT,
+        )  # fmt: skip
+        house.deliver(delivery)
+    house.inbox()
+    assert house.tally("items_unmatched") == 2
+    assert house.sql("SELECT count(*) FROM job WHERE state = 'answered'") == [(1,)]
+
+
+def test_what_answers_do_together_is_what_they_do_one_after_the_other(build: Build, tmp_path: Any) -> None:
+    """A find after a miss, a miss after a find, credits that ran out, a failure, the same words twice."""
+    states = []
+    for page in (1, 100):
+        folder = tmp_path / str(page)
+        folder.mkdir()
+        with House(folder, providers=[FakeProvider("ann", capabilities=BULK)]) as house:
+            for n in range(6):
+                house.person(f"Ada{n}")
+            house.pull()
+            house.plan()
+            house.clock.time += 60
+            house.dispatch()
+            (submission,) = house.fake.accepted.values()
+            ids = [request.id for request in submission.requests]
+            bodies = [
+                said([_found(ids[0])], final=False),
+                said([_found(ids[0], "not_found")], final=False),
+                said([_found(ids[1], "not_found")], final=False),
+                said([_found(ids[1])], final=False),
+                said([_found(ids[2], "no_credits"), _found(ids[3], "failed")], final=False),
+                said([_found(ids[3], "failed"), _found(ids[4])], final=False),
+                said([_found(ids[4]), _found(ids[2])], final=True),
+                said([_found(ids[5])], final=True),
+            ]
+            for body in bodies:
+                house.deliver(house.fake.delivery(submission, body=body))
+            house.parts.lanes["ann"].pacer.block(0)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(inbox_stage, "PAGE", page)
+                house.inbox()
+            states.append(
+                [
+                    house.sql("SELECT id, state, reason, note, due_at FROM job ORDER BY id"),
+                    house.sql("SELECT job_id, outcome, candidates, note FROM result ORDER BY job_id, id"),
+                    house.sql("SELECT state, charged_mc, reserved_mc, provider_id FROM submission"),
+                    house.sql("SELECT job_id, live FROM attempt ORDER BY id"),
+                    house.sql("SELECT id, state, note FROM delivery ORDER BY id"),
+                    house.sql("SELECT job_id, source, target, reason, note FROM event ORDER BY job_id, id"),
+                ]
+            )
+    assert states[0] == states[1]
+
+
+def test_a_delivery_that_breaks_the_rules_does_not_stop_its_page_mates(build: Build) -> None:
+    house = asked(build, 3)
+    first, second, third = by_contact(house)
+    for delivery in (first, second, third):
+        house.deliver(delivery)
+    # The schema itself refuses what the second one says.
+    house.run(house.ledger.write(_refuse_results_of, 2))
+    with pytest.raises(Exception, match="not this one"):
+        house.inbox()
+    assert house.sql("SELECT id, state FROM delivery WHERE part <> '' ORDER BY id") == [
+        (1, "applied"), (2, "received"), (3, "applied"),
+    ]  # fmt: skip
+
+
+def _refuse_results_of(tx: Tx, delivery: int) -> None:
+    tx._connection.execute(
+        f"CREATE TRIGGER planted BEFORE INSERT ON result WHEN NEW.delivery_id = {delivery} "
+        "BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    )
+
+
+def _found(request: str, outcome: str = "found") -> dict[str, Any]:
+    values = [{"value": "ada@acme.example.com", "grade": "valid"}] if outcome == "found" else []
+    return {"id": request, "field": EMAIL, "outcome": outcome, "candidates": values}
+
+
+@pytest.mark.parametrize("people", [3, 100])
+def test_a_page_of_answers_is_decided_on_and_written_in_a_handful_of_statements(build: Build, people: int) -> None:
+    house = asked(build, people)
+    (submission,) = house.fake.accepted.values()
+    house.deliver(house.fake.delivery(submission))
+    house.inbox()
+    assert statements(house, house.verify) <= 20
+    house.clock.time += 60
+
+    def write() -> None:
+        while house.writeback():
+            pass
+
+    pages = 1 + people // (2 * house.crm.capabilities.write_batch)
+    assert statements(house, write) <= 20 * pages
+    assert house.sql("SELECT DISTINCT reason FROM job ORDER BY 1") == [("not_found",), ("written",)]
