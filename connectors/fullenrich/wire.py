@@ -9,7 +9,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Split, Trouble
+from syncd.contract.errors import (
+    ConnectorError,
+    Garbled,
+    Halt,
+    InDoubt,
+    RateLimited,
+    Retry,
+    Skip,
+    Split,
+    Trouble,
+    Unlisted,
+)
 from syncd.contract.http import Response
 from syncd.contract.model import EnrichmentRequest, Receipt, Submission
 from syncd.contract.reading import decode, remark, text
@@ -29,6 +40,8 @@ _HALTS = {
 # Codes that accuse what we send for every contact alike; any other 400 may be one contact's fault, `data.empty`
 # included: others saw it for one odd contact in a call that held several.
 _OUR_FAULT = re.compile(r"error\.enrichment\.(name\.empty|webhook_url|provider\.empty|enrich_fields?\.|custom\.)")
+# Codes that accuse a part of what is told of the contact.
+_INPUT = re.compile(r"error\.(enrichment\.)?(domain|first_?name|last_?name|company|linkedin)")
 _ID = re.compile(r"[\w.:-]{1,128}")
 
 
@@ -53,13 +66,15 @@ def _custom(submission: Submission, request: EnrichmentRequest) -> dict[str, str
 
 
 def receipt(answer: Response) -> Receipt:
-    """Any 2xx is an acceptance, whatever its body; only a web page is not, for it is not the API's."""
-    if is_html(answer):
-        raise elsewhere(answer)
+    """A 2xx with `enrichment_id`, usable or not, or with an empty object is an acceptance. What else comes with a 2xx
+    (a web page, half a body, none) is somebody's who may or may not have passed the call on: raises InDoubt."""
     try:
-        job = text(decode(answer.body).get("enrichment_id"))
-    except Garbled:
-        return Receipt()
+        accepted = decode(answer.body)
+    except Garbled as error:
+        raise doubtful(answer) from error
+    if accepted and "enrichment_id" not in accepted:
+        raise doubtful(answer)
+    job = text(accepted.get("enrichment_id"))
     return Receipt(provider_id=job if job and _ID.fullmatch(job) else None)
 
 
@@ -86,12 +101,18 @@ def other_workspace(told: str, known: str) -> Halt:
 
 def start_refusal(answer: Response, contacts: int, after: float) -> ConnectorError:
     """Why a start was refused: nothing of it runs. The error never says which contact is at fault."""
-    if answer.status not in {400, 413, 422}:
+    if not 400 <= answer.status < 500:
+        return doubtful(answer)
+    if answer.status in {408, 425, 429, *_HALTS}:
         return refusal(answer, after)
     said = _said(answer)
-    found = _OUR_FAULT.match(code(answer))
+    found = _OUR_FAULT.match(code(answer)) if answer.status in {400, 413, 422} else None
     if found is None:
-        return Split(said) if contacts > 1 else Skip(said)
+        cure = f"See what FullEnrich says to this; base_url should be {DEFAULT_URL}, or left out."
+        kind = f"FullEnrich {answer.status} {remark(code(answer))}".strip()
+        if contacts > 1:
+            return Split(said)
+        return Skip(said) if _INPUT.match(code(answer)) else Unlisted(said, kind=kind, cure=cure)
     cure = "Update syncd: FullEnrich no longer takes what it sends."
     if found[1] == "webhook_url":
         cure = "Set callbacks.public_url to the https address under which FullEnrich reaches syncd."
@@ -116,6 +137,12 @@ def elsewhere(answer: Response) -> Halt:
     kind = remark(answer.headers.get("content-type", "no content type"))[:60]
     said = f"HTTP {answer.status} with {kind} is no answer of FullEnrich's: base_url does not point at the API"
     return Halt(said, trouble=Trouble.MISCONFIGURED, cure=f"Set base_url to {DEFAULT_URL}, or leave it out.")
+
+
+def doubtful(answer: Response) -> InDoubt:
+    """The answer to a paid call is not FullEnrich's, so that it tells nothing of what FullEnrich has done."""
+    kind = remark(answer.headers.get("content-type", "no content type"))[:60]
+    return InDoubt(f"HTTP {answer.status} with {kind} is no answer of FullEnrich's: the call may have been carried out")
 
 
 def is_html(answer: Response) -> bool:

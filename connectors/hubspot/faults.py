@@ -21,6 +21,9 @@ _COORDINATE = re.compile(r"propertyName=(\w+)")
 _LISTED = re.compile(r"not valid: (\[.*)", re.DOTALL)
 _CONFLICT = {"CONFLICT", "UNIQUE_VALUE_CONFLICT", "CONFLICTING_UNIQUE_VALUE"}
 _FOR_ALL = {"PROPERTY_DOESNT_EXIST", "READ_ONLY_VALUE"}  # wrong whatever the record and the value
+_VALUES = {"INVALID_EMAIL", "INVALID_PHONE", "INVALID_PHONE_NUMBER", "INVALID_URL", "INVALID_FORMAT", "INVALID_OPTION",
+    "INVALID_INTEGER", "INVALID_LONG", "INVALID_DATE", "INVALID_LENGTH", "MAX_LENGTH", "VALUE_TOO_LONG"}  # fmt: skip
+_TOO_LONG = re.compile(r"\btoo long\b|exceeds? the (maximum|limit)|maximum (allowed )?length", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s\"'=,]+@[^\s\"',}]+")
 _NUMBER = re.compile(r"\+?\d[\d ().-]{5,}\d")
 
@@ -46,7 +49,7 @@ def read(refusal: Refusal, values: Iterable[str] = ()) -> Fault:
     reason = _reason(message, codes - {"", "VALIDATION_ERROR"}, refusal.correlation, values)
     if codes & _CONFLICT or "already has that value" in message or "already exists" in message:
         return _conflict(refusal, reason)
-    status = WriteStatus.REFUSED
+    status = WriteStatus.INVALID if codes & _VALUES or _TOO_LONG.search(message) else WriteStatus.REFUSED
     if "OBJECT_NOT_FOUND" in codes:
         status = WriteStatus.GONE
     elif codes & {"RATE_LIMIT", "RATE_LIMITS"}:

@@ -155,7 +155,7 @@ class Writing:
     def _refused(self, one: Input, fault: Fault) -> None:
         """Settle what is at fault; what is not, or may not be, is sent again by itself."""
         named = fault.properties & one.changes.keys()
-        if fault.status not in {WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
+        if fault.status not in {WriteStatus.INVALID, WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
             self._settle([one], fault.status, fault.reason)
         elif named:
             self._settle([one], fault.status, fault.reason, fault.holder, named)

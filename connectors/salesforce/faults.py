@@ -22,6 +22,8 @@ _LATER = {"REQUEST_LIMIT_EXCEEDED", "PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_
 _UNCERTAIN = {"UNKNOWN_EXCEPTION", "SERVER_UNAVAILABLE"}
 _READ_ONLY = {"INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_FIELD", "INSUFFICIENT_ACCESS_OR_READONLY"}
 _AUTOMATION = {"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_TRIGGER"}  # triggers, flows
+_VALUES = {"STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "NUMBER_OUTSIDE_VALID_RANGE", "INVALID_TYPE_ON_FIELD_IN_RECORD",
+    "JSON_PARSER_ERROR", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"}  # fmt: skip
 _ADDRESS = re.compile(r"[^\s\"'=,]+@[^\s\"',}]+")
 _NUMBER = re.compile(r"\+\d[\d ().-]{5,}\d")
 
@@ -55,7 +57,11 @@ def read(status: int, refusals: Sequence[Refusal], values: Iterable[str] = (), o
         return Fault(WriteStatus.DUPLICATE, reason, fields, _holder(refusals, own_id))
     if status >= 500 or codes & _UNCERTAIN:
         return Fault(WriteStatus.UNKNOWN, reason)
-    kind = WriteStatus.RETRY if codes & _LATER else WriteStatus.REFUSED
+    kind = WriteStatus.REFUSED
+    if codes & _LATER:
+        kind = WriteStatus.RETRY
+    elif codes & _VALUES:
+        kind = WriteStatus.INVALID
     return Fault(kind, reason, fields, closed=bool(codes & _READ_ONLY))
 
 

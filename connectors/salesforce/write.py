@@ -104,7 +104,7 @@ class Writing:
             elif extra and not lens.catalogue.writable(name):
                 self._note(change, WriteStatus.REFUSED, f"our user may not write {name}")  # the others go ahead
             elif wrong := _unfit(lens, name, change):
-                self._note(change, WriteStatus.REFUSED, wrong)
+                self._note(change, WriteStatus.INVALID, wrong)
             else:
                 target = self._open.setdefault(known, Target(known, [{}]))
                 target.parts[0].setdefault(name, []).append(change)
@@ -218,7 +218,7 @@ class Writing:
         elif fault.closed and not self._vetted:
             self._shut.update(named or part)
             target.closed = fault.reason
-        elif fault.status not in {WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
+        elif fault.status not in {WriteStatus.INVALID, WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
             self._settle(target, fault.status, fault.reason, names=list(part))
         elif named or len(part) == 1:
             self._settle(target, fault.status, fault.reason, fault.holder, named or list(part))

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 
-from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Trouble
+from syncd.contract.errors import ConnectorError, Garbled, Halt, InDoubt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.http import Http, Response
 from syncd.contract.ports import Tools
 from syncd.contract.reading import amount, decode
@@ -74,7 +74,7 @@ class Hosts:
             raise wire.elsewhere(response)
         if response.status != 200:
             error = wire.refusal(response, self._tools.clock.now())
-            raise wire.elsewhere(response) if isinstance(error, Skip) else error
+            raise wire.elsewhere(response) if isinstance(error, (Skip, InDoubt)) else error
         try:
             return amount(decode(response.body).get("credit_balance"))
         except Garbled:

@@ -9,7 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Set
 
-from syncd.contract.errors import ConnectorError, Garbled, Halt, RateLimited, Retry, Skip, Trouble
+from syncd.contract.errors import (
+    ConnectorError,
+    Garbled,
+    Halt,
+    InDoubt,
+    RateLimited,
+    Retry,
+    Skip,
+    Trouble,
+    Unlisted,
+)
 from syncd.contract.http import Response
 from syncd.contract.model import Field, Identity, Receipt
 from syncd.contract.pacing import Window
@@ -38,6 +48,8 @@ _HALTS = {
 }
 _PROPERTY = re.compile(r"property (\S+) should not exist")
 _ADDRESS = re.compile(r"callback_?url", re.IGNORECASE)
+_INPUT = re.compile(r"linkedin|first_?name|last_?name|company|domain|e-?mail|person|profile", re.IGNORECASE)
+_ACCEPTANCE = frozenset({"status", "jobId", "contact", "credit_used"}) | RESULT_KEYS  # one of them is in each
 
 
 def body(field: Field, told: Identity, callback_url: str, refused: Collection[str]) -> dict[str, str]:
@@ -65,13 +77,14 @@ def narrowed(refused: Set[str], complaints: Set[str]) -> frozenset[str] | None:
 
 
 def receipt(answer: Response) -> Receipt:
-    """Any 2xx is an acceptance, whatever its body; only a web page is not, for it is not the API's."""
-    if is_html(answer):
-        raise elsewhere(answer)
+    """A 2xx with any part of Zeliq's own answer is an acceptance. What else comes with a 2xx (a web page, half a body,
+    none) is somebody's who may or may not have passed the call on: raises InDoubt."""
     try:
         accepted = decode(answer.body)
-    except Garbled:
-        return Receipt()
+    except Garbled as error:
+        raise doubtful(answer) from error
+    if _ACCEPTANCE.isdisjoint(accepted):
+        raise doubtful(answer)
     holds_result = bool(accepted.get("contact")) or not RESULT_KEYS.isdisjoint(accepted)
     return Receipt(provider_id=text(accepted.get("jobId")), body=answer.body if holds_result else None)
 
@@ -89,8 +102,10 @@ def refusal(answer: Response, now: float) -> ConnectorError:
             return Retry(said, after=answer.retry_after(now))
         case 400 | 413 | 422:
             return _bad_request(answer, said)
+        case status if 400 <= status < 500:
+            return _unlisted(answer, said)
         case _:
-            return elsewhere(answer)
+            return doubtful(answer)
 
 
 def unknown_properties(answer: Response) -> frozenset[str]:
@@ -105,6 +120,17 @@ def elsewhere(answer: Response) -> Halt:
     return Halt(said, trouble=Trouble.MISCONFIGURED, cure=f"Set base_url to {DEFAULT_URL}, or leave it out.")
 
 
+def doubtful(answer: Response) -> InDoubt:
+    """The answer to a paid call is not Zeliq's, so that it tells nothing of what Zeliq has done."""
+    kind = remark(answer.headers.get("content-type", "no content type"))[:60]
+    return InDoubt(f"HTTP {answer.status} with {kind} is no answer of Zeliq's: the call may have been carried out")
+
+
+def _unlisted(answer: Response, said: str) -> Unlisted:
+    cure = f"See what Zeliq says to this; base_url should be {DEFAULT_URL}, or left out."
+    return Unlisted(said, kind=f"Zeliq {answer.status}", cure=cure)
+
+
 def is_html(answer: Response) -> bool:
     """A web page, such as the shell that a site sends for any address."""
     return "html" in answer.headers.get("content-type", "").lower() or answer.body.lstrip()[:1] == b"<"
@@ -116,7 +142,7 @@ def _bad_request(answer: Response, said: str) -> ConnectorError:
     if _ADDRESS.search(_message(answer)):
         cure = "Set callbacks.public_url to the https address under which Zeliq reaches syncd."
         return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
-    return Skip(said)
+    return Skip(said) if _INPUT.search(_message(answer)) else _unlisted(answer, said)
 
 
 def _told_windows(answer: Response) -> tuple[Window, ...]:

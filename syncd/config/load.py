@@ -227,6 +227,9 @@ class _Loader:
             on_doubt=section.on_doubt,
             review_within=section.review_within,
             linkedin=section.extras.linkedin,
+            priority=section.priority,
+            buy_before_write=section.buy_before_write,
+            write_within=section.write_within,
         )
 
     def _check_sync(self, raw: dict[str, Any], where: Where) -> None:

@@ -231,6 +231,9 @@ class SyncSection(Section):
     review_within: Duration = 14 * DAY
     extras: Extras = Extras()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
+    priority: Annotated[int, Rule(ge=1, le=1000)] = 10
+    buy_before_write: Annotated[int, Rule(ge=0, le=1000)] = 3
+    write_within: Annotated[Duration, Rule(le=3600)] = 300
     paused: bool = False
 
 

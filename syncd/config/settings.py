@@ -6,6 +6,8 @@ connectors (`Kinds`). What does not: how a file is written or read.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -112,7 +114,9 @@ class Sync:
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
     seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
-    a profile is written that an answer brings.
+    a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
+    ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
     """
 
     name: str
@@ -131,6 +135,19 @@ class Sync:
     linkedin: str | None = None
     reuse_found: float = 90 * 86_400.0
     sweep: float = 86_400.0
+    priority: int = 10
+    buy_before_write: int = 3
+    write_within: float = 300.0
+
+    @property
+    def writing(self) -> str:
+        """A digest of all that a write depends on: with another one it is not known whether the CRM takes it."""
+        fields = {
+            field: [one.property, one.also, one.mobile, one.format, sorted(one.accept), sorted(one.kinds)]
+            for field, one in sorted(self.fields.items())
+        }
+        what = [self.crm, self.object, self.match, self.linkedin, fields]
+        return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
     def ages(self, field: Field, provider: str) -> Ages:
         """For how long an answer of a provider counts."""

@@ -7,6 +7,7 @@ SyncdError
     ├── Retry            definitely not done: the same again, after `after` seconds
     │   └── RateLimited  … and the vendor told us its limits
     ├── Skip             definitely not done, and never will be for this item
+    │   └── Unlisted     … for a reason that the vendor does not document: the item's fault, or everybody's
     ├── Split            a batch was refused and nothing says which item is at fault: halve it
     ├── InDoubt          may have been done: never send it again by itself
     ├── Halt             the whole connection stops until a person (or a probe) says otherwise
@@ -61,6 +62,19 @@ class RateLimited(Retry):
 
 class Skip(ConnectorError):
     """This item is refused for good; the message says why in the vendor's own terms."""
+
+
+class Unlisted(Skip):
+    """Refused, nothing spent, and nothing documented says whether the item is at fault or every call is.
+
+    `kind` names the refusal the same way each time (status and code, nothing of the item): when different items meet
+    the same one in a row, the connection is halted, and `cure` says what a person should do then.
+    """
+
+    def __init__(self, message: str, *, kind: str, cure: str) -> None:
+        self.kind = kind
+        self.cure = cure
+        super().__init__(message)
 
 
 class Split(ConnectorError):

@@ -194,7 +194,8 @@ class WriteStatus(StrEnum):
     MOVED_ON = "moved_on"  # somebody changed the record first: read again and decide again
     GONE = "gone"  # deleted, or no longer visible
     DUPLICATE = "duplicate"  # another record holds this value; `holder` is its id where known
-    REFUSED = "refused"  # this value or record will never be taken; `detail` is the CRM's reason
+    INVALID = "invalid"  # this very value will never be taken: malformed, too long; `detail` is the CRM's reason
+    REFUSED = "refused"  # a rule, a right or the record's state forbids it for now; `detail` is the CRM's reason
     RETRY = "retry"  # not written; the same again later
     UNKNOWN = "unknown"  # may have been written: read before anything else
 

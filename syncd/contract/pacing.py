@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+A_LONG_WAIT = 600.0  # seconds
 A_WHILE = 1.0  # seconds: who waits for a place looks up as often, to see whether the pacer was closed
 
 
@@ -36,6 +37,13 @@ class Window:
     seconds: float
     limit: int
     fixed: bool = False
+
+
+def _narrowed(window: Window, spare: float) -> Window:
+    """Less what is to be left over, of a window in which waiting for a place would take long."""
+    if not spare or window.seconds <= A_LONG_WAIT:
+        return window
+    return replace(window, limit=max(1, window.limit - math.ceil(window.limit * spare)))
 
 
 class Pacer:
@@ -68,14 +76,15 @@ class Pacer:
         """No call for so long, whatever the windows say."""
         self._blocked_until = max(self._blocked_until, self._clock.monotonic() + seconds)
 
-    def ready_in(self) -> float:
-        """Seconds until one call may go out; 0.0 means now."""
+    def ready_in(self, spare: float = 0.0) -> float:
+        """Seconds until one call may go out; 0.0 means now. `spare`: the part of the limits over more than ten minutes
+        that is left for others."""
         now = self._clock.now()
         del self._calls[: bisect_right(self._calls, now - self.longest)]
         if self._calls and self._calls[-1] > now:  # the clock was set back
             self._calls = [min(call, now) for call in self._calls]
         blocked = self._blocked_until - self._clock.monotonic()
-        return max([0.0, blocked, *(self._wait(w, now) for w in self._windows)])
+        return max([0.0, blocked, *(self._wait(_narrowed(w, spare), now) for w in self._windows)])
 
     def take(self) -> None:
         """Record a call that goes out now."""

@@ -196,8 +196,8 @@ class Provider(Protocol):
     async def submit(self, submission: Submission) -> Receipt:
         """Make the one paid call; never repeats it by itself.
 
-        Raises Retry/RateLimited/Halt/Skip/Split when it was definitely not accepted, InDoubt when
-        it may have been. Any 2xx is an acceptance, whatever its body.
+        Raises Retry/RateLimited/Halt/Skip/Unlisted/Split when it was definitely not accepted, InDoubt when
+        it may have been: a 2xx is an acceptance only where its body is the vendor's, be it without an id.
         """
 
     async def poll(self, submission: Submission) -> Delivery | None:

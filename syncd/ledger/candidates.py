@@ -67,13 +67,23 @@ class Asked:
 
 
 def candidates(
-    tx: Tx, sync: str, provider: str, limit: int, *, known_since: float, by_person: bool = True
+    tx: Tx,
+    sync: str,
+    provider: str,
+    limit: int,
+    *,
+    known_since: float,
+    by_person: bool = True,
+    fields: Sequence[Field] | None = None,
+    at_least: int = 0,
 ) -> list[Candidate]:
     """Jobs whose turn it is at a provider, in order of priority, then age.
 
     `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
+    `fields`: of these only; `at_least`: of that priority or a higher one.
     """
-    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit)
+    wanted = None if fields is None else json.dumps(list(fields))
+    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, fields=wanted, at_least=at_least)
     if not rows:
         return []
     page = _Page.read(tx, rows, known_since, by_person=by_person)

@@ -26,11 +26,13 @@ SELECT id, reason FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value WHERE job.state = 'waiting' ORDER BY job.id
 
 -- name: jobs_make
+-- Who was not there when the sync's first run had ended is new, and is asked about before the others.
 INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
 SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
     coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
-    coalesce(value ->> 'priority', 0), :now, :now
-FROM json_each(:rows) WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
+    coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
+        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
+FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
 -- name: step_newest
 SELECT max(id) FROM step
@@ -173,7 +175,7 @@ INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
 -- name: run_end
-UPDATE run SET ended_at = :now, error = :error WHERE id = :id
+UPDATE run SET ended_at = :now, error = :error, last_contact = coalesce((SELECT max(id) FROM contact), 0) WHERE id = :id
 
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
@@ -368,6 +370,7 @@ FROM job INDEXED BY job_queued
 JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
+    AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
 ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 
 -- name: candidates_heard
@@ -672,6 +675,45 @@ JOIN contact AS kin INDEXED BY contact_opt_out
     ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
 WHERE EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
 
+-- name: sync_state
+SELECT * FROM sync_state WHERE sync = :sync
+
+-- name: sync_confirmed
+INSERT INTO sync_state (sync, policy, confirmed_at) VALUES (:sync, :policy, :now)
+ON CONFLICT DO UPDATE SET policy = excluded.policy, confirmed_at = excluded.confirmed_at, refused = 0, words = '',
+    probes = 0, probe_at = 0
+
+-- name: sync_refused
+INSERT INTO sync_state (sync, refused, words, probes, probe_at) VALUES (:sync, :refused, :words, :probes, :probe_at)
+ON CONFLICT DO UPDATE SET refused = excluded.refused, words = excluded.words, probes = excluded.probes,
+    probe_at = excluded.probe_at
+
+-- name: sync_probe_at
+UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync
+
+-- name: contacts_on_their_way
+-- For whom something was bought that may still be written.
+SELECT count(DISTINCT contact_id) FROM (
+    SELECT contact_id FROM job INDEXED BY job_flight
+    WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
+-- name: is_under_way
+-- May an answer come soon, or be accepted?
+SELECT 1 FROM job INDEXED BY job_flight
+WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
+UNION ALL SELECT 1 FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync LIMIT 1
+
+-- name: writes_due
+-- The rule by which they were refused is gone.
+UPDATE job SET due_at = :now WHERE sync = :sync AND state IN ('accepted', 'writing') AND state = 'accepted' AND due_at > :now
+
+-- name: writes_refused
+-- How often the CRM has refused to take a value, and since when.
+SELECT job_id, count(*) AS times, min(at) AS since FROM write
+WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
+
 -- name: jobs_postpone
 UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
 
@@ -733,6 +775,31 @@ ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.bala
 -- The first account that a connection is seen with stays; returns it.
 INSERT INTO connection (name, account) VALUES (:name, :account)
 ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account) RETURNING account
+-- name: breaker_get
+SELECT * FROM breaker WHERE connection = :connection
+
+-- name: breaker_set
+INSERT OR REPLACE INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
+    trial, kind, refused, halts, lift_at, short, balance, short_at)
+VALUES (:connection, :why, :opened_at, :doubted_at, :next_look_at, :looks, :doubts, :trials, :seen_down, :trial, :kind,
+    :refused, :halts, :lift_at, :short, :balance, :short_at)
+
+-- name: jobs_refused_alone
+-- The queued jobs of a call, and how often each was refused in a call of its own.
+SELECT job.id, (SELECT count(*) FROM attempt AS again JOIN submission ON submission.id = again.submission_id
+    WHERE again.job_id = job.id AND again.provider = attempt.provider AND submission.state = 'refused'
+        AND submission.note LIKE :prefix) AS times
+FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :submission_id AND job.state = 'queued'
+
+-- name: turns
+SELECT sync, used FROM turn WHERE connection = :connection
+
+-- name: turn_set
+INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT DO UPDATE SET used = excluded.used
+
+-- name: new_waits
+SELECT 1 FROM job INDEXED BY job_queued
+WHERE state = 'queued' AND sync = :sync AND provider = :provider AND priority > 0 LIMIT 1
 
 -- name: memory_all
 SELECT key, value FROM memory WHERE connection = :connection

@@ -175,7 +175,8 @@ CREATE TABLE counter (
 
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
-    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT ''
+    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    last_contact INTEGER NOT NULL DEFAULT 0     -- the newest contact when it ended: who comes later is new
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
 CREATE TABLE connection (
@@ -200,6 +201,24 @@ CREATE TABLE reconciliation (
 CREATE TABLE gate (
     watch TEXT NOT NULL, sync TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
     PRIMARY KEY (watch, sync)
+) STRICT, WITHOUT ROWID;
+-- May paid calls go out to a provider? A row once something went wrong: `pipeline/breaker.py` says what it means.
+CREATE TABLE breaker (
+    connection TEXT PRIMARY KEY, why TEXT NOT NULL, opened_at REAL NOT NULL, doubted_at REAL NOT NULL,
+    next_look_at REAL NOT NULL, looks INTEGER NOT NULL, doubts INTEGER NOT NULL, trials INTEGER NOT NULL,
+    seen_down INTEGER NOT NULL, trial INTEGER NOT NULL, kind TEXT NOT NULL, refused TEXT NOT NULL,
+    halts INTEGER NOT NULL, lift_at REAL NOT NULL, short TEXT, balance TEXT, short_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+-- How many calls each sync has had at a provider, weighed by its priority: whoever has had the fewest is next.
+CREATE TABLE turn (
+    connection TEXT NOT NULL, sync TEXT NOT NULL, used REAL NOT NULL, PRIMARY KEY (connection, sync)
+) STRICT, WITHOUT ROWID;
+-- Does a sync's CRM take what is written? Until a write was confirmed for the sync as it is configured (`policy`), and
+-- after a refusal until the next one is, only a few are bought.
+CREATE TABLE sync_state (
+    sync TEXT PRIMARY KEY, policy TEXT NOT NULL DEFAULT '', confirmed_at REAL NOT NULL DEFAULT 0,
+    refused INTEGER NOT NULL DEFAULT 0, words TEXT NOT NULL DEFAULT '', probes INTEGER NOT NULL DEFAULT 0,
+    probe_at REAL NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

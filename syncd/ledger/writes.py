@@ -15,6 +15,10 @@ from .results import load_identity, load_said
 from .states import JobState, Reason
 from .store import Move, Tx
 
+REFUSED_FIRST = 300.0  # seconds until what a rule refused is tried again, doubled each time
+REFUSED_LONGEST = 6 * 3600.0
+REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -165,6 +169,46 @@ def finish(tx: Tx, ended: Iterable[Ended], *, now: float) -> int:
         if states[one.job.job_id] in _TO_WRITE  # else it was decided on anew meanwhile
     ]
     return len(tx.move_many(moves, now=now))
+
+
+class Refused(NamedTuple):
+    """A value that a rule of the CRM forbids for now, in the CRM's words."""
+
+    job: ToWrite
+    words: str
+
+
+def refuse(tx: Tx, refused: Iterable[Refused], *, now: float) -> list[int]:
+    """The same again after minutes, then at growing intervals, for weeks. Returns how often each was refused."""
+    told = list(refused)
+    if not told:
+        return []
+    _close(tx, [(one.job.job_id, "refused", one.words) for one in told], now=now)
+    rows = tx.rows("writes_refused", ids=json.dumps([one.job.job_id for one in told]))
+    known = {row["job_id"]: (row["times"], row["since"]) for row in rows}
+    before = {one.job.job_id: known.get(one.job.job_id, (1, now)) for one in told}
+    finish(
+        tx,
+        [
+            Ended(one.job, Reason.WRITE_REFUSED, one.words)
+            for one in told
+            if now - before[one.job.job_id][1] > REFUSED_FOR
+        ],
+        now=now,
+    )
+    moves = [
+        Move(
+            one.job.job_id,
+            JobState.WRITING,
+            JobState.ACCEPTED,
+            {"note": one.words, "due_at": now + min(REFUSED_FIRST * 2.0 ** (times - 1), REFUSED_LONGEST)},
+        )
+        for one in told
+        for times, since in [before[one.job.job_id]]
+        if now - since <= REFUSED_FOR
+    ]
+    tx.move_many(moves, now=now)
+    return [before[one.job.job_id][0] for one in told]
 
 
 def put_back(tx: Tx, jobs: Iterable[tuple[ToWrite, str, float]], *, now: float) -> None:

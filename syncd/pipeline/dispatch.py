@@ -7,7 +7,7 @@ No retry may ever wrap `Provider.submit`: a call either was refused for certain,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from typing import Concatenate, TypeVar
 import structlog
 
 from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split
+from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble, Unlisted
 from syncd.contract.model import (
     CONTACT_EVENT,
     Delivery,
@@ -26,7 +26,7 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import budgets, candidates, connections, inbox, submissions
+from syncd.ledger import breakers, budgets, candidates, confirmations, connections, inbox, submissions
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.file import LedgerError, LedgerFailed
@@ -34,7 +34,8 @@ from syncd.ledger.results import question
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Item, Stale
 
-from . import account, fresh
+from . import account, breaker, fresh
+from .breaker import Breaker
 from .choose import Choice, Turn, choose, put_aside, questions, skip
 from .parts import Lane, Parts
 from .spending import budget_of
@@ -45,6 +46,12 @@ LINGER = 10.0  # seconds that a part-filled bulk waits for company
 KNOWN_FOR = 90 * DAY  # an answer about a person is good for as long
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
 BACK_OFF_CAP = 3600.0
+PORTION = 8  # calls in one turn, where several syncs share a provider
+AHEAD = 32.0  # calls that somebody new may bring a sync ahead of the others
+CATCH_UP = 64.0  # calls by which a sync that had nothing to ask may be ahead of the others afterwards
+PRIORITY = 10  # of a sync, by default
+NEW = 1  # the priority of a job for somebody who is new
+SPARE = 0.1  # of the limits over a long time: kept for those who are new
 
 log = structlog.get_logger("syncd.dispatch")
 
@@ -57,7 +64,8 @@ async def run_once(parts: Parts, name: str) -> int:
     if not await parts.in_time(parts.clock.now()):
         return 0  # the clock was set, and the watch has not looked yet
     trouble = await parts.ledger.read(connections.trouble, name)
-    sent = 0
+    lane.breaker = breaker.from_row(await parts.ledger.read(breakers.load, name))
+    runs = []
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
             continue
@@ -67,8 +75,43 @@ async def run_once(parts: Parts, name: str) -> int:
         elif parts.gate.why(sync.name):
             continue
         elif await _may_be_used(parts, name, sync):
-            sent += await _Run(parts, lane, connection, sync).send_all()
-    return sent
+            runs.append(_Run(parts, lane, connection, sync))
+    return await _take_turns(parts, name, runs)
+
+
+async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
+    """Each sync sends a few calls in its turn. Whoever has had the fewest, weighed by priority, is next; somebody new
+    does not wait for anybody's backfill."""
+    several, waiting = len(runs) > 1, list(runs)
+    used = await parts.ledger.read(breakers.turns, name) if several else {}
+    if several:
+        latest = max((used.get(run.sync.name, 0.0) for run in runs), default=0.0)
+        used = {run.sync.name: max(used.get(run.sync.name, 0.0), latest - CATCH_UP) for run in runs}
+    before = dict(used)
+    while waiting:
+        run = await _next(parts, name, waiting, used) if several else waiting[0]
+        sent = run.sent
+        going_on = await run.send_some(PORTION if several else None)
+        used[run.sync.name] = used.get(run.sync.name, 0.0) + (run.sent - sent) * PRIORITY / run.sync.priority
+        if run.halted or not run.lane.breaker.goes_out:
+            break
+        if not going_on:
+            waiting.remove(run)
+    if several and used != before:
+        await parts.ledger.write(breakers.keep_turns, name, used)
+    return sum(run.sent for run in runs)
+
+
+async def _next(parts: Parts, name: str, waiting: Sequence[_Run], used: Mapping[str, float]) -> _Run:
+    """Whose turn it is. Who has somebody new is next, without getting far ahead of the others."""
+    least = min(used[run.sync.name] for run in waiting)
+    near = [run for run in waiting if used[run.sync.name] - least <= AHEAD]
+    new = [run for run in near if await parts.ledger.read(breakers.has_new, run.sync.name, name)]
+    return min(new or waiting, key=lambda run: used[run.sync.name])
+
+
+class _NotSent(Exception):
+    """It was not made: while it waited for its place, another call came to be in doubt or halted the connection."""
 
 
 async def _may_be_used(parts: Parts, name: str, sync: Sync) -> bool:
@@ -87,36 +130,103 @@ class _Run:
     connection: Connection
     sync: Sync
     stopped: bool = False
+    halted: bool = False  # nobody may ask this provider for now
+    spare: float = SPARE  # the part of the limits that is left for those who are new
     sent: int = 0
     prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
 
-    async def send_all(self) -> int:
-        name = self.connection.name
+    async def send_some(self, calls: int | None) -> bool:
+        """Send so many calls, or all that may go out; False when there is nothing (more) to send for now."""
+        begun = self.sent
+        while self._choose_spare() and (calls is None or self.sent - begun < calls):
+            if not await self._send_page(None if calls is None else calls - self.sent + begun):
+                return False
+        return self._choose_spare()
+
+    def _choose_spare(self) -> bool:
+        """May anything go out? If it is only for somebody new, `spare` says so from then on."""
+        self.spare = SPARE
+        if not self._may_send():
+            self.spare = 0.0
+        return self._may_send()
+
+    def _may_send(self) -> bool:
+        return (
+            not self.stopped
+            and not self._shut()
+            and self.lane.breaker.goes_out
+            and self.lane.pacer.ready_in(self.spare) == 0
+        )
+
+    async def _send_page(self, calls: int | None) -> bool:
+        """Decide on a page of candidates and send what can be asked; False where that was nothing."""
+        name, now = self.connection.name, self.parts.clock.now()
         fields = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
-        while not self.stopped and not self._shut() and self.lane.pacer.ready_in() == 0:
-            now = self.parts.clock.now()
-            found = await self.parts.ledger.read(
-                candidates.candidates,
-                self.sync.name,
-                name,
-                PAGE,
-                known_since=self._known_since(now),
-                by_person=self.parts.rules.by_person,
-            )
-            choice = choose(found, await self._turn(found, fields, now), self.parts.new_id)
-            if choice.aside:
-                await self.parts.ledger.write(put_aside, choice.aside, now=now)
-                self.parts.bells.ring("verify")
-            choice.ask = await self._affordable(choice.ask, now)
-            batches = self._batches(choice, now)
-            if not batches and not choice.aside:
-                break
-            old = {one.ref for one in found if not fresh.is_fresh(one, now)}
-            ready = fresh.ready(batches, old)
-            if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
-                break  # a look is tried again later; what was looked at is chosen anew
-            await self._send_together(ready)
-        return self.sent
+        size = self.lane.provider.capabilities.batch
+        found = await self.parts.ledger.read(
+            candidates.candidates,
+            self.sync.name,
+            name,
+            PAGE if calls is None else min(PAGE, 4 * calls * size),
+            known_since=self._known_since(now),
+            by_person=self.parts.rules.by_person,
+            fields=self._payable(),
+            at_least=0 if self.spare else NEW,
+        )
+        choice = choose(found, await self._turn(found, fields, now), self.parts.new_id)
+        if choice.aside:
+            await self.parts.ledger.write(put_aside, choice.aside, now=now)
+            self.parts.bells.ring("verify")
+        choice.ask = await self._at_first(await self._affordable(self._within_credits(choice.ask), now))
+        batches = self._batches(choice, now)[:calls]
+        if self.lane.breaker.trial:
+            batches = [batch[:1] for batch in batches[:1]]
+        old = {one.ref for one in found if not fresh.is_fresh(one, now)}
+        ready = fresh.ready(batches, old)
+        if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
+            return False  # a look is tried again later; what was looked at is chosen anew
+        await self._send_together(ready)
+        return bool(batches or choice.aside)
+
+    def _payable(self) -> list[Field] | None:
+        """The fields for which the credits suffice as far as is known, None for all."""
+        short = self.lane.breaker.short
+        if short is None:
+            return None
+        return [field for field, price in self.lane.provider.capabilities.price.items() if price < short]
+
+    def _within_credits(self, ask: Sequence[Item]) -> list[Item]:
+        """Of a request for several fields, those that are not too dear together."""
+        short = self.lane.breaker.short
+        return list(ask) if short is None else [one for item in ask if (one := self._cheaper(item, short)) is not None]
+
+    def _cheaper(self, item: Item, short: Decimal) -> Item | None:
+        price = self.lane.provider.capabilities.price
+        kept: list[Field] = []
+        for asked in sorted(item.jobs, key=lambda fld: price[fld]):
+            if sum((price[one] for one in (*kept, asked)), Decimal(0)) < short:
+                kept.append(asked)
+        if len(kept) == len(item.jobs):
+            return item
+        fields = tuple(fld for fld in item.request.fields if fld in kept)
+        request, jobs = replace(item.request, fields=fields), {fld: item.jobs[fld] for fld in fields}
+        return replace(item, request=request, jobs=jobs) if fields else None
+
+    async def _at_first(self, ask: list[Item]) -> list[Item]:
+        """All, or a handful of contacts where the CRM has not confirmed a write for this sync lately."""
+        if not ask:
+            return ask
+        left = await self.parts.ledger.read(
+            confirmations.allowance,
+            self.sync.name,
+            self.sync.writing,
+            limit=self.sync.buy_before_write,
+            now=self.parts.clock.now(),
+        )
+        if left is None:
+            return ask
+        first = list(dict.fromkeys(item.request.ref for item in ask))[:left]
+        return [item for item in ask if item.request.ref in first]
 
     def _known_since(self, now: float) -> float:
         """Answers, and identical questions, count from then on."""
@@ -136,8 +246,14 @@ class _Run:
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
         """Full bulks; the last, part-filled one only once it has waited for company long enough."""
-        size = self.lane.provider.capabilities.batch
-        batches = [choice.ask[i : i + size] for i in range(0, len(choice.ask), size)]
+        size, short = self.lane.provider.capabilities.batch, self.lane.breaker.short
+        batches: list[list[Item]] = []
+        for item in choice.ask:
+            fits = batches and len(batches[-1]) < size
+            if fits and (short is None or self._worst_case([*batches[-1], item]) < short):
+                batches[-1].append(item)
+            else:
+                batches.append([item])
         if batches and len(batches[-1]) < size and now - choice.since < LINGER:
             batches.pop()
         return batches
@@ -151,9 +267,13 @@ class _Run:
 
     async def _send(self, items: Sequence[Item]) -> None:
         async with self.lane.places:
-            if not self.stopped and not self._shut() and self.lane.pacer.ready_in() == 0:
+            if self._may_send() and self._is_payable(items):
                 self.lane.pacer.take()
                 await self._carry(items)
+
+    def _is_payable(self, items: Sequence[Item]) -> bool:
+        """Do the credits suffice, as far as is known by now?"""
+        return self.lane.breaker.short is None or self._worst_case(items) < self.lane.breaker.short
 
     async def _affordable(self, ask: Sequence[Item], now: float) -> list[Item]:
         """Those for which there are credits. Looked at first, so that no place in the rate windows is
@@ -185,27 +305,120 @@ class _Run:
             await self._afford(items, cap)
             return
         self.sent += 1
+        began = self.lane.breaker.opened_at
         try:
-            receipt = await self.lane.provider.submit(submission)
-        except (Split, Skip) as error:
-            await self._not_these(submission, items, error)
-        except Retry as error:
-            await self._not_now(submission, error)
-        except Halt as error:
-            self.stopped = True
-            await self._refused(submission, str(error))
-            name = self.connection.name
-            if await self._write(connections.halt, name, error.trouble, str(error), error.cure):
-                log.error("halted", connection=name, trouble=error.trouble, why=str(error), cure=error.cure)
+            receipt = await self._submit(submission)
+        except _NotSent:
+            await self._refused(submission, "not sent: the call before it is in doubt, or was refused for everybody")
+        except (Split, Skip, Retry, Halt) as error:
+            await self._not_taken(submission, items, error, began)
         except InDoubt as error:
-            await self._doubt(submission, str(error))
+            await self._close(submission, str(error))
         except BaseException as error:
             # Whatever broke (a bug, a cancelled task), the call may have been made.
             self.stopped = True
             await self._doubt(submission, f"syncd failed while sending: {type(error).__name__}")
             raise
         else:
+            await self._taken(began)
             await self._accepted(submission, receipt)
+
+    async def _not_taken(
+        self, submission: Submission, items: Sequence[Item], error: Split | Skip | Retry | Halt, began: float
+    ) -> None:
+        """Definitely refused: by the provider in its own words, or because it could not be reached."""
+        if isinstance(error, RateLimited) or not isinstance(error, Retry):
+            await self._answered(began)
+        match error:
+            case Unlisted():
+                await self._unlisted(submission, items, error)
+            case Split() | Skip():
+                await self._not_these(submission, items, error)
+            case Retry():
+                await self._not_now(submission, error)
+            case Halt():
+                await self._refused(submission, str(error))
+                await self._halt(items, error)
+
+    async def _submit(self, submission: Submission) -> Receipt:
+        """Make the call, with so few others beside it that an outage leaves little in doubt."""
+        async with self.lane.calls:
+            if self.halted or not self.lane.breaker.goes_out:
+                raise _NotSent
+            return await self.lane.provider.submit(submission)
+
+    def _step(self, step: Callable[[Breaker], Breaker]) -> Awaitable[object]:
+        """At once here, for whoever is about to send, and on disk when awaited."""
+        self.lane.breaker = step(self.lane.breaker)
+        return self._record(breakers.change, self.connection.name, breaker.on_row(step))
+
+    async def _answered(self, began: float) -> None:
+        """The provider has said something of its own; `began`: since when the way was closed when the call began."""
+        if not self.lane.breaker.closed:
+            await self._step(lambda state: state.answered(began))
+            self._tell_opened()
+
+    async def _taken(self, began: float) -> None:
+        """The provider has taken a call."""
+        state = self.lane.breaker
+        if not state.closed or state.kind or state.halts:
+            await self._step(lambda state: state.answered(began).accepted())
+            self._tell_opened()
+
+    def _tell_opened(self) -> None:
+        if self.lane.breaker.closed:
+            log.info("calls_go_out_again", connection=self.connection.name)
+
+    async def _close(self, submission: Submission, why: str) -> None:
+        """In doubt: no other call goes out before the provider is known to answer again."""
+        now = self.parts.clock.now()
+        on_disk = self._step(lambda state: state.doubted(why, now))
+        await asyncio.gather(on_disk, self._doubt(submission, why))
+
+    async def _halt(self, items: Sequence[Item], error: Halt) -> None:
+        """Out of credits for these: what is cheaper goes on. Otherwise nobody may ask this provider for now."""
+        if error.trouble is Trouble.CREDITS and await self._cheaper_goes_on(items, error):
+            return
+        self.stopped = self.halted = True
+        name = self.connection.name
+        if await self._write(connections.halt, name, error.trouble, str(error), error.cure):
+            log.error("halted", connection=name, trouble=error.trouble, why=str(error), cure=error.cure)
+
+    async def _cheaper_goes_on(self, items: Sequence[Item], error: Halt) -> bool:
+        price, now = self._worst_case(items), self.parts.clock.now()
+        if len(items) > 1:  # half as many may be paid, or a single one
+            price = max(price / 2, max(self._worst_case([item]) for item in items) + Decimal("0.001"))
+        news = self.lane.breaker.short is None or self.lane.breaker.short > price
+        await self._step(lambda state: state.too_dear(price, now))
+        short = self.lane.breaker.short or Decimal(0)
+        goes_on = any(one < short for one in self.lane.provider.capabilities.price.values())
+        if goes_on and news:
+            log.warning(
+                "too_dear", connection=self.connection.name, credits=str(short), why=str(error), cure=error.cure
+            )
+        return goes_on
+
+    async def _unlisted(self, submission: Submission, items: Sequence[Item], error: Unlisted) -> None:
+        """Refused, and nothing documented says for whose sake: a contact is tried once more by itself and then set
+        aside; when different ones meet the same, it is the connection's fault."""
+        if len(items) > 1:
+            await self._refused(submission, str(error))
+            await self._halve(items, str(error))
+            return
+        contact, name = str(items[0].request.ref), self.connection.name
+        on_disk = self._step(lambda state: state.refused_for(error.kind, contact))
+        everybodys = self.lane.breaker.is_connections_fault and not self.halted
+        self.halted = self.halted or everybodys
+        await on_disk
+        until = await self._write(breakers.set_aside, submission.id, str(error))
+        if until is not None:
+            log.warning("set_aside", connection=name, contact=contact, why=str(error), until=round(until))
+        if everybodys:
+            now = self.parts.clock.now()
+            await self._step(lambda state: state.halted(now))
+            await self._halt(items, Halt(str(error), trouble=Trouble.MISCONFIGURED, cure=error.cure))
+        elif until is None and not self.halted:
+            await self._one_by_one([items])
 
     async def _afford(self, items: Sequence[Item], cap: OverBudget) -> None:
         if len(items) > 1:
@@ -307,10 +520,17 @@ class _Run:
     async def _halve(self, items: Sequence[Item], why: str) -> None:
         middle = len(items) // 2
         log.warning("batch_split", connection=self.connection.name, requests=len(items), why=why)
-        for half in (items[:middle], items[middle:]):
-            if self.stopped or not await self.lane.pacer.acquire() or self.stopped or self._shut():
+        await self._one_by_one((items[:middle], items[middle:]))
+
+    async def _one_by_one(self, batches: Iterable[Sequence[Item]]) -> None:
+        """Ask again for what was refused; each call is a new one."""
+        for batch in batches:
+            if self._ended() or not await self.lane.pacer.acquire() or self._ended():
                 return  # refused is refused: what is left of the bulk is back in the queue
-            await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in half])
+            await self._carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in batch])
+
+    def _ended(self) -> bool:
+        return self.stopped or bool(self._shut()) or not self.lane.breaker.goes_out
 
     async def _refused(self, submission: Submission, why: str) -> None:
         await self._record(submissions.refuse, submission.id, why, now=self.parts.clock.now())

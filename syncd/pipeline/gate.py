@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 WRITE_RIGHT, BACKLOG = "write_right", "backlog"  # the watches that shut it for one sync at a time
+REFUSALS = "refusals"  # another one: shut by refused writes alone
 UNTRIED = {
     "callbacks": "the way of callbacks has not been tried yet",
     "disk": "the room on the disk has not been looked at yet",

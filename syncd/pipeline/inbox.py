@@ -10,12 +10,13 @@ import structlog
 
 from syncd.contract.errors import Garbled, Trouble
 from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
-from syncd.ledger import budgets, connections, inbox, submissions
+from syncd.ledger import breakers, budgets, connections, inbox, submissions
 from syncd.ledger.file import LedgerError
 from syncd.ledger.inbox import Reading, Received
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Wanted
 
+from . import breaker
 from .parts import Lane, Parts
 from .spending import dearer_prices
 
@@ -131,7 +132,7 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     except Garbled as error:
         await _unreadable(parts, got, error)
         return None
-    await _out_of_credits(parts, got.provider, answer)
+    await _out_of_credits(parts, got.provider, lane, answer)
     await _dearer(parts, got.provider, lane, answer)
     answer, fetch = _before_it_is_missing(got, answer, lane)
     now, caps = parts.clock.now(), lane.provider.capabilities
@@ -198,10 +199,17 @@ async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None
     return await parts.ledger.read(submissions.load, got.delivery.submission_id)
 
 
-async def _out_of_credits(parts: Parts, name: str, answer: Answer) -> None:
-    """What the credits did not reach is queued again: it must not be sent before there are some."""
-    if any(result.outcome is Outcome.NO_CREDITS for result in answer.results):
+async def _out_of_credits(parts: Parts, name: str, lane: Lane, answer: Answer) -> None:
+    """What the credits did not reach is queued again: it must not be sent before there are some. What is cheaper is."""
+    price = lane.provider.capabilities.price
+    dear = [price[result.field] for result in answer.results if result.outcome is Outcome.NO_CREDITS]
+    if dear:
         message, cure = f"{name}'s credits ran out in the middle of a job", f"Buy credits at {name}."
+        least, now = min(dear), parts.clock.now()
+        await parts.ledger.write(breakers.change, name, breaker.on_row(lambda state: state.too_dear(least, now)))
+        if any(one < least for one in price.values()):
+            log.warning("too_dear", connection=name, credits=str(least), why=message, cure=cure)
+            return
         if await parts.ledger.write(connections.halt, name, Trouble.CREDITS, message, cure, now=parts.clock.now()):
             log.error("halted", connection=name, trouble=Trouble.CREDITS, why=message, cure=cure)
 

@@ -21,10 +21,12 @@ from syncd.ledger.store import Ledger
 from syncd.people import employers
 
 from .address import Addresses
+from .breaker import Breaker
 from .gate import Gate
 from .liveness import Liveness
 
 SIGN_OF_LIFE = 30.0  # seconds
+PAID_AT_ONCE = 3  # calls of which nobody would know what became of them if the provider failed at once
 
 log = structlog.get_logger("syncd.gate")
 
@@ -50,6 +52,8 @@ class Lane:
     pacer: Pacer
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     failures: int = 0  # refusals in a row that were nobody's fault
+    calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
+    breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     over_budget: str = ""  # the cap that stopped the last intent, or ""
 
 

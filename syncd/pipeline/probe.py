@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+
 import structlog
 
-from syncd.contract.errors import ConnectorError, Trouble
+from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import Level
 from syncd.contract.ports import Crm
-from syncd.ledger import connections
+from syncd.ledger import breakers, connections
 from syncd.ledger.reconciliation import News
 from syncd.ledger.store import Tx
 
-from . import account
+from . import account, breaker
+from .breaker import Breaker
 from .parts import Lane, Parts
 
 log = structlog.get_logger("syncd.probe")
@@ -22,10 +26,18 @@ async def run_once(parts: Parts) -> int:
     back = 0
     for name, lane in parts.lanes.items():
         trouble = await parts.ledger.read(connections.trouble, name)
+        state = breaker.from_row(await parts.ledger.read(breakers.load, name))
+        now = parts.clock.now()
+        waits_for = state.lift_at if trouble is Trouble.MISCONFIGURED else 0.0 if state.closed else state.next_look_at
+        if not state.is_due(waits_for, now):
+            continue
         try:
-            back += await _provider(parts, name, lane, trouble)
+            back += await _provider(parts, name, lane, trouble, state)
         except ConnectorError as error:
-            if trouble is None:
+            if not state.closed:
+                await _silent(parts, name, now)
+                await _halt(parts, name, error)
+            elif trouble is None:
                 log.warning("balance_unknown", connection=name, why=str(error))
     for name, crm in parts.crms.items():
         if await parts.ledger.read(connections.trouble, name) is None:
@@ -44,7 +56,7 @@ async def flush(parts: Parts) -> int:
     return 0
 
 
-async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None) -> int:
+async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None, state: Breaker) -> int:
     if trouble in (Trouble.CREDENTIALS, Trouble.BLOCKED, Trouble.MISCONFIGURED, Trouble.ACCOUNT):
         well = all(f.level is not Level.ERROR for f in await lane.provider.check())
         return await _lift(parts, name, well and await account.look(parts, name))
@@ -53,8 +65,38 @@ async def _provider(parts: Parts, name: str, lane: Lane, trouble: Trouble | None
     balance = await lane.provider.balance()
     if balance is not None:
         _tell(name, await parts.ledger.write(connections.note_balance, name, balance, now=parts.clock.now()))
-    enough = balance is None or balance >= max(lane.provider.capabilities.price.values())
-    return await _lift(parts, name, trouble is Trouble.CREDITS and enough)
+    back = await _answered(parts, name, state, balance)
+    if state.short is None:
+        enough = balance is None or balance >= max(lane.provider.capabilities.price.values())
+    else:
+        enough = state.saw_balance(balance, parts.clock.now()).short is None
+    return back + await _lift(parts, name, trouble is Trouble.CREDITS and enough)
+
+
+async def _answered(parts: Parts, name: str, state: Breaker, balance: Decimal | None) -> int:
+    """The free call came through: a paid one may be tried, and what was too dear may not be any more."""
+    now = parts.clock.now()
+    after = state.free_answered(now).saw_balance(balance, now)
+    if after != state:
+        await _step(parts, name, lambda state: state.free_answered(now).saw_balance(balance, now))
+    return int((after.trial and not state.trial) or (after.short is None and state.short is not None))
+
+
+async def _silent(parts: Parts, name: str, now: float) -> None:
+    await _step(parts, name, lambda state: state.silent(now))
+
+
+async def _step(parts: Parts, name: str, step: Callable[[Breaker], Breaker]) -> None:
+    await parts.ledger.write(breakers.change, name, breaker.on_row(step))
+
+
+async def _halt(parts: Parts, name: str, error: ConnectorError) -> None:
+    """The free call tells what is wrong: that is for a person to mend."""
+    if not isinstance(error, Halt):
+        return
+    now = parts.clock.now()
+    if await parts.ledger.write(connections.halt, name, error.trouble, str(error), error.cure, now=now):
+        log.error("halted", connection=name, trouble=error.trouble, why=str(error), cure=error.cure)
 
 
 def _tell(name: str, news: News | None) -> None:

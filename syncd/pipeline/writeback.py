@@ -16,18 +16,21 @@ from syncd.config import Sync
 from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
-from syncd.ledger import connections, contacts, writes
+from syncd.ledger import confirmations, connections, contacts, writes
+from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.writes import Ended, Intent, ToWrite
+from syncd.ledger.writes import Ended, Intent, Refused, ToWrite
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from . import account
+from .gate import REFUSALS
 from .parts import Parts
 
-LINGER = 5.0  # seconds that a part-filled batch waits for company
+LINGER = 5.0  # seconds that a part-filled batch waits for company although no answer is awaited
 RETRY_IN = 30.0
+PROBES = 20  # accepted values among which one is chosen that finds out whether the CRM takes writes again
 
 log = structlog.get_logger("syncd.writeback")
 
@@ -36,7 +39,7 @@ Key = tuple[ContactRef, Field]
 _ENDS = {
     WriteStatus.GONE: Reason.GONE,
     WriteStatus.DUPLICATE: Reason.DUPLICATE,
-    WriteStatus.REFUSED: Reason.WRITE_REFUSED,
+    WriteStatus.INVALID: Reason.WRITE_REFUSED,
 }
 
 
@@ -51,15 +54,54 @@ class _Batch:
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
-    """Write one batch of one sync; returns how many jobs came to an end."""
-    crm = parts.crms[sync.crm]
-    jobs = await parts.ledger.read(writes.to_write, sync.name, 2 * crm.capabilities.write_batch, now=parts.clock.now())
-    if not jobs or _may_linger(jobs, crm.capabilities.write_batch, parts.clock.now()):
+    """Write one or two batches of one sync; returns how many jobs came to an end."""
+    crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
+    state = await parts.ledger.read(confirmations.load, sync.name)
+    await _tell(parts, sync, state)
+    jobs = await parts.ledger.read(writes.to_write, sync.name, 4 * size, now=parts.clock.now())
+    if state.is_shut:
+        jobs = await _probing(parts, sync, state, jobs)
+    elif jobs and await _may_linger(parts, sync, state, jobs, size):
         return 0
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
-    if halted or not await account.is_known(parts, sync.crm):
+    if not jobs or halted or not await account.is_known(parts, sync.crm):
         return 0
-    jobs = _of_records(jobs, crm.capabilities.write_batch)
+    first = _of_records(jobs, size)
+    begun = {job.ref for job in first}
+    second = _of_records([job for job in jobs if job.ref not in begun], size)
+    batches = [first, second] if len({job.ref for job in second}) == size else [first]
+    outcomes = await asyncio.gather(*(_one_batch(parts, crm, sync, batch) for batch in batches), return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    await _tell(parts, sync, await parts.ledger.read(confirmations.load, sync.name))
+    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[ToWrite]) -> list[ToWrite]:
+    """While the CRM refuses whatever is written: a single value now and then, and what was begun is looked at."""
+    now = parts.clock.now()
+    begun = [job for job in due if job.state is not JobState.ACCEPTED]
+    if not state.may_probe(now):
+        return begun
+    accepted = await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf"))
+    probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
+    if probe is not None:
+        await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
+    return begun if probe is None else [*begun, probe]
+
+
+async def _tell(parts: Parts, sync: Sync, state: Confirmation) -> None:
+    """The gate says why nothing is bought, in the CRM's own words."""
+    why = cure = ""
+    if state.is_shut:
+        why = f"{sync.crm} has refused {state.refused} values in a row, the last one with: {state.words}"
+        cure = f"Mend what {sync.crm} says there; one value at a time is tried until it is taken, then all are written."
+    if parts.gate.set(REFUSALS, why, cure, sync=sync.name):
+        await parts.publish()
+
+
+async def _one_batch(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
     try:
         return await _write(parts, crm, sync, jobs)
     except Halt as error:
@@ -85,10 +127,10 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) ->
         if job.job_id in intended
     ]
     outcomes = await crm.write(changes, sync.selection) if changes else []
-    ended = await parts.ledger.write(_note_outcomes, batch, outcomes, now=parts.clock.now())
+    ended = await parts.ledger.write(_note_outcomes, batch, outcomes, sync, now=parts.clock.now())
     if crm.capabilities.conditional_write:
         unchecked = [(job, End(Reason.WRITTEN)) for job, _ in batch.check.values()]
-        return len(batch.ended) + ended + await parts.ledger.write(_finish, unchecked, now=parts.clock.now())
+        return len(batch.ended) + ended + await parts.ledger.write(_confirm, unchecked, sync, now=parts.clock.now())
     return len(batch.ended) + ended + await _see_it_stand(parts, crm, sync, batch)
 
 
@@ -116,7 +158,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
         left = [job for job, _ in restore.values() if job.job_id not in ended]
         await parts.ledger.write(writes.postpone, left, now=parts.clock.now())
         finished += done
-    await parts.ledger.write(_finish, finished, now=parts.clock.now())
+    await parts.ledger.write(_confirm, finished, sync, now=parts.clock.now())
     return len(finished)
 
 
@@ -181,11 +223,12 @@ def _begin(tx: Tx, batch: _Batch, properties: Mapping[Field, str], rules: Rules,
     return writes.intend(tx, put, now=now)
 
 
-def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, now: float) -> int:
+def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync: Sync, *, now: float) -> int:
     """T7 for what is certain at once; what was written goes on to be checked."""
     ended: list[Ended] = []
     unknown: list[ToWrite] = []
     back: list[tuple[ToWrite, str, float]] = []
+    refused: list[Refused] = []
     for outcome in outcomes:
         key = (outcome.ref, outcome.field)
         job, put = batch.put[key]
@@ -195,6 +238,8 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, n
         elif outcome.status in _ENDS:
             note = f"held by {outcome.holder}" if outcome.holder else outcome.detail
             ended.append(Ended(job, _ENDS[outcome.status], note))
+        elif outcome.status is WriteStatus.REFUSED:
+            refused.append(Refused(job, outcome.detail))
         elif outcome.status is WriteStatus.UNKNOWN:
             unknown.append(job)
         else:
@@ -202,7 +247,18 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], *, n
             back.append((job, outcome.detail or outcome.status, due))
     writes.postpone(tx, unknown, now=now)
     writes.put_back(tx, back, now=now)
+    for one, times in zip(refused, writes.refuse(tx, refused, now=now), strict=True):
+        confirmations.refuse(tx, sync.name, one.words, first=times == 1, now=now)
     return writes.finish(tx, ended, now=now)
+
+
+def _confirm(tx: Tx, ends: Sequence[tuple[ToWrite, End]], sync: Sync, *, now: float) -> int:
+    """What was written stands: the CRM takes what this sync writes."""
+    if any(end.reason is Reason.WRITTEN for _, end in ends) and confirmations.confirm(
+        tx, sync.name, sync.writing, now=now
+    ):
+        log.info("writes_are_taken_again", sync=sync.name)
+    return _finish(tx, ends, now=now)
 
 
 def _finish(tx: Tx, ends: Iterable[tuple[ToWrite, End]], *, now: float) -> int:
@@ -218,10 +274,18 @@ async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[Contac
     return {snapshot.ref: snapshot for page in pages for snapshot in page}
 
 
-def _may_linger(jobs: Sequence[ToWrite], size: int, now: float) -> bool:
-    """Wait for a fuller batch, unless something has waited long enough or a write is open."""
-    young = all(job.state is JobState.ACCEPTED and now - job.accepted_at < LINGER for job in jobs)
-    return young and len({job.ref for job in jobs}) < size
+async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, jobs: Sequence[ToWrite], size: int) -> bool:
+    """Wait for a fuller batch, unless something has waited long enough or a write is open: for some minutes while
+    answers are awaited, for a moment otherwise, or where buying waits for a first write."""
+    now = parts.clock.now()
+    age = max(now - job.accepted_at for job in jobs)
+    if any(job.state is not JobState.ACCEPTED for job in jobs) or len({job.ref for job in jobs}) >= size:
+        return False
+    if age < min(LINGER, sync.write_within):
+        return True
+    if age >= sync.write_within or not state.is_good(sync.writing, now):
+        return False
+    return await parts.ledger.read(confirmations.is_under_way, sync.name)
 
 
 def _of_records(jobs: Iterable[ToWrite], size: int) -> list[ToWrite]:

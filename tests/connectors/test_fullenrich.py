@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.fullenrich import Connector, Options
 from syncd.contract import normal
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble
+from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble, Unlisted
 from syncd.contract.model import (
     ContactRef,
     Field,
@@ -131,7 +131,7 @@ def test_contact_events_have_an_address_of_their_own_or_are_left_out() -> None:
 
 def test_case_08_empty_data_may_be_one_odd_contacts_fault() -> None:
     reply = error("error.enrichment.data.empty")
-    for people, kind in ((2, Split), (1, Skip)):
+    for people, kind in ((2, Split), (1, Unlisted)):
         caught, calls = refused(reply, people)
         assert (type(caught), calls) == (kind, 1)
 
@@ -177,7 +177,7 @@ def test_case_01_refused_batch_is_split_and_a_single_contact_skipped() -> None:
 @pytest.mark.parametrize("reply", [error("error.something.new"), Reply(400, b"?"), Reply(413), Reply(422, {})])
 def test_case_01_unknown_refusals_may_be_one_contacts_fault(reply: Reply) -> None:
     assert isinstance(refused(reply)[0], Split)
-    assert isinstance(refused(reply, people=1)[0], Skip)
+    assert isinstance(refused(reply, people=1)[0], Unlisted)
 
 
 def test_case_03_a_hundred_fit_one_call() -> None:
@@ -286,18 +286,33 @@ def test_case_18_unreachable_is_safe_to_repeat() -> None:
         submit(script)
 
 
-@pytest.mark.parametrize("status", [200, 301, 307, 404, 405])
-def test_case_20_web_page_instead_of_the_api_halts(status: int) -> None:
+@pytest.mark.parametrize("status", [200, 202, 301, 302, 307])
+def test_l25_a_web_page_or_a_redirect_leaves_the_call_in_doubt(status: int) -> None:
     page = Reply(status, b"<!doctype html>", {"content-type": "text/html", "location": "/elsewhere"})
     caught, calls = refused(page)
-    assert isinstance(caught, Halt)
-    assert caught.trouble is Trouble.MISCONFIGURED
+    assert isinstance(caught, InDoubt)
+    assert calls == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b'{"enrichment_id": "4', b'{"portal": "log in first"}'])
+def test_l25_a_2xx_without_fullenrichs_answer_is_in_doubt(body: bytes) -> None:
+    caught, _ = refused(Reply(200, body))
+    assert isinstance(caught, InDoubt)
+    caught, _ = refused(Reply(204))
+    assert isinstance(caught, InDoubt)
+
+
+@pytest.mark.parametrize("status", [404, 405, 409])
+def test_l16_an_unlisted_refusal_may_be_one_contacts_fault(status: int) -> None:
+    caught, calls = refused(Reply(status, b"<!doctype html>", {"content-type": "text/html"}), people=1)
+    assert isinstance(caught, Unlisted)
+    assert caught.kind == f"FullEnrich {status}"
     assert "base_url" in caught.cure
     assert calls == 1
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"{}", b'{"enrichment_id": 7}', b'{"enrichment_id": "a/../b"}', b'{"enrichment_id": ""}']
+    "body", [b"{}", b'{"enrichment_id": 7}', b'{"enrichment_id": "a/../b"}', b'{"enrichment_id": ""}']
 )
 def test_case_21_acceptance_without_a_usable_id(body: bytes) -> None:
     with scripted(Reply(200, body)) as script:

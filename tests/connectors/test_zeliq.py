@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.zeliq import Connector, Options
 from syncd.contract import normal
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Trouble
+from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Trouble, Unlisted
 from syncd.contract.model import Field, Identity, Level, Receipt
 from syncd.contract.pacing import Window
 
@@ -204,9 +204,8 @@ def test_lacks_an_email_without_input(identity: Identity) -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_case_19_any_2xx_is_an_acceptance(status: int) -> None:
-    with scripted(Reply(status, {"jobId": "job-1"}), Reply(status, {"status": status}), Reply(status)) as script:
+    with scripted(Reply(status, {"jobId": "job-1"}), Reply(status, {"status": status})) as script:
         assert submit(script) == Receipt(provider_id="job-1")
-        assert submit(script) == Receipt()
         assert submit(script) == Receipt()
 
 
@@ -218,30 +217,59 @@ def test_case_19_result_in_the_answer_is_kept() -> None:
     assert json.loads(receipt.body) == body
 
 
-@pytest.mark.parametrize("body", [b'{"status":202,"mess', b"OK", b"[1]", b"\xff\xfe", b'{"jobId": 7}'])
-def test_case_20_garbled_2xx_is_an_acceptance_all_the_same(body: bytes) -> None:
-    with scripted(Reply(200, body)) as script:
+NOT_ZELIQS = {
+    "a page": Reply(200, b"<!doctype html><title>App</title>", {"content-type": "text/html"}),
+    "an unnamed page": Reply(200, b"\n <html>", {"content-type": "application/octet-stream"}),
+    "half of it": Reply(200, b'{"status":202,"mess'),
+    "text": Reply(200, b"OK"),
+    "a list": Reply(200, b"[1]"),
+    "no letters": Reply(200, b"\xff\xfe"),
+    "nothing": Reply(200, b""),
+    "no content": Reply(204),
+    "another shape": Reply(200, {"portal": "log in first"}),
+    "an empty object": Reply(200, {}),
+}
+
+
+@pytest.mark.parametrize("reply", NOT_ZELIQS.values(), ids=NOT_ZELIQS.keys())
+def test_l25_a_2xx_without_zeliqs_answer_is_in_doubt(reply: Reply) -> None:
+    error, calls = refused(reply)
+    assert isinstance(error, InDoubt)
+    assert calls == 1
+
+
+def test_l25_half_of_zeliqs_answer_after_a_good_one_is_in_doubt() -> None:
+    with scripted(ACCEPTED, NOT_ZELIQS["a page"]) as script:
+        assert submit(script) == Receipt(provider_id="job-1")
+        with pytest.raises(InDoubt):
+            submit(script)
+
+
+def test_case_20_an_acceptance_without_a_usable_id() -> None:
+    with scripted(Reply(200, b'{"jobId": 7}')) as script:
         assert submit(script) == Receipt()
 
 
-def test_case_20_web_page_instead_of_the_api_halts() -> None:
-    page = Reply(200, b"<!doctype html><title>App</title>", {"content-type": "text/html"})
-    unnamed = Reply(200, b"\n <html>", {"content-type": "application/octet-stream"})
-    for reply in (page, unnamed):
-        error, calls = refused(reply)
-        assert isinstance(error, Halt)
-        assert error.trouble is Trouble.MISCONFIGURED
-        assert "base_url" in error.cure
-        assert calls == 1
-
-
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 404, 405])
-def test_redirects_are_not_followed_and_strange_addresses_halt(status: int) -> None:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_l25_redirects_are_not_followed_and_leave_the_call_in_doubt(status: int) -> None:
     with scripted() as elsewhere, scripted(Reply(status, b"", {"location": elsewhere.url})) as script:
-        with pytest.raises(Halt) as caught:
+        with pytest.raises(InDoubt):
             submit(script)
         assert elsewhere.calls == []
-    assert caught.value.trouble is Trouble.MISCONFIGURED
+
+
+@pytest.mark.parametrize("status", [404, 405, 409, 410, 418])
+def test_l16_an_unlisted_refusal_may_be_one_persons_fault(status: int) -> None:
+    error, calls = refused(says("no such contact", status))
+    assert isinstance(error, Unlisted)
+    assert (error.kind, calls) == (f"Zeliq {status}", 1)
+    assert "no such contact" in str(error)
+    assert "base_url" in error.cure
+
+
+def test_l16_a_400_that_speaks_of_no_input_is_not_one_persons_fault_for_sure() -> None:
+    error, _ = refused(says("Something went wrong"))
+    assert isinstance(error, Unlisted)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.zeliq import Connector, Options
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Trouble
+from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Trouble, Unlisted
 from syncd.contract.model import Identity, Level, Receipt
 from syncd.contract.ports import Tools
 
@@ -103,7 +103,7 @@ def test_a_host_that_is_not_zeliqs_is_not_remembered(host: object) -> None:
 
 @pytest.mark.parametrize(
     ("paid", "error"),
-    [(PAGE, Halt), (httpx.Response(404), Halt), (UNKNOWN_HOST, Retry), (httpx.Response(500), InDoubt)],
+    [(PAGE, InDoubt), (httpx.Response(404), Unlisted), (UNKNOWN_HOST, Retry), (httpx.Response(500), InDoubt)],
 )
 def test_a_paid_call_is_never_tried_at_two_hosts(paid: Answer, error: type[Exception]) -> None:
     network = Network({APP: SAYS_7, API: SAYS_7}, {APP: paid, API: ACCEPTS})

@@ -81,6 +81,7 @@ class FakeCrm:
         )
         self.records: dict[str, Record] = {}
         self.refused: set[str] = set()  # values that are never taken
+        self.rule = ""  # whatever is written is refused, in these words
         self.closed: set[str] = set()  # properties that we have no right to write
         self.hidden: set[str] = set()  # properties that we have no right to see
         self.owner = f"account-of-{name}"  # whose the key is
@@ -283,7 +284,8 @@ class FakeCrm:
         status, holder = self._verdict(change, name)
         if status is WriteStatus.WRITTEN:
             self.edit(change.ref.id, name, change.new, Author.MACHINE)
-        return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
+        detail = self.rule if status is WriteStatus.REFUSED else ""
+        return WriteOutcome(ref=change.ref, field=change.field, status=status, detail=detail, holder=holder)
 
     def _verdict(self, change: Change, name: str) -> tuple[WriteStatus, str | None]:
         record = self.records.get(change.ref.id)
@@ -294,6 +296,8 @@ class FakeCrm:
         if self.capabilities.conditional_write and record.values.get(name, "") != change.expected:
             return WriteStatus.MOVED_ON, None
         if change.new in self.refused:
+            return WriteStatus.INVALID, None
+        if self.rule:
             return WriteStatus.REFUSED, None
         others = (r for r in self.records.values() if r is not record and not r.gone and change.new)
         holder = next((r.id for r in others if name == "email" and r.values.get(name) == change.new), None)

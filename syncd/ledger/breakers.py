@@ -1,0 +1,61 @@
+"""What is known of the way to each provider: whether calls may go out, and whose turn it is. Rows in, rows out: what
+they mean is decided in `pipeline/breaker.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .states import JobState
+from .store import Tx
+from .submissions import refuse
+
+DAY = 86_400.0
+LONGEST = 30 * DAY  # seconds for which a contact is set aside at most
+BY_ITSELF = "refused by itself: "  # how the note of such a call begins
+
+Row = Mapping[str, Any]
+
+
+def load(tx: Tx, connection: str) -> dict[str, Any] | None:
+    """The row of a connection, or None while nothing has happened to it."""
+    row = tx.row("breaker_get", connection=connection)
+    return None if row is None else dict(row)
+
+
+def change(tx: Tx, connection: str, step: Callable[[Row | None], Row]) -> dict[str, Any]:
+    """Take one step from the row as it is on disk; returns the new row."""
+    row = {**step(load(tx, connection)), "connection": connection}
+    tx.run("breaker_set", **row)
+    return row
+
+
+def set_aside(tx: Tx, submission_id: str, why: str, *, now: float) -> float | None:
+    """A call about one contact was refused for a reason that may be the contact's.
+
+    The first time its jobs stay queued; from the second time on they wait, a day first and twice as long each time.
+    Returns until when (UTC seconds), or None.
+    """
+    refuse(tx, submission_id, BY_ITSELF + why, now=now)
+    until = None
+    for job in tx.rows("jobs_refused_alone", submission_id=submission_id, prefix=BY_ITSELF + "%"):
+        if job["times"] >= 2:
+            until = now + min(DAY * 2.0 ** (job["times"] - 2), LONGEST)
+            tx.move(job["id"], JobState.QUEUED, JobState.WAITING, now=now, due_at=until, note=why)
+    return until
+
+
+def turns(tx: Tx, connection: str) -> dict[str, float]:
+    """How many turns each sync has had at a connection, weighed by its priority."""
+    return {row["sync"]: row["used"] for row in tx.rows("turns", connection=connection)}
+
+
+def keep_turns(tx: Tx, connection: str, used: Mapping[str, float]) -> None:
+    """Keep them; what is not in `used` stays."""
+    for sync, number in used.items():
+        tx.run("turn_set", connection=connection, sync=sync, used=number)
+
+
+def has_new(tx: Tx, sync: str, provider: str) -> bool:
+    """Does somebody who is new, and not part of the first run through all, wait for a provider?"""
+    return tx.row("new_waits", sync=sync, provider=provider) is not None

@@ -1,0 +1,92 @@
+"""Does a sync's CRM take what is written? The last confirmed write, and how many refusals there were since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .store import Tx
+
+DAY = 86_400.0
+LATELY = 7 * DAY  # for so long a confirmed write speaks for the next ones
+IN_A_ROW = 3  # values that are refused without a confirmed write between them, before it is the rule's fault
+FIRST_PROBE, LONGEST_PROBE = 300.0, 1800.0  # seconds between writes that find out whether it is over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """How a sync's writes have gone lately. Times are UTC seconds."""
+
+    policy: str = ""  # a digest of what the sync wrote when one was confirmed
+    confirmed_at: float = 0.0
+    refused: int = 0  # values that were refused since
+    words: str = ""  # the CRM's, for the last one
+    probes: int = 0
+    probe_at: float = 0.0  # when a single write finds out whether it is over
+
+    @property
+    def is_shut(self) -> bool:
+        """Are writes refused, whatever is written?"""
+        return self.refused >= IN_A_ROW
+
+    def is_good(self, policy: str, now: float) -> bool:
+        """Was a write of this policy confirmed lately, and none refused since?"""
+        return self.policy == policy and not self.refused and self.confirmed_at > now - LATELY
+
+    def may_probe(self, now: float) -> bool:
+        """Is it time for a single write? A clock that was set back makes nobody wait for longer than usual."""
+        return now >= self.probe_at or self.probe_at - now > LONGEST_PROBE
+
+
+def load(tx: Tx, sync: str) -> Confirmation:
+    """How a sync's writes have gone lately."""
+    row = tx.row("sync_state", sync=sync)
+    if row is None:
+        return Confirmation()
+    return Confirmation(**{key: row[key] for key in Confirmation.__dataclass_fields__})
+
+
+def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int | None:
+    """For how many more contacts credits may be spent, None for any number.
+
+    `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or
+    has refused one since; none while it refuses whatever is written. Whoever was not found makes room for the next one.
+    """
+    state = load(tx, sync)
+    if state.is_shut:
+        return 0
+    if not limit or state.is_good(policy, now):
+        return None
+    return max(0, limit - int(tx.value("contacts_on_their_way", sync=sync)))
+
+
+def confirm(tx: Tx, sync: str, policy: str, *, now: float) -> bool:
+    """A write was confirmed: what was refused before is due. Returns whether there was anything of that kind."""
+    refused = load(tx, sync).refused
+    tx.run("sync_confirmed", sync=sync, policy=policy, now=now)
+    if refused:
+        tx.run("writes_due", sync=sync, now=now)
+    return refused > 0
+
+
+def refuse(tx: Tx, sync: str, words: str, *, first: bool, now: float) -> None:
+    """A value was refused for a reason that is not its own. `first`: this one was not refused before."""
+    before = load(tx, sync)
+    probes = before.probes + 1 if before.is_shut else 0
+    tx.run(
+        "sync_refused",
+        sync=sync,
+        refused=before.refused + (first or before.refused == 0),
+        words=words,
+        probes=probes,
+        probe_at=now + min(FIRST_PROBE * 2.0**probes, LONGEST_PROBE),
+    )
+
+
+def is_under_way(tx: Tx, sync: str) -> bool:
+    """May an answer come soon, or be accepted?"""
+    return tx.row("is_under_way", sync=sync) is not None
+
+
+def postpone_probe(tx: Tx, sync: str, *, now: float) -> None:
+    """A single write said nothing of the rule: another one finds out, a little later."""
+    tx.run("sync_probe_at", sync=sync, probe_at=now + FIRST_PROBE / 5)

@@ -1,0 +1,431 @@
+"""The way to a provider: after a doubt it is closed, the free call finds out, a small call opens it; who is refused for
+an unknown reason is set aside; what is too dear waits; and several syncs take turns."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from syncd.contract.errors import Halt, InDoubt, Retry, Skip, Trouble, Unlisted
+from syncd.contract.model import Delivery, Receipt, Submission
+from syncd.contract.pacing import Window
+from syncd.ledger import connections
+from syncd.pipeline.breaker import AFTER_DOUBTS, Breaker, as_row, from_row
+from syncd.pipeline.dispatch import LINGER
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
+
+from .conftest import Build
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
+
+MINUTE = 60.0
+NOT_FOUND = Unlisted("Ann answered 404: unknown", kind="Ann 404", cure="see what Ann says")
+DOWN = InDoubt("HTTP 502")
+
+
+class Weather(FakeProvider):
+    """`until`: before then every paid call ends in doubt; `free_too`: the free one fails as well. `odd`: contacts that
+    are refused, always for the same reason. `credits`: what is left; a call that costs more is refused."""
+
+    house: House
+    until = 0.0
+    free_too = True
+    refusal: Exception = NOT_FOUND
+
+    def __init__(self, name: str = "ann", **wishes: object) -> None:
+        super().__init__(name, **{"capabilities": ONE_BY_ONE, **wishes})  # type: ignore[arg-type]
+        self.odd: set[str] = set()
+        self.poor = False
+
+    async def submit(self, submission: Submission) -> Receipt:
+        await asyncio.sleep(0)
+        if self.house.clock.now() < self.until:
+            self.submitted.append(submission)
+            raise DOWN
+        if {request.ref.id for request in submission.requests} & self.odd:
+            self.submitted.append(submission)
+            raise self.refusal
+        price = sum(self.capabilities.price[field] for request in submission.requests for field in request.fields)
+        if self.poor and self.left is not None and price > self.left:
+            self.submitted.append(submission)
+            raise Halt("No Credit Remaining", trouble=Trouble.CREDITS, cure="buy some")
+        return await super().submit(submission)
+
+    async def balance(self) -> Decimal | None:
+        if self.free_too and self.house.clock.now() < self.until:
+            raise Retry("HTTP 502")
+        return await super().balance()
+
+
+def crowd(build: Build, ann: Weather, people: int, **wishes: object) -> House:
+    """So many people who wait to be asked about."""
+    house = build(providers=[ann], fields={EMAIL: ["ann"]}, **wishes)
+    ann.house = house
+    for n in range(people):
+        house.person(f"P{n}")
+    house.pull()
+    house.plan()
+    return house
+
+
+def live(house: House, minutes: float) -> None:
+    """The daemon's rounds, one a minute."""
+    for _ in range(round(minutes)):
+        house.clock.time += MINUTE
+        house.probe()
+        house.dispatch()
+
+
+def trouble(house: House) -> Trouble | None:
+    return house.run(house.ledger.read(connections.trouble, "ann"))
+
+
+# --- an outage --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [2, 20, 60])
+@pytest.mark.parametrize("free_too", [True, False])
+@pytest.mark.parametrize("batch", [1, 10])
+def test_l17_an_outage_leaves_at_most_three_calls_in_doubt(
+    build: Build, minutes: float, free_too: bool, batch: int
+) -> None:
+    ann = Weather(capabilities=replace(CAPABILITIES if batch > 1 else ONE_BY_ONE, batch=batch))
+    house = crowd(build, ann, 57)
+    house.clock.time += LINGER
+    ann.until, ann.free_too = house.clock.now() + minutes * MINUTE, free_too
+    house.dispatch()
+    live(house, minutes + 75)
+    assert 1 <= house.submissions().count("in_doubt") <= 3
+    assert not house.sql("SELECT 1 FROM job WHERE state = 'queued'"), "work goes on by itself"
+
+
+def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> None:
+    ann = Weather()
+    house = crowd(build, ann, 30)
+    ann.until = house.clock.now() + 40 * MINUTE
+    house.dispatch()
+    made = len(ann.submitted)
+    live(house, 39)
+    assert len(ann.submitted) == made
+    live(house, 16)
+    assert ann.accepted
+
+
+def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) -> None:
+    ann = Weather(capabilities=CAPABILITIES)
+    house = crowd(build, ann, 60)
+    house.clock.time += LINGER
+    ann.refusals.append(DOWN)
+    house.dispatch()
+    house.clock.time += MINUTE
+    house.probe()
+    before = len(ann.submitted)
+    house.dispatch()
+    assert [len(s.requests) for s in ann.submitted[before:]][:2] == [1, 10]
+
+
+def test_l17_what_is_known_of_an_outage_survives_a_restart(build: Build) -> None:
+    ann = Weather()
+    house = crowd(build, ann, 30)
+    ann.until = house.clock.now() + 40 * MINUTE
+    house.dispatch()
+    made = len(ann.submitted)
+    house.reopen()
+    house.clock.time += 30
+    house.dispatch()
+    assert len(ann.submitted) == made
+
+
+def test_a_clock_that_was_set_back_does_not_close_the_way_for_long() -> None:
+    state = Breaker().doubted("cut", 30 * DAY)
+    assert state.is_due(state.next_look_at, 1.0)
+
+
+def test_what_was_begun_before_an_outage_does_not_end_it() -> None:
+    state = Breaker().doubted("cut", 1000.0)
+    assert state.answered(0.0) == state
+    tried = state.free_answered(1000.0 + AFTER_DOUBTS[0])
+    assert tried.trial
+    assert tried.answered(1000.0).closed
+    assert tried.doubted("cut", 2000.0).doubts == 2
+
+
+def test_the_state_is_kept_as_it_is() -> None:
+    state = Breaker().doubted("cut", 5.0).refused_for("404", "crm/contacts/1").too_dear(Decimal("2.5"), 6.0)
+    assert from_row({**as_row(state), "connection": "ann"}) == state
+    assert from_row(None) == Breaker()
+
+
+# --- refusals that nobody documented ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, batch: int) -> None:
+    ann = Weather(capabilities=replace(ONE_BY_ONE, batch=batch))
+    ann.odd = {"505"}
+    house = crowd(build, ann, 20)
+    house.clock.time += LINGER
+    house.dispatch()
+    assert trouble(house) is None
+    assert house.state("505") == "waiting"
+    assert house.note("505") == "Ann answered 404: unknown"
+    assert len({r.ref.id for s in ann.accepted.values() for r in s.requests}) == 19
+    alone = [s for s in ann.submitted if [r.ref.id for r in s.requests] == ["505"]]
+    assert len(alone) == 2, "once, and a second time by itself"
+
+
+def test_l16_it_is_tried_again_after_a_day_and_then_less_often(build: Build) -> None:
+    ann = Weather()
+    ann.odd = {"501"}
+    house = crowd(build, ann, 1)
+    house.dispatch()
+    tries = []
+    for _ in range(8):
+        house.clock.time += DAY
+        house.sweep()
+        before = len(ann.submitted)
+        house.dispatch()
+        tries.append(len(ann.submitted) - before)
+    assert tries == [1, 0, 1, 0, 0, 0, 1, 0]
+    ann.odd.clear()
+    house.clock.time += 8 * DAY
+    house.sweep()
+    house.dispatch()
+    assert house.state("501") == "sent"
+
+
+def test_l16_different_contacts_with_the_same_refusal_halt_the_connection(build: Build) -> None:
+    ann = Weather()
+    house = crowd(build, ann, 40)
+    ann.odd = {str(501 + n) for n in range(40)}
+    house.dispatch()
+    assert trouble(house) is Trouble.MISCONFIGURED
+    assert len(ann.submitted) <= 6
+    live(house, 30)
+    assert len(ann.submitted) <= 20, "tried again after growing pauses"
+    assert house.sql("SELECT count(*) FROM job WHERE state = 'queued'")[0][0] > 25
+    ann.odd.clear()
+    live(house, 20)
+    assert (trouble(house), len(ann.accepted) > 25) == (None, True)
+
+
+def test_l16_three_odd_contacts_among_many_stop_nobody_for_long(build: Build) -> None:
+    ann = Weather()
+    ann.odd = {"501", "502", "503"}
+    house = crowd(build, ann, 40)
+    house.dispatch()
+    live(house, 20)
+    assert len(ann.accepted) == 37
+    assert [house.state(one) for one in sorted(ann.odd)] == ["waiting"] * 3
+
+
+def test_l16_what_is_documented_as_the_contacts_fault_halts_nothing(build: Build) -> None:
+    ann = Weather()
+    ann.odd, ann.refusal = {str(501 + n) for n in range(6)}, Skip("linkedin_url must be a URL")
+    house = crowd(build, ann, 8)
+    house.dispatch()
+    assert (trouble(house), len(ann.accepted)) == (None, 2)
+
+
+# --- credits ----------------------------------------------------------------------------------
+
+
+def both(build: Build, ann: Weather, people: int) -> House:
+    house = build(providers=[ann])
+    ann.house = house
+    for n in range(people):
+        house.person(f"P{n}")
+    house.pull()
+    house.plan()
+    return house
+
+
+@pytest.mark.parametrize("combines", [True, False])
+def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> None:
+    """5 credits are left, a phone costs 10."""
+    ann = Weather(capabilities=replace(ONE_BY_ONE, combines=combines))
+    ann.poor, ann.left = True, Decimal(5)
+    house = both(build, ann, 6)
+    house.dispatch()
+    assert trouble(house) is None
+    asked = {
+        field: sum(field in r.fields for s in ann.accepted.values() for r in s.requests) for field in (EMAIL, PHONE)
+    }
+    assert asked == {EMAIL: 6, PHONE: 0}
+    house.probe()
+    made = len(ann.submitted)
+    house.dispatch()
+    assert len(ann.submitted) == made, "nothing is tried in vain while the balance stands"
+    ann.left = Decimal(12)
+    house.probe()
+    house.dispatch()
+    assert sum(PHONE in r.fields for s in ann.accepted.values() for r in s.requests) == 6
+
+
+def test_l15_many_phones_do_not_hide_the_emails_behind_them(build: Build) -> None:
+    ann = Weather()
+    ann.poor, ann.left = True, Decimal(5)
+    house = both(build, ann, 450)
+    while house.plan():
+        pass
+    house.dispatch()
+    assert len(ann.accepted) == 450
+
+
+def test_l15_a_smaller_batch_is_tried(build: Build) -> None:
+    ann = Weather(capabilities=CAPABILITIES)
+    ann.poor, ann.left = True, Decimal(5)
+    house = crowd(build, ann, 9)
+    house.clock.time += LINGER
+    house.dispatch()
+    assert trouble(house) is None
+    assert [len(s.requests) for s in ann.accepted.values()][:1] == [4]
+
+
+def test_l15_without_any_credits_the_connection_is_halted_and_comes_back(build: Build) -> None:
+    ann = Weather()
+    ann.poor, ann.left = True, Decimal(0)
+    house = crowd(build, ann, 3)
+    house.dispatch()
+    assert trouble(house) is Trouble.CREDITS
+    house.probe()
+    assert trouble(house) is Trouble.CREDITS
+    ann.left = Decimal(1)
+    house.probe()
+    assert trouble(house) is None
+    house.dispatch()
+    assert len(ann.accepted) == 3
+
+
+def test_l15_a_bulk_that_ran_out_of_credits_for_phones_leaves_emails_going(build: Build) -> None:
+    ann = Weather(capabilities=replace(ONE_BY_ONE, combines=False))
+    house = both(build, ann, 1)
+    house.dispatch()
+    phone = next(s for s in ann.submitted if s.requests[0].fields == (PHONE,))
+    results = [{"id": phone.requests[0].id, "field": "phone", "outcome": "no_credits"}]
+    body = said(results, charged=Decimal(0))
+    house.deliver(
+        Delivery(
+            submission_id=phone.id,
+            source=ann.delivery(phone).source,
+            body=body,
+            headers=ann.delivery(phone, body=body).headers,
+        )
+    )
+    house.inbox()
+    assert trouble(house) is None
+    house.person("Bo")
+    house.pull()
+    house.plan()
+    house.dispatch()
+    assert [s.requests[0].fields for s in ann.submitted[2:]] == [(EMAIL,)]
+
+
+# --- turns ------------------------------------------------------------------------------------
+
+
+def two(build: Build, ann: Weather, people: int = 40, **shares: int) -> House:
+    house = build(providers=[ann], second=FakeCrm("crm2", first=9001), fields={EMAIL: ["ann"]})
+    ann.house = house
+    names = [sync.name for sync in house.settings.syncs]
+    syncs = tuple(
+        replace(s, priority=shares.get(key, 10)) for s, key in zip(house.settings.syncs, ("one", "two"), strict=True)
+    )
+    house.reopen(replace(house.settings, syncs=syncs))
+    assert len(names) == 2
+    for n in range(people):
+        house.person(f"P{n}")
+        house.crms["crm2"].add(
+            replace(
+                house.crm.records["501"].identity,
+                first_name="Q",
+                last_name=f"Q{n}",
+                linkedin_url=f"https://linkedin.com/in/q{n}",
+            )
+        )
+    house.pull()
+    house.plan()
+    return house
+
+
+def by_crm(ann: Weather) -> tuple[int, int]:
+    asked = [r.ref.connection for s in ann.submitted for r in s.requests]
+    return asked.count("crm"), asked.count("crm2")
+
+
+def limited(calls: int) -> Weather:
+    return Weather(capabilities=replace(ONE_BY_ONE, windows=(Window(60.0, calls),)))
+
+
+def test_l18_two_syncs_share_a_provider_by_turns(build: Build) -> None:
+    ann = limited(4)
+    house = two(build, ann)
+    live(house, 10)
+    one, other = by_crm(ann)
+    assert one + other == 40
+    assert abs(one - other) <= 8
+
+
+def test_l18_turns_go_on_after_a_restart(build: Build) -> None:
+    ann = limited(2)
+    house = two(build, ann)
+    for _ in range(8):
+        live(house, 1)
+        house.reopen()
+    assert min(by_crm(ann)) >= 4
+
+
+def test_l18_a_priority_is_a_share(build: Build) -> None:
+    ann = limited(6)
+    house = two(build, ann, people=90, one=30)
+    live(house, 16)
+    one, other = by_crm(ann)
+    assert 2 * other < one < 5 * other
+
+
+def test_l18_somebody_new_is_asked_before_any_backfill(build: Build) -> None:
+    ann = Weather(capabilities=replace(ONE_BY_ONE, windows=(Window(3600.0, 10),)))
+    house = two(build, ann, people=40)
+    live(house, 5)
+    assert len(ann.submitted) == 9, "a part of the hour's limit is kept"
+    house.crms["crm2"].add(
+        replace(
+            house.crm.records["501"].identity,
+            first_name="New",
+            last_name="One",
+            linkedin_url="https://linkedin.com/in/new",
+        )
+    )
+    house.pull()
+    house.plan()
+    live(house, 1)
+    assert len(ann.submitted) == 10
+    assert ann.submitted[-1].requests[0].identity.last_name == "One"
+
+
+def test_l18_a_new_contact_of_the_same_sync_goes_first_and_a_sweep_makes_nobody_new(build: Build) -> None:
+    ann = limited(2)
+    house = crowd(build, ann, 20)
+    live(house, 2)
+    new = house.person("Zoe")
+    house.crm.edit("515", "mobile", "")  # changed, and pulled again
+    house.pull()
+    house.plan()
+    live(house, 1)
+    assert ann.submitted[4].requests[0].ref.id == new
+    assert house.sql("SELECT count(*) FROM job WHERE priority > 0") == [(1,)]
+
+
+def test_l18_what_is_new_does_not_keep_another_sync_from_its_share(build: Build) -> None:
+    ann = limited(10)
+    house = two(build, ann, people=150)
+    for n in range(150):
+        house.person(f"Z{n}")
+    house.pull()
+    while house.plan():
+        pass
+    live(house, 30)
+    one, other = by_crm(ann)
+    assert one + other == 300
+    assert one >= other >= 100
