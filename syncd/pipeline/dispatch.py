@@ -188,12 +188,17 @@ class _Run:
         await self._send_together(ready)
         return bool(batches or choice.aside)
 
+    @property
+    def _prices(self) -> Mapping[Field, Decimal]:
+        """Credits for each field, at worst."""
+        return self.prices or self.lane.provider.capabilities.price
+
     def _payable(self) -> list[Field] | None:
         """The fields for which the credits suffice as far as is known, None for all."""
         short = self.lane.breaker.short
         if short is None:
             return None
-        return [field for field, price in self.lane.provider.capabilities.price.items() if price < short]
+        return [field for field, price in self._prices.items() if price < short]
 
     def _within_credits(self, ask: Sequence[Item]) -> list[Item]:
         """Of a request for several fields, those that are not too dear together."""
@@ -201,7 +206,7 @@ class _Run:
         return list(ask) if short is None else [one for item in ask if (one := self._cheaper(item, short)) is not None]
 
     def _cheaper(self, item: Item, short: Decimal) -> Item | None:
-        price = self.lane.provider.capabilities.price
+        price = self._prices
         kept: list[Field] = []
         for asked in sorted(item.jobs, key=lambda fld: price[fld]):
             if sum((price[one] for one in (*kept, asked)), Decimal(0)) < short:
@@ -292,7 +297,7 @@ class _Run:
         return affordable
 
     def _worst_case(self, items: Iterable[Item]) -> Decimal:
-        price = self.prices or self.lane.provider.capabilities.price
+        price = self._prices
         return sum((price[field] for item in items for field in item.jobs), Decimal(0))
 
     async def _carry(self, items: Sequence[Item]) -> None:
@@ -391,7 +396,7 @@ class _Run:
         news = self.lane.breaker.short is None or self.lane.breaker.short > price
         await self._step(lambda state: state.too_dear(price, now))
         short = self.lane.breaker.short or Decimal(0)
-        goes_on = any(one < short for one in self.lane.provider.capabilities.price.values())
+        goes_on = any(one < short for one in self._prices.values())
         if goes_on and news:
             log.warning(
                 "too_dear", connection=self.connection.name, credits=str(short), why=str(error), cure=error.cure
