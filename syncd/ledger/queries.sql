@@ -400,7 +400,8 @@ WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
 SELECT result.* FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
-WHERE result.at > :since AND result.outcome IN ('found', 'not_found') ORDER BY result.id DESC
+WHERE (result.outcome = 'found' AND result.at > :found_since) OR (result.outcome = 'not_found' AND result.at > :since)
+ORDER BY result.id DESC
 
 -- name: questions_asked
 -- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
@@ -410,6 +411,8 @@ SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 's
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+        AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
 -- name: questions_taken
@@ -417,6 +420,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+        AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: jobs_not_wanted

@@ -43,7 +43,6 @@ from .spending import budget_of
 DAY = 86_400.0
 PAGE = 400  # candidates looked at in one go
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
-KNOWN_FOR = 90 * DAY  # an answer about a person is good for as long
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
 BACK_OFF_CAP = 3600.0
 PORTION = 8  # calls in one turn, where several syncs share a provider
@@ -168,7 +167,7 @@ class _Run:
             self.sync.name,
             name,
             PAGE if calls is None else min(PAGE, 4 * calls * size),
-            known_since=self._known_since(now),
+            **self._known_since(now),
             by_person=self.parts.rules.by_person,
             fields=self._payable(),
             at_least=0 if self.spare else NEW,
@@ -233,9 +232,13 @@ class _Run:
         first = list(dict.fromkeys(item.request.ref for item in ask))[:left]
         return [item for item in ask if item.request.ref in first]
 
-    def _known_since(self, now: float) -> float:
-        """Answers, and identical questions, count from then on."""
-        return now - min(KNOWN_FOR, self.sync.retry_not_found)
+    def _known_since(self, now: float) -> dict[str, float]:
+        """Misses, and finds, count from then on, for other records and for identical questions, too."""
+        ages = [self.sync.ages(field, self.connection.name) for field in self.sync.fields]
+        return {
+            "known_since": now - max(age.not_found for age in ages),
+            "found_since": now - max(age.found for age in ages),
+        }
 
     async def _turn(self, found: Sequence[Candidate], fields: Mapping[Field, FieldPolicy], now: float) -> Turn:
         name, provider = self.connection.name, self.lane.provider
@@ -243,7 +246,10 @@ class _Run:
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
         digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
-        asked = await self.parts.ledger.read(candidates.asked, digests, since=self._known_since(now))
+        since = self._known_since(now)
+        asked = await self.parts.ledger.read(
+            candidates.asked, digests, since=since["known_since"], found_since=since["found_since"]
+        )
         return replace(turn, asked=asked)
 
     def _shut(self) -> bool:
@@ -450,7 +456,7 @@ class _Run:
             budget=budget_of(self.sync),
             deadline=now + caps.answer_within,
             now=now,
-            known_since=self._known_since(now),
+            **self._known_since(now),
             by_person=self.parts.rules.by_person,
         )
         self.lane.over_budget = ""
