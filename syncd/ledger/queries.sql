@@ -312,6 +312,72 @@ INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO U
 
 -- ------------------------------------------------------------------ the configuration that was last used
 
+-- name: connections_known
+SELECT * FROM known_connection
+
+-- name: connection_known
+INSERT INTO known_connection VALUES (:name, :mark) ON CONFLICT DO UPDATE SET mark = excluded.mark
+
+-- name: connection_forgotten
+DELETE FROM known_connection WHERE name = :name
+
+-- name: former_names
+SELECT * FROM former_name
+
+-- name: former_name_moves
+UPDATE former_name SET name = :new WHERE name = :old
+
+-- name: former_name_add
+INSERT INTO former_name VALUES (:old, :new) ON CONFLICT DO UPDATE SET name = excluded.name
+
+-- name: rename_connection_in_contacts
+UPDATE contact SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_jobs
+UPDATE job SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_submissions
+UPDATE submission SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_attempts
+UPDATE attempt SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_results
+UPDATE result SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_deliveries
+UPDATE delivery SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_memory
+UPDATE OR REPLACE memory SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_balances
+UPDATE OR REPLACE balance SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_syncs
+UPDATE sync SET crm = :new WHERE crm = :old
+
+-- name: rename_connection_in_connection
+UPDATE OR REPLACE connection SET name = :new WHERE name = :old
+
+-- name: rename_connection_in_spend
+UPDATE OR REPLACE spend SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_totals
+UPDATE OR REPLACE credit_total SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_prices
+UPDATE OR REPLACE dearest SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_reconciliation
+UPDATE OR REPLACE reconciliation SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_breaker
+UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_turns
+UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
+
 -- name: syncs_known
 SELECT * FROM sync
 
