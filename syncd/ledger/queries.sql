@@ -719,6 +719,8 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- name: jobs_to_write
 -- What is accepted and due, and what a crash left in the middle of a write. `before` and `seen` are of the first intent that
 -- is not resolved: what was seen then is what a race is judged against.
+-- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
+-- hide whether that one arrived.
 SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     result.said, result.verdict, coalesce(review.decision, '') AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
@@ -727,6 +729,8 @@ LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 LEFT JOIN write AS begun ON begun.id = (SELECT min(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'intent')
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+    AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+        WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_waiting
