@@ -149,9 +149,9 @@ def doubt_resolve(
     \b
     Examples:
       syncd in-doubt resolve 3f2a… --not-sent
-      syncd in-doubt resolve --provider zeliq --since 2h --not-sent
-      syncd in-doubt resolve --provider zeliq --since 2h --not-sent --yes
-      syncd in-doubt resolve --expired --provider zeliq --not-charged --yes
+      syncd in-doubt resolve --provider finder --since 2h --not-sent
+      syncd in-doubt resolve --provider finder --since 2h --not-sent --yes
+      syncd in-doubt resolve --expired --provider finder --not-charged --yes
     """
     settings, registry = settings_from(config)
     now = compose.clock_of(settings).now()

@@ -137,7 +137,7 @@ def reconcile(
     \b
     Examples:
       syncd reconcile
-      syncd reconcile --accept zeliq
+      syncd reconcile --accept finder
     """
     settings, _ = settings_from(config)
     if accept is not None and not Ledger.change(settings.ledger.path, reconciliation.accept, accept):

@@ -73,20 +73,22 @@ def candidates(
     limit: int,
     *,
     known_since: float,
+    found_since: float | None = None,
     by_person: bool = True,
     fields: Sequence[Field] | None = None,
     at_least: int = 0,
 ) -> list[Candidate]:
     """Jobs whose turn it is at a provider, in order of priority, then age.
 
-    `known_since`: answers about other records count from then on. `by_person`: an opt-out is the person's.
-    `fields`: of these only; `at_least`: of that priority or a higher one.
+    `known_since`: misses of other records count from then on; finds from `found_since`. `by_person`: an opt-out is the
+    person's. `fields`: of these only; `at_least`: of that priority or a higher one.
     """
     wanted = None if fields is None else json.dumps(list(fields))
     rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, fields=wanted, at_least=at_least)
     if not rows:
         return []
-    page = _Page.read(tx, rows, known_since, by_person=by_person)
+    since = {"since": known_since, "found_since": known_since if found_since is None else found_since}
+    page = _Page.read(tx, rows, since, by_person=by_person)
     return [_candidate(row, page) for row in rows]
 
 
@@ -102,7 +104,7 @@ class _Page:
     identities: dict[tuple[int, str | None], Identity]
 
     @classmethod
-    def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: float, *, by_person: bool) -> _Page:
+    def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float], *, by_person: bool) -> _Page:
         ways: dict[int, set[str]] = defaultdict(set)
         found_by: dict[int, set[str]] = defaultdict(set)
         ids = json.dumps([row["id"] for row in rows])
@@ -179,7 +181,7 @@ def _opted_out(tx: Tx, rows: Sequence[sqlite3.Row]) -> dict[int, str]:
     return {row["job_id"]: row["ref"] for row in tx.rows("opted_out_elsewhere", wanted=wanted)}
 
 
-def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: float) -> dict[int, list[Relative]]:
+def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float]) -> dict[int, list[Relative]]:
     """By job: the same person's other records first, then those that may be the same person; a hundred of each."""
     fields = {row["id"]: Field(row["field"]) for row in rows}
     kin = json.dumps([row["id"] for row in rows if row["kin"]])
@@ -189,7 +191,7 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: float) -> dict[int, l
     if not jobs:
         return {}
     heard: dict[int, list[sqlite3.Row]] = defaultdict(list)
-    for row in tx.rows("results_since", ids=json.dumps(sorted({row["id"] for row, _ in jobs})), since=since):
+    for row in tx.rows("results_since", ids=json.dumps(sorted({row["id"] for row, _ in jobs})), **since):
         heard[row["job_id"]].append(row)
     found: dict[int, list[Relative]] = defaultdict(list)
     counts: dict[tuple[int, bool], int] = defaultdict(int)
@@ -209,9 +211,10 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: float) -> dict[int, l
     return found
 
 
-def asked(tx: Tx, questions: Sequence[str], *, since: float) -> dict[str, Asked]:
-    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each."""
-    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since)
+def asked(tx: Tx, questions: Sequence[str], *, since: float, found_since: float) -> dict[str, Asked]:
+    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each. Those
+    that found somebody, or were not answered, count from `found_since`."""
+    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since, found_since=found_since)
     return {
         row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
         for row in rows

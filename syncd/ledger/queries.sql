@@ -400,7 +400,8 @@ WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
 SELECT result.* FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
-WHERE result.at > :since AND result.outcome IN ('found', 'not_found') ORDER BY result.id DESC
+WHERE (result.outcome = 'found' AND result.at > :found_since) OR (result.outcome = 'not_found' AND result.at > :since)
+ORDER BY result.id DESC
 
 -- name: questions_asked
 -- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
@@ -410,6 +411,8 @@ SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 's
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+        AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
 -- name: questions_taken
@@ -417,6 +420,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
+    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+        AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: jobs_not_wanted
@@ -815,9 +820,32 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 -- name: newest_event
 SELECT max(id) FROM step
 
+-- name: jobs_to_retry
+-- What a person wants to be decided on again: not what is under way outside.
+SELECT job.id FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing')
+AND (:ext_id IS NULL OR (contact.connection = :connection AND contact.object = :object AND contact.ext_id = :ext_id))
+AND (:reason IS NULL OR job.reason = :reason OR (:reason = 'waiting' AND job.state <> 'done'))
+AND (:sync IS NULL OR job.sync = :sync) AND (:provider IS NULL OR job.provider = :provider)
+AND (:field IS NULL OR job.field = :field) ORDER BY job.id
+
+-- name: retry_jobs
+UPDATE job SET retried_at = :now, due_at = iif(due_at >= 2e11, due_at, min(due_at, :now))
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state NOT IN ('sending', 'sent', 'in_doubt', 'writing', 'review')
+
+-- name: retry_questions
+-- A question that was asked in vain may be asked in the same words.
+UPDATE attempt SET live = 0 WHERE live = 1 AND job_id IN (SELECT value FROM json_each(:ids))
+AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = attempt.job_id AND job.state IN ('sending', 'sent', 'in_doubt'))
+AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+    AND result.submission_id = attempt.submission_id AND result.outcome = 'found')
+
+-- name: retry_soon
+INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+
 -- name: planned
 -- What was decided since, and what waits to be asked about.
-SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
+SELECT job.id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id

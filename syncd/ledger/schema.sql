@@ -52,7 +52,8 @@ CREATE TABLE job (
     note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
     behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
-    updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT ''
+    updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
+    retried_at REAL NOT NULL DEFAULT 0      -- since when a person wants it to be tried again
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';

@@ -62,13 +62,14 @@ def intend(
     deadline: float,
     now: float,
     known_since: float = 0.0,
+    found_since: float | None = None,
     by_person: bool = True,
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
 
     Raises OverBudget, or Stale when a job left the queue, its contact was filled or blocked since it was chosen,
-    the same person is being asked about, or the identical question was asked since `known_since`; either undoes
-    it all.
+    the same person is being asked about, or the identical question was asked since `known_since` (`found_since`, where
+    it found somebody or was not answered); either undoes it all.
     """
     fields = [field for item in items for field in item.jobs]
     reserve = budgets.at_least_seen(tx, provider, fields, reserve, now=now)
@@ -85,7 +86,8 @@ def intend(
     )
     asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
     _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
-    _still_wanted(tx, asked_for, since=known_since, by_person=by_person)
+    since = {"since": known_since, "found_since": known_since if found_since is None else found_since}
+    _still_wanted(tx, asked_for, since, by_person=by_person)
     rows = json.dumps(asked_for, ensure_ascii=False)
     tx.run("attempts_make", submission_id=submission.id, provider=provider, rows=rows, now=now)
 
@@ -109,12 +111,14 @@ def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> Non
         raise Stale
 
 
-def _still_wanted(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, since: float, by_person: bool) -> None:
+def _still_wanted(
+    tx: Tx, asked_for: Sequence[Mapping[str, Any]], since: Mapping[str, float], *, by_person: bool
+) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
     questions = [one["question"] for one in asked_for]
     if len(set(questions)) != len(questions):
         raise Stale
-    if tx.row("questions_taken", questions=json.dumps(questions), since=since) is not None:
+    if tx.row("questions_taken", questions=json.dumps(questions), **since) is not None:
         raise Stale
     jobs = json.dumps([one["job_id"] for one in asked_for])
     if tx.row("jobs_not_wanted", ids=jobs, by_person=int(by_person)) is not None:

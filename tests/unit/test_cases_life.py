@@ -9,6 +9,8 @@ import pytest
 from syncd.config import Sync
 from syncd.config.settings import FieldPolicy
 from syncd.contract.model import Author, Field, Grade
+from syncd.ledger import retries
+from syncd.ledger.retries import Wanted
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
@@ -289,3 +291,58 @@ def test_l14_finds_and_misses_have_ages_of_their_own(build: Build) -> None:
     asked = [(call.requests[0].ref.id, call.requests[0].fields[0]) for call in house.fake.submitted]
     assert asked.count((ada, EMAIL)) + asked.count((twin, EMAIL)) == 1, "the find is fresh, and serves both records"
     assert sum(field is PHONE for _, field in asked) >= 2, "the miss is old"
+
+
+# --- again, because a person wants it -------------------------------------------------------------
+
+
+def again(house: House, **wanted: Any) -> int:
+    """What `syncd retry` does."""
+    jobs = house.run(house.ledger.read(retries.find, Wanted(**wanted)))
+    house.run(house.ledger.write(retries.retry, jobs, now=house.clock.now()))
+    house.plan()
+    return len(jobs)
+
+
+def test_retry_asks_again_about_whom_nobody_found_and_nobody_else(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada, bo = house.person("Ada"), house.person("Bo")
+    house.finds(bo, EMAIL, "bo@acme.example.com")
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert (house.reason(ada), house.reason(bo)) == ("not_found", "written")
+    house.clock.time += 60
+    assert again(house, reason="not_found") == 1
+    house.finds(ada, EMAIL, MAIL)
+    assert house.dispatch() == 1
+    house.call_back(house.fake.submitted[-1])
+    house.finish()
+    assert house.held(ada) == MAIL
+    assert house.dispatch() == 0, "once, not for ever"
+
+
+def test_retry_writes_what_the_crm_refused_and_buys_nothing(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    ada, holder = house.person("Ada"), house.person("Bo", email=MAIL)
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert house.reason(ada) == "duplicate_of"
+    house.crm.remove(holder)
+    house.clock.time += 60
+    assert again(house, ref=house.ref(ada)) == 1
+    house.finish()
+    assert (house.held(ada), len(house.fake.submitted)) == (MAIL, 1)
+
+
+def test_retry_leaves_alone_what_is_under_way(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.recover()
+    house.person()
+    house.ask()
+    assert again(house, sync="people") == 0
+    assert house.submissions() == ["accepted"]

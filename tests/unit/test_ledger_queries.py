@@ -32,7 +32,13 @@ SMALL_BY_PARTIAL_INDEX = {
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined",
 }  # fmt: skip
-BY_HAND = {"in_doubt", "contacts_unseen", "planned", "calls_without_price"}  # what an operator types now and then
+BY_HAND = {
+    "in_doubt",
+    "contacts_unseen",
+    "planned",
+    "jobs_to_retry",
+    "calls_without_price",
+}  # what an operator types now and then
 BY_CONFIGURATION = {"rename_jobs", "rename_submissions"}  # once, at the start with a sync that has another name
 HOUSE = Path(__file__).parents[2] / "syncd"
 
