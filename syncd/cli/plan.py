@@ -19,6 +19,7 @@ from syncd.contract.pacing import Clock
 from syncd.ledger import budgets, upkeep
 from syncd.ledger.reports import Planned
 from syncd.ledger.store import Ledger
+from syncd.log import set_up
 from syncd.pipeline.preview import preview, preview_retry
 from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
@@ -112,6 +113,8 @@ def clock_of(settings: Settings) -> Clock:
 
 async def on_copy(settings: Settings, registry: Registry, *, retry: Sequence[int] | None = None) -> Preview:
     """Decide on a copy of the ledger: after a pull, or on these jobs alone, as `syncd retry` would have it."""
+    # Standard output is the answer's, and what the stages tell as news has not happened.
+    set_up(settings.log.model_copy(update={"level": "warning"}), hidden=settings.secrets)
     with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
         copy = Path(folder) / "ledger.db"
         if settings.ledger.path.exists():
