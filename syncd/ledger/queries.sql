@@ -107,7 +107,7 @@ WHERE id = :id
 
 -- name: contacts_looked
 -- Seen in the CRM at a moment, changed or not.
-UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: jobs_left
