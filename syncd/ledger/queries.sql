@@ -406,6 +406,12 @@ UPDATE submission SET sync = :new WHERE sync = :old
 -- name: rename_runs
 UPDATE run SET sync = :new WHERE sync = :old
 
+-- name: rename_turns
+UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
+
+-- name: rename_sync_state
+UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
+
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
 ON CONFLICT DO UPDATE SET n = n + excluded.n
@@ -638,10 +644,10 @@ UPDATE submission SET poll_at = :poll_at WHERE id = :id
 UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'accepted' AND poll_at IS NOT NULL
 
 -- name: submissions_overdue
--- What is in doubt is over only where a policy says what is to be done (`decided`: names of providers).
+-- What is in doubt is over only where no person is asked (`ask`: names of providers) what is to be done.
 SELECT id, provider, state FROM submission
 WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now
-AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) LIMIT 200
+AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) LIMIT 200
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 

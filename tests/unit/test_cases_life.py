@@ -8,6 +8,7 @@ import pytest
 
 from syncd.config import Sync
 from syncd.config.settings import FieldPolicy
+from syncd.contract.errors import InDoubt
 from syncd.contract.model import Author, Field, Grade
 from syncd.ledger import renames, retries
 from syncd.ledger.retries import Wanted
@@ -124,6 +125,22 @@ def test_l4_a_field_that_is_not_asked_for_any_more_stops_nothing(build: Build) -
     move_on(house)
     assert (house.held(ada), house.held(ada, "phone")) == (MAIL, "")
     assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+def test_l3_what_is_in_doubt_at_a_provider_that_is_gone_ends_once_its_hold_is_over(build: Build) -> None:
+    house = two(build, ["ann", "bob"])
+    ada = house.person()
+    house.fake.refusals.append(InDoubt("cut off"))
+    house.ask()
+    assert house.state(ada) == "in_doubt"
+    connections = {name: one for name, one in house.settings.connections.items() if name != "ann"}
+    house.settings = replace(house.settings, connections=connections)
+    configure(house, policy(house, providers=("bob",)))
+    house.clock.time += 3 * DAY
+    house.sweep()
+    house.verify()
+    assert house.dispatch("bob") == 1
+    assert house.credits()["reserved"] == 2, "what it may have cost stays reserved"
 
 
 # --- selections -----------------------------------------------------------------------------------
