@@ -109,7 +109,8 @@ def start_refusal(answer: Response, contacts: int, after: float) -> ConnectorErr
     found = _OUR_FAULT.match(code(answer)) if answer.status in {400, 413, 422} else None
     if found is None:
         cure = f"See what FullEnrich says to this; base_url should be {DEFAULT_URL}, or left out."
-        kind = f"FullEnrich {answer.status} {remark(code(answer))}".strip()
+        named = code(answer)
+        kind = f"FullEnrich {answer.status} {remark(named)}" if named else f"FullEnrich {answer.status}"
         if contacts > 1:
             return Split(said)
         return Skip(said) if _INPUT.match(code(answer)) else Unlisted(said, kind=kind, cure=cure)

@@ -26,6 +26,7 @@ COMMANDS = {
     "sandbox": ("rehearse", "Emulated vendors, to rehearse a configuration."),
     "run": ("work", "The daemon, until SIGTERM."),
     "plan": ("plan", "Who would be enriched, at which cost; spends nothing."),
+    "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
     "status": ("look", "What is where, what waits for what, credits, errors."),
     "show": ("look", "One contact's whole journey."),

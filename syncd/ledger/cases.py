@@ -41,6 +41,7 @@ class Job:
     destination: str
     due_at: float
     ended_at: float  # UTC seconds of its last move
+    retried_at: float  # UTC seconds; 0: never
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +179,7 @@ def _job(row: sqlite3.Row) -> Job:
         destination=row["destination"],
         due_at=row["due_at"],
         ended_at=row["updated_at"],
+        retried_at=row["retried_at"],
     )
 
 

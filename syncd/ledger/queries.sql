@@ -107,7 +107,7 @@ WHERE id = :id
 
 -- name: contacts_looked
 -- Seen in the CRM at a moment, changed or not.
-UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: jobs_left
@@ -312,6 +312,72 @@ INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO U
 
 -- ------------------------------------------------------------------ the configuration that was last used
 
+-- name: connections_known
+SELECT * FROM known_connection
+
+-- name: connection_known
+INSERT INTO known_connection VALUES (:name, :mark) ON CONFLICT DO UPDATE SET mark = excluded.mark
+
+-- name: connection_forgotten
+DELETE FROM known_connection WHERE name = :name
+
+-- name: former_names
+SELECT * FROM former_name
+
+-- name: former_name_moves
+UPDATE former_name SET name = :new WHERE name = :old
+
+-- name: former_name_add
+INSERT INTO former_name VALUES (:old, :new) ON CONFLICT DO UPDATE SET name = excluded.name
+
+-- name: rename_connection_in_contacts
+UPDATE contact SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_jobs
+UPDATE job SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_submissions
+UPDATE submission SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_attempts
+UPDATE attempt SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_results
+UPDATE result SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_deliveries
+UPDATE delivery SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_memory
+UPDATE OR REPLACE memory SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_balances
+UPDATE OR REPLACE balance SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_syncs
+UPDATE sync SET crm = :new WHERE crm = :old
+
+-- name: rename_connection_in_connection
+UPDATE OR REPLACE connection SET name = :new WHERE name = :old
+
+-- name: rename_connection_in_spend
+UPDATE OR REPLACE spend SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_totals
+UPDATE OR REPLACE credit_total SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_prices
+UPDATE OR REPLACE dearest SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_reconciliation
+UPDATE OR REPLACE reconciliation SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_breaker
+UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_turns
+UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
+
 -- name: syncs_known
 SELECT * FROM sync
 
@@ -339,6 +405,12 @@ UPDATE submission SET sync = :new WHERE sync = :old
 
 -- name: rename_runs
 UPDATE run SET sync = :new WHERE sync = :old
+
+-- name: rename_turns
+UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
+
+-- name: rename_sync_state
+UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
 
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
@@ -572,10 +644,10 @@ UPDATE submission SET poll_at = :poll_at WHERE id = :id
 UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'accepted' AND poll_at IS NOT NULL
 
 -- name: submissions_overdue
--- What is in doubt is over only where a policy says what is to be done (`decided`: names of providers).
+-- What is in doubt is over only where no person is asked (`ask`: names of providers) what is to be done.
 SELECT id, provider, state FROM submission
 WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now
-AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) LIMIT 200
+AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) LIMIT 200
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
@@ -824,9 +896,32 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 -- name: newest_event
 SELECT max(id) FROM step
 
+-- name: jobs_to_retry
+-- What a person wants to be decided on again: not what is under way outside.
+SELECT job.id FROM job JOIN contact ON contact.id = job.contact_id
+WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing')
+AND (:ext_id IS NULL OR (contact.connection = :connection AND contact.object = :object AND contact.ext_id = :ext_id))
+AND (:reason IS NULL OR job.reason = :reason OR (:reason = 'waiting' AND job.state <> 'done'))
+AND (:sync IS NULL OR job.sync = :sync) AND (:provider IS NULL OR job.provider = :provider)
+AND (:field IS NULL OR job.field = :field) ORDER BY job.id
+
+-- name: retry_jobs
+UPDATE job SET retried_at = :now, due_at = iif(due_at >= 2e11, due_at, min(due_at, :now))
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state NOT IN ('sending', 'sent', 'in_doubt', 'writing', 'review')
+
+-- name: retry_questions
+-- A question that was asked in vain may be asked in the same words.
+UPDATE attempt SET live = 0 WHERE live = 1 AND job_id IN (SELECT value FROM json_each(:ids))
+AND NOT EXISTS (SELECT 1 FROM job WHERE job.id = attempt.job_id AND job.state IN ('sending', 'sent', 'in_doubt'))
+AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+    AND result.submission_id = attempt.submission_id AND result.outcome = 'found')
+
+-- name: retry_soon
+INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+
 -- name: planned
 -- What was decided since, and what waits to be asked about.
-SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
+SELECT job.id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id

@@ -196,6 +196,7 @@ def _credits(thousandths: int | None) -> float | None:
 class Planned:
     """A decision that is to be carried out. `skipped`: why nobody is asked, in a sentence; `reason` is its word."""
 
+    job_id: int
     contact: str  # connection/object/id
     sync: str
     field: str
@@ -215,8 +216,9 @@ def planned(tx: Tx, *, since_event: int) -> list[Planned]:
 
 
 def _planned(row: sqlite3.Row) -> Planned:
-    asked = row["state"] == JobState.QUEUED
+    asked = row["state"] in (JobState.QUEUED, JobState.SENDING)
     return Planned(
+        job_id=row["id"],
         contact=row["ref"],
         sync=row["sync"],
         field=row["field"],

@@ -42,6 +42,10 @@ CREATE TABLE member (
 CREATE TABLE sync (
     name TEXT PRIMARY KEY, crm TEXT NOT NULL, object TEXT NOT NULL, selection TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- `mark`: a digest of kind, host and key, by which a connection is known that has another name now.
+CREATE TABLE known_connection (name TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Names that connections had: callbacks that were ordered under them are still welcome.
+CREATE TABLE former_name (former TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE policy (
     sync TEXT NOT NULL, field TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (sync, field)
 ) STRICT, WITHOUT ROWID;
@@ -52,7 +56,8 @@ CREATE TABLE job (
     note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
     behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
-    updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT ''
+    updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
+    retried_at REAL NOT NULL DEFAULT 0      -- since when a person wants it to be tried again
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';

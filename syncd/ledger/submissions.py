@@ -362,10 +362,10 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     return True
 
 
-def overdue(tx: Tx, decided: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
-    """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long
-    enough at one of the providers for which it is `decided` what to do then."""
-    rows = tx.rows("submissions_overdue", decided=json.dumps(list(decided)), now=now)
+def overdue(tx: Tx, ask: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
+    """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long enough, but not
+    at one of the providers for which a person is asked (`ask`) what to do then."""
+    rows = tx.rows("submissions_overdue", ask=json.dumps(list(ask)), now=now)
     return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 

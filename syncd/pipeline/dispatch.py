@@ -31,7 +31,8 @@ from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.results import question
-from syncd.ledger.store import Tx
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Move, Tx
 from syncd.ledger.submissions import Item, Stale
 
 from . import account, breaker, fresh
@@ -41,6 +42,7 @@ from .parts import Lane, Parts
 from .spending import budget_of
 
 DAY = 86_400.0
+EVERYBODY = 10_000_000
 PAGE = 400  # candidates looked at in one go
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
@@ -76,6 +78,22 @@ async def run_once(parts: Parts, name: str) -> int:
         elif await _may_be_used(parts, name, sync):
             runs.append(_Run(parts, lane, connection, sync))
     return await _take_turns(parts, name, runs)
+
+
+async def pretend(parts: Parts, name: str) -> int:
+    """As if everybody who waits were asked, and nobody is: for a preview, on a ledger that is thrown away.
+
+    Whoever is not asked now is put aside, or waits for those who are. Returns how many jobs moved.
+    """
+    count, now = 0, parts.clock.now()
+    for sync in parts.syncs:
+        if any(name in policy.providers for policy in sync.fields.values()):
+            run = _Run(parts, parts.lanes[name], parts.settings.connections[name], sync)
+            _, choice = await run.choose(EVERYBODY, now)
+            jobs = [job for item in choice.ask for job in item.jobs.values()]
+            moves = [Move(job, JobState.QUEUED, JobState.SENDING) for job in jobs]
+            count += len(choice.aside) + len(await parts.ledger.write(Tx.move_many, moves, now=now))
+    return count
 
 
 async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
@@ -159,23 +177,9 @@ class _Run:
 
     async def _send_page(self, calls: int | None) -> bool:
         """Decide on a page of candidates and send what can be asked; False where that was nothing."""
-        name, now = self.connection.name, self.parts.clock.now()
-        fields = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
-        size = self.lane.provider.capabilities.batch
-        found = await self.parts.ledger.read(
-            candidates.candidates,
-            self.sync.name,
-            name,
-            PAGE if calls is None else min(PAGE, 4 * calls * size),
-            **self._known_since(now),
-            by_person=self.parts.rules.by_person,
-            fields=self._payable(),
-            at_least=0 if self.spare else NEW,
-        )
-        choice = choose(found, await self._turn(found, fields, now), self.parts.new_id)
-        if choice.aside:
-            await self.parts.ledger.write(put_aside, choice.aside, now=now)
-            self.parts.bells.ring("verify")
+        now, size = self.parts.clock.now(), self.lane.provider.capabilities.batch
+        limit = PAGE if calls is None else min(PAGE, 4 * calls * size)
+        found, choice = await self.choose(limit, now, fields=self._payable(), at_least=0 if self.spare else NEW)
         choice.ask = await self._at_first(await self._affordable(self._within_credits(choice.ask), now))
         batches = self._batches(choice, now)[:calls]
         if self.lane.breaker.trial:
@@ -186,6 +190,28 @@ class _Run:
             return False  # a look is tried again later; what was looked at is chosen anew
         await self._send_together(ready)
         return bool(batches or choice.aside)
+
+    async def choose(
+        self, limit: int, now: float, *, fields: list[Field] | None = None, at_least: int = 0
+    ) -> tuple[list[Candidate], Choice]:
+        """The next candidates, and whom of them to ask; whoever is not asked now has been put aside."""
+        name = self.connection.name
+        asked = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
+        found = await self.parts.ledger.read(
+            candidates.candidates,
+            self.sync.name,
+            name,
+            limit,
+            **self._known_since(now),
+            by_person=self.parts.rules.by_person,
+            fields=fields,
+            at_least=at_least,
+        )
+        choice = choose(found, await self._turn(found, asked, now), self.parts.new_id)
+        if choice.aside:
+            await self.parts.ledger.write(put_aside, choice.aside, now=now)
+            self.parts.bells.ring("verify")
+        return found, choice
 
     @property
     def _prices(self) -> Mapping[Field, Decimal]:

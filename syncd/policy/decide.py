@@ -106,9 +106,9 @@ class Facts:
 
     `selected`: does a sync's selection hold the contact; None: it has not been looked yet. `seen_at`: UTC seconds when
     the CRM said what it `lacks` and what is `blocked`. `ended`: how the work on this field ended last, with its note,
-    and `ended_at`. `written`: the value that we wrote last. `refused`: values that the CRM does not take, and why.
-    `opening`: how a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a
-    value?
+    and `ended_at`. `retried_at`: since when a person wants it to be tried again: what was in vain before counts no
+    more. `written`: the value that we wrote last. `refused`: values that the CRM does not take, and why. `opening`: how
+    a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
     """
 
     field: Field
@@ -121,6 +121,7 @@ class Facts:
     seen_at: float = 0.0
     ended: tuple[Reason, str] | None = None
     ended_at: float = 0.0
+    retried_at: float = 0.0
     written: str | None = None
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     heard: Sequence[Heard] = ()
@@ -204,7 +205,13 @@ def weigh(facts: Facts, policy: Policy) -> list[Weighed]:
     """Judge each answer that counts: about whom the record is about now, not too old; in the waterfall's order."""
     order = {name: i for i, name in enumerate(policy.field.providers)}
     fresh = [one for one in facts.heard if one.asked_at >= facts.became_at and _counts(one, policy, facts.now)]
-    return [_weigh(one, facts, policy) for one in sorted(fresh, key=lambda one: order.get(one.provider, len(order)))]
+    weighed = [_weigh(one, facts, policy) for one in sorted(fresh, key=lambda one: order.get(one.provider, len(order)))]
+    return [one for one in weighed if one.heard.asked_at >= facts.retried_at or _still_counts(one)]
+
+
+def _still_counts(one: Weighed) -> bool:
+    """Although a person wants it to be tried again: a value that may be written, and what a person has decided."""
+    return bool(one.heard.decision) or (one.best is not None and one.about.verdict is not Verdict.OTHER)
 
 
 def _counts(one: Heard, policy: Policy, now: float) -> bool:

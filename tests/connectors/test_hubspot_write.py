@@ -91,7 +91,7 @@ def test_pitfall_13_trace_ids_name_the_bad_one() -> None:
         crm.on("batch/update", one_bad)
         outcomes = write(crm, *(put(n, Field.EMAIL, "p@example.con") for n in range(1, 101)))
         assert len(crm.asked("batch/update")) == 1
-    assert {k for k, o in outcomes.items() if o.status is WriteStatus.REFUSED} == {("42", Field.EMAIL)}
+    assert {k for k, o in outcomes.items() if o.status is WriteStatus.INVALID} == {("42", Field.EMAIL)}
     assert "INVALID_EMAIL" in outcomes["42", Field.EMAIL].detail
     assert "example.con" not in outcomes["42", Field.EMAIL].detail
 
@@ -120,7 +120,7 @@ def test_bisection_is_bounded() -> None:
         outcomes = write(crm, *(put(n, Field.EMAIL, "p@example.con") for n in range(1, 101)))
         assert len(crm.asked("batch/update")) == 40
     found = set(statuses(outcomes).values())
-    assert found == {WriteStatus.REFUSED, WriteStatus.RETRY}
+    assert found == {WriteStatus.INVALID, WriteStatus.RETRY}
     assert len(outcomes) == 100
 
 

@@ -284,7 +284,7 @@ def test_pitfall_13_a_bad_record_does_not_stop_its_batch_mates() -> None:
         )
         outcomes = write(crm, *(put(one, EMAIL, MAIL) for one in records))
         assert {k for k, o in outcomes.items() if o.status is not WriteStatus.WRITTEN} == {(bad, EMAIL)}
-        assert outcomes[bad, EMAIL].status is WriteStatus.REFUSED
+        assert outcomes[bad, EMAIL].status is WriteStatus.INVALID
         assert MAIL not in outcomes[bad, EMAIL].detail
         assert [len(parts) for parts in crm.updates].count(25) == 2
 
@@ -294,7 +294,7 @@ def test_a_refused_email_does_not_stop_the_phone() -> None:
         one = crm.add(1)
         crm.refuse = lambda _, v: refusal("INVALID_EMAIL_ADDRESS", "bad", ["Email"]) if "Email" in v else None
         found = statuses(write(crm, put(one, EMAIL, MAIL), put(one, Field.PHONE, PHONE)))
-        assert found == {(one, EMAIL): WriteStatus.REFUSED, (one, Field.PHONE): WriteStatus.WRITTEN}
+        assert found == {(one, EMAIL): WriteStatus.INVALID, (one, Field.PHONE): WriteStatus.WRITTEN}
         assert [parts[0]["body"] for parts in crm.updates] == [{"Email": MAIL, "Phone": PHONE}, {"Phone": PHONE}]
 
 
@@ -404,7 +404,7 @@ def test_pitfall_28_what_salesforce_would_never_take_is_not_sent() -> None:
             put(odd, EMAIL, "zoë@example.com"),
             put(digits, Field.PHONE, "+" + "4" * 40),
         )
-        assert {outcome.status for outcome in found.values()} == {WriteStatus.REFUSED}
+        assert {outcome.status for outcome in found.values()} == {WriteStatus.INVALID}
         assert crm.updates == []
 
 

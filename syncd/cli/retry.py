@@ -1,0 +1,85 @@
+"""The command that decides again: retry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+
+from syncd.contract.model import ContactRef
+from syncd.ledger import retries
+from syncd.ledger.retries import Wanted
+from syncd.ledger.states import Reason
+from syncd.ledger.store import Ledger, reading
+
+from .output import ConfigOption, JsonOption, out, print_json, settings_from
+from .plan import clock_of, on_copy, summed, totals_table
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("retry", short_help="Decide again now on what was in vain; shows the price first.")(retry)
+
+
+def retry(
+    ref: Annotated[str | None, typer.Argument(help="connection/object/id, as `syncd show` takes it.")] = None,
+    config: ConfigOption = None,
+    *,
+    reason: Annotated[
+        str | None, typer.Option(help="What ended for this reason (not_found, write_refused …), or `waiting`.")
+    ] = None,
+    sync: Annotated[str | None, typer.Option(help="Only of this sync.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only what this provider was asked last.")] = None,
+    field: Annotated[str | None, typer.Option(help="Only this field: email, phone.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do it; without it, only what it would mean is shown.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide again, now, on contacts for whom something was in vain: nobody was found, the CRM refused the value.
+
+    What was found and paid for is used before anybody is asked. Where a call was never answered it may be paid twice.
+    A running daemon takes it up within seconds.
+
+    \b
+    Examples:
+      syncd retry crm/contacts/501
+      syncd retry --reason write_refused --yes
+      syncd retry --reason not_found --sync people
+    """
+    if not any((ref, reason, sync, provider, field)):
+        raise typer.BadParameter("say what: a contact, or --reason, --sync, --provider, --field")
+    known = {*Reason, "waiting"}
+    if reason is not None and reason not in known:
+        raise typer.BadParameter(f"there is no reason {reason!r}; choose one of {', '.join(sorted(known))}")
+    settings, registry = settings_from(config)
+    wanted = Wanted(ref=_ref(ref), reason=reason, sync=sync, provider=provider, field=field)
+    with reading(settings.ledger.path) as tx:
+        jobs = retries.find(tx, wanted)
+    planned = asyncio.run(on_copy(settings, registry, retry=jobs)) if jobs else None
+    rows = [] if planned is None else [row for row in planned.rows if row["provider"] is not None]
+    cost: Any = 0 if planned is None else summed(rows)
+    if yes and jobs:
+        Ledger.change(settings.ledger.path, retries.retry, jobs, now=clock_of(settings).now())
+    if as_json:
+        counts = Counter((row["field"], row["provider"]) for row in rows)
+        asked = [{"field": f, "provider": p, "contacts": n} for (f, p), n in sorted(counts.items())]
+        print_json({"jobs": len(jobs), "asked": asked, "worst_case_credits": cost, "done": bool(yes and jobs)})
+        return
+    if planned is None:
+        out.print("Nothing fits.")
+        return
+    totals_table(f"{len(jobs)} would be decided on again", planned)
+    out.print(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
+    out.print("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
+
+
+def _ref(text: str | None) -> ContactRef | None:
+    if text is None:
+        return None
+    try:
+        return ContactRef.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
