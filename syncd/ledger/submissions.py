@@ -182,7 +182,7 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 
 
 def give_up(tx: Tx, submission_id: str, job_ids: Collection[int], note: str, *, now: float) -> None:
-    """Of a call that was refused: these queued jobs are not sent again; the refusal is the provider's answer."""
+    """Of a call that was refused: these queued jobs are not sent again, the refusal is the provider's answer."""
     said = [
         Said(one, _without_answer(one, Outcome.SKIPPED, note))
         for one in _attempts(tx, submission_id)

@@ -156,7 +156,9 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
     said = [one for one in case.heard if one.provider == provider and one.asked_at >= case.became_at]
     left = ways(lane.provider, request_for(case.field, case.identity))
     if said and said[-1].result.outcome is Outcome.SKIPPED:
-        more = bool(left) and _tells_more(case.own, said[-1].told, case.own)
+        # A call that was refused told what its way tells; where nobody was called, all was known.
+        now = left[0].told if left and said[-1].way else case.own
+        more = bool(left) and _tells_more(now, said[-1].told, case.own)
         return Opening.MORE if more else Opening.NONE
     told: dict[str, list[Identity]] = {}
     for one in said:

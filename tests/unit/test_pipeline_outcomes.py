@@ -122,6 +122,20 @@ def test_a_person_whom_the_provider_refuses_is_answered_and_costs_nothing(build:
     assert (house.submissions(), house.credits()["reserved"]) == (["refused"], 0)
 
 
+def test_l16_whom_a_provider_refuses_is_not_asked_again_although_more_is_known_than_its_way_tells(
+    build: Build,
+) -> None:
+    ann = FakeProvider("ann", capabilities=ONE_BY_ONE, ways={"profile": ["linkedin_url"], "name": ["last_name"]})
+    house = build(providers=[ann], fields={EMAIL: ["ann"]})
+    ann.refusals += [Skip("not a person")] * 5
+    ada = house.person()
+    house.ask()
+    for _ in range(4):
+        house.verify()
+        house.dispatch()
+    assert (len(ann.submitted), house.job(ada)) == (1, ("done", "rejected_input"))
+
+
 # --- bulks ------------------------------------------------------------------------------------
 
 
