@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
+from pydantic import SecretStr
+
 from syncd.clock import RehearsalClock, SystemClock
 from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.ledger import connections, submissions
+from syncd.ledger import connections, renames, submissions
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.parts import Lane, Parts
 from syncd.registry import Registry
+
+log = structlog.get_logger("syncd.configuration")
 
 
 class LedgerMemory:
@@ -69,6 +75,9 @@ def connect(
 async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
     """The whole house on an open ledger; rate windows go on where they stood."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
+    renamed = await ledger.write(renames.follow, {one.name: _mark(one) for one in settings.connections.values()})
+    for old, new in renamed.items():
+        log.info("connection_renamed", connection=new, former=old)
     known = {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
     crms, providers = connect(
         settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]))
@@ -82,7 +91,15 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         crms=crms,
         lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},
         addresses=addresses_of(settings),
+        former=await ledger.read(renames.former_names),
     )
+
+
+def _mark(connection: Connection) -> str:
+    """A digest of kind, host and key: equal for a connection that only has another name."""
+    held = sorted(value.get_secret_value() for _, value in connection.options if isinstance(value, SecretStr))
+    basis = repr((connection.connector, connection.base_url, held))
+    return hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=16, person=b"syncd").hexdigest()
 
 
 def addresses_of(settings: Settings) -> Addresses:

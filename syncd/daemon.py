@@ -321,8 +321,8 @@ async def _moving(daemon: Daemon) -> int:
     if moving := await parts.ledger.read(reports.moving, spent, shut):
         return moving
     connections = parts.settings.connections
-    decided = [name for name, one in connections.items() if one.in_doubt_policy is not InDoubtPolicy.ASK]
-    return len(await parts.ledger.read(submissions.overdue, decided, now=float("inf")))
+    ask = [name for name, one in connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
+    return len(await parts.ledger.read(submissions.overdue, ask, now=float("inf")))
 
 
 async def _until_it_fits(work: Callable[[Parts], Awaitable[T]], parts: Parts) -> T:

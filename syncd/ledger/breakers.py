@@ -4,14 +4,14 @@ they mean is decided in `pipeline/breaker.py`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .states import JobState
 from .store import Tx
-from .submissions import refuse
+from .submissions import give_up, refuse
 
 DAY = 86_400.0
-LONGEST = 30 * DAY  # seconds for which a contact is set aside at most
+TRIES = 4  # calls about one contact alone, over three days, after which a refusal is an answer
 BY_ITSELF = "refused by itself: "  # how the note of such a call begins
 
 Row = Mapping[str, Any]
@@ -30,19 +30,33 @@ def change(tx: Tx, connection: str, step: Callable[[Row | None], Row]) -> dict[s
     return row
 
 
-def set_aside(tx: Tx, submission_id: str, why: str, *, now: float) -> float | None:
+class Aside(NamedTuple):
+    """What becomes of a contact that was refused by itself. `until`: UTC seconds, where it waits."""
+
+    again: bool  # something of it is asked once more at once
+    until: float | None
+    given_up: bool  # the refusal is the provider's answer
+
+
+def set_aside(tx: Tx, submission_id: str, why: str, *, now: float) -> Aside:
     """A call about one contact was refused for a reason that may be the contact's.
 
-    The first time its jobs stay queued; from the second time on they wait, a day first and twice as long each time.
-    Returns until when (UTC seconds), or None.
+    The first time its jobs stay queued; the second time they wait for a day, the third for two. The fourth time it is
+    an answer: this provider does not help this contact, and the next one's turn has come.
     """
     refuse(tx, submission_id, BY_ITSELF + why, now=now)
-    until = None
+    again, until = False, None
+    given_up: set[int] = set()
     for job in tx.rows("jobs_refused_alone", submission_id=submission_id, prefix=BY_ITSELF + "%"):
-        if job["times"] >= 2:
-            until = now + min(DAY * 2.0 ** (job["times"] - 2), LONGEST)
+        if job["times"] >= TRIES:
+            given_up.add(job["id"])
+        elif job["times"] >= 2:
+            until = now + DAY * 2.0 ** (job["times"] - 2)
             tx.move(job["id"], JobState.QUEUED, JobState.WAITING, now=now, due_at=until, note=why)
-    return until
+        else:
+            again = True
+    give_up(tx, submission_id, given_up, why, now=now)
+    return Aside(again, until, bool(given_up))
 
 
 def turns(tx: Tx, connection: str) -> dict[str, float]:

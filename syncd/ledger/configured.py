@@ -93,7 +93,15 @@ def follow(tx: Tx, changes: Changes, wanted: Iterable[Known], *, now: float) -> 
 
 
 def _rename(tx: Tx, old: str, new: str) -> None:
-    for statement in ("rename_jobs", "rename_submissions", "rename_runs", "rename_counters", "rename_spend"):
+    for statement in (
+        "rename_jobs",
+        "rename_submissions",
+        "rename_runs",
+        "rename_counters",
+        "rename_spend",
+        "rename_turns",
+        "rename_sync_state",
+    ):
         tx.run(statement, old=old, new=new)
     for statement in ("drop_counters", "drop_spend"):
         tx.run(statement, old=old)

@@ -107,7 +107,7 @@ WHERE id = :id
 
 -- name: contacts_looked
 -- Seen in the CRM at a moment, changed or not.
-UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted JOIN contact
+UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: jobs_left
@@ -312,6 +312,72 @@ INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO U
 
 -- ------------------------------------------------------------------ the configuration that was last used
 
+-- name: connections_known
+SELECT * FROM known_connection
+
+-- name: connection_known
+INSERT INTO known_connection VALUES (:name, :mark) ON CONFLICT DO UPDATE SET mark = excluded.mark
+
+-- name: connection_forgotten
+DELETE FROM known_connection WHERE name = :name
+
+-- name: former_names
+SELECT * FROM former_name
+
+-- name: former_name_moves
+UPDATE former_name SET name = :new WHERE name = :old
+
+-- name: former_name_add
+INSERT INTO former_name VALUES (:old, :new) ON CONFLICT DO UPDATE SET name = excluded.name
+
+-- name: rename_connection_in_contacts
+UPDATE contact SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_jobs
+UPDATE job SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_submissions
+UPDATE submission SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_attempts
+UPDATE attempt SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_results
+UPDATE result SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_deliveries
+UPDATE delivery SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_memory
+UPDATE OR REPLACE memory SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_balances
+UPDATE OR REPLACE balance SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_syncs
+UPDATE sync SET crm = :new WHERE crm = :old
+
+-- name: rename_connection_in_connection
+UPDATE OR REPLACE connection SET name = :new WHERE name = :old
+
+-- name: rename_connection_in_spend
+UPDATE OR REPLACE spend SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_totals
+UPDATE OR REPLACE credit_total SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_prices
+UPDATE OR REPLACE dearest SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_reconciliation
+UPDATE OR REPLACE reconciliation SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_breaker
+UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
+
+-- name: rename_connection_in_turns
+UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
+
 -- name: syncs_known
 SELECT * FROM sync
 
@@ -339,6 +405,12 @@ UPDATE submission SET sync = :new WHERE sync = :old
 
 -- name: rename_runs
 UPDATE run SET sync = :new WHERE sync = :old
+
+-- name: rename_turns
+UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
+
+-- name: rename_sync_state
+UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
 
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
@@ -572,10 +644,10 @@ UPDATE submission SET poll_at = :poll_at WHERE id = :id
 UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'accepted' AND poll_at IS NOT NULL
 
 -- name: submissions_overdue
--- What is in doubt is over only where a policy says what is to be done (`decided`: names of providers).
+-- What is in doubt is over only where no person is asked (`ask`: names of providers) what is to be done.
 SELECT id, provider, state FROM submission
 WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now
-AND (state = 'accepted' OR provider IN (SELECT value FROM json_each(:decided))) LIMIT 200
+AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) LIMIT 200
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
@@ -653,6 +725,8 @@ LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id O
 -- name: jobs_to_write
 -- What is accepted and due, and what a crash left in the middle of a write. `before` and `seen` are of the first intent that
 -- is not resolved: what was seen then is what a race is judged against.
+-- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
+-- hide whether that one arrived.
 SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     result.said, result.verdict, coalesce(review.decision, '') AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
@@ -661,6 +735,8 @@ LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 LEFT JOIN write AS begun ON begun.id = (SELECT min(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'intent')
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+    AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+        WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_waiting

@@ -42,6 +42,10 @@ CREATE TABLE member (
 CREATE TABLE sync (
     name TEXT PRIMARY KEY, crm TEXT NOT NULL, object TEXT NOT NULL, selection TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+-- `mark`: a digest of kind, host and key, by which a connection is known that has another name now.
+CREATE TABLE known_connection (name TEXT PRIMARY KEY, mark TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Names that connections had: callbacks that were ordered under them are still welcome.
+CREATE TABLE former_name (former TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE policy (
     sync TEXT NOT NULL, field TEXT NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (sync, field)
 ) STRICT, WITHOUT ROWID;

@@ -181,6 +181,17 @@ def reject(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
     tx.run("attempt_release", submission_id=submission_id)
 
 
+def give_up(tx: Tx, submission_id: str, job_ids: Collection[int], note: str, *, now: float) -> None:
+    """Of a call that was refused: these queued jobs are not sent again, the refusal is the provider's answer to them."""
+    said = [
+        Said(one, _without_answer(one, Outcome.SKIPPED, note))
+        for one in _attempts(tx, submission_id)
+        if one["job_id"] in job_ids
+    ]
+    results.add_many(tx, said, now=now)
+    tx.move_many([Move(id_, JobState.QUEUED, JobState.ANSWERED, {"note": note}) for id_ in sorted(job_ids)], now=now)
+
+
 def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: float) -> None:
     """Nobody can say whether it was carried out: the reservation stays, and it is not sent again."""
     tx.run(
@@ -351,10 +362,10 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     return True
 
 
-def overdue(tx: Tx, decided: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
-    """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long
-    enough at one of the providers for which it is `decided` what to do then."""
-    rows = tx.rows("submissions_overdue", decided=json.dumps(list(decided)), now=now)
+def overdue(tx: Tx, ask: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
+    """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long enough, but not
+    at one of the providers for which a person is asked (`ask`) what to do then."""
+    rows = tx.rows("submissions_overdue", ask=json.dumps(list(ask)), now=now)
     return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 

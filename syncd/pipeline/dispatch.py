@@ -447,14 +447,17 @@ class _Run:
         everybodys = self.lane.breaker.is_connections_fault and not self.halted
         self.halted = self.halted or everybodys
         await on_disk
-        until = await self._write(breakers.set_aside, submission.id, str(error))
-        if until is not None:
-            log.warning("set_aside", connection=name, contact=contact, why=str(error), until=round(until))
+        aside = await self._write(breakers.set_aside, submission.id, str(error))
+        if aside.until is not None:
+            log.warning("set_aside", connection=name, contact=contact, why=str(error), until=round(aside.until))
+        if aside.given_up:
+            log.warning("given_up", connection=name, contact=contact, why=str(error))
+            self.parts.bells.ring("verify")
         if everybodys:
             now = self.parts.clock.now()
             await self._step(lambda state: state.halted(now))
             await self._halt(items, Halt(str(error), trouble=Trouble.MISCONFIGURED, cure=error.cure))
-        elif until is None and not self.halted:
+        elif aside.again and not self.halted:
             await self._one_by_one([items])
 
     async def _afford(self, items: Sequence[Item], cap: OverBudget) -> None:

@@ -81,6 +81,7 @@ class Parts:
     gate: Gate = field(default_factory=Gate)
     tallies: Counter[str] = field(default_factory=Counter)  # counted in memory, flushed now and then
     bells: Bells = field(default_factory=Bells)
+    former: Mapping[str, str] = field(default_factory=dict)  # names that connections had → what they are called now
     liveness: Liveness = field(default_factory=Liveness)
     accounts: Accounts = field(default_factory=Accounts)
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)

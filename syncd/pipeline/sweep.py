@@ -106,8 +106,8 @@ async def _poll(parts: Parts, name: str, lane: Lane) -> int:
 
 async def _deadlines(parts: Parts, now: float) -> int:
     policies = {name: connection.in_doubt_policy for name, connection in parts.settings.connections.items()}
-    decided = [name for name, policy in policies.items() if policy is not InDoubtPolicy.ASK]
-    over = await parts.ledger.read(submissions.overdue, decided, now=now)
+    ask = [name for name, policy in policies.items() if policy is InDoubtPolicy.ASK]
+    over = await parts.ledger.read(submissions.overdue, ask, now=now)
     for submission_id, name, state in over:
         await _overdue(parts, submission_id, name, state, policies.get(name))
     if over:

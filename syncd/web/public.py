@@ -83,6 +83,7 @@ class _Receiver:
         address = self._parts.addresses.check(name, query, now=now)
         if address is None:
             return self._refuse("callbacks_forged", 404)
+        name = self._parts.former.get(name, name)
         if name == CANARY:
             self._canary.arrived(address.submission_id)
             return _WELL

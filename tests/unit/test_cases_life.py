@@ -8,8 +8,9 @@ import pytest
 
 from syncd.config import Sync
 from syncd.config.settings import FieldPolicy
+from syncd.contract.errors import InDoubt
 from syncd.contract.model import Author, Field, Grade
-from syncd.ledger import retries
+from syncd.ledger import renames, retries
 from syncd.ledger.retries import Wanted
 from tests.contract.fake_provider import FakeProvider
 
@@ -124,6 +125,22 @@ def test_l4_a_field_that_is_not_asked_for_any_more_stops_nothing(build: Build) -
     move_on(house)
     assert (house.held(ada), house.held(ada, "phone")) == (MAIL, "")
     assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+def test_l3_what_is_in_doubt_at_a_provider_that_is_gone_ends_once_its_hold_is_over(build: Build) -> None:
+    house = two(build, ["ann", "bob"])
+    ada = house.person()
+    house.fake.refusals.append(InDoubt("cut off"))
+    house.ask()
+    assert house.state(ada) == "in_doubt"
+    connections = {name: one for name, one in house.settings.connections.items() if name != "ann"}
+    house.settings = replace(house.settings, connections=connections)
+    configure(house, policy(house, providers=("bob",)))
+    house.clock.time += 3 * DAY
+    house.sweep()
+    house.verify()
+    assert house.dispatch("bob") == 1
+    assert house.credits()["reserved"] == 2, "what it may have cost stays reserved"
 
 
 # --- selections -----------------------------------------------------------------------------------
@@ -346,3 +363,35 @@ def test_retry_leaves_alone_what_is_under_way(build: Build) -> None:
     house.ask()
     assert again(house, sync="people") == 0
     assert house.submissions() == ["accepted"]
+
+
+def test_l2_answers_to_a_provider_that_has_another_name_now_are_taken(build: Build) -> None:
+    house = two(build, ["ann"])
+    house.run(house.ledger.write(renames.follow, {"crm": "c", "ann": "a", "bob": "b"}))
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    (call,) = house.fake.submitted
+    answer = house.fake.delivery(call)
+    renamed = house.run(house.ledger.write(renames.follow, {"crm": "c", "eve": "a", "bob": "b"}))
+    assert renamed == {"ann": "eve"}
+    assert house.run(house.ledger.read(renames.former_names)) == {"ann": "eve"}
+    house.fakes["eve"] = house.fakes.pop("ann")
+    house.settings = replace(
+        house.settings,
+        connections={
+            **{name: one for name, one in house.settings.connections.items() if name != "ann"},
+            "eve": replace(house.settings.connections["ann"], name="eve"),
+        },
+    )
+    configure(house, policy(house, providers=("eve",)))
+    assert house.dispatch("eve") == 0, "it is not asked again"
+    house.deliver(answer, "eve")
+    house.finish()
+    assert (house.held(ada), house.sql("SELECT DISTINCT provider FROM spend")) == (MAIL, [("eve",)])
+
+
+def test_l2_another_key_is_another_connection(build: Build) -> None:
+    house = two(build, ["ann"])
+    house.run(house.ledger.write(renames.follow, {"ann": "a"}))
+    assert house.run(house.ledger.write(renames.follow, {"eve": "e"})) == {}

@@ -39,7 +39,7 @@ BY_HAND = {
     "jobs_to_retry",
     "calls_without_price",
 }  # what an operator types now and then
-BY_CONFIGURATION = {"rename_jobs", "rename_submissions"}  # once, at the start with a sync that has another name
+BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
 HOUSE = Path(__file__).parents[2] / "syncd"
 
 
@@ -61,7 +61,7 @@ def plan_of(connection: sqlite3.Connection, name: str) -> list[str]:
 @pytest.mark.parametrize("name", sorted(queries()))
 def test_it_fits_the_schema_and_scans_nothing_big(schema: sqlite3.Connection, name: str) -> None:
     steps = plan_of(schema, name)
-    if name.startswith("check_") or name in BY_HAND | BY_CONFIGURATION:
+    if name.startswith("check_") or name in BY_HAND or BY_CONFIGURATION.match(name):
         return  # `syncd verify` reads everything on purpose
     for step in steps:
         scan = re.match(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?", step)

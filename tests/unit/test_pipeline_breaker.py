@@ -175,24 +175,55 @@ def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, bat
     assert len(alone) == 2, "once, and a second time by itself"
 
 
-def test_l16_it_is_tried_again_after_a_day_and_then_less_often(build: Build) -> None:
+def test_l16_it_is_tried_again_after_a_day_and_after_two(build: Build) -> None:
     ann = Weather()
     ann.odd = {"501"}
     house = crowd(build, ann, 1)
     house.dispatch()
     tries = []
-    for _ in range(8):
+    for _ in range(3):
         house.clock.time += DAY
         house.sweep()
         before = len(ann.submitted)
         house.dispatch()
         tries.append(len(ann.submitted) - before)
-    assert tries == [1, 0, 1, 0, 0, 0, 1, 0]
-    ann.odd.clear()
-    house.clock.time += 8 * DAY
-    house.sweep()
-    house.dispatch()
+        if len(tries) == 2:
+            ann.odd.clear()
+    assert tries == [1, 0, 1]
     assert house.state("501") == "sent"
+
+
+def test_l16_the_fourth_refusal_is_an_answer_and_the_next_provider_is_asked(build: Build) -> None:
+    ann, bob = Weather(), FakeProvider("bob", capabilities=ONE_BY_ONE)
+    ann.odd = {"501"}
+    house = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
+    ann.house = house
+    house.person()
+    house.finds("501", EMAIL, "ada@acme.example.com", by="bob")
+    house.ask()
+    for _ in range(40):
+        house.clock.time += DAY
+        house.sweep()
+        house.dispatch("ann")
+        house.verify()
+        house.dispatch("bob")
+    assert (len(ann.submitted), len(bob.submitted)) == (4, 1), "and the first one is asked no more"
+    house.answer_all("bob")
+    house.finish()
+    assert house.held("501") == "ada@acme.example.com"
+
+
+def test_l16_where_nobody_else_is_there_it_ends_with_the_reason(build: Build) -> None:
+    ann = Weather()
+    ann.odd = {"501"}
+    house = crowd(build, ann, 1)
+    for _ in range(40):
+        house.dispatch()
+        house.clock.time += DAY
+        house.sweep()
+        house.verify()
+    assert (len(ann.submitted), house.job("501")) == (4, ("done", "rejected_input"))
+    assert house.note("501") == "Ann answered 404: unknown"
 
 
 def test_l16_different_contacts_with_the_same_refusal_halt_the_connection(build: Build) -> None:

@@ -340,6 +340,18 @@ def test_l26_the_same_after_a_crash_in_the_middle_of_a_write(build: Build) -> No
     assert (house.reason(ada), house.held(ada), len(crm.changes)) == ("cleared", "", 1)
 
 
+def test_l26_while_a_write_is_open_no_other_field_of_the_record_hides_what_became_of_it(build: Build) -> None:
+    house, crm, ada = found(build, conditional=True, history=False, phone=True)
+    house.sql("UPDATE job SET due_at = due_at + 60 WHERE field = 'phone'")  # it was found a little later
+    crm.says.append(WriteStatus.UNKNOWN)
+    house.writeback()
+    house.clock.time += 65
+    assert house.writeback() == 0, "the e-mail's write may be on its way"
+    again(house)
+    assert [house.reason(ada, field) for field in (EMAIL, PHONE)] == ["written", "written"]
+    assert (house.held(ada), house.held(ada, "phone")) == (MAIL, NUMBER)
+
+
 def test_a_write_that_is_to_be_repeated_waits_and_reads_again(build: Build) -> None:
     house, crm, ada = found(build)
     crm.says.append(WriteStatus.RETRY)
