@@ -244,7 +244,7 @@ class _Run:
         told = questions(found, turn)
         digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
         asked = await self.parts.ledger.read(candidates.asked, digests, since=self._known_since(now))
-        return replace(turn, asked=asked)
+        return replace(turn, asked=asked, told=told)
 
     def _shut(self) -> bool:
         return self.parts.clock_was_set or bool(self.parts.gate.why(self.sync.name))
