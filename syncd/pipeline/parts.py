@@ -13,6 +13,7 @@ import structlog
 from syncd.config import OptOutScope, Settings, Sync
 from syncd.contract.errors import ConnectorError
 from syncd.contract.http import IN_FLIGHT
+from syncd.contract.model import Field
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.ledger import gates, upkeep
@@ -56,6 +57,12 @@ class Lane:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     over_budget: str = ""  # the cap that stopped the last intent, or ""
+
+    @property
+    def too_dear(self) -> list[Field]:
+        """The fields for which the credits there do not suffice, as far as is known."""
+        short, price = self.breaker.short, self.provider.capabilities.price
+        return [] if short is None else [field for field, one in price.items() if one >= short]
 
 
 @dataclass(slots=True)
