@@ -862,6 +862,9 @@ ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account)
 -- name: breaker_get
 SELECT * FROM breaker WHERE connection = :connection
 
+-- name: breakers_shut
+SELECT * FROM breaker WHERE why <> '' OR short IS NOT NULL ORDER BY connection
+
 -- name: breaker_set
 INSERT OR REPLACE INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
     trial, kind, refused, halts, lift_at, short, balance, short_at)
@@ -979,10 +982,11 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
                 AND delivery.note <> :unsigned))
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget), or nothing is bought for the sync; or
--- answered in a way that nobody could read or believe.
+-- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
+-- nothing is bought for the sync; or answered in a way that nobody could read or believe.
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))))
+        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
+        OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
