@@ -49,14 +49,20 @@ def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int 
     """For how many more contacts credits may be spent, None for any number.
 
     `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or
-    has refused one since; none while it refuses whatever is written. Whoever was not found makes room for the next one.
+    has refused one since. While it refuses whatever is written, none, as long as there is a value with which it can be
+    tried whether that is over; else one. Whoever was not found makes room for the next one.
     """
     state = load(tx, sync)
     if state.is_shut:
-        return 0
+        return 0 if can_be_tried(tx, sync) else 1
     if not limit or state.is_good(policy, now):
         return None
     return max(0, limit - int(tx.value("contacts_on_their_way", sync=sync)))
+
+
+def can_be_tried(tx: Tx, sync: str) -> bool:
+    """Is there, or may there soon be, a value to write?"""
+    return bool(tx.value("contacts_on_their_way", sync=sync))
 
 
 def confirm(tx: Tx, sync: str, policy: str, *, now: float) -> bool:

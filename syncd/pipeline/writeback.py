@@ -92,9 +92,9 @@ async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[
 
 
 async def _tell(parts: Parts, sync: Sync, state: Confirmation) -> None:
-    """The gate says why nothing is bought, in the CRM's own words."""
+    """The gate says why nothing is bought, in the CRM's own words. Without a value to try it with, one is bought."""
     why = cure = ""
-    if state.is_shut:
+    if state.is_shut and await parts.ledger.read(confirmations.can_be_tried, sync.name):
         why = f"{sync.crm} has refused {state.refused} values in a row, the last one with: {state.words}"
         cure = f"Mend what {sync.crm} says there; one value at a time is tried until it is taken, then all are written."
     if parts.gate.set(REFUSALS, why, cure, sync=sync.name):

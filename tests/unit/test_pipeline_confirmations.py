@@ -141,6 +141,29 @@ def test_l10_a_run_of_refusals_shuts_the_gate_with_the_crms_words(build: Build) 
     assert house.sql("SELECT DISTINCT state FROM job WHERE value IS NOT NULL") == [("accepted",)]
 
 
+def test_l10_where_nothing_is_left_to_try_it_with_one_more_is_bought(build: Build) -> None:
+    house = careful(build, 30)
+    house.crm.rule = RULE
+    round_(house)
+    for (contact,) in house.sql(
+        "SELECT ext_id FROM contact JOIN job ON contact_id = contact.id WHERE value IS NOT NULL"
+    ):
+        house.crm.edit(contact, "email", "typed@acme.example.com")
+    for _ in range(5):
+        house.clock.time += DAY
+        house.pull()
+        house.plan()
+        round_(house)
+    assert bought(house) == 4, "and that one stays to be tried"
+    house.crm.rule = ""
+    for _ in range(6):
+        house.clock.time += 3600
+        house.pull()
+        house.plan()
+        round_(house)
+    assert bought(house) == 30
+
+
 def test_l10_a_sync_that_was_fine_stops_buying_too(build: Build) -> None:
     house = careful(build, 5)
     round_(house)
