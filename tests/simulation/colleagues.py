@@ -36,20 +36,27 @@ class Colleagues:
             return
         record, fld = rng.choice(alive), rng.choice(list(ASKED))
         match what:
-            case "edit":
-                crm.edit(record, PROPERTY[fld], self._typed(fld), "person")
+            case "edit" | "other_program":
+                crm.edit(record, PROPERTY[fld], self._typed(fld), "person" if what == "edit" else "program")
             case "clear" if record.values.get(PROPERTY[fld]):
                 crm.edit(record, PROPERTY[fld], "", "person")
-            case "other_program":
-                crm.edit(record, PROPERTY[fld], self._typed(fld), "program")
+            case "bounce":
+                self._bounce(crm, record, fld)
             case "opt_out":
                 crm.opt_out(record, fld)
+            case _:
+                self._of_the_record(what, crm, record)
+
+    def _of_the_record(self, what: str, crm: Crm, record: Record) -> None:
+        match what:
             case "merge":
                 self._merge(crm, record)
             case "delete":
                 crm.delete(record)
             case "rename":
                 self._rename(crm, record)
+            case "move":
+                crm.move(record)
 
     def before_read(self, crm: Crm, record_id: str) -> None:
         """Somebody is quicker than the read that goes before a write."""
@@ -85,6 +92,13 @@ class Colleagues:
         others = [other for other in crm.alive() if other is not record and other.person is record.person]
         if others:
             crm.merge(record, others[0])
+
+    @staticmethod
+    def _bounce(crm: Crm, record: Record, fld: Field) -> None:
+        name = PROPERTY[fld]
+        newest = next((e for e in reversed(crm.log) if (e.record, e.name) == (record.id, name)), None)
+        if newest is not None and newest.who == "syncd" and newest.value:
+            crm.edit(record, name, "", "program")
 
     def _rename(self, crm: Crm, record: Record) -> None:
         """The record is given to somebody else who is named in it."""

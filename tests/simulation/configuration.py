@@ -78,6 +78,15 @@ class Configuration:
         """The one that looks after a CRM now."""
         return self.history[crm][-1].sync
 
+    def matched_since(self, crm: str) -> float:
+        """When the filter that is in force now came to be."""
+        since, match = self.history[crm][-1].since, self.history[crm][-1].sync.match
+        for former in reversed(self.history[crm]):
+            if former.sync.match != match:
+                break
+            since = former.since
+        return since
+
     def names(self, crm: str) -> set[str]:
         """All names under which a CRM was looked after."""
         return {former.sync.name for former in self.history[crm]}
@@ -116,6 +125,21 @@ class Configuration:
             reuse_found=self._rng.choice((90 * DAY, 90 * DAY, 15 * DAY)),
         )
 
+    def _match(self, sync: Sync) -> Sync:
+        return replace(sync, match=self._rng.choice(({}, {"team": "a"})))
+
+    def _refill(self, sync: Sync) -> Sync:
+        return self._of_a_field(sync, lambda policy: replace(policy, refill=not policy.refill))
+
+    def _fields(self, sync: Sync) -> Sync:
+        """One is taken out, or put back as it was."""
+        gone = self._gone.pop(sync.crm, None)
+        if gone is not None:
+            return replace(sync, fields={**gone, **sync.fields})
+        out = self._rng.choice(sorted(sync.fields))
+        self._gone[sync.crm] = {out: sync.fields[out]}
+        return replace(sync, fields={fld: policy for fld, policy in sync.fields.items() if fld is not out})
+
     def _budget(self, sync: Sync) -> Sync:
         return replace(sync, budget=_budget(self._rng))
 
@@ -126,6 +150,9 @@ _CHANGES: Mapping[str, Callable[[Configuration, Sync], Sync]] = {
     "other_accept": Configuration._accept,
     "other_ages": Configuration._ages,
     "other_budget": Configuration._budget,
+    "other_match": Configuration._match,
+    "other_refill": Configuration._refill,
+    "other_fields": Configuration._fields,
 }
 
 

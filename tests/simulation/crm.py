@@ -45,6 +45,7 @@ PROPERTY = {Field.EMAIL: "email", Field.PHONE: "phone"}
 LAG = 90.0  # seconds at most until the search knows of a change
 OVERLAP = 120.0
 PAGE = 3
+IN_A_ROW = 4  # refusals after which nothing more is to be bought for it
 
 _NOTHING: frozenset[str] = frozenset()
 _Sent = tuple[Change, frozenset[str]]  # with what may be written, as of the read before
@@ -86,6 +87,7 @@ class Record:
     changed: float = 0.0
     visible: float = 0.0  # when the search knows of the change
     revision: int = 0
+    team: str = "a"
     gone: bool = False
     now: str | None = None  # where it was merged into
     read_at: float = -1.0  # when syncd read it last
@@ -116,6 +118,10 @@ class Crm:
         self.log: list[Entry] = []
         self.forbidden: list[tuple[str, float]] = []  # writes although the read before them had shown an opt-out
         self.writes: list[Write] = []
+        self.rule = False  # a validation rule refuses whatever is written
+        self.refused: set[tuple[str, Field]] = set()  # since something was written
+        self.shut_since: float | None = None  # when it had refused several things in a row
+        self.moved: dict[str, float] = {}  # when a record came to another team
         self._number = 0
 
     # --- people at work -----------------------------------------------------------------------
@@ -156,6 +162,13 @@ class Crm:
         self.world.note(f"{self.name}/{record.id} is about {person.key} now")
         if record.values.get("email"):
             self.edit(record, "email", mailbox, "person")
+
+    def move(self, record: Record) -> None:
+        """Another team looks after it."""
+        record.team = "b" if record.team == "a" else "a"
+        self.moved[record.id] = self.world.now
+        self._touch(record)
+        self.world.note(f"{self.name}/{record.id} is team {record.team}'s now")
 
     def delete(self, record: Record) -> None:
         record.gone = True
@@ -209,12 +222,13 @@ class Crm:
             record
             for record in self.alive()
             if record.changed >= since and int(record.id) > after and record.visible <= now
+            if is_selected(record, selection.match)
             if any(not record.values.get(m.property) for m in selection.fields.values())
         ]
 
     def look(self, refs: Sequence[ContactRef], selection: Selection) -> Iterator[Contact]:
         """Those that are there, as they are now."""
-        there = {record.id: record for record in self.alive()}
+        there = {record.id: record for record in self.alive() if is_selected(record, selection.match)}
         return (self.contact(there[ref.id], selection) for ref in refs if ref.id in there)
 
     def contact(self, record: Record, selection: Selection) -> Contact:
@@ -253,8 +267,20 @@ class Crm:
         for (change, theirs), name, (status, holder) in zip(sent, names, verdicts, strict=True):
             if status is WriteStatus.WRITTEN:
                 self.edit(self.records[change.ref.id], name, change.new, "syncd", theirs=theirs)
-            outcomes.append(WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder))
+            self._tell(change, status)
+            detail = "a rule forbids it" if status is WriteStatus.REFUSED else ""
+            outcomes.append(
+                WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder, detail=detail)
+            )
         return outcomes
+
+    def _tell(self, change: Change, status: WriteStatus) -> None:
+        if status is WriteStatus.WRITTEN:
+            self.refused, self.shut_since = set(), None
+        elif status is WriteStatus.REFUSED and change.expected == "":
+            self.refused.add((change.ref.id, change.field))
+            if len(self.refused) >= IN_A_ROW and self.shut_since is None:
+                self.shut_since = self.world.now
 
     def look_for_opt_out(self, change: Change) -> None:
         """Had the read before this write shown that the person must not be found?"""
@@ -271,6 +297,8 @@ class Crm:
         moved = change.revision not in ("", str(record.revision)) or record.values.get(name, "") != change.expected
         if self.capabilities.conditional_write and moved:
             return WriteStatus.MOVED_ON, None
+        if self.rule:
+            return WriteStatus.REFUSED, None
         others = (r for r in self.alive() if r is not record and name == "email" and change.new)
         holder = next((r.id for r in others if r.values.get(name) == change.new), None)
         return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
@@ -401,6 +429,11 @@ class CrmHandle:
         for change, _ in sent:
             self._world.colleagues.after_write(self._crm, change)
         return outcomes
+
+
+def is_selected(record: Record, match: Mapping[str, Any]) -> bool:
+    """Does a sync's filter hold a record?"""
+    return all(getattr(record, name) == value for name, value in match.items())
 
 
 def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:

@@ -19,7 +19,7 @@ from syncd.contract.model import Field
 from syncd.ledger.store import Tx
 
 from . import purchases
-from .crm import PROPERTY, Crm, Entry, Record
+from .crm import PROPERTY, Crm, Entry, Record, is_selected
 from .oneness import Oneness
 from .people import Find
 from .timeline import DAY
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from .life import InlineLedger
     from .world import World
 
-REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed", "write_refused"}
+REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
 ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however long that takes
 TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
+SEEN = 300.0 + 900.0  # seconds for which a look is good, and in which a call that was under way arrives at last
+HANDFUL = 3
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
 _SPENT = """
@@ -99,9 +101,13 @@ class Judge:
         return [
             f"{crm.name}/contacts/{record.id} {fld}"
             for crm in self._world.crms.values()
+            for sync in [self._world.configuration.sync_of(crm.name)]
             for record in crm.alive()
+            if is_selected(record, sync.match)
             for fld, name in PROPERTY.items()
-            if not record.values.get(name) and (f"{crm.name}/contacts/{record.id}", fld) not in known
+            if fld in sync.fields
+            and not record.values.get(name)
+            and (f"{crm.name}/contacts/{record.id}", fld) not in known
         ]
 
     # --- the last word ------------------------------------------------------------------------
@@ -116,6 +122,8 @@ class Judge:
         self._nothing_lost(jobs, ledger)
         purchases.nothing_paid_twice(self._world)
         self._nothing_bought_blindly()
+        self._nothing_bought_in_vain()
+        self._nothing_bought_outside()
         self._nothing_overwritten()
         self._only_the_right_values()
         self._nobody_suppressed()
@@ -160,6 +168,7 @@ class Judge:
         crm = purchase.ref.partition("/")[0]
         policy = self._world.configuration.sync_of(crm).fields.get(purchase.field)
         wanted = policy is not None and find.grade in policy.accept and purchase.vendor in policy.providers
+        wanted = wanted and self._world.outside(purchase.ref) == 0
         age = max(self._world.wall_clock.now() - purchase.wall, self._world.now - purchase.at)
         return wanted and age + purchase.ahead < self._world.configuration.shortest(crm, found=True)
 
@@ -173,7 +182,9 @@ class Judge:
         left = job["reason"] == "cancelled" and (filled or record.now is not None)
         # Without a history of fields, whoever edits a record between a write and a lost answer may have cleared it.
         cleared = job["reason"] == "cleared" and self._was_edited(crm, record, purchase.at)
-        reflected = job["reason"] in REFLECTED or left or cleared
+        place = (record.id, PROPERTY[purchase.field])
+        stood = any((e.record, e.name) == place and e.who == "syncd" and e.value == value for e in crm.log)
+        reflected = job["reason"] in REFLECTED or left or cleared or stood
         if job["state"] == "done" and not reflected and not refused and not crm.changed_hands(record):
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
@@ -191,6 +202,25 @@ class Judge:
                 if purchase.cut_off > BLIND:
                     what = f"{vendor.name} was asked about {purchase.ref} {purchase.field}"
                     self._world.violated("I9", f"{what} when callbacks had been lost for {purchase.cut_off:.0f} s")
+
+    def _nothing_bought_in_vain(self) -> None:
+        """I9: while a CRM refuses whatever is written, hardly anything is bought: something to try it with."""
+        found: dict[tuple[str, float], set[str]] = defaultdict(set)
+        for purchase in (p for vendor in self._world.vendors.values() for p in vendor.purchases):
+            if purchase.shut is not None and purchase.at - purchase.shut > BLIND and purchase.billed:
+                found[purchase.ref.partition("/")[0], purchase.shut].add(purchase.ref)
+        for (crm, since), refs in found.items():
+            if len(refs) > HANDFUL:
+                what = f"{len(refs)} contacts were bought for {crm}"
+                self._world.violated("I9", f"{what}, which has refused everything since day {since / DAY:.3f}")
+
+    def _nothing_bought_outside(self) -> None:
+        """I14: nothing is bought for whom the selection does not hold, once that could be seen."""
+        for vendor in self._world.vendors.values():
+            for purchase in vendor.purchases:
+                if purchase.outside > SEEN:
+                    what = f"{vendor.name} was asked about {purchase.ref} {purchase.field}"
+                    self._world.violated("I14", f"{what}, for {purchase.outside:.0f} s not in the selection")
 
     def _nothing_overwritten(self) -> None:
         """I3: whatever a person had typed and we covered was put back."""

@@ -27,6 +27,7 @@ from syncd.ledger import (
     budgets,
     candidates,
     configured,
+    confirmations,
     contacts,
     inbox,
     people,
@@ -35,6 +36,7 @@ from syncd.ledger import (
     submissions,
     writes,
 )
+from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
@@ -42,9 +44,10 @@ from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
 from syncd.people.answers import About, Verdict
-from syncd.pipeline import address, choose, dispatch, probe, pull, reconfigure, sweep, writeback
+from syncd.pipeline import address, choose, deciding, dispatch, fresh, probe, pull, reconfigure, sweep, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
+from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
 from syncd.policy import decide, guard, values
@@ -446,6 +449,34 @@ def renamed_sync_leaves_its_work() -> AbstractContextManager[None]:
     return swap(configured, "_rename", _without("rename_jobs"))
 
 
+def refused_values_never_tried_again() -> AbstractContextManager[None]:
+    """What a rule of the CRM forbids today is given up."""
+    return swap(writes, "REFUSED_FOR", -1.0)
+
+
+@contextmanager
+def buying_goes_on_while_writes_are_refused() -> Iterator[None]:
+    """That the CRM takes nothing is nobody's concern."""
+    with swap(Confirmation, "is_shut", False), swap(confirmations, "allowance", lambda *_, **__: None):
+        yield
+
+
+@contextmanager
+def selection_change_not_noticed() -> Iterator[None]:
+    """Whoever was pulled once stays, whatever the filter says by now."""
+
+    def ever(sync: Any) -> str:
+        return fingerprint(replace(sync, match={}))
+
+    with (
+        swap(pull, "fingerprint", ever),
+        swap(deciding, "fingerprint", ever),
+        swap(reconfigure, "fingerprint", ever),
+        swap(fresh, "is_fresh", lambda *_: True),
+    ):
+        yield
+
+
 def _without(*left_out: str) -> Callable[[Tx, str, str], None]:
     rename = configured._rename
 
@@ -540,6 +571,7 @@ PLANTED = named(
     last_word_not_the_last, answers_not_compared_at_the_write, renamed_record_keeps_the_answer,
     one_mailbox_two_names_unites, opt_out_stays_with_the_record,
     budget_starts_at_zero_after_a_rename, renamed_sync_leaves_its_work, changed_policy_not_noticed,
+    refused_values_never_tried_again, buying_goes_on_while_writes_are_refused, selection_change_not_noticed,
 )  # fmt: skip
 
 LOUD = {"careless_log"}  # what is found in the log alone
@@ -567,4 +599,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "budget_starts_at_zero_after_a_rename": ("reconfigured",),
     "renamed_sync_leaves_its_work": ("reconfigured",),
     "changed_policy_not_noticed": ("reconfigured",),
+    "refused_values_never_tried_again": ("rule",),
+    "buying_goes_on_while_writes_are_refused": ("rule",),
+    "selection_change_not_noticed": ("reconfigured", "move"),
 }

@@ -41,6 +41,8 @@ class Purchase:
     skipped: bool = False  # the credits ran out first
     told: float | None = None  # when an answer to it was acknowledged
     ahead: float = 0.0  # seconds by which the daemon's clock had been ahead at most by then
+    outside: float = 0.0  # seconds for which its record had not been in the selection by then
+    shut: float | None = None  # since when its CRM had refused whatever was written
     cut_off: float = 0.0  # seconds for which no callback could have reached us by then
     useless: bool = False  # the answer says that it failed, or speaks of somebody else
     failed: bool = False  # the provider says that it failed, and has charged nothing
@@ -105,6 +107,8 @@ class Vendor:
         purchase = Purchase(self.name, now, self.world.wall_clock.now(), submission, request, ref, fld, person)
         purchase.about = self.world.record(ref)[1].person
         purchase.asked = frozenset((name, asked[name]) for name in TOLD if asked.get(name))
+        purchase.outside = self.world.outside(ref)
+        purchase.shut = self.world.record(ref)[0].shut_since
         purchase.ahead = self.world.wall_clock.furthest
         purchase.cut_off = 0.0 if since is None else now - since
         self.purchases.append(purchase)

@@ -90,6 +90,10 @@ SPELLS: dict[str, float] = {  # how many begin per day
     "delete": 0.06,
     "rename": 0.08,
     "reconfigured": 0.25,
+    "rule": 0.04,
+    "bad_gateway": 0.04,
+    "move": 0.1,
+    "bounce": 0.1,  # a program clears what we wrote
 }
 
 

@@ -71,6 +71,8 @@ class Wire(httpx.AsyncBaseTransport):
         if vendor.trouble == "outage" or weather.hit("refused_connection"):
             raise httpx.ConnectError("refused")
         await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if vendor.trouble == "bad_gateway":
+            return httpx.Response(502, text="bad gateway")
         if weather.hit("cut_before"):
             raise httpx.RemoteProtocolError("server disconnected")
         if weather.hit("limited"):

@@ -25,7 +25,7 @@ from syncd.daemon import CADENCE
 
 from .colleagues import Colleagues, Operator
 from .configuration import Configuration
-from .crm import Crm, Record
+from .crm import Crm, Record, is_selected
 from .judge import Judge
 from .life import Life
 from .people import Market, Person, may_be, populate
@@ -151,6 +151,13 @@ class World(Owner):
     def _is_about(record: Record, person: Person) -> bool:
         return person is record.person or may_be(record.own, person)
 
+    def outside(self, ref: str) -> float:
+        """For how many seconds a record has not been in the selection of its CRM's sync, as far as that can be seen."""
+        crm, record = self.record(ref)
+        if is_selected(record, self.configuration.sync_of(crm.name).match):
+            return 0.0
+        return self.now - max(self.configuration.matched_since(crm.name), crm.moved.get(record.id, 0.0))
+
     def begin_trouble(self, name: str, what: str) -> None:
         """A CRM's token is refused, for some hours."""
         if name not in self.troubles:
@@ -218,6 +225,8 @@ class World(Owner):
         self.weather.spells.clear()
         self.troubles.clear()
         self.cut_off_since = None
+        for crm in self.crms.values():
+            crm.rule = False
         self._ahead = max(self.wall_clock.skew, 0.0)
         self.wall_clock.jump(-self.wall_clock.skew)
         for vendor in self.vendors.values():
@@ -299,7 +308,7 @@ class World(Owner):
                 self.life.crash("out of the blue")
             case "restart" if self.life is not None:
                 await self.life.stop()
-            case "key_revoked" | "blocked" | "web_page" | "outage":
+            case "key_revoked" | "blocked" | "web_page" | "outage" | "bad_gateway":
                 self.note(f"-- {vendor.name}: {name}")
                 vendor.trouble = name
                 await asyncio.sleep(rng.uniform(60, 10 * HOUR))
@@ -316,6 +325,13 @@ class World(Owner):
             case "clock_jump":
                 self.wall_clock.jump(rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew)))
                 self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
+            case "rule":
+                crm = self.crms[rng.choice(sorted(self.crms))]
+                self.note(f"-- a rule of {crm.name} refuses whatever is written")
+                crm.rule = True
+                await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
+                self.note(f"-- the rule of {crm.name} is gone")
+                crm.rule = False
             case "reconfigured":
                 await self._reconfigure()
             case _:
