@@ -38,6 +38,14 @@ class _Limited:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
+        if not callable(found):
+            return found
+        made = self._limited(name, found)
+        if inspect.ismethod(found):
+            setattr(self, name, made)  # the next look-up finds it at once
+        return made
+
+    def _limited(self, name: str, found: Callable[..., Any]) -> Callable[..., Any]:
         if inspect.isasyncgenfunction(found):
             return partial(self._pages, found)
         if not inspect.iscoroutinefunction(found):

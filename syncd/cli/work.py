@@ -85,6 +85,7 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     daemon = Daemon(parts, Canary(), speed=speed, once=within is not None)
     gc.freeze()  # all this lives as long as the process: no collection need look at it again
+    gc.set_threshold(20_000, 20, 20)  # a page of work makes thousands of objects, and leaves no cycles
 
     async def until_settled(running: Daemon) -> None:
         try:

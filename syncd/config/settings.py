@@ -138,10 +138,16 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
+    # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
+    # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
+    selection: Selection = field(init=False, compare=False, repr=False)
+    writing: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def writing(self) -> str:
-        """A digest of all that a write depends on: with another one it is not known whether the CRM takes it."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "selection", self._selection())
+        object.__setattr__(self, "writing", self._writing())
+
+    def _writing(self) -> str:
         fields = {
             field: [one.property, one.also, one.mobile, one.format, sorted(one.accept), sorted(one.kinds)]
             for field, one in sorted(self.fields.items())
@@ -157,9 +163,7 @@ class Sync:
         missed = next((one.not_found for one in given if one.not_found is not None), self.retry_not_found)
         return Ages(found=found, not_found=missed)
 
-    @property
-    def selection(self) -> Selection:
-        """What the CRM's port wants to know of this sync."""
+    def _selection(self) -> Selection:
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
         return Selection(object=self.object, fields=maps, match=self.match, extras=self._extras())
 

@@ -80,11 +80,11 @@ class Selection:
     fields: Mapping[Field, FieldMap]  # of ASKED: a record that lacks one of them is pulled
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
     extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
+    # Every property that may be written: read with history, guarded and compared alike.
+    writable: Mapping[Field, FieldMap] = field(init=False, compare=False, repr=False)
 
-    @property
-    def writable(self) -> Mapping[Field, FieldMap]:
-        """Every property that may be written: read with history, guarded and compared alike."""
-        return {**self.fields, **self.extras}
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "writable", {**self.fields, **self.extras})
 
 
 OPT_OUTS = frozenset({

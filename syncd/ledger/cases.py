@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as with_default
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import ContactRef, Field, Identity
-from syncd.people import emails, evidence
+from syncd.people import emails
 from syncd.people.evidence import NOTHING, Learned
 
 from . import people, results
 from .contacts import Rules
-from .results import Heard, load_identity
+from .results import Heard
 from .states import JobState, Reason
 from .store import Tx
 
@@ -138,9 +139,9 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
     kin = _kin(tx, rows) if rules.by_person else {}
     for contact in rows.contacts:
         jobs = {Field(job["field"]): job for job in rows.jobs.get(contact["id"], ())}
-        lacks = {Field(name) for name in json.loads(contact["lacks"])}
-        blocked = {Field(name): why for name, why in json.loads(contact["blocked"]).items()}
-        elsewhere = kin.get(contact["id"], {})
+        lacks = _lacks(contact["lacks"])
+        blocked = {} if contact["blocked"] == "{}" else json.loads(contact["blocked"])
+        elsewhere, own = kin.get(contact["id"], {}), _own(contact, jobs)
         ref = ContactRef(connection=contact["connection"], object=contact["object"], id=contact["ext_id"])
         for fld in sorted({*jobs, *lacks}):
             job = jobs.get(fld)
@@ -153,7 +154,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 field=fld,
                 person=contact["person"],
                 identity=_known(contact, fld, jobs),
-                own=_own(contact, jobs),
+                own=own,
                 became_at=contact["became_at"],
                 seen_at=contact["pulled_at"],
                 lacks=fld in lacks or fld not in (Field.EMAIL, Field.PHONE),
@@ -164,6 +165,11 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 written=written,
                 refused=refused,
             )
+
+
+@lru_cache(maxsize=64)
+def _lacks(text: str) -> frozenset[Field]:
+    return frozenset(Field(name) for name in json.loads(text))
 
 
 def _job(row: sqlite3.Row) -> Job:
@@ -187,12 +193,12 @@ def _known(contact: sqlite3.Row, fld: Field, jobs: Mapping[Field, sqlite3.Row]) 
     mail = jobs.get(Field.EMAIL) if fld is not Field.EMAIL else None
     found = mail["value"] if mail is not None and mail["updated_at"] > contact["became_at"] else None
     learned = Learned(contact["learned"], found)
-    return evidence.usable(load_identity(contact["identity"]), json.loads(contact["vague"]), learned)
+    return people.usable(contact["identity"], contact["vague"], learned)
 
 
 def _own(contact: sqlite3.Row, jobs: Mapping[Field, sqlite3.Row]) -> Identity:
     """What the CRM says of itself: the mailbox that we found and wrote is no news."""
-    own = evidence.usable(load_identity(contact["identity"]), json.loads(contact["vague"]), NOTHING)
+    own = people.usable(contact["identity"], contact["vague"], NOTHING)
     mail = jobs.get(Field.EMAIL)
     ours = mail is not None and own.email is not None and emails.same(own.email, mail["value"] or "")
     return replace(own, email=None) if ours else own

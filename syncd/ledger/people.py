@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import Identity
@@ -71,7 +72,13 @@ def known(row: sqlite3.Row) -> Identity:
     """What is usable of a contact: without what identifies nobody, with the profile and the mailbox that answers
     brought."""
     learned = Learned(row["learned"], row["found_email"] if "found_email" in row.keys() else None)  # noqa: SIM118 - a Row
-    return evidence.usable(load_identity(row["identity"]), json.loads(row["vague"]), learned)
+    return usable(row["identity"], row["vague"], learned)
+
+
+@lru_cache(maxsize=1024)
+def usable(identity: str, vague: str, learned: Learned) -> Identity:
+    """What is usable of a contact, from the texts in which the ledger keeps it."""
+    return evidence.usable(load_identity(identity), json.loads(vague), learned)
 
 
 def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[int]:

@@ -497,9 +497,12 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: jobs_not_wanted
--- The contact may have changed since its job was chosen, and somebody else may ask about the same person.
-SELECT 1 FROM json_each(:ids) AS wanted JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
-WHERE NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
+-- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
+-- about the same person.
+SELECT 1 FROM json_each(:rows) AS wanted JOIN job ON job.id = wanted.value ->> 'job_id'
+JOIN contact ON contact.id = job.contact_id
+WHERE job.provider <> :provider OR job.round <> wanted.value ->> 'round' OR job.sync <> :sync
+OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))

@@ -121,11 +121,6 @@ def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: s
     tx.run("result_copy", id=result_id, job_id=job_id, round=round_, way=way, doubt=doubt, note=note, now=now)
 
 
-def of_job(tx: Tx, job_id: int, field: Field, round_: int) -> list[Heard]:
-    """All that was said about a job in its present round, oldest first."""
-    return [heard(row, field) for row in tx.rows("results_of_job", job_id=job_id) if row["round"] == round_]
-
-
 def heard(row: sqlite3.Row, field: Field) -> Heard:
     """A row of `result`, with its review where there is one."""
     keys = row.keys()
@@ -156,6 +151,7 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
         tx.run("results_judged", rows=_dump(rows))
 
 
+@lru_cache(maxsize=2048)
 def question(provider: str, field: Field, told: Identity) -> str:
     """A digest of what a provider is told: equal for identical questions, whoever they are asked for."""
     basis = f"{provider}|{field}|{dump_identity(told)}"
@@ -177,6 +173,7 @@ def dump_said(said: Iterable[Identity]) -> str:
     return "[" + ",".join(dump_identity(one) for one in said) + "]"
 
 
+@lru_cache(maxsize=1024)
 def load_said(text: str) -> tuple[Identity, ...]:
     """The reverse of `dump_said`."""
     return tuple(_identity(one) for one in json.loads(text))
@@ -198,8 +195,9 @@ def _held(value: object, names: Sequence[str]) -> dict[str, Any]:
     return {name: held for name in names if (held := getattr(value, name))}
 
 
+@lru_cache(maxsize=2048)
 def load_identity(text: str) -> Identity:
-    """The reverse of `dump_identity`."""
+    """The reverse of `dump_identity`. Each stage reads the same contacts, one soon after the other."""
     return _identity(json.loads(text))
 
 

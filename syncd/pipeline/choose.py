@@ -46,6 +46,7 @@ class Turn:
     provider: Provider
     fields: Mapping[Field, FieldPolicy]
     asked: Mapping[str, Asked] = field(default_factory=dict)
+    told: Mapping[int, Question] | None = None  # what `questions` says of the candidates, where that is known
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ def choose(found: Iterable[Candidate], turn: Turn, new_id: Callable[[], str]) ->
     """Decide on each candidate. The same person, and the identical question, is asked about once, whoever else
     waits for it."""
     waiting = list(found)
-    asking = questions(waiting, turn)
+    asking = questions(waiting, turn) if turn.told is None else turn.told
     choice, page = Choice(), _Page()
     for one in waiting:
         if one.field not in turn.fields:

@@ -73,12 +73,24 @@ def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
     """Decide on each case, by the policy of the sync that looks after it."""
     now = parts.clock.now()
     marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
-    return [_decide(parts, case, marks, selected, now) for case in found.cases]
+    policies: dict[tuple[str, Field], Policy] = {}
+    return [_decide(parts, case, marks, selected, policies, now=now) for case in found.cases]
 
 
-def _decide(parts: Parts, case: Case, marks: Mapping[str, str], selected: Selected, now: float) -> Decided:
+def _decide(
+    parts: Parts,
+    case: Case,
+    marks: Mapping[str, str],
+    selected: Selected,
+    policies: dict[tuple[str, Field], Policy],
+    *,
+    now: float,
+) -> Decided:
     sync, inside = governing(parts.settings.syncs, case, marks, selected)
-    policy = None if sync is None else _policy(parts, sync, case.field)
+    policy = None
+    if sync is not None:
+        policy = policies.get((sync.name, case.field)) or _policy(parts, sync, case.field)
+        policies[sync.name, case.field] = policy
     place = None if sync is None else sync.selection.writable.get(case.field)
     written = None if place is None else case.written.get(place.property)
     decision, weighed = decide(policy, _facts(parts, case, inside, written, now))

@@ -276,7 +276,7 @@ class _Run:
         asked = await self.parts.ledger.read(
             candidates.asked, digests, since=since["known_since"], found_since=since["found_since"]
         )
-        return replace(turn, asked=asked)
+        return replace(turn, asked=asked, told=told)
 
     def _shut(self) -> bool:
         return self.parts.clock_was_set or bool(self.parts.gate.why(self.sync.name))

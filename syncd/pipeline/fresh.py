@@ -43,16 +43,15 @@ def ready(batches: Iterable[Sequence[Item]], old: Iterable[ContactRef]) -> list[
 
 
 async def look(parts: Parts, sync: Sync, batches: Sequence[Sequence[Item]], old: Iterable[ContactRef]) -> bool:
-    """Look again at those of the next batches who were not read lately: all of the first batch, and as many more as
-    the CRM's calls have room for. False where no look was possible: then nothing may be bought for them now."""
+    """Look again at those of the next batches who were not read lately. False where no look was possible: then nothing
+    may be bought for them now."""
     crm = parts.crms[sync.crm]
     if parts.clock.monotonic() < parts.look_at.get(sync.crm, float("-inf")):
         return False
     asked_at = parts.clock.now()  # what happened later may not be in the answers
     stale, size = set(old), crm.capabilities.read_batch
-    in_order = dict.fromkeys(item.request.ref for batch in batches for item in batch if item.request.ref in stale)
-    first = {item.request.ref for item in batches[0]} & stale
-    wanted = list(in_order)[: max(-(-len(first) // size), 1) * size]
+    items = (item for batch in batches for item in batch)
+    wanted = list(dict.fromkeys(item.request.ref for item in items if item.request.ref in stale))
     chunks = [wanted[start : start + size] for start in range(0, len(wanted), size)]
     try:
         pages = await asyncio.gather(*(crm.look(chunk, sync.selection) for chunk in chunks))
