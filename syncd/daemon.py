@@ -321,7 +321,8 @@ async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
     spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
     shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
-    if moving := await parts.ledger.read(reports.moving, spent, shut):
+    dear = [(name, field) for name, lane in parts.lanes.items() for field in lane.too_dear]
+    if moving := await parts.ledger.read(reports.moving, spent, shut, dear):
         return moving
     connections = parts.settings.connections
     ask = [name for name, one in connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]

@@ -18,6 +18,9 @@ def show_status(status: dict[str, Any]) -> None:
     for one in reports.obstacles(status):
         say(f"{one.who} {one.what}", f" since {when(one.since)}: {one.why}", style="red")
         say("", f"  → {one.cure}\n")
+    for one in reports.pauses(status):
+        say(f"{one.who} {one.what}", f" since {when(one.since)}: {one.why}", style="yellow")
+        say("", f"  → {one.cure}\n")
     heads = ["sync", "field", "state", "reason", "jobs"]
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
     _show_reviews(status)

@@ -103,7 +103,7 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
 def _left(tx: Tx) -> list[str]:
     """What is not done, each with what to do about it."""
     status = reports.status(tx)
-    obstacles = reports.obstacles(status)
+    obstacles = [*reports.obstacles(status), *reports.pauses(status)]
     left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}

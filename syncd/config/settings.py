@@ -138,8 +138,8 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
-    # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it is
-    # not known whether the CRM takes it. Both made once, as they are asked for with each contact.
+    # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
+    # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
     writing: str = field(init=False, compare=False, repr=False)
 

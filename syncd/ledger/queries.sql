@@ -497,9 +497,12 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
 -- name: jobs_not_wanted
--- The contact may have changed since its job was chosen, and somebody else may ask about the same person.
-SELECT 1 FROM json_each(:ids) AS wanted JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
-WHERE NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
+-- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
+-- about the same person.
+SELECT 1 FROM json_each(:rows) AS wanted JOIN job ON job.id = wanted.value ->> 'job_id'
+JOIN contact ON contact.id = job.contact_id
+WHERE job.provider <> :provider OR job.round <> wanted.value ->> 'round' OR job.sync <> :sync
+OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
@@ -859,6 +862,9 @@ ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account)
 -- name: breaker_get
 SELECT * FROM breaker WHERE connection = :connection
 
+-- name: breakers_shut
+SELECT * FROM breaker WHERE why <> '' OR short IS NOT NULL ORDER BY connection
+
 -- name: breaker_set
 INSERT OR REPLACE INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
     trial, kind, refused, halts, lift_at, short, balance, short_at)
@@ -976,10 +982,11 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
                 AND delivery.note <> :unsigned))
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget), or nothing is bought for the sync; or
--- answered in a way that nobody could read or believe.
+-- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
+-- nothing is bought for the sync; or answered in a way that nobody could read or believe.
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))))
+        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
+        OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined

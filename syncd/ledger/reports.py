@@ -53,15 +53,18 @@ def by_state(tx: Tx) -> dict[JobState, int]:
     return totals
 
 
-def moving(tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = ()) -> int:
+def moving(
+    tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = (), dear: Sequence[tuple[str, str]] = ()
+) -> int:
     """How many things will still move by themselves.
 
-    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget` or for a
-    sync of `shut`, what was answered and set aside, what a halted CRM keeps from being written, and what stands
-    behind another job, which is counted itself.
+    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, for a sync
+    of `shut`, or for a field that a connection is short of credits for (`dear`), what was answered and set aside,
+    what a halted CRM keeps from being written, and what stands behind another job, which is counted itself.
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
+    held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
     return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
 
@@ -91,6 +94,7 @@ def status(tx: Tx) -> dict[str, Any]:
         "runs": {row["sync"]: dict(row) for row in tx.rows("runs_latest")},
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
         "gate": gates.shut(tx),
+        "breakers": [dict(row) for row in tx.rows("breakers_shut")],
         "reviews": _reviews(tx),
         "shared_by_two_names": tx.value("vague_contacts"),
         "looked_at": upkeep.mark(tx, upkeep.LOOKED_AT),
@@ -111,10 +115,35 @@ def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
     halted = {name: one for name, one in status["connections"].items() if one["trouble"]}
     told = {one["message"] for one in halted.values()}
     shut = [one for one in status["gate"] if one["why"] not in told]
+    short = [one for one in status["breakers"] if one["short"] is not None and one["connection"] not in halted]
     return [
         *(Obstacle(name, "is halted", one["message"], one["cure"], one["since"]) for name, one in halted.items()),
         *(Obstacle(one["sync"] or "syncd", "buys nothing", one["why"], one["cure"], one["since"]) for one in shut),
+        *(_short_of_credits(one) for one in short),
     ]
+
+
+def pauses(status: Mapping[str, Any]) -> list[Obstacle]:
+    """Which providers are not asked for a while, which ends by itself."""
+    return [
+        Obstacle(
+            one["connection"],
+            "is not asked for now",
+            f"nobody can say what became of a paid call: {one['why']}",
+            "Nothing to do: a single call finds out whether it is over. `syncd in-doubt list` shows what is at risk.",
+            one["opened_at"],
+        )
+        for one in status["breakers"]
+        if one["why"]
+    ]
+
+
+def _short_of_credits(one: Mapping[str, Any]) -> Obstacle:
+    short = Decimal(one["short"])
+    left = "" if one["balance"] is None else f", and has {Decimal(one['balance']):f}"
+    why = f"what costs {short:f} credits or more was refused for want of credits{left}; what is cheaper goes on"
+    cure = "Buy credits there; it goes on by itself within minutes."
+    return Obstacle(one["connection"], "is short of credits", why, cure, one["short_at"])
 
 
 def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:

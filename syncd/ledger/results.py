@@ -121,11 +121,6 @@ def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: s
     tx.run("result_copy", id=result_id, job_id=job_id, round=round_, way=way, doubt=doubt, note=note, now=now)
 
 
-def of_job(tx: Tx, job_id: int, field: Field, round_: int) -> list[Heard]:
-    """All that was said about a job in its present round, oldest first."""
-    return [heard(row, field) for row in tx.rows("results_of_job", job_id=job_id) if row["round"] == round_]
-
-
 def heard(row: sqlite3.Row, field: Field) -> Heard:
     """A row of `result`, with its review where there is one."""
     keys = row.keys()

@@ -67,7 +67,8 @@ def intend(
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
 
-    Raises OverBudget, or Stale when a job left the queue, its contact was filled or blocked since it was chosen,
+    Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
+    blocked since it was chosen,
     the same person is being asked about, or the identical question was asked since `known_since` (`found_since`, where
     it found somebody or was not answered); either undoes it all.
     """
@@ -87,8 +88,11 @@ def intend(
     asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
     _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
     since = {"since": known_since, "found_since": known_since if found_since is None else found_since}
-    _still_wanted(tx, asked_for, since, by_person=by_person)
+    _not_asked_elsewhere(tx, asked_for, since)
     rows = json.dumps(asked_for, ensure_ascii=False)
+    turn = {"provider": provider, "sync": sync}
+    if tx.row("jobs_not_wanted", rows=rows, by_person=int(by_person), **turn) is not None:
+        raise Stale
     tx.run("attempts_make", submission_id=submission.id, provider=provider, rows=rows, now=now)
 
 
@@ -111,17 +115,12 @@ def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> Non
         raise Stale
 
 
-def _still_wanted(
-    tx: Tx, asked_for: Sequence[Mapping[str, Any]], since: Mapping[str, float], *, by_person: bool
-) -> None:
+def _not_asked_elsewhere(tx: Tx, asked_for: Sequence[Mapping[str, Any]], since: Mapping[str, float]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
     questions = [one["question"] for one in asked_for]
     if len(set(questions)) != len(questions):
         raise Stale
     if tx.row("questions_taken", questions=json.dumps(questions), **since) is not None:
-        raise Stale
-    jobs = json.dumps([one["job_id"] for one in asked_for])
-    if tx.row("jobs_not_wanted", ids=jobs, by_person=int(by_person)) is not None:
         raise Stale
 
 

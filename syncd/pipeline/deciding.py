@@ -74,7 +74,7 @@ def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
     now = parts.clock.now()
     marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
     policies: dict[tuple[str, Field], Policy] = {}
-    return [_decide(parts, case, marks, selected, policies, now) for case in found.cases]
+    return [_decide(parts, case, marks, selected, policies, now=now) for case in found.cases]
 
 
 def _decide(
@@ -83,6 +83,7 @@ def _decide(
     marks: Mapping[str, str],
     selected: Selected,
     policies: dict[tuple[str, Field], Policy],
+    *,
     now: float,
 ) -> Decided:
     sync, inside = governing(parts.settings.syncs, case, marks, selected)

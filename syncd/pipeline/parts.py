@@ -13,6 +13,7 @@ import structlog
 from syncd.config import OptOutScope, Settings, Sync
 from syncd.contract.errors import ConnectorError
 from syncd.contract.http import IN_FLIGHT
+from syncd.contract.model import Field
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.ledger import gates, upkeep
@@ -26,6 +27,7 @@ from .gate import Gate
 from .liveness import Liveness
 
 SIGN_OF_LIFE = 30.0  # seconds
+CLOSE, TRIES = 5.0, 100  # seconds between two readings of clocks that are compared; how often that is tried
 PAID_AT_ONCE = 3  # calls of which nobody would know what became of them if the provider failed at once
 
 log = structlog.get_logger("syncd.gate")
@@ -55,6 +57,12 @@ class Lane:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     over_budget: str = ""  # the cap that stopped the last intent, or ""
+
+    @property
+    def too_dear(self) -> list[Field]:
+        """The fields for which the credits there do not suffice, as far as is known."""
+        short, price = self.breaker.short, self.provider.capabilities.price
+        return [] if short is None else [field for field, one in price.items() if one >= short]
 
 
 @dataclass(slots=True)
@@ -92,7 +100,18 @@ class Parts:
     @property
     def clock_was_set(self) -> bool:
         """Since the watch looked last: neither buy nor let anything expire on the word of this clock."""
-        return self.gate.stepped(self.clock.now(), self.clock.monotonic())
+        return self.gate.stepped(*self.moment())
+
+    def moment(self) -> tuple[float, float]:
+        """The wall clock and the monotonic one, read so close together that they can be compared: a process that was
+        held up between the two would take that for a clock that was set."""
+        before = self.clock.monotonic()
+        for _ in range(TRIES):
+            now, after = self.clock.now(), self.clock.monotonic()
+            if after - before < CLOSE:
+                break
+            before = after
+        return now, after
 
     async def in_time(self, now: float) -> bool:
         """Can this be the time? By the watch's last look, which may be a while ago, and by how the clock ran since."""

@@ -12,9 +12,12 @@ PAGE = 200
 
 async def run_once(parts: Parts) -> int:
     """Decide on what was pulled since; returns how many jobs are new or moved."""
-    made = 0
+    made, last = 0, list[int]()
     # While the clock is not believed, nothing is decided on anew because it were due.
     while ids := await parts.ledger.read(cases.changed, PAGE, now=await _due_by(parts)):
+        if ids == last:
+            break  # they change while they are decided on: the next bell rings soon
+        last = ids
         found, decided = await deciding.look(parts, ids)
         new, moved = await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now())
         made += new + moved

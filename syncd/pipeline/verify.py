@@ -12,8 +12,11 @@ PAGE = 200
 
 async def run_once(parts: Parts) -> int:
     """Decide on all that is answered; returns how many jobs moved."""
-    moved = 0
+    moved, last = 0, list[int]()
     while ids := await parts.ledger.read(cases.answered, PAGE):
+        if ids == last:
+            break  # they change while they are decided on: the next bell rings soon
+        last = ids
         found, decided = await deciding.look(parts, ids)
         moved += (await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
     return moved

@@ -39,10 +39,11 @@ class Watch:
 
     async def run_once(self, parts: Parts) -> int:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
-        now, gate = parts.clock.now(), parts.gate
+        gate = parts.gate
         gate.set("disk", *_disk(parts))
         parts.tell()  # on a full disk the ledger can't
-        gate.set("clock", *await self._clock(parts, now, parts.clock.monotonic()))
+        now, monotonic = parts.moment()
+        gate.set("clock", *await self._clock(parts, now, monotonic), passing=True)
         gate.set("restored", *await _frozen(parts, now))
         for sync in parts.syncs:
             gate.set(WAITING, *await _backlog(parts, sync, now), sync=sync.name, passing=True)

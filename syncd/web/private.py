@@ -214,8 +214,9 @@ def _metrics(status: dict[str, Any], gate: dict[Key, int]) -> str:
 def _overview(status: dict[str, Any]) -> str:
     jobs = [[r["sync"], r["field"], r["state"], r["reason"].replace("_", " "), r["n"]] for r in status["jobs"]]
     pulls = [[n, _when(r["started_at"]), r["error"], r["contacts"]] for n, r in status["runs"].items()]
+    told = [*reports.obstacles(status), *reports.pauses(status)]
     return (
-        "".join(_trouble(f"{one.who} {one.what}: {one.why}", one.cure) for one in reports.obstacles(status))
+        "".join(_trouble(f"{one.who} {one.what}: {one.why}", one.cure) for one in told)
         + _waiting(status["reviews"])
         + ("" if jobs else "<p>No job yet.</p>")
         + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)

@@ -158,3 +158,35 @@ def test_n2_an_address_is_good_for_as_long_as_it_was(stepped: Stepped) -> None:
     assert stepped.house.run(post()) == 200
     stepped.clock.spend(61 * DAY)
     assert stepped.house.run(post()) == 404
+
+
+class HeldUp(Clocks):
+    """Now and then the process stands still for two minutes just after it has looked at the wall clock."""
+
+    looks = 0
+
+    def now(self) -> float:
+        now = super().now()
+        self.looks += 1
+        if self.looks % 3 == 0:
+            self.spend(2 * MINUTE)
+        return now
+
+
+def test_a_process_that_was_held_up_between_two_clocks_takes_neither_for_set(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.clock = HeldUp()
+    house.parts = house._assemble(house.ledger)
+    watch = Watch()
+    for _ in range(20):
+        house.run(watch.run_once(house.parts))
+        assert not house.parts.gate.hold
+        assert not house.parts.clock_was_set
+
+
+def test_a_doubted_clock_is_nobodys_to_mend(build: Build) -> None:
+    """So that `run --once` waits until it is believed, and does not end with nothing done."""
+    stepped = Stepped(build(fields={EMAIL: ["ann"]}))
+    stepped.clock.set(9 * DAY)
+    assert not stepped.look()
+    assert not stepped.house.parts.gate.waits_for_somebody("people")

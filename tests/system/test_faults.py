@@ -28,7 +28,7 @@ HARMLESS = {
         "zeliq_credit_text:*",
     ),
     "calls that were carried out, but nobody said so": (
-        "zeliq_cut_after:2", "zeliq_error_after:2:500", "zeliq_empty_after:2", "zeliq_garbled_after:2",
+        "zeliq_cut_after:1", "zeliq_error_after:1:500", "zeliq_empty_after:1", "zeliq_garbled_after:1",
         "fullenrich_cut_after:1", "fullenrich_error_after:1:504", "hubspot_update_cut_after:1",
         "hubspot_update_error_after:1", "hubspot_update_torn:1",
     ),

@@ -16,7 +16,7 @@ ZELIQ_KEY = ("zeliq", "Invalid API key", "Copy the key from Zeliq")
 FULLENRICH_KEY = ("fullenrich", "nknown api key", "Copy the key from FullEnrich")
 BLOCKED = ("zeliq", "blocked", "support")
 ZELIQ_CREDITS = ("zeliq", "No Credit Remaining", "Buy credits in Zeliq")
-FULLENRICH_CREDITS = ("fullenrich", "Not enough credits", "Buy credits in FullEnrich")
+FULLENRICH_CREDITS = ("fullenrich", "for want of credits", "Buy credits")  # for phones; nobody asked it for e-mails
 HUBSPOT_KEY = ("hubspot", "does not accept the access token", "access_token")
 SCOPE = ("hubspot", "lacks a scope: crm.objects.contacts.write", "crm.objects.contacts.write")
 BACK = {
@@ -41,9 +41,11 @@ def test_it_halts_says_so_and_goes_on_by_itself_once_mended(
                 _assert_halt(vendors, daemon, sentence)
             vendors.fault(clear=True)
             daemon.wait_for("all to be written", lambda: vendors.judge()["ok"])
-            assert {line["connection"] for line in daemon.lines("back")} == {name for name, *_ in sentences}
+            halted = {line["connection"] for line in daemon.lines("halted")} - {"hubspot"}
+            assert {line["connection"] for line in daemon.lines("back")} >= halted
             assert daemon.terminate() == 0
-        assert "halted" not in syncd("status", "-c", vendors.config).stdout
+        status = syncd("status", "-c", vendors.config).stdout
+        assert not any(word in status for word in ("halted", "short of credits", "not asked for now"))
 
 
 def test_a_public_url_that_leads_nowhere(tmp_path: Path) -> None:
@@ -74,7 +76,8 @@ def test_run_once_tells_what_kept_it_from_working(tmp_path: Path) -> None:
         _assert_check(vendors, ("hubspot", "no contact property 'direct_dail'", "set another property"))
         with Daemon(vendors, ("--once",)) as daemon:
             assert daemon.wait() == 1
-        assert "error: hubspot is halted: the portal has no contact property 'direct_dail'\n       → " in daemon.tail()
+        why = "hubspot would not take what is bought: the portal has no contact property 'direct_dail'"
+        assert f"error: hubspot-contacts buys nothing: {why}\n       → set another property" in daemon.tail()
         settings["syncs"][0]["fields"]["phone"]["property"] = "phone"
         vendors.configure(syncs=settings["syncs"])
         with Daemon(vendors, ("--once",)) as daemon:
@@ -131,7 +134,7 @@ def _assert_halt(vendors: Vendors, daemon: Daemon, sentence: tuple[str, str, str
 
 def _in_status(vendors: Vendors, name: str, what: str, cure: str) -> bool:
     lines = syncd("status", "-c", vendors.config).stdout.splitlines()
-    found = [n for n, line in enumerate(lines) if line.startswith(f"{name} is halted since ") and what in line]
+    found = [n for n, line in enumerate(lines) if line.startswith(f"{name} is ") and what in line]
     return len(found) == 1 and cure in lines[found[0] + 1]
 
 

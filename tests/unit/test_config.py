@@ -315,6 +315,15 @@ def test_two_syncs_of_one_object_look_after_the_same_fields(tmp_path: Path) -> N
     assert problem.startswith("c.yaml:21: syncs[1].fields: must be the same as those of people")
 
 
+def test_l7_two_syncs_of_one_object_write_a_field_to_one_property(tmp_path: Path) -> None:
+    fields = "{ email: { providers: [owl] }, phone: { property: landline, providers: [owl] } }"
+    text = GOOD + f"  - {{ name: more, crm: box, object: people, every: 1h, fields: {fields} }}\n"
+    (problem,) = problems(tmp_path, text)
+    assert problem.startswith("c.yaml:21: syncs[1].fields.phone: ")
+    assert "'landline'" in problem
+    assert "in people, which looks after the same object: name the same properties" in problem
+
+
 def test_a_field_without_a_usual_property_needs_one(tmp_path: Path) -> None:
     text = changed("object: people", "object: leads").replace("property: mobile, ", "")
     (problem,) = problems(tmp_path, text)

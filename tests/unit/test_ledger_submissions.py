@@ -28,7 +28,7 @@ from syncd.contract.model import (
 from syncd.ledger import budgets, contacts, inbox, submissions, writes
 from syncd.ledger.budgets import Budget, OverBudget
 from syncd.ledger.states import JobState, SubmissionState
-from syncd.ledger.store import Ledger, Tx
+from syncd.ledger.store import Ledger, Move, Tx
 from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
@@ -72,6 +72,9 @@ class Books:
         provider: str = "ann",
         known_since: float = 0.0,
     ) -> Submission:
+        if round_:
+            anew = [Move(job, JobState.QUEUED, JobState.QUEUED, {"round": round_}) for job in jobs]
+            self.write(lambda tx: tx.move_many(anew, now=now))
         items = [self.item(name, job, round_) for job in jobs]
         submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
         values = {"provider": provider, "sync": "people", "reserve": Decimal(reserve), "budget": budget}
@@ -156,6 +159,15 @@ def test_an_intent_for_a_job_that_left_the_queue_leaves_nothing_behind(books: Bo
     assert books.jobs() == ["queued", "sending", "queued"]
     assert books.calls() == {"a": "intent"}
     assert books.credits() == (1000, 0, 0)
+
+
+@pytest.mark.parametrize("news", [{"provider": "bob"}, {"round": 1}])
+def test_an_intent_for_a_job_whose_turn_is_another_providers_by_now_is_none(books: Books, news: dict[str, Any]) -> None:
+    """It was decided on again between the choice and the intent."""
+    books.write(lambda tx: tx.move_many([Move(1, JobState.QUEUED, JobState.QUEUED, news)], now=NOW))
+    with pytest.raises(Stale):
+        books.intend("a", 1)
+    assert (books.jobs()[0], books.calls()) == ("queued", {})
 
 
 @pytest.mark.parametrize("change", [{"blocked": {Field.EMAIL: "opted_out"}}, {"values": {Field.EMAIL: "x@y.test"}}])
@@ -394,7 +406,8 @@ def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(
         books.write(submissions.refuse, "a", "busy", now=NOW)
     else:
         books.answer("a", 1)
-        books.write(Tx.move_many, [writes.asking_next(1, "bob", "not good enough")], now=NOW)
+        next_one = writes.asking_next(1, again.get("provider", "ann"), "not good enough")
+        books.write(Tx.move_many, [next_one], now=NOW)
     books.intend("b", 1, **again)
     books.write(submissions.doubt, "b", "?", hold_until=NOW, now=NOW)
     books.write(submissions.resend, "b", "as the policy says", now=NOW)

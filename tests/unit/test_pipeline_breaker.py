@@ -10,7 +10,7 @@ import pytest
 from syncd.contract.errors import Halt, InDoubt, Retry, Skip, Trouble, Unlisted
 from syncd.contract.model import Delivery, Receipt, Submission
 from syncd.contract.pacing import Window
-from syncd.ledger import connections
+from syncd.ledger import connections, reports
 from syncd.pipeline.breaker import AFTER_DOUBTS, Breaker, as_row, from_row
 from syncd.pipeline.dispatch import LINGER
 from tests.contract.fake_crm import FakeCrm
@@ -108,8 +108,11 @@ def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> N
     made = len(ann.submitted)
     live(house, 39)
     assert len(ann.submitted) == made
+    [told] = reports.pauses(house.run(house.ledger.read(reports.status)))
+    assert (told.who, told.what) == ("ann", "is not asked for now")
     live(house, 16)
     assert ann.accepted
+    assert reports.pauses(house.run(house.ledger.read(reports.status))) == []
 
 
 def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) -> None:
@@ -288,8 +291,17 @@ def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> Non
     made = len(ann.submitted)
     house.dispatch()
     assert len(ann.submitted) == made, "nothing is tried in vain while the balance stands"
+    [told] = reports.obstacles(house.run(house.ledger.read(reports.status)))
+    assert (told.who, told.what, "10 credits or more" in told.why, "has 5" in told.why) == (
+        "ann", "is short of credits", True, True
+    )  # fmt: skip
+    assert house.parts.lanes["ann"].too_dear == [PHONE]
+    moving = house.run(house.ledger.read(reports.moving))
+    dear = [("ann", PHONE)]
+    assert moving - house.run(house.ledger.read(reports.moving, (), (), dear)) == 6, "nobody waits for credits to come"
     ann.left = Decimal(12)
     house.probe()
+    assert reports.obstacles(house.run(house.ledger.read(reports.status))) == []
     house.dispatch()
     assert sum(PHONE in r.fields for s in ann.accepted.values() for r in s.requests) == 6
 
