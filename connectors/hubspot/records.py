@@ -133,9 +133,7 @@ class Lens:
                 found[field] = reason
         return found
 
-    def _obstacle(
-        self, record: Record, field: Field, past: Sequence[Version] | None, *, filled: bool
-    ) -> str | None:
+    def _obstacle(self, record: Record, field: Field, past: Sequence[Version] | None, *, filled: bool) -> str | None:
         """Opt-outs come first: their reason speaks of the person, every other one of this record alone."""
         if reason := consent.opt_out(partial(prop, record), field):
             return reason
