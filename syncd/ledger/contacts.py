@@ -159,7 +159,7 @@ def store_all(
             if before is None or before["fingerprint"] != print_:
                 news.append((before, _columns(contact, sync, fields, print_, rules=rules, now=now)))
         if news:
-            _store_news(tx, news, now=now)
+            _store_news(tx, news, fields, now=now)
 
 
 class _Columns(NamedTuple):
@@ -194,7 +194,9 @@ def _list_of(fields: tuple[Field, ...]) -> str:
     return json.dumps(sorted(fields))
 
 
-def _store_news(tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], *, now: float) -> None:
+def _store_news(
+    tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], fields: tuple[Field, ...], *, now: float
+) -> None:
     """Write what is new or changed, recognise it, and plan its kin anew where somebody opted out or in again."""
     changed = [before["id"] for before, _ in news if before is not None]
     former = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(changed))} if changed else {}
@@ -208,7 +210,7 @@ def _store_news(tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], *, 
             was = "{}"
         else:
             id_, was = before["id"], former[before["id"]]["opt_out"]
-            updated.append((*columns.values, id_))
+            updated.append((*_beside(columns.values, former[id_]["lacks"], fields), id_))
             text = former[id_]["identity"]
             if text != columns.values[2] or former[id_]["person"] is None:
                 unrecognised.append(people.News(id_, columns.identity, load_identity(text)))
@@ -219,6 +221,15 @@ def _store_news(tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], *, 
     people.recognise(tx, unrecognised, now=now)
     if opted:
         tx.run("kin_of_contacts_replan", ids=json.dumps(opted))
+
+
+def _beside(values: tuple[Any, ...], lacked: str, fields: tuple[Field, ...]) -> tuple[Any, ...]:
+    """What else it lacked, by a pull that looked at other fields (of another sync, say), it still lacks."""
+    others = [field for field in json.loads(lacked) if field not in fields]
+    if not others:
+        return values
+    sync, revision, identity, lacks, *rest = values
+    return (sync, revision, identity, json.dumps(sorted([*json.loads(lacks), *others])), *rest)
 
 
 def _without_repeats(contacts: Iterable[Contact]) -> Iterator[dict[ContactRef, Contact]]:

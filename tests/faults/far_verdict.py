@@ -120,7 +120,11 @@ def _colleagues_kept(world: Memory, jobs: Jobs, stands: Stands) -> None:
     for name, value in COLLEAGUES.items():
         if (id_of(name), value) in typed:
             assert stands[id_of(name), "email"] == value, f"{name}'s own value stands"
-            assert jobs[id_of(name), EMAIL] == ("done", "human_value_kept")
+            asked = any(
+                one.ref.id == id_of(name) and EMAIL in one.fields for _, call in calls(world) for one in call.requests
+            )
+            # Who was seen to have a value before anybody was asked is not asked about.
+            assert jobs[id_of(name), EMAIL] == ("done", "human_value_kept" if asked else "cancelled")
 
 
 def _come_to_something(contact: str, field: Field, jobs: Jobs, stands: Stands) -> None:

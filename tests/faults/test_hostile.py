@@ -193,7 +193,10 @@ def test_malformed_requests(tmp_path: Path, what: str) -> None:
         refused, honest = house.run(main())
         assert refused in {0, 400, 404, 415}
         assert honest == 200
-        assert kept(house) == {answer(1)}
+        unread = (
+            {b"{}"} if what == "compressed" else set()
+        )  # came to a good address: put aside, as whatever nobody can read
+        assert kept(house) == {answer(1)} | unread
 
 
 # --- clients ----------------------------------------------------------------------------------

@@ -17,6 +17,14 @@ BY_NOTHING: dict[str, str] = {
     "reviews.decide": "a person's command, in a process of its own",
     "inbox.set_aside_surplus": "the journey's providers sign their callbacks: what comes later is read like the first",
     "inbox.count_paid_unread": "a counter beside a delivery that is quarantined, which the journey comes by",
+    "retries.retry": "a person's command, tried first on a copy of the ledger",
+    "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
+    "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",
+    "breakers.keep_turns": "a single sync takes no turns",
+    "breakers.set_aside": "nobody is refused for a reason that no document knows",
+    "budgets.learn_prices": "nothing costs more than its connector knows",
+    "confirmations.postpone_probe": "the journey's CRM has no rule that refuses whatever is written",
+    "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {
     *(f"Provider.{call}" for call in ("submit", "poll", "parse", "check", "balance")),

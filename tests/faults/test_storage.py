@@ -257,7 +257,7 @@ def test_verify_finds_planted_damage(travelled: Path, tmp_path: Path, what: str)
 
 
 @pytest.mark.parametrize(
-    ("table", "offset"), [("job", 0), ("job", 4), ("event", 3), ("contact_key", 8), ("delivery", 5)]
+    ("table", "offset"), [("job", 0), ("job", 4), ("step", 3), ("contact_key", 8), ("delivery", 5)]
 )
 def test_verify_and_the_next_start_find_a_flipped_byte(
     travelled: Path, tmp_path: Path, table: str, offset: int

@@ -12,6 +12,7 @@ from syncd.contract.errors import InDoubt
 from syncd.contract.model import Author, Field, Grade
 from syncd.ledger import renames, retries
 from syncd.ledger.retries import Wanted
+from syncd.pipeline import pull, writeback
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
@@ -125,6 +126,49 @@ def test_l4_a_field_that_is_not_asked_for_any_more_stops_nothing(build: Build) -
     move_on(house)
     assert (house.held(ada), house.held(ada, "phone")) == (MAIL, "")
     assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+def test_l4_a_field_that_was_taken_away_and_comes_back_is_still_lacking(build: Build) -> None:
+    """Those who were pulled meanwhile were looked at for the other field only."""
+    house = build()
+    house.recover()
+    ada = house.person("Ada")
+    house.finds(ada, PHONE, NUMBER)
+    house.ask()
+    house.pull()  # it goes on behind her
+    both = house.sync
+    configure(house, replace(both, fields={EMAIL: both.fields[EMAIL]}))
+    move_on(house)
+    house.answer_all()
+    house.verify()
+    assert house.job(ada, PHONE) == ("done", "cancelled")
+    configure(house, both)
+    asked = len(house.fake.submitted)
+    move_on(house)
+    assert (house.held(ada, PHONE), len(house.fake.submitted)) == (NUMBER, asked), "it was paid for"
+
+
+def test_two_syncs_that_look_for_a_field_each_do_not_hide_what_the_other_looks_for(build: Build) -> None:
+    house = build()
+    fields = house.sync.fields
+    mails = replace(house.sync, name="mails", fields={EMAIL: fields[EMAIL]})
+    numbers = replace(house.sync, name="numbers", fields={PHONE: fields[PHONE]})
+    configure(house, mails, numbers)
+    ada = house.person("Ada")
+    house.finds(ada, EMAIL, MAIL)
+    house.finds(ada, PHONE, NUMBER)
+    for sync in (mails, numbers):
+        house.run(pull.run_once(house.parts, sync))
+    house.plan()
+    house.dispatch()
+    house.answer_all()
+    house.verify()
+    for sync in (mails, numbers):
+        house.run(writeback.run_once(house.parts, sync))
+    house.clock.time += 60
+    for sync in (mails, numbers):
+        house.run(writeback.run_once(house.parts, sync))
+    assert (house.held(ada), house.held(ada, PHONE)) == (MAIL, NUMBER)
 
 
 def test_l3_what_is_in_doubt_at_a_provider_that_is_gone_ends_once_its_hold_is_over(build: Build) -> None:
