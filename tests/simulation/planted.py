@@ -502,9 +502,13 @@ def changed_policy_not_noticed() -> Iterator[None]:
 # --- time, crashes -----------------------------------------------------------------------------------
 
 
-def cursor_before_page() -> AbstractContextManager[None]:
-    """The cursor is stored before the contacts are."""
-    store = contacts.store_page
+@contextmanager
+def cursor_before_page() -> Iterator[None]:
+    """The cursor is stored before the contacts are, and the sweep that would bring them after all is seldom."""
+    store, begin = contacts.store_page, selections.begin
+
+    def seldom(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
+        return begin(tx, fingerprint, sweep_after=max(sweep_after, 1_000 * DAY), now=now)
 
     async def pages(parts: Parts, sync: Any, begun: Pull, run: int) -> int:
         async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
@@ -515,7 +519,8 @@ def cursor_before_page() -> AbstractContextManager[None]:
             parts.bells.ring("plan")
         return 1
 
-    return swap(pull, "_pages", pages)
+    with swap(pull, "_pages", pages), swap(selections, "begin", seldom):
+        yield
 
 
 def no_recovery() -> AbstractContextManager[None]:
