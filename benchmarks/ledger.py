@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
-from syncd.ledger import cases, contacts, decisions, reports, submissions
+from syncd.ledger import candidates, cases, contacts, decisions, reports
 from syncd.ledger.decisions import New
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
@@ -42,7 +42,7 @@ def _measure(size: int) -> dict[str, float]:
         return {
             "store a page of 200, random ids": _median(path, lambda tx: _store(tx, rng.sample(range(size), 200))),
             "store a page of 200, neighbours": _median(path, lambda tx: _store(tx, range(1000, 1200))),
-            "claim 100": _median(path, lambda tx: submissions.candidates(tx, "s", "p", 100, known_since=0.0)),
+            "claim 100": _median(path, lambda tx: candidates.candidates(tx, "s", "p", 100, known_since=0.0)),
             "counters for status": _median(path, reports.counts),
             "what still moves": _median(path, reports.moving),
         }

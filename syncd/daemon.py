@@ -242,10 +242,13 @@ class Daemon:
 
     def _cadence(self, stage: _Stage) -> float | None:
         """Real seconds between its bells, or None for a pull, which has its sync's own."""
-        return None if stage.kind == "pull" else self._real(CADENCE.get(stage.kind, TICK))
+        if stage.kind == "pull":
+            return None
+        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in _AFTER_THE_CHECK else 0.3)
 
-    def _real(self, seconds: float) -> float:
-        return max(seconds / self._speed, 0.1)
+    def _real(self, seconds: float, least: float = 0.1) -> float:
+        """Of a rehearsal's seconds; not so often that to look would be most of the work."""
+        return max(seconds / self._speed, least)
 
     # --- signs of life ------------------------------------------------------------------------
 

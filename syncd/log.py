@@ -86,10 +86,11 @@ def set_up(log: Log, *, stream: TextIO = sys.stderr, hidden: Collection[str] = (
             processors=[remove, without_locals, Redaction(hidden), *renderers],
         )
     )
-    _install(handler, ours=logging.getLevelNamesMapping()[log.level.upper()])
+    ours = logging.getLevelNamesMapping()[log.level.upper()]
+    _install(handler, ours=ours)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        wrapper_class=structlog.make_filtering_bound_logger(ours),  # what is not shown is not made
         logger_factory=lambda *_: logging.getLogger("syncd"),
         cache_logger_on_first_use=False,
     )

@@ -5,10 +5,10 @@ Pure: a record goes in, a Contact or a Snapshot comes out. Who fetches records i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from syncd.contract import normal
@@ -111,6 +111,7 @@ class Lens:
         if record is None:
             return Snapshot(ref=asked, current=None)
         fields = self.selection.writable
+        past = {f: versions(record, m.property, self.options.app_id) for f, m in fields.items()}
         return Snapshot(
             ref=asked,
             current=self.ref(record),
@@ -118,24 +119,31 @@ class Lens:
             identity=self._identity(record, Company()),
             values=self._own(record),
             elsewhere=frozenset(field for field in fields if self._is_elsewhere(record, field)),
-            blocked=self.blocked(record),
-            versions={f: versions(record, m.property, self.options.app_id) for f, m in fields.items()},
+            blocked=self.blocked(record, past),
+            versions=past,
         )
 
-    def blocked(self, record: Record) -> dict[Field, str]:
-        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too."""
+    def blocked(self, record: Record, past: Mapping[Field, Sequence[Version]] | None = None) -> dict[Field, str]:
+        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too. `past`: the
+        fields' versions, where they were read already."""
         own = self._own(record)
-        found = {field: self._obstacle(record, field, filled=field in own) for field in self.selection.writable}
-        return {field: reason for field, reason in found.items() if reason}
+        found = {}
+        for field in self.selection.writable:
+            if reason := self._obstacle(record, field, None if past is None else past[field], filled=field in own):
+                found[field] = reason
+        return found
 
-    def _obstacle(self, record: Record, field: Field, *, filled: bool) -> str | None:
+    def _obstacle(self, record: Record, field: Field, past: Sequence[Version] | None, *, filled: bool) -> str | None:
         """Opt-outs come first: their reason speaks of the person, every other one of this record alone."""
         if reason := consent.opt_out(partial(prop, record), field):
             return reason
         if self.options.require_legal_basis and blank(prop(record, consent.LEGAL_BASIS)):
             return "no_legal_basis"
-        past = versions(record, self.selection.writable[field].property, self.options.app_id)
-        return "cleared_by_person" if not filled and cleared_by_person(past) else None
+        if filled:
+            return None
+        if past is None:
+            past = versions(record, self.selection.writable[field].property, self.options.app_id)
+        return "cleared_by_person" if cleared_by_person(past) else None
 
     def _own(self, record: Record) -> dict[Field, str]:
         """What the mapped properties themselves hold."""
@@ -229,7 +237,13 @@ def work_domain(raw: str) -> str | None:
 
 
 def _version(entry: Mapping[str, Any], app_id: str | None) -> Version:
-    moment = datetime.fromtimestamp(milliseconds(str(entry.get("timestamp") or "")) / 1000, UTC)
-    at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     value = entry.get("value")
+    at = _moment(str(entry.get("timestamp") or ""))
     return Version(value="" if value is None else str(value), at=at, by=author(entry, app_id))
+
+
+@lru_cache(maxsize=1024)
+def _moment(stamp: str) -> str:
+    """A stamp in the form in which texts sort as moments do. What is written at once has one stamp."""
+    moment = datetime.fromtimestamp(milliseconds(stamp) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -54,7 +54,7 @@ def run(
     """
     settings, registry = settings_from(config)
     set_up(settings.log, hidden=settings.secrets)
-    sys.setswitchinterval(0.0005)  # a thread that computes must not hold up a callback
+    sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, wait * 60 if once else None))
     if left:

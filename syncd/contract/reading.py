@@ -37,9 +37,10 @@ def text(raw: object) -> str | None:
     if not isinstance(raw, str):
         return None
     value = raw.strip()
-    if not 0 < len(value) <= VALUE_LIMIT or any(unicodedata.category(c).startswith("C") for c in value):
+    if not 0 < len(value) <= VALUE_LIMIT:
         return None
-    return value
+    hidden = not value.isprintable() and any(unicodedata.category(c).startswith("C") for c in value)
+    return None if hidden else value
 
 
 def record(raw: object) -> dict[str, Any]:

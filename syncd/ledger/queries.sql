@@ -19,6 +19,15 @@ FROM json_each(:rows) AS given
 WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
 RETURNING id, sync, field
 
+-- name: jobs_move_alike
+UPDATE job SET
+    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
+    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
+    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
+FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
+RETURNING id, sync, field
+
 -- name: jobs_reasons
 SELECT id, reason FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
@@ -251,8 +260,8 @@ SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wan
 SELECT job.* FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value ORDER BY job.id
 
 -- name: cases_results
-SELECT result.*, coalesce(review.decision, '') AS decision, review.until FROM json_each(:ids) AS wanted
-JOIN result ON result.job_id = wanted.value LEFT JOIN review ON review.result_id = result.id ORDER BY result.id
+SELECT answer.*, coalesce(review.decision, '') AS decision, review.until FROM json_each(:ids) AS wanted
+JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id ORDER BY answer.id
 
 -- name: cases_newest
 SELECT result.job_id, max(result.id) AS newest FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
@@ -471,9 +480,9 @@ JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
 WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT result.* FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
-WHERE (result.outcome = 'found' AND result.at > :found_since) OR (result.outcome = 'not_found' AND result.at > :since)
-ORDER BY result.id DESC
+SELECT answer.* FROM json_each(:ids) AS wanted JOIN answer ON answer.job_id = wanted.value
+WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome = 'not_found' AND answer.at > :since)
+ORDER BY answer.id DESC
 
 -- name: questions_asked
 -- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
@@ -708,7 +717,7 @@ INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome
 SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, max(:now,
     (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
     :note, at
-FROM result WHERE id = :id
+FROM answer WHERE id = :id
 
 -- name: results_judged
 UPDATE result SET verdict = given.value ->> 1, evidence = given.value ->> 2 FROM json_each(:rows) AS given
@@ -718,8 +727,8 @@ WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidenc
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
 
 -- name: results_of_job
-SELECT result.*, coalesce(review.decision, '') AS decision, review.until FROM result
-LEFT JOIN review ON review.result_id = result.id WHERE result.job_id = :job_id ORDER BY result.id
+SELECT answer.*, coalesce(review.decision, '') AS decision, review.until FROM answer
+LEFT JOIN review ON review.result_id = answer.id WHERE answer.job_id = :job_id ORDER BY answer.id
 
 -- ------------------------------------------------------------------ verify
 
@@ -821,9 +830,9 @@ UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by WHER
 -- name: reviews_waiting
 -- Values that a person should look at, oldest first. A review is over when its job has moved on.
 SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, result.provider, result.said, result.told, result.candidates, result.evidence, result.verdict
+    contact.identity, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict
 FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
-JOIN result ON result.id = review.result_id JOIN contact ON contact.id = job.contact_id
+JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
 
 -- name: reviews_of_job

@@ -87,7 +87,6 @@ def _row(one: Said) -> dict[str, Any]:
         "outcome": result.outcome,
         "candidates": dump_candidates(result),
         "said": dump_said(result.said),
-        "told": attempt["asked"],
         "way": attempt["way"],
         "asked_at": attempt["created_at"],
         "note": result.note,
@@ -99,7 +98,7 @@ _BLANK = {
     "delivery_id": None,
     "candidates": "[]",
     "said": "[]",
-    "told": "{}",
+    "told": None,
     "way": "",
     "asked_at": None,
 }

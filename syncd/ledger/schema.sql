@@ -138,10 +138,16 @@ CREATE TABLE result (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), provider TEXT NOT NULL,
     round INTEGER NOT NULL, submission_id TEXT, delivery_id INTEGER, outcome TEXT NOT NULL,
     candidates TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL, said TEXT NOT NULL DEFAULT '[]',
-    told TEXT NOT NULL DEFAULT '{}', way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
+    told TEXT,                              -- NULL: what its attempt was told, see `answer`
+    way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
     doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX result_job ON result (job_id);
+CREATE VIEW answer AS
+SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, said, way, asked_at, doubt, verdict,
+    evidence, coalesce(told, (SELECT attempt.asked FROM attempt
+        WHERE attempt.job_id = result.job_id AND attempt.submission_id = result.submission_id LIMIT 1), '{}') AS told
+FROM result;
 
 -- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.
 CREATE TABLE review (

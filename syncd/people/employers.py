@@ -58,6 +58,7 @@ _EASTERN_FORMS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def host(raw: str | None) -> str | None:
     """The bare host, without `www.`, of a web address, a mail address or a host name; None if the text is none.
 
@@ -78,6 +79,7 @@ def domain(host: str) -> str | None:
     return _judged(host)[0]
 
 
+@lru_cache(maxsize=4096)
 def employer_host(*raws: str | None) -> str | None:
     """The first of the texts that is a host of an employer: the bare host, with its sub-domain."""
     for raw in raws:

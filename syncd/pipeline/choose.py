@@ -7,7 +7,7 @@ same question), takes an answer that is there already, or can't be asked at all,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 
 from syncd.config import FieldPolicy
@@ -220,6 +220,9 @@ def _item(one: Candidate, told: Question, new_id: Callable[[], str]) -> Item:
 
 def _join(item: Item, one: Candidate) -> Item:
     """The same contact's other field, in the same request."""
-    request = replace(item.request, fields=(*item.request.fields, one.field))
+    before = item.request
+    request = EnrichmentRequest(
+        id=before.id, ref=before.ref, identity=before.identity, fields=(*before.fields, one.field), known=before.known
+    )
     jobs, rounds = {**item.jobs, one.field: one.job_id}, {**item.rounds, one.field: one.round}
-    return replace(item, request=request, jobs=jobs, rounds=rounds)
+    return Item(request=request, jobs=jobs, rounds=rounds, way=item.way)

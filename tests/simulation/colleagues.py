@@ -8,7 +8,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from syncd.contract.model import ASKED, Change, Field, Identity
+from syncd.contract.model import ASKED, Change, Field, Grade, Identity
 from syncd.ledger import reviews
 from syncd.ledger.file import LedgerError
 from syncd.ledger.reviews import Review
@@ -145,4 +145,6 @@ class Operator:
             linkedin_url=shown.get("linkedin_url"),
             email=shown.get("email"),
         )
-        return any(review.value in p.good(Field(review.field)) for p in self._world.market.meant(known))
+        return any(
+            review.value in p.good(Field(review.field), frozenset(Grade)) for p in self._world.market.meant(known)
+        )

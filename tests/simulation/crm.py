@@ -232,7 +232,7 @@ class Crm:
         if record is None:
             return Snapshot(ref=ref, current=None)
         record.read_at = self.world.now
-        record.theirs = {f: self.world.acceptable(record, f) for f in PROPERTY}
+        record.theirs = {f: self.world.acceptable(self.name, record, f) for f in PROPERTY}
         versions = {f: tuple(record.versions.get(m.property, ())) for f, m in selection.fields.items()}
         return Snapshot(
             ref=ref,
@@ -245,12 +245,16 @@ class Crm:
             changed_at="" if self.capabilities.history else f"{record.revision:09d}",
         )
 
-    def carry_out(self, change: Change, selection: Selection, theirs: frozenset[str]) -> WriteOutcome:
-        name = selection.fields[change.field].property
-        status, holder = self._verdict(change, name)
-        if status is WriteStatus.WRITTEN:
-            self.edit(self.records[change.ref.id], name, change.new, "syncd", theirs=theirs)
-        return WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder)
+    def carry_out(self, sent: Sequence[_Sent], selection: Selection) -> list[WriteOutcome]:
+        """One update of one record: its conditions hold for all of it, as of before it."""
+        names = [selection.fields[change.field].property for change, _ in sent]
+        verdicts = [self._verdict(change, name) for (change, _), name in zip(sent, names, strict=True)]
+        outcomes = []
+        for (change, theirs), name, (status, holder) in zip(sent, names, verdicts, strict=True):
+            if status is WriteStatus.WRITTEN:
+                self.edit(self.records[change.ref.id], name, change.new, "syncd", theirs=theirs)
+            outcomes.append(WriteOutcome(ref=change.ref, field=change.field, status=status, holder=holder))
+        return outcomes
 
     def look_for_opt_out(self, change: Change) -> None:
         """Had the read before this write shown that the person must not be found?"""
@@ -375,7 +379,8 @@ class CrmHandle:
         if weather.hit("crash_in_write"):
             life.crash("before a write was carried out")
             await asyncio.sleep(weather.rng.uniform(0, 25))  # it lands in the next life
-        outcomes = [await self._one(change, selection, theirs) for change, theirs in sent]
+        records = {change.ref.id: [one for one in sent if one[0].ref == change.ref] for change, _ in sent}
+        outcomes = [outcome for of_one in records.values() for outcome in await self._one(of_one, selection)]
         if weather.hit("crash_in_write"):
             life.crash("after a write was carried out")
         if weather.hit("crm_cut_after"):
@@ -384,14 +389,18 @@ class CrmHandle:
         await asyncio.sleep(weather.rng.uniform(0.05, 0.5))
         _settle(answer, outcomes)
 
-    async def _one(self, change: Change, selection: Selection, theirs: frozenset[str]) -> WriteOutcome:
-        self._world.colleagues.before_write(self._crm, change)
+    async def _one(self, sent: Sequence[_Sent], selection: Selection) -> list[WriteOutcome]:
+        """All that is written to one record: one update, as the vendors have it."""
+        for change, _ in sent:
+            self._world.colleagues.before_write(self._crm, change)
         await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
-        outcome = self._crm.carry_out(change, selection, theirs)
-        self._world.note(f"{change.ref} {change.field} write of {change.new!r}: {outcome.status}")
+        outcomes = self._crm.carry_out(sent, selection)
+        for (change, _), outcome in zip(sent, outcomes, strict=True):
+            self._world.note(f"{change.ref} {change.field} write of {change.new!r}: {outcome.status}")
         await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
-        self._world.colleagues.after_write(self._crm, change)
-        return outcome
+        for change, _ in sent:
+            self._world.colleagues.after_write(self._crm, change)
+        return outcomes
 
 
 def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:

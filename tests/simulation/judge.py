@@ -6,17 +6,22 @@ callback. The ledger is only asked at the end what it claims, and held against t
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from syncd.config.sections import InDoubtPolicy
+from syncd.config.sections import Budget, InDoubtPolicy
 from syncd.contract.model import Field
 from syncd.ledger.store import Tx
 
 from . import purchases
 from .crm import PROPERTY, Crm, Entry, Record
 from .oneness import Oneness
+from .people import Find
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
 
@@ -32,8 +37,11 @@ TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywher
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
 _SPENT = """
-SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE sync = ? AND slot BETWEEN ? AND ?"""
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend
+WHERE sync IN (SELECT value FROM json_each(?)) AND slot BETWEEN ? AND ?"""
 QUARTER_HOURS = int(DAY // 900)  # in a day, by which the ledger keeps what is spent
+_PER_DAY: Callable[[Budget], Decimal | None] = attrgetter("credits_per_day")
+_PER_MONTH: Callable[[Budget], Decimal | None] = attrgetter("credits_per_month")
 _JOBS = """
 SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
@@ -56,17 +64,19 @@ class Judge:
     # --- at every commit ----------------------------------------------------------------------
 
     def on_commit(self, tx: Tx) -> None:
-        """I8: what is spent and reserved never exceeds the budget."""
+        """I8: what is spent and reserved never exceeds the budget, whatever the sync is called and was."""
         today = int(self._world.wall_clock.now() // DAY)
-        for sync in self._world._settings.syncs:
-            caps = ((sync.budget.credits_per_day, 1), (sync.budget.credits_per_month, 30))
-            for cap, days in caps:
+        for crm in self._world.crms:
+            for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):
+                since = self._world.now - (days + 1) * DAY - self._world.wall_clock.furthest
+                cap = self._world.configuration.cap(crm, since, of)
                 if cap is None:
                     continue
+                names = json.dumps(sorted(self._world.configuration.names(crm)))
                 first, after = ((today + n) * QUARTER_HOURS for n in (1 - days, 1))
-                spent = tx._connection.execute(_SPENT, (sync.name, first, after - 1)).fetchone()[0]
+                spent = tx._connection.execute(_SPENT, (names, first, after - 1)).fetchone()[0]
                 if spent > cap * 1000:
-                    self._world.violated("I8", f"{sync.name} spent {spent / 1000} of {cap} in {days} days")
+                    self._world.violated("I8", f"{spent / 1000} of {cap} were spent for {crm} in {days} days")
 
     # --- is it over? --------------------------------------------------------------------------
 
@@ -77,7 +87,7 @@ class Judge:
         return [*open_, *self._undiscovered(jobs)]
 
     def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
-        policies = {c.name: c.in_doubt_policy for c in self._world._settings.connections.values()}
+        policies = {c.name: c.in_doubt_policy for c in self._world.configuration.now.connections.values()}
         stay = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
         stay |= {j["id"] for j in jobs if j["state"] == "review" and j["due_at"] > ENDLESS}
         for _ in range(3):  # who waits for one that waits
@@ -129,8 +139,9 @@ class Judge:
             for letter in vendor.letters:
                 if letter.acknowledged is not None:
                     self._stored(letter, ledger)
-                    for purchase, value in letter.finds if letter.submission not in vendor.tampered else ():
-                        self._not_discarded(purchase, value, by_ref[purchase.ref, purchase.field])
+                    for purchase, find in letter.finds if letter.submission not in vendor.tampered else ():
+                        if self._counts(purchase, find):
+                            self._not_discarded(purchase, find.value, by_ref[purchase.ref, purchase.field])
 
     def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
         found = ledger.connection.execute(
@@ -144,16 +155,34 @@ class Judge:
     def _is_tampered(self, letter: Letter) -> bool:
         return letter.submission in self._world.vendors[letter.vendor].tampered
 
+    def _counts(self, purchase: Purchase, find: Find) -> bool:
+        """Would it be written as it is configured now: is it good enough, wanted of this provider, and not too old?"""
+        crm = purchase.ref.partition("/")[0]
+        policy = self._world.configuration.sync_of(crm).fields.get(purchase.field)
+        wanted = policy is not None and find.grade in policy.accept and purchase.vendor in policy.providers
+        age = max(self._world.wall_clock.now() - purchase.wall, self._world.now - purchase.at)
+        return wanted and age + purchase.ahead < self._world.configuration.shortest(crm, found=True)
+
     def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
         crm, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
         # A pull brings what lacks something: whom it does not bring any more is filled, or gone.
         stands = crm.stands(record.id)
         filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
-        reflected = job["reason"] in REFLECTED or (job["reason"] == "cancelled" and filled)
+        # A record that was merged into another one looks like one that has left: only a write tells where it is now.
+        left = job["reason"] == "cancelled" and (filled or record.now is not None)
+        # Without a history of fields, whoever edits a record between a write and a lost answer may have cleared it.
+        cleared = job["reason"] == "cleared" and self._was_edited(crm, record, purchase.at)
+        reflected = job["reason"] in REFLECTED or left or cleared
         if job["state"] == "done" and not reflected and not refused and not crm.changed_hands(record):
             what = f"{purchase.vendor} found {value} for {purchase.ref} {purchase.field} ({purchase.submission[:6]})"
             self._world.violated("I13", f"{what}, acknowledged, and discarded: the job ended as {job['reason']}")
+
+    @staticmethod
+    def _was_edited(crm: Crm, record: Record, since: float) -> bool:
+        """By others than us."""
+        edited = any(e.record == record.id and e.who != "syncd" and e.at >= since for e in crm.log)
+        return edited or any(at >= since for at in record.blocked_since.values())
 
     def _nothing_bought_blindly(self) -> None:
         """I9: nothing is bought once the canary must have told that no answer could come in."""

@@ -6,10 +6,10 @@ The judge believes this and nothing that the daemon says.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 
-from syncd.contract.model import ASKED, Field, Identity
+from syncd.contract.model import ASKED, Field, Grade, Identity
 
 FIRST = (
     "Ada",
@@ -34,19 +34,29 @@ LAST = (
 )  # fmt: skip
 MAILBOX_HOST = "sfr.fr"  # an internet provider's: nobody's employer
 
-WORDS = {  # good, and each way of being not good enough
-    "zeliq": ("valid", "catch-all", "unknown", "invalid"),
-    "fullenrich": ("DELIVERABLE", "HIGH_PROBABILITY", "CATCH_ALL", "INVALID"),
+WORDS = {  # the best, and each way of being not as good
+    "zeliq": {
+        "valid": Grade.VALID,
+        "catch-all": Grade.CATCH_ALL,
+        "unknown": Grade.UNKNOWN,
+        "invalid": Grade.INVALID,
+    },
+    "fullenrich": {
+        "DELIVERABLE": Grade.VALID,
+        "HIGH_PROBABILITY": Grade.PROBABLE,
+        "CATCH_ALL": Grade.CATCH_ALL,
+        "INVALID": Grade.INVALID,
+    },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A value that a provider has for a person. `good`: of a grade that the operator accepts."""
+    """A value that a provider has for a person."""
 
     value: str
     word: str
-    good: bool
+    grade: Grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +73,9 @@ class Person:
     odd: bool = False
     unlisted: frozenset[str] = frozenset()
 
-    def good(self, field: Field) -> set[str]:
-        """Every value that may be written for them."""
-        return {find.value for (_, f), find in self.finds.items() if f is field and find.good}
+    def good(self, field: Field, accept: Container[Grade]) -> set[str]:
+        """Every value of these grades that there is of them."""
+        return {find.value for (_, f), find in self.finds.items() if f is field and find.grade in accept}
 
     @property
     def profiles(self) -> tuple[str, str]:
@@ -145,11 +155,12 @@ def _finds(rng: random.Random, number: int, name: str, domain: str) -> dict[tupl
     }
 
 
-def _find(rng: random.Random, number: int, fld: Field, words: tuple[str, ...], name: str, domain: str) -> Find:
+def _find(rng: random.Random, number: int, fld: Field, words: Mapping[str, Grade], name: str, domain: str) -> Find:
     if fld is Field.PHONE:
-        return Find(f"+447700900{number * 8 + rng.randrange(8):03d}", "", good=True)
-    word = words[0] if rng.random() < 0.75 else rng.choice(words[1:])
-    return Find(f"{name}{rng.choice(('', '.work', '.1'))}@{domain}", word, good=word == words[0])
+        return Find(f"+447700900{number * 8 + rng.randrange(8):03d}", "", Grade.VALID)
+    best, *others = words
+    word = best if rng.random() < 0.75 else rng.choice(others)
+    return Find(f"{name}{rng.choice(('', '.work', '.1'))}@{domain}", word, words[word])
 
 
 @dataclass(slots=True)

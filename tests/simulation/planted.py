@@ -23,7 +23,18 @@ from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
-from syncd.ledger import budgets, candidates, contacts, inbox, people, selections, store, submissions, writes
+from syncd.ledger import (
+    budgets,
+    candidates,
+    configured,
+    contacts,
+    inbox,
+    people,
+    selections,
+    store,
+    submissions,
+    writes,
+)
 from syncd.ledger.contacts import Rules
 from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
@@ -31,7 +42,7 @@ from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
 from syncd.people.answers import About, Verdict
-from syncd.pipeline import address, choose, dispatch, probe, pull, sweep, writeback
+from syncd.pipeline import address, choose, dispatch, probe, pull, reconfigure, sweep, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.gate import Gate
@@ -422,6 +433,41 @@ def opt_out_stays_with_the_record() -> AbstractContextManager[None]:
     return swap(Parts, "rules", property(lambda _: Rules(by_person=False)))
 
 
+# --- another configuration ---------------------------------------------------------------------------
+
+
+def budget_starts_at_zero_after_a_rename() -> AbstractContextManager[None]:
+    """What a sync has spent stays with its former name."""
+    return swap(configured, "_rename", _without("rename_spend", "drop_spend"))
+
+
+def renamed_sync_leaves_its_work() -> AbstractContextManager[None]:
+    """The jobs of a sync stay with its former name."""
+    return swap(configured, "_rename", _without("rename_jobs"))
+
+
+def _without(*left_out: str) -> Callable[[Tx, str, str], None]:
+    rename = configured._rename
+
+    def in_part(tx: Tx, old: str, new: str) -> None:
+        run = tx.run
+
+        def unless(statement: str, /, **values: Any) -> int:
+            return 0 if statement in left_out else run(statement, **values)
+
+        with swap(tx, "run", unless):
+            rename(tx, old, new)
+
+    return in_part
+
+
+@contextmanager
+def changed_policy_not_noticed() -> Iterator[None]:
+    """What was decided by another policy stays decided."""
+    with swap(reconfigure, "_mark", lambda *_: "as ever"):
+        yield
+
+
 # --- time, crashes -----------------------------------------------------------------------------------
 
 
@@ -493,6 +539,7 @@ PLANTED = named(
     identical_question_not_looked_up, doubt_is_believed, doubt_is_thrown_away, answer_without_echo_believed,
     last_word_not_the_last, answers_not_compared_at_the_write, renamed_record_keeps_the_answer,
     one_mailbox_two_names_unites, opt_out_stays_with_the_record,
+    budget_starts_at_zero_after_a_rename, renamed_sync_leaves_its_work, changed_policy_not_noticed,
 )  # fmt: skip
 
 LOUD = {"careless_log"}  # what is found in the log alone
@@ -517,4 +564,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "renamed_record_keeps_the_answer": ("rename", "crm_halt"),
     "one_mailbox_two_names_unites": ("opt_out",),
     "opt_out_stays_with_the_record": ("opt_out",),
+    "budget_starts_at_zero_after_a_rename": ("reconfigured",),
+    "renamed_sync_leaves_its_work": ("reconfigured",),
+    "changed_policy_not_noticed": ("reconfigured",),
 }

@@ -17,7 +17,6 @@ from .wire import LATEST
 if TYPE_CHECKING:
     from .world import World
 
-KNOWN_FOR = 90 * DAY
 READ = 10.0  # seconds in which an answer that came is read: until then nobody knows what it says
 
 
@@ -57,9 +56,12 @@ def _paid_once(world: World, in_order: list[Purchase]) -> None:
 
 def _passes(world: World, first: Purchase, second: Purchase) -> bool:
     """Is it a new round, or was the first one in vain by the provider's own word?"""
-    sync = next(s for s in world._settings.syncs if second.ref.startswith(f"{s.crm}/"))
+    crm, configuration = second.ref.partition("/")[0], world.configuration
     apart = _apart(first, second) + second.ahead  # it was decided while the clock was ahead
-    return first.failed or apart >= min(sync.retry_not_found, KNOWN_FOR)
+    counts = configuration.shortest(crm, found=True)
+    if not first.billed:  # nothing, or nothing of use
+        counts = min(counts, configuration.shortest(crm, found=False))
+    return first.failed or apart >= counts
 
 
 def _apart(first: Purchase, second: Purchase) -> float:
@@ -79,7 +81,7 @@ def _resent(world: World, first: Purchase, second: Purchase) -> bool:
 
 def _may_be_resent(world: World, first: Purchase, second: Purchase) -> bool:
     """Does the operator let be asked once more what was in doubt for so long, for whichever record of the person?"""
-    connection = world._settings.connections[first.vendor]
+    connection = world.configuration.now.connections[first.vendor]
     policy, hold = connection.in_doubt_policy, connection.in_doubt_hold
     return policy is InDoubtPolicy.RESEND_ONCE and _apart(first, second) + LATEST >= hold
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import structlog
 
+from syncd.contract.model import Grade
+
 from .crm import PROPERTY
 from .planted import FOCUS, LOUD, PLANTED
 from .timeline import DAY, on_timeline
@@ -74,7 +76,7 @@ def history(
             f"{n}/{r.id} {k}": v for n, crm in world.crms.items() for r in crm.alive() for k, v in r.values.items()
         },
         theirs={
-            f"{n}/{r.id} {name}": r.person.good(fld)
+            f"{n}/{r.id} {name}": r.person.good(fld, {Grade.VALID})
             for n, crm in world.crms.items()
             for r in crm.alive()
             for fld, name in PROPERTY.items()

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from syncd.contract.model import Field
 
-from .people import Person
+from .people import Find, Person
 from .timeline import DAY, HOUR, spawn
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Letter:
     body: bytes
     headers: Mapping[str, str]
     purchases: tuple[Purchase, ...] = ()
-    finds: tuple[tuple[Purchase, str], ...] = ()  # acceptable values of the right person
+    finds: tuple[tuple[Purchase, Find], ...] = ()  # of the right person
     asked: Mapping[str, Any] = field(default_factory=dict)
     genuine: bool = True
     acknowledged: float | None = None

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from syncd.contract.model import Field, Identity
+from syncd.contract.model import Field, Grade, Identity
 
 from .people import NICKNAMES, Find, Person
 from .timeline import HOUR, spawn
@@ -79,8 +79,8 @@ class Zeliq(Vendor):
         if find.word == "invalid":  # refunded
             purchase.billed, self.billed[purchase.submission] = 0, 0
             self.credits += PRICE[fld]
-        if find.good and person is purchase.about:
-            letter.finds = ((purchase, find.value),)
+        if find.grade is not Grade.INVALID and person is purchase.about:
+            letter.finds = ((purchase, find),)
         mailbox = asked.get("email") if person is purchase.person else f"{person.key}@elsewhere.example.com"
         who = as_known(person, weather)
         return {"credit_used": purchase.billed, "contact": _zeliq_contact(who, fld, find, mailbox)}
@@ -104,7 +104,7 @@ class Zeliq(Vendor):
 
     def _made_up(self, letter: Letter, who: Identity) -> bytes:
         fld = letter.purchases[0].field if letter.purchases else Field.EMAIL
-        find = Find("forged@forgery.example.com" if fld is Field.EMAIL else "+447700900999", "valid", good=False)
+        find = Find("forged@forgery.example.com" if fld is Field.EMAIL else "+447700900999", "valid", Grade.VALID)
         return json.dumps({"credit_used": PRICE[fld], "contact": _zeliq_contact(who, fld, find, None)}).encode()
 
 
@@ -139,7 +139,7 @@ class Job:
     events: str | None
     status: str = "IN_PROGRESS"
     items: list[dict[str, Any]] = field(default_factory=list)
-    finds: list[tuple[Purchase, str]] = field(default_factory=list)
+    finds: list[tuple[Purchase, Find]] = field(default_factory=list)
 
 
 class FullEnrich(Vendor):
@@ -214,10 +214,10 @@ class FullEnrich(Vendor):
                 purchase.skipped = not purchase.billed
         self.send(self._letter(job, job.url, job.status, job.items, everything, job.finds))
 
-    def _look_up(self, job: Job, place: int) -> tuple[dict[str, Any], list[tuple[Purchase, str]]]:
+    def _look_up(self, job: Job, place: int) -> tuple[dict[str, Any], list[tuple[Purchase, Find]]]:
         contact, purchases = job.contacts[place], job.purchases[place]
         found: dict[str, Any] = {}
-        finds: list[tuple[Purchase, str]] = []
+        finds: list[tuple[Purchase, Find]] = []
         person = purchases[0].person
         if self.world.weather.hit("stranger"):
             person = self.world.market.stranger(self.name, purchases[0].field, person, purchases[0].about)
@@ -232,8 +232,8 @@ class FullEnrich(Vendor):
             else:
                 found["most_probable_phone"] = {"number": find.value, "region": "GB"}
                 found["phones"] = [{"number": find.value, "region": "GB"}]
-            if find.good and person is purchase.about:
-                finds.append((purchase, find.value))
+            if find.grade is not Grade.INVALID and person is purchase.about:
+                finds.append((purchase, find))
         item = {"input": _echo(contact), "custom": contact["custom"], "contact_info": found}
         return item | ({} if person is None else {"profile": _profile(as_known(person, self.world.weather))}), finds
 
@@ -244,7 +244,7 @@ class FullEnrich(Vendor):
         status: str,
         items: list[dict[str, Any]],
         purchases: list[Purchase],
-        finds: list[tuple[Purchase, str]],
+        finds: list[tuple[Purchase, Find]],
     ) -> Letter:
         body = json.dumps(self._body(job, status, items)).encode()
         return Letter(self.name, url, body, self._signed(body, job.key), tuple(purchases), tuple(finds))

@@ -89,6 +89,7 @@ SPELLS: dict[str, float] = {  # how many begin per day
     "merge": 0.08,
     "delete": 0.06,
     "rename": 0.08,
+    "reconfigured": 0.25,
 }
 
 

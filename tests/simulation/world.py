@@ -12,24 +12,20 @@ import random
 import sys
 from collections import deque
 from dataclasses import replace
-from decimal import Decimal
 from io import StringIO
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import SecretStr
 
-from connectors import fullenrich, zeliq
-from syncd.config import Settings, WhenUnavailable
-from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, OnDoubt
-from syncd.config.settings import Connection, FieldPolicy, Port, Sync
+from connectors import fullenrich
+from syncd.config import Settings
 from syncd.contract.model import Field, Grade, Identity
-from syncd.contract.ports import Options
 from syncd.daemon import CADENCE
 
 from .colleagues import Colleagues, Operator
-from .crm import PROPERTY, Crm, Record
+from .configuration import Configuration
+from .crm import Crm, Record
 from .judge import Judge
 from .life import Life
 from .people import Market, Person, may_be, populate
@@ -38,8 +34,6 @@ from .vendor import Letter, Vendor
 from .vendors import FullEnrich, Zeliq
 from .weather import Climate
 
-# The prices that the simulated Zeliq bills: small budgets still buy.
-_ZELIQ = zeliq.Options(api_key=SecretStr("key-z-0"), price=zeliq.Price(email=Decimal(1), phone=Decimal(10)))
 RESTLESS = 200  # bells a day at most, on average
 REMEMBERED = 60  # lines of a trace that are shown
 
@@ -88,7 +82,8 @@ class World(Owner):
         self.colleagues = Colleagues(self)
         self.operator = Operator(self, random.Random(f"what is decided when, {seed}"))
         self.pasted: set[str] = set()  # profiles that stand in somebody else's record
-        self._settings = _settings(rng, path, tuple(self.crms))
+        changes = random.Random(f"what is configured when, {seed}")
+        self.configuration = Configuration(rng, changes, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
 
@@ -124,13 +119,14 @@ class World(Owner):
     # --- what the sides ask of it -------------------------------------------------------------
 
     def settings(self) -> Settings:
-        """The configuration as the operator has it now."""
-        connections = dict(self._settings.connections)
+        """The configuration as a start finds it."""
+        read = self.configuration.read(self.now)
+        connections = dict(read.connections)
         key = self.vendors["fullenrich"].key
         previous = SecretStr(self.old_key) if self.old_key else None
         options = fullenrich.Options(api_key=SecretStr(key), previous_api_key=previous)
         connections["fullenrich"] = replace(connections["fullenrich"], options=options)
-        return replace(self._settings, connections=connections)
+        return replace(read, connections=connections)
 
     def query(self, url: str) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(url).query))
@@ -139,11 +135,13 @@ class World(Owner):
         name, _, contact = ref.split("/")
         return self.crms[name], self.crms[name].records[contact]
 
-    def acceptable(self, record: Record, fld: Field) -> frozenset[str]:
+    def acceptable(self, crm: str, record: Record, fld: Field) -> frozenset[str]:
         """What may be written to a record as it is now: the person's, or a namesake's that nothing tells from them."""
+        policy = self.configuration.sync_of(crm).fields.get(fld)
+        accept = frozenset[Grade]() if policy is None else policy.accept
         return frozenset(
-            value for p in self.market.people if self._is_about(record, p) for value in p.good(fld)
-        )  # fmt: skip
+            value for p in self.market.people if self._is_about(record, p) for value in p.good(fld, accept)
+        )
 
     def fits(self, ref: str, person: Person | None) -> bool:
         """Is an answer about this person one about whom the record is about, as far as anybody can tell?"""
@@ -318,6 +316,8 @@ class World(Owner):
             case "clock_jump":
                 self.wall_clock.jump(rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew)))
                 self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
+            case "reconfigured":
+                await self._reconfigure()
             case _:
                 self.colleagues.act(name)
 
@@ -335,6 +335,15 @@ class World(Owner):
         if self.life is not None:
             self.life.ring("canary")
 
+    async def _reconfigure(self) -> None:
+        """The operator edits the configuration, and restarts."""
+        what = self.configuration.change()
+        if what:
+            self.note(f"-- {what}")
+            self.weather.happened[what.rpartition(": ")[2]] += 1
+            if self.life is not None:
+                await self.life.stop()
+
     async def _rotate(self) -> None:
         """A new key at the provider; some hours later the operator configures it and restarts."""
         vendor, rng = self.vendors["fullenrich"], self.weather.rng
@@ -344,58 +353,3 @@ class World(Owner):
         if self.life is not None:
             await asyncio.sleep(rng.uniform(1, HOUR))
             await self.life.stop()
-
-
-def _settings(rng: random.Random, path: Path, crms: tuple[str, ...]) -> Settings:
-    """A configuration, drawn: policies, holds, order of providers, budgets."""
-    connections = {name: _connection(name, Port.CRM, Options(), rng) for name in crms}
-    connections["zeliq"] = _connection("zeliq", Port.PROVIDER, _ZELIQ, rng)
-    options = fullenrich.Options(api_key=SecretStr("key-f-0"))
-    connections["fullenrich"] = _connection("fullenrich", Port.PROVIDER, options, rng)
-    return Settings(
-        ledger=Ledger.model_construct(path=path, keep=Keep.model_construct(raw=1e9, jobs=1e9), reserve=0),
-        callbacks=Callbacks(public_url="https://syncd.example.com", secrets=(SecretStr("s" * 40),)),
-        admin=Admin(),
-        log=Log(),
-        rehearsal=None,
-        connections=connections,
-        syncs=tuple(_sync(rng, name) for name in crms),
-    )
-
-
-def _connection(name: str, port: Port, options: Any, rng: random.Random) -> Connection:
-    return Connection(
-        name=name,
-        connector=name,
-        port=port,
-        base_url=None,
-        in_doubt_policy=rng.choice(list(InDoubtPolicy)),
-        in_doubt_hold=rng.choice((4 * HOUR, DAY, 2 * DAY)),
-        options=options,
-    )
-
-
-def _sync(rng: random.Random, crm: str) -> Sync:
-    def policy(name: str) -> FieldPolicy:
-        providers = rng.choice((("zeliq",), ("fullenrich",), ("zeliq", "fullenrich"), ("fullenrich", "zeliq")))
-        return FieldPolicy(property=name, also=(), providers=providers, accept=frozenset({Grade.VALID}))
-
-    per_day, per_month = rng.choice(((None, None), (None, None), (25, None), (33, 120), (12, 300)))
-    return Sync(
-        name=f"sync-{crm}",
-        crm=crm,
-        object="contacts",
-        schedule=None,
-        every=HOUR,
-        match={},
-        fields={fld: policy(name) for fld, name in PROPERTY.items()},
-        budget=Budget(
-            credits_per_day=None if per_day is None else Decimal(per_day),
-            credits_per_month=None if per_month is None else Decimal(per_month),
-        ),
-        retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY)),
-        when_unavailable=rng.choice(list(WhenUnavailable)),
-        paused=False,
-        on_doubt=rng.choice((OnDoubt.REVIEW, OnDoubt.REVIEW, OnDoubt.NEXT)),
-        review_within=rng.choice((3 * DAY, 14 * DAY)),
-    )

@@ -112,3 +112,18 @@ def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: 
         assert told == [
             "the counter of people email answered  is off by -1", "the counter of people email queued  is off by 1",
         ]  # fmt: skip
+
+
+def test_who_moves_alike_stands_as_if_moved_alone(queued: House) -> None:
+    """Four go through the statement for many, back, and each alone through the other one: with the same columns."""
+    told = {"note": "later", "due_at": 7.0, "behind": None, "provider": "bob", "round": 2}
+    columns = "SELECT state, reason, note, round, provider, due_at, behind, submission_id, value, destination FROM job"
+    assert move(queued, [Move(one, Q, W, told) for one in (1, 2, 3, 4)]) == {1, 2, 3, 4}
+    together = queued.sql(columns)
+    assert set(together) == {("waiting", "", "later", 2, "bob", 7.0, None, None, None, "")}
+    assert move(queued, [Move(one, W, Q, {"reason": None}) for one in (1, 2, 3, 4)]) == {1, 2, 3, 4}
+    assert set(queued.sql(columns)) == {("queued", "", "", 2, "bob", 7.0, None, None, None, "")}
+    for one in (1, 2, 3, 4):
+        assert move(queued, [Move(one, Q, W, told)]) == {one}
+    assert queued.sql(columns) == together
+    assert move(queued, [Move(one, Q, A) for one in (1, 2, 3, 4)]) == set()

@@ -1,0 +1,188 @@
+"""The operator's configuration: how it is drawn, and how it changes in the course of a history.
+
+A change counts from the next start on, as it does for the daemon. What was in force before stays known to the judge:
+a sync's former names, and the caps and ages that there were.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from connectors import fullenrich, zeliq
+from syncd.config import Settings, WhenUnavailable
+from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, OnDoubt
+from syncd.config.settings import Connection, FieldPolicy, Port, Sync
+from syncd.contract.model import Field, Grade
+from syncd.contract.ports import Options
+
+from .crm import PROPERTY
+from .timeline import DAY, HOUR
+
+# The prices that the simulated Zeliq bills: small budgets still buy.
+_ZELIQ = zeliq.Options(api_key=SecretStr("key-z-0"), price=zeliq.Price(email=Decimal(1), phone=Decimal(10)))
+PROVIDERS = ("zeliq", "fullenrich")
+ORDERS = (("zeliq",), ("fullenrich",), ("zeliq", "fullenrich"), ("fullenrich", "zeliq"))
+CAPS = ((None, None), (None, None), (25, None), (33, 120), (12, 300))  # credits a day, and in thirty days
+ACCEPTED = (
+    frozenset({Grade.VALID}),
+    frozenset({Grade.VALID, Grade.CATCH_ALL}),
+    frozenset({Grade.VALID, Grade.PROBABLE, Grade.CATCH_ALL}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What was in force from a moment on."""
+
+    since: float
+    sync: Sync
+
+
+class Configuration:
+    """What is configured. `now` is what the running daemon has read, `wanted` what it will read at its next start."""
+
+    def __init__(self, rng: random.Random, changes: random.Random, path: Path, crms: tuple[str, ...]) -> None:
+        self._rng = changes
+        self.now = self.wanted = _settings(rng, path, crms)
+        self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
+        self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
+
+    def read(self, at: float) -> Settings:
+        """A start: what is wanted counts from now on."""
+        for sync in self.wanted.syncs:
+            if self.history[sync.crm][-1].sync != sync:
+                self.history[sync.crm].append(Former(at, sync))
+        self.now = self.wanted
+        return self.now
+
+    def change(self) -> str:
+        """The operator edits one sync; returns a sentence, or "" where that changed nothing."""
+        what = self._rng.choice(list(_CHANGES))
+        syncs = list(self.wanted.syncs)
+        place = self._rng.randrange(len(syncs))
+        changed = _CHANGES[what](self, syncs[place])
+        before, syncs[place] = syncs[place], changed
+        self.wanted = replace(self.wanted, syncs=tuple(syncs))
+        return "" if changed == before else f"{before.name}: {what}"
+
+    # --- for the judge ------------------------------------------------------------------------
+
+    def sync_of(self, crm: str) -> Sync:
+        """The one that looks after a CRM now."""
+        return self.history[crm][-1].sync
+
+    def names(self, crm: str) -> set[str]:
+        """All names under which a CRM was looked after."""
+        return {former.sync.name for former in self.history[crm]}
+
+    def cap(self, crm: str, since: float, cap: Callable[[Budget], Decimal | None]) -> Decimal | None:
+        """The highest cap that was in force at any time since a moment; None: there was none for a while."""
+        ends = [former.since for former in self.history[crm][1:]] + [float("inf")]
+        found = [cap(former.sync.budget) for former, end in zip(self.history[crm], ends, strict=True) if end >= since]
+        caps = [one for one in found if one is not None]
+        return max(caps) if len(caps) == len(found) else None
+
+    def shortest(self, crm: str, *, found: bool) -> float:
+        """Seconds for which an answer counted at least, whatever was configured. `found`: a find, not a miss."""
+        syncs = [former.sync for former in self.history[crm]]
+        return min(sync.reuse_found if found else sync.retry_not_found for sync in syncs)
+
+    # --- what changes -------------------------------------------------------------------------
+
+    def _renamed(self, sync: Sync) -> Sync:
+        return replace(sync, name=f"sync-{sync.crm}-{self._rng.randrange(10**6)}")
+
+    def _providers(self, sync: Sync) -> Sync:
+        return self._of_a_field(sync, lambda policy: replace(policy, providers=self._rng.choice(ORDERS)))
+
+    def _accept(self, sync: Sync) -> Sync:
+        return self._of_a_field(sync, lambda policy: replace(policy, accept=self._rng.choice(ACCEPTED)))
+
+    def _of_a_field(self, sync: Sync, edit: Callable[[FieldPolicy], FieldPolicy]) -> Sync:
+        fld = self._rng.choice(sorted(sync.fields))
+        return replace(sync, fields={**sync.fields, fld: edit(sync.fields[fld])})
+
+    def _ages(self, sync: Sync) -> Sync:
+        return replace(
+            sync,
+            retry_not_found=self._rng.choice((90 * DAY, 20 * DAY, 5 * DAY)),
+            reuse_found=self._rng.choice((90 * DAY, 90 * DAY, 15 * DAY)),
+        )
+
+    def _budget(self, sync: Sync) -> Sync:
+        return replace(sync, budget=_budget(self._rng))
+
+
+_CHANGES: Mapping[str, Callable[[Configuration, Sync], Sync]] = {
+    "renamed": Configuration._renamed,
+    "other_providers": Configuration._providers,
+    "other_accept": Configuration._accept,
+    "other_ages": Configuration._ages,
+    "other_budget": Configuration._budget,
+}
+
+
+def _settings(rng: random.Random, path: Path, crms: tuple[str, ...]) -> Settings:
+    """A configuration, drawn: policies, holds, order of providers, budgets."""
+    connections = {name: _connection(name, Port.CRM, Options(), rng) for name in crms}
+    connections["zeliq"] = _connection("zeliq", Port.PROVIDER, _ZELIQ, rng)
+    options = fullenrich.Options(api_key=SecretStr("key-f-0"))
+    connections["fullenrich"] = _connection("fullenrich", Port.PROVIDER, options, rng)
+    return Settings(
+        ledger=Ledger.model_construct(path=path, keep=Keep.model_construct(raw=1e9, jobs=1e9), reserve=0),
+        callbacks=Callbacks(public_url="https://syncd.example.com", secrets=(SecretStr("s" * 40),)),
+        admin=Admin(),
+        log=Log(),
+        rehearsal=None,
+        connections=connections,
+        syncs=tuple(_sync(rng, name) for name in crms),
+    )
+
+
+def _connection(name: str, port: Port, options: Any, rng: random.Random) -> Connection:
+    return Connection(
+        name=name,
+        connector=name,
+        port=port,
+        base_url=None,
+        in_doubt_policy=rng.choice(list(InDoubtPolicy)),
+        in_doubt_hold=rng.choice((4 * HOUR, DAY, 2 * DAY)),
+        options=options,
+    )
+
+
+def _sync(rng: random.Random, crm: str) -> Sync:
+    def policy(name: str) -> FieldPolicy:
+        return FieldPolicy(property=name, also=(), providers=rng.choice(ORDERS), accept=ACCEPTED[0])
+
+    budget = _budget(rng)
+    return Sync(
+        name=f"sync-{crm}",
+        crm=crm,
+        object="contacts",
+        schedule=None,
+        every=HOUR,
+        match={},
+        fields={fld: policy(name) for fld, name in PROPERTY.items()},
+        budget=budget,
+        retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY)),
+        when_unavailable=rng.choice(list(WhenUnavailable)),
+        paused=False,
+        on_doubt=rng.choice((OnDoubt.REVIEW, OnDoubt.REVIEW, OnDoubt.NEXT)),
+        review_within=rng.choice((3 * DAY, 14 * DAY)),
+    )
+
+
+def _budget(rng: random.Random) -> Budget:
+    per_day, per_month = rng.choice(CAPS)
+    return Budget(
+        credits_per_day=None if per_day is None else Decimal(per_day),
+        credits_per_month=None if per_month is None else Decimal(per_month),
+    )
