@@ -126,8 +126,9 @@ async def _frozen(parts: Parts, now: float) -> tuple[str, str]:
     until = await parts.ledger.read(upkeep.mark, upkeep.FROZEN_UNTIL)
     if until is None or now >= until:
         return "", ""
-    left = (until - now) / 3600
-    why = f"the ledger was restored from a copy: nothing is bought for {left:.0f} h, so that what it forgot can come in"
+    minutes = max(1.0, (until - now) / 60)
+    left = f"{minutes / 60:.0f} h" if minutes >= 90 else f"{minutes:.0f} min"
+    why = f"the ledger was restored from a copy: nothing is bought for {left}, so that what it forgot can come in"
     cure = "Wait; what comes in meanwhile is taken and written. `syncd thaw` says what it would mean to buy at once."
     return why, cure
 

@@ -255,7 +255,10 @@ def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(house: House) -> 
     house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, now + DAY))
     look = Watch()
     house.run(look.run_once(house.parts))
-    assert "restored from a copy" in house.parts.gate.why("people")
+    assert "restored from a copy: nothing is bought for 24 h," in house.parts.gate.why("people")
+    house.clock.time += DAY - 1200
+    house.run(look.run_once(house.parts))
+    assert "nothing is bought for 20 min," in house.parts.gate.why("people")
     Ledger.change(house.path, upkeep.thaw)  # from another process
     house.clock.time += 10
     house.run(look.run_once(house.parts))
