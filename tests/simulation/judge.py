@@ -66,7 +66,8 @@ class Judge:
     # --- at every commit ----------------------------------------------------------------------
 
     def on_commit(self, tx: Tx) -> None:
-        """I8: what is spent and reserved never exceeds the budget, whatever the sync is called and was."""
+        """I4: work ends. I8: what is spent and reserved never exceeds the budget, whatever the sync was called."""
+        self._world.worked()
         today = int(self._world.wall_clock.now() // DAY)
         for crm in self._world.crms:
             for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):

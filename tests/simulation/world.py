@@ -35,6 +35,7 @@ from .vendors import FullEnrich, Zeliq
 from .weather import Climate
 
 RESTLESS = 200  # bells a day at most, on average
+AT_WORK = 1500  # commits in an hour at most
 REMEMBERED = 60  # lines of a trace that are shown
 
 
@@ -65,6 +66,7 @@ class World(Owner):
         self.cut_off_since: float | None = None  # callbacks can't reach us
         self.lives = 0
         self.rings = 0
+        self._work = (0, 0)  # the hour, and the commits in it
         self._swept = self._ahead = 0.0
         self.life: Life | None = None
         self.market = Market(populate(rng, rng.randint(4, 12)))
@@ -115,6 +117,15 @@ class World(Owner):
         self.rings += 1
         if self.rings > RESTLESS * (self.now / DAY + 5):
             self.violated("I4", "the daemon never comes to rest")
+
+    def worked(self) -> None:
+        """Something was committed. So much in an hour is the same work again and again."""
+        hour = int(self.now // HOUR)
+        self._work = (hour, self._work[1] + 1 if self._work[0] == hour else 1)
+        if self._work[1] == AT_WORK:
+            self.violated("I4", f"{AT_WORK} commits in an hour: the same work again and again")
+            if self.life is not None:
+                asyncio.get_running_loop().call_soon(self.life.crash, "because it never ends")
 
     # --- what the sides ask of it -------------------------------------------------------------
 
