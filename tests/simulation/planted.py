@@ -251,10 +251,10 @@ def ack_before_commit() -> AbstractContextManager[None]:
     """200 first, the disk later."""
     store_ = public._Receiver._store
 
-    async def store_later(receiver: Any, name: str, delivery: Delivery) -> Response:
-        if not receiver._parts.lanes[name].provider.authenticate(delivery):
-            return await store_(receiver, name, delivery)
-        receiver.later = asyncio.ensure_future(store_(receiver, name, delivery))
+    async def store_later(receiver: Any, name: str, delivery: Delivery, unread: str = "") -> Response:
+        if unread or not receiver._parts.lanes[name].provider.authenticate(delivery):
+            return await store_(receiver, name, delivery, unread)
+        receiver.later = asyncio.ensure_future(store_(receiver, name, delivery, unread))
         return Response(status_code=200)
 
     return swap(public._Receiver, "_store", store_later)
@@ -264,8 +264,8 @@ def ack_when_disk_full() -> AbstractContextManager[None]:
     """A callback that could not be stored is acknowledged all the same."""
     store_ = public._Receiver._store
 
-    async def always_well(receiver: Any, name: str, delivery: Delivery) -> Response:
-        answer = await store_(receiver, name, delivery)
+    async def always_well(receiver: Any, name: str, delivery: Delivery, unread: str = "") -> Response:
+        answer = await store_(receiver, name, delivery, unread)
         return Response(status_code=200) if answer.status_code == 503 else answer
 
     return swap(public._Receiver, "_store", always_well)
@@ -589,6 +589,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "double_settle": ("twice", "replayed", "unheard"),
     "drop_early_callback": ("early",),
     "ack_when_disk_full": ("disk_full", "locked"),
+    "ack_before_commit": ("disk_full", "locked", "crash_in_receipt"),
     "accept_mismatch": ("stranger",),
     "late_answer_ignored": ("very_late",),
     "cursor_before_page": ("crash_after_commit",),
