@@ -8,15 +8,17 @@ from . import deciding
 from .parts import Parts
 
 PAGE = 200
+TRIES = 5  # for a page that does not get anywhere
 
 
 async def run_once(parts: Parts) -> int:
     """Decide on what was pulled since; returns how many jobs are new or moved."""
-    made, last = 0, list[int]()
+    made, again, last = 0, 0, list[int]()
     # While the clock is not believed, nothing is decided on anew because it were due.
     while ids := await parts.ledger.read(cases.changed, PAGE, now=await _due_by(parts)):
-        if ids == last:
-            break  # they change while they are decided on: the next bell rings soon
+        again = again + 1 if ids == last else 0
+        if again == TRIES:
+            break  # they change again and again while they are decided on: the next bell rings soon
         last = ids
         found, decided = await deciding.look(parts, ids)
         new, moved = await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now())

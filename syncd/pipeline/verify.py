@@ -8,14 +8,16 @@ from . import deciding
 from .parts import Parts
 
 PAGE = 200
+TRIES = 5  # for a page that does not get anywhere
 
 
 async def run_once(parts: Parts) -> int:
     """Decide on all that is answered; returns how many jobs moved."""
-    moved, last = 0, list[int]()
+    moved, again, last = 0, 0, list[int]()
     while ids := await parts.ledger.read(cases.answered, PAGE):
-        if ids == last:
-            break  # they change while they are decided on: the next bell rings soon
+        again = again + 1 if ids == last else 0
+        if again == TRIES:
+            break  # they change again and again while they are decided on: the next bell rings soon
         last = ids
         found, decided = await deciding.look(parts, ids)
         moved += (await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
