@@ -73,7 +73,7 @@ def connect(
 
 
 async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
-    """The whole house on an open ledger; rate windows go on where they stood."""
+    """All parts, on an open ledger; connections that have another name keep their work, rate windows go on."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
     renamed = await ledger.write(renames.follow, {one.name: _mark(one) for one in settings.connections.values()})
     for old, new in renamed.items():

@@ -147,7 +147,7 @@ class _Pool:
         answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
         try:
             body = _read(answer, self.body_limit)
-        except BaseException:
+        except BaseException:  # whatever cut it, a half-read connection must not go back to the pool
             answer.close()
             raise
         finally:

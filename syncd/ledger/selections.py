@@ -84,11 +84,8 @@ def left(tx: Tx, contact_ids: Iterable[int], fingerprint: str) -> None:
     tx.run("contacts_replan", ids=ids)
 
 
-def swept(tx: Tx) -> dict[str, int]:
-    """Selections (fingerprint → id) that were pulled to their end at least once."""
-    return {row["fingerprint"]: row["id"] for row in tx.rows("selections") if row["swept_at"] is not None}
-
-
-def known(tx: Tx) -> dict[str, int]:
-    """Every selection, by its fingerprint."""
-    return {row["fingerprint"]: row["id"] for row in tx.rows("selections")}
+def known(tx: Tx) -> tuple[dict[str, int], frozenset[str]]:
+    """Every selection (fingerprint → id), and those of them that were pulled to their end at least once."""
+    rows = tx.rows("selections")
+    whole = frozenset(row["fingerprint"] for row in rows if row["swept_at"] is not None)
+    return {row["fingerprint"]: row["id"] for row in rows}, whole

@@ -363,7 +363,7 @@ class Ledger:
             try:
                 connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
                 write_wal_anew(connection, self.path)
-            except BaseException:
+            except BaseException:  # whatever it was, closing must not checkpoint what could not be rewritten
                 close_as_it_is(connection, self.path)
                 raise
         except (sqlite3.Error, OSError, LedgerError) as error:

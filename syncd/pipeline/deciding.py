@@ -48,7 +48,7 @@ class Selected:
 
     @classmethod
     def read(cls, tx: Tx) -> Selected:
-        return cls(selections.known(tx), frozenset(selections.swept(tx)))
+        return cls(*selections.known(tx))
 
 
 def fingerprint(sync: Sync) -> str:

@@ -53,7 +53,7 @@ async def _apply_together(parts: Parts, readings: Sequence[Reading]) -> int:
         return await parts.ledger.write(inbox.apply_many, readings, now=now)
     except LedgerError:
         raise
-    except Exception:
+    except Exception:  # whoever of the page caused it: it is raised below, once its page-mates are applied
         if len(readings) == 1:
             raise
     # One of them breaks: each by itself, so that the others are applied before it is told.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from syncd.contract.model import CONTACT_EVENT, Delivery, Source
+from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Source, Submission
 from syncd.ledger.store import Tx
 from syncd.pipeline import inbox as inbox_stage
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said, sign
@@ -20,9 +20,9 @@ from .house import EMAIL, PHONE, House
 BULK = replace(CAPABILITIES, batch=100, combines=True)
 
 
-def asked(build: Build, people: int) -> House:
+def asked(build: Build, people: int, kind: type[FakeProvider] = FakeProvider) -> House:
     """A bulk of so many contacts is under way for both fields; the even ones will be found."""
-    house = build(providers=[FakeProvider("ann", capabilities=BULK)])
+    house = build(providers=[kind("ann", capabilities=BULK)])
     for n in range(people):
         contact = house.person(f"Ada{n}")
         if n % 2 == 0:
@@ -89,20 +89,21 @@ def test_callbacks_about_single_contacts_that_wait_are_applied_together(build: B
     assert house.sql("SELECT DISTINCT state FROM delivery WHERE part <> ''") == [("applied",)]
 
 
-def test_a_callback_about_one_contact_loads_that_contact_alone(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = asked(build, 100)
-    seen: list[int] = []
-    parse = FakeProvider.parse
+class Watched(FakeProvider):
+    """Notes with how many requests each delivery is read."""
 
-    def watched(self: FakeProvider, delivery: Delivery, submission: Any) -> Any:
-        seen.append(len(submission.requests))
-        return parse(self, delivery, submission)
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        self.read = [*getattr(self, "read", []), len(submission.requests)]
+        return super().parse(delivery, submission)
 
-    monkeypatch.setattr(FakeProvider, "parse", watched)
+
+def test_a_callback_about_one_contact_loads_that_contact_alone(build: Build) -> None:
+    house = asked(build, 100, Watched)
     for delivery in by_contact(house)[:3]:
         house.deliver(delivery)
         house.inbox()
-    assert seen == [1, 1, 1]
+    assert isinstance(house.fake, Watched)
+    assert house.fake.read == [1, 1, 1]
 
 
 def test_a_callback_that_names_no_request_of_ours_is_read_with_all_of_them(build: Build) -> None:
