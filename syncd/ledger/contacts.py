@@ -1,10 +1,10 @@
-"""Contacts as they were pulled, the cursors of the pulls, and the jobs that a plan makes of them."""
+"""Contacts as they were pulled or looked at, and the pulls that brought them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
@@ -23,19 +23,6 @@ from .store import Tx
 
 if TYPE_CHECKING:
     import sqlite3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulled:
-    """A contact as the ledger keeps it: tidy, with what it lacks and what must not be filled."""
-
-    id: int
-    sync: str
-    ref: ContactRef
-    identity: Identity
-    person: str | None
-    lacks: frozenset[Field]
-    blocked: Mapping[Field, str]  # the person's other records' opt-outs included
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,19 +87,6 @@ def end_run(tx: Tx, run: int, *, now: float, error: str = "") -> None:
     tx.run("run_end", id=run, now=now, error=error)
 
 
-def pulled(contact: Contact, sync: str, fields: Iterable[Field], *, rules: Rules = Rules()) -> Pulled:
-    """A contact of the CRM in the ledger's terms."""
-    return Pulled(
-        id=0,
-        sync=sync,
-        ref=contact.ref,
-        identity=_identity(contact, rules),
-        person=None,
-        lacks=frozenset(f for f in fields if not contact.values.get(f)),
-        blocked=dict(contact.blocked),
-    )
-
-
 def _identity(contact: Contact, rules: Rules) -> Identity:
     """Tidy, with what the mapped properties hold: they are the person's, too."""
     identity = contact.identity
@@ -150,7 +124,7 @@ def store_all(
     Nothing is written about one that says what it said when it was stored last (that it was seen is told to
     `selections`). One that changed is recognised and planned anew if something that matters changed.
     """
-    fingerprint = _fingerprints(sync, fields, rules)
+    fingerprint = _fingerprints(fields, rules)
     for part in _without_repeats(contacts):
         held = _held(tx, part)
         news = []
@@ -255,12 +229,12 @@ def _held(tx: Tx, refs: Iterable[ContactRef]) -> dict[ContactRef, sqlite3.Row]:
     }
 
 
-def _fingerprints(sync: str, fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact], int]:
+def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact], int]:
     """Digests of all that decides how a contact is stored: an equal one means that nothing has changed.
 
     The version of this program is a part of it: another one may read the same text otherwise.
     """
-    basis = json.dumps([__version__, sync, sorted(fields), sorted(rules.own_domains)])
+    basis = json.dumps([__version__, sorted(fields), sorted(rules.own_domains)])
     start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=8)
 
     def fingerprint(contact: Contact) -> int:
