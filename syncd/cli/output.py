@@ -67,7 +67,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object,
 def settings_from(path: Path | None) -> tuple[Settings, Registry]:
     """Load the configuration and show its warnings; raises ConfigError with every problem."""
     registry = Registry()
-    settings = load(path or _default_path(), os.environ, registry=registry)
+    settings = load(config_path(path), os.environ, registry=registry)
     for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
         _mark(_err(), "warning", f": {warning}", "yellow")
     return settings, registry
@@ -114,6 +114,11 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
 def when(seconds: float | None) -> str:
     """UTC, to the second."""
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def config_path(path: Path | None) -> Path:
+    """The configuration that is meant: the one that was named, or the first that there is."""
+    return path or _default_path()
 
 
 def _default_path() -> Path:

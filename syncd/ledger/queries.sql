@@ -646,6 +646,10 @@ SELECT id, provider FROM submission WHERE state = 'intent'
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
 
+-- name: submissions_open
+SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
+    + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
+
 -- name: submissions_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
