@@ -1,13 +1,18 @@
-"""What the service manager is told, and what it expects: the protocol of sd_notify(3). Silent where there is none."""
+"""systemd: what the service manager is told (sd_notify(3)), what it expects, and whether the journal reads our lines.
+
+Silent where there is no systemd.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+from typing import TextIO
 
-import structlog
+log = logging.getLogger("syncd.systemd")  # not structlog's: commands that log nothing need not import it
 
-log = structlog.get_logger("syncd.systemd")
+CRITICAL, ERROR, WARNING, INFO, DEBUG = 2, 3, 4, 6, 7  # priorities, as the journal knows them
 
 LONGEST_STATUS = 400  # bytes; `systemctl status` shows it on one line
 
@@ -25,7 +30,7 @@ def notify(**facts: str | int) -> None:
             manager.connect(address)
             manager.sendall(message.encode())
     except OSError as error:
-        log.warning("service_manager_not_told", what=", ".join(facts), why=error.strerror)
+        log.warning("service manager not told of %s: %s", ", ".join(facts), error.strerror)
 
 
 def _line(value: str | int) -> str:
@@ -41,3 +46,15 @@ def watchdog() -> float | None:
         return None
     given = os.environ.get("WATCHDOG_USEC", "")
     return int(given) / 1e6 if given.isdecimal() and int(given) else None
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Does the journal read what is written to this stream? Then each line may begin with its priority, `<3>`."""
+    given = os.environ.get("JOURNAL_STREAM", "")
+    if not given:
+        return False
+    try:
+        file = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return given == f"{file.st_dev}:{file.st_ino}"

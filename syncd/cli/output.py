@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syncd import systemd
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
@@ -74,7 +75,10 @@ def settings_from(path: Path | None) -> tuple[Settings, Registry]:
 
 
 def complain(lines: Iterable[str]) -> None:
-    """Problems, one a line, on standard error."""
+    """Problems, one a line, on standard error; with their priority where the journal reads it."""
+    if systemd.is_journal(sys.stderr):
+        typer.echo("\n".join(f"<{systemd.ERROR}>{part}" for line in lines for part in line.splitlines()), err=True)
+        return
     for line in lines:
         _mark(_err(), "error", f": {line}", "red")
 
