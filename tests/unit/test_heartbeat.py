@@ -180,10 +180,10 @@ def test_a_full_disk_is_no_reason_to_be_killed(house: House, manager: Manager) -
 
     async def live(_: Daemon) -> None:
         await until(lambda: manager.count("WATCHDOG") >= 1)
-        house.ledger.write, write = full, house.ledger.write  # type: ignore[method-assign,assignment]
+        house.ledger.write, write = full, house.ledger.write  # type: ignore[method-assign]
         before = manager.count("WATCHDOG")
         await until(lambda: manager.count("WATCHDOG") > before + 2)
-        house.ledger.write = write  # type: ignore[method-assign]
+        house.ledger.write = write  # type: ignore[method-assign,assignment]
 
     lived(house, live)
 
