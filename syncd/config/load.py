@@ -6,6 +6,7 @@ shape of a single section (`sections`), or of a single value (`scalars`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,38 @@ class _Loader:
         self._folder = folder
         self._kinds: dict[str, Kind] = {}  # by connection, also of those whose options are wrong
         self._raw = {
-            # A CRM's filter terms are the CRM's own language: nothing is replaced in them.
-            key: value if key == "syncs" else secrets.resolve(value, (key,))
+            key: self._resolved_syncs(value) if key == "syncs" else secrets.resolve(value, (key,))
             for key, value in raw.items()
         }
+
+    def _resolved_syncs(self, raw: Any) -> Any:
+        """With their references replaced, but for `match`: a CRM's filter terms are the CRM's own language."""
+        if not isinstance(raw, list):
+            return raw
+        return [
+            {key: self._resolved_part(key, part, ("syncs", position)) for key, part in sync.items()}
+            if isinstance(sync, dict)
+            else sync
+            for position, sync in enumerate(raw)
+        ]
+
+    def _resolved_part(self, key: str, part: Any, where: Where) -> Any:
+        if key != "match":
+            return self._secrets.resolve(part, (*where, key))
+        self._secrets.refuse(part, (*where, key))
+        self._refuse_ambiguous((*where, key))
+        return part
+
+    def _refuse_ambiguous(self, where: Where) -> None:
+        """A CRM compares texts: where a plain number, say, is not spelled as it would be told, say so."""
+        for place, (text, value) in self._report.written.items():
+            if place[: len(where)] != where or place == where:
+                continue
+            if value is None:
+                self._report.problem(place, "is empty; write a value, in quotes if it is the text null")
+            elif text != (spelled := json.dumps(value)):
+                what = f"is read as {spelled}; write {spelled}, or put it in quotes if it is text"
+                self._report.problem(place, what)
 
     def settings(self) -> Settings:
         for key in self._raw.keys() - Document.model_fields.keys():
@@ -213,6 +242,7 @@ class _Loader:
             object=section.object,
             schedule=section.schedule,
             every=section.every,
+            time_zone=section.time_zone,
             match=section.match,
             fields={
                 field: _policy(field, policy, usual.get(field), section.ages)

@@ -109,7 +109,7 @@ class FieldPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
+    """One job description. Either `schedule` (a cron line, in `time_zone`) or `every` (seconds) is set.
 
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
@@ -138,6 +138,7 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
+    time_zone: str = "UTC"
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)

@@ -42,7 +42,7 @@ from .pacing import Clock, Window
 class Options(BaseModel):
     """The base of a connector's own settings; every unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Memory(Protocol):
