@@ -91,7 +91,7 @@ class Hosts:
 
     def _client(self, url: str) -> Http:
         if url not in self._clients:
-            self._clients[url] = Http(url, self._headers, self._tools.transport)
+            self._clients[url] = self._tools.http(url, self._headers)
         return self._clients[url]
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
 
 from .cron import CronLine
 
@@ -113,6 +113,23 @@ def safe_url(raw: str) -> str:
     return f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{path}"
 
 
+def proxy_url(raw: SecretStr) -> SecretStr:
+    """`http://host:port`, with user and password where the proxy wants them; raises ValueError."""
+    how = "write it like http://proxy:3128, or http://user:password@proxy:3128"
+    try:
+        parts = urlsplit(raw.get_secret_value())
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError(f"is no proxy's address; {how}") from error
+    if parts.scheme != "http":
+        raise ValueError(f"must be an http proxy (CONNECT); {how}")
+    if not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"is no proxy's address; {how}")
+    host = ascii_host(host)
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return SecretStr(f"http://{login}{f'[{host}]' if ':' in host else host}:{port or 80}")
+
+
 def ascii_host(raw: str) -> str:
     """A host's name as DNS knows it (`xn--bcher-kva.example` for `bücher.example`), or an IP address; raises
     ValueError."""
@@ -191,6 +208,7 @@ Listen = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$"}),
 ]
 Cron = Annotated[str, AfterValidator(_checked_cron)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(proxy_url)]
 SafeUrl = Annotated[str, AfterValidator(safe_url)]
 Name = Annotated[str, AfterValidator(name)]
 TimeZone = Annotated[str, AfterValidator(time_zone)]

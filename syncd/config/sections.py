@@ -16,7 +16,7 @@ from pydantic import Field as Rule
 
 from syncd.contract.model import Field, Grade
 
-from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl, Size, TimeZone, own_path
+from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, own_path
 
 DAY = 86_400.0
 
@@ -58,6 +58,16 @@ class Admin(Section):
 
     listen: Listen = Address("127.0.0.1", 8081)
     token: SecretStr | None = None
+
+
+class NetworkSection(Section):
+    """How all calls leave this host. Nothing of it is taken from the environment.
+
+    `ca_file`: authorities to trust beside the system's, PEM; a relative path starts at the configuration's own folder.
+    """
+
+    proxy: ProxyUrl | None = None
+    ca_file: Annotated[Path, AfterValidator(own_path)] | None = None
 
 
 class LogFormat(StrEnum):
@@ -244,6 +254,7 @@ class Document(Section):
     ledger: Ledger
     callbacks: Callbacks
     admin: Admin = Admin()
+    network: NetworkSection = NetworkSection()
     log: Log = Log()
     rehearsal: Rehearsal | None = None
     people: People = People()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from syncd.contract.model import Field, FieldMap, Grade, Selection
+from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
 from .sections import (
@@ -186,6 +187,7 @@ class Settings:
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -194,4 +196,5 @@ class Settings:
         held = [*self.callbacks.secrets, self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
-        return frozenset(value.get_secret_value() for value in held if isinstance(value, SecretStr))
+        found = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        return frozenset(found | set(self.network.proxy_login[1:] if self.network.proxy_login else ()))
