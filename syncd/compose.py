@@ -80,7 +80,9 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         log.info("connection_renamed", connection=new, former=old)
     known = {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
     crms, providers = connect(
-        settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]))
+        settings,
+        registry,
+        lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]), network=settings.network),
     )
     return Parts(
         ledger=ledger,

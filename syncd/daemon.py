@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from syncd.config import InDoubtPolicy, cron
+from syncd.config import CronLine, InDoubtPolicy
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger import reports, submissions
 from syncd.ledger.file import LedgerError, LedgerFailed
@@ -237,7 +237,7 @@ class Daemon:
             if sync.every is not None and not self._once:
                 self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
             elif sync.schedule is not None and not self._once:
-                self._schedule.cron(cron(sync.schedule), self._stages[name].bell.set)
+                self._schedule.cron(CronLine(sync.schedule, sync.time_zone), self._stages[name].bell.set)
             self._stages[name].bell.set()
 
     def _cadence(self, stage: _Stage) -> float | None:

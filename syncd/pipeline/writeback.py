@@ -152,7 +152,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
     again: list[ToWrite] = []
     restore: dict[Key, tuple[ToWrite, Restore]] = {}
     for (ref, fld), (job, seen) in batch.check.items():
-        match after_write(job, seen, snapshots[ref]):
+        match after_write(job, seen, snapshots[ref], taken=(ref, fld) in batch.put):
             case End() as end:
                 finished.append((job, end))
             case Restore() as theirs:
