@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from syncd.config import cron
+from syncd.config import CronLine
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
@@ -206,7 +206,7 @@ class Stages:
             if sync.every is not None and not self._once:
                 self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
             elif sync.schedule is not None and not self._once:
-                self._schedule.cron(cron(sync.schedule), self._stages[name].bell.set)
+                self._schedule.cron(CronLine(sync.schedule, sync.time_zone), self._stages[name].bell.set)
             self._stages[name].bell.set()
 
     def _cadence(self, stage: Stage) -> float | None:

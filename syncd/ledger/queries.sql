@@ -271,7 +271,7 @@ GROUP BY result.job_id
 -- What became of each value that was to be written.
 SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value
-WHERE write.state IN ('written', 'cleared', 'duplicate_of', 'write_refused') ORDER BY write.id
+WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
 SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
@@ -827,6 +827,10 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP 
 -- name: jobs_postpone
 UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
 
+-- name: writes_without_sync
+SELECT id FROM job INDEXED BY job_writeback
+WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each(:syncs))
+
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
 
@@ -1006,6 +1010,16 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
         WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND NOT EXISTS (
             SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
                 AND delivery.note <> :unsigned))
+
+-- name: beyond_reach
+-- Calls at providers that are not configured any more, and the jobs that wait for them: no answer can be taken. What was
+-- set aside is counted by `stuck`, and is no open work.
+SELECT count(*) + coalesce(sum((SELECT count(*) FROM job INDEXED BY job_flight WHERE job.submission_id = submission.id
+        AND job.state IN ('sending', 'sent', 'in_doubt') AND job.state = 'sent')), 0)
+FROM submission INDEXED BY submission_open
+WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each(:providers))
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
+        AND delivery.note <> :unsigned)
 
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or

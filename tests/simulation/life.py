@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from connectors import fullenrich, zeliq
 from syncd import compose
 from syncd.config.sections import Log, LogFormat
+from syncd.contract.network import Network
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.ledger import connections, file, store
 from syncd.ledger.file import LedgerError
@@ -162,7 +163,7 @@ class _Flight(Canary):
         super().__init__()
         self._life = life
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
         self._life.check()
         status = await self._life.world.knock(url, b"", {})
         self._life.check()
