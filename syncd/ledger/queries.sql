@@ -646,6 +646,10 @@ SELECT id, provider FROM submission WHERE state = 'intent'
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
 
+-- name: submissions_open
+SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
+    + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
+
 -- name: submissions_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
@@ -664,8 +668,9 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
+INSERT INTO delivery (
+    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -673,8 +678,20 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
+-- name: deliveries_kept
+-- How many a call has, and whether this one is among them.
+SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
+
+-- name: answers_expected
+-- At most so many answers belong to a call; and is it settled?
+SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
+    coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
+
+-- name: deliveries_waiting
+SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+
 -- name: deliveries_received
-SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+SELECT * FROM delivery WHERE state = 'received' AND id <= :last ORDER BY id
 
 -- name: deliveries_applied
 UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
@@ -1154,6 +1171,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
+    AND length(body) >= size
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

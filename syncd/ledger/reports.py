@@ -30,6 +30,7 @@ class Obstacle:
     since: float | None
 
 
+CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused
 _MOVING = (
     JobState.QUEUED,
     JobState.SENDING,
@@ -124,10 +125,15 @@ def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
     shut = [one for one in status["gate"] if one["why"] not in told]
     short = [one for one in status["breakers"] if one["short"] is not None and one["connection"] not in halted]
     return [
-        *(Obstacle(name, "is halted", one["message"], one["cure"], one["since"]) for name, one in halted.items()),
+        *(Obstacle(name, _state(name), one["message"], one["cure"], one["since"]) for name, one in halted.items()),
         *(Obstacle(one["sync"] or "syncd", "buys nothing", one["why"], one["cure"], one["since"]) for one in shut),
         *(_short_of_credits(one) for one in short),
     ]
+
+
+def _state(name: str) -> str:
+    """A changed configuration stands among the connections: nobody's connection can be called so."""
+    return "is not in use" if name == CHANGED_CONFIGURATION else "is halted"
 
 
 def pauses(status: Mapping[str, Any]) -> list[Obstacle]:

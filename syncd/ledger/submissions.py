@@ -204,6 +204,11 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
 
 
+def count_open(tx: Tx, provider: str) -> int:
+    """Paid calls of a provider that are under way, unanswered or in doubt."""
+    return int(tx.value("submissions_open", provider=provider))
+
+
 def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
     """After a crash: every intent without an outcome is in doubt. `hold`: seconds per provider."""
     rows = tx.rows("submissions_intended")
