@@ -1,7 +1,7 @@
 -- Every statement of the ledger, by name. `:now` and all ids are given; nothing is taken from SQLite's
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
--- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
--- empty look.
+-- `:limit + 0`, and a state that is given is compared as `state = +:state`: SQLite plans a statement anew for each value of
+-- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
 -- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 
@@ -25,7 +25,7 @@ UPDATE job SET
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
-FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
+FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
 RETURNING id, sync, field
 
 -- name: jobs_reasons
@@ -808,7 +808,7 @@ SELECT job_id, count(*) AS times, min(at) AS since FROM write
 WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
 
 -- name: jobs_postpone
-UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:state
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
