@@ -557,9 +557,10 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
-    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
+    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
+    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
 FROM json_each(:rows) AS given
 
 -- name: attempts_of_submissions
@@ -750,6 +751,15 @@ WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
 ORDER BY job.due_at, job.id LIMIT :limit + 0
+
+-- name: writes_ready
+-- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
+SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM (
+    SELECT job.contact_id, job.updated_at, job.state FROM job INDEXED BY job_writeback
+    WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+        AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+            WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+    ORDER BY job.due_at, job.id LIMIT :limit + 0)
 
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.

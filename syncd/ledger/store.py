@@ -51,7 +51,7 @@ from .states import MOVES, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
-I = TypeVar("I")
+W = TypeVar("W", bound=Callable[..., Any])
 
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
@@ -164,9 +164,7 @@ class Tx:
             self._wake(decided, now=now)
         return set(moved)
 
-    def _moved(
-        self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float
-    ) -> Iterator[sqlite3.Row]:
+    def _moved(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> Iterator[sqlite3.Row]:
         """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each."""
         single: list[dict[str, Any]] = []
         for ids in alike:
@@ -257,15 +255,37 @@ def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
     return layers
 
 
+class Call(NamedTuple):
+    """What a unit of work was called with."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+_TOGETHER: dict[Callable[..., Any], Callable[[Tx, Sequence[Call]], Sequence[Any]]] = {}
+
+
+def together(many: Callable[[Tx, Sequence[Call]], Sequence[T]]) -> Callable[[W], W]:
+    """Marks a unit of work that is done for many calls nearly as quickly as for one: those that wait for the writer at
+    the same time are given to `many`, which returns a result for each, in their order. If it raises, each of them is
+    tried by itself."""
+
+    def mark(one: W) -> W:
+        _TOGETHER[one] = many
+        return one
+
+    return mark
+
+
 @dataclass(slots=True)
 class _Unit:
     work: Callable[[Tx], Any]
+    call: Call
+    together: Callable[[Tx, Sequence[Call]], Sequence[Any]] | None  # does this one and others of its kind
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     result: Any = None
     error: BaseException | None = None
-    together: Callable[[Tx, Sequence[Any]], Sequence[Any]] | None = None  # does this and others of its kind at once
-    item: Any = None
 
 
 class Ledger:
@@ -328,22 +348,12 @@ class Ledger:
         An exception of `work` undoes that unit alone and is raised here; a failed commit is raised
         to every unit that was part of it. After a LedgerFailed every write raises it at once.
         """
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        return await self._written(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop), done)
-
-    async def write_together(self, work: Callable[[Tx, Sequence[I]], Sequence[T]], item: I) -> T:
-        """As `write`, for work that is done for many items as quickly as for one: what waits for the same `work` is one
-        unit. It returns a result for each item, in their order; if it raises, each item is tried by itself."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        unit = _Unit(lambda tx: work(tx, [item])[0], done, loop, together=work, item=item)
-        return await self._written(unit, done)
-
-    async def _written(self, unit: _Unit, done: asyncio.Future[T]) -> T:
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
-        self._queue.put(unit)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        call = Call(args, kwargs)
+        self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), call, _TOGETHER.get(work), done, loop))
         result = await done
         self.on_answer()
         return result
@@ -504,9 +514,9 @@ def _of_one_kind(units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
 
 def _attempt_all(connection: sqlite3.Connection, units: Sequence[_Unit], steps: Iterator[int]) -> None:
     """Do units of one kind: at once, or else each by itself."""
-    together, items = units[0].together, [unit.item for unit in units]
+    together, calls = units[0].together, [unit.call for unit in units]
     if together is not None and len(units) > 1:
-        results, error = _attempt(connection, lambda tx: together(tx, items), steps)
+        results, error = _attempt(connection, lambda tx: together(tx, calls), steps)
         if error is None:
             for unit, result in zip(units, results or (), strict=True):
                 unit.result = result
