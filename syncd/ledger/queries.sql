@@ -1,7 +1,7 @@
 -- Every statement of the ledger, by name. `:now` and all ids are given; nothing is taken from SQLite's
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
--- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
--- empty look.
+-- `:limit + 0`, and a state that is given is compared as `state = +:state`: SQLite plans a statement anew for each value of
+-- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
 -- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 
@@ -25,7 +25,7 @@ UPDATE job SET
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
-FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
+FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
 RETURNING id, sync, field
 
 -- name: jobs_reasons
@@ -557,9 +557,10 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
-    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
+    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
+    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
 FROM json_each(:rows) AS given
 
 -- name: attempts_of_submissions
@@ -768,6 +769,15 @@ WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
+-- name: writes_ready
+-- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
+SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM (
+    SELECT job.contact_id, job.updated_at, job.state FROM job INDEXED BY job_writeback
+    WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+        AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+            WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+    ORDER BY job.due_at, job.id LIMIT :limit + 0)
+
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
@@ -825,7 +835,7 @@ SELECT job_id, count(*) AS times, min(at) AS since FROM write
 WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
 
 -- name: jobs_postpone
-UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:state
 
 -- name: writes_without_sync
 SELECT id FROM job INDEXED BY job_writeback
