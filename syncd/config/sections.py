@@ -20,6 +20,7 @@ from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, S
 
 DAY = 86_400.0
 
+HostName = Annotated[str, Rule(pattern=r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=253)]
 Credits = Annotated[Decimal, Rule(ge=0)]
 CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 
@@ -54,9 +55,11 @@ class Callbacks(Section):
 
 
 class Admin(Section):
-    """The private listener: pages, metrics, health."""
+    """The private listener: pages, metrics, health. `hosts`: names by which it may be asked, beside localhost and
+    addresses in numbers."""
 
     listen: Listen = Address("127.0.0.1", 8081)
+    hosts: tuple[HostName, ...] = ()
     token: SecretStr | None = None
 
 
