@@ -14,7 +14,7 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test quick install dev lint tests wheel smoke format bench soak lock clean
+.PHONY: help demo test quick install dev lint tests wheel smoke sbom release boot format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,22 @@ smoke: wheel  ## The wheel, installed and started in a clean environment without
 	cd $(SMOKE) && bin/syncd --help > /dev/null && bin/syncd connectors > /dev/null
 	@rm -rf $(SMOKE)
 	@echo "the wheel works in a clean environment"
+
+sbom: wheel  ## dist/sbom.json: what a release contains (CycloneDX)
+	@rm -rf $(SMOKE)
+	$(PY) -m venv --without-pip $(SMOKE)
+	$(PY) -m pip --python $(SMOKE) install --quiet --no-index --find-links .cache/wheels --only-binary :all: \
+	    --require-hashes -r requirements/runtime.lock
+	$(PY) -m pip --python $(SMOKE) install --quiet --no-index --no-deps dist/*.whl
+	$(PY) -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json \
+	    $(SMOKE)/bin/python
+	@rm -rf $(SMOKE)
+
+release: sbom  ## dist/syncd-VERSION.tar.gz: what deploy/install installs (ARGS=--with-wheels: with all packages)
+	@scripts/release $(ARGS)
+
+boot: dev  ## A bare Debian in a container, under a real systemd, by the commands of deploy/README.md; needs root
+	$(PY) -m tests.boot $(ARGS)
 
 format: dev  ## Format, and mend what ruff can mend
 	$(PY) -m ruff check --fix .
