@@ -177,6 +177,10 @@ CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
 
+-- name: contacts_unasked
+SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0))
+    + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
+
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 
