@@ -25,7 +25,7 @@ from syncd.daemon import CADENCE
 
 from .colleagues import Colleagues, Operator
 from .configuration import Configuration
-from .crm import Crm, Record, is_selected
+from .crm import PROPERTY, Crm, Record, is_selected
 from .judge import Judge
 from .life import Life
 from .people import Market, Person, may_be, populate
@@ -137,13 +137,18 @@ class World(Owner):
         previous = SecretStr(self.old_key) if self.old_key else None
         options = fullenrich.Options(api_key=SecretStr(key), previous_api_key=previous)
         connections["fullenrich"] = replace(connections["fullenrich"], options=options)
-        return replace(read, connections=connections)
+        return self.configuration.as_called(replace(read, connections=connections))
 
     def query(self, url: str) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(url).query))
 
+    def first_ref(self, ref: str) -> str:
+        """A contact as the world calls it: by its connection's first name."""
+        name, _, rest = ref.partition("/")
+        return f"{self.configuration.first_names[name]}/{rest}"
+
     def record(self, ref: str) -> tuple[Crm, Record]:
-        name, _, contact = ref.split("/")
+        name, _, contact = self.first_ref(ref).split("/")
         return self.crms[name], self.crms[name].records[contact]
 
     def acceptable(self, crm: str, record: Record, fld: Field) -> frozenset[str]:
@@ -168,6 +173,21 @@ class World(Owner):
         if is_selected(record, self.configuration.sync_of(crm.name).match):
             return 0.0
         return self.now - max(self.configuration.matched_since(crm.name), crm.moved.get(record.id, 0.0))
+
+    def in_vain(self, ref: str, fld: Field) -> float:
+        """For how many seconds there has been nothing to find: the field is filled, or the record is not there."""
+        crm, record = self.record(ref)
+        if record.gone or record.now is not None:
+            return self.now - record.left
+        return self.now - crm.edited(record, PROPERTY[fld]) if record.values.get(PROPERTY[fld]) else 0.0
+
+    def awaited_before_a_write(self, ref: str) -> int:
+        """How many other contacts of the CRM an answer is awaited for, where no write to it has ever been carried out."""
+        crm, record = self.record(ref)
+        if any(entry.who == "syncd" for entry in crm.log):
+            return 0
+        open_ = {p.ref for vendor in self.vendors.values() for p in vendor.purchases if p.is_awaited(self.now)}
+        return len([other for other in open_ if self.record(other)[0] is crm and self.record(other)[1] is not record])
 
     def begin_trouble(self, name: str, what: str) -> None:
         """A CRM's token is refused, for some hours."""
@@ -321,7 +341,7 @@ class World(Owner):
                 await self.life.stop()
             case "key_revoked" | "blocked" | "web_page" | "outage" | "bad_gateway":
                 self.note(f"-- {vendor.name}: {name}")
-                vendor.trouble = name
+                vendor.begin_trouble(name)
                 await asyncio.sleep(rng.uniform(60, 10 * HOUR))
                 vendor.trouble = ""
             case "drained":
@@ -343,6 +363,8 @@ class World(Owner):
                 await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
                 self.note(f"-- the rule of {crm.name} is gone")
                 crm.rule = False
+            case "another_account":
+                await self._give_another_account()
             case "reconfigured":
                 await self._reconfigure()
             case _:
@@ -370,6 +392,16 @@ class World(Owner):
             self.weather.happened[what.rpartition(": ")[2]] += 1
             if self.life is not None:
                 await self.life.stop()
+
+    async def _give_another_account(self) -> None:
+        """A CRM's token is one of another account's for a while: by mistake, from a start to another one."""
+        crm = self.crms[self.weather.rng.choice(sorted(self.crms))]
+        self.note(f"-- {crm.name}'s token is another account's")
+        for foreign, seconds in ((True, self.weather.rng.uniform(HOUR, 20 * HOUR)), (False, 0.0)):
+            crm.foreign = foreign
+            if self.life is not None:
+                await self.life.stop()
+            await asyncio.sleep(seconds)
 
     async def _rotate(self) -> None:
         """A new key at the provider; some hours later the operator configures it and restarts."""
