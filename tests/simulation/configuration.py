@@ -81,7 +81,7 @@ class Configuration:
         return replace(sync, crm=self.called[sync.crm], fields=fields)
 
     def change(self) -> str:
-        """The operator edits one sync, or renames a connection; returns a sentence, or "" where that changed nothing."""
+        """The operator edits a sync or renames a connection; returns a sentence, or "" where that changed nothing."""
         what = self._rng.choice([*_CHANGES, *[_CONNECTION] * 2])
         if what == _CONNECTION:
             return self._rename_connection()

@@ -94,7 +94,8 @@ class Judge:
         rows = [dict(row) for row in ledger.connection.execute(_JOBS).fetchall()]
         firsts = self._world.configuration.first_names
         return [
-            row | {"ref": self._world.first_ref(row["ref"]), "provider": firsts.get(row["provider"], "")} for row in rows
+            row | {"ref": self._world.first_ref(row["ref"]), "provider": firsts.get(row["provider"], "")}
+            for row in rows
         ]
 
     # --- is it over? --------------------------------------------------------------------------
