@@ -23,13 +23,13 @@ from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.registry import Registry
 
-from .output import ConfigOption, JsonOption, out, print_json, settings_from, table, when
+from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell, when
 
 CHUNK = 200  # calls that are decided on in one transaction: the daemon writes in between
 group = typer.Typer(
     no_args_is_help=True,
     short_help="Paid calls that may not have arrived.",
-    help="Paid calls of which nobody can say whether they were carried out, or (--expired) what they cost.",
+    help="Paid calls of which nobody can say whether they were carried  or (--expired) what they cost.",
 )
 
 ExpiredOption = Annotated[
@@ -78,7 +78,7 @@ def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, a
 
     With --expired: the calls that are over without a price, and whether they count as charged already.
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     calls = _calls(settings, expired=expired)
     if as_json:
         print_json([asdict(one) for one in calls])
@@ -94,7 +94,7 @@ def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, a
                 if isinstance(c, Unpriced)
             ),
         )
-        out.print(
+        tell(
             "Look them up at the provider, then: syncd in-doubt resolve --expired CALL … --charged N"
             if calls
             else "Every call that is over has its price."
@@ -109,7 +109,7 @@ def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, a
             if isinstance(c, Doubt)
         ),
     )
-    out.print(
+    tell(
         "An answer resolves each by itself. Else look it up at the provider, then: syncd in-doubt resolve CALL …"
         if calls
         else "Nothing is in doubt."
@@ -153,7 +153,7 @@ def doubt_resolve(
       syncd in-doubt resolve --provider finder --since 2h --not-sent --yes
       syncd in-doubt resolve --expired --provider finder --not-charged --yes
     """
-    settings, registry = settings_from(config)
+    settings, registry = settings_from(config, secrets=False)
     now = compose.clock_of(settings).now()
     filters = _Filters(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now))
     if bool(calls) == (every or filters != _Filters()):
@@ -246,11 +246,11 @@ def _tell(calls: Sequence[Doubt | Unpriced], decision: _Decision, *, done: bool,
     heads = ["provider", "sync", "calls", "people", "credits at risk"]
     table("", heads, ([*sums.values()] for sums in counts.values()))
     if not calls:
-        out.print("No call is like this.")
+        tell("No call is like this.")
     elif done:
-        out.print(f"{len(calls)} call{'s' if len(calls) > 1 else ''}: {decision.words}")
+        tell(f"{len(calls)} call{'s' if len(calls) > 1 else ''}: {decision.words}")
     else:
-        out.print(f"{len(calls)} would be decided on: {decision.words}. Add --yes to do it.")
+        tell(f"{len(calls)} would be decided on: {decision.words}. Add --yes to do it.")
 
 
 def _at_risk(call: Doubt | Unpriced) -> Decimal:

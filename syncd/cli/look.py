@@ -79,7 +79,7 @@ def status(
       syncd status --watch
       syncd status --json
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
@@ -118,7 +118,7 @@ def show(
         parsed = ContactRef.parse(ref)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
         journey = reports.journey(tx, parsed)
     if journey is None:

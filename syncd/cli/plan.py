@@ -16,7 +16,7 @@ from syncd import compose
 from syncd.config import Settings
 from syncd.contract.errors import ConnectorError
 from syncd.contract.pacing import Clock
-from syncd.ledger import budgets, upkeep
+from syncd.ledger import budgets, copies
 from syncd.ledger.reports import Planned
 from syncd.ledger.store import Ledger
 from syncd.log import set_up
@@ -118,7 +118,7 @@ async def on_copy(settings: Settings, registry: Registry, *, retry: Sequence[int
     with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
         copy = Path(folder) / "ledger.db"
         if settings.ledger.path.exists():
-            await asyncio.to_thread(upkeep.back_up, settings.ledger.path, copy)
+            await asyncio.to_thread(copies.back_up, settings.ledger.path, copy)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
         try:

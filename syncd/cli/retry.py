@@ -8,13 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from syncd.contract.errors import ConfigError
 from syncd.contract.model import ContactRef
 from syncd.ledger import retries
 from syncd.ledger.retries import Wanted
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, out, print_json, settings_from
+from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 from .plan import clock_of, on_copy, summed, totals_table
 
 
@@ -54,7 +55,9 @@ def retry(
     known = {*Reason, "waiting"}
     if reason is not None and reason not in known:
         raise typer.BadParameter(f"there is no reason {reason!r}; choose one of {', '.join(sorted(known))}")
-    settings, registry = settings_from(config)
+    settings, registry = settings_from(config, secrets=False)
+    if settings.warnings:  # without a part of the configuration the price would be wrong
+        raise ConfigError(settings.warnings)
     wanted = Wanted(ref=_ref(ref), reason=reason, sync=sync, provider=provider, field=field)
     with reading(settings.ledger.path) as tx:
         jobs = retries.find(tx, wanted)
@@ -69,11 +72,11 @@ def retry(
         print_json({"jobs": len(jobs), "asked": asked, "worst_case_credits": cost, "done": bool(yes and jobs)})
         return
     if planned is None:
-        out.print("Nothing fits.")
+        tell("Nothing fits.")
         return
     totals_table(f"{len(jobs)} would be decided on again", planned)
-    out.print(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
-    out.print("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
+    tell(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
+    tell("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
 
 
 def _ref(text: str | None) -> ContactRef | None:

@@ -15,7 +15,7 @@ from syncd.ledger import reviews
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, when
+from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
 
 review_app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +60,7 @@ def list_(
       syncd review list
       syncd review list --why "another profile" --unmasked
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     chosen = _chosen(_waiting(settings), [], (sync, field, provider, why))
     if as_json:
         print_json([_masked(one, unmasked=unmasked) for one in chosen])
@@ -68,9 +68,9 @@ def list_(
     heads = ["id", "contact", "field", "value", "provider", "against", "until (UTC)"]
     table("Waiting for you", heads, (_row(one, unmasked=unmasked) for one in chosen))
     if chosen:
-        out.print("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
+        tell("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
     else:
-        out.print("Nothing waits for you.")
+        tell("Nothing waits for you.")
 
 
 def show(
@@ -86,7 +86,7 @@ def show(
     Example:
       syncd review show 17
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     one = next((one for one in _waiting(settings) if one.id == id_), None)
     if one is None:
         raise SyncdError(f"nothing called {id_} waits for a decision; `syncd review list` shows what does")
@@ -96,7 +96,7 @@ def show(
     say(f"{one.ref}  {one.field}", f"  {one.value if unmasked else mask(one.value)} by {one.provider}")
     table("", ["", "the contact", "the answer"], _side_by_side(one, unmasked=unmasked))
     table("", ["speaks for it", "speaks against it"], [["; ".join(one.speaks_for), "; ".join(one.speaks_against)]])
-    out.print(f"Decide: syncd review accept {one.id}, or syncd review refuse {one.id}")
+    tell(f"Decide: syncd review accept {one.id}, or syncd review refuse {one.id}")
 
 
 def accept(
@@ -153,7 +153,7 @@ def _decide(
     """Named one by one it is done at once; by filter, what would be done is shown first."""
     if not ids and not every and not any(filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     chosen = _chosen(_waiting(settings), ids or [], filters)
     unknown = sorted(set(ids or ()) - {one.id for one in chosen})
     if unknown:
@@ -168,7 +168,7 @@ def _decide(
         return
     table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in _counts(chosen).items()))
     said = f"{len(chosen)} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
-    out.print(said if chosen else "Nothing waits that is like this.")
+    tell(said if chosen else "Nothing waits that is like this.")
 
 
 def _waiting(settings: Settings) -> list[Review]:
