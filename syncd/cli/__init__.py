@@ -31,6 +31,7 @@ COMMANDS = {
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
     "status": ("look", "What is where, what waits for what, credits, errors."),
+    "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),

@@ -71,7 +71,9 @@ def restore(
 
     \b
     Examples:
-      systemctl stop syncd && syncd restore /backup/ledger-2026-11-27.db && systemctl start syncd
+      systemctl stop syncd
+      syncd restore /backup/ledger-2026-11-27.db
+      systemctl start syncd
     """
     settings, _ = settings_from(config, secrets=False)
     clock, path = compose.clock_of(settings), settings.ledger.path

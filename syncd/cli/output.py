@@ -127,7 +127,7 @@ def note(text: str) -> None:
 def program() -> str:
     """How this program was called, so that a hint can be pasted."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == ("syncd", "__main__.py"):
         return f"{_short(sys.executable)} -m syncd"
     found = shutil.which("syncd")
     if called.name != "syncd" or (found is not None and Path(found).samefile(called)):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from syncd.contract.errors import ConfigError
-from syncd.contract.model import ContactRef
 from syncd.ledger import retries
-from syncd.ledger.retries import Wanted
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Ledger, reading
 
+from .contacts import wanted_from
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 from .plan import clock_of, on_copy, summed, totals_table
 
@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def retry(
-    ref: Annotated[str | None, typer.Argument(help="connection/object/id, as `syncd show` takes it.")] = None,
+    query: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUERY]…", help="A contact, or what `syncd contacts` takes.")
+    ] = None,
     config: ConfigOption = None,
     *,
     reason: Annotated[
@@ -49,8 +51,9 @@ def retry(
       syncd retry crm/contacts/501
       syncd retry --reason write_refused --yes
       syncd retry --reason not_found --sync people
+      syncd retry acme reason:low_quality since:7d
     """
-    if not any((ref, reason, sync, provider, field)):
+    if not any((query, reason, sync, provider, field)):
         raise typer.BadParameter("say what: a contact, or --reason, --sync, --provider, --field")
     known = {*Reason, "waiting"}
     if reason is not None and reason not in known:
@@ -58,9 +61,17 @@ def retry(
     settings, registry = settings_from(config, secrets=False)
     if settings.warnings:  # without a part of the configuration the price would be wrong
         raise ConfigError(settings.warnings)
-    wanted = Wanted(ref=_ref(ref), reason=reason, sync=sync, provider=provider, field=field)
+    wanted = wanted_from(" ".join(query or ()), now=clock_of(settings).now())
+    waiting = reason == "waiting"
+    wanted = replace(
+        wanted,
+        reason=wanted.reason if waiting else reason or wanted.reason,
+        sync=sync or wanted.sync,
+        provider=provider or wanted.provider,
+        field=field or wanted.field,
+    )
     with reading(settings.ledger.path) as tx:
-        jobs = retries.find(tx, wanted)
+        jobs = retries.find(tx, wanted, waiting=waiting)
     planned = asyncio.run(on_copy(settings, registry, retry=jobs)) if jobs else None
     rows = [] if planned is None else [row for row in planned.rows if row["provider"] is not None]
     cost: Any = 0 if planned is None else summed(rows)
@@ -77,12 +88,3 @@ def retry(
     totals_table(f"{len(jobs)} would be decided on again", planned)
     tell(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
     tell("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
-
-
-def _ref(text: str | None) -> ContactRef | None:
-    if text is None:
-        return None
-    try:
-        return ContactRef.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error

@@ -11,10 +11,11 @@ import typer
 from syncd import compose
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
-from syncd.ledger import reviews
+from syncd.ledger import reviews, search
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
 
+from .contacts import FilterOption, wanted_from
 from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
 
 review_app = typer.Typer(
@@ -50,6 +51,7 @@ def list_(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     unmasked: Unmasked = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +63,7 @@ def list_(
       syncd review list --why "another profile" --unmasked
     """
     settings, _ = settings_from(config, secrets=False)
-    chosen = _chosen(_waiting(settings), [], (sync, field, provider, why))
+    chosen = _chosen(settings, [], (sync, field, provider, why, query))
     if as_json:
         print_json([_masked(one, unmasked=unmasked) for one in chosen])
         return
@@ -108,6 +110,7 @@ def accept(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -119,7 +122,7 @@ def accept(
       syncd review accept --why "another profile"
       syncd review accept --why "another profile" --yes
     """
-    _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
+    _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
 
 
 def refuse(
@@ -131,6 +134,7 @@ def refuse(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,10 +145,10 @@ def refuse(
       syncd review refuse 17 18
       syncd review refuse --provider NAME --all --yes
     """
-    _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
+    _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
 
 
-Filters = tuple[str | None, str | None, str | None, str | None]
+Filters = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
 def _decide(
@@ -154,7 +158,7 @@ def _decide(
     if not ids and not every and not any(filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
     settings, _ = settings_from(config, secrets=False)
-    chosen = _chosen(_waiting(settings), ids or [], filters)
+    chosen = _chosen(settings, ids or [], filters)
     unknown = sorted(set(ids or ()) - {one.id for one in chosen})
     if unknown:
         raise SyncdError(f"nothing called {unknown[0]} waits for a decision; `syncd review list` shows what does")
@@ -176,9 +180,13 @@ def _waiting(settings: Settings) -> list[Review]:
         return reviews.waiting(tx)
 
 
-def _chosen(waiting: Iterable[Review], ids: Sequence[int], filters: Filters) -> list[Review]:
+def _chosen(settings: Settings, ids: Sequence[int], filters: Filters) -> list[Review]:
     """Those that fit all that was said; nothing said fits all."""
-    sync, field, provider, why = filters
+    sync, field, provider, why, query = filters
+    wanted = wanted_from(query, now=compose.clock_of(settings).now())
+    with reading(settings.ledger.path) as tx:
+        waiting = reviews.waiting(tx)
+        found = search.fields_of(tx, wanted) if query else None
     return [
         one
         for one in waiting
@@ -187,6 +195,7 @@ def _chosen(waiting: Iterable[Review], ids: Sequence[int], filters: Filters) -> 
         and (field in (None, one.field))
         and (provider in (None, one.provider))
         and (why is None or why.casefold() in one.why.casefold())
+        and (found is None or (one.ref, one.field) in found)
     ]
 
 
