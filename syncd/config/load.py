@@ -157,6 +157,7 @@ class _Loader:
             self._secrets.refuse_unusable((*where, key), own[key])
         options = fit(kind.options, own, where, self._report, self._secrets, beside=ConnectionSection.model_fields)
         if options is None and not self._strict:
+            self._report.problem(where, "can't be read as a whole without what its references lead to")
             options = kind.options.model_construct()
         if section is None or options is None:
             return None

@@ -19,7 +19,7 @@ MAX_BYTES = 64 * 1024
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEY = re.compile(r"(?:^|_)(?:token|secret|secrets|password|passwd|passphrase|key|credential)$")
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
-UNSEEN = "a secret that nobody needs to see here"  # long enough for any rule
+UNSEEN = "a-secret-that-nobody-needs-to-see-here"  # long enough for any rule
 
 
 class Secrets:
