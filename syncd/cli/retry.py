@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +15,7 @@ from syncd.ledger.store import Ledger, reading
 
 from .contacts import wanted_from
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell
-from .plan import clock_of, on_copy, summed, totals_table
+from .plan import clock_of, on_copy, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,18 +72,15 @@ def retry(
     with reading(settings.ledger.path) as tx:
         jobs = retries.find(tx, wanted, waiting=waiting)
     planned = asyncio.run(on_copy(settings, registry, retry=jobs)) if jobs else None
-    rows = [] if planned is None else [row for row in planned.rows if row["provider"] is not None]
-    cost: Any = 0 if planned is None else summed(rows)
     if yes and jobs:
         Ledger.change(settings.ledger.path, retries.retry, jobs, now=clock_of(settings).now())
+    done = bool(yes and jobs)
     if as_json:
-        counts = Counter((row["field"], row["provider"]) for row in rows)
-        asked = [{"field": f, "provider": p, "contacts": n} for (f, p), n in sorted(counts.items())]
-        print_json({"jobs": len(jobs), "asked": asked, "worst_case_credits": cost, "done": bool(yes and jobs)})
+        told = {"asked": 0, "worst_case_credits": 0, "totals": []} if planned is None else planned.as_json(listed=False)
+        print_json({"jobs": len(jobs), **told, "done": done})
         return
     if planned is None:
         tell("Nothing fits.")
         return
-    totals_table(f"{len(jobs)} would be decided on again", planned)
-    tell(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
-    tell("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
+    show(planned, f"of {len(jobs):,} would be asked for")
+    tell("Done: a running daemon takes it up within seconds." if done else "Nothing was done: add --yes to do it.")

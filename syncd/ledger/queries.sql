@@ -1015,11 +1015,31 @@ FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wan
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
 
 -- name: planned
--- What was decided since, and what waits to be asked about.
+-- What was decided since, and what waits to be asked about; of these jobs, where some are named.
 SELECT job.id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) ORDER BY job.id LIMIT :limit + 0
+
+-- name: planned_totals
+-- The same, counted.
+SELECT job.sync, job.field, iif(job.state IN ('queued', 'sending'), job.provider, NULL) AS provider,
+    iif(job.state IN ('queued', 'sending'), NULL, coalesce(nullif(job.reason, ''), job.state)) AS reason, count(*) AS contacts
+FROM job
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
+
+-- name: answers_counted
+-- How often each provider found a field.
+SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
+FROM result JOIN job ON job.id = result.job_id GROUP BY 1, 2
+
+-- name: pulled_since
+SELECT coalesce(sum(contacts), 0) FROM run WHERE id > :run
+
+-- name: run_newest
+SELECT coalesce(max(id), 0) FROM run
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason

@@ -36,6 +36,8 @@ BY_HAND = {
     "in_doubt",
     "contacts_unseen",
     "planned",
+    "planned_totals",
+    "answers_counted",
     "calls_without_price",
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
