@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syncd import systemd
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
@@ -83,7 +84,7 @@ def settings_from(path: Path | None, *, secrets: bool = True) -> tuple[Settings,
     Without `secrets`, for what needs the ledger alone: none is looked for, and what is wrong elsewhere is a warning.
     """
     registry = Registry()
-    chosen = path or _default_path()
+    chosen = config_path(path)
     environ = credentials.environment(os.environ)
     try:
         settings = load(chosen, environ, registry=registry, secrets=secrets)
@@ -109,7 +110,10 @@ def _with_their_line(error: ConfigError, names: Sequence[str]) -> ConfigError:
 
 
 def complain(lines: Iterable[str]) -> None:
-    """Problems, one a line, on standard error."""
+    """Problems, one a line, on standard error; with their priority where the journal reads it."""
+    if systemd.is_journal(sys.stderr):
+        typer.echo("\n".join(f"<{systemd.ERROR}>{part}" for line in lines for part in line.splitlines()), err=True)
+        return
     for line in lines:
         _mark(_err(), "error", f": {line}", "red")
 
@@ -185,6 +189,11 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
 def when(seconds: float | None) -> str:
     """UTC, to the second."""
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def config_path(path: Path | None) -> Path:
+    """The configuration that is meant: the one that was named, or the first that there is."""
+    return path or _default_path()
 
 
 def _default_path() -> Path:

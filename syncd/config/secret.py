@@ -17,6 +17,9 @@ from .document import Report, Where
 MAX_BYTES = 64 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WHOLE_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\(.*\))")  # as a shell would read it
+_ANY_VARIABLE = re.compile(r"\$[A-Za-z_({]")
+_AS_WE_READ = 'syncd reads "${NAME}" and nothing else: no default, no blanks, no $NAME'
 _SECRET_KEY = re.compile(r"(?:^|_)(?:token|secret|secrets|password|passwd|passphrase|key|credential)$")
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
 UNSEEN = "a-secret-that-nobody-needs-to-see-here"  # long enough for any rule
@@ -45,6 +48,13 @@ class Secrets:
                 return self._pointed_at(kind, value[kind], where)
             return {key: self.resolve(item, (*where, key)) for key, item in value.items()}
         return value
+
+    def refuse(self, value: Any, where: Where) -> None:
+        """Say so where a reference stands in what belongs to the CRM, in which nothing is replaced."""
+        if isinstance(value, str) and "${" in value:
+            self._fail(where, "holds ${, and nothing is replaced in a match; write the value out")
+        for step, item in _items(value):
+            self.refuse(item, (*where, step))
 
     def broken(self, where: Where) -> bool:
         """Is there a problem with this value already, because its reference leads nowhere?"""
@@ -80,14 +90,17 @@ class Secrets:
         self._report.problem(where, f"holds {what}, which would be sent with it; {cure}")
 
     def _text(self, text: str, where: Where) -> str:
-        if where and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), "")):
+        secret = bool(where) and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), ""))
+        if secret:
             self._report.hide(text)
         names = _VARIABLE.findall(text)
         found = {name: value for name in names if (value := self._environ.get(name))}
+        if _left_over(_VARIABLE.sub("", text), secret=secret):
+            return self._fail(where, f"holds a $ that is no reference; {_AS_WE_READ}")
         for name in names:
             if name not in found:
                 what = "is empty" if name in self._environ else "is not set"
-                unseen = self._fail(where, f"the environment variable {name} {what}; set it where syncd is started")
+                unseen = self._unseen(where, f"the environment variable {name} {what}; set it where syncd is started")
                 found.setdefault(name, unseen)
         if names:
             self._referred.add(where)
@@ -98,11 +111,13 @@ class Secrets:
         if not isinstance(name, str) or not name:
             return self._fail(where, f"{kind} needs a text; write {{ {kind}: NAME }}")
         if kind == "file":
+            if name.startswith("~"):
+                return self._fail(where, "begins with ~, which only a shell knows; write the path in full")
             return self._file(self._folder / self._text(name, (*where, "file")), where, guarded=True)
         folder = self._environ.get(_CREDENTIALS)
         if not folder:
             what = f"the credential {name} can't be seen from here: systemd shows it to its own service alone"
-            return self._fail(where, what)
+            return self._unseen(where, what)
         if "/" in name or name.startswith("."):
             return self._fail(where, "the name of a credential has no slash and no leading dot; write its bare name")
         return self._file(Path(folder) / name, where, guarded=False)
@@ -113,7 +128,7 @@ class Secrets:
                 return self._fail(where, f"{path} is larger than 64 KiB; name the file that holds the secret alone")
             text = path.read_bytes().decode("utf-8").removesuffix("\n").removesuffix("\r")
         except OSError as error:
-            return self._fail(where, f"{path} can't be read ({error.strerror}); create it, readable for syncd alone")
+            return self._unseen(where, f"{path} can't be read ({error.strerror}); create it, readable for syncd alone")
         except UnicodeDecodeError:
             return self._fail(where, f"{path} is not UTF-8 text; name the file that holds the secret alone")
         if not text:
@@ -124,9 +139,14 @@ class Secrets:
 
     def _fail(self, where: Where, what: str) -> str:
         self._broken.add(where)
+        self._report.problem(where, what)
+        return ""
+
+    def _unseen(self, where: Where, what: str) -> str:
+        """A reference that leads nowhere is no problem for what works without the secret."""
         if self._needed or where[0] == "ledger":
-            self._report.problem(where, what)
-            return ""
+            return self._fail(where, what)
+        self._broken.add(where)
         return UNSEEN
 
     def _hidden(self, value: str) -> str:
@@ -136,3 +156,16 @@ class Secrets:
 
 def _is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key.lower()) is not None
+
+
+def _left_over(text: str, *, secret: bool) -> bool:
+    """Is there something that a shell would replace and we don't? A secret may well have a `$` in it."""
+    if secret:
+        return "${" in text or _WHOLE_VARIABLE.fullmatch(text) is not None
+    return _ANY_VARIABLE.search(text) is not None
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
