@@ -43,6 +43,7 @@ from .file import (
     quick_check,
     raw_reading,
     second_look,
+    see_that_it_is_there,
     told_of,
     write_wal_anew,
 )
@@ -333,6 +334,7 @@ class Ledger:
     @classmethod
     def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """One unit of work on a ledger that a daemon may have open, for the commands."""
+        see_that_it_is_there(path)
         try:
             connection = connect(path)
             try:
@@ -344,7 +346,7 @@ class Ledger:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger could not be written: {error}") from error
+            raise meaning(error, f"the ledger could not be written: {error}") from error
         return result
 
     async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
