@@ -65,6 +65,20 @@ def giving_up(job_id: int, reason: Reason, note: str) -> Move:
     return Move(job_id, JobState.ANSWERED, JobState.DONE, {"reason": reason, "note": note})
 
 
+class Waiting(NamedTuple):
+    """What there is to write: for how many records, since when (UTC seconds), and whether a write was begun."""
+
+    records: int
+    since: float
+    begun: bool
+
+
+def waiting(tx: Tx, sync: str, limit: int, *, now: float) -> Waiting:
+    """What `to_write` would return, counted only: a fuller batch may be waited for, and this is looked at often."""
+    row = tx.row("writes_ready", sync=sync, now=now, limit=limit)
+    return Waiting(0, now, begun=False) if row is None else Waiting(row[0], row[1] or now, bool(row[2]))
+
+
 def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
     """What is accepted and due, and what a crash left in the middle of a write; oldest first."""
     return [_to_write(row) for row in tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)]
