@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from syncd.contract.model import ContactRef, Field
 
@@ -60,7 +60,8 @@ class Addresses:
             query["p"] = part
         query |= {"e": str(int(expires)), "k": self._current}
         query["m"] = _mac(self._keys[self._current], provider, query)
-        return f"{self._base}/callbacks/{provider}?{urlencode(query)}"
+        told = "&".join(f"{name}={value if _PLAIN.fullmatch(value) else quote_plus(value)}" for name, value in query.items())
+        return f"{self._base}/callbacks/{provider}?{told}"
 
     def check(self, provider: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
         """The address behind a query string, or None for one that is forged, mangled or over."""
