@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from syncd import compose
-from syncd.config import Settings, json_schema
+from syncd.config import Settings, json_schema, place, unused
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef, Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
@@ -55,14 +55,13 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found = asyncio.run(_check(settings, registry))
     failed = any(f.level is Level.ERROR for _, f in found)
     if as_json:
-        print_json({"ok": not failed, "findings": [{"where": where, **asdict(f)} for where, f in found]})
+        rows = [{"where": where, **asdict(f), "place": place(settings, where, f)} for where, f in found]
+        print_json({"ok": not failed, "findings": rows})
     else:
         for where, finding in found:
-            say(
-                f"{finding.level:<7}",
-                f" {where}: {with_cure(finding.what, finding.cure)}",
-                style=_COLOURS[finding.level],
-            )
+            at = place(settings, where, finding) if finding.level is not Level.OK else ""
+            text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
+            say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
     raise typer.Exit(1 if failed else 0)
 
 
@@ -183,6 +182,7 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
         found += [(name, finding) for finding in await _asked(crm.check(selections))]
     for name, provider in providers.items():
         found += [(name, finding) for finding in await _asked(provider.check())]
+    found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)
     return found
@@ -197,5 +197,6 @@ async def _asked(checking: Any) -> list[Finding]:
 
 
 def _connect(settings: Settings, registry: Registry) -> tuple[dict[str, Crm], dict[str, Provider]]:
-    clock = compose.clock_of(settings)
-    return compose.connect(settings, registry, lambda _: Tools(clock, random.Random(), compose.NoMemory()))  # noqa: S311
+    clock, rng = compose.clock_of(settings), random.Random()  # noqa: S311 - jitter, no secret
+    made = Tools(clock, rng, compose.NoMemory(), network=settings.network)
+    return compose.connect(settings, registry, lambda _: made)

@@ -1,15 +1,18 @@
 """The configuration: a YAML file and its secrets in, frozen and fully resolved settings out.
 
 What lives here: the strict reading of YAML with its line numbers (`document`), secrets from the
-environment, from files and from systemd credentials (`secret`), durations, addresses and schedules
-as people write them (`scalars`), the file's sections (`sections`), what the rest of syncd sees
+environment, from files and from systemd credentials (`secret`), durations and addresses as people write
+them (`scalars`), cron lines (`cron`), the file's sections (`sections`), what the rest of syncd sees
 (`settings`), the joining of all these with every problem reported at once (`load`), and a JSON
 Schema for editors (`schema`). What does not: which connectors there are (they are passed in, see
 `Kinds`), and anything that needs the network (`syncd check` asks the connections themselves).
 """
 
+from .cron import CronLine
+from .findings import place, unused
 from .load import load
-from .scalars import Address, Duration, cron
+from .places import Places
+from .scalars import Address, Duration
 from .schema import json_schema
 from .sections import (
     Admin,
@@ -39,6 +42,7 @@ __all__ = [
     "Budget",
     "Callbacks",
     "Connection",
+    "CronLine",
     "Duration",
     "ExpiredRule",
     "FieldPolicy",
@@ -53,6 +57,7 @@ __all__ = [
     "OptOutScope",
     "People",
     "PhoneFormat",
+    "Places",
     "Port",
     "Prefer",
     "Rehearsal",
@@ -60,7 +65,8 @@ __all__ = [
     "Settle",
     "Sync",
     "WhenUnavailable",
-    "cron",
     "json_schema",
     "load",
+    "place",
+    "unused",
 ]

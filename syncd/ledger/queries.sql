@@ -275,7 +275,7 @@ GROUP BY result.job_id
 -- What became of each value that was to be written.
 SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value
-WHERE write.state IN ('written', 'cleared', 'duplicate_of', 'write_refused') ORDER BY write.id
+WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
 SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
@@ -489,11 +489,13 @@ WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
+-- question and provider.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
-FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -502,7 +504,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -657,6 +660,10 @@ SELECT id, provider FROM submission WHERE state = 'intent'
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
 
+-- name: submissions_open
+SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
+    + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
+
 -- name: submissions_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
@@ -675,8 +682,9 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
+INSERT INTO delivery (
+    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -684,8 +692,20 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
+-- name: deliveries_kept
+-- How many a call has, and whether this one is among them.
+SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
+
+-- name: answers_expected
+-- At most so many answers belong to a call; and is it settled?
+SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
+    coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
+
+-- name: deliveries_waiting
+SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+
 -- name: deliveries_received
-SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+SELECT * FROM delivery WHERE state = 'received' AND id <= :last ORDER BY id
 
 -- name: deliveries_applied
 UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
@@ -826,6 +846,10 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP 
 
 -- name: jobs_postpone
 UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:state
+
+-- name: writes_without_sync
+SELECT id FROM job INDEXED BY job_writeback
+WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each(:syncs))
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
@@ -1007,6 +1031,16 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
             SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
                 AND delivery.note <> :unsigned))
 
+-- name: beyond_reach
+-- Calls at providers that are not configured any more, and the jobs that wait for them: no answer can be taken. What was
+-- set aside is counted by `stuck`, and is no open work.
+SELECT count(*) + coalesce(sum((SELECT count(*) FROM job INDEXED BY job_flight WHERE job.submission_id = submission.id
+        AND job.state IN ('sending', 'sent', 'in_doubt') AND job.state = 'sent')), 0)
+FROM submission INDEXED BY submission_open
+WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each(:providers))
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
+        AND delivery.note <> :unsigned)
+
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
 -- nothing is bought for the sync; or answered in a way that nobody could read or believe.
@@ -1157,6 +1191,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
+    AND length(body) >= size
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

@@ -157,7 +157,7 @@ def _attempt(intent: Intent, item: Item, field: Field) -> _Attempt:
         provider=intent.provider,
         round=item.rounds[field],
         way=item.way,
-        question=results.question(intent.provider, field, told),
+        question=results.question(field, told),
         asked=dump_identity(told),
         at=intent.now,
     )
@@ -173,7 +173,7 @@ def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:
 
 def _not_asked_elsewhere(tx: Tx, attempts: Sequence[_Attempt], intents: Iterable[Intent]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
-    questions = [one.question for one in attempts]
+    questions = [(one.question, one.provider) for one in attempts]
     if len(set(questions)) != len(questions):
         raise Stale
     since = min(one.known_since for one in intents)
@@ -269,6 +269,11 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         deadline=hold_until,
     )
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
+
+
+def count_open(tx: Tx, provider: str) -> int:
+    """Paid calls of a provider that are under way, unanswered or in doubt."""
+    return int(tx.value("submissions_open", provider=provider))
 
 
 def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_plus
@@ -17,6 +18,7 @@ from syncd.contract.model import ContactRef, Field
 
 _SIGNED = ("a", "crm", "object", "contactId", "field", "e")
 CANARY = "canary"
+_PLAIN = re.compile("[A-Za-z0-9_.-]*")  # as most are: nothing is to be quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ class Addresses:
             query["p"] = part
         query |= {"e": str(int(expires)), "k": self._current}
         query["m"] = _mac(self._keys[self._current], provider, query)
-        told = "&".join(f"{name}={value if _PLAIN.fullmatch(value) else quote_plus(value)}" for name, value in query.items())
-        return f"{self._base}/callbacks/{provider}?{told}"
+        parts = (f"{name}={text if _PLAIN.fullmatch(text) else quote_plus(text)}" for name, text in query.items())
+        return f"{self._base}/callbacks/{provider}?{'&'.join(parts)}"
 
     def check(self, provider: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
         """The address behind a query string, or None for one that is forged, mangled or over."""

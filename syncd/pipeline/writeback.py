@@ -61,6 +61,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     if not state.is_shut and (not waiting.records or await _may_linger(parts, sync, state, waiting, size)):
         return 0
     jobs = await parts.ledger.read(writes.to_write, sync.name, 4 * size, now=parts.clock.now())
+    jobs = await _placed(parts, sync, jobs)
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
@@ -78,6 +79,15 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
+async def _placed(parts: Parts, sync: Sync, jobs: Sequence[ToWrite]) -> list[ToWrite]:
+    """Those for which a property is configured. A field, or where else it is written to, may be taken away."""
+    lost = [job.job_id for job in jobs if job.field not in sync.selection.writable]
+    if lost:
+        await parts.ledger.write(writes.without_place, lost, now=parts.clock.now())
+        parts.bells.ring("verify")
+    return [job for job in jobs if job.field in sync.selection.writable]
+
+
 def _look(tx: Tx, sync: str, limit: int, *, now: float) -> tuple[Confirmation, Waiting]:
     """How a sync's writes have gone, and how much waits: most looks find that more is to be waited for."""
     return confirmations.load(tx, sync), writes.waiting(tx, sync, limit, now=now)
@@ -89,7 +99,7 @@ async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[
     begun = [job for job in due if job.state is not JobState.ACCEPTED]
     if not state.may_probe(now):
         return begun
-    accepted = await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf"))
+    accepted = await _placed(parts, sync, await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf")))
     probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
     if probe is not None:
         await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
@@ -146,7 +156,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
     again: list[ToWrite] = []
     restore: dict[Key, tuple[ToWrite, Restore]] = {}
     for (ref, fld), (job, seen) in batch.check.items():
-        match after_write(job, seen, snapshots[ref]):
+        match after_write(job, seen, snapshots[ref], taken=(ref, fld) in batch.put):
             case End() as end:
                 finished.append((job, end))
             case Restore() as theirs:

@@ -18,17 +18,17 @@ from urllib.parse import urlsplit
 from connectors import fullenrich, zeliq
 from syncd import compose
 from syncd.config.sections import Log, LogFormat
+from syncd.contract.network import Network
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.daemon import Daemon
-from syncd.ledger import connections, file, store
+from syncd.ledger import connections, file, renames, store
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
-from syncd.pipeline import sweep
+from syncd.pipeline import probe, sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
-from syncd.schedule import Schedule
+from syncd.stages import Stages
 from syncd.web import public
 
 from .bells import Bells
@@ -70,7 +70,7 @@ class InlineLedger(Ledger):
         self._life.check()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._units.append(store._Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
+        self._units.append(store._Unit.of(work, store.Call(args, kwargs), done))
         if len(self._units) == 1:
             weather = self._life.world.weather
             slow = weather.rng.uniform(0.5, 4) if weather.hit("slow_commit") else weather.rng.uniform(0, 0.004)
@@ -134,46 +134,26 @@ class _Troubled:
         return self._connection.execute(statement, *values)
 
 
-class _Silent:
-    """A listener that is not there."""
-
-    async def stop(self) -> None:
-        """There is nothing to stop."""
-
-
-class _Ringing(Daemon):
-    """The daemon's own stages, loops and way to stop; its listeners and bells are the simulation's."""
+class _Ringing(Stages):
+    """The daemon's own stages, loops and way to stop; its bells are the simulation's, and it has no listeners."""
 
     def __init__(self, parts: Parts, canary: Canary) -> None:
-        self.parts = parts
-        self._speed = 1.0
-        self._once = False
-        self._canary = canary
-        self._watch = Watch()
-        self._stop = asyncio.Event()
-        self._failure = None
-        self._schedule = Schedule(parts.clock.now)
-        self.public = self.private = cast("Any", _Silent())
-        self._stages = {stage.name: stage for stage in self._all_stages()}
-        parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
-        self.tried = set()
+        self.failure: BaseException | None = None  # what broke a stage
+        super().__init__(parts, canary, Watch(), self._broke)
 
-    def start(self) -> None:
-        self._running = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
+    def _broke(self, error: BaseException) -> None:
+        self.failure = self.failure or error
 
     async def end(self) -> None:
         """SIGTERM."""
-        await self._shut_down(self._running)
+        await self.stop()
+        with contextlib.suppress(LedgerError):  # the daemon says so
+            await probe.flush(self.parts)
 
     def ring(self, kinds: set[str]) -> None:
         for stage in self._stages.values():
             if stage.kind in kinds:
                 stage.bell.set()
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What broke a stage."""
-        return self._failure
 
 
 class _Flight(Canary):
@@ -183,7 +163,7 @@ class _Flight(Canary):
         super().__init__()
         self._life = life
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
         self._life.check()
         status = await self._life.world.knock(url, b"", {})
         self._life.check()
@@ -300,13 +280,16 @@ class Life(Owner):
         if world.heard is not None:
             set_up(Log(format=LogFormat.JSON, level="debug"), stream=world.heard, hidden=settings.secrets)
         rng = random.Random(world.weather.rng.getrandbits(64))
-        crms: dict[str, Crm] = {name: CrmHandle(crm, self) for name, crm in world.crms.items()}
+        called = world.configuration.called
+        await self.ledger.write(renames.follow, {name: first for first, name in called.items()})
+        crms: dict[str, Crm] = {called[first]: CrmHandle(crm, self, called[first]) for first, crm in world.crms.items()}
         made: dict[str, Provider] = {}
-        for name, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
+        for first, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
+            name = called[first]
             connection = settings.connections[name]
             known = await self.ledger.read(connections.recall_all, name)
             tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), Wire(self))
-            made[name] = connector(name, cast("Any", connection.options), f"http://{name}.example.com", tools)
+            made[name] = connector(name, cast("Any", connection.options), f"http://{first}.example.com", tools)
         return Parts(
             ledger=self.ledger,
             clock=world.wall_clock,
@@ -316,6 +299,7 @@ class Life(Owner):
             crms=crms,
             lanes={n: await compose._lane(self.ledger, n, p, world.wall_clock) for n, p in made.items()},
             addresses=compose.addresses_of(settings),
+            former=await self.ledger.read(renames.former_names),
         )
 
     async def _ring(self) -> None:
