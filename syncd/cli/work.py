@@ -91,7 +91,7 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
     once = within is not None
     daemon = Daemon(parts, Canary(), speed=speed, once=once, read=None if once else partial(_read_again, file))
     gc.freeze()  # all this lives as long as the process: no collection need look at it again
-    gc.set_threshold(20_000, 20, 20)  # a page of work makes thousands of objects, and leaves no cycles
+    gc.set_threshold(50_000, 20, 50)  # a page of work makes thousands of objects, and leaves no cycles
 
     async def until_settled(running: Daemon) -> None:
         try:

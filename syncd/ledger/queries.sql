@@ -515,9 +515,10 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 -- name: jobs_not_wanted
 -- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
 -- about the same person.
-SELECT 1 FROM json_each(:rows) AS wanted JOIN job ON job.id = wanted.value ->> 'job_id'
+-- (pairs of job and round)
+SELECT 1 FROM json_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
 JOIN contact ON contact.id = job.contact_id
-WHERE job.provider <> :provider OR job.round <> wanted.value ->> 'round' OR job.sync <> :sync
+WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
 OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
@@ -564,11 +565,8 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
-    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
-    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
-FROM json_each(:rows) AS given
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
+    FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
@@ -584,12 +582,20 @@ FROM json_each(:requests) AS wanted
 JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
--- name: requests_wanted
--- What was asked, and of whom (pairs of submission and request; no request: all of the submission's).
+-- name: requests_named
+-- What was asked, and of whom (pairs of submission and request).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted JOIN attempt ON attempt.submission_id = wanted.value ->> 0
-    AND (wanted.value ->> 1 IS NULL OR attempt.request_id = wanted.value ->> 1)
+FROM json_each(:wanted) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+ORDER BY attempt.id
+
+-- name: requests_of_submissions
+-- The same for all requests of some calls.
+SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -722,18 +728,15 @@ SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 DELETE FROM delivery WHERE id = :id
 
 -- name: results_add
-INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
-    note, at)
-SELECT given.value ->> 'job_id', given.value ->> 'provider', given.value ->> 'round', given.value ->> 'submission_id',
-    given.value ->> 'delivery_id', given.value ->> 'outcome', given.value ->> 'candidates', given.value ->> 'said',
-    given.value ->> 'told', given.value ->> 'way', coalesce(given.value ->> 'asked_at', max(:now, (SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'))),
-    given.value ->> 'note', :now
-FROM json_each(:rows) AS given
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
-    AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
-    AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
-    AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
+-- Once: what says the same of the same question adds nothing.
+INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
+    asked_at, at)
+SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
+    coalesce(:asked_at, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = :job_id))), :now
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
+    AND outcome = :outcome AND candidates = :candidates AND said = :said
+    AND (outcome <> 'failed' OR submission_id IS :submission_id))
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.

@@ -242,7 +242,9 @@ CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
     ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
 END;
-CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission BEGIN
+CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission
+WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc OR NEW.assumed_mc <> OLD.assumed_mc
+    OR (NEW.state = 'in_doubt') <> (OLD.state = 'in_doubt') BEGIN
     UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
         assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,

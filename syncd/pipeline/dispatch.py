@@ -507,7 +507,7 @@ class _Run:
             id=submission_id,
             requests=tuple(i.request for i in items),
             callback_url=mint(),
-            contact_url=mint(part=CONTACT_EVENT),
+            contact_url=mint(part=CONTACT_EVENT) if self.lane.provider.capabilities.batch > 1 else "",
             label=self._label(items, now),
         )
 
