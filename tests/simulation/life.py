@@ -70,8 +70,7 @@ class InlineLedger(Ledger):
         self._life.check()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        call, together = store.Call(args, kwargs), store._TOGETHER.get(work)
-        self._units.append(store._Unit(lambda tx: work(tx, *args, **kwargs), call, together, done, loop))
+        self._units.append(store._Unit.of(work, store.Call(args, kwargs), done))
         if len(self._units) == 1:
             weather = self._life.world.weather
             slow = weather.rng.uniform(0.5, 4) if weather.hit("slow_commit") else weather.rng.uniform(0, 0.004)

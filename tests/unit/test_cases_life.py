@@ -11,7 +11,7 @@ from syncd.config.settings import FieldPolicy
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Author, Field, Grade, Identity
 from syncd.ledger import renames, retries, writes
-from syncd.ledger.retries import Wanted
+from syncd.ledger.search import Wanted
 from syncd.ledger.writes import Intent
 from syncd.pipeline import pull, writeback
 from tests.contract.fake_provider import FakeProvider
@@ -398,7 +398,9 @@ def test_l14_finds_and_misses_have_ages_of_their_own(build: Build) -> None:
 
 def again(house: House, **wanted: Any) -> int:
     """What `syncd retry` does."""
-    jobs = house.run(house.ledger.read(retries.find, Wanted(**wanted)))
+    waiting = wanted.get("reason") == "waiting"
+    asked = Wanted(**{key: value for key, value in wanted.items() if (key, value) != ("reason", "waiting")})
+    jobs = house.run(house.ledger.read(retries.find, asked, waiting=waiting))
     house.run(house.ledger.write(retries.retry, jobs, now=house.clock.now()))
     house.plan()
     return len(jobs)
@@ -434,7 +436,7 @@ def test_retry_writes_what_the_crm_refused_and_buys_nothing(build: Build) -> Non
     assert house.reason(ada) == "duplicate_of"
     house.crm.remove(holder)
     house.clock.time += 60
-    assert again(house, ref=house.ref(ada)) == 1
+    assert again(house, text=str(house.ref(ada))) == 1
     house.finish()
     assert (house.held(ada), len(house.fake.submitted)) == (MAIL, 1)
 
