@@ -558,6 +558,10 @@ UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc 
 -- name: calls_since
 SELECT created_at FROM submission WHERE provider = :provider AND created_at > :since ORDER BY created_at
 
+-- name: calls_latest
+SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :since AND :until
+AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
+
 -- name: submission_make
 INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)

@@ -486,6 +486,12 @@ def calls_since(tx: Tx, provider: str, since: float) -> list[float]:
     return [row[0] for row in tx.rows("calls_since", provider=provider, since=since)]
 
 
+def is_silent(tx: Tx, provider: str, calls: int, *, since: float, until: float) -> bool:
+    """Was none of the last `calls` calls answered that were accepted between two moments?"""
+    states = [row[0] for row in tx.rows("calls_latest", provider=provider, since=since, until=until, limit=calls)]
+    return len(states) == calls and SubmissionState.SETTLED not in states
+
+
 def to_poll(tx: Tx, provider: str, limit: int, *, now: float) -> list[str]:
     """Accepted submissions whose result may be asked for now."""
     return [row[0] for row in tx.rows("submissions_to_poll", provider=provider, limit=limit, now=now)]

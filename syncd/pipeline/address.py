@@ -34,12 +34,13 @@ class Address:
 
 
 class Addresses:
-    """Mints and checks addresses below one public URL. The first secret signs, all of them verify."""
+    """Mints and checks addresses below one public URL. The first secret signs, all of them verify. Without a URL there
+    are no callbacks: what is minted is "", and nothing is genuine."""
 
     def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
         self._base = public_url.rstrip("/")
         self._keys = {key_id(secret): secret.encode("utf-8") for secret in secrets}
-        self._current = next(iter(self._keys))
+        self._current = next(iter(self._keys), "")
 
     def mint(
         self,
@@ -53,6 +54,8 @@ class Addresses:
     ) -> str:
         """The URL that a provider calls back; `ref` and `field` where the submission is about one, `part` where
         only a part of the answer goes there."""
+        if not self._base:
+            return ""
         query = {"a": submission_id}
         if ref is not None:
             query |= {"crm": ref.connection, "object": ref.object, "contactId": ref.id}
