@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from syncd import compose
-from syncd.config import Settings, json_schema
+from syncd.config import Settings, json_schema, place, unused
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
@@ -58,14 +58,13 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found = asyncio.run(_check(settings, registry))
     failed = any(f.level is Level.ERROR for _, f in found)
     if as_json:
-        print_json({"ok": not failed, "findings": [{"where": where, **asdict(f)} for where, f in found]})
+        rows = [{"where": where, **asdict(f), "place": place(settings, where, f)} for where, f in found]
+        print_json({"ok": not failed, "findings": rows})
     else:
         for where, finding in found:
-            say(
-                f"{finding.level:<7}",
-                f" {where}: {with_cure(finding.what, finding.cure)}",
-                style=_COLOURS[finding.level],
-            )
+            at = place(settings, where, finding) if finding.level is not Level.OK else ""
+            text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
+            say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
     raise typer.Exit(1 if failed else 0)
 
 
@@ -181,6 +180,7 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
     for name, provider in providers.items():
         found += [(name, finding) for finding in await _asked(provider.check())]
     found += host.findings(settings)
+    found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)
     return found

@@ -18,6 +18,7 @@ from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .document import Report, Where, read
+from .places import Places
 from .scalars import name as valid_name
 from .secret import Secrets
 from .sections import (
@@ -148,6 +149,7 @@ class _Loader:
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings if self._strict else self._report.problems,
+            places=Places(self._report.file, self._report.lines),
         )
 
     def _section(self, key: str, model: type[M]) -> M | None:

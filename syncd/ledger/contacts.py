@@ -71,6 +71,11 @@ def store_look(
     left(tx, sync, [row["id"] for row in rows if row is not None], fingerprint=fingerprint, now=now)
 
 
+def unasked(tx: Tx, sync: str, limit: int) -> int:
+    """How many contacts are to be decided on, or wait in the queue of a sync; counts to `limit` of each."""
+    return int(tx.value("contacts_unasked", sync=sync, limit=limit))
+
+
 def left(tx: Tx, sync: str, contact_ids: Sequence[int], *, fingerprint: str, now: float) -> None:
     """Contacts were deleted, or are not in the sync's selection any more: what was not asked about them is not asked.
 

@@ -177,6 +177,10 @@ CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
 
+-- name: contacts_unasked
+SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0))
+    + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
+
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 
@@ -485,11 +489,13 @@ WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
+-- question and provider.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
-FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -498,7 +504,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id

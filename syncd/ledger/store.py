@@ -288,6 +288,11 @@ class _Unit:
     result: Any = None
     error: BaseException | None = None
 
+    @classmethod
+    def of(cls, work: Callable[..., T], call: Call, done: asyncio.Future[T]) -> _Unit:
+        """A unit that tells its result to `done`."""
+        return cls(lambda tx: work(tx, *call.args, **call.kwargs), call, _TOGETHER.get(work), done, done.get_loop())
+
 
 class Ledger:
     """One SQLite file, open for writing by this process alone."""
@@ -352,10 +357,8 @@ class Ledger:
         """
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        call = Call(args, kwargs)
-        self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), call, _TOGETHER.get(work), done, loop))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Unit.of(work, Call(args, kwargs), done))
         result = await done
         self.on_answer()
         return result

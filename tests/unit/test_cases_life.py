@@ -9,7 +9,7 @@ import pytest
 from syncd.config import Sync
 from syncd.config.settings import FieldPolicy
 from syncd.contract.errors import InDoubt
-from syncd.contract.model import Author, Field, Grade
+from syncd.contract.model import Author, Field, Grade, Identity
 from syncd.ledger import renames, retries, writes
 from syncd.ledger.search import Wanted
 from syncd.ledger.writes import Intent
@@ -458,9 +458,18 @@ def test_l2_answers_to_a_provider_that_has_another_name_now_are_taken(build: Bui
     house.ask()
     (call,) = house.fake.submitted
     answer = house.fake.delivery(call)
+    rename_ann_to_eve(house)
+    assert house.run(house.ledger.read(renames.former_names)) == {"ann": "eve"}
+    assert house.dispatch("eve") == 0, "it is not asked again"
+    house.deliver(answer, "eve")
+    house.finish()
+    assert (house.held(ada), house.sql("SELECT DISTINCT provider FROM spend")) == (MAIL, [("eve",)])
+
+
+def rename_ann_to_eve(house: House) -> None:
+    """A restart with another name for the provider's connection."""
     renamed = house.run(house.ledger.write(renames.follow, {"crm": "c", "eve": "a", "bob": "b"}))
     assert renamed == {"ann": "eve"}
-    assert house.run(house.ledger.read(renames.former_names)) == {"ann": "eve"}
     house.fakes["eve"] = house.fakes.pop("ann")
     house.settings = replace(
         house.settings,
@@ -470,10 +479,23 @@ def test_l2_answers_to_a_provider_that_has_another_name_now_are_taken(build: Bui
         },
     )
     configure(house, policy(house, providers=("eve",)))
-    assert house.dispatch("eve") == 0, "it is not asked again"
-    house.deliver(answer, "eve")
-    house.finish()
-    assert (house.held(ada), house.sql("SELECT DISTINCT provider FROM spend")) == (MAIL, [("eve",)])
+
+
+def test_l2_a_question_stays_identical_when_the_provider_gets_another_name(build: Build) -> None:
+    """Two records that only share a name at an employer are two people: the same words are told of both."""
+    house = two(build, ["ann"])
+    house.run(house.ledger.write(renames.follow, {"crm": "c", "ann": "a", "bob": "b"}))
+    known = Identity(first_name="Ada", last_name="Test", company="Acme", domain="acme.example.com")
+    house.crm.add(known)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    rename_ann_to_eve(house)
+    house.crm.add(known)
+    house.pull()
+    house.plan()
+    assert house.dispatch("eve") == 0
+    assert len(house.fakes["eve"].submitted) == 1, "what was told under the former name is not told again"
 
 
 def test_l2_another_key_is_another_connection(build: Build) -> None:
