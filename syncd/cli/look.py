@@ -23,6 +23,7 @@ from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
+from . import host
 from .contacts import the_contact
 from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
 from .tables import show_journey, show_status
@@ -46,7 +47,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Say everything that keeps `syncd run` from working, and what to do about it.
 
     First the file: every problem with its line. Then each connection: key, scopes, properties, limits,
-    balance; then the public URL. Spends nothing, writes nothing. Exit 0 only if `run` would start well.
+    balance; then this host: the ledger's folder and lock, ports; then the public URL. Spends nothing, writes
+    nothing. Exit 0 only if `run` would start well.
 
     \b
     Example:
@@ -177,6 +179,7 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
         found += [(name, finding) for finding in await _asked(crm.check(selections))]
     for name, provider in providers.items():
         found += [(name, finding) for finding in await _asked(provider.check())]
+    found += host.findings(settings)
     found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)
