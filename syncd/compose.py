@@ -15,6 +15,7 @@ from syncd.clock import RehearsalClock, SystemClock
 from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
+from syncd.contract.watched import Calls
 from syncd.ledger import connections, renames, submissions
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
@@ -60,13 +61,17 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def connect(
-    settings: Settings, registry: Registry, tools: Callable[[Connection], Tools]
+    settings: Settings, registry: Registry, tools: Callable[[Connection], Tools], calls: Calls | None = None
 ) -> tuple[dict[str, Crm], dict[str, Provider]]:
     """An instance of each CRM that a sync uses, and of each provider: one that is no longer asked may
-    still owe answers."""
+    still owe answers. `calls`: where the calls that they make are noted."""
     used = {sync.crm for sync in settings.syncs}
     used |= {one.name for one in settings.connections.values() if one.port == "provider"}
-    made = {c.name: limited(registry.make(c, tools(c))) for c in settings.connections.values() if c.name in used}
+    made = {
+        c.name: limited(registry.make(c, tools(c)), calls=calls)
+        for c in settings.connections.values()
+        if c.name in used
+    }
     crms: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "crm"}
     providers: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "provider"}
     return crms, providers
@@ -79,8 +84,9 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
     for old, new in renamed.items():
         log.info("connection_renamed", connection=new, former=old)
     known = {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
+    calls = Calls()
     crms, providers = connect(
-        settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]))
+        settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name])), calls
     )
     return Parts(
         ledger=ledger,
@@ -92,6 +98,7 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},
         addresses=addresses_of(settings),
         former=await ledger.read(renames.former_names),
+        calls=calls,
     )
 
 

@@ -17,9 +17,10 @@ from syncd.config import Settings, json_schema
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef, Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
-from syncd.ledger import budgets, reports
-from syncd.ledger.store import Tx, reading
-from syncd.pipeline.spending import budgets_of
+from syncd.ledger import reports
+from syncd.ledger.store import reading
+from syncd.observe.status import concluded
+from syncd.observe.status import look as observed
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
@@ -83,8 +84,7 @@ def status(
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
-            status = reports.status(tx)
-            status["budgets"] = _budgets(settings, tx)
+            status = concluded(observed(tx, settings, now=compose.clock_of(settings).now()))
         return {**status, "running": _runs(settings, status["looked_at"])}
 
     if as_json:
@@ -152,11 +152,6 @@ def schema() -> None:
     """
     registry = Registry()
     print_json(json_schema([registry.kind(name) for name in registry.names()]))
-
-
-def _budgets(settings: Settings, tx: Tx) -> list[dict[str, Any]]:
-    """How much of each sync's caps is used."""
-    return budgets.report(tx, budgets_of(settings.syncs), now=compose.clock_of(settings).now())
 
 
 def _runs(settings: Settings, looked_at: float | None) -> bool:

@@ -18,12 +18,14 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 
 # isort: split
 from syncd import compose
-from syncd.config import Settings
+from syncd.config import ConditionKind, Settings
 from syncd.daemon import Daemon, settled
 from syncd.ledger import reports
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
+from syncd.observe.conditions import derive
+from syncd.observe.status import look
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
@@ -95,15 +97,15 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
 
     try:
         await daemon.run(None if within is None else until_settled)
-        return [] if within is None else await ledger.read(_left)
+        return [] if within is None else await ledger.read(_left, settings, now=parts.clock.now())
     finally:
         await compose.close(parts)
 
 
-def _left(tx: Tx) -> list[str]:
+def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     """What is not done, each with what to do about it."""
-    status = reports.status(tx)
-    obstacles = [*reports.obstacles(status), *reports.pauses(status)]
+    status = look(tx, settings, now=now)
+    obstacles = [one for one in derive(status) if one.blocks and one.kind is not ConditionKind.BUDGET]
     left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}

@@ -13,8 +13,10 @@ from .scalars import Address, Duration, cron
 from .schema import json_schema
 from .sections import (
     Admin,
+    Alert,
     Budget,
     Callbacks,
+    ConditionKind,
     ExpiredRule,
     InDoubtPolicy,
     Keep,
@@ -28,6 +30,7 @@ from .sections import (
     Prefer,
     Rehearsal,
     Settle,
+    Traces,
     WhenUnavailable,
 )
 from .settings import Ages, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
@@ -36,8 +39,10 @@ __all__ = [
     "Address",
     "Admin",
     "Ages",
+    "Alert",
     "Budget",
     "Callbacks",
+    "ConditionKind",
     "Connection",
     "Duration",
     "ExpiredRule",
@@ -59,6 +64,7 @@ __all__ = [
     "Settings",
     "Settle",
     "Sync",
+    "Traces",
     "WhenUnavailable",
     "cron",
     "json_schema",

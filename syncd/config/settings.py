@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -18,8 +19,10 @@ from pydantic import SecretStr
 from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
+from .alerting import secrets_in
 from .sections import (
     Admin,
+    Alert,
     Budget,
     Callbacks,
     ExpiredRule,
@@ -32,6 +35,7 @@ from .sections import (
     PhoneFormat,
     Prefer,
     Rehearsal,
+    Traces,
     WhenUnavailable,
 )
 
@@ -85,6 +89,7 @@ class Connection:
     in_doubt_hold: float
     options: Options
     expired: ExpiredRule = field(default_factory=ExpiredRule)
+    floor: Decimal | None = None  # credits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +190,8 @@ class Settings:
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    alerts: tuple[Alert, ...] = ()
+    traces: Traces | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -193,4 +200,6 @@ class Settings:
         held = [*self.callbacks.secrets, self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
-        return frozenset(value.get_secret_value() for value in held if isinstance(value, SecretStr))
+        held += self.traces.headers.values() if self.traces else ()
+        known = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        return frozenset(known.union(*(secrets_in(one.to.get_secret_value()) for one in self.alerts)))

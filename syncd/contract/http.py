@@ -23,6 +23,7 @@ import httpx
 
 from .body import BODY_LIMIT, Body, Unreadable
 from .errors import ConnectorError, Garbled, InDoubt, Retry
+from .watched import Outside
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to connect
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
@@ -125,9 +126,11 @@ class Http:
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
-                async with asyncio.timeout(within):
-                    answer = await self._transport.handle_async_request(request)
-                    body = await _read(answer, body_limit)
+                with Outside(method, url.path) as watched:
+                    async with asyncio.timeout(within):
+                        answer = await self._transport.handle_async_request(request)
+                        body = await _read(answer, body_limit)
+                    watched.answered(answer.status_code)
             except _NOT_SENT as error:
                 raise Retry(f"could not reach {self._host}: {type(error).__name__}") from error
             except TimeoutError as error:

@@ -11,12 +11,14 @@ import io
 import ssl
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from .body import BODY_LIMIT, Body, Unreadable
+from .watched import Outside
 
 WITHIN = 60.0  # seconds for a whole call, from its first byte to the last one of its answer
 _PART = 1 << 16  # bytes
@@ -144,14 +146,16 @@ class _Pool:
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> HTTPResponse:
         """See urllib3; the answer was read to its end, whatever is asked for."""
         kwargs["preload_content"] = False
-        answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
-        try:
-            body = _read(answer, self.body_limit)
-        except BaseException:  # whatever cut it, a half-read connection must not go back to the pool
-            answer.close()
-            raise
-        finally:
-            answer.release_conn()
+        with Outside(method, urlsplit(url).path) as watched:
+            answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
+            try:
+                body = _read(answer, self.body_limit)
+            except BaseException:  # whatever cut it, a half-read connection must not go back to the pool
+                answer.close()
+                raise
+            finally:
+                answer.release_conn()
+            watched.answered(answer.status)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _GONE}
         return HTTPResponse(
             body=io.BytesIO(body),

@@ -138,6 +138,8 @@ class _Receiver:
                 self._parts.bells.ring("watch")  # any stage that writes ends the daemon now
             return _refusal(503, **{"retry-after": "30"})
         self._parts.tallies[f"callbacks_{state if new else 'repeated'}"] += 1
+        if status == 200:
+            self._parts.heard[name] = self._parts.clock.now()
         if status == 200 and new:
             self._parts.bells.ring("inbox")
         return _KEPT if status == 200 else _refusal(status)
