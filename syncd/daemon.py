@@ -23,6 +23,8 @@ from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, 
 from syncd.ledger import reports, submissions
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
+from syncd.observe.watcher import EVERY as WATCH_EVERY
+from syncd.observe.watcher import Watcher
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -133,6 +135,8 @@ class Daemon:
             self._start_stages(lambda stage: stage.kind not in _AFTER_THE_CHECK)
             self._set_bells()
             self._running.append(asyncio.create_task(self._watch_over(), name="liveness"))
+            watcher = Watcher(self.parts, every=self._real(WATCH_EVERY, 0.5))
+            self._running.append(asyncio.create_task(watcher.run(), name="watcher"))
             log.info(
                 "started",
                 syncs=len(self.parts.syncs),

@@ -38,6 +38,7 @@ COMMANDS = {
     "verify": ("keep", "Is the ledger sound, and does it add up?"),
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
+    "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }
 
