@@ -1,4 +1,4 @@
-"""What is shipped for Prometheus and Grafana fits what a running daemon tells; Prometheus itself says so where it is."""
+"""What is shipped for Prometheus and Grafana fits what a running daemon tells; Prometheus itself is asked if it is there."""
 
 from __future__ import annotations
 
