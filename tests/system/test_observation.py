@@ -1,4 +1,4 @@
-"""What is shipped for Prometheus and Grafana fits what a running daemon tells; Prometheus itself is asked if it is there."""
+"""What is shipped for Prometheus and Grafana fits what a running daemon tells; Prometheus is asked, too."""
 
 from __future__ import annotations
 
