@@ -9,6 +9,7 @@ from syncd.ledger import budgets, reports
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
+from syncd.pipeline.watch import disk
 
 from .conditions import derive
 
@@ -24,6 +25,9 @@ def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
         name: {**one, "floor": None if floors[name] is None else str(floors[name])} for name, one in known.items()
     }
     status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
+    why, cure = disk(settings)
+    if why and all(one["watch"] != "disk" for one in status["gate"]):  # on a full disk nobody can tell the ledger
+        status["gate"].append({"watch": "disk", "sync": "", "why": why, "cure": cure, "since": None})
     status["budgets"] = budgets.report(tx, budgets_of(settings.syncs), now=now)
     status["answers"] = reports.answers_lately(tx, since=now - ANSWERS_OF)
     return status
