@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from syncd.contract.model import Field, FieldMap, Grade, Selection
+from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
 from .alerting import secrets_in
@@ -114,7 +115,7 @@ class FieldPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
+    """One job description. Either `schedule` (a cron line, in `time_zone`) or `every` (seconds) is set.
 
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
@@ -143,6 +144,7 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
+    time_zone: str = "UTC"
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -192,6 +194,7 @@ class Settings:
     people: People = field(default_factory=People)
     alerts: tuple[Alert, ...] = ()
     traces: Traces | None = None
+    network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -202,4 +205,5 @@ class Settings:
             held += [value for _, value in connection.options]
         held += self.traces.headers.values() if self.traces else ()
         known = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        known |= set(self.network.proxy_login[1:] if self.network.proxy_login else ())
         return frozenset(known.union(*(secrets_in(one.to.get_secret_value()) for one in self.alerts)))

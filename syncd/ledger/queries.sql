@@ -1,7 +1,7 @@
 -- Every statement of the ledger, by name. `:now` and all ids are given; nothing is taken from SQLite's
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
--- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
--- empty look.
+-- `:limit + 0`, and a state that is given is compared as `state = +:state`: SQLite plans a statement anew for each value of
+-- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
 -- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 
@@ -25,7 +25,7 @@ UPDATE job SET
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
-FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
+FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
 RETURNING id, sync, field
 
 -- name: jobs_reasons
@@ -276,7 +276,7 @@ GROUP BY result.job_id
 -- What became of each value that was to be written.
 SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value
-WHERE write.state IN ('written', 'cleared', 'duplicate_of', 'write_refused') ORDER BY write.id
+WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
 SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
@@ -574,9 +574,10 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
-    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
+    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
+    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
 FROM json_each(:rows) AS given
 
 -- name: attempts_of_submissions
@@ -663,6 +664,10 @@ SELECT id, provider FROM submission WHERE state = 'intent'
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
 
+-- name: submissions_open
+SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
+    + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
+
 -- name: submissions_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
@@ -681,8 +686,9 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
+INSERT INTO delivery (
+    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -690,8 +696,20 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
+-- name: deliveries_kept
+-- How many a call has, and whether this one is among them.
+SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
+
+-- name: answers_expected
+-- At most so many answers belong to a call; and is it settled?
+SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
+    coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
+
+-- name: deliveries_waiting
+SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+
 -- name: deliveries_received
-SELECT * FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+SELECT * FROM delivery WHERE state = 'received' AND id <= :last ORDER BY id
 
 -- name: deliveries_applied
 UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
@@ -768,6 +786,15 @@ WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
+-- name: writes_ready
+-- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
+SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM (
+    SELECT job.contact_id, job.updated_at, job.state FROM job INDEXED BY job_writeback
+    WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+        AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+            WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+    ORDER BY job.due_at, job.id LIMIT :limit + 0)
+
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
@@ -825,7 +852,11 @@ SELECT job_id, count(*) AS times, min(at) AS since FROM write
 WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
 
 -- name: jobs_postpone
-UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:state
+
+-- name: writes_without_sync
+SELECT id FROM job INDEXED BY job_writeback
+WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each(:syncs))
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
@@ -1072,6 +1103,16 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
             SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
                 AND delivery.note <> :unsigned))
 
+-- name: beyond_reach
+-- Calls at providers that are not configured any more, and the jobs that wait for them: no answer can be taken. What was
+-- set aside is counted by `stuck`, and is no open work.
+SELECT count(*) + coalesce(sum((SELECT count(*) FROM job INDEXED BY job_flight WHERE job.submission_id = submission.id
+        AND job.state IN ('sending', 'sent', 'in_doubt') AND job.state = 'sent')), 0)
+FROM submission INDEXED BY submission_open
+WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each(:providers))
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
+        AND delivery.note <> :unsigned)
+
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
 -- nothing is bought for the sync; or answered in a way that nobody could read or believe.
@@ -1222,6 +1263,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
+    AND length(body) >= size
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused: it stands among the connections
 _MOVING = (
     JobState.QUEUED,
     JobState.SENDING,
@@ -43,18 +44,25 @@ def by_state(tx: Tx) -> dict[JobState, int]:
 
 
 def moving(
-    tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = (), dear: Sequence[tuple[str, str]] = ()
+    tx: Tx,
+    over_budget: Sequence[str] = (),
+    shut: Sequence[str] = (),
+    dear: Sequence[tuple[str, str]] = (),
+    providers: Sequence[str] | None = None,
 ) -> int:
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, for a sync
     of `shut`, or for a field that a connection is short of credits for (`dear`), what was answered and set aside,
-    what a halted CRM keeps from being written, and what stands behind another job, which is counted itself.
+    what a halted CRM keeps from being written, what waits for a provider that is none of `providers` any more (None:
+    all of them are there), and what stands behind another job, which is counted itself.
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
     held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
+    if providers is not None:
+        stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
     return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
 
 

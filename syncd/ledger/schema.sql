@@ -134,7 +134,8 @@ CREATE TABLE delivery (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, submission_id TEXT NOT NULL, source TEXT NOT NULL,
     digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
-    part TEXT NOT NULL DEFAULT ''
+    part TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`
 ) STRICT;
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.config import ConditionKind
-from syncd.ledger import budgets, reconciliation
+from syncd.ledger import budgets, reconciliation, reports
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
 Status = Mapping[str, Any]
@@ -54,10 +54,11 @@ def derive(status: Status) -> list[Condition]:
 def _halted(status: Status) -> Iterator[Condition]:
     for name, one in status["connections"].items():
         if one["trouble"]:
+            refused = name == reports.CHANGED_CONFIGURATION
             yield Condition(
-                kind=ConditionKind.HALTED,
+                kind=ConditionKind.CONFIGURATION if refused else ConditionKind.HALTED,
                 who=name,
-                what="is halted",
+                what="is not in use" if refused else "is halted",
                 why=one["message"],
                 cure=one["cure"],
                 since=one["since"],

@@ -19,10 +19,10 @@ ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provide
 def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     """What `syncd status` shows, without the daemon; `conditions` are added by `concluded`."""
     status = reports.status(tx)
-    known = {name: one for name, one in status["connections"].items() if name in settings.connections}
-    floors = {name: one.floor for name, one in settings.connections.items()}
+    configured = {*settings.connections, reports.CHANGED_CONFIGURATION}
+    floors = {name: str(one.floor) for name, one in settings.connections.items() if one.floor is not None}
     status["connections"] = {
-        name: {**one, "floor": None if floors[name] is None else str(floors[name])} for name, one in known.items()
+        name: {**one, "floor": floors.get(name)} for name, one in status["connections"].items() if name in configured
     }
     status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
     why, cure = disk(settings)

@@ -6,17 +6,17 @@ it: so dispatch stays shut until our own address has been seen to work from outs
 
 from __future__ import annotations
 
-import ssl
 from urllib.parse import urlsplit
 
-import httpx
-
-from syncd.contract.errors import Trouble
+from syncd.contract.errors import Retry, Trouble
+from syncd.contract.http import Http
+from syncd.contract.network import Network
 from syncd.ledger import connections
 
 from .address import CANARY
 from .parts import Parts
 
+WITHIN, BODY_LIMIT = 15.0, 65_536  # real seconds and bytes for the whole answer
 NAME = "public callback URL"  # as `syncd status` lists it among the connections
 
 
@@ -25,7 +25,6 @@ class Canary:
 
     def __init__(self) -> None:
         self._arrived: set[str] = set()
-        self._context: ssl.SSLContext | None = None  # to make one means to read all certificates of the host
 
     def arrived(self, nonce: str) -> None:
         """The receiver saw a genuine canary callback."""
@@ -35,7 +34,7 @@ class Canary:
         """Open or shut the gate. Returns 1 when callbacks arrive."""
         nonce = parts.new_id()
         url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
-        why, cure = await self._fly(url, nonce)
+        why, cure = await self._fly(url, nonce, parts.settings.network)
         parts.gate.set("callbacks", why, cure)
         if why:
             await parts.ledger.write(connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now())
@@ -44,19 +43,18 @@ class Canary:
         await parts.publish()
         return int(not why)
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
         """Why the gate must be shut, and what to do about it; twice "" when all is well."""
         host = urlsplit(url).netloc
         cure = f"Check DNS, proxy and certificate of callbacks.public_url ({host}); it must lead to callbacks.listen."
+        client = Http(url, {}, network=network)
         try:
-            self._context = self._context or httpx.create_ssl_context(trust_env=False)
-            async with httpx.AsyncClient(
-                timeout=10, trust_env=False, follow_redirects=False, verify=self._context
-            ) as client:
-                answer = await client.post(url)
-        except httpx.HTTPError as error:
-            return f"callbacks can't reach syncd: {type(error).__name__} at {host}", cure
+            answer = await client.call("POST", "", within=WITHIN, body_limit=BODY_LIMIT)
+        except Retry as error:
+            return f"callbacks can't reach syncd: {str(error).removeprefix('POST : ')}", cure
+        finally:
+            await client.aclose()
         if nonce not in self._arrived:
-            return f"callbacks don't arrive here: the public URL answered HTTP {answer.status_code}", cure
+            return f"callbacks don't arrive here: the public URL answered HTTP {answer.status}", cure
         self._arrived.discard(nonce)
         return "", ""

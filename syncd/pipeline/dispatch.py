@@ -535,17 +535,19 @@ class _Run:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         poll_at = None if caps.poll_after is None else now + caps.poll_after
 
+        deadline = now + caps.answer_within
+        call = (submission.id, receipt.provider_id)
+        if receipt.body is None:
+            await self._record(submissions.accept, *call, poll_at=poll_at, deadline=deadline, now=now)
+            return
+        delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
+
         def note(tx: Tx) -> None:
-            submissions.accept(
-                tx, submission.id, receipt.provider_id, poll_at=poll_at, deadline=now + caps.answer_within, now=now
-            )
-            if receipt.body is not None:
-                delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
-                inbox.store(tx, self.connection.name, delivery, now=now)
+            submissions.accept(tx, *call, poll_at=poll_at, deadline=deadline, now=now)
+            inbox.store(tx, self.connection.name, delivery, now=now)
 
         await self._record(note)
-        if receipt.body is not None:
-            self.parts.bells.ring("inbox")
+        self.parts.bells.ring("inbox")
 
     async def _not_these(self, submission: Submission, items: Sequence[Item], error: Split | Skip) -> None:
         """Refused for good, because of one of the items: each half of a bulk is tried by itself."""

@@ -21,7 +21,7 @@ from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.writes import Ended, Intent, Refused, ToWrite
+from syncd.ledger.writes import Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from . import account
@@ -56,13 +56,14 @@ class _Batch:
 async def run_once(parts: Parts, sync: Sync) -> int:
     """Write one or two batches of one sync; returns how many jobs came to an end."""
     crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
-    state = await parts.ledger.read(confirmations.load, sync.name)
+    state, waiting = await parts.ledger.read(_look, sync.name, 4 * size, now=parts.clock.now())
     await _tell(parts, sync, state)
+    if not state.is_shut and (not waiting.records or await _may_linger(parts, sync, state, waiting, size)):
+        return 0
     jobs = await parts.ledger.read(writes.to_write, sync.name, 4 * size, now=parts.clock.now())
+    jobs = await _placed(parts, sync, jobs)
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
-    elif jobs and await _may_linger(parts, sync, state, jobs, size):
-        return 0
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
     if not jobs or halted or not await account.is_known(parts, sync.crm):
         return 0
@@ -78,13 +79,27 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
+async def _placed(parts: Parts, sync: Sync, jobs: Sequence[ToWrite]) -> list[ToWrite]:
+    """Those for which a property is configured. A field, or where else it is written to, may be taken away."""
+    lost = [job.job_id for job in jobs if job.field not in sync.selection.writable]
+    if lost:
+        await parts.ledger.write(writes.without_place, lost, now=parts.clock.now())
+        parts.bells.ring("verify")
+    return [job for job in jobs if job.field in sync.selection.writable]
+
+
+def _look(tx: Tx, sync: str, limit: int, *, now: float) -> tuple[Confirmation, Waiting]:
+    """How a sync's writes have gone, and how much waits: most looks find that more is to be waited for."""
+    return confirmations.load(tx, sync), writes.waiting(tx, sync, limit, now=now)
+
+
 async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[ToWrite]) -> list[ToWrite]:
     """While the CRM refuses whatever is written: a single value now and then, and what was begun is looked at."""
     now = parts.clock.now()
     begun = [job for job in due if job.state is not JobState.ACCEPTED]
     if not state.may_probe(now):
         return begun
-    accepted = await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf"))
+    accepted = await _placed(parts, sync, await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf")))
     probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
     if probe is not None:
         await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
@@ -141,7 +156,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
     again: list[ToWrite] = []
     restore: dict[Key, tuple[ToWrite, Restore]] = {}
     for (ref, fld), (job, seen) in batch.check.items():
-        match after_write(job, seen, snapshots[ref]):
+        match after_write(job, seen, snapshots[ref], taken=(ref, fld) in batch.put):
             case End() as end:
                 finished.append((job, end))
             case Restore() as theirs:
@@ -274,12 +289,12 @@ async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[Contac
     return {snapshot.ref: snapshot for page in pages for snapshot in page}
 
 
-async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, jobs: Sequence[ToWrite], size: int) -> bool:
+async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, waiting: Waiting, size: int) -> bool:
     """Wait for a fuller batch, unless something has waited long enough or a write is open: for some minutes while
     answers are awaited, for a moment otherwise, or where buying waits for a first write."""
     now = parts.clock.now()
-    age = max(now - job.accepted_at for job in jobs)
-    if any(job.state is not JobState.ACCEPTED for job in jobs) or len({job.ref for job in jobs}) >= size:
+    age = now - waiting.since
+    if waiting.begun or waiting.records >= size:
         return False
     if age < min(LINGER, sync.write_within):
         return True

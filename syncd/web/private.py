@@ -16,7 +16,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -27,6 +26,8 @@ from syncd.observe import metrics
 from syncd.observe.status import live
 from syncd.observe.trial import WITHIN, Trial
 from syncd.pipeline.parts import Parts
+
+from .hosts import OPEN, KnownHosts
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -49,7 +50,6 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
     """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
     pages = _Pages(parts, commit_within)
-    host = parts.settings.admin.listen.host
     app = Starlette(
         routes=[
             Route("/", pages.overview),
@@ -61,7 +61,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost", "127.0.0.1", "[::1]"]),
+            Middleware(KnownHosts, hosts=["localhost", *parts.settings.admin.hosts]),
             Middleware(BaseHTTPMiddleware, dispatch=pages.guard),
         ],
     )
@@ -79,7 +79,8 @@ class _Pages:
     async def guard(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         """Token first, safe headers last."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-        if self._token is not None and not hmac.compare_digest(given, self._token):
+        needed = None if request.url.path == OPEN else self._token
+        if needed is not None and not hmac.compare_digest(given, needed):
             return PlainTextResponse("send the admin.token of the configuration as a Bearer token\n", 401)
         answer = await call(request)
         answer.headers.update(_HEADERS)

@@ -8,6 +8,7 @@ import pytest
 
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Level
+from syncd.contract.network import Network
 from syncd.ledger import connections
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
@@ -17,6 +18,7 @@ from syncd.pipeline.canary import NAME, Canary
 from syncd.pipeline.gate import UNTRIED, Gate, Shut
 from syncd.pipeline.parts import Bells
 from syncd.web import public
+from tests.connectors.proxying import proxy
 from tests.contract.fake_crm import FakeCrm
 
 from .callers import served
@@ -155,7 +157,7 @@ def test_the_gate_shuts_when_nobody_answers_and_opens_again(house: House) -> Non
     canary = Canary()
     _point(house, "http://127.0.0.1:9")
     assert house.run(canary.run_once(house.parts)) == 0
-    assert "ConnectError at 127.0.0.1:9" in house.parts.gate.shut
+    assert "could not reach 127.0.0.1: it refused the connection" in house.parts.gate.shut
     assert trouble(house, NAME) is Trouble.UNREACHABLE
     assert house.ask() == 0, "what can't come back is not bought"
     assert flown(house, canary) == 1
@@ -167,6 +169,17 @@ def test_an_answer_from_somebody_elses_listener_does_not_count(house: House) -> 
     """The URL leads to another syncd, or to a page that says 200 to everything."""
     assert flown(house, Canary(), lands_at=Canary()) == 0
     assert house.parts.gate.shut == "callbacks don't arrive here: the public URL answered HTTP 200"
+
+
+def test_n3_the_canary_goes_by_the_proxy_too(house: House) -> None:
+    with proxy() as (way, seen):
+        network = Network(proxy=way)
+        house.parts = replace(house.parts, settings=replace(house.parts.settings, network=network))
+        assert flown(house, Canary()) == 1
+    assert [line.split(" ")[0] for line in seen] == ["POST"]
+    assert "/callbacks/canary?" in seen[0]
+    assert flown(house, Canary()) == 0, "the proxy is gone"
+    assert f"the proxy {way}: it refused the connection" in house.parts.gate.shut
 
 
 def test_bells_ring_for_one_stage_or_for_all_of_a_kind() -> None:
