@@ -70,10 +70,14 @@ class Report:
     def warnings(self) -> tuple[str, ...]:
         return tuple(sorted(self._warnings, key=self._warnings.__getitem__))
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(sorted(self._problems, key=self._problems.__getitem__))
+
     def raise_if_any(self) -> None:
         """Raise ConfigError with all problems so far, if there are any."""
         if self._problems:
-            raise ConfigError(sorted(self._problems, key=self._problems.__getitem__))
+            raise ConfigError(self.problems)
 
     def _line(self, where: Where) -> int:
         while where not in self._lines:

@@ -140,7 +140,7 @@ def _asked_for(intent: Intent, item: Item, field: Field) -> dict[str, Any]:
         "sync": intent.sync,
         "round": item.rounds[field],
         "way": item.way,
-        "question": results.question(intent.provider, field, told),
+        "question": results.question(field, told),
         "asked": dump_identity(told),
         "at": intent.now,
     }
@@ -157,7 +157,7 @@ def _send(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, now: float) -> None
 
 def _not_asked_elsewhere(tx: Tx, asked_for: Sequence[Mapping[str, Any]], intents: Iterable[Intent]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
-    questions = [one["question"] for one in asked_for]
+    questions = [(one["question"], one["provider"]) for one in asked_for]
     if len(set(questions)) != len(questions):
         raise Stale
     since = min(one.known_since for one in intents)
