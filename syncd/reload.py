@@ -88,9 +88,11 @@ def _owing(tx: Tx, old: Settings, new: Settings) -> list[str]:
     ]
 
 
+def _tools(parts: Parts, settings: Settings) -> Tools:
+    return Tools(parts.clock, parts.rng, compose.NoMemory(), network=settings.network)
+
+
 async def _try_connections(parts: Parts, settings: Settings, registry: Registry) -> None:
     """Whatever a connector refuses is refused before anything is stopped."""
-    made = compose.connect(
-        settings, registry, lambda _: Tools(parts.clock, parts.rng, compose.NoMemory(), network=settings.network)
-    )
+    made = compose.connect(settings, registry, lambda _: _tools(parts, settings))
     await compose.hang_up(*made)

@@ -71,6 +71,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "ConnectionSection": {
         "connector": "Which kind of vendor it is.",
         "base_url": "Another host than the vendor's own: a sandbox, a gateway, another region.",
+        "floor": "A balance below this draws an alert.",
         "in_doubt": "What becomes of a paid call of which nobody knows whether it arrived.",
         "expired": "What becomes of the credits of a call that nobody answered.",
     },

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from syncd.contract.model import ContactRef, Field
 
 _SIGNED = ("a", "crm", "object", "contactId", "field", "e")
 CANARY = "canary"
+_PLAIN = re.compile("[A-Za-z0-9_.-]*")  # as most are: nothing is to be quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Addresses:
             query["p"] = part
         query |= {"e": str(int(expires)), "k": self._current}
         query["m"] = _mac(self._keys[self._current], provider, query)
-        return f"{self._base}/callbacks/{provider}?{urlencode(query)}"
+        parts = (f"{name}={text if _PLAIN.fullmatch(text) else quote_plus(text)}" for name, text in query.items())
+        return f"{self._base}/callbacks/{provider}?{'&'.join(parts)}"
 
     def check(self, provider: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
         """The address behind a query string, or None for one that is forged, mangled or over."""
