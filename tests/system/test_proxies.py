@@ -47,7 +47,7 @@ def nginx(folder: Path, port: int, upstream: int) -> list[str]:
     around = f"daemon off;\npid {folder}/nginx.pid;\nevents {{}}\nhttp {{\n{places}"
     (folder / "nginx.conf").write_text(f"{around}{text}}}\n")
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=enrich.example.com"]
-    files = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    files: list[str | Path] = ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     subprocess.run(["openssl", "req", "-x509", "-days", "9", *curve, *files], check=True, capture_output=True)
     return ["nginx", "-e", str(folder / "start.log"), "-c", str(folder / "nginx.conf")]
 
