@@ -220,7 +220,7 @@ def test_s7_a_contact_may_be_named_by_its_id_or_its_words(
 @pytest.mark.parametrize(
     ("ref", "told"),
     [
-        ("crm/contacts/50", "can be each of these: crm/contacts/504, crm/contacts/503, crm/contacts/502, crm/contacts/501"),
+        ("crm/contacts/50", "can be each of these: crm/contacts/504, crm/contacts/503, crm/contacts/502, crm/"),
         ("crm/contcts/501", "did you mean crm/contacts/501?"),
         ("crm/contcts/777", "did you mean 'crm/contacts'?"),
         ("nobody", "NAME` looks for it by name"),
