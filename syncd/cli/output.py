@@ -164,9 +164,9 @@ def say(marked: str, rest: str, *, style: str = "bold") -> None:
     _mark(_out(), marked, rest, style)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON document; without `indent` on one line."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
