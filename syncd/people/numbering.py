@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
+
+from syncd.frozen import frozen
 
 from .unusable import Unusable
 
@@ -62,7 +63,7 @@ _AREA_AND_EXCHANGE = re.compile(r"[2-9]\d\d[2-9]\d{6}")  # North American number
 _COUNTING = "12345678901234567890"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Line:
     """What the plan tells: `kind` and `region` (ISO 3166 alpha-2) are None where it does not."""
 

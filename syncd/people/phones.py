@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumber, PhoneNumberFormat, PhoneNumberMatcher
+
+from syncd.frozen import frozen
 
 from . import numbering
 from .countries import code
@@ -38,7 +39,7 @@ _EXTENSION = re.compile(  # words for an extension that phonenumbers does not kn
 _WORDS_AFTER = re.compile(r"[\s,;(\[-]*[^\W\d_][^\d]*$")  # "+44 … (mobile)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Phone:
     """A number that may be written. `region` is ISO 3166 alpha-2; `remarks` are phrases for people."""
 
