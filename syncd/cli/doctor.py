@@ -16,14 +16,15 @@ from urllib.parse import urlsplit
 
 import typer
 
-from syncd import __version__
+from syncd import __version__, compose
 from syncd.config import Settings
 from syncd.contract.errors import ConfigError, SyncdError
 from syncd.contract.model import Finding, Level
-from syncd.ledger import reports
 from syncd.ledger.file import OLDEST_SQLITE
 from syncd.ledger.sqlite import sqlite3
 from syncd.ledger.store import reading
+from syncd.observe.conditions import derive
+from syncd.observe.status import look
 
 from . import credentials, host
 from .host import Told, doubtful, ok, wrong
@@ -174,17 +175,15 @@ def troubles(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with reading(settings.ledger.path) as tx:
-            status = reports.status(tx)
+            status = look(tx, settings, now=compose.clock_of(settings).now())
     except SyncdError as error:
         yield (wrong if settings.ledger.path.exists() else doubtful)(str(error), "")
         return
     except OSError as error:
         yield wrong(f"{error.filename}: {error.strerror}", "Run this as the user of the daemon, or as root.")
         return
-    for one in reports.obstacles(status):
-        yield wrong(f"{one.who} {one.what}: {one.why}", one.cure)
-    for one in reports.pauses(status):
-        yield doubtful(f"{one.who} {one.what}: {one.why}", one.cure)
+    for one in derive(status):
+        yield (wrong if one.blocks else doubtful)(f"{one.who} {one.what}: {one.why}", one.cure)
 
 
 def _asked(*command: str) -> str | None:

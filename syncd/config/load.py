@@ -17,6 +17,7 @@ from syncd.contract.model import ASKED, Field, FieldMap
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
+from .alerting import secrets_in
 from .document import Report, Where, read
 from .places import Places
 from .scalars import name as valid_name
@@ -25,6 +26,7 @@ from .sections import (
     DAY,
     Admin,
     AgesSection,
+    Alert,
     Callbacks,
     ConnectionSection,
     Document,
@@ -38,6 +40,7 @@ from .sections import (
     Prefer,
     Rehearsal,
     SyncSection,
+    Traces,
 )
 from .settings import KINDS, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 from .shape import M, fit, secret_fields, suggest
@@ -127,6 +130,8 @@ class _Loader:
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
         people = self._section("people", People) if "people" in self._raw else People()
+        alerts = self._alerts()
+        traces = self._section("traces", Traces) if self._raw.get("traces") is not None else None
         network = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
@@ -144,6 +149,8 @@ class _Loader:
             log=log,
             rehearsal=rehearsal,
             people=people,
+            alerts=alerts,
+            traces=traces,
             network=network,
             connections=connections,
             syncs=syncs,
@@ -159,6 +166,22 @@ class _Loader:
 
     def _fit(self, model: type[M], value: Any, where: Where) -> M | None:
         return fit(model, value, where, self._report, self._secrets)
+
+    def _alerts(self) -> tuple[Alert, ...]:
+        raw = self._raw.get("alerts")
+        if raw is None:
+            return ()
+        if not isinstance(raw, list):
+            self._report.problem(("alerts",), 'must be a list, such as: - { to: "mailto://…", on: [budget, halted] }')
+            return ()
+        for position, value in enumerate(raw):
+            to = value.get("to") if isinstance(value, dict) else None
+            if isinstance(to, str):
+                self._report.hide(to)
+                if secrets_in(to):
+                    self._secrets.warn_if_clear(("alerts", position, "to"))
+        made = [self._fit(Alert, value, ("alerts", position)) for position, value in enumerate(raw)]
+        return tuple(one for one in made if one is not None)
 
     def _check_listeners(self, callbacks: Callbacks | None, admin: Admin | None) -> None:
         for position, secret in enumerate(callbacks.secrets if callbacks else ()):
@@ -229,6 +252,7 @@ class _Loader:
             in_doubt_policy=section.in_doubt.policy,
             in_doubt_hold=section.in_doubt.hold,
             expired=section.expired,
+            floor=section.floor,
             options=options,
         )
 

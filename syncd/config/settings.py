@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -19,9 +20,11 @@ from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
+from .alerting import secrets_in
 from .places import Places
 from .sections import (
     Admin,
+    Alert,
     Budget,
     Callbacks,
     ExpiredRule,
@@ -34,6 +37,7 @@ from .sections import (
     PhoneFormat,
     Prefer,
     Rehearsal,
+    Traces,
     WhenUnavailable,
 )
 
@@ -87,6 +91,7 @@ class Connection:
     in_doubt_hold: float
     options: Options
     expired: ExpiredRule = field(default_factory=ExpiredRule)
+    floor: Decimal | None = None  # credits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +196,8 @@ class Settings:
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    alerts: tuple[Alert, ...] = ()
+    traces: Traces | None = None
     network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
     places: Places = field(default_factory=Places, compare=False, repr=False)
@@ -201,5 +208,7 @@ class Settings:
         held = [*(self.callbacks.secrets if self.callbacks else ()), self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
-        found = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
-        return frozenset(found | set(self.network.proxy_login[1:] if self.network.proxy_login else ()))
+        held += self.traces.headers.values() if self.traces else ()
+        known = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        known |= set(self.network.proxy_login[1:] if self.network.proxy_login else ())
+        return frozenset(known.union(*(secrets_in(one.to.get_secret_value()) for one in self.alerts)))

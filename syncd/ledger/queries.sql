@@ -208,7 +208,7 @@ UPDATE selection SET sweep = sweep + 1, sweeping = 1, cursor = NULL WHERE id = :
 UPDATE selection SET cursor = :cursor WHERE id = :id
 
 -- name: selection_swept
-UPDATE selection SET sweeping = 0, swept_at = :now WHERE id = :id AND sweeping = 1
+UPDATE selection SET sweeping = 0, swept_at = :now, brought = :brought, missing = :missing WHERE id = :id AND sweeping = 1
 
 -- name: members_seen
 -- The contacts of a page are in the selection; who was not so far is decided on.
@@ -233,6 +233,11 @@ ORDER BY contact_id LIMIT 500
 -- Whoever could not be decided on before the selection was seen to its end.
 UPDATE contact SET planned = 0 WHERE id IN (
     SELECT contact_id FROM job INDEXED BY job_waiting WHERE state = 'waiting' AND due_at >= :never)
+
+-- name: members_missing
+-- For whom something is still to be done.
+SELECT count(DISTINCT contact_id) FROM job
+WHERE contact_id IN (SELECT value FROM json_each(:ids)) AND state NOT IN ('done', 'review')
 
 -- name: members_drop
 DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT value FROM json_each(:ids))
@@ -535,6 +540,18 @@ SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE 
 -- name: spent_by_kind
 SELECT coalesce(sum(charged_mc), 0) AS charged_mc, coalesce(sum(reserved_mc), 0) AS reserved_mc,
     coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend WHERE sync = :sync AND slot >= :slot
+
+-- name: spent_by_slot
+SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend WHERE sync = :sync AND slot >= :slot GROUP BY slot
+
+-- name: over_budget_note
+INSERT INTO over_budget VALUES (:sync, :provider, :cap, :needs_mc, :now, :now)
+ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
+
+-- name: over_budget
+-- The least that did not fit, lately.
+SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget WHERE sync = :sync AND cap = :cap AND at >= :since
+HAVING count(*) > 0
 
 -- name: dearest_prices
 SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
@@ -1088,6 +1105,71 @@ SELECT coalesce(max(id), 0) FROM run
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
+
+-- name: reviews_by_reason
+SELECT review.why, count(*) AS n, min(review.opened_at) AS since FROM job INDEXED BY job_review
+JOIN review ON review.job_id = job.id AND review.decision = '' WHERE job.state = 'review' GROUP BY review.why ORDER BY since
+
+-- name: doubts_by_provider
+SELECT provider, count(*) AS calls, sum(reserved_mc) AS reserved_mc, min(created_at) AS since
+FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt' GROUP BY provider
+
+-- name: sweeps
+-- What the last whole pull of each sync brought, and did not bring.
+SELECT sync.name, selection.brought, selection.missing, selection.swept_at FROM sync
+JOIN selection ON selection.fingerprint = sync.selection WHERE selection.swept_at IS NOT NULL ORDER BY sync.name
+
+-- name: syncs_refused
+SELECT sync, refused, words FROM sync_state WHERE refused > 0 ORDER BY sync
+
+-- name: answers_lately
+-- Of the newest answers about somebody: how many were somebody else's.
+SELECT provider, count(*) AS judged, sum(verdict = 'other') AS other FROM result
+WHERE id > (SELECT max(id) FROM result) - 1000 AND verdict <> '' AND at >= :since GROUP BY provider
+
+-- name: pulled_at
+-- When a sync was last pulled to its end.
+SELECT ended_at FROM run WHERE sync = :sync AND error = '' AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1
+
+-- name: heads
+-- Since when the first of each queue waits; the first one, not the oldest, is what an index tells at once.
+SELECT (SELECT received_at FROM delivery INDEXED BY delivery_todo WHERE state = 'received' ORDER BY id LIMIT 1) AS inbox,
+    (SELECT pulled_at FROM contact INDEXED BY contact_unplanned WHERE planned = 0 ORDER BY id LIMIT 1) AS plan,
+    (SELECT updated_at FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY id LIMIT 1) AS answered,
+    (SELECT created_at FROM submission INDEXED BY submission_open WHERE state IN ('accepted', 'in_doubt')
+        ORDER BY deadline LIMIT 1) AS sent,
+    (SELECT min(created_at) FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt') AS in_doubt
+
+-- name: head_of_queue
+SELECT updated_at FROM job INDEXED BY job_queued WHERE state = 'queued' AND sync = :sync AND provider = :provider
+ORDER BY priority DESC, id LIMIT 1
+
+-- name: head_of_writes
+SELECT min(due_at) FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync
+
+-- name: inbox_length
+SELECT count(*) FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
+
+-- name: marks_like
+SELECT key, value FROM meta WHERE key >= :prefix AND key < :prefix || '~'
+
+-- name: symptoms
+SELECT * FROM symptom ORDER BY kind, who
+
+-- name: symptoms_empty
+DELETE FROM symptom
+
+-- name: symptom_add
+INSERT INTO symptom VALUES (:kind, :who, :why, :cure, :since)
+
+-- name: alerts
+SELECT * FROM alert
+
+-- name: alerts_empty
+DELETE FROM alert
+
+-- name: alert_add
+INSERT INTO alert VALUES (:target, :kind, :who, :detail, :line, :since, :told_at, :over_at)
 
 -- name: tallies
 SELECT name, n FROM tally ORDER BY name
