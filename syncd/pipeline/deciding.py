@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from syncd.config import Sync
 from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.frozen import frozen
 from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
@@ -29,7 +29,7 @@ from .parts import Parts
 WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Decided:
     """A decision on a case, the sync whose policy it follows, and how each answer was judged."""
 
@@ -39,7 +39,7 @@ class Decided:
     weighed: Sequence[Weighed]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Selected:
     """The selections that the ledger knows, by fingerprint, and those that were pulled to their end."""
 
