@@ -89,6 +89,13 @@ class Pacer:
         blocked = self._blocked_until - self._clock.monotonic()
         return max([0.0, blocked, *(self._wait(_narrowed(w, spare), now) for w in self._windows)])
 
+    def left(self, window: Window) -> int:
+        """How many more calls a window allows now."""
+        now = self._clock.now()
+        first = math.floor(now / window.seconds) * window.seconds if window.fixed else now - window.seconds
+        look = bisect_left if window.fixed else bisect_right
+        return max(0, window.limit - (len(self._calls) - look(self._calls, first)))
+
     def take(self) -> None:
         """Record a call that goes out now."""
         self._calls.append(self._clock.now())

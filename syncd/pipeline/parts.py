@@ -16,6 +16,7 @@ from syncd.contract.http import IN_FLIGHT
 from syncd.contract.model import Field
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
+from syncd.contract.watched import Calls
 from syncd.ledger import gates, upkeep
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
@@ -25,6 +26,7 @@ from .address import Addresses
 from .breaker import Breaker
 from .gate import Gate
 from .liveness import Liveness
+from .symptoms import Symptoms
 
 SIGN_OF_LIFE = 30.0  # seconds
 CLOSE, TRIES = 5.0, 100  # seconds between two readings of clocks that are compared; how often that is tried
@@ -57,6 +59,8 @@ class Lane:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     over_budget: str = ""  # the cap that stopped the last intent, or ""
+    # By sync and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
+    caps_noted: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def too_dear(self) -> list[Field]:
@@ -93,9 +97,15 @@ class Parts:
     liveness: Liveness = field(default_factory=Liveness)
     accounts: Accounts = field(default_factory=Accounts)
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
+    symptoms: Symptoms = field(default_factory=Symptoms)
+    calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
+    alerts_sent: Counter[str] = field(default_factory=Counter)  # messages by how they ended
+    heard: dict[str, float] = field(default_factory=dict)  # by provider: when a callback last came (UTC seconds)
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)
+        if self.settings.callbacks is None:  # all answers are fetched
+            self.gate.set("callbacks", "")
 
     @property
     def clock_was_set(self) -> bool:

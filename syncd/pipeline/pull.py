@@ -37,9 +37,11 @@ async def run_once(parts: Parts, sync: Sync) -> int:
             await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now())
         raise
     after: int | None = 0
+    missing = 0
     while after is not None:
-        after = await parts.ledger.write(selections.not_seen, begun, after)
-    await parts.ledger.write(_end, begun, run, now=now())
+        after, more = await parts.ledger.write(selections.not_seen, begun, after)
+        missing += more
+    await parts.ledger.write(_end, begun, run, pulled, missing, now=now())
     parts.bells.ring("plan")
     return pulled
 
@@ -78,6 +80,6 @@ def _is_asked_for(parts: Parts, sync: Sync) -> bool:
     return open_ and not parts.gate.why(sync.name)
 
 
-def _end(tx: Tx, begun: Pull, run: int, *, now: float) -> None:
-    selections.end(tx, begun, now=now)
+def _end(tx: Tx, begun: Pull, run: int, brought: int, missing: int, *, now: float) -> None:
+    selections.end(tx, begun, brought=brought, missing=missing, now=now)
     contacts.end_run(tx, run, now=now)
