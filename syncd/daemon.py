@@ -20,10 +20,10 @@ import structlog
 
 from syncd.config import InDoubtPolicy, cron
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
-from syncd.ledger import reports, submissions
+from syncd.ledger import connections, reports, submissions
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
@@ -39,7 +39,7 @@ _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we 
 LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
 BEAT = 0.5  # seconds between two looks at the event loop's lag
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
+CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0, "lease": 15.0}
 NEXT = {
     "pull": ("plan",),
     "plan": ("dispatch",),
@@ -48,6 +48,7 @@ NEXT = {
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
     "probe": ("rights", "pull", "dispatch", "writeback"),
+    "lease": ("plan", "dispatch", "inbox", "verify", "writeback"),
 }
 _AFTER_THE_CHECK = ("dispatch", "writeback")  # what is bought or written can't be taken back
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
@@ -170,6 +171,7 @@ class Daemon:
             _Stage("probe", lambda: probe.run_once(parts)),
             _Stage("flush", lambda: probe.flush(parts)),
             _Stage("watch", lambda: self._watch.run_once(parts)),
+            _Stage("lease", lambda: work.run_once(parts)),
         ]
         stages += [_Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
         written = {sync.crm for sync in parts.syncs}
@@ -319,13 +321,12 @@ async def settled(daemon: Daemon) -> None:
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
+    spent = list(await parts.ledger.read(connections.over_budget))
     shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
     dear = [(name, field) for name, lane in parts.lanes.items() for field in lane.too_dear]
     if moving := await parts.ledger.read(reports.moving, spent, shut, dear):
         return moving
-    connections = parts.settings.connections
-    ask = [name for name, one in connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
+    ask = [name for name, one in parts.settings.connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
     return len(await parts.ledger.read(submissions.overdue, ask, now=float("inf")))
 
 

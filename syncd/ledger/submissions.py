@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 DAY = 86_400.0
+NOBODY = 0  # no process has this number
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
@@ -64,8 +65,10 @@ def intend(
     known_since: float = 0.0,
     found_since: float | None = None,
     by_person: bool = True,
+    owner: int = NOBODY,
 ) -> None:
-    """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
+    """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of `owner`,
+    a process, and of nobody else, to make this call.
 
     Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
     blocked since it was chosen,
@@ -84,6 +87,7 @@ def intend(
         reserved_mc=milli(reserve),
         now=now,
         deadline=deadline,
+        owner=owner,
     )
     asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
     _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
@@ -200,13 +204,15 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         target=SubmissionState.IN_DOUBT,
         note=note,
         deadline=hold_until,
+        due=None,
     )
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
 
 
-def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
-    """After a crash: every intent without an outcome is in doubt. `hold`: seconds per provider."""
-    rows = tx.rows("submissions_intended")
+def recover(tx: Tx, hold: Mapping[str, float], *, now: float, owner: int = NOBODY) -> int:
+    """Every intent without an outcome whose process has ended or stands still is in doubt, but not those of `owner`,
+    who knows better. `hold`: seconds per provider. Returns how many there were."""
+    rows = tx.rows("submissions_intended", owner=owner, now=now)
     for row in rows:
         note = "syncd stopped while it was being sent"
         doubt(tx, row["id"], note, hold_until=now + hold.get(row["provider"], 2 * DAY), now=now)
@@ -318,6 +324,7 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
         target=SubmissionState.INTENT,
         note=note,
         deadline=None,
+        due=None,
     )
     if undone != 1:
         return
@@ -350,6 +357,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         reserved_mc=milli(reserve[delivery.field]),
         now=now,
         deadline=now + DAY,
+        owner=NOBODY,
     )
     tx.move(
         job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
@@ -368,12 +376,14 @@ def overdue(tx: Tx, ask: Iterable[str], *, now: float) -> list[tuple[str, str, S
     return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 
-def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, now: float) -> None:
+def expire(
+    tx: Tx, submission_id: str, source: SubmissionState, note: str, *, now: float, due: float | None = None
+) -> None:
     """No answer came: each open job is answered with *missing*; the worst case stays reserved.
 
-    Does nothing when an answer came in the last moment.
+    Does nothing when an answer came in the last moment, or the call has time until after `due` (UTC seconds) by now.
     """
-    if not _end(tx, submission_id, source, note):
+    if not _end(tx, submission_id, source, note, due):
         return
     outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
     waiting = (JobState.SENT, JobState.IN_DOUBT)
@@ -391,16 +401,18 @@ def end_failed(tx: Tx, *, now: float) -> int:
     return tx.run("submissions_failed_for_good", now=now)
 
 
-def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
-    """The operator's policy lets what is in doubt be asked once more; the first reservation stays.
+def resend(tx: Tx, submission_id: str, note: str, *, now: float, due: float | None = None) -> None:
+    """The operator's policy lets what is in doubt be asked once more, by an attempt of its own; the first reservation
+    stays. `due`: as in `expire`.
 
     What was resent before is given up instead: once means once.
     """
     attempts = _attempts(tx, submission_id)
     if any(_asked_times(tx, attempt) > 1 for attempt in attempts):
-        expire(tx, submission_id, SubmissionState.IN_DOUBT, "sent twice, and no answer either time", now=now)
+        note = "sent twice, and no answer either time"
+        expire(tx, submission_id, SubmissionState.IN_DOUBT, note, now=now, due=due)
         return
-    if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note):
+    if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note, due):
         return
     tx.run("attempt_release", submission_id=submission_id)
     _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
@@ -426,9 +438,9 @@ def poll_all_now(tx: Tx, provider: str, *, now: float) -> None:
     tx.run("submissions_poll_now", provider=provider, now=now)
 
 
-def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool:
-    target = SubmissionState.EXPIRED
-    return tx.run("submission_state", id=submission_id, source=source, target=target, note=note, deadline=None) == 1
+def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str, due: float | None) -> bool:
+    values = {"source": source, "target": SubmissionState.EXPIRED, "note": note, "deadline": None, "due": due}
+    return tx.run("submission_state", id=submission_id, **values) == 1
 
 
 def _without_answer(attempt: sqlite3.Row, outcome: Outcome, note: str) -> EnrichmentResult:

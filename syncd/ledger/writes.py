@@ -65,9 +65,25 @@ def giving_up(job_id: int, reason: Reason, note: str) -> Move:
     return Move(job_id, JobState.ANSWERED, JobState.DONE, {"reason": reason, "note": note})
 
 
-def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
-    """What is accepted and due, and what a crash left in the middle of a write; oldest first."""
-    return [_to_write(row) for row in tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)]
+class Due(NamedTuple):
+    """A job that is to be written, or whose write was begun and not brought to its end."""
+
+    job_id: int
+    contact_id: int
+    state: JobState
+    accepted_at: float
+
+
+def due(tx: Tx, sync: str, limit: int, *, now: float) -> list[Due]:
+    """What is accepted and due, and what a crash left in the middle of a write, of records that nobody holds; oldest
+    first."""
+    rows = tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)
+    return [Due(row["id"], row["contact_id"], JobState(row["state"]), row["updated_at"]) for row in rows]
+
+
+def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
+    """Those of these jobs that are to be written by now; oldest first."""
+    return [_to_write(row) for row in tx.rows("writes_load", ids=json.dumps(list(jobs)))]
 
 
 def _to_write(row: sqlite3.Row) -> ToWrite:
@@ -156,6 +172,12 @@ def postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
 def postpone_all(tx: Tx, *, now: float) -> None:
     """The same for every write that is open: a request of the process before may still be on its way."""
     tx.run("writes_postpone", due_at=now + LANDS)
+
+
+def postpone_contacts(tx: Tx, contacts: Sequence[int], *, now: float) -> None:
+    """The same for what is open of these contacts, whose process has ended or stands still."""
+    if contacts:
+        tx.run("writes_of_contacts_postpone", contacts=json.dumps(list(contacts)), due_at=now + LANDS)
 
 
 def finish(tx: Tx, ended: Iterable[Ended], *, now: float) -> int:

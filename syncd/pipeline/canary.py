@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from syncd.contract.errors import Trouble
-from syncd.ledger import connections
+from syncd.ledger import canaries, connections
 
 from .address import CANARY
 from .parts import Parts
@@ -21,21 +21,21 @@ NAME = "public callback URL"  # as `syncd status` lists it among the connections
 
 
 class Canary:
-    """Sends itself a callback and looks whether it came back to this very process."""
+    """Sends itself a callback and looks whether it has come to a receiver of this ledger."""
 
     def __init__(self) -> None:
-        self._arrived: set[str] = set()
         self._context: ssl.SSLContext | None = None  # to make one means to read all certificates of the host
 
-    def arrived(self, nonce: str) -> None:
-        """The receiver saw a genuine canary callback."""
-        self._arrived.add(nonce)
+    async def arrived(self, parts: Parts, nonce: str) -> None:
+        """The receiver saw a genuine canary callback. Raises LedgerError where that can't be stored."""
+        await parts.ledger.write(canaries.arrived, nonce)
 
     async def run_once(self, parts: Parts) -> int:
         """Open or shut the gate. Returns 1 when callbacks arrive."""
         nonce = parts.new_id()
         url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
-        why, cure = await self._fly(url, nonce)
+        await parts.ledger.write(canaries.sent, nonce, now=parts.clock.now())
+        why, cure = await self._fly(parts, url, nonce)
         parts.gate.set("callbacks", why, cure)
         if why:
             await parts.ledger.write(connections.halt, NAME, Trouble.UNREACHABLE, why, cure, now=parts.clock.now())
@@ -44,7 +44,7 @@ class Canary:
         await parts.publish()
         return int(not why)
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
         """Why the gate must be shut, and what to do about it; twice "" when all is well."""
         host = urlsplit(url).netloc
         cure = f"Check DNS, proxy and certificate of callbacks.public_url ({host}); it must lead to callbacks.listen."
@@ -56,7 +56,6 @@ class Canary:
                 answer = await client.post(url)
         except httpx.HTTPError as error:
             return f"callbacks can't reach syncd: {type(error).__name__} at {host}", cure
-        if nonce not in self._arrived:
+        if not await parts.ledger.write(canaries.over, nonce, now=parts.clock.now()):
             return f"callbacks don't arrive here: the public URL answered HTTP {answer.status_code}", cure
-        self._arrived.discard(nonce)
         return "", ""

@@ -6,12 +6,14 @@ from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.contract.model import Page
 from syncd.ledger import connections, contacts, selections
+from syncd.ledger.claims import Kind
 from syncd.ledger.selections import Pull
 from syncd.ledger.store import Tx
 
 from . import account
 from .deciding import fingerprint
 from .parts import Parts
+from .work import Held, hold
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -20,12 +22,19 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     Each page is stored together with its cursor: a crash repeats at most the page it was on. Raises
     the connector's Retry or Halt after noting it; what was stored stays.
     """
+    selection = await parts.ledger.write(selections.make, fingerprint(sync))
+    async with hold(parts, Kind.SELECTION, [selection]) as held:
+        return await _pull(parts, sync, held) if held.items else 0
+    return 0  # the claim was lost: whoever holds it now goes on from the cursor
+
+
+async def _pull(parts: Parts, sync: Sync, held: Held) -> int:
     now = parts.clock.now
-    begun = await parts.ledger.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
-    run = await parts.ledger.write(contacts.start_run, sync.name, now=now())
+    begun = await held.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
+    run = await held.write(contacts.start_run, sync.name, now=now())
     try:
         await account.require(parts, sync.crm)
-        pulled = await _pages(parts, sync, begun, run)
+        pulled = await _pages(parts, sync, held, begun, run)
     except ConnectorError as error:
         await parts.ledger.write(contacts.end_run, run, now=now(), error=str(error))
         if isinstance(error, Halt):
@@ -33,13 +42,13 @@ async def run_once(parts: Parts, sync: Sync) -> int:
         raise
     after: int | None = 0
     while after is not None:
-        after = await parts.ledger.write(selections.not_seen, begun, after)
-    await parts.ledger.write(_end, begun, run, now=now())
+        after = await held.write(selections.not_seen, begun, after)
+    await held.finish(_end, begun, run, now=now())
     parts.bells.ring("plan")
     return pulled
 
 
-async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
+async def _pages(parts: Parts, sync: Sync, held: Held, begun: Pull, run: int) -> int:
     def store(tx: Tx, page: Page, *, now: float, asked_at: float) -> int:
         stored = contacts.store_page(tx, sync.name, run, page, tuple(sync.fields), now=now, rules=parts.rules)
         selections.seen(tx, begun, page, at=asked_at)
@@ -47,7 +56,7 @@ async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
 
     pulled, asked_at = 0, parts.clock.now()
     async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
-        pulled += await parts.ledger.write(store, page, now=parts.clock.now(), asked_at=asked_at)
+        pulled += await held.write(store, page, now=parts.clock.now(), asked_at=asked_at)
         parts.bells.ring("plan")
         asked_at = parts.clock.now()
     return pulled

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from syncd.ledger import budgets, reconciliation, reports, reviews
+from syncd.ledger import budgets, connections, reconciliation, reports, reviews
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
@@ -77,8 +77,9 @@ def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starle
 async def live_status(parts: Parts) -> dict[str, Any]:
     """The ledger's status with what only the running daemon knows."""
     status = await parts.ledger.read(reports.status)
+    spent = await parts.ledger.read(connections.over_budget)
     lanes = {
-        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
+        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
         for name, lane in parts.lanes.items()
     }
     caps = budgets_of(parts.settings.syncs)

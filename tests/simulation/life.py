@@ -20,7 +20,7 @@ from syncd import compose
 from syncd.config.sections import Log, LogFormat
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.daemon import Daemon
-from syncd.ledger import connections, file, store
+from syncd.ledger import canaries, connections, file, store
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
@@ -183,13 +183,12 @@ class _Flight(Canary):
         super().__init__()
         self._life = life
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
         self._life.check()
         status = await self._life.world.knock(url, b"", {})
         self._life.check()
-        if nonce not in self._arrived:
+        if not await parts.ledger.write(canaries.over, nonce, now=parts.clock.now()):
             return f"callbacks don't arrive here ({status})", "Wait."
-        self._arrived.discard(nonce)
         return "", ""
 
 

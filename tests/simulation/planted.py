@@ -100,10 +100,11 @@ def intent_after_send() -> AbstractContextManager[None]:
     async def carry(run: Any, items: Sequence[Any]) -> None:
         submission = run._submission(items, run.parts.clock.now())
         receipt = await run.lane.provider.submit(submission)
-        await run.parts.ledger.write(
+        await run._held.write(
             submissions.intend,
             submission,
             items,
+            owner=run.parts.at_work.owner.id,
             provider=run.connection.name,
             sync=run.sync.name,
             reserve=Decimal(0),
@@ -120,9 +121,9 @@ def requeue_in_doubt_on_restart() -> AbstractContextManager[None]:
     """After a crash, what was being sent is sent again."""
     recover = submissions.recover
 
-    def again(tx: Tx, hold: Any, *, now: float) -> int:
-        ids = [row["id"] for row in tx.rows("submissions_intended")]
-        done = recover(tx, hold, now=now)
+    def again(tx: Tx, hold: Any, *, now: float, owner: int = submissions.NOBODY) -> int:
+        ids = [row["id"] for row in tx.rows("submissions_intended", owner=owner, now=now)]
+        done = recover(tx, hold, now=now, owner=owner)
         for submission_id in ids:
             submissions.not_sent(tx, submission_id, "sent again", now=now)
         return done
@@ -203,7 +204,7 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
     """A bulk dearer than the budget is not sent, nor any part of it."""
 
     async def afford(run: Any, _: Any, cap: Any) -> None:
-        run.stopped, run.lane.over_budget = True, str(cap)
+        await run._spent(cap)
 
     return swap(dispatch._Run, "_afford", afford)
 
@@ -336,10 +337,10 @@ def late_answer_ignored() -> AbstractContextManager[None]:
 def inbox_forgets_the_rest() -> AbstractContextManager[None]:
     """A delivery that waits is marked as read before it is applied."""
 
-    async def apply(parts: Parts, waiting: Sequence[Any]) -> int:
-        for got in waiting:
-            await parts.ledger.write(lambda tx, id_: tx.run("delivery_done", id=id_, state="applied", note=""), got.id)
-        return await before(parts, waiting)
+    async def apply(parts: Parts, held: Any) -> int:
+        for id_ in held.items:
+            await held.write(lambda tx, id_: tx.run("delivery_done", id=id_, state="applied", note=""), id_)
+        return await before(parts, held)
 
     before = inbox_stage._apply
     return swap(inbox_stage, "_apply", apply)
@@ -362,9 +363,9 @@ def blind_write() -> AbstractContextManager[None]:
 def no_cas_recheck() -> AbstractContextManager[None]:
     """What was written stands: nobody looks."""
 
-    async def believe(parts: Parts, _: Any, __: Any, batch: Any) -> int:
+    async def believe(parts: Parts, _: Any, __: Any, held: Any, batch: Any) -> int:
         ends = [(job, guard.End(Reason.WRITTEN)) for job, _ in batch.check.values()]
-        return await parts.ledger.write(writeback._finish, ends, now=parts.clock.now())
+        return int(await held.write(writeback._finish, ends, now=parts.clock.now()))
 
     return swap(writeback, "_see_it_stand", believe)
 
@@ -510,7 +511,7 @@ def cursor_before_page() -> Iterator[None]:
     def seldom(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
         return begin(tx, fingerprint, sweep_after=max(sweep_after, 1_000 * DAY), now=now)
 
-    async def pages(parts: Parts, sync: Any, begun: Pull, run: int) -> int:
+    async def pages(parts: Parts, sync: Any, _: Any, begun: Pull, run: int) -> int:
         async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
             empty, now = replace(page, contacts=()), parts.clock.now()
             await parts.ledger.write(selections.seen, begun, empty, at=now)

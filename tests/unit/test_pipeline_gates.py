@@ -34,8 +34,8 @@ NOWHERE = "http://127.0.0.1:9"
 class Home(Canary):
     """Comes home, as long as the public URL leads anywhere."""
 
-    async def _fly(self, url: str, nonce: str) -> tuple[str, str]:
-        return await super()._fly(url, nonce) if url.startswith(NOWHERE) else ("", "")
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
+        return await super()._fly(parts, url, nonce) if url.startswith(NOWHERE) else ("", "")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 from syncd.contract.model import ContactRef, Submission
 from syncd.contract.reading import decode
+from syncd.ledger import canaries
 from syncd.pipeline.address import CANARY, Addresses
 from syncd.pipeline.canary import Canary
 from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
@@ -383,9 +384,11 @@ def test_only_a_genuine_canary_lands(asked: House) -> None:
     genuine = asked.parts.addresses.mint(CANARY, "nonce", expires=asked.clock.now() + 60)
     where = genuine.removeprefix("https://enrich.example.com")
     forged = where.replace("nonce", "other")
+    asked.run(asked.ledger.write(canaries.sent, "nonce", now=asked.clock.now()))
+    asked.run(asked.ledger.write(canaries.sent, "other", now=asked.clock.now()))
     replies = at_the_door(asked, lambda line: _both(line, forged, where), canary=canary)
     assert replies == [404, 200]
-    assert canary._arrived == {"nonce"}
+    assert asked.sql("SELECT nonce FROM canary WHERE arrived") == [("nonce",)]
 
 
 async def _both(line: Line, *where: str) -> list[int]:
