@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import random
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -62,13 +64,20 @@ def clock_of(settings: Settings) -> Clock:
 
 
 def connect(
-    settings: Settings, registry: Registry, tools: Callable[[Connection], Tools]
+    settings: Settings,
+    registry: Registry,
+    tools: Callable[[Connection], Tools],
+    kept: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[dict[str, Crm], dict[str, Provider]]:
     """An instance of each CRM that a sync uses, and of each provider: one that is no longer asked may
-    still owe answers."""
+    still owe answers. `kept`: those that there are already, by name."""
     used = {sync.crm for sync in settings.syncs}
     used |= {one.name for one in settings.connections.values() if one.port == "provider"}
-    made = {c.name: limited(registry.make(c, tools(c))) for c in settings.connections.values() if c.name in used}
+    made = {
+        c.name: kept[c.name] if c.name in kept else limited(registry.make(c, tools(c)))
+        for c in settings.connections.values()
+        if c.name in used
+    }
     crms: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "crm"}
     providers: dict[str, Any] = {n: one for n, one in made.items() if settings.connections[n].port == "provider"}
     return crms, providers
@@ -77,12 +86,11 @@ def connect(
 async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
     """All parts, on an open ledger; connections that have another name keep their work, rate windows go on."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
-    renamed = await ledger.write(renames.follow, {one.name: _mark(one) for one in settings.connections.values()})
-    for old, new in renamed.items():
-        log.info("connection_renamed", connection=new, former=old)
-    known = {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
+    known = await _follow_names(ledger, settings)
     crms, providers = connect(
-        settings, registry, lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]))
+        settings,
+        registry,
+        lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]), network=settings.network),
     )
     return Parts(
         ledger=ledger,
@@ -98,7 +106,59 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
     )
 
 
-def _mark(connection: Connection) -> str:
+async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Parts:
+    """The parts for another configuration, on the same ledger: connections that are the same go on as they are, and
+    so does all that is known. No stage is at work meanwhile."""
+    known = await _follow_names(parts.ledger, settings)
+    same = {name for name, one in settings.connections.items() if parts.settings.connections.get(name) == one}
+    running: dict[str, Crm | Provider] = {**parts.crms, **{name: lane.provider for name, lane in parts.lanes.items()}}
+    crms, providers = connect(
+        settings,
+        registry,
+        lambda c: Tools(parts.clock, parts.rng, LedgerMemory(parts.ledger, c.name, known[c.name])),
+        {name: one for name, one in running.items() if name in same},
+    )
+    lanes = {
+        name: parts.lanes[name] if name in same else await _lane(parts.ledger, name, one, parts.clock)
+        for name, one in providers.items()
+    }
+    for name, one in running.items():
+        if one not in (crms.get(name), providers.get(name)):
+            await one.aclose()
+    _look_again(parts, settings, same)
+    return replace(
+        parts,
+        settings=settings,
+        crms=crms,
+        lanes=lanes,
+        addresses=addresses_of(settings),
+        former=await parts.ledger.read(renames.former_names),
+    )
+
+
+def _look_again(parts: Parts, settings: Settings, same: Collection[str]) -> None:
+    """What was seen of a connection, a sync or the way of callbacks that is another one now is not known any more."""
+    before = {sync.name: sync.writing for sync in parts.syncs}
+    active = [sync for sync in settings.syncs if not sync.paused]
+    changed = [one for one in active if one.crm not in same or before.get(one.name) != one.writing]
+    parts.gate.follow((sync.name for sync in active), changed={sync.name: sync.crm for sync in changed})
+    if settings.callbacks != parts.settings.callbacks:
+        parts.gate.forget("callbacks")
+    for name in [name for name in parts.accounts.known if name not in same]:
+        parts.accounts.known.discard(name)
+    for name in [name for name in parts.accounts.failed if name not in same]:
+        del parts.accounts.failed[name]
+
+
+async def _follow_names(ledger: Ledger, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Connections that have another name keep their work. Returns what each connector wanted to know again."""
+    renamed = await ledger.write(renames.follow, {one.name: mark(one) for one in settings.connections.values()})
+    for old, new in renamed.items():
+        log.info("connection_renamed", connection=new, former=old)
+    return {name: await ledger.read(connections.recall_all, name) for name in settings.connections}
+
+
+def mark(connection: Connection) -> str:
     """A digest of kind, host and key: equal for a connection that only has another name."""
     held = sorted(value.get_secret_value() for _, value in connection.options if isinstance(value, SecretStr))
     basis = repr((connection.connector, connection.base_url, held))

@@ -234,7 +234,7 @@ async def _watch(daemon: Daemon, clock: RehearsalClock, control: str, console: C
 
 async def _leap(daemon: Daemon, clock: RehearsalClock, control: str, states: dict[JobState, int]) -> None:
     waits = [lane.pacer.ready_in() for lane in daemon.parts.lanes.values()]
-    idle = daemon.pulled and states[JobState.QUEUED] and not any(states[s] for s in _BUSY)
+    idle = daemon.stages.pulled and states[JobState.QUEUED] and not any(states[s] for s in _BUSY)
     if idle and (wait := max(waits)) > LEAP_OVER:
         async with httpx.AsyncClient(trust_env=False) as client:
             (await client.post(f"{control}/clock/skip", json={"seconds": wait - 1})).raise_for_status()

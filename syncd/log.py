@@ -23,6 +23,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from syncd import systemd
 from syncd.config import Log, LogFormat
 from syncd.contract.errors import SyncdError
 
@@ -55,6 +56,13 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 _OURS_RULES = _RULES[:5]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LONGEST = 2000
+_PRIORITIES = {
+    "critical": systemd.CRITICAL,
+    "error": systemd.ERROR,
+    "warning": systemd.WARNING,
+    "info": systemd.INFO,
+    "debug": systemd.DEBUG,
+}
 _QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "apscheduler", "httpx", "httpcore", "asyncio")
 
 Facts = dict[str, Any]
@@ -73,6 +81,8 @@ def set_up(log: Log, *, stream: TextIO = sys.stderr, hidden: Collection[str] = (
     if console:
         colours = terminal and "NO_COLOR" not in os.environ
         renderers = [_exception_below, structlog.dev.ConsoleRenderer(colors=colours)]
+    if systemd.is_journal(stream):
+        renderers = [*renderers[:-1], _for_the_journal(renderers[-1])]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -168,6 +178,17 @@ def _told(error: BaseException) -> list[str]:
         )
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return told
+
+
+def _for_the_journal(render: Callable[[Any, str, MutableMapping[str, Any]], str]) -> Callable[..., str]:
+    """With its priority in front of each line, and without the time: the journal keeps its own."""
+
+    def rendered(logger: Any, method: str, line: MutableMapping[str, Any]) -> str:
+        line.pop("timestamp", None)
+        mark = f"<{_PRIORITIES.get(str(line.get('level')), systemd.INFO)}>"
+        return "\n".join(mark + one for one in render(logger, method, line).splitlines())
+
+    return rendered
 
 
 def _exception_below(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -8,41 +8,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 LOOK = 1.0  # real seconds between two looks at the wall clock
 
 
-class Trigger(Protocol):
-    """A cron line, as `config.cron` makes one of it."""
+class Line(Protocol):
+    """A cron line, see `config.CronLine`."""
 
-    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
-        """The first moment of the line that is not before `now`, or None where there is none."""
+    def next_after(self, now: float) -> float | None:
+        """Its first moment after `now`, both in UTC seconds, or None where there is none."""
 
 
 class CronBell:
     """Says whether a moment of a cron line has come since the last look."""
 
-    def __init__(self, trigger: Trigger, now: float) -> None:
-        self._trigger = trigger
-        self._seen, self._next = now, self._first_after(now)
+    def __init__(self, line: Line, now: float) -> None:
+        self._line = line
+        self._seen, self._next = now, line.next_after(now)
 
     def rings(self, now: float) -> bool:
         """Once, however many moments were passed; counts anew from `now` where the clock was set back."""
         set_back, self._seen = now < self._seen, now
         due = not set_back and self._next is not None and now >= self._next
         if set_back or due:
-            self._next = self._first_after(now)
+            self._next = self._line.next_after(now)
         return due
-
-    def _first_after(self, now: float) -> float | None:
-        try:
-            after = datetime.fromtimestamp(now, UTC) + timedelta(microseconds=1)
-            found = self._trigger.get_next_fire_time(None, after)
-        except (OverflowError, ValueError, OSError):  # a clock beyond the calendar: no line has a moment there
-            return None
-        return None if found is None else found.timestamp()
 
 
 class Schedule:
@@ -67,11 +58,11 @@ class Schedule:
 
         arm(loop.time() + seconds)
 
-    def cron(self, trigger: Trigger, ring: Callable[[], object]) -> None:
+    def cron(self, line: Line, ring: Callable[[], object]) -> None:
         """Ring when the wall clock passes a moment of the line."""
         if not self._cron:
             self.every(LOOK, self._look)
-        self._cron.append((CronBell(trigger, self._wall()), ring))
+        self._cron.append((CronBell(line, self._wall()), ring))
 
     def stop(self) -> None:
         """No bell any more."""

@@ -21,7 +21,7 @@ from pydantic import SecretStr, field_validator
 
 from syncd.contract import ports
 from syncd.contract.errors import Garbled, Halt, Retry, Skip
-from syncd.contract.http import Http, Response
+from syncd.contract.http import Response
 from syncd.contract.model import (
     ASKED,
     Answer,
@@ -103,7 +103,7 @@ class Connector:
         keys = [options.api_key, options.previous_api_key]
         self._signing_keys = [key.get_secret_value().encode() for key in keys if key is not None]
         headers = {"authorization": f"Bearer {options.api_key.get_secret_value()}", "accept": "application/json"}
-        self._http = Http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers, tools.transport)
+        self._http = tools.http(re.sub(r"(/api(/v\d+)?)?/*$", "", base_url or wire.DEFAULT_URL), headers)
 
     async def account(self) -> str | None:
         """See `Provider.account`: the workspace's id."""

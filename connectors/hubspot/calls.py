@@ -35,7 +35,7 @@ class Route(Enum):
     COMPANIES = ("POST", "/crm/v3/objects/companies/batch/read", "/crm/objects/2026-09/companies/batch/read")
     PROPERTIES = ("GET", "/crm/v3/properties/contacts", "/crm/properties/2026-09/contacts")
     ACCOUNT = ("GET", "/account-info/v3/details", "/account-info/2026-09/details")
-    TOKEN = ("POST", "/oauth/v1/token", "/oauth/2026-03/token")
+    TOKEN = ("POST", "/oauth/2026-03/token", "/oauth/2026-03/token")  # v1 ends on 2027-02-16
 
     def at(self, version: str) -> tuple[str, str]:
         method, old, dated = self.value
@@ -48,7 +48,7 @@ class Calls:
     def __init__(self, options: Options, base_url: str | None, tools: Tools) -> None:
         self._options, self._clock = options, tools.clock
         token = options.access_token.get_secret_value() if options.access_token else None
-        self._wire = Wire((base_url or BASE_URL).rstrip("/"), token)
+        self._wire = Wire((base_url or BASE_URL).rstrip("/"), token, network=tools.network)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="hubspot")
         self.limits = Limits(options, tools.clock, tools.rng)
         self._token_ends = 0.0 if token is None else float("inf")

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
+from syncd.contract.causes import unreached
 from syncd.contract.errors import InDoubt, Retry
+from syncd.contract.network import Network
 
 from .answers import Answer
 
@@ -23,23 +26,16 @@ WITHIN = 60.0  # seconds for a whole call
 class _Sdk:
     """The SDK's client for one portal, and the errors that it raises."""
 
-    def __init__(self, base_url: str, token: str | None, within: float) -> None:
+    def __init__(self, base_url: str, token: str | None, within: float, network: Network) -> None:
         from hubspot import HubSpot  # noqa: PLC0415 - slow to import, see `Wire`
         from hubspot.crm.contacts.exceptions import ApiException  # noqa: PLC0415
-        from urllib3 import Retry as Urllib3Retry  # noqa: PLC0415
         from urllib3 import exceptions  # noqa: PLC0415
 
-        from syncd.contract.sdk_http import limit_calls  # noqa: PLC0415
+        from syncd.contract.sdk_http import manager  # noqa: PLC0415
 
-        hub = HubSpot(
-            access_token=token,
-            host=base_url,
-            base_url=base_url,
-            connection_pool_maxsize=THREADS,
-            retry=Urllib3Retry(0, redirect=0),  # it would repeat no POST anyway; `calls` repeats
-        )
+        hub = HubSpot(access_token=token, host=base_url, base_url=base_url)
         self.client: Any = hub.crm.contacts.batch_api.api_client
-        limit_calls(self.client.rest_client.pool_manager, within=within)
+        self.client.rest_client.pool_manager = manager(network, connections=THREADS, within=within)
         self.refused: type[Exception] = ApiException
         self.broken: type[Exception] = exceptions.HTTPError
         self.unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)
@@ -49,8 +45,14 @@ class Wire:
     """A blocking client for one portal: one SDK object, kept, because each new one opens connections."""
 
     def __init__(
-        self, base_url: str, token: str | None, timeout: tuple[float, float] = TIMEOUT, within: float = WITHIN
+        self,
+        base_url: str,
+        token: str | None,
+        timeout: tuple[float, float] = TIMEOUT,
+        within: float = WITHIN,
+        network: Network | None = None,
     ) -> None:
+        self._network = network or Network()
         self._base_url, self._token = base_url, token
         self._timeout, self._within = timeout, within
         self._making = Lock()
@@ -60,7 +62,7 @@ class Wire:
         """The SDK, imported and made at the first call: it takes 0.2 s, and callbacks are not to wait for that."""
         with self._making:
             if self._made is None:
-                self._made = _Sdk(self._base_url, self._token, self._within)
+                self._made = _Sdk(self._base_url, self._token, self._within, self._network)
             return self._made
 
     def authorise(self, token: str) -> None:
@@ -95,7 +97,9 @@ class Wire:
         except sdk.broken as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, sdk.unsent):
-                raise Retry(f"could not reach HubSpot: {type(reason).__name__}") from error
+                raise Retry(
+                    unreached(str(urlsplit(self._base_url).hostname), reason, proxy=self._network.proxy_url)
+                ) from error
             raise InDoubt(f"{method} {path}: {type(reason).__name__} before the answer was complete") from error
 
     def close(self) -> None:

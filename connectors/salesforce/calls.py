@@ -38,7 +38,7 @@ class Calls:
     def __init__(self, options: Options, base_url: str | None, tools: Tools) -> None:
         from .wire import Call, Wire  # noqa: PLC0415 - 0.5 s, needed only where a Salesforce is configured
 
-        self._wire = Wire(options, base_url, THREADS)
+        self._wire = Wire(options, base_url, THREADS, network=tools.network)
         self._call: Callable[..., Call] = Call
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="salesforce")
         self._clock, self._memory = tools.clock, tools.memory

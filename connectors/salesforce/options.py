@@ -12,7 +12,8 @@ from syncd.contract.ports import Options as BaseOptions
 
 SOAP_UP_TO = 64.0  # the last API version with SOAP login(); Salesforce retires it everywhere with Summer '27
 _GENERIC = ("login", "test")
-_DOMAIN = r"^[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*$"
+_DOMAIN = r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)*"
+_PAGES = ".lightning.force.com"  # where an org's pages are; its API is at .my.salesforce.com
 
 
 class Login(StrEnum):
@@ -24,11 +25,18 @@ class Login(StrEnum):
 
 
 def _label(domain: object) -> object:
-    """`acme.my` out of whatever was copied from the browser's address line."""
+    """`acme.my` out of whatever was copied from the browser's address line; raises ValueError."""
     if not isinstance(domain, str):
         return domain
-    host = re.sub(r"^https?://", "", domain.strip().lower()).split("/")[0]
-    return host.removesuffix(".salesforce.com")
+    host = re.sub(r"^https?://", "", domain.strip().lower()).split("/")[0].partition(":")[0]
+    if host.endswith(_PAGES):
+        label = f"{host.removesuffix(_PAGES)}.my"
+    else:
+        label = host.removesuffix(".salesforce.com").removesuffix(".salesforce-setup.com")
+    if label in _GENERIC or (label.endswith(".my") and re.fullmatch(_DOMAIN, label)):
+        return label
+    hint = f"did you mean {label}.my?" if re.fullmatch(r"[a-z0-9][a-z0-9-]*", label) else "write it like acme.my"
+    raise ValueError(f"is not the org's My Domain, which Salesforce shows under Setup, My Domain; {hint}")
 
 
 class Options(BaseOptions):
@@ -39,7 +47,7 @@ class Options(BaseOptions):
     until Summer '27.
     """
 
-    domain: Annotated[str, BeforeValidator(_label), Field(pattern=_DOMAIN)]  # acme.my, acme--dev.sandbox.my
+    domain: Annotated[str, BeforeValidator(_label)]  # acme.my, acme--dev.sandbox.my
     client_id: str | None = None  # the app's consumer key
     client_secret: SecretStr | None = None
     username: str | None = None

@@ -25,8 +25,10 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import SalesforceLogin
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProxyError
 
+from syncd.contract.causes import unreached
 from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
-from syncd.contract.sdk_http import limit_calls
+from syncd.contract.network import Network
+from syncd.contract.sdk_http import manager
 
 from .answers import NO_ASSIGNMENT, Answer
 from .options import Login, Options
@@ -69,11 +71,21 @@ class Who:
 class Line(HTTPAdapter):
     """Puts limits on every request, those of the login too, and leads them to `base` where one is given."""
 
-    def __init__(self, base_url: str | None, timeout: tuple[float, float], within: float, connections: int) -> None:
+    def __init__(
+        self, base_url: str | None, network: Network, *, connections: int, timeout: tuple[float, float], within: float
+    ) -> None:
         self._base = urlsplit(base_url) if base_url else None
-        self._timeout = timeout
-        super().__init__(pool_connections=connections, pool_maxsize=connections)
-        limit_calls(self.poolmanager, within=within, body_limit=BODY_LIMIT)
+        self._timeout, self._proxied = timeout, bool(network.proxy)
+        super().__init__()
+        self.poolmanager = manager(network, connections=connections, within=within, body_limit=BODY_LIMIT)
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: `network` has said whose certificates are trusted, and requests would add its own list."""
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """A path, or for a proxy that passes plain http on, the whole address."""
+        url = str(request.url)
+        return url if self._proxied and url.startswith("http:") else super().request_url(request, proxies)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._base:
@@ -94,13 +106,18 @@ class Wire:
         connections: int,
         timeout: tuple[float, float] = TIMEOUT,
         within: float = WITHIN,
+        *,
+        network: Network | None = None,
     ) -> None:
+        self._network = network or Network()
+        self._base_host = urlsplit(base_url or "").hostname  # where all calls are led to, if anywhere
         self._options, self._redirected = options, base_url is not None
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor a .netrc that would replace our session
         self._session.max_redirects = 0
         self._session.headers.update(HEADERS)
-        self._session.mount("https://", Line(base_url, timeout, within, connections))
+        line = Line(base_url, self._network, connections=connections, timeout=timeout, within=within)
+        self._session.mount("https://", line)
         self._session.hooks["response"] = [self._look_who]
         self._org: Any = None
         self._told = Who()  # by the login that is under way
@@ -119,7 +136,7 @@ class Wire:
             cure = "set domain to the org's present My Domain"
             raise Halt("the login is redirected", trouble=Trouble.CREDENTIALS, cure=cure) from error
         except requests.RequestException as error:
-            raise Retry(f"could not log in to Salesforce: {type(error).__name__}") from error
+            raise self._lost(error, f"{self._options.domain}.salesforce.com", "login", Retry) from error
         except (PyJWTError, ValueError) as error:  # ValueError is cryptography's
             raise Halt(
                 "the private key can't be used", trouble=Trouble.CREDENTIALS, cure="set private_key to a PEM file"
@@ -150,11 +167,16 @@ class Wire:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            reason = getattr(error.args[0] if error.args else None, "reason", error)
-            if isinstance(reason, _UNSENT) or isinstance(error, requests.exceptions.SSLError):
-                raise Retry(f"could not reach Salesforce: {type(reason).__name__}") from error
-            raise InDoubt(f"{what}: {type(reason).__name__} before the answer was complete") from error
+            raise self._lost(error, str(urlsplit(url).hostname), what, InDoubt) from error
         return Answer.of(answer.status_code, answer.headers, answer.content)
+
+    def _lost(self, error: Exception, host: str, what: str, lost: type[Retry] | type[InDoubt]) -> Retry | InDoubt:
+        """What an error means: nothing was sent, or `lost`."""
+        inner = error.args[0] if error.args else error
+        reason = getattr(inner, "reason", inner)
+        if isinstance(reason, _UNSENT) or isinstance(error, requests.exceptions.SSLError):
+            return Retry(unreached(self._base_host or host, reason, proxy=self._network.proxy_url))
+        return lost(f"{what}: {type(reason).__name__} before the answer was complete")
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ Sources: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment-api, https
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from syncd.contract.errors import ConnectorError, Garbled, Halt, InDoubt, RateLimited, Retry, Skip, Trouble
@@ -53,7 +53,7 @@ class Hosts:
                 return left
         if len(errors) < len(self._urls):
             return None
-        raise next((error for error in errors if not _is_elsewhere(error)), errors[0])
+        raise next((error for error in errors if not _is_elsewhere(error)), None) or self._nowhere(errors)
 
     async def pay(self, path: str, content: Mapping[str, str]) -> Response:
         """POST one paid call. Where no host is known yet, the free balance call goes before it."""
@@ -80,6 +80,18 @@ class Hosts:
         except Garbled:
             return None
 
+    def _nowhere(self, errors: Sequence[ConnectorError]) -> ConnectorError:
+        """No host is the API: a passing matter if one of several could not be reached, else somebody's to mend."""
+        passing = next((error for error in errors if isinstance(error, Retry)), None)
+        if len(errors) == 1 or passing:
+            return passing or errors[0]
+        hosts = " nor ".join(url.removeprefix("https://") for url in self._urls)
+        cure = (
+            "See whether a proxy or a firewall answers in their place (network.proxy); "
+            "else ask Zeliq for its API's host and set base_url."
+        )
+        return Halt(f"neither {hosts} answers as Zeliq's API: {errors[0]}", trouble=Trouble.MISCONFIGURED, cure=cure)
+
     async def _choose(self, url: str) -> None:
         if url != self._chosen:
             self._chosen = url
@@ -91,7 +103,7 @@ class Hosts:
 
     def _client(self, url: str) -> Http:
         if url not in self._clients:
-            self._clients[url] = Http(url, self._headers, self._tools.transport)
+            self._clients[url] = self._tools.http(url, self._headers)
         return self._clients[url]
 
 

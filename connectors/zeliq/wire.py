@@ -116,8 +116,9 @@ def unknown_properties(answer: Response) -> frozenset[str]:
 def elsewhere(answer: Response) -> Halt:
     """Something answered that is not Zeliq's API: another site, a proxy, a redirect."""
     kind = remark(answer.headers.get("content-type", "no content type"))[:60]
-    said = f"HTTP {answer.status} with {kind} is no answer of Zeliq's: base_url does not point at the API"
-    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=f"Set base_url to {DEFAULT_URL}, or leave it out.")
+    said = f"HTTP {answer.status} with {kind} is no answer of Zeliq's API"
+    cure = "Leave base_url out, so that both of Zeliq's hosts are tried."
+    return Halt(said, trouble=Trouble.MISCONFIGURED, cure=cure)
 
 
 def doubtful(answer: Response) -> InDoubt:
@@ -127,7 +128,7 @@ def doubtful(answer: Response) -> InDoubt:
 
 
 def _unlisted(answer: Response, said: str) -> Unlisted:
-    cure = f"See what Zeliq says to this; base_url should be {DEFAULT_URL}, or left out."
+    cure = "See what Zeliq says to this; base_url should be left out, so that both of Zeliq's hosts are tried."
     return Unlisted(said, kind=f"Zeliq {answer.status}", cure=cure)
 
 

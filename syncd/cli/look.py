@@ -197,5 +197,6 @@ async def _asked(checking: Any) -> list[Finding]:
 
 
 def _connect(settings: Settings, registry: Registry) -> tuple[dict[str, Crm], dict[str, Provider]]:
-    clock = compose.clock_of(settings)
-    return compose.connect(settings, registry, lambda _: Tools(clock, random.Random(), compose.NoMemory()))  # noqa: S311
+    clock, rng = compose.clock_of(settings), random.Random()  # noqa: S311 - jitter, no secret
+    made = Tools(clock, rng, compose.NoMemory(), network=settings.network)
+    return compose.connect(settings, registry, lambda _: made)

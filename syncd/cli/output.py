@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from syncd import systemd
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
@@ -67,14 +68,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object,
 def settings_from(path: Path | None) -> tuple[Settings, Registry]:
     """Load the configuration and show its warnings; raises ConfigError with every problem."""
     registry = Registry()
-    settings = load(path or _default_path(), os.environ, registry=registry)
+    settings = load(config_path(path), os.environ, registry=registry)
     for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
         _mark(_err(), "warning", f": {warning}", "yellow")
     return settings, registry
 
 
 def complain(lines: Iterable[str]) -> None:
-    """Problems, one a line, on standard error."""
+    """Problems, one a line, on standard error; with their priority where the journal reads it."""
+    if systemd.is_journal(sys.stderr):
+        typer.echo("\n".join(f"<{systemd.ERROR}>{part}" for line in lines for part in line.splitlines()), err=True)
+        return
     for line in lines:
         _mark(_err(), "error", f": {line}", "red")
 
@@ -114,6 +118,11 @@ def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> No
 def when(seconds: float | None) -> str:
     """UTC, to the second."""
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def config_path(path: Path | None) -> Path:
+    """The configuration that is meant: the one that was named, or the first that there is."""
+    return path or _default_path()
 
 
 def _default_path() -> Path:

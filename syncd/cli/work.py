@@ -6,9 +6,11 @@ import asyncio
 import fcntl
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 
 # isort: split
 from syncd import compose
-from syncd.config import Settings
+from syncd.config import Settings, load
 from syncd.daemon import Daemon, settled
 from syncd.ledger import reports
 from syncd.ledger.states import JobState
@@ -27,7 +29,7 @@ from syncd.log import set_up
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, settings_from, with_cure
+from .output import ConfigOption, complain, config_path, settings_from, with_cure
 
 EX_CANTCREAT = 73
 
@@ -52,11 +54,12 @@ def run(
       syncd run -c /etc/syncd/config.yaml
       syncd run --once --wait 30
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until the daemon knows what to do with it
     settings, registry = settings_from(config)
     set_up(settings.log, hidden=settings.secrets)
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
-        left = asyncio.run(_run(settings, registry, wait * 60 if once else None))
+        left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
     if left:
         complain(left)
         raise typer.Exit(1)
@@ -78,12 +81,13 @@ def only_daemon(ledger: Path) -> Iterator[None]:
         os.close(lock)
 
 
-async def _run(settings: Settings, registry: Registry, within: float | None) -> list[str]:
+async def _run(settings: Settings, registry: Registry, file: Path, within: float | None) -> list[str]:
     """Run the daemon; with `within` (seconds) until all is settled. Returns what kept it from that."""
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.path)
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    daemon = Daemon(parts, Canary(), speed=speed, once=within is not None)
+    once = within is not None
+    daemon = Daemon(parts, Canary(), speed=speed, once=once, read=None if once else partial(_read_again, file))
     gc.freeze()  # all this lives as long as the process: no collection need look at it again
     gc.set_threshold(20_000, 20, 20)  # a page of work makes thousands of objects, and leaves no cycles
 
@@ -97,7 +101,12 @@ async def _run(settings: Settings, registry: Registry, within: float | None) -> 
         await daemon.run(None if within is None else until_settled)
         return [] if within is None else await ledger.read(_left)
     finally:
-        await compose.close(parts)
+        await compose.close(daemon.parts)
+
+
+def _read_again(file: Path) -> tuple[Settings, Registry]:
+    registry = Registry()
+    return load(file, os.environ, registry=registry), registry
 
 
 def _left(tx: Tx) -> list[str]:

@@ -1,15 +1,16 @@
 """The configuration: a YAML file and its secrets in, frozen and fully resolved settings out.
 
 What lives here: the strict reading of YAML with its line numbers (`document`), secrets from the
-environment, from files and from systemd credentials (`secret`), durations, addresses and schedules
-as people write them (`scalars`), the file's sections (`sections`), what the rest of syncd sees
+environment, from files and from systemd credentials (`secret`), durations and addresses as people write
+them (`scalars`), cron lines (`cron`), the file's sections (`sections`), what the rest of syncd sees
 (`settings`), the joining of all these with every problem reported at once (`load`), and a JSON
 Schema for editors (`schema`). What does not: which connectors there are (they are passed in, see
 `Kinds`), and anything that needs the network (`syncd check` asks the connections themselves).
 """
 
+from .cron import CronLine
 from .load import load
-from .scalars import Address, Duration, cron
+from .scalars import Address, Duration
 from .schema import json_schema
 from .sections import (
     Admin,
@@ -39,6 +40,7 @@ __all__ = [
     "Budget",
     "Callbacks",
     "Connection",
+    "CronLine",
     "Duration",
     "ExpiredRule",
     "FieldPolicy",
@@ -60,7 +62,6 @@ __all__ = [
     "Settle",
     "Sync",
     "WhenUnavailable",
-    "cron",
     "json_schema",
     "load",
 ]

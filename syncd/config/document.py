@@ -2,17 +2,19 @@
 
 Stricter than YAML on purpose: no anchors and aliases (a few bytes can unfold to gigabytes), no
 duplicate keys (the last one would win in silence), no tags, one document, at most 1 MiB.
-What the values mean is not known here.
+Plain scalars are YAML 1.2's (`core_schema`). What the values mean is not known here.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from syncd.contract.errors import ConfigError
+
+from . import core_schema
 
 Where = tuple[str | int, ...]
 """The way to a value from the root: keys, and positions in lists."""
@@ -20,9 +22,13 @@ Where = tuple[str | int, ...]
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
 
-_TAG = "tag:yaml.org,2002:"
-_KNOWN = {_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")}
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc,valid-type] # chosen at run time
+    """Takes each scalar as text: what a plain one means is said in `core_schema`."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
 
 class Report:
@@ -34,6 +40,7 @@ class Report:
         self._problems: dict[str, int] = {}
         self._warnings: dict[str, int] = {}
         self._hidden: set[str] = set()
+        self.written: dict[Where, tuple[str, Any]] = {}  # what stands in plain for something that is no text
 
     def stands(self, where: Where, line: int) -> None:
         """Remember the line (from 1) of a value."""
@@ -113,7 +120,9 @@ def _refuse_tricks(text: str, report: Report) -> None:
         line = _line(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             report.problem((), "anchors (&) and aliases (*) are refused; write the value out", line=line)
-        elif isinstance(event, yaml.CollectionStartEvent):
+        elif tag := getattr(event, "tag", None):
+            report.problem((), f"has a YAML tag ({tag}); remove it", line=line)
+        if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
@@ -125,23 +134,30 @@ def _refuse_tricks(text: str, report: Report) -> None:
 
 def _build(node: yaml.Node, where: Where, report: Report) -> Any:
     report.stands(where, _line(node.start_mark))
-    if node.tag not in _KNOWN:
-        report.problem(where, "has a YAML tag (!); remove it")
-        return None
     if isinstance(node, yaml.MappingNode):
         return _build_mapping(node, where, report)
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*where, position), report) for position, item in enumerate(node.value)]
-    if node.tag == _TAG + "timestamp":  # a day is text here
-        return node.value
-    return yaml.constructor.SafeConstructor().construct_object(node)
+    try:
+        value = _scalar(node)
+    except ValueError as error:
+        report.problem(where, str(error))
+        return None
+    if not isinstance(value, str):
+        report.written[where] = (node.value, value)
+    return value
+
+
+def _scalar(node: yaml.Node) -> Any:
+    """A scalar in quotes, or over several lines, is text whatever it looks like."""
+    return node.value if getattr(node, "style", None) else core_schema.value(node.value)
 
 
 def _build_mapping(node: yaml.MappingNode, where: Where, report: Report) -> dict[str, Any]:
     built: dict[str, Any] = {}
     for key, value in node.value:
         line = _line(key.start_mark)
-        if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
+        if not _is_text(key):
             shown = key.value if isinstance(key, yaml.ScalarNode) else "?"
             report.problem(where, f"the key {shown} is not text; put it in quotes", line=line)
         elif key.value in built:
@@ -150,3 +166,10 @@ def _build_mapping(node: yaml.MappingNode, where: Where, report: Report) -> dict
             built[key.value] = _build(value, (*where, key.value), report)
             report.stands((*where, key.value), line)
     return built
+
+
+def _is_text(key: yaml.Node) -> bool:
+    try:
+        return isinstance(key, yaml.ScalarNode) and isinstance(_scalar(key), str)
+    except ValueError:
+        return False

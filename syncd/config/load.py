@@ -6,12 +6,15 @@ shape of a single section (`sections`), or of a single value (`scalars`).
 
 from __future__ import annotations
 
+import json
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from syncd.contract.errors import BrokenInvariant, ConfigError
 from syncd.contract.model import ASKED, Field, FieldMap
+from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .document import Report, Where, read
@@ -27,6 +30,7 @@ from .sections import (
     FieldSection,
     Ledger,
     Log,
+    NetworkSection,
     PartialAges,
     People,
     PhoneFormat,
@@ -36,6 +40,8 @@ from .sections import (
 )
 from .settings import KINDS, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 from .shape import M, fit, secret_fields, suggest
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings:
@@ -50,23 +56,60 @@ def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings
         report.problem((), "must be a mapping of sections; begin from config.example.yaml")
         raw = {}
     report.raise_if_any()
-    return _Loader(raw, report, Secrets(report, environ, path.parent), registry, path.parent).settings()
+    return _Loader(raw, report, environ=environ, registry=registry, folder=path.parent).settings()
 
 
 class _Loader:
     """One reading of one file."""
 
-    def __init__(self, raw: dict[str, Any], report: Report, secrets: Secrets, registry: Kinds, folder: Path) -> None:
+    def __init__(
+        self,
+        raw: dict[str, Any],
+        report: Report,
+        *,
+        environ: Mapping[str, str],
+        registry: Kinds,
+        folder: Path,
+    ) -> None:
         self._report = report
-        self._secrets = secrets
+        self._secrets = secrets = Secrets(report, environ, folder)
         self._registry = registry
+        self._environ = environ
         self._folder = folder
         self._kinds: dict[str, Kind] = {}  # by connection, also of those whose options are wrong
         self._raw = {
-            # A CRM's filter terms are the CRM's own language: nothing is replaced in them.
-            key: value if key == "syncs" else secrets.resolve(value, (key,))
+            key: self._resolved_syncs(value) if key == "syncs" else secrets.resolve(value, (key,))
             for key, value in raw.items()
         }
+
+    def _resolved_syncs(self, raw: Any) -> Any:
+        """With their references replaced, but for `match`: a CRM's filter terms are the CRM's own language."""
+        if not isinstance(raw, list):
+            return raw
+        return [
+            {key: self._resolved_part(key, part, ("syncs", position)) for key, part in sync.items()}
+            if isinstance(sync, dict)
+            else sync
+            for position, sync in enumerate(raw)
+        ]
+
+    def _resolved_part(self, key: str, part: Any, where: Where) -> Any:
+        if key != "match":
+            return self._secrets.resolve(part, (*where, key))
+        self._secrets.refuse(part, (*where, key))
+        self._refuse_ambiguous((*where, key))
+        return part
+
+    def _refuse_ambiguous(self, where: Where) -> None:
+        """A CRM compares texts: where a plain number, say, is not spelled as it would be told, say so."""
+        for place, (text, value) in self._report.written.items():
+            if place[: len(where)] != where or place == where:
+                continue
+            if value is None:
+                self._report.problem(place, "is empty; write a value, in quotes if it is the text null")
+            elif text != (spelled := json.dumps(value)):
+                what = f"is read as {spelled}; write {spelled}, or put it in quotes if it is text"
+                self._report.problem(place, what)
 
     def settings(self) -> Settings:
         for key in self._raw.keys() - Document.model_fields.keys():
@@ -77,6 +120,7 @@ class _Loader:
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
         people = self._section("people", People) if "people" in self._raw else People()
+        network = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs()
@@ -90,6 +134,7 @@ class _Loader:
             log=log,
             rehearsal=rehearsal,
             people=people,
+            network=network,
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings,
@@ -115,6 +160,21 @@ class _Loader:
             )
         if admin and callbacks and admin.listen == callbacks.listen and admin.listen.port:
             self._report.problem(("admin", "listen"), "is the address of callbacks.listen; choose another port")
+
+    def _network(self) -> Network:
+        section = self._section("network", NetworkSection) if "network" in self._raw else NetworkSection()
+        if section is None:
+            return Network()
+        proxy = section.proxy.get_secret_value() if section.proxy else ""
+        if "@" in proxy:
+            self._secrets.warn_if_clear(("network", "proxy"))
+        if not proxy and (name := next(filter(self._environ.get, _PROXIES), None)):
+            what = f"{name} is set where syncd is started, and does not count; write it here if calls are to go there"
+            self._report.warn(("network", "proxy"), what)
+        file = None if section.ca_file is None else self._folder / section.ca_file
+        if file and (wrong := _no_authorities(file)):
+            self._report.problem(("network", "ca_file"), wrong)
+        return Network(proxy=proxy, ca_file=file)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -213,6 +273,7 @@ class _Loader:
             object=section.object,
             schedule=section.schedule,
             every=section.every,
+            time_zone=section.time_zone,
             match=section.match,
             fields={
                 field: _policy(field, policy, usual.get(field), section.ages)
@@ -296,6 +357,17 @@ class _Loader:
             self._report.problem(where, what)
             return None
         return kind
+
+
+def _no_authorities(file: Path) -> str:
+    """Why a file can't be trusted by, or ""."""
+    try:
+        ssl.create_default_context(cafile=str(file))
+    except ssl.SSLError:
+        return f"{file} holds no certificates that can be read; it must be PEM, -----BEGIN CERTIFICATE-----"
+    except OSError as error:
+        return f"{file} can't be read ({error.strerror}); name a file that syncd can read"
+    return ""
 
 
 def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:

@@ -9,28 +9,24 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from datetime import UTC
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from zoneinfo import available_timezones
 
-from apscheduler.triggers.cron import CronTrigger
-from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, SecretStr, WithJsonSchema
+
+from .cron import CronLine
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(?:\s*\d+(?:\.\d+)?\s*(?:ms|s|m|h|d|w))+\s*")
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>\d{1,5})")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_WEEKDAY_ITEM = re.compile(r"(?:(?P<first>[0-7])(?:-(?P<last>[0-7]))?|(?P<all>\*))(?:/(?P<step>[1-7]))?")
-_NICKNAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * sun",
-    "@monthly": "0 0 1 * *",
-}
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+MOST_SECONDS = 100 * 365 * 86_400.0
+MOST_BYTES = 2**62
 
 
 class Address(NamedTuple):
@@ -65,7 +61,10 @@ _BYTES |= {f"{letter}b": 1000**power for power, letter in enumerate("kmgt", 1)}
 def seconds(raw: Any) -> float:
     """Read `90s`, `15m`, `2h30m`, `30d`, `0` as seconds; raises ValueError."""
     if isinstance(raw, str) and _DURATION.fullmatch(raw):
-        return float(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(raw)))
+        found = float(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(raw)))
+        if found > MOST_SECONDS:
+            raise ValueError("is longer than a hundred years; write a shorter one")
+        return found
     if raw == 0 and not isinstance(raw, bool):
         return 0.0
     raise ValueError("is no duration; write a number with its unit, such as 90s, 15m, 2h30m, 30d")
@@ -75,8 +74,11 @@ def size(raw: Any) -> int:
     """Read `64MiB`, `1GiB`, `500KB`, `0` as bytes; raises ValueError."""
     found = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
     if found is not None:
-        return int(float(found[1]) * _BYTES[found[2].lower()])
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0:
+        bytes_ = float(found[1]) * _BYTES[found[2].lower()]
+        if bytes_ > MOST_BYTES:
+            raise ValueError("is larger than any disk; write a smaller one")
+        return int(bytes_)
+    if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= MOST_BYTES:
         return raw
     raise ValueError("is no size; write a number with its unit, such as 64MiB, 1GiB")
 
@@ -85,26 +87,73 @@ def address(raw: Any) -> Address:
     """Read `host:port` or `[v6]:port`; raises ValueError."""
     if isinstance(raw, Address):
         return raw
-    found = _ADDRESS.fullmatch(raw) if isinstance(raw, str) else None
+    found = _ADDRESS.fullmatch(raw) if isinstance(raw, str) and raw.isascii() else None
     if found is None or int(found["port"]) > 65535:
         raise ValueError("is no address to listen on; write host:port, such as 127.0.0.1:8080 or [::1]:8080")
     return Address(found["v6"] or found["host"], int(found["port"]))
 
 
 def safe_url(raw: str) -> str:
-    """An https address (http only on this very machine), without a slash at its end; raises ValueError."""
+    """An https address (http only on this very machine), without a slash at its end and with its host in ASCII;
+    raises ValueError."""
     try:
         parts = urlsplit(raw)
-        host, _ = parts.hostname or "", parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError as error:
         raise ValueError("is no web address; write it like https://enrich.example.com") from error
     if parts.scheme not in {"https", "http"} or not host or any(c.isspace() for c in raw):
         raise ValueError("is no web address; write it like https://enrich.example.com")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("must be a plain address; remove user, query (?) and fragment (#)")
+    host = ascii_host(host)
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https; http would send secrets and personal data in the clear")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise ValueError("must be a plain address; remove user, query (?) and fragment (#)")
-    return raw.rstrip("/")
+    shown = f"[{host}]" if ":" in host else host
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
+    return f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{path}"
+
+
+def proxy_url(raw: SecretStr) -> SecretStr:
+    """`http://host:port`, with user and password where the proxy wants them; raises ValueError."""
+    how = "write it like http://proxy:3128, or http://user:password@proxy:3128"
+    try:
+        parts = urlsplit(raw.get_secret_value())
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise ValueError(f"is no proxy's address; {how}") from error
+    if parts.scheme != "http":
+        raise ValueError(f"must be an http proxy (CONNECT); {how}")
+    if not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"is no proxy's address; {how}")
+    host = ascii_host(host)
+    login = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return SecretStr(f"http://{login}{f'[{host}]' if ':' in host else host}:{port or 80}")
+
+
+def ascii_host(raw: str) -> str:
+    """A host's name as DNS knows it (`xn--bcher-kva.example` for `bücher.example`), or an IP address; raises
+    ValueError."""
+    try:
+        return str(ipaddress.ip_address(raw))
+    except ValueError:
+        host = raw.lower()
+    if not host.isascii():
+        import idna  # noqa: PLC0415 - its tables are large, and few hosts need them
+
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError as error:
+            raise ValueError("has a host that no name server can know; write it as it is registered") from error
+    if not _HOST.fullmatch(host) or len(host) > 253:
+        raise ValueError("has a host with characters that no host has; write it like enrich.example.com")
+    return host
+
+
+def own_path(raw: Path) -> Path:
+    """A path that means the same without a shell; raises ValueError."""
+    if str(raw).startswith("~"):
+        raise ValueError("begins with ~, which only a shell knows; write the path in full")
+    return raw
 
 
 def name(raw: str) -> str:
@@ -130,38 +179,8 @@ def time_zone(raw: str) -> str:
     raise ValueError(f"is no time zone; {advice}" if known else "is not known here: install tzdata, or write UTC")
 
 
-def cron(text: str) -> CronTrigger:
-    """A cron line as a trigger in UTC, with cron's own weekday numbers; raises ValueError.
-
-    APScheduler 3 counts weekdays from Monday, cron from Sunday, so numbers are turned into names.
-    Cron runs when *either* the day of the month or the weekday fits, APScheduler when both do:
-    a line that restricts both is refused, since it would not mean what it says.
-    """
-    parts = _NICKNAMES.get(text.strip(), text).split()
-    if len(parts) != 5:
-        raise ValueError('is no cron line; write five parts, such as "*/15 * * * *"')
-    if parts[2] != "*" and parts[4] != "*":
-        raise ValueError("restricts both the day of the month and the weekday; restrict one of them")
-    parts[4] = ",".join(_weekdays(item) for item in parts[4].split(","))
-    try:
-        return CronTrigger.from_crontab(" ".join(parts), timezone=UTC)
-    except ValueError as error:
-        raise ValueError(f'is no cron line ({error}); write five parts, such as "*/15 * * * *"') from error
-
-
-def _weekdays(item: str) -> str:
-    found = _WEEKDAY_ITEM.fullmatch(item)
-    if found is None or item == "*":
-        return item
-    first = 0 if found["all"] else int(found["first"])
-    last = 6 if found["all"] else int(found["last"] or (6 if found["step"] else first))
-    if last < first:
-        raise ValueError("has a weekday range that runs backwards; write it as two, such as 6-7,1-2")
-    return ",".join(_WEEKDAYS[day] for day in range(first, last + 1, int(found["step"] or 1)))
-
-
 def _checked_cron(text: str) -> str:
-    cron(text)
+    CronLine(text)
     return text
 
 
@@ -189,6 +208,7 @@ Listen = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$"}),
 ]
 Cron = Annotated[str, AfterValidator(_checked_cron)]
+ProxyUrl = Annotated[SecretStr, AfterValidator(proxy_url)]
 SafeUrl = Annotated[str, AfterValidator(safe_url)]
 Name = Annotated[str, AfterValidator(name)]
 TimeZone = Annotated[str, AfterValidator(time_zone)]

@@ -17,6 +17,9 @@ from .document import Report, Where
 MAX_BYTES = 64 * 1024
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_WHOLE_VARIABLE = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\(.*\))")  # as a shell would read it
+_ANY_VARIABLE = re.compile(r"\$[A-Za-z_({]")
+_AS_WE_READ = 'syncd reads "${NAME}" and nothing else: no default, no blanks, no $NAME'
 _SECRET_KEY = re.compile(r"(?:^|_)(?:token|secret|secrets|password|passwd|passphrase|key|credential)$")
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
 
@@ -43,6 +46,13 @@ class Secrets:
             return {key: self.resolve(item, (*where, key)) for key, item in value.items()}
         return value
 
+    def refuse(self, value: Any, where: Where) -> None:
+        """Say so where a reference stands in what belongs to the CRM, in which nothing is replaced."""
+        if isinstance(value, str) and "${" in value:
+            self._fail(where, "holds ${, and nothing is replaced in a match; write the value out")
+        for step, item in _items(value):
+            self.refuse(item, (*where, step))
+
     def broken(self, where: Where) -> bool:
         """Is there a problem with this value already, because its reference leads nowhere?"""
         return where in self._broken
@@ -60,9 +70,12 @@ class Secrets:
         return [key for key, value in values.items() if isinstance(value, str) and (key in known or _is_secret(key))]
 
     def _text(self, text: str, where: Where) -> str:
-        if where and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), "")):
+        secret = bool(where) and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), ""))
+        if secret:
             self._report.hide(text)
         names = _VARIABLE.findall(text)
+        if _left_over(_VARIABLE.sub("", text), secret=secret):
+            return self._fail(where, f"holds a $ that is no reference; {_AS_WE_READ}")
         for name in names:
             if not self._environ.get(name):
                 what = "is empty" if name in self._environ else "is not set"
@@ -76,6 +89,8 @@ class Secrets:
         if not isinstance(name, str) or not name:
             return self._fail(where, f"{kind} needs a text; write {{ {kind}: NAME }}")
         if kind == "file":
+            if name.startswith("~"):
+                return self._fail(where, "begins with ~, which only a shell knows; write the path in full")
             return self._file(self._folder / self._text(name, (*where, "file")), where, guarded=True)
         folder = self._environ.get(_CREDENTIALS)
         if not folder:
@@ -113,3 +128,16 @@ class Secrets:
 
 def _is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key.lower()) is not None
+
+
+def _left_over(text: str, *, secret: bool) -> bool:
+    """Is there something that a shell would replace and we don't? A secret may well have a `$` in it."""
+    if secret:
+        return "${" in text or _WHOLE_VARIABLE.fullmatch(text) is not None
+    return _ANY_VARIABLE.search(text) is not None
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()

@@ -11,15 +11,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 from pydantic import Field as Rule
 
 from syncd.contract.model import Field, Grade
 
-from .scalars import Address, Cron, Duration, Listen, Name, SafeUrl, Size, TimeZone
+from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, own_path
 
 DAY = 86_400.0
 
+HostName = Annotated[str, Rule(pattern=r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=253)]
 Credits = Annotated[Decimal, Rule(ge=0)]
 CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 
@@ -27,7 +28,7 @@ CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 class Section(BaseModel):
     """A part of the file. An unknown key is an error; nothing changes once it is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Keep(Section):
@@ -40,7 +41,7 @@ class Keep(Section):
 class Ledger(Section):
     """Where everything is remembered. A relative path starts at the configuration's own folder."""
 
-    path: Path
+    path: Annotated[Path, AfterValidator(own_path)]
     keep: Keep = Keep()
     reserve: Size = 256 << 20  # bytes that must be free beside it, or nothing is bought
 
@@ -54,10 +55,22 @@ class Callbacks(Section):
 
 
 class Admin(Section):
-    """The private listener: pages, metrics, health."""
+    """The private listener: pages, metrics, health. `hosts`: names by which it may be asked, beside localhost and
+    addresses in numbers."""
 
     listen: Listen = Address("127.0.0.1", 8081)
+    hosts: tuple[HostName, ...] = ()
     token: SecretStr | None = None
+
+
+class NetworkSection(Section):
+    """How all calls leave this host. Nothing of it is taken from the environment.
+
+    `ca_file`: authorities to trust beside the system's, PEM; a relative path starts at the configuration's own folder.
+    """
+
+    proxy: ProxyUrl | None = None
+    ca_file: Annotated[Path, AfterValidator(own_path)] | None = None
 
 
 class LogFormat(StrEnum):
@@ -221,6 +234,7 @@ class SyncSection(Section):
     object: str
     schedule: Cron | None = None
     every: Annotated[Duration, Rule(ge=1)] | None = None
+    time_zone: TimeZone = "UTC"  # of `schedule`
     match: dict[str, Any] = Rule(default_factory=dict)
     fields: Annotated[dict[Literal[Field.EMAIL, Field.PHONE], FieldSection], Rule(min_length=1)]
     budget: Budget = Budget()
@@ -243,6 +257,7 @@ class Document(Section):
     ledger: Ledger
     callbacks: Callbacks
     admin: Admin = Admin()
+    network: NetworkSection = NetworkSection()
     log: Log = Log()
     rehearsal: Rehearsal | None = None
     people: People = People()

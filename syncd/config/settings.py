@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from pydantic import SecretStr
 
 from syncd.contract.model import Field, FieldMap, Grade, Selection
+from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
 from .sections import (
@@ -109,7 +110,7 @@ class FieldPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sync:
-    """One job description. Either `schedule` (a cron line, UTC) or `every` (seconds) is set.
+    """One job description. Either `schedule` (a cron line, in `time_zone`) or `every` (seconds) is set.
 
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
@@ -138,6 +139,7 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
+    time_zone: str = "UTC"
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -185,6 +187,7 @@ class Settings:
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -193,4 +196,5 @@ class Settings:
         held = [*self.callbacks.secrets, self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
-        return frozenset(value.get_secret_value() for value in held if isinstance(value, SecretStr))
+        found = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        return frozenset(found | set(self.network.proxy_login[1:] if self.network.proxy_login else ()))

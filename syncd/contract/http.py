@@ -11,7 +11,6 @@ import asyncio
 import email.utils
 import json
 import math
-import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ from typing import Any
 import httpx
 
 from .body import BODY_LIMIT, Body, Unreadable
+from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
+from .network import Network
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to connect
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
@@ -42,6 +43,7 @@ _NOT_SENT = (
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
+    httpx.ProxyError,
 )
 
 
@@ -86,19 +88,18 @@ class Http:
     """One client per connection, for the life of the process."""
 
     def __init__(
-        self, base_url: str, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
+        network: Network | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._host = httpx.URL(base_url).host
         self._headers = {**_HEADERS, **headers}
         self._json_headers = {**self._headers, "content-type": "application/json"}
-        # httpx's transport, without the client around it: cookies, redirects and authentication that no call of ours
-        # has cost as much as the call.
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            verify=_tls() if base_url.startswith("https") else False,
-            trust_env=False,
-            limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
-        )
+        self._network = network or Network()
+        self._transport = transport or _network_transport(base_url.startswith("https"), self._network)
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
     async def call(
@@ -121,7 +122,9 @@ class Http:
         content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
         headers = self._headers if content is None else self._json_headers
         url = httpx.URL(self._base + path, params=dict(params)) if params else httpx.URL(self._base + path)
-        request = httpx.Request(method, url, headers=headers, content=content, extensions=_EXTENSIONS)
+        sending = _Sending() if self._network.proxy else None
+        extensions = _EXTENSIONS if sending is None else {**_EXTENSIONS, "trace": sending}
+        request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
@@ -129,19 +132,30 @@ class Http:
                     answer = await self._transport.handle_async_request(request)
                     body = await _read(answer, body_limit)
             except _NOT_SENT as error:
-                raise Retry(f"could not reach {self._host}: {type(error).__name__}") from error
-            except TimeoutError as error:
-                raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
+                raise self._unreached(error) from error
+            except (TimeoutError, httpx.HTTPError) as error:
+                if sending is not None and not sending.begun:
+                    raise self._unreached(error) from error
+                raise lost(f"{method} {path}: {_broken(error, within)}") from error
             except Unreadable as error:
                 raise lost(f"{method} {path}: {error}") from error
-            except httpx.HTTPError as error:
-                raise lost(f"{method} {path}: {type(error).__name__} before the answer was complete") from error
+        if answer.status_code == 407 and self._network.proxy:
+            raise Retry(f"could not reach {self._host}: {WANTS_LOGIN}")
         if answer.status_code >= 500:
             raise lost(f"{method} {path}: HTTP {answer.status_code}")
         return Response(answer.status_code, answer.headers, body)
 
+    def _unreached(self, error: Exception) -> Retry:
+        return Retry(unreached(self._host, error, proxy=self._network.proxy_url))
+
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _broken(error: Exception, within: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the answer was not complete within {within:g} seconds"
+    return f"{type(error).__name__} before the answer was complete"
 
 
 async def _read(answer: httpx.Response, limit: int) -> bytes:
@@ -155,12 +169,22 @@ async def _read(answer: httpx.Response, limit: int) -> bytes:
         await answer.aclose()
 
 
-_context: ssl.SSLContext | None = None
+def _network_transport(secure: bool, network: Network) -> httpx.AsyncBaseTransport:
+    """httpx's transport, without the client around it: cookies, redirects and authentication that no call of ours has
+    cost as much as the call."""
+    return httpx.AsyncHTTPTransport(
+        verify=network.tls if secure else False,
+        trust_env=False,
+        proxy=httpx.Proxy(network.proxy_url, auth=network.proxy_login) if network.proxy else None,
+        limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
+    )
 
 
-def _tls() -> ssl.SSLContext:
-    """Share one context: loading the CA bundle costs more than a hundred calls."""
-    global _context  # noqa: PLW0603 - a cache for the life of the process
-    if _context is None:
-        _context = httpx.create_ssl_context(trust_env=False)
-    return _context
+class _Sending:
+    """Sees, by httpcore's trace, whether a request has begun to leave: not the CONNECT before it."""
+
+    begun = False
+
+    async def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
+            self.begun = True

@@ -54,6 +54,7 @@ class Pacer:
         self._windows = tuple(windows)
         self._calls: list[float] = []  # ascending
         self._blocked_until = 0.0
+        self._closed = False
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -79,6 +80,8 @@ class Pacer:
     def ready_in(self, spare: float = 0.0) -> float:
         """Seconds until one call may go out; 0.0 means now. `spare`: the part of the limits over more than ten minutes
         that is left for others."""
+        if self._closed:
+            return math.inf
         now = self._clock.now()
         del self._calls[: bisect_right(self._calls, now - self.longest)]
         if self._calls and self._calls[-1] > now:  # the clock was set back
@@ -96,12 +99,16 @@ class Pacer:
 
     def close(self) -> None:
         """No call any more: whoever waits for a place is told that there will be none."""
-        self._blocked_until = math.inf
+        self._closed = True
+
+    def open(self) -> None:
+        """Calls may go out again, as the windows say."""
+        self._closed = False
 
     async def acquire(self) -> bool:
         """Wait for a place and take it; False when there will be none, because the pacer was closed."""
         while (wait := self.ready_in()) > 0:
-            if math.isinf(self._blocked_until):
+            if self._closed:
                 return False
             await self._clock.sleep(min(wait, A_WHILE))
         self.take()

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import httpx
 from pydantic import BaseModel, ConfigDict
 
+from .http import Http
 from .model import (
     Answer,
     Change,
@@ -36,13 +37,14 @@ from .model import (
     Submission,
     WriteOutcome,
 )
+from .network import Network
 from .pacing import Clock, Window
 
 
 class Options(BaseModel):
     """The base of a connector's own settings; every unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Memory(Protocol):
@@ -59,13 +61,19 @@ class Memory(Protocol):
 class Tools:
     """What a connector is given instead of taking it: time, chance, memory, and the way out.
 
-    `transport` is httpx's own seam, handed on to `http.Http`; None is the network.
+    `http` makes a client. `network`, for SDKs with a client of their own, goes to `sdk_http.manager`. `transport` is
+    httpx's own seam; None is the network.
     """
 
     clock: Clock
     rng: random.Random
     memory: Memory
     transport: httpx.AsyncBaseTransport | None = None
+    network: Network = field(default_factory=Network)
+
+    def http(self, base_url: str, headers: Mapping[str, str]) -> Http:
+        """A client for one host, led as the operator wants it."""
+        return Http(base_url, headers, self.transport, self.network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

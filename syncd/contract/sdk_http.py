@@ -1,4 +1,5 @@
-"""Limits for the vendors' own SDKs, which call through urllib3: a call's time, and the size of its answer.
+"""The way out for the vendors' own SDKs, which call through urllib3: by which proxy, whose certificates are trusted, a
+call's time, and the size of its answer.
 
 urllib3 knows the seconds between two bytes and no more: a server that sends a byte now and then holds its thread for
 ever, and one that sends a small compressed body fills the memory. Our own calls are limited in `http`. Import it where
@@ -10,18 +11,42 @@ from __future__ import annotations
 import io
 import ssl
 import time
+from http.client import HTTPException
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
+from urllib3 import (
+    HTTPConnectionPool,
+    HTTPResponse,
+    HTTPSConnectionPool,
+    PoolManager,
+    ProxyManager,
+    Retry,
+    make_headers,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ProxyError
 
 from .body import BODY_LIMIT, Body, Unreadable
+from .causes import WANTS_LOGIN
+from .network import Network
 
 WITHIN = 60.0  # seconds for a whole call, from its first byte to the last one of its answer
 _PART = 1 << 16  # bytes
 _FRAME = 1 << 20  # bytes of an answer that are no body: its head, and the frame of its chunks
 _GONE = {"content-encoding", "content-length", "transfer-encoding"}  # no longer true of a body that was read
+
+
+def manager(network: Network, *, connections: int, within: float = WITHIN, body_limit: int = BODY_LIMIT) -> PoolManager:
+    """What an SDK is to call through, with `limit_calls`. It repeats nothing and follows no redirect."""
+    made: dict[str, Any] = {"maxsize": connections, "ssl_context": network.tls, "retries": Retry(0, redirect=0)}
+    if network.proxy:
+        login = network.proxy_login
+        headers = make_headers(proxy_basic_auth=":".join(login)) if login else None
+        found: PoolManager = ProxyManager(network.proxy_url, proxy_headers=headers, **made)
+    else:
+        found = PoolManager(**made)
+    limit_calls(found, within=within, body_limit=body_limit)
+    return found
 
 
 def limit_calls(manager: PoolManager, *, within: float = WITHIN, body_limit: int = BODY_LIMIT) -> None:
@@ -121,8 +146,24 @@ class _Connection:
         self._call = _Call()
 
     def connect(self) -> None:
-        super().connect()  # type: ignore[misc]
+        """Whatever fails here, the request was not sent: it is raised as a NewConnectionError."""
+        self._call.begin(self.within, self.body_limit)
+        try:
+            super().connect()  # type: ignore[misc]
+        except NewConnectionError:
+            raise
+        except (OSError, HTTPException, HTTPError) as error:
+            raise NewConnectionError(self, type(error).__name__) from error  # type: ignore[arg-type]
         self.sock = _Socket(self.sock, self._call)
+
+    def _tunnel(self) -> None:
+        """The proxy's answer to CONNECT has to come in time, too."""
+        plain, self.sock = self.sock, _Socket(self.sock, self._call)
+        try:
+            super()._tunnel()  # type: ignore[misc]
+        finally:
+            if self.sock is not None:
+                self.sock = plain
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._call.begin(self.within, self.body_limit)
@@ -145,6 +186,9 @@ class _Pool:
         """See urllib3; the answer was read to its end, whatever is asked for."""
         kwargs["preload_content"] = False
         answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
+        if answer.status == 407:
+            answer.close()
+            raise ProxyError(WANTS_LOGIN, OSError(f"{answer.status} {answer.reason}"))
         try:
             body = _read(answer, self.body_limit)
         except BaseException:  # whatever cut it, a half-read connection must not go back to the pool

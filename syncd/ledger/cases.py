@@ -249,7 +249,7 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
 def _of_writes(writes: Iterable[sqlite3.Row]) -> tuple[dict[str, str], dict[str, tuple[Reason, float]]]:
     written, refused = dict[str, str](), dict[str, tuple[Reason, float]]()
     for row in writes:
-        if row["state"] in ("written", "cleared"):  # "cleared": it may have arrived, and is not there any more
+        if row["state"] in ("written", "cleared", "unknown"):  # but for the first: it may have arrived
             written[row["property"]] = row["after"]
             refused.pop(row["after"], None)
         else:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
@@ -29,8 +30,20 @@ if TYPE_CHECKING:
 UNSIGNED = "the vendor's signature is missing or wrong"
 LAST_WORD = "the call that it answers had its last word already"
 FAILED = "the provider failed, and did not say what it charged: the worst case stays reserved until no answer is due"
+KEPT = 20  # deliveries of one call that are kept beyond those that are expected
+PART = 4 << 10  # bytes that are kept of what is not believed
+PAGE_BYTES = 32 << 20  # of what is read at once
 SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
 FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
+
+
+class Kept(IntEnum):
+    """What became of a delivery: at most one is new, the others are counted."""
+
+    REPEATED = 0
+    NEW = 1
+    TOO_MANY = -1  # not kept: this call has had more different answers than can be genuine
+    GONE = -2  # the same, and its last word has come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +64,18 @@ def store(
     now: float,
     state: DeliveryState = DeliveryState.RECEIVED,
     note: str = "",
-) -> bool:
-    """T4: keep the raw answer; False for one that is here already, byte for byte.
+    believed: bool = True,
+    bounded: bool = False,
+) -> Kept:
+    """T4: keep the raw answer, once; of one that is not believed its digest, its size and the first bytes.
 
     What came by callback and was not taken as the last word is read once more when a poll brings the same.
+    `bounded`: a call keeps no more than can be genuine, and a few.
     """
     way = (provider, delivery.submission_id, state, *filter(None, (delivery.part,)))
     digest = hashlib.sha256(b"\0".join((*(word.encode() for word in way), delivery.body)))
+    if bounded and (refused := _too_many(tx, delivery.submission_id, digest.digest())):
+        return refused
     repeats = tx.value(
         "delivery_store",
         provider=provider,
@@ -65,7 +83,8 @@ def store(
         source=delivery.source,
         digest=digest.digest(),
         headers=json.dumps(dict(delivery.headers)),
-        body=delivery.body,
+        body=delivery.body if believed else delivery.body[:PART],
+        size=len(delivery.body),
         ref=None if delivery.ref is None else str(delivery.ref),
         field=delivery.field,
         part=delivery.part,
@@ -74,12 +93,31 @@ def store(
         now=now,
     )
     fetched = delivery.source is Source.POLL and repeats > 0
-    return bool(repeats == 0 or (fetched and tx.run("delivery_fetched", digest=digest.digest())))
+    return Kept(repeats == 0 or (fetched and tx.run("delivery_fetched", digest=digest.digest()) > 0))
 
 
-def waiting(tx: Tx, limit: int) -> list[int]:
-    """The oldest deliveries that nobody has looked at, and nobody holds."""
-    return [row[0] for row in tx.rows("deliveries_waiting", limit=limit)]
+def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
+    """The oldest deliveries that nobody has looked at, and nobody holds: as many as fit into so many bytes, and one at
+    least."""
+    found: list[int] = []
+    room = limit_bytes
+    for id_, size in tx.rows("deliveries_waiting", limit=limit):
+        room -= size
+        if room < 0 and found:
+            break
+        found.append(id_)
+    return found
+
+
+def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
+    """Why one more different answer to this call is not kept, or None."""
+    kept = tx.row("deliveries_kept", id=submission_id, digest=digest)
+    if kept is None or kept["known"] or kept["n"] < KEPT:
+        return None
+    call = tx.row("answers_expected", id=submission_id)
+    if call is None or kept["n"] < KEPT + call["n"]:
+        return None
+    return Kept.GONE if call["settled"] else Kept.TOO_MANY
 
 
 def received(tx: Tx, ids: Sequence[int]) -> list[Received]:

@@ -69,7 +69,7 @@ ON CONFLICT DO UPDATE SET over_budget = excluded.over_budget WHERE over_budget <
 UPDATE connection SET over_budget = '' WHERE name = :name AND over_budget <> ''
 
 -- name: rate_used
-SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used, max(rate.last) AS newest
+SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
 FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
     AND rate.slot >= span.value ->> 'first' AND rate.last > span.value ->> 'since' GROUP BY span.key
 
@@ -81,7 +81,7 @@ INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', 1, :no
 WHERE true ON CONFLICT DO UPDATE SET used = used + 1, last = max(last, excluded.last)
 
 -- name: rate_not_ahead
-UPDATE rate SET last = :now WHERE connection = :connection AND last > :now
+UPDATE rate SET last = :now WHERE last > :now
 
 -- name: rate_from_calls
 INSERT INTO rate SELECT provider, :width, CAST(created_at / :width AS INTEGER), count(*), max(created_at) FROM submission
@@ -100,7 +100,8 @@ UPDATE job SET
     provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(given.value ->> 'due_at', due_at),
     behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
     value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
-    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now
+    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
+    asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person)
 FROM json_each(:rows) AS given
 WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
 RETURNING id, sync, field
@@ -110,7 +111,8 @@ UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
-    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
+    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
+    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person)
 FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
 RETURNING id, sync, field
 
@@ -359,7 +361,7 @@ GROUP BY result.job_id
 -- What became of each value that was to be written.
 SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value
-WHERE write.state IN ('written', 'cleared', 'duplicate_of', 'write_refused') ORDER BY write.id
+WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
 SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
@@ -745,6 +747,10 @@ SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS NOT :own
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'submission' AND item = submission.id) ORDER BY poll_at LIMIT :limit + 0
 
+-- name: submissions_open
+SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
+    + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
+
 -- name: submissions_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
 
@@ -763,8 +769,9 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
-INSERT INTO delivery (provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now)
+INSERT INTO delivery (
+    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -772,8 +779,17 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
+-- name: deliveries_kept
+-- How many a call has, and whether this one is among them.
+SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
+
+-- name: answers_expected
+-- At most so many answers belong to a call; and is it settled?
+SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
+    coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
+
 -- name: deliveries_waiting
-SELECT id FROM delivery WHERE state = 'received'
+SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received'
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = delivery.id) ORDER BY id LIMIT :limit + 0
 
 -- name: deliveries_received
@@ -813,12 +829,15 @@ WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
     AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
     AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
     AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
+ON CONFLICT (job_id, delivery_id) DO NOTHING
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     doubt, note, at)
-SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, max(:now,
+SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM result
+        WHERE result.job_id = :job_id AND result.delivery_id = answer.delivery_id), NULL, delivery_id),
+    outcome, candidates, said, told, :way, max(:now,
     (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
     :note, at
 FROM answer WHERE id = :id
@@ -842,7 +861,7 @@ LEFT JOIN review ON review.result_id = answer.id WHERE answer.job_id = :job_id O
 -- What is accepted and due, and what was begun and not brought to its end, of records that nobody holds.
 -- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
 -- hide whether that one arrived.
-SELECT job.id, job.contact_id, job.state, job.updated_at FROM job INDEXED BY job_writeback
+SELECT job.id, job.contact_id, job.state, job.updated_at, job.field, job.destination FROM job INDEXED BY job_writeback
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
@@ -924,6 +943,10 @@ WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP 
 
 -- name: jobs_postpone
 UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
+
+-- name: writes_without_sync
+SELECT id FROM job INDEXED BY job_writeback
+WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each(:syncs))
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
@@ -1105,6 +1128,16 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
             SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
                 AND delivery.note <> :unsigned))
 
+-- name: beyond_reach
+-- Calls at providers that are not configured any more, and the jobs that wait for them: no answer can be taken. What was
+-- set aside is counted by `stuck`, and is no open work.
+SELECT count(*) + coalesce(sum((SELECT count(*) FROM job INDEXED BY job_flight WHERE job.submission_id = submission.id
+        AND job.state IN ('sending', 'sent', 'in_doubt') AND job.state = 'sent')), 0)
+FROM submission INDEXED BY submission_open
+WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each(:providers))
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
+        AND delivery.note <> :unsigned)
+
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
 -- nothing is bought for the sync; or answered in a way that nobody could read or believe.
@@ -1278,6 +1311,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
+    AND length(body) >= size
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

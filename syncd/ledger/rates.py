@@ -33,10 +33,8 @@ def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float) -> N
     if not limits:
         return
     spans = json.dumps([_span(one, now) for one in limits.values()])
-    used = {row["width"]: row for row in tx.rows("rate_used", connection=connection, spans=spans)}
-    if any(row["newest"] is not None and row["newest"] > now for row in used.values()):
-        tx.run("rate_not_ahead", connection=connection, now=now)  # the clock was set back
-    if full := [one for width, one in limits.items() if used[width]["used"] >= one.limit]:
+    used = {row["width"]: row["used"] for row in tx.rows("rate_used", connection=connection, spans=spans)}
+    if full := [one for width, one in limits.items() if used[width] >= one.limit]:
         raise TooSoon(max(_wait(tx, connection, one, now) for one in full))
     tx.run("rate_take", connection=connection, spans=spans, now=now)
 
@@ -48,7 +46,9 @@ def know(tx: Tx, connection: str, windows: Iterable[Window], *, now: float) -> N
 
 
 def forget(tx: Tx, *, now: float) -> None:
-    """Slots that no window reaches back to any more."""
+    """Let go of what no window reaches back to any more. A call that lies ahead of a clock which was set back is one of
+    now."""
+    tx.run("rate_not_ahead", now=now)
     tx.run("rate_forget", now=now, slots=SLOTS + 1)
 
 

@@ -30,6 +30,7 @@ class Obstacle:
     since: float | None
 
 
+CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused
 _MOVING = (
     JobState.QUEUED,
     JobState.SENDING,
@@ -54,18 +55,25 @@ def by_state(tx: Tx) -> dict[JobState, int]:
 
 
 def moving(
-    tx: Tx, over_budget: Sequence[str] = (), shut: Sequence[str] = (), dear: Sequence[tuple[str, str]] = ()
+    tx: Tx,
+    over_budget: Sequence[str] = (),
+    shut: Sequence[str] = (),
+    dear: Sequence[tuple[str, str]] = (),
+    providers: Sequence[str] | None = None,
 ) -> int:
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, for a sync
     of `shut`, or for a field that a connection is short of credits for (`dear`), what was answered and set aside,
-    what a halted CRM keeps from being written, and what stands behind another job, which is counted itself.
+    what a halted CRM keeps from being written, what waits for a provider that is none of `providers` any more (None:
+    all of them are there), and what stands behind another job, which is counted itself.
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
     held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
+    if providers is not None:
+        stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
     return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
 
 
@@ -117,10 +125,15 @@ def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
     shut = [one for one in status["gate"] if one["why"] not in told]
     short = [one for one in status["breakers"] if one["short"] is not None and one["connection"] not in halted]
     return [
-        *(Obstacle(name, "is halted", one["message"], one["cure"], one["since"]) for name, one in halted.items()),
+        *(Obstacle(name, _state(name), one["message"], one["cure"], one["since"]) for name, one in halted.items()),
         *(Obstacle(one["sync"] or "syncd", "buys nothing", one["why"], one["cure"], one["since"]) for one in shut),
         *(_short_of_credits(one) for one in short),
     ]
+
+
+def _state(name: str) -> str:
+    """A changed configuration stands among the connections: nobody's connection can be called so."""
+    return "is not in use" if name == CHANGED_CONFIGURATION else "is halted"
 
 
 def pauses(status: Mapping[str, Any]) -> list[Obstacle]:

@@ -57,13 +57,17 @@ CREATE TABLE job (
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
     behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
     updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
-    retried_at REAL NOT NULL DEFAULT 0      -- since when a person wants it to be tried again
+    retried_at REAL NOT NULL DEFAULT 0,     -- since when a person wants it to be tried again
+    asked_person TEXT NOT NULL DEFAULT ''   -- who the contact was when somebody was asked last; '' where that is not known
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';
 CREATE INDEX job_waiting ON job (due_at) WHERE state = 'waiting';
 CREATE INDEX job_behind ON job (behind) WHERE behind IS NOT NULL;
 CREATE INDEX job_flight ON job (submission_id) WHERE state IN ('sending', 'sent', 'in_doubt');
+-- At most one question at a time about a field of a person.
+CREATE UNIQUE INDEX job_asked ON job (asked_person, field)
+    WHERE state IN ('sending', 'sent', 'in_doubt') AND asked_person <> '';
 CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
@@ -128,7 +132,8 @@ CREATE TABLE delivery (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, submission_id TEXT NOT NULL, source TEXT NOT NULL,
     digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
-    part TEXT NOT NULL DEFAULT ''
+    part TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`
 ) STRICT;
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
@@ -143,7 +148,7 @@ CREATE TABLE result (
     way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
     doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX result_job ON result (job_id);
+CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery says one thing of a job
 CREATE VIEW answer AS
 SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, said, way, asked_at, doubt, verdict,
     evidence, coalesce(told, (SELECT attempt.asked FROM attempt

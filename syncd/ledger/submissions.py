@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -25,11 +25,9 @@ from syncd.people.identity import BLANK
 from . import budgets, people, results
 from .budgets import Budget, milli
 from .results import Said, dump_identity, load_identity
+from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Move, Tx
-
-if TYPE_CHECKING:
-    import sqlite3
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
@@ -115,7 +113,11 @@ def _asked_for(item: Item, field: Field, provider: str) -> dict[str, Any]:
 def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> None:
     values = {"submission_id": submission_id}
     moves = [Move(job, JobState.QUEUED, JobState.SENDING, values) for job in jobs]
-    if len(tx.move_many(moves, now=now)) != len(jobs):
+    try:
+        moved = tx.move_many(moves, now=now)
+    except sqlite3.IntegrityError as error:  # the same person is being asked about (`job_asked`)
+        raise Stale from error
+    if len(moved) != len(jobs):
         raise Stale
 
 
@@ -207,6 +209,11 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         due=None,
     )
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
+
+
+def count_open(tx: Tx, provider: str) -> int:
+    """Paid calls of a provider that are under way, unanswered or in doubt."""
+    return int(tx.value("submissions_open", provider=provider))
 
 
 def recover(tx: Tx, hold: Mapping[str, float], *, now: float, owner: int = NOBODY) -> int:
@@ -359,9 +366,8 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         deadline=now + DAY,
         owner=NOBODY,
     )
-    tx.move(
-        job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
-    )
+    sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
+    tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
     row = {"job_id": job["id"], "request_id": delivery.submission_id, "round": job["round"], "way": "", "question": ""}
     rows = json.dumps([row | {"asked": dump_identity(people.known(contact))}], ensure_ascii=False)
     tx.run("attempts_make", submission_id=delivery.submission_id, provider=provider, rows=rows, now=now)

@@ -72,13 +72,23 @@ class Due(NamedTuple):
     contact_id: int
     state: JobState
     accepted_at: float
+    field: Field  # of the CRM's property that it is written to
 
 
 def due(tx: Tx, sync: str, limit: int, *, now: float) -> list[Due]:
     """What is accepted and due, and what a crash left in the middle of a write, of records that nobody holds; oldest
     first."""
     rows = tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)
-    return [Due(row["id"], row["contact_id"], JobState(row["state"]), row["updated_at"]) for row in rows]
+    return [
+        Due(
+            row["id"],
+            row["contact_id"],
+            JobState(row["state"]),
+            row["updated_at"],
+            Field(row["destination"] or row["field"]),
+        )
+        for row in rows
+    ]
 
 
 def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
@@ -140,8 +150,22 @@ def opted_out_elsewhere(tx: Tx, jobs: Iterable[ToWrite]) -> dict[int, str]:
 
 def judge_again(tx: Tx, jobs: Iterable[tuple[ToWrite, str]], *, now: float) -> None:
     """The records say something else of the person than when the value was accepted: nothing is written for now."""
-    anew = [(job.job_id, note) for job, note in jobs]
-    _close(tx, [(id_, "not_written", note) for id_, note in anew], now=now)
+    _decide_again(tx, [(job.job_id, note) for job, note in jobs], "not_written", now=now)
+
+
+def without_place(tx: Tx, job_ids: Iterable[int], *, now: float) -> None:
+    """The configuration has no property, or no sync, for these any more: it is decided anew what becomes of them."""
+    note = "its property is not configured any more"
+    _decide_again(tx, [(id_, note) for id_ in job_ids], "unknown", now=now)
+
+
+def begun_without_sync(tx: Tx, syncs: Iterable[str]) -> list[int]:
+    """Jobs in the middle of a write of whose sync nothing is configured."""
+    return [row["id"] for row in tx.rows("writes_without_sync", syncs=json.dumps(list(syncs)))]
+
+
+def _decide_again(tx: Tx, anew: Sequence[tuple[int, str]], outcome: str, *, now: float) -> None:
+    _close(tx, [(id_, outcome, note) for id_, note in anew], now=now)
     states = _states(tx, [id_ for id_, _ in anew])
     moves = [
         Move(id_, states[id_], JobState.ANSWERED, {"note": note}) for id_, note in anew if states[id_] in _TO_WRITE

@@ -55,7 +55,7 @@ async def _look(parts: Parts, name: str) -> None:
         told = await one.account()
         known = await parts.ledger.write(connections.keep_account, name, told) if told else ""
         if told and told != known:
-            raise another(told, known)
+            raise another(f"{name}/{told}", f"{name}/{known}")
     except ConnectorError as error:
         after = error.after if isinstance(error, Retry) and error.after is not None else AGAIN
         parts.accounts.failed[name] = (parts.clock.monotonic() + max(after, AGAIN), error)

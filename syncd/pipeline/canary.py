@@ -6,25 +6,21 @@ it: so dispatch stays shut until our own address has been seen to work from outs
 
 from __future__ import annotations
 
-import ssl
 from urllib.parse import urlsplit
 
-import httpx
-
-from syncd.contract.errors import Trouble
+from syncd.contract.errors import Retry, Trouble
+from syncd.contract.http import Http
 from syncd.ledger import canaries, connections
 
 from .address import CANARY
 from .parts import Parts
 
+WITHIN, BODY_LIMIT = 15.0, 65_536  # real seconds and bytes for the whole answer
 NAME = "public callback URL"  # as `syncd status` lists it among the connections
 
 
 class Canary:
     """Sends itself a callback and looks whether it has come to a receiver of this ledger."""
-
-    def __init__(self) -> None:
-        self._context: ssl.SSLContext | None = None  # to make one means to read all certificates of the host
 
     async def arrived(self, parts: Parts, nonce: str) -> None:
         """The receiver saw a genuine canary callback. Raises LedgerError where that can't be stored."""
@@ -48,14 +44,13 @@ class Canary:
         """Why the gate must be shut, and what to do about it; twice "" when all is well."""
         host = urlsplit(url).netloc
         cure = f"Check DNS, proxy and certificate of callbacks.public_url ({host}); it must lead to callbacks.listen."
+        client = Http(url, {}, network=parts.settings.network)
         try:
-            self._context = self._context or httpx.create_ssl_context(trust_env=False)
-            async with httpx.AsyncClient(
-                timeout=10, trust_env=False, follow_redirects=False, verify=self._context
-            ) as client:
-                answer = await client.post(url)
-        except httpx.HTTPError as error:
-            return f"callbacks can't reach syncd: {type(error).__name__} at {host}", cure
+            answer = await client.call("POST", "", within=WITHIN, body_limit=BODY_LIMIT)
+        except Retry as error:
+            return f"callbacks can't reach syncd: {str(error).removeprefix('POST : ')}", cure
+        finally:
+            await client.aclose()
         if not await parts.ledger.write(canaries.over, nonce, now=parts.clock.now()):
-            return f"callbacks don't arrive here: the public URL answered HTTP {answer.status_code}", cure
+            return f"callbacks don't arrive here: the public URL answered HTTP {answer.status}", cure
         return "", ""

@@ -112,7 +112,7 @@ async def pretend(parts: Parts, name: str) -> int:
                 run = _Run(parts, parts.lanes[name], parts.settings.connections[name], sync, held)
                 _, choice = await run.choose(now)
                 jobs = [job for item in choice.ask for job in item.jobs.values()]
-                moves = [Move(job, JobState.QUEUED, JobState.SENDING) for job in jobs]
+                moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for job in jobs]
                 count += len(choice.aside) + len(await held.finish(Tx.move_many, moves, now=now))
     return count
 

@@ -7,7 +7,7 @@ call; it stops buying and nothing else: what was bought is taken, verified and w
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 WRITE_RIGHT, BACKLOG = "write_right", "backlog"  # the watches that shut it for one sync at a time
@@ -70,6 +70,23 @@ class Gate:
                 self.reasons.update({(watch, name): common for name in names})
                 self.told.update({(watch, name): "" for name in names})
 
+    def follow(self, syncs: Iterable[str], *, changed: Mapping[str, str]) -> None:
+        """Another configuration has these syncs. Of those that changed (with their CRM) it is not known any more
+        whether values can be written: shut, until each of their watches has looked again."""
+        names = {*syncs, ""}
+        for key in [key for key in self.reasons if key[1] not in names]:
+            del self.reasons[key]
+            self.told.pop(key, None)
+        for name, crm in changed.items():
+            self.seen.pop(name, None)
+            self.look_at.pop(crm, None)
+            for watch in (WRITE_RIGHT, BACKLOG):
+                self.forget(watch, name)
+
+    def forget(self, watch: str, sync: str = "") -> None:
+        """Shut until this watch has looked again."""
+        self.reasons[watch, sync] = Shut(UNTRIED[watch], _MOMENT, passing=True)
+
     @property
     def shut(self) -> str:
         """Why nothing at all is bought now, in a sentence each, or ""."""
@@ -112,6 +129,11 @@ class Gate:
             {"watch": watch, "sync": sync, "why": one.why, "cure": one.cure, "since": one.since}
             for (watch, sync), one in sorted(self.reasons.items())
         ]
+
+    def tell_anew(self) -> None:
+        """The ledger has forgotten what it was told."""
+        self.kept = None
+        self.looked.update(dict.fromkeys((key for key in self.reasons if key[0] in SHARED), None))
 
     def split(self, looked: Collection[Key]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
         """The reasons of this process, and those for every process that the looks at these have found. (That this one

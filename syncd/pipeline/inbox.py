@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import structlog
 
@@ -207,10 +209,13 @@ async def _adopted(parts: Parts, got: Received, lane: Lane) -> Submission | None
 async def _out_of_credits(parts: Parts, name: str, lane: Lane, answer: Answer) -> None:
     """What the credits did not reach is queued again: it must not be sent before there are some. What is cheaper is."""
     price = lane.provider.capabilities.price
-    dear = [price[result.field] for result in answer.results if result.outcome is Outcome.NO_CREDITS]
+    dear = defaultdict[str, Decimal](Decimal)  # by request: two fields may be too dear only together
+    for result in answer.results:
+        if result.outcome is Outcome.NO_CREDITS:
+            dear[result.request_id] += price[result.field]
     if dear:
         message, cure = f"{name}'s credits ran out in the middle of a job", f"Buy credits at {name}."
-        least, now = min(dear), parts.clock.now()
+        least, now = min(dear.values()), parts.clock.now()
         await parts.ledger.write(breakers.change, name, breaker.on_row(lambda state: state.too_dear(least, now)))
         if any(one < least for one in price.values()):
             log.warning("too_dear", connection=name, credits=str(least), why=message, cure=cure)

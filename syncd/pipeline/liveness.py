@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 OUTSIDE = 900.0  # seconds without a sign, of a stage that asks others: longer than any call and its repetitions
 INSIDE = 120.0  # the same, of a stage that works with the ledger alone
 PATIENCE = {"pull": 1800.0, "plan": INSIDE, "inbox": INSIDE, "verify": INSIDE, "flush": INSIDE, "watch": INSIDE}
+EVENT_LOOP = "event loop"  # as what is late is called, beside the stages
 LAG = 5.0  # seconds by which the event loop may be late
 REMEMBERED = 60.0  # seconds for which a lag is told
 
@@ -69,5 +70,5 @@ class Liveness:
             self._lags.popleft()
         if self._lags:
             worst = max(lag for _, lag in self._lags)
-            found["event loop"] = f"it stood still for {worst:.0f} s within the last minute"
+            found[EVENT_LOOP] = f"it stood still for {worst:.0f} s within the last minute"
         return found

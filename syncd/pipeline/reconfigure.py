@@ -8,7 +8,7 @@ import structlog
 
 from syncd.config import Sync
 from syncd.contract.model import Field
-from syncd.ledger import configured
+from syncd.ledger import configured, writes
 from syncd.ledger.configured import Changes, Known
 from syncd.ledger.store import Tx
 
@@ -33,6 +33,7 @@ async def run_once(parts: Parts) -> None:
 def _follow(tx: Tx, wanted: list[Known], *, now: float) -> Changes:
     changes = configured.compare(tx, wanted)
     configured.follow(tx, changes, wanted, now=now)
+    writes.without_place(tx, writes.begun_without_sync(tx, [one.name for one in wanted]), now=now)
     return changes
 
 

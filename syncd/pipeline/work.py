@@ -142,6 +142,7 @@ async def begin(parts: Parts) -> None:
     asked_at = parts.clock.monotonic()
     await parts.ledger.write(_start, parts.at_work.owner, now=parts.clock.now())
     parts.at_work.renewed(asked_at)
+    parts.gate.tell_anew()
 
 
 def _start(tx: Tx, owner: Owner, *, now: float) -> None:

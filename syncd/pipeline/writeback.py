@@ -60,7 +60,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
     state = await parts.ledger.read(confirmations.load, sync.name)
     await _tell(parts, sync, state)
-    jobs = await parts.ledger.read(writes.due, sync.name, 4 * size, now=parts.clock.now())
+    jobs = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, 4 * size, now=parts.clock.now()))
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
     elif jobs and await _may_linger(parts, sync, state, jobs, size):
@@ -80,13 +80,22 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
+async def _placed(parts: Parts, sync: Sync, jobs: Sequence[Due]) -> list[Due]:
+    """Those for which a property is configured. A field, or where else it is written to, may be taken away."""
+    lost = [job.job_id for job in jobs if job.field not in sync.selection.writable]
+    if lost:
+        await parts.ledger.write(writes.without_place, lost, now=parts.clock.now())
+        parts.bells.ring("verify")
+    return [job for job in jobs if job.field in sync.selection.writable]
+
+
 async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[Due]) -> list[Due]:
     """While the CRM refuses whatever is written: a single value now and then, and what was begun is looked at."""
     now = parts.clock.now()
     begun = [job for job in due if job.state is not JobState.ACCEPTED]
     if not state.may_probe(now):
         return begun
-    accepted = await parts.ledger.read(writes.due, sync.name, PROBES, now=float("inf"))
+    accepted = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, PROBES, now=float("inf")))
     probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
     if probe is not None:
         await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
@@ -152,7 +161,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, held: Held, batch: _
     again: list[ToWrite] = []
     restore: dict[Key, tuple[ToWrite, Restore]] = {}
     for (ref, fld), (job, seen) in batch.check.items():
-        match after_write(job, seen, snapshots[ref]):
+        match after_write(job, seen, snapshots[ref], taken=(ref, fld) in batch.put):
             case End() as end:
                 finished.append((job, end))
             case Restore() as theirs:

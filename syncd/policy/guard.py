@@ -147,14 +147,20 @@ def _blank(job: ToWrite, now_there: Snapshot) -> Put | End:
     return Put(before="", seen=versions[0].at if versions else now_there.changed_at, revision=now_there.revision)
 
 
-def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore | Again:
-    """Judge the snapshot that follows the write; `seen` is the newest stamp from before it."""
+def after_write(job: ToWrite, seen: str, now_there: Snapshot, *, taken: bool = False) -> End | Restore | Again:
+    """Judge the snapshot that follows the write; `seen` is the newest stamp from before it.
+
+    `taken`: the CRM has just said that it took our write. Then our value since `seen` is ours, whoever the CRM's
+    history names: some accounts book what an integration writes under a user, or under a word that we don't know.
+    """
     if now_there.current is None:
         return End(Reason.GONE, "the contact went while it was written")
-    versions = now_there.versions.get(job.field, ())
+    versions: Sequence[Version] = now_there.versions.get(job.field, ())
     value = now_there.values.get(job.field, "")
     if not versions:
         return _without_history(job, seen, now_there, value)
+    if taken:
+        versions = [_credited(job, seen, version) for version in versions]
     theirs = _theirs(job, seen, versions)
     if theirs is not None and not values.same(job.field, theirs.value, value, job.identity):
         return Restore(theirs.value)
@@ -164,6 +170,11 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot) -> End | Restore |
     if ours > 0:
         return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
     return End(Reason.WRITTEN)
+
+
+def _credited(job: ToWrite, seen: str, version: Version) -> Version:
+    is_ours = version.at > seen and values.same(job.field, version.value, job.value, job.identity)
+    return replace(version, by=Author.MACHINE) if is_ours else version
 
 
 def _without_history(job: ToWrite, seen: str, now_there: Snapshot, value: str) -> End | Again:

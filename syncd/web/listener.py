@@ -126,13 +126,15 @@ class _Server(uvicorn.Server):
 
 
 class Listener:
-    """Serves one app on one address. `head_deadline`: seconds that a client has for its request's head."""
+    """Serves one app on one address. `app` may be replaced at any time: the next request is the new one's.
+    `head_deadline`: seconds that a client has for its request's head."""
 
     def __init__(self, app: Any, address: Address, *, head_deadline: float = HEAD_DEADLINE) -> None:
+        self.app = app
         self._socket = _inherited(address) or _bind(address)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            app,
+            self._answer,
             http=type("_Connection", (_Connection,), {"head_deadline": head_deadline}),
             loop="none",
             interface="asgi3",
@@ -156,6 +158,9 @@ class Listener:
             await asyncio.sleep(0.005)
         if self._task.done():
             await self._task
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
 
     async def stop(self) -> None:
         """Answer what was accepted, close the socket; what was not accepted waits in it, if systemd holds it."""

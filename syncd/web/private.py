@@ -17,7 +17,6 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -28,6 +27,8 @@ from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
+
+from .hosts import OPEN, KnownHosts
 
 COMMIT_WITHIN = 5.0  # seconds in which the ledger must have answered, for us to be ready
 
@@ -54,7 +55,6 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starlette:
     """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
     pages = _Pages(parts, commit_within)
-    host = parts.settings.admin.listen.host
     app = Starlette(
         routes=[
             Route("/", pages.overview),
@@ -66,7 +66,7 @@ def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starle
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],
         middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=[host, "localhost", "127.0.0.1", "[::1]"]),
+            Middleware(KnownHosts, hosts=["localhost", *parts.settings.admin.hosts]),
             Middleware(BaseHTTPMiddleware, dispatch=pages.guard),
         ],
     )
@@ -99,7 +99,8 @@ class _Pages:
     async def guard(self, request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         """Token first, safe headers last."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
-        if self._token is not None and not hmac.compare_digest(given, self._token):
+        needed = None if request.url.path == OPEN else self._token
+        if needed is not None and not hmac.compare_digest(given, needed):
             return PlainTextResponse("send the admin.token of the configuration as a Bearer token\n", 401)
         answer = await call(request)
         answer.headers.update(_HEADERS)

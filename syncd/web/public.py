@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,13 +20,15 @@ from syncd.contract.body import Body, TooLarge, Unreadable
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.inbox import Kept
 from syncd.ledger.states import DeliveryState
-from syncd.pipeline.address import CANARY
+from syncd.pipeline.address import CANARY, Address
 from syncd.pipeline.canary import Canary
-from syncd.pipeline.parts import Parts
+from syncd.pipeline.parts import Lane, Parts
 
 BODY_DEADLINE = 10.0  # seconds for a whole body, real time
-BODY_LIMIT = 16 << 20  # bytes, where no connection says what is the most
+BODY_LIMIT = 1 << 20  # bytes, where no connection says what is the most
+READING_LIMIT = 128 << 20  # bytes of all bodies that are being read and stored at a time
 
 log = structlog.get_logger("syncd.callbacks")
 
@@ -63,6 +66,7 @@ class _Receiver:
         self._body_deadline = body_deadline
         self._parts = parts
         self._canary = canary
+        self._reading = 0  # bytes
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
@@ -93,6 +97,17 @@ class _Receiver:
         }
         lane = self._parts.lanes.get(name)
         cap = BODY_LIMIT if lane is None else lane.provider.capabilities.body_limit
+        told = int(headers.get("content-length") or cap)  # as much as may come, where nobody tells
+        if self._reading + min(told, cap) > READING_LIMIT:
+            return _refusal(503, **{"retry-after": "30"})
+        self._reading += min(told, cap)
+        try:
+            return await self._take(name, address, headers, receive, cap)
+        finally:
+            self._reading -= min(told, cap)
+
+    async def _take(self, name: str, address: Address, headers: dict[str, str], receive: Receive, cap: int) -> Response:
+        """Read what a genuine address is called with, and store it."""
         unread = ""
         try:
             body = await self._read(receive, cap, told=int(headers.get("content-length") or 0))
@@ -125,29 +140,29 @@ class _Receiver:
 
     async def _store(self, name: str, delivery: Delivery, unread: str = "") -> Response:
         """`unread`: why nothing more is known of the body than its bytes, or ""."""
-        state, note, status = DeliveryState.RECEIVED, "", 200
-        lane = self._parts.lanes.get(name)
-        if unread:
-            state, note, status = DeliveryState.QUARANTINED, unread, 415
-        elif lane is None:  # the address is ours, so it was paid for
-            state, note = DeliveryState.QUARANTINED, "no connection of this name is configured any more"
-        elif not lane.provider.authenticate(delivery):
-            state, note, status = DeliveryState.QUARANTINED, inbox.UNSIGNED, 401
-        elif not _is_json(delivery.body):
-            state, note, status = DeliveryState.QUARANTINED, "not JSON", 400
+        seen = _look(self._parts.lanes.get(name), delivery, unread)
         try:
-            new = await self._parts.ledger.write(
-                inbox.store, name, delivery, now=self._parts.clock.now(), state=state, note=note
+            kept = await self._parts.ledger.write(
+                inbox.store,
+                name,
+                delivery,
+                now=self._parts.clock.now(),
+                state=seen.state,
+                note=seen.note,
+                believed=seen.believed,
+                bounded=True,
             )
         except LedgerError as error:
             log.error("not_stored", connection=name, why=str(error))
             if isinstance(error, LedgerFailed):
                 self._parts.bells.ring("watch")  # any stage that writes ends the daemon now
             return _refusal(503, **{"retry-after": "30"})
-        self._parts.tallies[f"callbacks_{state if new else 'repeated'}"] += 1
-        if status == 200 and new:
+        if kept is Kept.GONE or kept is Kept.TOO_MANY:
+            return self._refuse("callbacks_not_kept", 410 if kept is Kept.GONE else max(seen.status, 429))
+        self._parts.tallies[f"callbacks_{seen.state if kept is Kept.NEW else 'repeated'}"] += 1
+        if seen.status == 200 and kept is Kept.NEW:
             self._parts.bells.ring("inbox")
-        return _KEPT if status == 200 else _refusal(status)
+        return _KEPT if seen.status == 200 else _refusal(seen.status)
 
     async def _read(self, receive: Receive, cap: int, *, told: int) -> bytes:
         """All that the client sends. `told`: the size that its head tells. Raises TooLarge, TooSlow."""
@@ -170,6 +185,29 @@ class _Receiver:
     def _refuse(self, tally: str, status: int) -> Response:
         self._parts.tallies[tally] += 1
         return _refusal(status)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the receiver can tell of a body, and the answer for it."""
+
+    status: int = 200
+    note: str = ""
+    believed: bool = True
+
+    @property
+    def state(self) -> DeliveryState:
+        return DeliveryState.QUARANTINED if self.note else DeliveryState.RECEIVED
+
+
+def _look(lane: Lane | None, delivery: Delivery, unread: str) -> _Seen:
+    if unread:  # nobody can say whether it is signed
+        return _Seen(415, unread, believed=lane is None or not lane.provider.capabilities.signed)
+    if lane is None:  # the address is ours, so it was paid for
+        return _Seen(note="no connection of this name is configured any more")
+    if not lane.provider.authenticate(delivery):
+        return _Seen(401, inbox.UNSIGNED, believed=False)
+    return _Seen() if _is_json(delivery.body) else _Seen(400, "not JSON")
 
 
 def _parameters(query: str) -> list[tuple[str, str]]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import secrets
-import time
 from urllib.parse import urlsplit
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from syncd.config import Settings
-from syncd.contract.errors import ConfigError
+from syncd.contract.errors import ConfigError, Retry
+from syncd.contract.http import Http
 from syncd.contract.model import Finding, Level
+from syncd.contract.network import Network
 
 from .listener import Listener
 
@@ -36,7 +36,7 @@ async def public_url_findings(settings: Settings) -> list[Finding]:
         return [await _daemon_finding(settings, url)]
     await listener.start()
     try:
-        answer = await _get(f"{url}/callbacks/check-{nonce}")
+        answer = await _get(f"{url}/callbacks/check-{nonce}", settings.network)
     finally:
         await listener.stop()
     if nonce in arrived:
@@ -47,14 +47,14 @@ async def public_url_findings(settings: Settings) -> list[Finding]:
 async def _daemon_finding(settings: Settings, url: str) -> Finding:
     """The port is taken: by a running syncd, whose own canary knows, or by something else."""
     listen = settings.callbacks.listen
-    answer = await _get(f"http://{settings.admin.listen.host}:{settings.admin.listen.port}/healthz")
+    answer = await _get(f"http://{settings.admin.listen}/healthz", Network())
     if not answer.startswith("HTTP"):
         return Finding(
             level=Level.ERROR,
             what=f"{listen.host}:{listen.port} is in use, and not by a running syncd",
             cure="Stop what listens there (ss -ltnp shows it), or choose another callbacks.listen.",
         )
-    path = await _get(f"{url}/healthz")
+    path = await _get(f"{url}/healthz", settings.network)
     if path == "HTTP 200":
         return Finding(level=Level.OK, what=f"syncd is running, and {url} answers; `syncd status` shows its own canary")
     return _unreachable(url, path)
@@ -69,11 +69,12 @@ def _unreachable(url: str, answer: str) -> Finding:
     )
 
 
-async def _get(url: str) -> str:
-    """`HTTP <status>`, or the name of what went wrong."""
-    started = time.monotonic()
+async def _get(url: str, network: Network) -> str:
+    """`HTTP <status>`, or why there is none."""
+    client = Http(url, {}, network=network)
     try:
-        async with httpx.AsyncClient(timeout=WITHIN, trust_env=False) as client:
-            return f"HTTP {(await client.get(url)).status_code}"
-    except httpx.HTTPError as error:
-        return f"{type(error).__name__} after {time.monotonic() - started:.1f} s"
+        return f"HTTP {(await client.call('GET', '', within=WITHIN)).status}"
+    except Retry as error:
+        return str(error).removeprefix("GET : ")
+    finally:
+        await client.aclose()

@@ -125,10 +125,10 @@ def test_pitfall_24_one_refresh_for_all() -> None:
         await asyncio.gather(*(connector.read(refs, SELECTION) for refs in selections))
 
     with ScriptedCrm(*(contact(str(n)) for n in range(1, 5))) as crm:
-        crm.on("oauth/v1/token", grant, grant, grant)
+        crm.on("oauth/2026-03/token", grant, grant, grant)
         crm.on("batch/read", *[gate] * 12)
         using(crm, act, **OAUTH)
-        assert len(crm.asked("oauth/v1/token")) == 2
+        assert len(crm.asked("oauth/2026-03/token")) == 2
 
 
 def test_pitfall_24_refresh_before_the_end() -> None:
@@ -140,14 +140,16 @@ def test_pitfall_24_refresh_before_the_end() -> None:
         await connector.read([ref(1)], SELECTION)
 
     with ScriptedCrm(contact("1")) as crm:
-        crm.on("oauth/v1/token", *[Reply(body={"access_token": "t", "expires_in": 1800})] * 2)
+        crm.on("oauth/2026-03/token", *[Reply(body={"access_token": "t", "expires_in": 1800})] * 2)
         using(crm, act, clock, **OAUTH)
-        assert len(crm.asked("oauth/v1/token")) == 2
+        assert len(crm.asked("oauth/2026-03/token")) == 2
 
 
 def test_a_revoked_refresh_token_halts() -> None:
     with ScriptedCrm() as crm:
-        crm.on("oauth/v1/token", Reply(400, {"status": "BAD_REFRESH_TOKEN", "message": "refresh token is invalid"}))
+        crm.on(
+            "oauth/2026-03/token", Reply(400, {"status": "BAD_REFRESH_TOKEN", "message": "refresh token is invalid"})
+        )
         with pytest.raises(Halt) as caught:
             read(crm, 1, **OAUTH)
     assert caught.value.trouble is Trouble.CREDENTIALS
@@ -331,11 +333,15 @@ def test_check_of_a_wrong_property(name: str, complaint: str) -> None:
 
 def test_both_path_families_have_every_route() -> None:
     for route in Route:
-        assert all("/v3/" in path or "/v1/" in path for path in [route.at("v3")[1]])
+        assert "/v3/" in route.at("v3")[1] or route is Route.TOKEN
         assert re.search(r"/2026-0[39]", route.at("2026-09")[1])
     with ScriptedCrm(contact("1")) as crm:
         assert len(using(crm, pulled, api_version="2026-09")) == 1
         assert {r.path.split("/")[2] for r in crm.seen if "objects" in r.path} == {"objects"}
+
+
+def test_c9_tokens_are_refreshed_where_they_will_be_after_february_2027() -> None:
+    assert {Route.TOKEN.at(version) for version in ("v3", "2026-09")} == {("POST", "/oauth/2026-03/token")}
 
 
 @pytest.mark.parametrize("options", [{}, {"client_id": "c"}, {"access_token": "t", **OAUTH}, {"acess_token": "t"}])

@@ -148,6 +148,22 @@ def test_what_the_api_says_counts_more_than_what_a_page_says(free: Mapping[str, 
     assert caught.value.trouble is Trouble.CREDENTIALS
 
 
+def test_c10_where_neither_host_is_the_api_the_cure_names_neither() -> None:
+    with pytest.raises(Halt) as caught:
+        use(lambda: Network({APP: PAGE, API: PAGE}).connector(), lambda c: c.balance())
+    assert str(caught.value).startswith(
+        "neither app.zeliq.com nor api.zeliq.com answers as Zeliq's API: HTTP 200 with "
+    )
+    assert "network.proxy" in caught.value.cure
+    assert "zeliq.com" not in caught.value.cure
+
+
+@pytest.mark.parametrize("free", [{APP: PAGE, API: UNKNOWN_HOST}, {APP: UNKNOWN_HOST, API: PAGE}])
+def test_c10_where_one_of_them_could_not_be_reached_it_is_tried_again(free: Mapping[str, Answer]) -> None:
+    with pytest.raises(Retry, match="could not reach"):
+        use(lambda: Network(free).connector(), lambda c: c.balance())
+
+
 def test_where_no_host_tells_a_balance_the_default_is_called() -> None:
     network, memory = Network({APP: httpx.Response(200, json={}), API: PAGE}), DictMemory()
     assert submit(network, memory).provider_id == "job-1"

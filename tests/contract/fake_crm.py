@@ -89,6 +89,7 @@ class FakeCrm:
         self.selected: set[str] | None = None  # ids of those whom the selection holds; None: everybody
         self.calls: list[str] = []
         self.between_read_and_write: Callable[[], object] | None = None
+        self.books_as = Author.MACHINE  # under whom the history books what we write
         self.lose_answers = 0  # so many writes are carried out and reported as UNKNOWN
         self._page, self._tick, self._first = page, 0, first
         self._failures: dict[str, deque[ConnectorError]] = {}
@@ -283,7 +284,7 @@ class FakeCrm:
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:
         status, holder = self._verdict(change, name)
         if status is WriteStatus.WRITTEN:
-            self.edit(change.ref.id, name, change.new, Author.MACHINE)
+            self.edit(change.ref.id, name, change.new, self.books_as)
         detail = self.rule if status is WriteStatus.REFUSED else ""
         return WriteOutcome(ref=change.ref, field=change.field, status=status, detail=detail, holder=holder)
 

@@ -19,16 +19,15 @@ from connectors import fullenrich, zeliq
 from syncd import compose
 from syncd.config.sections import Log, LogFormat
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.daemon import Daemon
 from syncd.ledger import canaries, connections, file, store
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
-from syncd.pipeline import sweep
+from syncd.pipeline import probe, sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
-from syncd.schedule import Schedule
+from syncd.stages import Stages
 from syncd.web import public
 
 from .bells import Bells
@@ -134,46 +133,26 @@ class _Troubled:
         return self._connection.execute(statement, *values)
 
 
-class _Silent:
-    """A listener that is not there."""
-
-    async def stop(self) -> None:
-        """There is nothing to stop."""
-
-
-class _Ringing(Daemon):
-    """The daemon's own stages, loops and way to stop; its listeners and bells are the simulation's."""
+class _Ringing(Stages):
+    """The daemon's own stages, loops and way to stop; its bells are the simulation's, and it has no listeners."""
 
     def __init__(self, parts: Parts, canary: Canary) -> None:
-        self.parts = parts
-        self._speed = 1.0
-        self._once = False
-        self._canary = canary
-        self._watch = Watch()
-        self._stop = asyncio.Event()
-        self._failure = None
-        self._schedule = Schedule(parts.clock.now)
-        self.public = self.private = cast("Any", _Silent())
-        self._stages = {stage.name: stage for stage in self._all_stages()}
-        parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
-        self.tried = set()
+        self.failure: BaseException | None = None  # what broke a stage
+        super().__init__(parts, canary, Watch(), self._broke)
 
-    def start(self) -> None:
-        self._running = [asyncio.create_task(self._loop(stage), name=stage.name) for stage in self._stages.values()]
+    def _broke(self, error: BaseException) -> None:
+        self.failure = self.failure or error
 
     async def end(self) -> None:
         """SIGTERM."""
-        await self._shut_down(self._running)
+        await self.stop()
+        with contextlib.suppress(LedgerError):  # the daemon says so
+            await probe.flush(self.parts)
 
     def ring(self, kinds: set[str]) -> None:
         for stage in self._stages.values():
             if stage.kind in kinds:
                 stage.bell.set()
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What broke a stage."""
-        return self._failure
 
 
 class _Flight(Canary):

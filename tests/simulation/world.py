@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from connectors import fullenrich
 from syncd.config import Settings
 from syncd.contract.model import Field, Grade, Identity
-from syncd.daemon import CADENCE
+from syncd.stages import CADENCE
 
 from .colleagues import Colleagues, Operator
 from .configuration import Configuration

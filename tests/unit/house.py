@@ -196,7 +196,8 @@ class House:
 
     def deliver(self, delivery: Delivery, name: str | None = None) -> bool:
         """What the receiver does with a genuine callback; False for a repeat."""
-        return self.run(self.ledger.write(mailbox.store, name or self.fake.name, delivery, now=self.clock.now()))
+        work = self.ledger.write(mailbox.store, name or self.fake.name, delivery, now=self.clock.now())
+        return self.run(work) is mailbox.Kept.NEW
 
     def call_back(self, submission: Submission, body: bytes | None = None, name: str | None = None) -> int:
         """The provider answers a submission; returns how many jobs that answered."""

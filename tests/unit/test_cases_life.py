@@ -10,8 +10,9 @@ from syncd.config import Sync
 from syncd.config.settings import FieldPolicy
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Author, Field, Grade
-from syncd.ledger import renames, retries
+from syncd.ledger import renames, retries, writes
 from syncd.ledger.retries import Wanted
+from syncd.ledger.writes import Intent
 from syncd.pipeline import pull, writeback
 from tests.contract.fake_provider import FakeProvider
 
@@ -125,6 +126,44 @@ def test_l4_a_field_that_is_not_asked_for_any_more_stops_nothing(build: Build) -
     configure(house, replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]}))
     move_on(house)
     assert (house.held(ada), house.held(ada, "phone")) == (MAIL, "")
+    assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+def test_l4_the_writer_may_be_quicker_than_the_decision(build: Build) -> None:
+    house = build()
+    house.recover()
+    ada = house.person()
+    house.finds(ada, PHONE, NUMBER)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    configure(house, replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]}))
+    house.run(writeback.run_once(house.parts, house.sync))
+    assert house.held(ada, "phone") == ""
+    move_on(house)
+    assert house.job(ada, PHONE) == ("done", "cancelled")
+
+
+@pytest.mark.parametrize("gone", ["field", "sync"])
+def test_l4_a_write_that_was_begun_when_its_field_or_sync_was_taken_away_comes_to_an_end(
+    build: Build, gone: str
+) -> None:
+    house = build()
+    house.recover()
+    ada = house.person()
+    house.finds(ada, PHONE, NUMBER)
+    house.ask()
+    house.answer_all()
+    house.verify()
+    (number,) = house.run(house.ledger.read(writes.to_write, [row[0] for row in house.sql("SELECT id FROM job")]))
+    house.run(house.ledger.write(writes.intend, [Intent(number, "", "", "phone")], now=house.clock.now()))
+    changed = replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]})
+    if gone == "sync":
+        changed = replace(house.sync, name="leads", object="leads")
+    configure(house, changed)
+    house.clock.time += 3600
+    move_on(house)
+    house.verify()
     assert house.job(ada, PHONE) == ("done", "cancelled")
 
 

@@ -204,9 +204,7 @@ async def _sent(house: House) -> asyncio.Task[int]:
 
 
 @pytest.mark.parametrize(("passes", "state"), [(claims.LEASE - 10, "intent"), (GONE, "in_doubt")])
-def test_an_intent_is_in_doubt_when_its_process_is_gone_and_not_before(
-    build: Build, passes: float, state: str
-) -> None:
+def test_an_intent_is_in_doubt_when_its_process_is_gone_and_not_before(build: Build, passes: float, state: str) -> None:
     house = intended(build)
 
     async def go() -> list[str]:

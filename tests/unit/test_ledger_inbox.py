@@ -24,7 +24,7 @@ def test_what_was_quarantined_does_not_stand_in_the_way_of_the_genuine_one(house
     """A forger who knows the body can't make us drop it when it comes with the right signature."""
     delivery = Delivery(submission_id="s", source=Source.CALLBACK, body=b"{}")
     work = house.ledger.write(inbox.store, "ann", delivery, now=0.0, state=DeliveryState.QUARANTINED, note="not signed")
-    assert house.run(work) is True
+    assert house.run(work) is inbox.Kept.NEW
     assert house.deliver(delivery) is True
     assert house.sql("SELECT state FROM delivery ORDER BY id") == [("quarantined",), ("received",)]
 

@@ -466,8 +466,8 @@ def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
 
 def _store(books: Books) -> None:
     delivery = Delivery(submission_id="a", source=Source.CALLBACK, body=b"{}")
-    assert books.write(inbox.store, "ann", delivery, now=NOW) is True
-    assert books.write(inbox.store, "ann", delivery, now=NOW) is False
+    assert books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.NEW
+    assert books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.REPEATED
 
 
 def test_a_submission_is_loaded_as_it_was_asked(books: Books) -> None:

@@ -217,6 +217,28 @@ def test_what_a_person_did_after_or_instead_stands(snapshot: Snapshot) -> None:
     assert (what.reason, what.restored) == (Reason.VALUE_KEPT, False)
 
 
+@pytest.mark.parametrize(
+    ("seen", "snapshot", "judged"),
+    [
+        ("", there(OURS, (OURS, "5", PERSON)), End(Reason.WRITTEN)),
+        ("3", there(OURS, (OURS, "5", PERSON), ("", "3", PERSON)), End(Reason.WRITTEN)),
+        ("3", there(OURS, (OURS, "5", PERSON), ("x@a.test", "4", PERSON), ("", "3", PERSON)), Restore("x@a.test")),
+        ("3", there(OURS, (OURS, "5", PERSON), ("", "4", PERSON), ("x@a.test", "3", PERSON)), Restore("")),
+        ("6", there("", ("", "6", PERSON), (OURS, "5", PERSON)), Again()),
+    ],
+)
+def test_n14_a_write_that_was_taken_is_ours_under_whatever_name_the_history_books_it(
+    seen: str, snapshot: Snapshot, judged: End | Restore | Again
+) -> None:
+    assert after_write(job(), seen, snapshot, taken=True) == judged
+
+
+def test_n14_what_follows_a_write_that_was_taken_is_still_somebody_else_s() -> None:
+    for later in ("x@a.test", ""):
+        what = after_write(job(), "3", there(later, (later, "6", PERSON), (OURS, "5", PERSON)), taken=True)
+        assert what == End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
+
+
 def test_gone_while_it_was_written() -> None:
     what = after_write(job(), "", Snapshot(ref=REF, current=None))
     assert isinstance(what, End)

@@ -9,6 +9,7 @@ import pytest
 
 from syncd.contract.errors import Halt, Retry, Trouble
 from syncd.contract.model import Level
+from syncd.contract.network import Network
 from syncd.ledger import connections
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
@@ -18,6 +19,7 @@ from syncd.pipeline.canary import NAME, Canary
 from syncd.pipeline.gate import UNTRIED, Gate, Shut
 from syncd.pipeline.parts import Bells
 from syncd.web import public
+from tests.connectors.proxying import proxy
 from tests.contract.fake_crm import FakeCrm
 
 from .callers import served
@@ -132,13 +134,14 @@ def flown(house: House, canary: Canary, *, lands_at: House | None = None) -> int
 
     async def go() -> int:
         async with served(public.application((lands_at or house).parts, canary)) as line:
-            _point(house, f"http://127.0.0.1:{line.port}")
+            point(house, f"http://127.0.0.1:{line.port}")
             return await canary.run_once(house.parts)
 
     return house.run(go())
 
 
-def _point(house: House, url: str) -> None:
+def point(house: House, url: str) -> None:
+    """Where callbacks lead."""
     house.parts = replace(house.parts, addresses=Addresses(url, [SECRET]))
 
 
@@ -154,9 +157,9 @@ def test_the_gate_opens_when_the_canary_comes_home(house: House) -> None:
 def test_the_gate_shuts_when_nobody_answers_and_opens_again(house: House) -> None:
     house.person()
     canary = Canary()
-    _point(house, "http://127.0.0.1:9")
+    point(house, "http://127.0.0.1:9")
     assert house.run(canary.run_once(house.parts)) == 0
-    assert "ConnectError at 127.0.0.1:9" in house.parts.gate.shut
+    assert "could not reach 127.0.0.1: it refused the connection" in house.parts.gate.shut
     assert trouble(house, NAME) is Trouble.UNREACHABLE
     assert house.ask() == 0, "what can't come back is not bought"
     assert flown(house, canary) == 1
@@ -169,6 +172,17 @@ def test_an_answer_from_somebody_elses_listener_does_not_count(house: House, tmp
     with House(tmp_path / "another") as another:
         assert flown(house, Canary(), lands_at=another) == 0
     assert house.parts.gate.shut == "callbacks don't arrive here: the public URL answered HTTP 200"
+
+
+def test_n3_the_canary_goes_by_the_proxy_too(house: House) -> None:
+    with proxy() as (way, seen):
+        network = Network(proxy=way)
+        house.parts = replace(house.parts, settings=replace(house.parts.settings, network=network))
+        assert flown(house, Canary()) == 1
+    assert [line.split(" ")[0] for line in seen] == ["POST"]
+    assert "/callbacks/canary?" in seen[0]
+    assert flown(house, Canary()) == 0, "the proxy is gone"
+    assert f"the proxy {way}: it refused the connection" in house.parts.gate.shut
 
 
 def test_bells_ring_for_one_stage_or_for_all_of_a_kind() -> None:

@@ -194,6 +194,21 @@ def test_a_colleague_who_clears_between_read_and_write_finds_it_blank_again(buil
     assert (house.held(ada), house.job(ada)) == ("", ("done", "human_value_kept"))
 
 
+def test_n14_a_crm_that_books_our_writes_under_a_person_is_still_seen_to_take_them(build: Build) -> None:
+    house, crm, ada = found(build)
+    crm.books_as = Author.PERSON
+    house.writeback()
+    assert (house.held(ada), house.job(ada)) == (MAIL, ("done", "written"))
+
+
+def test_n14_and_a_colleague_s_value_still_comes_back_there(build: Build) -> None:
+    house, crm, ada = found(build)
+    crm.books_as = Author.PERSON
+    crm.between_read_and_write = lambda: edit(house, ada)
+    house.writeback()
+    assert (house.held(ada), house.job(ada)) == ("typed@acme.example.com", ("done", "human_value_kept"))
+
+
 def test_a_crm_that_guards_itself_refuses_and_the_decision_is_made_anew(build: Build) -> None:
     house, crm, ada = found(build, conditional=True)
     crm.between_read_and_write = lambda: edit(house, ada)

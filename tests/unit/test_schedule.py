@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from syncd.config import cron
+from syncd.config import CronLine
 from syncd.schedule import CronBell, Schedule
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 27, 12, 0, 30, tzinfo=UTC).timestamp()
 
 
 def bell(line: str = "0 2 * * *", now: float = NOON) -> CronBell:
-    return CronBell(cron(line), now)
+    return CronBell(CronLine(line), now)
 
 
 def test_a_cron_bell_rings_once_when_its_moment_comes() -> None:
@@ -79,7 +79,7 @@ def test_n1_intervals_ring_on_while_the_wall_clock_is_thrown_about() -> None:
         loop, wall = asyncio.get_running_loop(), Wall()
         schedule, rung = Schedule(wall.now), list[float]()
         schedule.every(0.02, lambda: rung.append(loop.time()))
-        schedule.cron(cron("* * * * *"), lambda: None)
+        schedule.cron(CronLine("* * * * *"), lambda: None)
         for off in (NOON + 400 * DAY, NOON - 400 * DAY, NOON):
             wall.off = off
             await asyncio.sleep(0.2)

@@ -85,7 +85,7 @@ def test_ready_when_nothing_is_in_the_way(house: House) -> None:
     assert (reply.status, reply.body) == (200, b"ready\n")
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sorted({*PAGES} - {"/healthz"}))
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"bearer {TOKEN[:-1]}", "Bearer \xe9", "Basic x"],
@@ -98,6 +98,35 @@ def test_a_token_guards_every_page(house: House, page: str, authorization: str) 
 
 def test_the_token_opens(house: House) -> None:
     assert get(guarded(house), "/api/status", authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_n9_health_is_open_to_everybody(house: House) -> None:
+    for host in ("10.1.2.3:8081", "syncd.internal", "whoever.example.com"):
+        reply = get(guarded(house), "/healthz", host=host)
+        assert (reply.status, reply.body) == (200, b"ok\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("syncd.internal:8081", 200),
+        ("SYNCD.internal.", 200),
+        ("a.ops.example.com", 200),
+        ("ops.example.com", 400),
+        ("10.1.2.3:8081", 200),
+        ("[2001:db8::1]:8081", 200),
+        ("evil.example.com", 400),
+        ("10.1.2.3.evil.example.com", 400),
+        ("", 400),
+    ],
+)
+def test_n9_names_of_the_configuration_and_addresses_are_answered(house: House, host: str, status: int) -> None:
+    house = guarded(house)
+    admin = house.parts.settings.admin.model_copy(update={"hosts": ("syncd.internal", "*.ops.example.com")})
+    house.parts = replace(house.parts, settings=replace(house.parts.settings, admin=admin))
+    reply = get(house, "/api/status", host=host, authorization=f"Bearer {TOKEN}")
+    assert reply.status == status
+    assert status == 200 or b"admin.hosts" in reply.body
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import pytest
 from syncd.contract.model import ContactRef, Submission
 from syncd.contract.reading import decode
 from syncd.ledger import canaries
+from syncd.ledger import inbox as mailbox
 from syncd.pipeline.address import CANARY, Addresses
 from syncd.pipeline.canary import Canary
+from syncd.web.public import READING_LIMIT
 from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
 
 from .callers import Line, Reply, at_the_door, changed, read_reply, target
@@ -359,6 +361,98 @@ def test_a_ledger_that_can_not_keep_it_asks_for_it_again(asked: House, sent: Sub
     asked.run(asked.ledger.write(room))
     assert at_the_door(asked, lambda line: line.call_back(sent, body)).status == 200
     assert len(asked.sql("SELECT id FROM delivery")) == stored + 1
+
+
+# --- how much of it is kept -------------------------------------------------------------------
+
+
+def test_n8_of_what_is_wrongly_signed_the_beginning_is_kept_with_its_size_and_digest(build: Build) -> None:
+    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, body_limit=16 << 20))])
+    house.finds(house.person(), EMAIL, "ada@acme.example.com")
+    house.ask()
+    body = b'"' + b"x" * (8 << 20) + b'"'
+    bodies = [body[:-2] + b'%d"' % n for n in range(3)]
+    for one in bodies:
+        assert post(house, target(house.fake.submitted[0]), one, **{SIGNATURE: "0" * 64}).status == 401
+    kept = house.sql("SELECT state, size, length(body), length(digest), substr(body, 1, 3) FROM delivery")
+    assert kept == [("quarantined", len(bodies[0]), 4096, 32, b'"xx')] * 3
+    assert house.path.stat().st_size + house.path.with_name("ledger.db-wal").stat().st_size < 2 << 20
+
+
+def test_n8_what_is_kept_in_part_is_not_read_again_and_what_is_whole_is(asked: House, sent: Submission) -> None:
+    long = b'"' + b"x" * 4096 + b'"'
+    asked.parts.lanes["ann"].provider.capabilities = replace(SIGNED, body_limit=10_000)
+    for body in (b"{}", long):
+        assert post(asked, target(sent), body, **{SIGNATURE: "0" * 64}).status == 401
+    asked.recover()
+    assert asked.sql("SELECT length(body), state FROM delivery") == [(2, "received"), (4096, "quarantined")]
+
+
+@pytest.mark.parametrize("signature", ["right", "wrong"])
+def test_n8_a_call_keeps_so_many_different_answers_and_no_more(asked: House, sent: Submission, signature: str) -> None:
+    async def flood(line: Line) -> list[int]:
+        replies = []
+        for n in range(60):
+            body = b'{"n": %d}' % n
+            headers = {} if signature == "right" else {SIGNATURE: "0" * 64}
+            replies.append((await line.call("POST", target(sent), body, **{SIGNATURE: sign(body), **headers})).status)
+        return replies
+
+    replies = at_the_door(asked, flood)
+    usual, over = (200, 429) if signature == "right" else (401, 429)
+    assert replies == [usual] * 21 + [over] * 39
+    assert len(asked.sql("SELECT id FROM delivery")) == 21
+    assert asked.parts.tallies["callbacks_not_kept"] == 39
+    assert post(asked, target(sent), b'{"n": 0}').status == (200 if signature == "right" else 429), "what is there is"
+
+
+def test_n8_300_different_bodies_to_a_settled_call_are_gone(asked: House, sent: Submission) -> None:
+    body = asked.fake.body(sent)
+    assert post(asked, target(sent), body).status == 200
+    asked.finish()
+    before = ledger(asked)[1:]
+
+    async def flood(line: Line) -> list[int]:
+        return [(await line.call_back(sent, b'{"n": %d}' % n)).status for n in range(300)]
+
+    replies = at_the_door(asked, flood)
+    assert replies == [200] * 20 + [410] * 280
+    asked.inbox()
+    assert len(asked.sql("SELECT id FROM delivery")) <= 21
+    assert ledger(asked)[1:] == before
+    assert post(asked, target(sent), body).status == 200, "and a repeat is thanked for"
+
+
+def test_n8_the_inbox_reads_pages_by_bytes(asked: House, sent: Submission) -> None:
+    for n in range(6):
+        body = b'{"n": %d, "pad": "%s"}' % (n, b"x" * 1000)
+        assert post(asked, target(sent), body).status == 200
+
+    def pages(tx, most):  # type: ignore[no-untyped-def]
+        return [len(one.delivery.body) for one in mailbox.received(tx, mailbox.waiting(tx, 100, most))]
+
+    whole = asked.run(asked.ledger.read(pages, 1 << 20))
+    assert len(whole) == 6
+    assert asked.run(asked.ledger.read(pages, sum(whole[:3]))) == whole[:3]
+    assert asked.run(asked.ledger.read(pages, 1)) == whole[:1], "one at least"
+
+
+def test_n8_bodies_that_are_read_at_once_have_a_limit_together(asked: House, sent: Submission) -> None:
+    asked.parts.lanes["ann"].provider.capabilities = replace(SIGNED, body_limit=READING_LIMIT)
+
+    async def two(line: Line) -> tuple[int, int, int]:
+        head = f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ncontent-length: {READING_LIMIT}\r\n\r\n".encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", line.port)
+        writer.write(head + b"x" * 1000)
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        second = await line.say(head)
+        healthy = await line.call("GET", "/healthz")
+        writer.close()
+        await asyncio.sleep(0.2)
+        return second.status, healthy.status, (await line.call_back(sent, b"{}")).status
+
+    assert at_the_door(asked, two) == (503, 200, 200)
 
 
 # --- the rest of the door ---------------------------------------------------------------------

@@ -54,6 +54,7 @@ FAULTS = {
     "hubspot_unauthenticated": "401 INVALID_AUTHENTICATION whatever the token",
     "hubspot_expired": "401 EXPIRED_AUTHENTICATION (parameter: seconds ago, or malformed)",
     "hubspot_forbidden": "403 MISSING_SCOPES (parameter: the scopes, with commas)",
+    "hubspot_other_account": "the token is another portal's, while on",
     "hubspot_scope_gone": "the token lacks scopes, while on (parameter: the scopes, with commas)",
     "hubspot_burst": "429 TEN_SECONDLY_ROLLING; not on searches",
     "hubspot_daily": "429 DAILY",

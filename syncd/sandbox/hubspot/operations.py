@@ -52,7 +52,7 @@ class Operation:
 
 def operations(portal: Portal, gates: Gates, faults: Faults) -> list[Operation]:
     """Every endpoint of the account; earlier ones win where paths overlap."""
-    return [*_records(portal, faults), *_properties(portal), *_account(portal, gates)]
+    return [*_records(portal, faults), *_properties(portal), *_account(portal, gates, faults)]
 
 
 def _records(portal: Portal, faults: Faults) -> list[Operation]:
@@ -120,12 +120,12 @@ def _properties(portal: Portal) -> list[Operation]:
     ]
 
 
-def _account(portal: Portal, gates: Gates) -> list[Operation]:
+def _account(portal: Portal, gates: Gates, faults: Faults) -> list[Operation]:
     def details(_: Call) -> Answer:
         offset = gates.midnight().utcoffset()
         seconds = int(offset.total_seconds()) if offset else 0
         return 200, {
-            "portalId": PORTAL_ID,
+            "portalId": PORTAL_ID + (faults.setting("hubspot_other_account") is not None),
             "accountType": "STANDARD",
             "timeZone": gates.zone.key,
             "companyCurrency": "EUR",

@@ -1,0 +1,71 @@
+"""How calls leave this host: by a proxy or not, and whose certificates are trusted. The same for every connection.
+
+Trusted are the certificate authorities of the system (where OpenSSL or the distribution keeps them; `SSL_CERT_FILE` and
+`SSL_CERT_DIR` are OpenSSL's own words for that place), and those of `ca_file`. Of the environment nothing else counts:
+not `HTTPS_PROXY`, not `REQUESTS_CA_BUNDLE`, not a `.netrc`. A host without any certificates trusts those of certifi.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+_ELSEWHERE = (  # where distributions keep them, if a Python brings an OpenSSL of its own that looks elsewhere
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/cert.pem",  # older ones
+    "/etc/ssl/cert.pem",  # Alpine, Arch
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """`proxy`: `http://host:port`, with user and password where it wants them; "" is none. `ca_file`: PEM."""
+
+    proxy: str = field(default="", repr=False)
+    ca_file: Path | None = None
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy without user and password, or ""."""
+        parts = urlsplit(self.proxy)
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}:{parts.port or 80}" if self.proxy else ""
+
+    @property
+    def proxy_login(self) -> tuple[str, str] | None:
+        """User and password for the proxy."""
+        parts = urlsplit(self.proxy)
+        return None if parts.username is None else (unquote(parts.username), unquote(parts.password or ""))
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """One context for all connections: to make one means to read all certificates of the host."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if not _trust_the_system(context):
+            import certifi  # noqa: PLC0415 - only where the host has none
+
+            context.load_verify_locations(cafile=certifi.where())
+        if self.ca_file is not None:
+            context.load_verify_locations(cafile=str(self.ca_file))
+        return context
+
+
+def _trust_the_system(context: ssl.SSLContext) -> bool:
+    """Load the authorities of this host; False where it has none.
+
+    As `truststore` finds them. Its own context is of no use here: it reads the certificates again for each connection,
+    and holds a lock during a handshake, so that a slow host in one thread would stop the event loop.
+    """
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or (paths.capath and any(Path(paths.capath).glob("????????.[0-9]"))):
+        context.set_default_verify_paths()
+        return True
+    found = next((file for file in _ELSEWHERE if Path(file).is_file()), None)
+    if found is not None:
+        context.load_verify_locations(cafile=found)
+    return found is not None

@@ -1,0 +1,93 @@
+"""Another configuration while the daemon runs: read and checked as a whole first, then applied, or refused with why.
+
+`prepare` changes nothing. `apply` is called once no stage is at work; what it writes is one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from syncd import compose
+from syncd.config import Settings
+from syncd.contract.errors import ConfigError
+from syncd.contract.ports import Tools
+from syncd.ledger import submissions
+from syncd.ledger.store import Tx
+from syncd.log import set_up
+from syncd.pipeline.parts import Parts
+from syncd.registry import Registry
+
+Read = Callable[[], tuple[Settings, Registry]]
+"""Reads and checks the file; raises ConfigError with every problem."""
+
+log = structlog.get_logger("syncd.configuration")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A configuration that can be applied."""
+
+    settings: Settings
+    registry: Registry
+
+
+async def prepare(parts: Parts, read: Read) -> Change:
+    """Read it, and see that it can take the place of the one in use. Raises ConfigError with all that is wrong."""
+    settings, registry = await asyncio.to_thread(read)
+    found = [*_fixed(parts.settings, settings), *await parts.ledger.read(_owing, parts.settings, settings)]
+    if found:
+        raise ConfigError(found)
+    await _try_connections(parts, settings, registry)
+    for warning in settings.warnings:
+        log.warning("configuration_warning", why=warning)
+    return Change(settings, registry)
+
+
+async def apply(parts: Parts, change: Change) -> Parts:
+    """The parts for it. Gate, rate windows and whatever is known go on; what has changed is looked at again. Raises
+    ConfigError or LedgerError, and then nothing has changed."""
+    old, new = parts.settings, change.settings
+    if found := await parts.ledger.read(_owing, old, new):  # since `prepare`
+        raise ConfigError(found)
+    made = await compose.reassemble(parts, new, change.registry)
+    if (old.log, old.secrets) != (new.log, new.secrets):
+        set_up(new.log, hidden=old.secrets | new.secrets)
+    log.info("configuration_applied", syncs=len(new.syncs), connections=len(new.connections))
+    return made
+
+
+def _fixed(old: Settings, new: Settings) -> Iterator[str]:
+    """What can't change while the daemon runs."""
+    restart = "this can't change while syncd runs; put it back, or restart syncd"
+    if os.path.realpath(new.ledger.path) != os.path.realpath(old.ledger.path):
+        yield f"ledger.path: it is {old.ledger.path} until the end of this process: {restart}"
+    if new.callbacks.listen != old.callbacks.listen:
+        yield f"callbacks.listen: it is {old.callbacks.listen} until the end of this process: {restart}"
+    if new.admin.listen != old.admin.listen:
+        yield f"admin.listen: it is {old.admin.listen} until the end of this process: {restart}"
+    if new.rehearsal != old.rehearsal:
+        yield f"rehearsal: {restart}"
+
+
+def _owing(tx: Tx, old: Settings, new: Settings) -> list[str]:
+    """Providers that are gone, and still owe answers that were paid for."""
+    kept = {compose.mark(one) for one in new.connections.values()}
+    former = [one for name, one in old.connections.items() if name not in new.connections]
+    gone = [one.name for one in former if compose.mark(one) not in kept]  # not those that have another name now
+    owed = {name: n for name in gone if (n := submissions.count_open(tx, name))}
+    return [
+        f"connections.{name}: {n} paid calls of it are not answered yet, and nobody could read the answers: keep the "
+        "connection until `syncd status` shows none of its credits as reserved; a sync need not name it"
+        for name, n in owed.items()
+    ]
+
+
+async def _try_connections(parts: Parts, settings: Settings, registry: Registry) -> None:
+    """Whatever a connector refuses is refused before anything is stopped."""
+    made = compose.connect(settings, registry, lambda _: Tools(parts.clock, parts.rng, compose.NoMemory()))
+    await compose.hang_up(*made)

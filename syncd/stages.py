@@ -1,0 +1,240 @@
+"""The stages at work: one loop for each, woken by its bell, and the schedule that rings the bells.
+
+The schedule keeps no jobs: the ledger is the only truth, a missed bell costs nothing but time. Stages also ring each
+other when they leave work behind. `stop` lets paid calls and writes in flight end, starts no more, and ends every
+other stage where it stands: each can die at any instruction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+
+from syncd.config import CronLine
+from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
+from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.log import Facts, unit
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, work, writeback
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.parts import Parts
+from syncd.pipeline.watch import Watch
+from syncd.schedule import Schedule
+
+log = structlog.get_logger("syncd.daemon")
+
+_AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
+
+TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
+CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0, "lease": 15.0}
+NEXT = {
+    "pull": ("plan",),
+    "plan": ("dispatch",),
+    "dispatch": (),
+    "inbox": ("verify",),
+    "sweep": ("dispatch", "verify", "inbox"),
+    "verify": ("writeback", "dispatch"),
+    "probe": ("rights", "pull", "dispatch", "writeback"),
+    "lease": ("plan", "dispatch", "inbox", "verify", "writeback"),
+}
+BUYS_OR_WRITES = ("dispatch", "writeback")  # what can't be taken back: not before the ledger was looked over
+STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
+GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
+PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
+
+
+@dataclass(slots=True)
+class Stage:
+    """One stage, or one stage of a connection or a sync: `dispatch:zeliq`."""
+
+    name: str
+    work: Callable[[], Awaitable[int]]
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    busy: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+
+class Stages:
+    """Every stage over the same parts. `fail` is told what broke one of them; the daemon ends then.
+
+    `once`: each sync is pulled at the start only.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        canary: Canary,
+        watch: Watch,
+        fail: Callable[[SyncdError], None],
+        *,
+        speed: float = 1.0,
+        once: bool = False,
+    ) -> None:
+        self.parts = parts
+        self.tried: set[str] = set()  # stages of which a pass has ended, well or for good
+        self._canary = canary
+        self._watch = watch
+        self._fail = fail
+        self._speed = speed
+        self._once = once
+        self._ending = False
+        self._running: list[asyncio.Task[None]] = []
+        self._schedule = Schedule(parts.clock.now)
+        self._stages = {stage.name: stage for stage in self._all_stages()}
+        for lane in parts.lanes.values():
+            lane.pacer.open()
+        parts.ledger.on_answer = self._answered
+        parts.liveness.turns.clear()
+        parts.bells.bells.clear()
+        parts.bells.bells.update({name: stage.bell for name, stage in self._stages.items()})
+
+    @property
+    def pulled(self) -> bool:
+        """Whether every sync was pulled by this process, and none is being pulled."""
+        busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "pull")
+        return not busy and {f"pull:{sync.name}" for sync in self.parts.syncs} <= self.tried
+
+    @property
+    def looked(self) -> bool:
+        """Whether every watch over the gate has looked, and none is looking at a right again."""
+        watches = {"canary", "probe", "watch"} | {name for name in self._stages if name.startswith("rights:")}
+        busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "rights")
+        return not busy and watches <= self.tried
+
+    def start(self, which: Callable[[Stage], bool] = lambda _: True) -> None:
+        """Let these stages work."""
+        for stage in filter(which, self._stages.values()):
+            self._running.append(asyncio.create_task(self._loop(stage), name=stage.name))
+
+    async def stop(self) -> None:
+        """Returns once none of them is at work any more."""
+        self._ending = True
+        self._schedule.stop()
+        for stage in self._stages.values():
+            stage.bell.set()
+        for lane in self.parts.lanes.values():
+            lane.pacer.close()
+        _cancel(task for task in self._running if not task.get_name().startswith(("dispatch:", "writeback:")))
+        busy = (await asyncio.wait(self._running, timeout=GRACE))[1] if self._running else set()
+        _cancel(task for task in busy if task.get_name().startswith("writeback:"))
+        if busy:
+            _cancel((await asyncio.wait(busy, timeout=STOP_WITHIN))[1])
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _all_stages(self) -> list[Stage]:
+        parts = self.parts
+        stages = [
+            Stage("canary", lambda: self._canary.run_once(parts)),
+            Stage("plan", lambda: plan.run_once(parts)),
+            Stage("inbox", lambda: inbox.run_once(parts)),
+            Stage("sweep", lambda: sweep.run_once(parts)),
+            Stage("verify", lambda: verify.run_once(parts)),
+            Stage("probe", lambda: probe.run_once(parts)),
+            Stage("flush", lambda: probe.flush(parts)),
+            Stage("watch", lambda: self._watch.run_once(parts)),
+            Stage("lease", lambda: work.run_once(parts)),
+        ]
+        stages += [Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
+        written = {sync.crm for sync in parts.syncs}
+        stages += [Stage(f"rights:{name}", partial(rights.run_once, parts, name)) for name in sorted(written)]
+        for sync in parts.syncs:
+            stages.append(Stage(f"writeback:{sync.name}", partial(writeback.run_once, parts, sync)))
+            stages.append(Stage(f"pull:{sync.name}", partial(pull.run_once, parts, sync)))
+        return stages
+
+    async def _loop(self, stage: Stage) -> None:
+        _AT_WORK.set(stage.name)
+        self.parts.liveness.expect(stage.name, self._cadence(stage))
+        while True:
+            await stage.bell.wait()
+            stage.bell.clear()
+            if self._ending:
+                return
+            try:
+                with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
+                    moved = line["moved"] = await self._work(stage, line)
+            except ConnectorError as error:
+                self._postpone(stage, error)
+            except LedgerFailed as error:
+                self._fail(error)
+                return
+            except LedgerError as error:
+                log.error("ledger_failed", stage=stage.name, why=str(error))
+                await asyncio.sleep(1.0)
+            except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+                self._fail(broken(f"the stage {stage.name}", error))
+                return
+            else:
+                self.tried.add(stage.name)
+                for kind in NEXT.get(stage.kind, ()) if moved else ():
+                    self.parts.bells.ring(kind)
+
+    async def _work(self, stage: Stage, line: Facts) -> int:
+        stage.busy = True
+        self.parts.liveness.sign(stage.name, busy=True)
+        try:
+            return await stage.work()
+        except Halt as error:
+            line["cure"] = error.cure
+            raise
+        finally:
+            stage.busy = False
+            self.parts.liveness.sign(stage.name, busy=False)
+
+    def _postpone(self, stage: Stage, error: ConnectorError) -> None:
+        if not isinstance(error, Retry):
+            self.tried.add(stage.name)
+        elif stage.kind == "pull":  # the others are rung every few seconds anyway
+            after = PULL_AGAIN if error.after is None else error.after
+            asyncio.get_running_loop().call_later(after / self._speed, stage.bell.set)
+
+    # --- bells --------------------------------------------------------------------------------
+
+    def set_bells(self) -> None:
+        """Ring every stage now, and from now on when its time has come."""
+        for stage in self._stages.values():
+            if (seconds := self._cadence(stage)) is not None:
+                self._schedule.every(seconds, stage.bell.set)
+                stage.bell.set()
+        for sync in self.parts.syncs:
+            name = f"pull:{sync.name}"
+            if sync.every is not None and not self._once:
+                self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
+            elif sync.schedule is not None and not self._once:
+                self._schedule.cron(CronLine(sync.schedule, sync.time_zone), self._stages[name].bell.set)
+            self._stages[name].bell.set()
+
+    def _cadence(self, stage: Stage) -> float | None:
+        """Real seconds between its bells, or None for a pull, which has its sync's own."""
+        if stage.kind == "pull":
+            return None
+        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.3)
+
+    def _real(self, seconds: float, least: float = 0.1) -> float:
+        """Of a rehearsal's seconds; not so often that to look would be most of the work."""
+        return max(seconds / self._speed, least)
+
+    def _answered(self) -> None:
+        """The ledger has answered a stage: it moves. Whoever else asks (a listener) is no stage."""
+        stage = _AT_WORK.get()
+        if stage in self.parts.liveness.turns:
+            self.parts.liveness.sign(stage)
+
+
+def broken(what: str, error: Exception) -> BrokenInvariant:
+    """A bug of ours, as what it is for the operator."""
+    raised = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
+    raised.__cause__ = error
+    return raised
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
