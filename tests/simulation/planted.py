@@ -26,6 +26,7 @@ from syncd.contract.pacing import Pacer
 from syncd.ledger import (
     budgets,
     candidates,
+    claims,
     configured,
     confirmations,
     contacts,
@@ -50,6 +51,7 @@ from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
+from syncd.pipeline.work import AtWork
 from syncd.policy import decide, guard, values
 from syncd.web import public
 
@@ -561,6 +563,31 @@ def pacer_forgets_to_open() -> AbstractContextManager[None]:
     return swap(Pacer, "block", lambda pacer, _: setattr(pacer, "_blocked_until", float("inf")))
 
 
+# --- several processes: one life is one process, so tests/unit/test_claims.py finds these ---------------
+
+
+def intent_put_back_into_the_queue() -> AbstractContextManager[None]:
+    """What a process was sending that has ended is sent by another one."""
+    return requeue_in_doubt_on_restart()
+
+
+@contextmanager
+def lease_that_buys_twice() -> Iterator[None]:
+    """The same, and whoever only stood still makes its call, too."""
+    with requeue_in_doubt_on_restart(), swap(AtWork, "lasts", lambda *_: True):
+        yield
+
+
+@contextmanager
+def result_under_a_lost_epoch() -> Iterator[None]:
+    """What came of some work is stored, whoever holds it by now."""
+    with (
+        swap(claims, "require", lambda *_: None),
+        swap(claims, "release", lambda _, claim: len(claim.items)),
+    ):
+        yield
+
+
 def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
     return {bug.__name__: partial(bug) for bug in bugs}
 
@@ -579,6 +606,8 @@ PLANTED = named(
     budget_starts_at_zero_after_a_rename, renamed_sync_leaves_its_work, changed_policy_not_noticed,
     refused_values_never_tried_again, buying_goes_on_while_writes_are_refused, selection_change_not_noticed,
 )  # fmt: skip
+
+FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
 
 LOUD = {"careless_log"}  # what is found in the log alone
 

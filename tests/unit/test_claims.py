@@ -17,6 +17,7 @@ from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, work, wri
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.work import AtWork, hold
 from tests.contract.fake_provider import FakeProvider
+from tests.simulation.planted import FOR_TWO
 
 from .conftest import Build
 from .crossing import Stage, another, crossed, everything
@@ -397,30 +398,37 @@ def test_whoever_stood_still_past_its_lease_does_nothing_more(tmp_path: Path, na
     assert turns >= 4
 
 
-def test_a_call_whose_process_stood_still_before_it_is_not_made(build: Build) -> None:
-    """Between the intent and the call: the intent is in doubt for the others, and one call at most is ever made."""
-    house = asked(build)
+def _taken_over_while_it_waits(house: House) -> list[str]:
+    """Between the intent and the call: others are being called, the lease runs out, another process sees to it. Returns
+    how the call stood by then."""
     house.pull()
     house.plan()
     other = another(house)
 
-    async def go() -> None:
+    async def go() -> list[str]:
         places = house.parts.lanes["ann"].calls
         for _ in range(3):
-            await places.acquire()  # others are being called
+            await places.acquire()
         task = asyncio.create_task(dispatch.run_once(house.parts, "ann"))
         while house.submissions() != ["intent"]:
             await asyncio.sleep(0.001)
         house.clock.time += GONE
         await work.run_once(other)
-        assert house.submissions() == ["in_doubt"]
+        found = house.submissions()
         for _ in range(3):
             places.release()
         await task
+        return found
 
-    house.run(go())
+    return house.run(go())
+
+
+def test_a_call_whose_process_stood_still_before_it_is_not_made(build: Build) -> None:
+    """The intent is in doubt for the others, and one call at most is ever made."""
+    house = asked(build)
+    assert _taken_over_while_it_waits(house) == ["in_doubt"]
     assert house.fake.submitted == []
-    assert house.submissions() == ["in_doubt"], "whoever has taken it over knows that it was not called, and no more"
+    assert house.submissions() == ["in_doubt"], "whoever has taken it over knows that it may have been called"
 
 
 def test_a_call_that_waited_for_its_place_too_long_is_given_back(build: Build) -> None:
@@ -506,3 +514,39 @@ def test_two_processes_on_one_ledger_share_no_state(house: House) -> None:
     mine = house.parts
     assert other.lanes["ann"] is not mine.lanes["ann"]
     assert (other.gate is mine.gate, other.at_work is mine.at_work, other.accounts is mine.accounts) == (False,) * 3
+
+
+# --- planted bugs -------------------------------------------------------------------------------------------
+
+
+def in_doubt_once_it_is_gone(build: Build) -> None:
+    test_an_intent_is_in_doubt_when_its_process_is_gone_and_not_before(build, GONE, "in_doubt")
+
+
+def bought_once(build: Build) -> None:
+    """An intent is taken over while its process waits for its place; both go on."""
+    house = asked(build)
+    _taken_over_while_it_waits(house)
+    house.dispatch()
+    assert len(house.fake.submitted) <= 1
+
+
+def stored_under_its_own_epoch(build: Build) -> None:
+    test_a_unit_of_work_under_a_lost_claim_stores_nothing(build())
+
+
+FINDS: dict[str, Callable[[Build], None]] = {
+    "intent_put_back_into_the_queue": in_doubt_once_it_is_gone,
+    "lease_that_buys_twice": bought_once,
+    "result_under_a_lost_epoch": stored_under_its_own_epoch,
+}
+
+
+@pytest.mark.parametrize("bug", FOR_TWO)
+def test_a_planted_bug_is_found(build: Build, bug: str) -> None:
+    with FOR_TWO[bug](), pytest.raises(AssertionError):
+        FINDS[bug](build)
+
+
+def test_without_it_the_same_is_well(build: Build) -> None:
+    bought_once(build)
