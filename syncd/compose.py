@@ -110,12 +110,15 @@ async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Pa
     """The parts for another configuration, on the same ledger: connections that are the same go on as they are, and
     so does all that is known. No stage is at work meanwhile."""
     known = await _follow_names(parts.ledger, settings)
-    same = {name for name, one in settings.connections.items() if parts.settings.connections.get(name) == one}
+    before = parts.settings.connections if parts.settings.network == settings.network else {}
+    same = {name for name, one in settings.connections.items() if before.get(name) == one}
     running: dict[str, Crm | Provider] = {**parts.crms, **{name: lane.provider for name, lane in parts.lanes.items()}}
     crms, providers = connect(
         settings,
         registry,
-        lambda c: Tools(parts.clock, parts.rng, LedgerMemory(parts.ledger, c.name, known[c.name])),
+        lambda c: Tools(
+            parts.clock, parts.rng, LedgerMemory(parts.ledger, c.name, known[c.name]), network=settings.network
+        ),
         {name: one for name, one in running.items() if name in same},
     )
     lanes = {
@@ -142,7 +145,7 @@ def _look_again(parts: Parts, settings: Settings, same: Collection[str]) -> None
     active = [sync for sync in settings.syncs if not sync.paused]
     changed = [one for one in active if one.crm not in same or before.get(one.name) != one.writing]
     parts.gate.follow((sync.name for sync in active), changed={sync.name: sync.crm for sync in changed})
-    if settings.callbacks != parts.settings.callbacks:
+    if (settings.callbacks, settings.network) != (parts.settings.callbacks, parts.settings.network):
         parts.gate.forget("callbacks")
     for name in [name for name in parts.accounts.known if name not in same]:
         parts.accounts.known.discard(name)

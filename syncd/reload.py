@@ -89,5 +89,7 @@ def _owing(tx: Tx, old: Settings, new: Settings) -> list[str]:
 
 async def _try_connections(parts: Parts, settings: Settings, registry: Registry) -> None:
     """Whatever a connector refuses is refused before anything is stopped."""
-    made = compose.connect(settings, registry, lambda _: Tools(parts.clock, parts.rng, compose.NoMemory()))
+    made = compose.connect(
+        settings, registry, lambda _: Tools(parts.clock, parts.rng, compose.NoMemory(), network=settings.network)
+    )
     await compose.hang_up(*made)

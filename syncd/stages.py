@@ -31,6 +31,7 @@ _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we 
 
 TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
 CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0, "lease": 15.0}
+APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
 NEXT = {
     "pull": ("plan",),
     "plan": ("dispatch",),
@@ -152,8 +153,11 @@ class Stages:
     async def _loop(self, stage: Stage) -> None:
         _AT_WORK.set(stage.name)
         self.parts.liveness.expect(stage.name, self._cadence(stage))
+        begun = float("-inf")
         while True:
             await stage.bell.wait()
+            await self._come_together(begun + APART.get(stage.kind, 0.0))
+            begun = asyncio.get_running_loop().time()
             stage.bell.clear()
             if self._ending:
                 return
@@ -175,6 +179,12 @@ class Stages:
                 self.tried.add(stage.name)
                 for kind in NEXT.get(stage.kind, ()) if moved else ():
                     self.parts.bells.ring(kind)
+
+    async def _come_together(self, until: float) -> None:
+        """What comes in quick succession is done in one pass; what comes alone, at once."""
+        seconds = until - asyncio.get_running_loop().time()
+        if seconds > 0 and not self._ending:
+            await asyncio.sleep(seconds)
 
     async def _work(self, stage: Stage, line: Facts) -> int:
         stage.busy = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from syncd.contract.model import Field
@@ -28,10 +28,13 @@ OPT_OUTS = (
 )
 
 
-def opt_out(read: Callable[[str], str], field: Field) -> str | None:
-    """Why this field is closed to us, by the record whose properties `read` gives; None where it is open."""
-    found = (one.reason for one in OPT_OUTS if field in one.fields and read(one.property).strip().lower() == "true")
-    return next(found, None)
+def opt_outs(texts: Mapping[str, str]) -> dict[Field, str]:
+    """The fields that are closed to us, by the record with these properties, and why."""
+    closed: dict[Field, str] = {}
+    for one in OPT_OUTS:
+        if texts.get(one.property, "").strip().lower() == "true":
+            closed = dict.fromkeys(one.fields, one.reason) | closed
+    return closed
 
 
 def closing(fields: Collection[Field], known: Collection[str]) -> list[str]:

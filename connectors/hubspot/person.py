@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from syncd.contract.model import Field, FieldMap, Identity
 
@@ -18,26 +19,53 @@ PROPERTIES = ("firstname", "lastname", "company", *COUNTRIES, *MAILBOXES, *NUMBE
 
 _SEPARATORS = re.compile(r"[;,\s]+")  # hs_additional_emails is a list with semicolons; people write commas
 
-Read = Callable[[str], str]
+Texts = Mapping[str, str]  # a record's properties; what is null is not in it
 
 
-def identity(read: Read, mapped: Mapping[Field, FieldMap], profile: str) -> Identity:
-    """What the record's own properties say; `read` gives a property's text, `profile` names that of the profile.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The properties that hold something of the person, in the order in which they are believed."""
 
-    Without an employer's domain. HubSpot's `email` is what a provider is told, or else the first mailbox that
-    the record holds.
+    mailboxes: tuple[str, ...]
+    numbers: tuple[str, ...]
+    profiles: tuple[str, ...]
+
+    @classmethod
+    def of(cls, mapped: Mapping[Field, FieldMap], profile: str) -> Places:
+        """`profile` names the portal's property for the profile."""
+        return cls(
+            mailboxes=tuple(dict.fromkeys((*_names(mapped, Field.EMAIL), *MAILBOXES))),
+            numbers=tuple(dict.fromkeys((*_names(mapped, Field.PHONE, Field.MOBILE), *NUMBERS))),
+            profiles=(profile, *_names(mapped, Field.LINKEDIN)),
+        )
+
+
+def identity(
+    texts: Texts,
+    places: Places,
+    *,
+    company: str | None = None,
+    domain: Callable[[str | None], str | None] = lambda _: None,
+    employer_country: str | None = None,
+) -> Identity:
+    """What the record's own properties say, and what is told of the employer: `company` goes before the record's own
+    word, `domain` gives the employer's, from the person's mailbox if need be.
+
+    HubSpot's `email` is what a provider is told, or else the first mailbox that the record holds.
     """
-    boxes = _unique(mailboxes(read(name) for name in (*_names(mapped, Field.EMAIL), *MAILBOXES)))
-    numbers = _names(mapped, Field.PHONE, Field.MOBILE)
+    boxes = _unique(mailboxes(texts[name] for name in places.mailboxes if name in texts))
+    email = texts.get("email", "").strip() or next(iter(boxes), None)
     return Identity(
-        first_name=read("firstname") or None,
-        last_name=read("lastname") or None,
-        company=read("company") or None,
-        linkedin_url=_first(read, (profile, *_names(mapped, Field.LINKEDIN))),
-        email=read("email").strip() or next(iter(boxes), None),
-        country=_first(read, COUNTRIES),
+        first_name=texts.get("firstname") or None,
+        last_name=texts.get("lastname") or None,
+        company=company or texts.get("company") or None,
+        domain=domain(email),
+        linkedin_url=_first(texts, places.profiles),
+        email=email,
+        country=_first(texts, COUNTRIES),
+        employer_country=employer_country,
         emails=boxes,
-        phones=_unique(read(name).strip() for name in (*numbers, *NUMBERS)),
+        phones=_unique(texts[name].strip() for name in places.numbers if name in texts),
     )
 
 
@@ -55,8 +83,8 @@ def _names(mapped: Mapping[Field, FieldMap], *fields: Field) -> list[str]:
     return [name for one in maps for name in (one.property, *one.also)]
 
 
-def _first(read: Read, names: Iterable[str]) -> str | None:
-    return next((value for name in names if (value := read(name)).strip()), None)
+def _first(texts: Texts, names: Iterable[str]) -> str | None:
+    return next((texts[name] for name in names if texts.get(name, "").strip()), None)
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ Pure: a record goes in, a Contact or a Snapshot comes out. Who fetches records i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from syncd.contract import normal
@@ -27,6 +27,7 @@ from syncd.contract.model import (
 
 from . import consent, person
 from .options import Options
+from .person import Texts
 
 Record = Mapping[str, Any]
 
@@ -63,6 +64,11 @@ class Lens:
     connection: str
     selection: Selection
     options: Options
+    places: person.Places = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        places = person.Places.of(self.selection.writable, self.options.linkedin_property)
+        object.__setattr__(self, "places", places)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -91,86 +97,102 @@ class Lens:
 
     def is_wanted(self, record: Record) -> bool:
         """Does it lack something, or has the person opted out, so that their other records are left alone too?"""
-        return self.lacks(record) or not OPT_OUTS.isdisjoint(self.blocked(record).values())
+        return self.lacks(record) or not OPT_OUTS.isdisjoint(self._blocked(record, texts(record)).values())
 
     def lacks(self, record: Record) -> bool:
         """Is there a field that neither its property nor another one holds?"""
-        return not self.selection.fields.keys() <= self._held(record).keys()
+        return not self.selection.fields.keys() <= self._held(texts(record)).keys()
 
     def contact(self, record: Record, company: Company) -> Contact:
+        said = texts(record)
         return Contact(
             ref=self.ref(record),
-            revision=prop(record, STAMP),
-            identity=self._identity(record, company),
-            values=self._held(record),
-            blocked=self.blocked(record),
+            revision=said.get(STAMP, ""),
+            identity=self._identity(said, company),
+            values=self._held(said),
+            blocked=self._blocked(record, said),
         )
 
     def snapshot(self, asked: ContactRef, record: Record | None) -> Snapshot:
         """The company stays out of the identity: to read it would be another call before each write."""
         if record is None:
             return Snapshot(ref=asked, current=None)
-        fields = self.selection.writable
+        fields, said = self.selection.writable, texts(record)
         past = {f: versions(record, m.property, self.options.app_id) for f, m in fields.items()}
         return Snapshot(
             ref=asked,
             current=self.ref(record),
-            revision=prop(record, STAMP),
-            identity=self._identity(record, Company()),
-            values=self._own(record),
-            elsewhere=frozenset(field for field in fields if self._is_elsewhere(record, field)),
-            blocked=self.blocked(record, past),
+            revision=said.get(STAMP, ""),
+            identity=self._identity(said, _NO_COMPANY),
+            values=self._own(said),
+            elsewhere=frozenset(field for field in fields if self._is_elsewhere(said, field)),
+            blocked=self._blocked(record, said, past),
             versions=past,
         )
 
-    def blocked(self, record: Record, past: Mapping[Field, Sequence[Version]] | None = None) -> dict[Field, str]:
+    def _blocked(
+        self, record: Record, said: Texts, past: Mapping[Field, Sequence[Version]] | None = None
+    ) -> dict[Field, str]:
         """Fields that are not filled, and why; an opt-out is told of a field that holds something, too. `past`: the
-        fields' versions, where they were read already."""
-        own = self._own(record)
+        fields' versions, where they were read already.
+
+        Opt-outs come first: their reason speaks of the person, every other one of this record alone.
+        """
+        closed, own = consent.opt_outs(said), self._own(said)
+        without_basis = self.options.require_legal_basis and blank(said.get(consent.LEGAL_BASIS, ""))
         found = {}
-        for field in self.selection.writable:
-            if reason := self._obstacle(record, field, None if past is None else past[field], filled=field in own):
-                found[field] = reason
+        for one, fields in self.selection.writable.items():
+            if (reason := closed.get(one)) is not None:
+                found[one] = reason
+            elif without_basis:
+                found[one] = "no_legal_basis"
+            elif one not in own and cleared_by_person(
+                versions(record, fields.property, self.options.app_id) if past is None else past[one]
+            ):
+                found[one] = "cleared_by_person"
         return found
 
-    def _obstacle(self, record: Record, field: Field, past: Sequence[Version] | None, *, filled: bool) -> str | None:
-        """Opt-outs come first: their reason speaks of the person, every other one of this record alone."""
-        if reason := consent.opt_out(partial(prop, record), field):
-            return reason
-        if self.options.require_legal_basis and blank(prop(record, consent.LEGAL_BASIS)):
-            return "no_legal_basis"
-        if filled:
-            return None
-        if past is None:
-            past = versions(record, self.selection.writable[field].property, self.options.app_id)
-        return "cleared_by_person" if cleared_by_person(past) else None
-
-    def _own(self, record: Record) -> dict[Field, str]:
+    def _own(self, said: Texts) -> dict[Field, str]:
         """What the mapped properties themselves hold."""
-        held = {field: prop(record, fields.property) for field, fields in self.selection.writable.items()}
-        return {field: value for field, value in held.items() if not blank(value)}
+        held = {one: said.get(fields.property, "") for one, fields in self.selection.writable.items()}
+        return {one: value for one, value in held.items() if not blank(value)}
 
-    def _held(self, record: Record) -> dict[Field, str]:
+    def _held(self, said: Texts) -> dict[Field, str]:
         """What the mapped properties hold, or else those that also count."""
         held = {}
-        for field, fields in self.selection.writable.items():
-            values = (prop(record, name) for name in (fields.property, *fields.also))
-            value = next((v for v in values if not blank(v)), None)
-            if value is not None:
-                held[field] = value
+        for one, fields in self.selection.writable.items():
+            for name in (fields.property, *fields.also):
+                if name in said and not blank(said[name]):
+                    held[one] = said[name]
+                    break
         return held
 
-    def _is_elsewhere(self, record: Record, field: Field) -> bool:
+    def _is_elsewhere(self, said: Texts, field: Field) -> bool:
         """Does another property hold it? Not one that is written as an extra: phone and mobile may both be filled."""
-        extras = {fields.property for one, fields in self.selection.extras.items() if one is not field}
-        also = self.selection.writable[field].also
-        return any(name not in extras and not blank(prop(record, name)) for name in also)
+        also = [name for name in self.selection.writable[field].also if not blank(said.get(name, ""))]
+        extras = {fields.property for one, fields in self.selection.extras.items() if one is not field} if also else ()
+        return any(name not in extras for name in also)
 
-    def _identity(self, record: Record, company: Company) -> Identity:
-        own = person.identity(partial(prop, record), self.selection.writable, self.options.linkedin_property)
-        domain = company.domain or work_domain(prop(record, "hs_email_domain")) or work_domain(prop(record, "website"))
-        domain = domain or work_domain(own.email or "")  # of a mailbox in another property than HubSpot's own
-        return replace(own, company=company.name or own.company, domain=domain, employer_country=company.country)
+    def _identity(self, said: Texts, company: Company) -> Identity:
+        def domain(mailbox: str | None) -> str | None:
+            told = (work_domain(said[name]) for name in ("hs_email_domain", "website") if name in said)
+            # last, of a mailbox in another property than HubSpot's own
+            return company.domain or next(filter(None, told), None) or work_domain((mailbox or "").rpartition("@")[2])
+
+        return person.identity(said, self.places, company=company.name, domain=domain, employer_country=company.country)
+
+
+_NO_COMPANY = Company()
+
+
+def texts(record: Record) -> Texts:
+    """Its properties as texts, without those that are null."""
+    properties = record.get("properties")
+    if not isinstance(properties, dict):
+        return {}
+    return {
+        name: value if type(value) is str else str(value) for name, value in properties.items() if value is not None
+    }
 
 
 def prop(record: Record, name: str) -> str:

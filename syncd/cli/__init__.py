@@ -1,7 +1,8 @@
 """The command line. Each command parses, calls, prints; the work is done elsewhere.
 
 Exit codes: 0 done, 1 the work failed, 2 usage, 65 the ledger is damaged, 70 an invariant of ours is
-broken, 73 another daemon has the ledger, 74 the disk failed, 78 the configuration can't be used.
+broken, 73 another daemon has the ledger, 74 the disk failed or is full, 75 passing trouble: try again, 77 this
+user may not, 78 the configuration can't be used; 130, 141 and 143 after Ctrl-C, a closed pipe and SIGTERM.
 Results go to standard output, everything else to standard error; `--json` prints one object and
 nothing more.
 """
@@ -17,7 +18,8 @@ import typer
 from typer.core import TyperGroup
 
 from syncd import __version__
-from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
+
+from . import failing
 
 # In which module beside this one a command is, and what the list of commands says of it: a module is
 # imported when a command of it is used, for together they take two seconds.
@@ -29,6 +31,7 @@ COMMANDS = {
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
     "status": ("look", "What is where, what waits for what, credits, errors."),
+    "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
@@ -40,8 +43,6 @@ COMMANDS = {
     "review": ("review", "Values that wait for your decision."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }
-
-EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
 
 
 class _Commands(TyperGroup):
@@ -93,34 +94,16 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _root(*, version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _root(
+    *,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    _: bool = typer.Option(False, "--debug", help="Show the details of what nobody foresaw, instead of in a file."),
+) -> None:
     if version:
         typer.echo(f"syncd {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
-    """The console script: expected errors become one clear message and their exit code."""
-    try:
-        app()
-    except SyncdError as error:
-        sys.exit(_told(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _told(error: SyncdError) -> int:
-    """Say what went wrong; the exit code for it."""
-    from syncd.ledger.file import DiskFailed, LedgerCorrupt  # noqa: PLC0415 - not needed where all goes well
-
-    from .output import complain, with_cure  # noqa: PLC0415
-
-    match error:
-        case ConfigError():
-            complain(error.problems)
-            return EX_CONFIG
-        case BrokenInvariant():
-            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
-            return EX_SOFTWARE
-    complain([with_cure(str(error), getattr(error, "cure", ""))])
-    return EX_DATAERR if isinstance(error, LedgerCorrupt) else EX_IOERR if isinstance(error, DiskFailed) else 1
+    """The console script: every error becomes a clear message and its exit code."""
+    failing.run(app, debug="--debug" in sys.argv[1:2])

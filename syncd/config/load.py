@@ -18,6 +18,7 @@ from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .document import Report, Where, read
+from .places import Places
 from .scalars import name as valid_name
 from .secret import Secrets
 from .sections import (
@@ -44,8 +45,11 @@ from .shape import M, fit, secret_fields, suggest
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings:
+def load(path: Path, environ: Mapping[str, str], *, registry: Kinds, secrets: bool = True) -> Settings:
     """Read a configuration; `environ` is where `${NAME}` and systemd's credentials come from.
+
+    Without `secrets`, for what needs the ledger alone: references may lead nowhere, what is wrong elsewhere than in
+    the section `ledger` becomes a warning, and what can't be read is left out.
 
     Raises ConfigError with all problems, each `file:line: key: what is wrong; what to do`. What is
     doubtful without being wrong (secrets in clear text …) is in `Settings.warnings`, in that form.
@@ -56,7 +60,8 @@ def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings
         report.problem((), "must be a mapping of sections; begin from config.example.yaml")
         raw = {}
     report.raise_if_any()
-    return _Loader(raw, report, environ=environ, registry=registry, folder=path.parent).settings()
+    loader = _Loader(raw, report, environ=environ, registry=registry, folder=path.parent, strict=secrets)
+    return loader.settings()
 
 
 class _Loader:
@@ -70,9 +75,11 @@ class _Loader:
         environ: Mapping[str, str],
         registry: Kinds,
         folder: Path,
+        strict: bool,
     ) -> None:
+        self._strict = strict
         self._report = report
-        self._secrets = secrets = Secrets(report, environ, folder)
+        self._secrets = secrets = Secrets(report, environ, folder, needed=strict)
         self._registry = registry
         self._environ = environ
         self._folder = folder
@@ -124,7 +131,11 @@ class _Loader:
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs()
-        self._report.raise_if_any()
+        if self._strict or ledger is None:
+            self._report.raise_if_any()
+        else:  # what could not be read is not needed
+            callbacks = callbacks or Callbacks.model_construct(secrets=())
+            admin, log, people = admin or Admin(), log or Log(), people or People()
         if ledger is None or callbacks is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
         return Settings(
@@ -137,7 +148,8 @@ class _Loader:
             network=network,
             connections=connections,
             syncs=syncs,
-            warnings=self._report.warnings,
+            warnings=self._report.warnings if self._strict else self._report.problems,
+            places=Places(self._report.file, self._report.lines),
         )
 
     def _section(self, key: str, model: type[M]) -> M | None:
@@ -150,10 +162,12 @@ class _Loader:
         return fit(model, value, where, self._report, self._secrets)
 
     def _check_listeners(self, callbacks: Callbacks | None, admin: Admin | None) -> None:
-        for position in range(len(callbacks.secrets) if callbacks else 0):
+        for position, secret in enumerate(callbacks.secrets if callbacks else ()):
             self._secrets.warn_if_clear(("callbacks", "secrets", position))
+            self._secrets.refuse_unusable(("callbacks", "secrets", position), secret.get_secret_value(), blanks=True)
         if admin and admin.token:
             self._secrets.warn_if_clear(("admin", "token"))
+            self._secrets.refuse_unusable(("admin", "token"), admin.token.get_secret_value())
         if admin and not admin.token and not admin.listen.loopback:
             self._report.problem(
                 ("admin", "listen"), "is open to other machines without a token; listen on 127.0.0.1 or set admin.token"
@@ -201,7 +215,11 @@ class _Loader:
         for key in self._secrets.clear_keys(own, secret_fields(kind.options)):
             self._report.hide(own[key])
             self._secrets.warn_if_clear((*where, key))
+            self._secrets.refuse_unusable((*where, key), own[key])
         options = fit(kind.options, own, where, self._report, self._secrets, beside=ConnectionSection.model_fields)
+        if options is None and not self._strict:
+            self._report.problem(where, "can't be read as a whole without what its references lead to")
+            options = kind.options.model_construct()
         if section is None or options is None:
             return None
         return Connection(

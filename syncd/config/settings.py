@@ -19,6 +19,7 @@ from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
+from .places import Places
 from .sections import (
     Admin,
     Budget,
@@ -189,6 +190,7 @@ class Settings:
     people: People = field(default_factory=People)
     network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
+    places: Places = field(default_factory=Places, compare=False, repr=False)
 
     @property
     def secrets(self) -> frozenset[str]:

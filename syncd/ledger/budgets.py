@@ -106,10 +106,9 @@ def worst_prices(tx: Tx, provider: str, listed: Mapping[Field, Decimal], *, now:
     return {field: max(price, seen.get(field, price)) for field, price in listed.items()}
 
 
-def at_least_seen(tx: Tx, provider: str, fields: Iterable[Field], reserve: Decimal, *, now: float) -> Decimal:
+def at_least(seen: Mapping[Field, Decimal], fields: Iterable[Field], reserve: Decimal) -> Decimal:
     """A reservation that is not below the dearest prices charged for these fields: one may have been learnt since
     the reservation was reckoned."""
-    seen = dearest(tx, provider, now=now)
     return max(reserve, sum((seen.get(field, Decimal(0)) for field in fields), Decimal(0))) if seen else reserve
 
 

@@ -57,10 +57,13 @@ class Refused(NamedTuple):
     until: float
 
 
+NONE = Refused(0, 0.0)
+
+
 def refuses(tx: Tx, name: str, after: float | None, pause: Callable[[int], float], *, now: float) -> Refused:
     """Nobody calls for `after` seconds; where the vendor does not say for how long, for a `pause` by the refusals in a
     row."""
-    in_a_row = int(tx.value("connection_refusals", name=name) or 0) + 1
+    in_a_row = refused(tx, name).in_a_row + 1
     until = now + (pause(in_a_row) if after is None else after)
     tx.run("connection_refuses", name=name, until=until)
     return Refused(in_a_row, until)
@@ -71,9 +74,10 @@ def takes(tx: Tx, name: str) -> None:
     tx.run("connection_takes", name=name)
 
 
-def blocked_until(tx: Tx, name: str) -> float:
-    """When (UTC seconds) the vendor may be called again as far as it has said; 0 if nothing stands against it."""
-    return float(tx.value("connection_blocked", name=name) or 0.0)
+def refused(tx: Tx, name: str) -> Refused:
+    """How it stands with the last calls."""
+    row = tx.row("connection_blocked", name=name)
+    return NONE if row is None else Refused(row["refusals"], row["blocked_until"])
 
 
 def note_budget(tx: Tx, name: str, cap: str) -> bool:

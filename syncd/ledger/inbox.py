@@ -20,7 +20,7 @@ from .budgets import milli
 from .claims import Lost
 from .results import Said
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
-from .store import Move, Tx
+from .store import Call, Move, Tx, together
 from .submissions import Accepted, accept_many
 
 if TYPE_CHECKING:
@@ -56,6 +56,11 @@ class Received:
     note: str = ""
 
 
+def _store_all(tx: Tx, calls: Sequence[Call]) -> list[Kept]:
+    return [store(tx, *call.args, **call.kwargs) for call in calls]
+
+
+@together(_store_all)
 def store(
     tx: Tx,
     provider: str,

@@ -1,7 +1,7 @@
 -- Every statement of the ledger, by name. `:now` and all ids are given; nothing is taken from SQLite's
 -- own clock. A test prepares each one against a fresh schema and looks at its query plan. A limit is written
--- `:limit + 0`: SQLite plans a statement anew for each value of a bare `LIMIT :limit`, ten times the work of an
--- empty look.
+-- `:limit + 0`, and a state that is given is compared as `state = +:state`: SQLite plans a statement anew for each value of
+-- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
 -- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
 --
@@ -49,14 +49,11 @@ UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, 
 UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial LIMIT 1
 
 -- name: connection_blocked
-SELECT blocked_until FROM connection WHERE name = :name
+SELECT blocked_until, refusals FROM connection WHERE name = :name
 
 -- name: connection_refuses
 INSERT INTO connection (name, refusals, blocked_until) VALUES (:name, 1, :until)
 ON CONFLICT DO UPDATE SET refusals = refusals + 1, blocked_until = max(blocked_until, excluded.blocked_until)
-
--- name: connection_refusals
-SELECT refusals FROM connection WHERE name = :name
 
 -- name: connection_takes
 UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
@@ -77,8 +74,8 @@ FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection A
 SELECT used, last FROM rate WHERE connection = :connection AND width = :width AND last > :since ORDER BY slot
 
 -- name: rate_take
-INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', 1, :now FROM json_each(:spans)
-WHERE true ON CONFLICT DO UPDATE SET used = used + 1, last = max(last, excluded.last)
+INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', :calls, :now FROM json_each(:spans)
+WHERE true ON CONFLICT DO UPDATE SET used = used + excluded.used, last = max(last, excluded.last)
 
 -- name: rate_not_ahead
 UPDATE rate SET last = :now WHERE last > :now
@@ -113,7 +110,7 @@ UPDATE job SET
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
     asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person)
-FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = :source
+FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
 RETURNING id, sync, field
 
 -- name: jobs_reasons
@@ -264,6 +261,10 @@ CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id
 
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
+
+-- name: contacts_unasked
+SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0))
+    + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
 
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now)
@@ -583,11 +584,13 @@ WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
+-- question and provider.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
-FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -596,7 +599,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -655,9 +659,10 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', :submission_id, given.value ->> 'request_id', :provider, given.value ->> 'round',
-    given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked', max(:now, coalesce((SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'), :now))
+SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
+    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
+    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
 FROM json_each(:rows) AS given
 
 -- name: attempts_of_submissions
@@ -861,12 +866,22 @@ LEFT JOIN review ON review.result_id = answer.id WHERE answer.job_id = :job_id O
 -- What is accepted and due, and what was begun and not brought to its end, of records that nobody holds.
 -- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
 -- hide whether that one arrived.
-SELECT job.id, job.contact_id, job.state, job.updated_at, job.field, job.destination FROM job INDEXED BY job_writeback
+SELECT job.id, job.contact_id, job.state, job.field, job.destination FROM job INDEXED BY job_writeback
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
 ORDER BY job.due_at, job.id LIMIT :limit + 0
+
+-- name: writes_ready
+-- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
+SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM (
+    SELECT job.contact_id, job.updated_at, job.state FROM job INDEXED BY job_writeback
+    WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+        AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+            WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+    ORDER BY job.due_at, job.id LIMIT :limit + 0)
 
 -- name: writes_load
 -- The same with all that a write is decided on. `before` and `seen` are of the intent that is not resolved: what was seen
@@ -891,8 +906,10 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
 -- name: writes_make
+-- An intent that is open stays the only one.
 INSERT INTO write (job_id, before, after, seen, property, state, at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
+WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
@@ -942,7 +959,7 @@ SELECT job_id, count(*) AS times, min(at) AS since FROM write
 WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'refused' GROUP BY job_id
 
 -- name: jobs_postpone
-UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = :state
+UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:state
 
 -- name: writes_without_sync
 SELECT id FROM job INDEXED BY job_writeback
@@ -1050,13 +1067,9 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 SELECT max(id) FROM step
 
 -- name: jobs_to_retry
--- What a person wants to be decided on again: not what is under way outside.
-SELECT job.id FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing')
-AND (:ext_id IS NULL OR (contact.connection = :connection AND contact.object = :object AND contact.ext_id = :ext_id))
-AND (:reason IS NULL OR job.reason = :reason OR (:reason = 'waiting' AND job.state <> 'done'))
-AND (:sync IS NULL OR job.sync = :sync) AND (:provider IS NULL OR job.provider = :provider)
-AND (:field IS NULL OR job.field = :field) ORDER BY job.id
+-- Of those that a person wants to be decided on again: what is not under way outside, or what waits for anything.
+SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing') AND (:waiting = 0 OR job.state <> 'done') ORDER BY job.id
 
 -- name: retry_jobs
 UPDATE job SET retried_at = :now, due_at = iif(due_at >= 2e11, due_at, min(due_at, :now))
@@ -1072,12 +1085,116 @@ AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
 -- name: retry_soon
 INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
 
+-- ------------------------------------------------------------------ search: contacts by words and by what became of them
+-- Each finds pairs of contact and job, newest first, from `:before` on; they differ in where they begin to look.
+
+-- name: words_set
+INSERT OR REPLACE INTO contact_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: words_are_known
+SELECT 1 FROM contact_words WHERE contact_words MATCH :words LIMIT 1
+
+-- name: found_by_words
+-- The fields of a contact come in the order of the index `job_key`.
+SELECT contact_words.rowid AS contact_id, job.id AS job_id FROM contact_words LEFT JOIN job ON job.contact_id = contact_words.rowid
+WHERE contact_words MATCH :words AND contact_words.rowid <= :contact
+AND NOT (contact_words.rowid = :contact AND (job.id IS NULL OR job.field <= (SELECT field FROM job WHERE id = :before))) AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact_words.rowid DESC LIMIT :limit + 0
+
+-- name: found_by_id
+-- Contacts whose id begins like this, in one place or in all that are configured.
+SELECT contact.id AS contact_id, job.id AS job_id FROM (SELECT DISTINCT crm, object FROM sync) AS place
+CROSS JOIN contact ON contact.connection = place.crm AND contact.object = place.object
+    AND contact.ext_id >= :first AND contact.ext_id < :last
+LEFT JOIN job ON job.contact_id = contact.id
+WHERE (:connection IS NULL OR place.crm = :connection) AND (:object IS NULL OR place.object = :object)
+AND contact.id <= :contact AND NOT (contact.id = :contact AND coalesce(job.id, 0) >= :before) AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact.id DESC, job.id DESC LIMIT :limit + 0
+
+-- name: found_by_reason
+SELECT job.contact_id, job.id AS job_id FROM job INDEXED BY job_ended WHERE job.state = 'done' AND job.reason = :reason AND job.id < :before
+AND (:state IS NULL OR :state = 'done')
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_by_state
+-- What is under way, by the small index of each state; and what ended since a moment.
+SELECT job.contact_id, job.id AS job_id FROM (
+    SELECT id FROM job INDEXED BY job_queued WHERE (:state IS NULL OR :state = 'queued') AND state = 'queued'
+    UNION ALL SELECT id FROM job INDEXED BY job_waiting WHERE (:state IS NULL OR :state = 'waiting') AND state = 'waiting'
+    UNION ALL SELECT id FROM job INDEXED BY job_flight WHERE (:state IS NULL OR :state IN ('sending', 'sent', 'in_doubt'))
+        AND state IN ('sending', 'sent', 'in_doubt')
+    UNION ALL SELECT id FROM job INDEXED BY job_answered WHERE (:state IS NULL OR :state = 'answered') AND state = 'answered'
+    UNION ALL SELECT id FROM job INDEXED BY job_review WHERE (:state IS NULL OR :state = 'review') AND state = 'review'
+    UNION ALL SELECT id FROM job INDEXED BY job_writeback WHERE (:state IS NULL OR :state IN ('accepted', 'writing'))
+        AND state IN ('accepted', 'writing')
+    UNION ALL SELECT id FROM job INDEXED BY job_thick WHERE (:state IS NULL OR :state = 'done') AND :since IS NOT NULL
+        AND state = 'done' AND thinned = 0 AND updated_at >= :since
+) AS picked CROSS JOIN job ON job.id = picked.id
+WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_in_order
+SELECT job.contact_id, job.id AS job_id FROM job WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_count
+SELECT coalesce(sum(n), 0) FROM counter WHERE (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason)
+AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
+
+-- name: found_rows
+SELECT contact.id AS contact_id, contact.connection, contact.object, contact.ext_id, contact.identity, job.id AS job_id, job.sync,
+    job.field, job.state, job.reason, job.note, job.provider, job.value, job.updated_at
+FROM json_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = wanted.value ->> 0
+LEFT JOIN job ON job.id = wanted.value ->> 1
+
+-- name: found_fields
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.field
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
+
+-- name: places
+SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
+
+-- name: contacts_of_calls
+SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
+
 -- name: planned
--- What was decided since, and what waits to be asked about.
+-- What was decided since, and what waits to be asked about; of these jobs, where some are named.
 SELECT job.id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) ORDER BY job.id LIMIT :limit + 0
+
+-- name: planned_totals
+-- The same, counted.
+SELECT job.sync, job.field, iif(job.state IN ('queued', 'sending'), job.provider, NULL) AS provider,
+    iif(job.state IN ('queued', 'sending'), NULL, coalesce(nullif(job.reason, ''), job.state)) AS reason, count(*) AS contacts
+FROM job
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
+
+-- name: answers_counted
+-- How often each provider found a field.
+SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
+FROM result JOIN job ON job.id = result.job_id GROUP BY 1, 2
+
+-- name: pulled_since
+SELECT coalesce(sum(contacts), 0) FROM run WHERE id > :run
+
+-- name: run_newest
+SELECT coalesce(max(id), 0) FROM run
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason

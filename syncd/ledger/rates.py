@@ -27,16 +27,16 @@ class TooSoon(Exception):
         self.wait = wait
 
 
-def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float) -> None:
-    """Count a call that goes out now. Raises TooSoon where one of the windows holds no more."""
+def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float, calls: int = 1) -> None:
+    """Count calls that go out now. Raises TooSoon where one of the windows does not hold so many more."""
     limits = {_width(one): one for one in sorted(windows, key=lambda one: -one.limit)}  # of two alike, the tighter one
     if not limits:
         return
     spans = json.dumps([_span(one, now) for one in limits.values()])
     used = {row["width"]: row["used"] for row in tx.rows("rate_used", connection=connection, spans=spans)}
-    if full := [one for width, one in limits.items() if used[width] >= one.limit]:
+    if full := [one for width, one in limits.items() if used[width] + calls > one.limit]:
         raise TooSoon(max(_wait(tx, connection, one, now) for one in full))
-    tx.run("rate_take", connection=connection, spans=spans, now=now)
+    tx.run("rate_take", connection=connection, spans=spans, now=now, calls=calls)
 
 
 def know(tx: Tx, connection: str, windows: Iterable[Window], *, now: float) -> None:

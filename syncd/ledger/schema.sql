@@ -19,6 +19,9 @@ CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
+-- The words by which a person finds a contact: names, mailboxes, employer. Only the index is kept: 28 bytes a contact.
+CREATE VIRTUAL TABLE contact_words USING fts5 (words, content = '', contentless_delete = 1, detail = none);
+
 -- What a contact can be recognised by: digests (64 bits) of its profile, mailboxes, and name at each
 -- employer. They only say which records are to be compared.
 CREATE TABLE person_key (
@@ -71,9 +74,7 @@ CREATE UNIQUE INDEX job_asked ON job (asked_person, field)
 CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
-CREATE INDEX job_undetermined ON job (sync, updated_at) WHERE state = 'done' AND reason = 'undetermined';
-CREATE INDEX job_unfound ON job (sync, updated_at)
-    WHERE state = 'done' AND reason IN ('not_found', 'low_quality');
+CREATE INDEX job_ended ON job (reason) WHERE state = 'done';
 CREATE INDEX job_thick ON job (updated_at) WHERE state = 'done' AND thinned = 0;
 CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
 

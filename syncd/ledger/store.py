@@ -10,10 +10,12 @@ together and only then tells the callers: the running fsync is the batching wind
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -41,6 +43,7 @@ from .file import (
     quick_check,
     raw_reading,
     second_look,
+    see_that_it_is_there,
     told_of,
     write_wal_anew,
 )
@@ -49,10 +52,11 @@ from .states import MOVES, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
+W = TypeVar("W", bound=Callable[..., Any])
 
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
-ALIKE = 4  # jobs that move in the same way from which on a statement of their own is quicker
+ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
 _UNSET = dict.fromkeys(
     (
         "reason",
@@ -92,8 +96,10 @@ class Move(NamedTuple):
 class Tx:
     """A transaction as the functions of the ledger see it: named statements and guarded moves."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, steps: Iterator[int] | None = None) -> None:
+        """`steps`: the ids of the next steps, where several units of work share a transaction."""
         self._connection = connection
+        self._steps = _next_steps(connection) if steps is None else steps
         self._history: list[tuple[Any, ...]] = []
         self._counted: dict[tuple[str, str, str, str], int] = {}
 
@@ -150,36 +156,39 @@ class Tx:
         """Moves of different jobs."""
         reopened = [id_ for id_, one in batch.items() if one.source is JobState.DONE]
         former = dict(self._pairs("jobs_reasons", ids=_json(reopened))) if reopened else {}
-        moved = {row[0]: row for row in self._moved(batch, now=now)}
-        steps: dict[_Step, list[int]] = {}
+        alike: dict[tuple[Any, ...], list[int]] = {}
         for id_, one in batch.items():
-            if (row := moved.get(id_)) is None:
-                continue
-            reason = one.values.get("reason") or ""
-            self._count(row["sync"], row["field"], one.source, former.get(id_, ""), -1)
-            self._count(row["sync"], row["field"], one.target, reason, 1)
-            steps.setdefault(_step(one.source, one.target, one.values), []).append(id_)
+            alike.setdefault((one.source, one.target, *one.values.items()), []).append(id_)
+        moved = {row[0]: row for row in self._moved(batch, alike.values(), now=now)}
+        steps: dict[_Step, list[int]] = {}
+        decided: list[int] = []
+        for ids in alike.values():
+            rows = [row for id_ in ids if (row := moved.get(id_)) is not None]
+            first = batch[ids[0]]
+            for (sync, field, reason), n in Counter((row[1], row[2], former.get(row[0], "")) for row in rows).items():
+                self._count(sync, field, first.source, reason, -n)
+                self._count(sync, field, first.target, first.values.get("reason") or "", n)
+            here = [row[0] for row in rows]
+            steps.setdefault(_step(first.source, first.target, first.values), []).extend(here)
+            if first.source is JobState.ANSWERED or first.target is JobState.DONE:
+                decided += here
         self._record(steps, now=now)
-        decided = [i for i in moved if batch[i].source is JobState.ANSWERED or batch[i].target is JobState.DONE]
         if decided:
             self._wake(decided, now=now)
         return set(moved)
 
-    def _moved(self, batch: Mapping[int, Move], *, now: float) -> list[sqlite3.Row]:
+    def _moved(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> Iterator[sqlite3.Row]:
         """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each."""
-        alike: dict[tuple[Any, ...], list[int]] = {}
-        for id_, one in batch.items():
-            alike.setdefault((one.source, one.target, *one.values.items()), []).append(id_)
-        rows: list[sqlite3.Row] = []
         single: list[dict[str, Any]] = []
-        for ids in alike.values():
+        for ids in alike:
             first = batch[ids[0]]
             if len(ids) < ALIKE:
                 single += [{"id": id_, "source": first.source, "target": first.target, **first.values} for id_ in ids]
             else:
                 values = {**_UNSET, **first.values, "source": first.source, "target": first.target}
-                rows += self.rows("jobs_move_alike", ids=_json(ids), now=now, **values)
-        return rows + self.rows("jobs_move", rows=_json(single), now=now) if single else rows
+                yield from self.rows("jobs_move_alike", ids=_json(ids), now=now, **values)
+        if single:
+            yield from self.rows("jobs_move", rows=_json(single), now=now)
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
         """What stood behind these jobs looks again, now that they have moved."""
@@ -208,19 +217,17 @@ class Tx:
     def _record(self, steps: Mapping[_Step, Sequence[int]], *, now: float) -> None:
         """The jobs that moved in the same way at the same moment share one row of what happened."""
         for step, jobs in steps.items():
-            self._history.append((*step, now, jobs))
+            if jobs:
+                self._history.append((*step, now, jobs))
 
     def close(self) -> None:
         """The end of a unit of work: its history and its counters, a statement for each table."""
         history, self._history = self._history, []
         counted, self._counted = self._counted, {}
         if history:
-            first = 1 + (self.value("step_newest") or 0)
-            steps = [[first + i, *step[:-1], len(step[-1])] for i, step in enumerate(history)]
-            self.run("steps_add", rows=_json(steps))
-            self.run(
-                "history_add", rows=_json([[job, first + i] for i, step in enumerate(history) for job in step[-1]])
-            )
+            numbered = [(next(self._steps), step) for step in history]
+            self.run("steps_add", rows=_json([[id_, *step[:-1], len(step[-1])] for id_, step in numbered]))
+            self.run("history_add", rows=_json([[job, id_] for id_, step in numbered for job in step[-1]]))
         changed = [[*key, n] for key, n in counted.items() if n]
         if changed:
             self.run("counters_add", rows=_json(changed))
@@ -242,6 +249,12 @@ def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
     return str(source), str(target), reason, note, provider, values.get("submission_id")
 
 
+def _next_steps(connection: sqlite3.Connection) -> Iterator[int]:
+    """Ids of the steps that follow: nobody else adds one while a transaction is open."""
+    newest: int | None = connection.execute(queries()["step_newest"]).fetchone()[0]
+    yield from itertools.count((newest or 0) + 1)
+
+
 def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
     """Every job's first move, then every job's second one …: no job comes twice in a statement."""
     layers: list[dict[int, Move]] = []
@@ -255,13 +268,42 @@ def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
     return layers
 
 
+class Call(NamedTuple):
+    """What a unit of work was called with."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
+_TOGETHER: dict[Callable[..., Any], Callable[[Tx, Sequence[Call]], Sequence[Any]]] = {}
+
+
+def together(many: Callable[[Tx, Sequence[Call]], Sequence[T]]) -> Callable[[W], W]:
+    """Marks a unit of work that is done for many calls nearly as quickly as for one: those that wait for the writer at
+    the same time are given to `many`, which returns a result for each, in their order. If it raises, each of them is
+    tried by itself."""
+
+    def mark(one: W) -> W:
+        _TOGETHER[one] = many
+        return one
+
+    return mark
+
+
 @dataclass(slots=True)
 class _Unit:
     work: Callable[[Tx], Any]
+    call: Call
+    together: Callable[[Tx, Sequence[Call]], Sequence[Any]] | None  # does this one and others of its kind
     done: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
     result: Any = None
     error: BaseException | None = None
+
+    @classmethod
+    def of(cls, work: Callable[..., T], call: Call, done: asyncio.Future[T]) -> _Unit:
+        """A unit that tells its result to `done`."""
+        return cls(lambda tx: work(tx, *call.args, **call.kwargs), call, _TOGETHER.get(work), done, done.get_loop())
 
 
 class Ledger:
@@ -304,6 +346,7 @@ class Ledger:
     @classmethod
     def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """One unit of work on a ledger that a daemon may have open, for the commands."""
+        see_that_it_is_there(path)
         try:
             connection = connect(path)
             try:
@@ -315,7 +358,7 @@ class Ledger:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger could not be written: {error}") from error
+            raise meaning(error, f"the ledger could not be written: {error}") from error
         return result
 
     async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -326,9 +369,8 @@ class Ledger:
         """
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Unit.of(work, Call(args, kwargs), done))
         result = await done
         self.on_answer()
         return result
@@ -429,8 +471,9 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     try:
         if failed is None:
             connection.execute("BEGIN IMMEDIATE")
-            for unit in units:
-                _attempt(connection, unit)
+            steps = _next_steps(connection)
+            for alike in _of_one_kind(units):
+                _attempt_all(connection, alike, steps)
             connection.execute("COMMIT")
     except sqlite3.Error as error:
         with suppress(sqlite3.Error):  # there may be no transaction left to undo
@@ -478,22 +521,47 @@ def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
     return None
 
 
-def _attempt(connection: sqlite3.Connection, unit: _Unit) -> None:
+def _of_one_kind(units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
+    """The units in their order; those that can be done together, with the first of them."""
+    kinds: dict[object, list[_Unit]] = {}
+    for unit in units:
+        kinds.setdefault(unit.together or id(unit), []).append(unit)
+    return kinds.values()
+
+
+def _attempt_all(connection: sqlite3.Connection, units: Sequence[_Unit], steps: Iterator[int]) -> None:
+    """Do units of one kind: at once, or else each by itself."""
+    together, calls = units[0].together, [unit.call for unit in units]
+    if together is not None and len(units) > 1:
+        results, error = _attempt(connection, lambda tx: together(tx, calls), steps)
+        if error is None:
+            for unit, result in zip(units, results or (), strict=True):
+                unit.result = result
+            return
+    for unit in units:
+        unit.result, unit.error = _attempt(connection, unit.work, steps)
+
+
+def _attempt(
+    connection: sqlite3.Connection, work: Callable[[Tx], T], steps: Iterator[int]
+) -> tuple[T | None, BaseException | None]:
+    """Do a unit of work in a savepoint; returns its result, or why it was undone."""
     connection.execute("SAVEPOINT unit")
+    result, failed = None, None
     try:
-        tx = Tx(connection)
-        unit.result = unit.work(tx)
+        tx = Tx(connection, steps)
+        result = work(tx)
         tx.close()
     except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
-        unit.error = error
         told = of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
         if isinstance(told, LedgerFailed):
             raise
         if not connection.in_transaction:  # SQLite has undone the whole group: disk full
             raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
         connection.execute("ROLLBACK TO unit")
-        unit.error = told or error
+        failed = told or error
     connection.execute("RELEASE unit")
+    return result, failed
 
 
 def _resolve(units: list[_Unit]) -> None:

@@ -22,12 +22,13 @@ from syncd.contract.model import (
 )
 from syncd.people.identity import BLANK
 
-from . import budgets, people, results
+from . import budgets, people, permits, results
 from .budgets import Budget, milli
+from .permits import Permit, Use
 from .results import Said, dump_identity, load_identity
 from .sqlite import sqlite3
 from .states import JobState, SubmissionState
-from .store import Move, Tx
+from .store import Call, Move, Tx, together
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
@@ -49,6 +50,30 @@ class Stale(Exception):
     question is being asked about: nothing was written."""
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A call that is to be made, with the jobs that it asks for and what limits it: see `intend`."""
+
+    submission: Submission
+    items: Sequence[Item]
+    provider: str
+    sync: str
+    reserve: Decimal
+    budget: Budget
+    deadline: float
+    now: float
+    known_since: float = 0.0
+    found_since: float | None = None
+    by_person: bool = True
+    permit: Permit | None = None
+
+
+def _intend_all(tx: Tx, calls: Sequence[Call]) -> list[None]:
+    intend_many(tx, [Intent(*call.args, **call.kwargs) for call in calls])
+    return [None] * len(calls)
+
+
+@together(_intend_all)
 def intend(
     tx: Tx,
     submission: Submission,
@@ -63,70 +88,95 @@ def intend(
     known_since: float = 0.0,
     found_since: float | None = None,
     by_person: bool = True,
-    owner: int = NOBODY,
+    permit: Permit | None = None,
 ) -> None:
-    """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of `owner`,
-    a process, and of nobody else, to make this call.
+    """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of one
+    process, that of the `permit`, to make this call.
 
     Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
     blocked since it was chosen,
     the same person is being asked about, or the identical question was asked since `known_since` (`found_since`, where
-    it found somebody or was not answered); either undoes it all.
+    it found somebody or was not answered), or what `permits.use` does; either undoes it all.
     """
-    fields = [field for item in items for field in item.jobs]
-    reserve = budgets.at_least_seen(tx, provider, fields, reserve, now=now)
-    budgets.check_budget(tx, sync, reserve, budget, now=now)
-    tx.run(
-        "submission_make",
-        id=submission.id,
-        provider=provider,
-        sync=sync,
-        requests=len(items),
-        reserved_mc=milli(reserve),
-        now=now,
-        deadline=deadline,
-        owner=owner,
-    )
-    asked_for = [_asked_for(item, field, provider) for item in items for field in item.jobs]
-    _send(tx, submission.id, [one["job_id"] for one in asked_for], now=now)
-    since = {"since": known_since, "found_since": known_since if found_since is None else found_since}
-    _not_asked_elsewhere(tx, asked_for, since)
-    rows = json.dumps(asked_for, ensure_ascii=False)
-    turn = {"provider": provider, "sync": sync}
-    if tx.row("jobs_not_wanted", rows=rows, by_person=int(by_person), **turn) is not None:
-        raise Stale
-    tx.run("attempts_make", submission_id=submission.id, provider=provider, rows=rows, now=now)
+    limits = (provider, sync, reserve, budget, deadline, now, known_since, found_since, by_person, permit)
+    intend_many(tx, [Intent(submission, items, *limits)])
 
 
-def _asked_for(item: Item, field: Field, provider: str) -> dict[str, Any]:
+def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
+    """T2 for several calls: all of them, or none. Raises what `intend` does for any of them."""
+    permits.use(tx, [_use(one, one.permit) for one in intents if one.permit is not None])
+    _reserve(tx, intents)
+    asked_for = [_asked_for(one, item, field) for one in intents for item in one.items for field in item.jobs]
+    _send(tx, asked_for, now=max(one.now for one in intents))
+    _not_asked_elsewhere(tx, asked_for, intents)
+    for provider, sync, by_person in {(one.provider, one.sync, one.by_person) for one in intents}:
+        rows = json.dumps([row for row in asked_for if (row["provider"], row["sync"]) == (provider, sync)])
+        turn = {"provider": provider, "sync": sync, "by_person": int(by_person)}
+        if tx.row("jobs_not_wanted", rows=rows, **turn) is not None:
+            raise Stale
+    tx.run("attempts_make", rows=json.dumps(asked_for, ensure_ascii=False))
+
+
+def _use(intent: Intent, permit: Permit) -> Use:
+    jobs = [job for item in intent.items for job in item.jobs.values()]
+    return Use(permit, intent.provider, intent.sync, jobs, intent.now)
+
+
+def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
+    """The calls with the worst case of each, as far as the budget of each sync allows for all of them."""
+    seen: dict[str, Mapping[Field, Decimal]] = {}
+    wanted: dict[str, Decimal] = {}
+    rows = []
+    for one in intents:
+        if one.provider not in seen:
+            seen[one.provider] = budgets.dearest(tx, one.provider, now=one.now)
+        fields = [field for item in one.items for field in item.jobs]
+        reserve = budgets.at_least(seen[one.provider], fields, one.reserve)
+        wanted[one.sync] = wanted.get(one.sync, Decimal(0)) + reserve
+        budgets.check_budget(tx, one.sync, wanted[one.sync], one.budget, now=one.now)
+        owner = NOBODY if one.permit is None else one.permit.owner.id
+        call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline, owner)
+        rows.append(call)
+    tx.many("submission_make", rows)
+
+
+def _asked_for(intent: Intent, item: Item, field: Field) -> dict[str, Any]:
     told = item.request.identity
     return {
         "job_id": item.jobs[field],
+        "submission_id": intent.submission.id,
         "request_id": item.request.id,
+        "provider": intent.provider,
+        "sync": intent.sync,
         "round": item.rounds[field],
         "way": item.way,
-        "question": results.question(provider, field, told),
+        "question": results.question(field, told),
         "asked": dump_identity(told),
+        "at": intent.now,
     }
 
 
-def _send(tx: Tx, submission_id: str, jobs: Sequence[int], *, now: float) -> None:
-    values = {"submission_id": submission_id}
-    moves = [Move(job, JobState.QUEUED, JobState.SENDING, values) for job in jobs]
+def _send(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, now: float) -> None:
+    moves = [
+        Move(one["job_id"], JobState.QUEUED, JobState.SENDING, {"submission_id": one["submission_id"]})
+        for one in asked_for
+    ]
     try:
         moved = tx.move_many(moves, now=now)
     except sqlite3.IntegrityError as error:  # the same person is being asked about (`job_asked`)
         raise Stale from error
-    if len(moved) != len(jobs):
+    if len(moved) != len(moves):
         raise Stale
 
 
-def _not_asked_elsewhere(tx: Tx, asked_for: Sequence[Mapping[str, Any]], since: Mapping[str, float]) -> None:
+def _not_asked_elsewhere(tx: Tx, asked_for: Sequence[Mapping[str, Any]], intents: Iterable[Intent]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
-    questions = [one["question"] for one in asked_for]
+    questions = [(one["question"], one["provider"]) for one in asked_for]
     if len(set(questions)) != len(questions):
         raise Stale
-    if tx.row("questions_taken", questions=json.dumps(questions), **since) is not None:
+    since = min(one.known_since for one in intents)
+    found_since = min(one.known_since if one.found_since is None else one.found_since for one in intents)
+    if tx.row("questions_taken", questions=json.dumps(questions), since=since, found_since=found_since) is not None:
         raise Stale
 
 
@@ -139,6 +189,15 @@ class Accepted(NamedTuple):
     deadline: float
 
 
+def _accept_all(tx: Tx, calls: Sequence[Call]) -> list[None]:
+    for note in dict.fromkeys(call.kwargs.get("note", "") for call in calls):
+        alike = [call for call in calls if call.kwargs.get("note", "") == note]
+        told = [Accepted._make((*call.args, call.kwargs["poll_at"], call.kwargs["deadline"])) for call in alike]
+        accept_many(tx, told, now=max(call.kwargs["now"] for call in alike), note=note)
+    return [None] * len(calls)
+
+
+@together(_accept_all)
 def accept(
     tx: Tx,
     submission_id: str,
@@ -369,8 +428,9 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
     tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
     row = {"job_id": job["id"], "request_id": delivery.submission_id, "round": job["round"], "way": "", "question": ""}
+    row |= {"submission_id": delivery.submission_id, "provider": provider, "at": now}
     rows = json.dumps([row | {"asked": dump_identity(people.known(contact))}], ensure_ascii=False)
-    tx.run("attempts_make", submission_id=delivery.submission_id, provider=provider, rows=rows, now=now)
+    tx.run("attempts_make", rows=rows)
     tx.tally("calls_adopted")
     return True
 

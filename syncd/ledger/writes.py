@@ -65,13 +65,26 @@ def giving_up(job_id: int, reason: Reason, note: str) -> Move:
     return Move(job_id, JobState.ANSWERED, JobState.DONE, {"reason": reason, "note": note})
 
 
+class Waiting(NamedTuple):
+    """What there is to write: for how many records, since when (UTC seconds), and whether a write was begun."""
+
+    records: int
+    since: float
+    begun: bool
+
+
+def waiting(tx: Tx, sync: str, limit: int, *, now: float) -> Waiting:
+    """What `due` would return, counted only: a fuller batch may be waited for, and this is looked at often."""
+    row = tx.row("writes_ready", sync=sync, now=now, limit=limit)
+    return Waiting(0, now, begun=False) if row is None else Waiting(row[0], row[1] or now, bool(row[2]))
+
+
 class Due(NamedTuple):
     """A job that is to be written, or whose write was begun and not brought to its end."""
 
     job_id: int
     contact_id: int
     state: JobState
-    accepted_at: float
     field: Field  # of the CRM's property that it is written to
 
 
@@ -79,16 +92,11 @@ def due(tx: Tx, sync: str, limit: int, *, now: float) -> list[Due]:
     """What is accepted and due, and what a crash left in the middle of a write, of records that nobody holds; oldest
     first."""
     rows = tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)
-    return [
-        Due(
-            row["id"],
-            row["contact_id"],
-            JobState(row["state"]),
-            row["updated_at"],
-            Field(row["destination"] or row["field"]),
-        )
-        for row in rows
-    ]
+    return [_due(row) for row in rows]
+
+
+def _due(row: sqlite3.Row) -> Due:
+    return Due(row["id"], row["contact_id"], JobState(row["state"]), Field(row["destination"] or row["field"]))
 
 
 def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:

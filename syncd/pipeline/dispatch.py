@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, Concatenate, TypeVar
+from typing import Concatenate, TypeVar
 
 import structlog
 
@@ -32,16 +32,16 @@ from syncd.ledger import (
     candidates,
     confirmations,
     connections,
-    gates,
     inbox,
-    rates,
     submissions,
 )
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.claims import Kind, Lost
+from syncd.ledger.connections import NONE
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.gates import Shut
+from syncd.ledger.permits import Permit
 from syncd.ledger.rates import TooSoon
 from syncd.ledger.results import question
 from syncd.ledger.states import JobState
@@ -80,7 +80,8 @@ async def run_once(parts: Parts, name: str) -> int:
         return 0  # the clock was set, and the watch has not looked yet
     trouble = await parts.ledger.read(connections.trouble, name)
     lane.breaker = breaker.from_row(await parts.ledger.read(breakers.load, name))
-    lane.pacer.block(await parts.ledger.read(connections.blocked_until, name) - parts.clock.now())
+    lane.refused = await parts.ledger.read(connections.refused, name)
+    lane.pacer.block(lane.refused.until - parts.clock.now())
     runs = []
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
@@ -308,10 +309,10 @@ class _Run:
         turn = Turn(name=name, provider=provider, fields=fields)
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
-        digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
+        digests = [question(fields_of[job], one.told) for job, one in told.items()]
         since = self._known_since(now)
         asked = await self.parts.ledger.read(
-            candidates.asked, digests, since=since["known_since"], found_since=since["found_since"]
+            candidates.asked, name, digests, since=since["known_since"], found_since=since["found_since"]
         )
         return replace(turn, asked=asked, told=told)
 
@@ -524,11 +525,12 @@ class _Run:
 
     async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
-        submission = self._submission(items, now)
-        await self._held.write(
-            self._t2,
+        submission, asked_at = self._submission(items, now), self.parts.clock.monotonic()
+        await self.parts.ledger.write(
+            submissions.intend,
             submission,
             items,
+            provider=self.connection.name,
             sync=self.sync.name,
             reserve=self._worst_case(items),
             budget=budget_of(self.sync),
@@ -536,18 +538,14 @@ class _Run:
             now=now,
             **self._known_since(now),
             by_person=self.parts.rules.by_person,
+            permit=self._permit(),
         )
+        self.parts.at_work.renewed(asked_at)
         return submission
 
-    def _t2(self, tx: Tx, /, submission: Submission, items: Sequence[Item], *, now: float, **values: Any) -> None:
-        """Whatever forbids the call is looked at in its own transaction: another process may have found it."""
-        name, owner = self.connection.name, self.parts.at_work.owner
-        gates.require_open(tx, owner, sync=self.sync.name, provider=name, crm=self.sync.crm)
-        if (wait := connections.blocked_until(tx, name) - now) > 0:
-            raise TooSoon(wait)
-        connections.note_budget(tx, name, "")
-        rates.take(tx, name, self.lane.pacer.limits(self.spare), now=now)
-        submissions.intend(tx, submission, items, provider=name, owner=owner.id, now=now, **values)
+    def _permit(self) -> Permit:
+        limits = self.lane.pacer.limits(self.spare)
+        return Permit(self.parts.at_work.owner, self._held.claim, self.sync.crm, limits)
 
     def _submission(self, items: Sequence[Item], now: float) -> Submission:
         one = items[0] if len(items) == 1 else None
@@ -580,19 +578,23 @@ class _Run:
     async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         poll_at = None if caps.poll_after is None else now + caps.poll_after
+        if self.lane.refused.in_a_row:
+            await self._record(connections.takes, self.connection.name)
+            self.lane.refused = NONE
+
+        deadline = now + caps.answer_within
+        call = (submission.id, receipt.provider_id)
+        if receipt.body is None:
+            await self._record(submissions.accept, *call, poll_at=poll_at, deadline=deadline, now=now)
+            return
+        delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
 
         def note(tx: Tx) -> None:
-            connections.takes(tx, self.connection.name)
-            submissions.accept(
-                tx, submission.id, receipt.provider_id, poll_at=poll_at, deadline=now + caps.answer_within, now=now
-            )
-            if receipt.body is not None:
-                delivery = Delivery(submission_id=submission.id, source=Source.RECEIPT, body=receipt.body)
-                inbox.store(tx, self.connection.name, delivery, now=now)
+            submissions.accept(tx, *call, poll_at=poll_at, deadline=deadline, now=now)
+            inbox.store(tx, self.connection.name, delivery, now=now)
 
         await self._record(note)
-        if receipt.body is not None:
-            self.parts.bells.ring("inbox")
+        self.parts.bells.ring("inbox")
 
     async def _not_these(self, submission: Submission, items: Sequence[Item], error: Split | Skip) -> None:
         """Refused for good, because of one of the items: each half of a bulk is tried by itself."""
@@ -611,7 +613,7 @@ class _Run:
         if isinstance(error, RateLimited) and error.windows:
             self.lane.pacer.learn(error.windows)
             await self._write(connections.learn_windows, name, error.windows)
-        refused = await self._write(
+        refused = self.lane.refused = await self._write(
             connections.refuses, name, error.after, lambda times: min(2.0**times * chance, BACK_OFF_CAP)
         )
         self.lane.pacer.block(refused.until - self.parts.clock.now())

@@ -17,6 +17,7 @@ from syncd.contract.model import Field
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.ledger import gates, upkeep
+from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
 from syncd.people import employers
@@ -54,6 +55,7 @@ class Lane:
     provider: Provider
     pacer: Pacer
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
+    refused: Refused = NONE  # how it stood with the last calls; the ledger's row is what counts
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
 

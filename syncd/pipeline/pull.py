@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.contract.model import Page
@@ -14,6 +16,9 @@ from . import account
 from .deciding import fingerprint
 from .parts import Parts
 from .work import Held, hold
+
+AHEAD = 600  # contacts that may wait to be asked about while the next page is pulled at once
+HELD, LOOK = 1.0, 0.1  # real seconds for which the next page is held back otherwise, and between two looks
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -58,8 +63,32 @@ async def _pages(parts: Parts, sync: Sync, held: Held, begun: Pull, run: int) ->
     async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
         pulled += await held.write(store, page, now=parts.clock.now(), asked_at=asked_at)
         parts.bells.ring("plan")
+        await hold_back(parts, sync)
         asked_at = parts.clock.now()
     return pulled
+
+
+async def hold_back(parts: Parts, sync: Sync, ahead: int = AHEAD) -> None:
+    """What is pulled long before it is asked about has to be looked at again then: a pull that is far ahead goes on by
+    a page a second, while those before it are asked about."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + HELD
+    while loop.time() < until and await _is_asked_for(parts, sync):
+        if await parts.ledger.read(contacts.unasked, sync.name, ahead + 1) <= ahead:
+            return
+        await asyncio.sleep(LOOK)
+
+
+async def _is_asked_for(parts: Parts, sync: Sync) -> bool:
+    """Is there a dispatch at work that may buy for this sync?"""
+    spent = await parts.ledger.read(connections.over_budget)
+    names = {name for policy in sync.fields.values() for name in policy.providers}
+    lanes = [lane for name, lane in parts.lanes.items() if name in names - spent.keys() and _is_at_work(parts, name)]
+    return any(lane.breaker.goes_out for lane in lanes) and not parts.gate.why(sync.name)
+
+
+def _is_at_work(parts: Parts, name: str) -> bool:
+    return f"dispatch:{name}" in parts.bells.bells
 
 
 def _end(tx: Tx, begun: Pull, run: int, *, now: float) -> None:

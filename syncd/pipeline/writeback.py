@@ -22,7 +22,7 @@ from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite
+from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from . import account
@@ -58,13 +58,13 @@ class _Batch:
 async def run_once(parts: Parts, sync: Sync) -> int:
     """Write one or two batches of one sync; returns how many jobs came to an end."""
     crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
-    state = await parts.ledger.read(confirmations.load, sync.name)
+    state, waiting = await parts.ledger.read(_look, sync.name, 4 * size, now=parts.clock.now())
     await _tell(parts, sync, state)
+    if not state.is_shut and (not waiting.records or await _may_linger(parts, sync, state, waiting, size)):
+        return 0
     jobs = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, 4 * size, now=parts.clock.now()))
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
-    elif jobs and await _may_linger(parts, sync, state, jobs, size):
-        return 0
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
     if not jobs or halted or not await account.is_known(parts, sync.crm):
         return 0
@@ -87,6 +87,11 @@ async def _placed(parts: Parts, sync: Sync, jobs: Sequence[Due]) -> list[Due]:
         await parts.ledger.write(writes.without_place, lost, now=parts.clock.now())
         parts.bells.ring("verify")
     return [job for job in jobs if job.field in sync.selection.writable]
+
+
+def _look(tx: Tx, sync: str, limit: int, *, now: float) -> tuple[Confirmation, Waiting]:
+    """How a sync's writes have gone, and how much waits: most looks find that more is to be waited for."""
+    return confirmations.load(tx, sync), writes.waiting(tx, sync, limit, now=now)
 
 
 async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[Due]) -> list[Due]:
@@ -295,12 +300,12 @@ async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[Contac
     return {snapshot.ref: snapshot for page in pages for snapshot in page}
 
 
-async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, jobs: Sequence[Due], size: int) -> bool:
+async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, waiting: Waiting, size: int) -> bool:
     """Wait for a fuller batch, unless something has waited long enough or a write is open: for some minutes while
     answers are awaited, for a moment otherwise, or where buying waits for a first write."""
     now = parts.clock.now()
-    age = max(now - job.accepted_at for job in jobs)
-    if any(job.state is not JobState.ACCEPTED for job in jobs) or len({job.contact_id for job in jobs}) >= size:
+    age = now - waiting.since
+    if waiting.begun or waiting.records >= size:
         return False
     if age < min(LINGER, sync.write_within):
         return True

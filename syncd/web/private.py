@@ -12,6 +12,7 @@ import html
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
 
+from .contacts import contacts
 from .hosts import OPEN, KnownHosts
 
 COMMIT_WITHIN = 5.0  # seconds in which the ledger must have answered, for us to be ready
@@ -53,7 +55,7 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 
 
 def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starlette:
-    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
+    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/contacts`, `/api/reviews`."""
     pages = _Pages(parts, commit_within)
     app = Starlette(
         routes=[
@@ -62,6 +64,7 @@ def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starle
             Route("/readyz", pages.ready),
             Route("/metrics", pages.metrics),
             Route("/api/status", pages.status),
+            Route("/api/contacts", partial(contacts, parts)),
             Route("/api/reviews", pages.reviews),
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],

@@ -225,10 +225,12 @@ def test_l20_the_reservation_is_reckoned_once_more_when_it_is_made(house: House)
     now = house.clock.now()
     house.run(house.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, {}, now=now))
     with reading(house.path) as tx:
-        assert budgets.at_least_seen(tx, "ann", [PHONE], Decimal(10), now=now) == 15
-        assert budgets.at_least_seen(tx, "ann", [PHONE, PHONE, EMAIL], Decimal(21), now=now) == 30
-        assert budgets.at_least_seen(tx, "ann", [EMAIL], Decimal(1), now=now) == 1
-        assert budgets.at_least_seen(tx, "bob", [PHONE], Decimal(10), now=now) == 10
+        seen = budgets.dearest(tx, "ann", now=now)
+        assert budgets.dearest(tx, "bob", now=now) == {}
+    assert budgets.at_least(seen, [PHONE], Decimal(10)) == 15
+    assert budgets.at_least(seen, [PHONE, PHONE, EMAIL], Decimal(21)) == 30
+    assert budgets.at_least(seen, [EMAIL], Decimal(1)) == 1
+    assert budgets.at_least({}, [PHONE], Decimal(10)) == 10
 
 
 def found(field: Field, n: int, outcome: Outcome = Outcome.FOUND) -> list[EnrichmentResult]:

@@ -179,7 +179,7 @@ def test_a_secret_in_clear_text_is_a_warning(tmp_path: Path, old: str, new: str,
         ("{ file: bytes }", "bytes is not UTF-8 text"),
         ("{ file: long }", "long is larger than 64 KiB"),
         ("{ file: [a] }", "file needs a text; write { file: NAME }"),
-        ("{ credential: owl }", "CREDENTIALS_DIRECTORY is not set"),
+        ("{ credential: owl }", "the credential owl can't be seen from here"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path: Path, reference: str, said: str) -> None:

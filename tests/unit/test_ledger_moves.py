@@ -154,7 +154,8 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
             call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
             tx.run("submission_make", id=name, **call)
             question = {"job_id": 1, "request_id": "r", "round": 0, "asked": "{}", "way": "all", "question": name}
-            tx.run("attempts_make", submission_id=name, provider="ann", rows=json.dumps([question]), now=NOW)
+            question |= {"submission_id": name, "provider": "ann", "at": NOW}
+            tx.run("attempts_make", rows=json.dumps([question]))
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
         desk.write(ask_twice)

@@ -6,16 +6,17 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from sqlite_utils import Database
 
+from syncd.ledger import store
 from syncd.ledger.file import APPLICATION_ID, MIGRATIONS, LedgerError, WriterBroke
 from syncd.ledger.migrations import migrations
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.store import Call, Ledger, Tx, reading
 
 from .audit import ask, sqlite3
 
@@ -96,6 +97,31 @@ def test_what_comes_while_the_writer_is_busy_is_committed_together(ledger: Ledge
     watcher.close()
 
 
+def _all_at_once(tx: Tx, calls: Sequence[Call]) -> list[str]:
+    tx.tally("times at once")
+    return [alike(tx, *call.args) for call in calls]
+
+
+@store.together(_all_at_once)
+def alike(tx: Tx, name: str) -> str:
+    tx.tally(name)
+    if name.startswith("bad"):
+        raise ValueError(name)
+    return name.upper()
+
+
+def test_units_of_one_kind_are_done_at_once(ledger: Ledger, path: Path) -> None:
+    works = [ledger.write(alike, "a"), ledger.write(tally, "b"), ledger.write(alike, "c")]
+    assert asyncio.run(as_one_group(ledger, *works)) == ["A", "b", "C"]
+    assert tallies(path) == {"a": 1, "b": 1, "c": 1, "times at once": 1}
+
+
+def test_where_one_of_a_kind_fails_each_is_done_by_itself(ledger: Ledger, path: Path) -> None:
+    good, bad, last = asyncio.run(as_one_group(ledger, *(ledger.write(alike, name) for name in ("a", "bad", "c"))))
+    assert (good, str(bad), last) == ("A", "bad", "C")
+    assert tallies(path) == {"a": 1, "c": 1}
+
+
 def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
     def half(tx: Tx) -> None:
         tx.tally("half")
@@ -103,8 +129,8 @@ def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
 
     def breaks(tx: Tx) -> None:
         tx.tally("broken")
-        nothing = dict.fromkeys(("request_id", "way", "question", "asked"), "") | {"job_id": 1, "round": 0}
-        tx.run("attempts_make", submission_id="no", provider="", rows=json.dumps([nothing]), now=0.0)
+        nothing = dict.fromkeys(("request_id", "way", "question", "asked", "submission_id", "provider"), "")
+        tx.run("attempts_make", rows=json.dumps([nothing | {"job_id": 1, "round": 0, "at": 0.0}]))
 
     good, bad, worse, last = asyncio.run(
         as_one_group(
