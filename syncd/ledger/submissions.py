@@ -134,7 +134,7 @@ def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
         reserve = budgets.at_least(seen[one.provider], fields, one.reserve)
         wanted[one.sync] = wanted.get(one.sync, Decimal(0)) + reserve
         budgets.check_budget(tx, one.sync, wanted[one.sync], one.budget, now=one.now)
-        owner = NOBODY if one.permit is None else one.permit.owner.id
+        owner = None if one.permit is None else one.permit.owner.id
         call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline, owner)
         rows.append(call)
     tx.many("submission_make", rows)
@@ -423,7 +423,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         reserved_mc=milli(reserve[delivery.field]),
         now=now,
         deadline=now + DAY,
-        owner=NOBODY,
+        owner=None,
     )
     sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
     tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
