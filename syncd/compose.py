@@ -17,11 +17,13 @@ from syncd.clock import RehearsalClock, SystemClock
 from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
+from syncd.contract.watched import Calls
 from syncd.ledger import connections, rates, renames, submissions
 from syncd.ledger.claims import LEASE, Owner
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
 from syncd.pipeline.address import Addresses
+from syncd.pipeline.canary import NAME as CALLBACKS
 from syncd.pipeline.parts import Lane, Parts
 from syncd.pipeline.work import AtWork
 from syncd.registry import Registry
@@ -68,13 +70,15 @@ def connect(
     registry: Registry,
     tools: Callable[[Connection], Tools],
     kept: Mapping[str, Any] = MappingProxyType({}),
+    calls: Calls | None = None,
 ) -> tuple[dict[str, Crm], dict[str, Provider]]:
     """An instance of each CRM that a sync uses, and of each provider: one that is no longer asked may
-    still owe answers. `kept`: those that there are already, by name."""
+    still owe answers. `kept`: those that there are already, by name; `calls`: where the calls that they make
+    are noted."""
     used = {sync.crm for sync in settings.syncs}
     used |= {one.name for one in settings.connections.values() if one.port == "provider"}
     made = {
-        c.name: kept[c.name] if c.name in kept else limited(registry.make(c, tools(c)))
+        c.name: kept[c.name] if c.name in kept else limited(registry.make(c, tools(c)), calls=calls)
         for c in settings.connections.values()
         if c.name in used
     }
@@ -87,11 +91,14 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
     """All parts, on an open ledger; connections that have another name keep their work, rate windows go on."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
     known = await _follow_names(ledger, settings)
-    crms, providers = connect(
-        settings,
-        registry,
-        lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]), network=settings.network),
-    )
+    calls = Calls()
+
+    def tools(one: Connection) -> Tools:
+        return Tools(clock, rng, LedgerMemory(ledger, one.name, known[one.name]), network=settings.network)
+
+    crms, providers = connect(settings, registry, tools, calls=calls)
+    if settings.callbacks is None:
+        await ledger.write(connections.clear, CALLBACKS)
     return Parts(
         ledger=ledger,
         clock=clock,
@@ -103,6 +110,7 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         addresses=addresses_of(settings),
         former=await ledger.read(renames.former_names),
         at_work=AtWork(Owner.new(LEASE * (settings.rehearsal.speed if settings.rehearsal else 1.0))),
+        calls=calls,
     )
 
 
@@ -110,17 +118,18 @@ async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Pa
     """The parts for another configuration, on the same ledger: connections that are the same go on as they are, and
     so does all that is known. No stage is at work meanwhile."""
     known = await _follow_names(parts.ledger, settings)
-    before = parts.settings.connections if parts.settings.network == settings.network else {}
-    same = {name for name, one in settings.connections.items() if before.get(name) == one}
+    old = parts.settings
+    same = {name for name, one in settings.connections.items() if old.connections.get(name) == one}
+    if settings.network != old.network:
+        same.clear()
     running: dict[str, Crm | Provider] = {**parts.crms, **{name: lane.provider for name, lane in parts.lanes.items()}}
-    crms, providers = connect(
-        settings,
-        registry,
-        lambda c: Tools(
-            parts.clock, parts.rng, LedgerMemory(parts.ledger, c.name, known[c.name]), network=settings.network
-        ),
-        {name: one for name, one in running.items() if name in same},
-    )
+
+    def tools(one: Connection) -> Tools:
+        memory = LedgerMemory(parts.ledger, one.name, known[one.name])
+        return Tools(parts.clock, parts.rng, memory, network=settings.network)
+
+    kept = {name: one for name, one in running.items() if name in same}
+    crms, providers = connect(settings, registry, tools, kept, parts.calls)
     lanes = {
         name: parts.lanes[name] if name in same else await _lane(parts.ledger, name, one, parts.clock)
         for name, one in providers.items()
@@ -171,6 +180,8 @@ def mark(connection: Connection) -> str:
 def addresses_of(settings: Settings) -> Addresses:
     """The callback addresses of this installation."""
     callbacks = settings.callbacks
+    if callbacks is None:
+        return Addresses("", [])
     return Addresses(str(callbacks.public_url), [secret.get_secret_value() for secret in callbacks.secrets])
 
 

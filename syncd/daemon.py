@@ -21,13 +21,15 @@ from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
 from syncd.ledger import connections, reports, submissions
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.observe.watcher import EVERY as WATCH_EVERY
+from syncd.observe.watcher import Watcher
 from syncd.pipeline import probe, sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
 from syncd.stages import BUYS_OR_WRITES, Stages, broken
 from syncd.web import private, public
-from syncd.web.listener import Listener
+from syncd.web.listener import Listener, NoListener
 
 log = structlog.get_logger("syncd.daemon")
 
@@ -55,7 +57,8 @@ class Daemon:
         self._failure: SyncdError | None = None
         self._heartbeat = Heartbeat(parts)
         self._check: asyncio.Task[None] | None = None
-        self.public = Listener(public.application(parts, canary), parts.settings.callbacks.listen)
+        callbacks = parts.settings.callbacks
+        self.public = Listener(public.application(parts, canary), callbacks.listen) if callbacks else NoListener()
         self.private = Listener(private.application(parts), parts.settings.admin.listen)
         self.stages = self._make_stages()
 
@@ -119,12 +122,14 @@ class Daemon:
 
     async def _until_changed(self) -> reload.Change | None:
         """The stages at work, until there is another configuration or, None, the daemon is to end."""
-        starting = asyncio.create_task(self._begin(), name="start")
+        watcher = Watcher(self.parts, every=max(WATCH_EVERY / self._speed, 0.5))
+        tasks = [asyncio.create_task(self._begin(), name="start"), asyncio.create_task(watcher.run(), name="watcher")]
         try:
             return await self._next_change()
         finally:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.stages.stop()
 
     async def _begin(self) -> None:

@@ -1,4 +1,5 @@
-"""A limit on the whole time of every call to a connector, whatever it does about time-outs itself.
+"""A limit on the whole time of every call to a connector, whatever it does about time-outs itself; and whose calls are
+whose, for those who watch them.
 
 A vendor that sends a byte now and then keeps a call going for ever, and with it the stage that waits for it.
 """
@@ -8,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
 from syncd.contract.errors import InDoubt, Retry
 from syncd.contract.model import Change, Page, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm, Provider
+from syncd.contract.watched import Calls, watching
 
 T = TypeVar("T")
 Port = TypeVar("Port", bound=Crm | Provider)
@@ -23,18 +26,19 @@ LIMITS = {"submit": 120.0, "aclose": 10.0}
 PAGE = 1800.0  # of a pull: a CRM may prepare it for long
 
 
-def limited(port: Port, *, call: float = CALL, page: float = PAGE) -> Port:
-    """The same connector, none of whose calls takes longer."""
-    return _Limited(port, call, page)  # type: ignore[return-value]
+def limited(port: Port, *, call: float = CALL, page: float = PAGE, calls: Calls | None = None) -> Port:
+    """The same connector, none of whose calls takes longer. `calls`: where those that it makes are noted."""
+    return _Limited(port, call, page, calls)  # type: ignore[return-value]
 
 
 class _Limited:
     """Passes everything on; what is awaited ends in time, with the error that the port gives such a call."""
 
-    def __init__(self, port: Crm | Provider, call: float, page: float) -> None:
+    def __init__(self, port: Crm | Provider, call: float, page: float, calls: Calls | None) -> None:
         self._port = port
         self._call = call
         self._page = page
+        self._calls = calls
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -55,7 +59,8 @@ class _Limited:
 
     async def _submit(self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         try:
-            return await asyncio.wait_for(call(*args), min(LIMITS["submit"], self._call))
+            with self._watching():
+                return await asyncio.wait_for(call(*args), min(LIMITS["submit"], self._call))
         except TimeoutError as error:
             raise InDoubt(self._told()) from error
 
@@ -63,14 +68,17 @@ class _Limited:
         self, call: Callable[..., Coroutine[Any, Any, list[WriteOutcome]]], changes: Sequence[Change], *args: Any
     ) -> list[WriteOutcome]:
         try:
-            return await asyncio.wait_for(call(changes, *args), self._call)
+            with self._watching():
+                return await asyncio.wait_for(call(changes, *args), self._call)
         except TimeoutError:
             unknown = partial(WriteOutcome, status=WriteStatus.UNKNOWN, detail=self._told())
             return [unknown(ref=change.ref, field=change.field) for change in changes]
 
     async def _other(self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
+        within = min(LIMITS.get(call.__name__, self._call), self._call)
         try:
-            return await asyncio.wait_for(call(*args, **kwargs), min(LIMITS.get(call.__name__, self._call), self._call))
+            with self._watching():
+                return await asyncio.wait_for(call(*args, **kwargs), within)
         except TimeoutError as error:
             raise Retry(self._told()) from error
 
@@ -78,12 +86,16 @@ class _Limited:
         pages = pull(*args, **kwargs)
         while True:
             try:
-                page = await asyncio.wait_for(anext(pages), self._page)
+                with self._watching():
+                    page = await asyncio.wait_for(anext(pages), self._page)
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
                 raise Retry(self._told()) from error
             yield page
+
+    def _watching(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._calls is None else watching(self._calls, self._port.name)
 
     def _told(self) -> str:
         return f"{self._port.name} did not come to an end in time"

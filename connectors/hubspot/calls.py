@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -118,7 +119,7 @@ class Calls:
         self, method: str, path: str, body: Any = None, form: list[tuple[str, str]] | None = None
     ) -> Answer:
         call = partial(self._wire.send, method, path, body, form)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, call)
 
     async def _refresh(self, turn: int) -> None:
         """Get the next access token; whoever comes meanwhile waits for the same one."""

@@ -10,6 +10,7 @@ nothing more.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -39,8 +40,11 @@ COMMANDS = {
     "thaw": ("keep", "Buy again at once after a restore."),
     "reconcile": ("keep", "Do the providers' balances move as the charges say?"),
     "verify": ("keep", "Is the ledger sound, and does it add up?"),
+    "doctor": ("doctor", "What is wrong on this host, and the cure."),
+    "completion": ("completion", "What a shell needs to complete commands."),
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
+    "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }
 
@@ -60,6 +64,19 @@ class _Commands(TyperGroup):
         if cmd_name in COMMANDS and cmd_name not in self._imported:
             self._imported.update(registered(COMMANDS[cmd_name][0]))
         return self._imported.get(cmd_name)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Without importing a command: a shell waits for it."""
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        options = [
+            (name, getattr(one, "help", None))
+            for one in self.get_params(ctx)
+            for name in one.opts
+            if incomplete.startswith("-")
+        ]
+        said = [(name, words) for name, (_, words) in COMMANDS.items()]
+        return [CompletionItem(name, help=words) for name, words in said + options if name.startswith(incomplete)]
 
     def format_commands(self, _: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -106,4 +123,8 @@ def _root(
 
 def main() -> None:
     """The console script: every error becomes a clear message and its exit code."""
-    failing.run(app, debug="--debug" in sys.argv[1:2])
+    if "_SYNCD_COMPLETE" in os.environ:  # a shell asks what can be typed here
+        from typer._completion_classes import completion_init  # noqa: PLC0415
+
+        completion_init()
+    failing.run(lambda: app(prog_name="syncd"), debug="--debug" in sys.argv[1:2])

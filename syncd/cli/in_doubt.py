@@ -21,6 +21,7 @@ from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.registry import Registry
 
+from .completion import connections, syncs
 from .contacts import FilterOption, said_of_usage, wanted_from
 from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell, when
 
@@ -35,8 +36,10 @@ group = typer.Typer(
 ExpiredOption = Annotated[
     bool, typer.Option("--expired", help="Calls that are over without a price, instead of those in doubt.")
 ]
-ProviderFilter = Annotated[str | None, typer.Option("--provider", help="Only of this connection.")]
-SyncFilter = Annotated[str | None, typer.Option("--sync", help="Only of this sync.")]
+ProviderFilter = Annotated[
+    str | None, typer.Option("--provider", autocompletion=connections, help="Only of this connection.")
+]
+SyncFilter = Annotated[str | None, typer.Option("--sync", autocompletion=syncs, help="Only of this sync.")]
 SinceFilter = Annotated[
     str | None, typer.Option(help="Only calls made since then: 2026-11-27T08:30 (UTC), or 2h for two hours ago.")
 ]

@@ -14,6 +14,7 @@ from syncd.config import Port
 from syncd.ledger import copies, reconciliation, upkeep
 from syncd.ledger.store import Ledger, reading
 
+from .completion import connections
 from .output import ConfigOption, JsonOption, complain, print_json, settings_from, tell, when
 from .progress import progress
 from .tables import show_reconciliation
@@ -152,7 +153,10 @@ def reconcile(
     config: ConfigOption = None,
     *,
     accept: Annotated[
-        str | None, typer.Option(metavar="CONNECTION", help="Its difference is known: measure anew from now on.")
+        str | None,
+        typer.Option(
+            metavar="CONNECTION", autocompletion=connections, help="Its difference is known: measure anew from now on."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

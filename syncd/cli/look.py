@@ -17,12 +17,14 @@ from syncd.config import Settings, json_schema, place, unused
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
-from syncd.ledger import budgets, reports
-from syncd.ledger.store import Tx, reading
-from syncd.pipeline.spending import budgets_of
+from syncd.ledger import reports
+from syncd.ledger.store import reading
+from syncd.observe.status import concluded
+from syncd.observe.status import look as observed
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
+from . import host
 from .contacts import the_contact
 from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
 from .tables import show_journey, show_status
@@ -46,7 +48,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Say everything that keeps `syncd run` from working, and what to do about it.
 
     First the file: every problem with its line. Then each connection: key, scopes, properties, limits,
-    balance; then the public URL. Spends nothing, writes nothing. Exit 0 only if `run` would start well.
+    balance; then this host: the ledger's folder and lock, ports; then the public URL. Spends nothing, writes
+    nothing. Exit 0 only if `run` would start well.
 
     \b
     Example:
@@ -83,8 +86,7 @@ def status(
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
-            status = reports.status(tx)
-            status["budgets"] = _budgets(settings, tx)
+            status = concluded(observed(tx, settings, now=compose.clock_of(settings).now()))
         return {**status, "running": _runs(settings, status["looked_at"])}
 
     if as_json:
@@ -148,15 +150,11 @@ def schema() -> None:
     print_json(json_schema([registry.kind(name) for name in registry.names()]))
 
 
-def _budgets(settings: Settings, tx: Tx) -> list[dict[str, Any]]:
-    """How much of each sync's caps is used."""
-    return budgets.report(tx, budgets_of(settings.syncs), now=compose.clock_of(settings).now())
-
-
 def _runs(settings: Settings, looked_at: float | None) -> bool:
     """Has a daemon said lately how the gate stands? It does so every half a minute at least, by its own clock."""
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    return looked_at is not None and compose.clock_of(settings).now() - looked_at < SEEN_WITHIN * speed
+    patience = max(SEEN_WITHIN, 10.0 * speed)  # in a rehearsal that runs fast, ten real seconds
+    return looked_at is not None and compose.clock_of(settings).now() - looked_at < patience
 
 
 def _crm(name: str, can: CrmCapabilities) -> list[str]:
@@ -177,6 +175,7 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
         found += [(name, finding) for finding in await _asked(crm.check(selections))]
     for name, provider in providers.items():
         found += [(name, finding) for finding in await _asked(provider.check())]
+    found += host.findings(settings)
     found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)

@@ -13,6 +13,7 @@ from syncd.ledger import retries
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Ledger, reading
 
+from .completion import connections, syncs
 from .contacts import wanted_from
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 from .plan import clock_of, on_copy, show
@@ -32,8 +33,10 @@ def retry(
     reason: Annotated[
         str | None, typer.Option(help="What ended for this reason (not_found, write_refused …), or `waiting`.")
     ] = None,
-    sync: Annotated[str | None, typer.Option(help="Only of this sync.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only what this provider was asked last.")] = None,
+    sync: Annotated[str | None, typer.Option(autocompletion=syncs, help="Only of this sync.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(autocompletion=connections, help="Only what this provider was asked last.")
+    ] = None,
     field: Annotated[str | None, typer.Option(help="Only this field: email, phone.")] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do it; without it, only what it would mean is shown.")

@@ -15,6 +15,7 @@ from syncd.ledger import reviews, search
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
 
+from .completion import connections, syncs
 from .contacts import FilterOption, wanted_from
 from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
 
@@ -26,9 +27,11 @@ review_app = typer.Typer(
 )
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="As `syncd review list` shows them.")]
-SyncFilter = Annotated[str | None, typer.Option("--sync", help="Only those of this sync.")]
+SyncFilter = Annotated[str | None, typer.Option("--sync", autocompletion=syncs, help="Only those of this sync.")]
 FieldFilter = Annotated[str | None, typer.Option("--field", help="Only e-mails, or only phones: email, phone.")]
-ProviderFilter = Annotated[str | None, typer.Option("--provider", help="Only those of this provider.")]
+ProviderFilter = Annotated[
+    str | None, typer.Option("--provider", autocompletion=connections, help="Only those of this provider.")
+]
 ReasonFilter = Annotated[str | None, typer.Option("--why", help="Only those whose reason holds these words.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All that wait.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncd.ledger import budgets, reconciliation, reports
+from syncd.config import ConditionKind
+from syncd.ledger import budgets, reconciliation
 
 from .output import say, table, when
 
@@ -15,12 +16,8 @@ def show_status(status: dict[str, Any]) -> None:
     if not status["running"]:
         seen = f"was last seen at {when(status['looked_at'])} UTC" if status["looked_at"] else "has not run yet"
         say("syncd does not run", f", or can't write its ledger: it {seen}. So it stood then:\n", style="red")
-    for one in reports.obstacles(status):
-        say(f"{one.who} {one.what}", f" since {when(one.since)}: {one.why}", style="red")
-        say("", f"  → {one.cure}\n")
-    for one in reports.pauses(status):
-        say(f"{one.who} {one.what}", f" since {when(one.since)}: {one.why}", style="yellow")
-        say("", f"  → {one.cure}\n")
+    for one in status["conditions"]:
+        _show_condition(one)
     heads = ["sync", "field", "state", "reason", "jobs"]
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
     _show_reviews(status)
@@ -37,10 +34,19 @@ def show_status(status: dict[str, Any]) -> None:
         say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
 
 
+def _show_condition(one: Mapping[str, Any]) -> None:
+    """One thing that is wrong now, or wants a person; values to be reviewed have a table of their own."""
+    if one["kind"] == ConditionKind.REVIEW:
+        return
+    since = f" since {when(one['since'])}" if one["since"] else ""
+    say(f"{one['who']} {one['what']}", f"{since}: {one['why']}", style="red" if one["blocks"] else "yellow")
+    say("", f"  → {one['cure']}\n" if one["cure"] else "")
+
+
 def show_budgets(used: Sequence[Mapping[str, Any]]) -> None:
     """How much of each cap is used: charged, counted as charged, and reserved at worst."""
     for one in used:
-        say(one["sync"], f": {budgets.in_words(one)}", style="yellow" if one["used"] >= one["cap"] else "bold")
+        say(one["sync"], f": {budgets.in_words(one)}", style="yellow" if one["reached"] else "bold")
     if used:
         say("", "")
 

@@ -20,12 +20,14 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 
 # isort: split
 from syncd import compose
-from syncd.config import Settings, load
+from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
 from syncd.ledger import copies, reports
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
+from syncd.observe.conditions import derive
+from syncd.observe.status import look
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
@@ -91,7 +93,7 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
     once = within is not None
     daemon = Daemon(parts, Canary(), speed=speed, once=once, read=None if once else partial(_read_again, file))
     gc.freeze()  # all this lives as long as the process: no collection need look at it again
-    gc.set_threshold(20_000, 20, 20)  # a page of work makes thousands of objects, and leaves no cycles
+    gc.set_threshold(50_000, 20, 50)  # a page of work makes thousands of objects, and leaves no cycles
 
     async def until_settled(running: Daemon) -> None:
         try:
@@ -101,7 +103,7 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
 
     try:
         await daemon.run(None if within is None else until_settled)
-        return [] if within is None else await ledger.read(_left)
+        return [] if within is None else await ledger.read(_left, settings, now=parts.clock.now())
     finally:
         await compose.close(daemon.parts)
 
@@ -111,10 +113,10 @@ def _read_again(file: Path) -> tuple[Settings, Registry]:
     return load(file, os.environ, registry=registry), registry
 
 
-def _left(tx: Tx) -> list[str]:
+def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     """What is not done, each with what to do about it."""
-    status = reports.status(tx)
-    obstacles = [*reports.obstacles(status), *reports.pauses(status)]
+    status = look(tx, settings, now=now)
+    obstacles = [one for one in derive(status) if one.blocks and one.kind is not ConditionKind.BUDGET]
     left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}

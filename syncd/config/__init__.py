@@ -16,8 +16,10 @@ from .scalars import Address, Duration
 from .schema import json_schema
 from .sections import (
     Admin,
+    Alert,
     Budget,
     Callbacks,
+    ConditionKind,
     ExpiredRule,
     InDoubtPolicy,
     Keep,
@@ -31,6 +33,7 @@ from .sections import (
     Prefer,
     Rehearsal,
     Settle,
+    Traces,
     WhenUnavailable,
 )
 from .settings import Ages, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
@@ -39,8 +42,10 @@ __all__ = [
     "Address",
     "Admin",
     "Ages",
+    "Alert",
     "Budget",
     "Callbacks",
+    "ConditionKind",
     "Connection",
     "CronLine",
     "Duration",
@@ -64,6 +69,7 @@ __all__ = [
     "Settings",
     "Settle",
     "Sync",
+    "Traces",
     "WhenUnavailable",
     "json_schema",
     "load",

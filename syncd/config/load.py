@@ -17,6 +17,7 @@ from syncd.contract.model import ASKED, Field, FieldMap
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
+from .alerting import secrets_in
 from .document import Report, Where, read
 from .places import Places
 from .scalars import name as valid_name
@@ -25,6 +26,7 @@ from .sections import (
     DAY,
     Admin,
     AgesSection,
+    Alert,
     Callbacks,
     ConnectionSection,
     Document,
@@ -38,6 +40,7 @@ from .sections import (
     Prefer,
     Rehearsal,
     SyncSection,
+    Traces,
 )
 from .settings import KINDS, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 from .shape import M, fit, secret_fields, suggest
@@ -122,21 +125,22 @@ class _Loader:
         for key in self._raw.keys() - Document.model_fields.keys():
             self._report.problem((key,), f"unknown key; {suggest(key, Document.model_fields)}")
         ledger = self._section("ledger", Ledger)
-        callbacks = self._section("callbacks", Callbacks)
+        callbacks = self._section("callbacks", Callbacks) if "callbacks" in self._raw else None
         admin = self._section("admin", Admin) if "admin" in self._raw else Admin()
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
         people = self._section("people", People) if "people" in self._raw else People()
+        alerts = self._alerts()
+        traces = self._section("traces", Traces) if self._raw.get("traces") is not None else None
         network = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
-        syncs = self._syncs()
+        syncs = self._syncs(callbacks)
         if self._strict or ledger is None:
             self._report.raise_if_any()
         else:  # what could not be read is not needed
-            callbacks = callbacks or Callbacks.model_construct(secrets=())
             admin, log, people = admin or Admin(), log or Log(), people or People()
-        if ledger is None or callbacks is None or admin is None or log is None or people is None:
+        if ledger is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
         return Settings(
             ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
@@ -145,6 +149,8 @@ class _Loader:
             log=log,
             rehearsal=rehearsal,
             people=people,
+            alerts=alerts,
+            traces=traces,
             network=network,
             connections=connections,
             syncs=syncs,
@@ -160,6 +166,22 @@ class _Loader:
 
     def _fit(self, model: type[M], value: Any, where: Where) -> M | None:
         return fit(model, value, where, self._report, self._secrets)
+
+    def _alerts(self) -> tuple[Alert, ...]:
+        raw = self._raw.get("alerts")
+        if raw is None:
+            return ()
+        if not isinstance(raw, list):
+            self._report.problem(("alerts",), 'must be a list, such as: - { to: "mailto://…", on: [budget, halted] }')
+            return ()
+        for position, value in enumerate(raw):
+            to = value.get("to") if isinstance(value, dict) else None
+            if isinstance(to, str):
+                self._report.hide(to)
+                if secrets_in(to):
+                    self._secrets.warn_if_clear(("alerts", position, "to"))
+        made = [self._fit(Alert, value, ("alerts", position)) for position, value in enumerate(raw)]
+        return tuple(one for one in made if one is not None)
 
     def _check_listeners(self, callbacks: Callbacks | None, admin: Admin | None) -> None:
         for position, secret in enumerate(callbacks.secrets if callbacks else ()):
@@ -230,6 +252,7 @@ class _Loader:
             in_doubt_policy=section.in_doubt.policy,
             in_doubt_hold=section.in_doubt.hold,
             expired=section.expired,
+            floor=section.floor,
             options=options,
         )
 
@@ -245,7 +268,7 @@ class _Loader:
 
     # --- syncs --------------------------------------------------------------------------------
 
-    def _syncs(self) -> tuple[Sync, ...]:
+    def _syncs(self, callbacks: Callbacks | None) -> tuple[Sync, ...]:
         raw = self._raw.get("syncs")
         if not isinstance(raw, list) or not raw:
             self._report.problem(("syncs",), "needs a list with at least one sync; see config.example.yaml")
@@ -259,7 +282,7 @@ class _Loader:
                     self._report.problem((*where, "name"), "is taken by a sync above; choose another")
             section = self._fit(SyncSection, value, where)
             if section is not None:
-                sync = self._sync(section)
+                sync = self._sync(section, callbacks)
                 self._check_neighbours(sync, made, where)
                 made.append(sync)
         return tuple(made)
@@ -282,7 +305,7 @@ class _Loader:
                     )
                     self._report.problem((*where, "fields", field.value), what)
 
-    def _sync(self, section: SyncSection) -> Sync:
+    def _sync(self, section: SyncSection, callbacks: Callbacks | None) -> Sync:
         kind = self._kinds.get(section.crm)
         usual = _usual_fields(kind, section.object) if kind else {}
         return Sync(
@@ -309,6 +332,7 @@ class _Loader:
             priority=section.priority,
             buy_before_write=section.buy_before_write,
             write_within=section.write_within,
+            unproved_url="" if callbacks is None or callbacks.self_check else callbacks.public_url,
         )
 
     def _check_sync(self, raw: dict[str, Any], where: Where) -> None:
@@ -322,6 +346,10 @@ class _Loader:
             self._report.problem((*where, "object"), what)
             crm = None
         self._check_ages(raw.get("ages"), (*where, "ages"))
+        callbacks = self._raw.get("callbacks")
+        if raw.get("buy_before_write") == 0 and isinstance(callbacks, dict) and callbacks.get("self_check") is False:
+            what = "must be 1 or more with callbacks.self_check: false: only a first answer shows that one arrives"
+            self._report.problem((*where, "buy_before_write"), what)
         fields = raw.get("fields")
         for field in ASKED:
             policy = fields.get(field) if isinstance(fields, dict) else None
@@ -356,8 +384,16 @@ class _Loader:
             kind = self._kind_at(name, Port.PROVIDER, place)
             if kind and isinstance(kind.capabilities, ProviderCapabilities) and field not in kind.capabilities.fields:
                 self._report.problem(place, f"{kind.name} can't find a {field.value}; remove it here")
+            if kind and isinstance(kind.capabilities, ProviderCapabilities):
+                self._check_way_back(kind.name, kind.capabilities, place)
             if name in names[:position]:
                 self._report.problem(place, "is named twice; a provider is asked once")
+
+    def _check_way_back(self, name: str, can: ProviderCapabilities, where: Where) -> None:
+        """An answer that can be fetched needs no callbacks."""
+        if "callbacks" not in self._raw and can.poll_after is None:
+            what = f"{name} answers by callback alone; add the section callbacks, as in config.example.yaml"
+            self._report.problem(where, what)
 
     def _kind_at(self, name: Any, port: Port, where: Where) -> Kind | None:
         """The kind of a connection that is used where a port is wanted, if it is usable there."""

@@ -16,6 +16,7 @@ from pydantic import Field as Rule
 
 from syncd.contract.model import Field, Grade
 
+from .alerting import AlertUrl, QuietHours
 from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, own_path
 
 DAY = 86_400.0
@@ -47,10 +48,12 @@ class Ledger(Section):
 
 
 class Callbacks(Section):
-    """Where providers send their answers. The first secret signs, each of them verifies."""
+    """Where providers send their answers. The first secret signs, each of them verifies. `self_check`: syncd calls
+    itself through the public URL; where a host can't reach its own, the providers' first answers have to prove it."""
 
     listen: Listen = Address("127.0.0.1", 8080)
     public_url: SafeUrl
+    self_check: bool = True
     secrets: Annotated[tuple[CallbackSecret, ...], Rule(min_length=1)]
 
 
@@ -129,6 +132,7 @@ class ConnectionSection(Section):
     base_url: SafeUrl | None = None  # a sandbox, a proxy, another region
     in_doubt: InDoubtRule = InDoubtRule()
     expired: ExpiredRule = ExpiredRule()
+    floor: Credits | None = None  # a balance below it is told
 
 
 class PartialAges(Section):
@@ -251,15 +255,57 @@ class SyncSection(Section):
     paused: bool = False
 
 
+class ConditionKind(StrEnum):
+    """What may be wrong, or wants a person."""
+
+    BUDGET = "budget"  # a cap is reached
+    CREDITS = "credits"  # a provider refused a call for want of credits
+    FLOOR = "floor"  # a balance is under its connection's `floor`
+    BALANCE = "balance"  # a balance moves otherwise than the charges say
+    HALTED = "halted"  # a connection is not used
+    UNREACHABLE = "unreachable"  # a vendor does not answer
+    BREAKER = "breaker"  # a provider is not asked for a while
+    GATE = "gate"  # nothing is bought
+    DISK = "disk"  # there is too little room beside the ledger
+    REFUSALS = "refusals"  # a CRM refuses what is written
+    IN_DOUBT = "in_doubt"  # nobody knows whether a paid call arrived
+    REVIEW = "review"  # values wait for a person's decision
+    CONTRADICTIONS = "contradictions"  # many answers are about somebody else
+    SWEEP = "sweep"  # a whole pull did not bring many who were known
+    LATE = "late"  # a stage, the event loop or the ledger stands still
+    CONFIGURATION = "configuration"  # a changed configuration was refused
+
+
+class Alert(Section):
+    """Somebody to be told of what is wrong, and of its end. `quiet`: hours in which nothing is sent, after which one
+    summary follows. `test`: how often a message shows that alerts arrive."""
+
+    to: AlertUrl
+    on: Annotated[tuple[ConditionKind, ...], Rule(min_length=1)] = tuple(ConditionKind)
+    quiet: QuietHours | None = None
+    time_zone: TimeZone = "UTC"
+    test: Literal["daily", "weekly", "monthly"] | None = None
+
+
+class Traces(Section):
+    """Where spans are sent by OTLP over HTTP, and which part of them (1: all)."""
+
+    endpoint: SafeUrl
+    headers: dict[str, SecretStr] = Rule(default_factory=dict)
+    sample: Annotated[float, Rule(ge=0, le=1)] = 1.0
+
+
 class Document(Section):
     """The whole file."""
 
     ledger: Ledger
-    callbacks: Callbacks
+    callbacks: Callbacks | None = None  # may be left out where every provider can be polled
     admin: Admin = Admin()
     network: NetworkSection = NetworkSection()
     log: Log = Log()
     rehearsal: Rehearsal | None = None
     people: People = People()
+    alerts: tuple[Alert, ...] = ()
+    traces: Traces | None = None
     connections: Annotated[dict[Name, ConnectionSection], Rule(min_length=1)]
     syncs: Annotated[tuple[SyncSection, ...], Rule(min_length=1)]

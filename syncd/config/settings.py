@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -19,9 +20,11 @@ from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
+from .alerting import secrets_in
 from .places import Places
 from .sections import (
     Admin,
+    Alert,
     Budget,
     Callbacks,
     ExpiredRule,
@@ -34,6 +37,7 @@ from .sections import (
     PhoneFormat,
     Prefer,
     Rehearsal,
+    Traces,
     WhenUnavailable,
 )
 
@@ -87,6 +91,7 @@ class Connection:
     in_doubt_hold: float
     options: Options
     expired: ExpiredRule = field(default_factory=ExpiredRule)
+    floor: Decimal | None = None  # credits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +123,7 @@ class Sync:
     seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
     a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
     ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
     """
 
@@ -141,6 +147,7 @@ class Sync:
     buy_before_write: int = 3
     write_within: float = 300.0
     time_zone: str = "UTC"
+    unproved_url: str = ""
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -156,6 +163,7 @@ class Sync:
             for field, one in sorted(self.fields.items())
         }
         what = [self.crm, self.object, self.match, self.linkedin, fields]
+        what += [self.unproved_url] if self.unproved_url else []  # a first write shows that an answer came
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
     def ages(self, field: Field, provider: str) -> Ages:
@@ -181,13 +189,15 @@ class Settings:
     """A whole configuration, sound as far as it can be told without the network."""
 
     ledger: Ledger
-    callbacks: Callbacks
+    callbacks: Callbacks | None
     admin: Admin
     log: Log
     rehearsal: Rehearsal | None
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    alerts: tuple[Alert, ...] = ()
+    traces: Traces | None = None
     network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
     places: Places = field(default_factory=Places, compare=False, repr=False)
@@ -195,8 +205,10 @@ class Settings:
     @property
     def secrets(self) -> frozenset[str]:
         """The value of every secret, so that the log can mask them. Show it to nobody."""
-        held = [*self.callbacks.secrets, self.admin.token]
+        held = [*(self.callbacks.secrets if self.callbacks else ()), self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
-        found = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
-        return frozenset(found | set(self.network.proxy_login[1:] if self.network.proxy_login else ()))
+        held += self.traces.headers.values() if self.traces else ()
+        known = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        known |= set(self.network.proxy_login[1:] if self.network.proxy_login else ())
+        return frozenset(known.union(*(secrets_in(one.to.get_secret_value()) for one in self.alerts)))

@@ -24,6 +24,7 @@ from .body import BODY_LIMIT, Body, Unreadable
 from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
 from .network import Network
+from .watched import Outside
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to connect
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
@@ -128,9 +129,11 @@ class Http:
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
-                async with asyncio.timeout(within):
-                    answer = await self._transport.handle_async_request(request)
-                    body = await _read(answer, body_limit)
+                with Outside(method, url.path) as watched:
+                    async with asyncio.timeout(within):
+                        answer = await self._transport.handle_async_request(request)
+                        body = await _read(answer, body_limit)
+                    watched.answered(answer.status_code)
             except _NOT_SENT as error:
                 raise self._unreached(error) from error
             except (TimeoutError, httpx.HTTPError) as error:

@@ -93,6 +93,13 @@ class Pacer:
         """The windows as `ready_in` looks at them."""
         return tuple(_narrowed(window, spare) for window in self._windows)
 
+    def left(self, window: Window) -> int:
+        """How many more calls a window allows now."""
+        now = self._clock.now()
+        first = math.floor(now / window.seconds) * window.seconds if window.fixed else now - window.seconds
+        look = bisect_left if window.fixed else bisect_right
+        return max(0, window.limit - (len(self._calls) - look(self._calls, first)))
+
     def take(self) -> None:
         """Record a call that goes out now."""
         self._calls.append(self._clock.now())

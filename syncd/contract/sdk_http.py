@@ -13,6 +13,7 @@ import ssl
 import time
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 from urllib3 import (
     HTTPConnectionPool,
@@ -29,6 +30,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, Pro
 from .body import BODY_LIMIT, Body, Unreadable
 from .causes import WANTS_LOGIN
 from .network import Network
+from .watched import Outside
 
 WITHIN = 60.0  # seconds for a whole call, from its first byte to the last one of its answer
 _PART = 1 << 16  # bytes
@@ -185,17 +187,19 @@ class _Pool:
     def urlopen(self, method: str, url: str, *args: Any, **kwargs: Any) -> HTTPResponse:
         """See urllib3; the answer was read to its end, whatever is asked for."""
         kwargs["preload_content"] = False
-        answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
-        if answer.status == 407:
-            answer.close()
-            raise ProxyError(WANTS_LOGIN, OSError(f"{answer.status} {answer.reason}"))
-        try:
-            body = _read(answer, self.body_limit)
-        except BaseException:  # whatever cut it, a half-read connection must not go back to the pool
-            answer.close()
-            raise
-        finally:
-            answer.release_conn()
+        with Outside(method, urlsplit(url).path) as watched:
+            answer: HTTPResponse = super().urlopen(method, url, *args, **kwargs)  # type: ignore[misc]
+            if answer.status == 407:
+                answer.close()
+                raise ProxyError(WANTS_LOGIN, OSError(f"{answer.status} {answer.reason}"))
+            try:
+                body = _read(answer, self.body_limit)
+            except BaseException:  # whatever cut it, a half-read connection must not go back to the pool
+                answer.close()
+                raise
+            finally:
+                answer.release_conn()
+            watched.answered(answer.status)
         headers = {name: value for name, value in answer.headers.items() if name.lower() not in _GONE}
         return HTTPResponse(
             body=io.BytesIO(body),

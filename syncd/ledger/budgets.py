@@ -21,6 +21,7 @@ from .store import Tx
 
 SLOT = 900.0  # seconds: the quarter hours by which `spend` is kept
 DAYS = {"day": 1, "month": 30}
+DAY = 86_400.0
 REMEMBER_PRICES = 90 * 86_400.0  # seconds since a price was last seen
 
 
@@ -38,7 +39,12 @@ class Budget:
 
 
 class OverBudget(Exception):
-    """The intent would let spent and reserved credits exceed a cap; nothing was written."""
+    """The intent would let spent and reserved credits exceed a cap; nothing was written. `window`: whose cap; `needs`:
+    what the call could have cost."""
+
+    def __init__(self, what: str, window: str, needs: Decimal) -> None:
+        super().__init__(what)
+        self.window, self.needs = window, needs
 
 
 def milli(amount: Decimal) -> int:
@@ -61,7 +67,14 @@ def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: fl
             continue
         spent = tx.value("spent_since", sync=sync, slot=_slot(now, budget, days))
         if spent + milli(reserve) > milli(cap):
-            raise OverBudget(f"{cap} credits in {days} day{'s' if days > 1 else ''} ({budget.time_zone})")
+            what = f"{cap} credits in {days} day{'s' if days > 1 else ''} ({budget.time_zone})"
+            raise OverBudget(what, window, reserve)
+
+
+def note_reached(tx: Tx, sync: str, provider: str, over: OverBudget, *, now: float) -> None:
+    """A single call did not fit into a cap. It is told to whoever looks for as long as it would not fit."""
+    needs = milli(over.needs)
+    tx.run("over_budget_note", sync=sync, provider=provider, cap=over.window, needs_mc=needs, now=now, stale=now - DAY)
 
 
 def report(tx: Tx, budgets: Mapping[str, Budget], *, now: float) -> list[dict[str, Any]]:
@@ -77,21 +90,72 @@ def report(tx: Tx, budgets: Mapping[str, Budget], *, now: float) -> list[dict[st
 def _window(tx: Tx, sync: str, budget: Budget, window: str, *, now: float) -> dict[str, Any]:
     row = tx.row("spent_by_kind", sync=sync, slot=_slot(now, budget, DAYS[window]))
     kinds = {kind: 0.0 if row is None else row[f"{kind}_mc"] / 1000 for kind in ("charged", "reserved", "assumed")}
+    cap, used = budget.cap(window) or Decimal(0), sum(kinds.values())
     return {
         "sync": sync,
         "window": window,
-        "cap": float(budget.cap(window) or 0),
-        "used": sum(kinds.values()),
+        "cap": float(cap),
+        "used": used,
+        "left": max(0.0, float(cap) - used),
         **kinds,
         "time_zone": budget.time_zone,
         "since": first_moment(now, budget.time_zone, DAYS[window]),
+        **_reached(tx, sync, budget, window, milli(cap) - round(used * 1000), now=now),
     }
 
 
+def _reached(tx: Tx, sync: str, budget: Budget, window: str, left_mc: int, *, now: float) -> dict[str, Any]:
+    """Is it used up, or is what is left too little for a call that was to be made today?"""
+    row = tx.row("over_budget", sync=sync, cap=window, since=first_moment(now, budget.time_zone))
+    needs = 1 if row is None else row["needs_mc"]
+    if left_mc >= needs:
+        return {"reached": False, "reached_at": None, "needs": None, "goes_on_at": None}
+    return {
+        "reached": True,
+        "reached_at": None if row is None else row["since"],
+        "needs": None if row is None else needs / 1000,
+        "goes_on_at": _goes_on(tx, sync, budget, window, needs, now=now),
+    }
+
+
+def _goes_on(tx: Tx, sync: str, budget: Budget, window: str, needs_mc: int, *, now: float) -> float | None:
+    """The first midnight by which so much has left the window that the call fits: at the latest then it goes on, for
+    what is reserved may become less before. None: it never fits."""
+    days, cap = DAYS[window], milli(budget.cap(window) or Decimal(0))
+    if needs_mc > cap:
+        return None
+    spent = [(row["slot"], row["mc"]) for row in tx.rows("spent_by_slot", sync=sync, slot=_slot(now, budget, days))]
+    moment = now
+    for _ in range(days):
+        moment = _next_midnight(moment, budget.time_zone)
+        first = _slot(moment, budget, days)
+        if sum(mc for slot, mc in spent if slot >= first) + needs_mc <= cap:
+            return moment
+    return moment
+
+
+def _next_midnight(now: float, time_zone: str) -> float:
+    zone = ZoneInfo(time_zone)
+    day = datetime.fromtimestamp(now, zone).date() + timedelta(days=1)
+    return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+
+
 def in_words(one: Mapping[str, Any]) -> str:
-    """One entry of `report`, such as `12 of 50 credits today (UTC)`."""
+    """One entry of `report`, such as `12 of 50 credits today (UTC)`; with what follows from it where it is reached."""
     when = "today" if one["window"] == "day" else f"in {DAYS['month']} days"
-    return f"{one['used']:g} of {one['cap']:g} credits {when} ({one['time_zone']})"
+    words = f"{one['used']:g} of {one['cap']:g} credits {when} ({one['time_zone']})"
+    if one["needs"] and one["left"]:
+        words += f", and the next call may cost {one['needs']:g}"
+    if not one["reached"]:
+        return words
+    return f"{words}: {_until_when(one)}"
+
+
+def _until_when(one: Mapping[str, Any]) -> str:
+    if one["goes_on_at"] is None:
+        return "no call fits into it, whatever was spent"
+    moment = datetime.fromtimestamp(one["goes_on_at"], ZoneInfo(one["time_zone"]))
+    return f"goes on at {moment:%Y-%m-%d %H:%M} ({one['time_zone']}) at the latest"
 
 
 def dearest(tx: Tx, provider: str, *, now: float) -> dict[Field, Decimal]:

@@ -293,7 +293,7 @@ UPDATE selection SET sweep = sweep + 1, sweeping = 1, cursor = NULL WHERE id = :
 UPDATE selection SET cursor = :cursor WHERE id = :id
 
 -- name: selection_swept
-UPDATE selection SET sweeping = 0, swept_at = :now WHERE id = :id AND sweeping = 1
+UPDATE selection SET sweeping = 0, swept_at = :now, brought = :brought, missing = :missing WHERE id = :id AND sweeping = 1
 
 -- name: members_seen
 -- The contacts of a page are in the selection; who was not so far is decided on.
@@ -318,6 +318,11 @@ ORDER BY contact_id LIMIT 500
 -- Whoever could not be decided on before the selection was seen to its end.
 UPDATE contact SET planned = 0 WHERE id IN (
     SELECT contact_id FROM job INDEXED BY job_waiting WHERE state = 'waiting' AND due_at >= :never)
+
+-- name: members_missing
+-- For whom something is still to be done.
+SELECT count(DISTINCT contact_id) FROM job
+WHERE contact_id IN (SELECT value FROM json_each(:ids)) AND state NOT IN ('done', 'review')
 
 -- name: members_drop
 DELETE FROM member WHERE selection_id = :selection AND contact_id IN (SELECT value FROM json_each(:ids))
@@ -610,9 +615,10 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 -- name: jobs_not_wanted
 -- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
 -- about the same person.
-SELECT 1 FROM json_each(:rows) AS wanted JOIN job ON job.id = wanted.value ->> 'job_id'
+-- (pairs of job and round)
+SELECT 1 FROM json_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
 JOIN contact ON contact.id = job.contact_id
-WHERE job.provider <> :provider OR job.round <> wanted.value ->> 'round' OR job.sync <> :sync
+WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
 OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
@@ -629,6 +635,18 @@ SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE 
 -- name: spent_by_kind
 SELECT coalesce(sum(charged_mc), 0) AS charged_mc, coalesce(sum(reserved_mc), 0) AS reserved_mc,
     coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend WHERE sync = :sync AND slot >= :slot
+
+-- name: spent_by_slot
+SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend WHERE sync = :sync AND slot >= :slot GROUP BY slot
+
+-- name: over_budget_note
+INSERT INTO over_budget VALUES (:sync, :provider, :cap, :needs_mc, :now, :now)
+ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
+
+-- name: over_budget
+-- The least that did not fit, lately.
+SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget WHERE sync = :sync AND cap = :cap AND at >= :since
+HAVING count(*) > 0
 
 -- name: dearest_prices
 SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
@@ -652,6 +670,10 @@ UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc 
 -- name: calls_since
 SELECT created_at FROM submission WHERE provider = :provider AND created_at > :since ORDER BY created_at
 
+-- name: calls_latest
+SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :since AND :until
+AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
+
 -- name: submission_make
 INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline, owner)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline, :owner)
@@ -659,11 +681,8 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
-    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
-    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
-FROM json_each(:rows) AS given
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
+    FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
@@ -679,12 +698,20 @@ FROM json_each(:requests) AS wanted
 JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
--- name: requests_wanted
--- What was asked, and of whom (pairs of submission and request; no request: all of the submission's).
+-- name: requests_named
+-- What was asked, and of whom (pairs of submission and request).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted JOIN attempt ON attempt.submission_id = wanted.value ->> 0
-    AND (wanted.value ->> 1 IS NULL OR attempt.request_id = wanted.value ->> 1)
+FROM json_each(:wanted) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+ORDER BY attempt.id
+
+-- name: requests_of_submissions
+-- The same for all requests of some calls.
+SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -822,18 +849,15 @@ SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 DELETE FROM delivery WHERE id = :id AND state = 'received'
 
 -- name: results_add
-INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
-    note, at)
-SELECT given.value ->> 'job_id', given.value ->> 'provider', given.value ->> 'round', given.value ->> 'submission_id',
-    given.value ->> 'delivery_id', given.value ->> 'outcome', given.value ->> 'candidates', given.value ->> 'said',
-    given.value ->> 'told', given.value ->> 'way', coalesce(given.value ->> 'asked_at', max(:now, (SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'))),
-    given.value ->> 'note', :now
-FROM json_each(:rows) AS given
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
-    AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
-    AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
-    AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
+-- Once: what says the same of the same question adds nothing.
+INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
+    asked_at, at)
+SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
+    coalesce(:asked_at, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = :job_id))), :now
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
+    AND outcome = :outcome AND candidates = :candidates AND said = :said
+    AND (outcome <> 'failed' OR submission_id IS :submission_id))
 ON CONFLICT (job_id, delivery_id) DO NOTHING
 
 -- name: result_copy
@@ -1198,6 +1222,71 @@ SELECT coalesce(max(id), 0) FROM run
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
+
+-- name: reviews_by_reason
+SELECT review.why, count(*) AS n, min(review.opened_at) AS since FROM job INDEXED BY job_review
+JOIN review ON review.job_id = job.id AND review.decision = '' WHERE job.state = 'review' GROUP BY review.why ORDER BY since
+
+-- name: doubts_by_provider
+SELECT provider, count(*) AS calls, sum(reserved_mc) AS reserved_mc, min(created_at) AS since
+FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt' GROUP BY provider
+
+-- name: sweeps
+-- What the last whole pull of each sync brought, and did not bring.
+SELECT sync.name, selection.brought, selection.missing, selection.swept_at FROM sync
+JOIN selection ON selection.fingerprint = sync.selection WHERE selection.swept_at IS NOT NULL ORDER BY sync.name
+
+-- name: syncs_refused
+SELECT sync, refused, words FROM sync_state WHERE refused > 0 ORDER BY sync
+
+-- name: answers_lately
+-- Of the newest answers about somebody: how many were somebody else's.
+SELECT provider, count(*) AS judged, sum(verdict = 'other') AS other FROM result
+WHERE id > (SELECT max(id) FROM result) - 1000 AND verdict <> '' AND at >= :since GROUP BY provider
+
+-- name: pulled_at
+-- When a sync was last pulled to its end.
+SELECT ended_at FROM run WHERE sync = :sync AND error = '' AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1
+
+-- name: heads
+-- Since when the first of each queue waits; the first one, not the oldest, is what an index tells at once.
+SELECT (SELECT received_at FROM delivery INDEXED BY delivery_todo WHERE state = 'received' ORDER BY id LIMIT 1) AS inbox,
+    (SELECT pulled_at FROM contact INDEXED BY contact_unplanned WHERE planned = 0 ORDER BY id LIMIT 1) AS plan,
+    (SELECT updated_at FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY id LIMIT 1) AS answered,
+    (SELECT created_at FROM submission INDEXED BY submission_open WHERE state IN ('accepted', 'in_doubt')
+        ORDER BY deadline LIMIT 1) AS sent,
+    (SELECT min(created_at) FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt') AS in_doubt
+
+-- name: head_of_queue
+SELECT updated_at FROM job INDEXED BY job_queued WHERE state = 'queued' AND sync = :sync AND provider = :provider
+ORDER BY priority DESC, id LIMIT 1
+
+-- name: head_of_writes
+SELECT min(due_at) FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync
+
+-- name: inbox_length
+SELECT count(*) FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
+
+-- name: marks_like
+SELECT key, value FROM meta WHERE key >= :prefix AND key < :prefix || '~'
+
+-- name: symptoms
+SELECT * FROM symptom ORDER BY kind, who
+
+-- name: symptoms_empty
+DELETE FROM symptom
+
+-- name: symptom_add
+INSERT INTO symptom VALUES (:kind, :who, :why, :cure, :since)
+
+-- name: alerts
+SELECT * FROM alert
+
+-- name: alerts_empty
+DELETE FROM alert
+
+-- name: alert_add
+INSERT INTO alert VALUES (:target, :kind, :who, :detail, :line, :since, :told_at, :over_at)
 
 -- name: tallies
 SELECT name, n FROM tally ORDER BY name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.contract.model import ContactRef
 
-from . import gates, reconciliation, reviews, upkeep
+from . import gates, reconciliation, upkeep
 from .inbox import UNSIGNED
 from .states import JobState
 from .store import Tx
@@ -20,18 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """`what` can be said of `who`, since then: `the CRM is halted`, `a sync buys nothing`."""
-
-    who: str
-    what: str
-    why: str
-    cure: str
-    since: float | None
-
-
-CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused
+CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused: it stands among the connections
 _MOVING = (
     JobState.QUEUED,
     JobState.SENDING,
@@ -105,6 +94,10 @@ def status(tx: Tx) -> dict[str, Any]:
         "gate": gates.shut(tx),
         "breakers": [dict(row) for row in tx.rows("breakers_shut")],
         "reviews": _reviews(tx),
+        "in_doubt": {row["provider"]: _doubt(row) for row in tx.rows("doubts_by_provider")},
+        "refusals": [dict(row) for row in tx.rows("syncs_refused")],
+        "sweeps": [dict(row) for row in tx.rows("sweeps")],
+        "symptoms": [dict(row) for row in tx.rows("symptoms")],
         "shared_by_two_names": tx.value("vague_contacts"),
         "looked_at": upkeep.mark(tx, upkeep.LOOKED_AT),
     }
@@ -112,52 +105,19 @@ def status(tx: Tx) -> dict[str, Any]:
 
 def _reviews(tx: Tx) -> dict[str, Any]:
     """How many values wait for a person, since when, and why: by reason."""
-    waiting = reviews.waiting(tx)
-    by_reason: dict[str, int] = {}
-    for one in waiting:
-        by_reason[one.why] = by_reason.get(one.why, 0) + 1
-    return {"waiting": len(waiting), "since": waiting[0].since if waiting else None, "why": by_reason}
+    rows = tx.rows("reviews_by_reason")
+    waiting, why = sum(row["n"] for row in rows), {row["why"]: row["n"] for row in rows}
+    return {"waiting": waiting, "since": rows[0]["since"] if rows else None, "why": why}
 
 
-def obstacles(status: Mapping[str, Any]) -> list[Obstacle]:
-    """What keeps the daemon from working or from buying, each once, whoever shows it."""
-    halted = {name: one for name, one in status["connections"].items() if one["trouble"]}
-    told = {one["message"] for one in halted.values()}
-    shut = [one for one in status["gate"] if one["why"] not in told]
-    short = [one for one in status["breakers"] if one["short"] is not None and one["connection"] not in halted]
-    return [
-        *(Obstacle(name, _state(name), one["message"], one["cure"], one["since"]) for name, one in halted.items()),
-        *(Obstacle(one["sync"] or "syncd", "buys nothing", one["why"], one["cure"], one["since"]) for one in shut),
-        *(_short_of_credits(one) for one in short),
-    ]
+def _doubt(row: Any) -> dict[str, Any]:
+    return {"calls": row["calls"], "credits": _credits(row["reserved_mc"]), "since": row["since"]}
 
 
-def _state(name: str) -> str:
-    """A changed configuration stands among the connections: nobody's connection can be called so."""
-    return "is not in use" if name == CHANGED_CONFIGURATION else "is halted"
-
-
-def pauses(status: Mapping[str, Any]) -> list[Obstacle]:
-    """Which providers are not asked for a while, which ends by itself."""
-    return [
-        Obstacle(
-            one["connection"],
-            "is not asked for now",
-            f"nobody can say what became of a paid call: {one['why']}",
-            "Nothing to do: a single call finds out whether it is over. `syncd in-doubt list` shows what is at risk.",
-            one["opened_at"],
-        )
-        for one in status["breakers"]
-        if one["why"]
-    ]
-
-
-def _short_of_credits(one: Mapping[str, Any]) -> Obstacle:
-    short = Decimal(one["short"])
-    left = "" if one["balance"] is None else f", and has {Decimal(one['balance']):f}"
-    why = f"what costs {short:f} credits or more was refused for want of credits{left}; what is cheaper goes on"
-    cure = "Buy credits there; it goes on by itself within minutes."
-    return Obstacle(one["connection"], "is short of credits", why, cure, one["short_at"])
+def answers_lately(tx: Tx, *, since: float) -> dict[str, dict[str, int]]:
+    """By provider: how many of its newest answers were judged, and how many of those were about somebody else."""
+    rows = tx.rows("answers_lately", since=since)
+    return {row["provider"]: {"judged": row["judged"], "other": row["other"]} for row in rows}
 
 
 def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:

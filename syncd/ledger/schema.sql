@@ -30,10 +30,11 @@ CREATE TABLE person_key (
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
--- the full pulls that were begun; `sweeping`: the last one has not come to its end yet.
+-- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
+-- `missing`: for whom something is still to be done, and whom it did not bring.
 CREATE TABLE selection (
     id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, cursor TEXT, sweep INTEGER NOT NULL DEFAULT 0,
-    sweeping INTEGER NOT NULL DEFAULT 0, swept_at REAL
+    sweeping INTEGER NOT NULL DEFAULT 0, swept_at REAL, brought INTEGER NOT NULL DEFAULT 0, missing INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 -- Which contacts a selection holds, as far as it was seen; `sweep`: the full pull that brought it last, or was under way.
 CREATE TABLE member (
@@ -93,6 +94,7 @@ CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'ac
 CREATE INDEX submission_open ON submission (deadline) WHERE state IN ('accepted', 'in_doubt');
 CREATE INDEX submission_unpriced ON submission (deadline) WHERE state IN ('expired', 'settled') AND reserved_mc > 0;
 CREATE INDEX submission_assumed ON submission (created_at) WHERE assumed_mc > 0;
+CREATE INDEX submission_doubt ON submission (created_at) WHERE state = 'in_doubt';
 CREATE INDEX submission_intent ON submission (id) WHERE state = 'intent';
 CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
@@ -122,6 +124,11 @@ CREATE TABLE spend (
 CREATE TABLE credit_total (
     provider TEXT PRIMARY KEY, submissions INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
     assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL, refund_mc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- A single call did not fit into a cap: it could have cost `needs_mc`. Whether it would fit now is reckoned anew.
+CREATE TABLE over_budget (
+    sync TEXT NOT NULL, provider TEXT NOT NULL, cap TEXT NOT NULL, needs_mc INTEGER NOT NULL, since REAL NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (sync, provider, cap)
 ) STRICT, WITHOUT ROWID;
 -- The dearest that one find was seen to cost, where that is more than the connector knows.
 CREATE TABLE dearest (
@@ -238,6 +245,16 @@ CREATE TABLE gate (
 ) STRICT, WITHOUT ROWID;
 -- Callbacks that a process has sent to itself, to see whether they arrive.
 CREATE TABLE canary (nonce TEXT PRIMARY KEY, at REAL NOT NULL, arrived INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+-- What only the running process can see: a stage that is late, a vendor that does not answer.
+CREATE TABLE symptom (
+    kind TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
+    PRIMARY KEY (kind, who)
+) STRICT, WITHOUT ROWID;
+-- What each target of alerts (a digest of its address) was told of, or is to be told of. A row goes once its end was told.
+CREATE TABLE alert (
+    target TEXT NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, detail TEXT NOT NULL, line TEXT NOT NULL,
+    since REAL NOT NULL, told_at REAL, over_at REAL, PRIMARY KEY (target, kind, who, detail)
+) STRICT, WITHOUT ROWID;
 -- May paid calls go out to a provider? A row once something went wrong: `pipeline/breaker.py` says what it means.
 CREATE TABLE breaker (
     connection TEXT PRIMARY KEY, why TEXT NOT NULL, opened_at REAL NOT NULL, doubted_at REAL NOT NULL,
@@ -265,7 +282,9 @@ CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
     ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
 END;
-CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission BEGIN
+CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission
+WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc OR NEW.assumed_mc <> OLD.assumed_mc
+    OR (NEW.state = 'in_doubt') <> (OLD.state = 'in_doubt') BEGIN
     UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
         assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,

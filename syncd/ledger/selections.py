@@ -60,24 +60,28 @@ def seen(tx: Tx, pull: Pull, page: Page, *, at: float) -> None:
         tx.run("members_seen", **where, ids=ids, sweep=pull.sweep)
 
 
-def not_seen(tx: Tx, pull: Pull, after: int) -> int | None:
+def not_seen(tx: Tx, pull: Pull, after: int) -> tuple[int | None, int]:
     """After the last page of a sweep: some of those whom it has not brought are decided on anew.
 
-    Returns where to go on; None once there are no more, or where the pull was no sweep.
+    Returns where to go on (None once there are no more, or where the pull was no sweep), and for how many of them
+    something was still to be done.
     """
     sweeping = any(row["id"] == pull.selection and row["sweeping"] for row in tx.rows("selections"))
     rows = tx.rows("members_not_seen", selection=pull.selection, sweep=pull.sweep, after=after) if sweeping else []
     ids = [row["contact_id"] for row in rows]
     if not ids:
-        return None
+        return None, 0
+    missing = int(tx.value("members_missing", ids=json.dumps(ids)))
     tx.run("members_drop", selection=pull.selection, ids=json.dumps(ids))
     tx.run("contacts_replan", ids=json.dumps(ids))
-    return int(ids[-1])
+    return int(ids[-1]), missing
 
 
-def end(tx: Tx, pull: Pull, *, now: float) -> bool:
-    """The pull came to its end; True if it was a sweep: who waited for that is decided on."""
-    swept = tx.run("selection_swept", id=pull.selection, now=now) == 1
+def end(tx: Tx, pull: Pull, *, brought: int = 0, missing: int = 0, now: float) -> bool:
+    """The pull came to its end; True if it was a sweep: who waited for that is decided on.
+
+    `brought`: how many contacts came; `missing`: see `not_seen`."""
+    swept = tx.run("selection_swept", id=pull.selection, brought=brought, missing=missing, now=now) == 1
     if swept:
         tx.run("contacts_unsure", never=NEVER)
     return swept

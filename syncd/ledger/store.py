@@ -452,8 +452,9 @@ class Ledger:
 
 
 def _yield_to_others() -> None:
-    """On Linux a niceness is a thread's own."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    """On Linux a niceness is a thread's own. Where a sandbox forbids to change it, it stays as it is."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 @contextmanager

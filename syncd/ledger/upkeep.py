@@ -31,6 +31,11 @@ def mark(tx: Tx, key: str) -> float | None:
     return value
 
 
+def marks(tx: Tx, prefix: str) -> dict[str, float]:
+    """The marks whose keys begin so, by the rest of their keys."""
+    return {row["key"].removeprefix(prefix): row["value"] for row in tx.rows("marks_like", prefix=prefix)}
+
+
 def set_mark(tx: Tx, key: str, value: float) -> None:
     """Set a mark."""
     tx.run("meta_set", key=key, value=value)

@@ -66,6 +66,7 @@ AHEAD = 32.0  # calls that somebody new may bring a sync ahead of the others
 CATCH_UP = 64.0  # calls by which a sync that had nothing to ask may be ahead of the others afterwards
 PRIORITY = 10  # of a sync, by default
 NEW = 1  # the priority of a job for somebody who is new
+NOTE_CAP_AGAIN = 600.0  # seconds until the ledger is told again that a call does not fit into a cap
 SPARE = 0.1  # of the limits over a long time: kept for those who are new
 
 log = structlog.get_logger("syncd.dispatch")
@@ -364,6 +365,8 @@ class _Run:
         affordable = [item for item in ask if self._worst_case([item]) not in dear]
         if ask and not affordable:
             await self._spent(next(iter(dear.values())))
+        elif dear:
+            await self._note(min(dear.values(), key=lambda cap: cap.needs))
         return affordable
 
     def _worst_case(self, items: Iterable[Item]) -> Decimal:
@@ -522,6 +525,14 @@ class _Run:
         self.stopped = True
         if await self._record(connections.note_budget, self.connection.name, str(cap)):
             log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
+        await self._note(cap)
+
+    async def _note(self, cap: OverBudget) -> None:
+        """A call does not fit into a cap: the ledger is told, now and then."""
+        key, moment = (self.sync.name, cap.window), self.parts.clock.monotonic()
+        if moment - self.lane.caps_noted.get(key, -NOTE_CAP_AGAIN) >= NOTE_CAP_AGAIN:
+            self.lane.caps_noted[key] = moment
+            await self._write(budgets.note_reached, self.sync.name, self.connection.name, cap)
 
     async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
@@ -563,7 +574,7 @@ class _Run:
             id=submission_id,
             requests=tuple(i.request for i in items),
             callback_url=mint(),
-            contact_url=mint(part=CONTACT_EVENT),
+            contact_url=mint(part=CONTACT_EVENT) if self.lane.provider.capabilities.batch > 1 else "",
             label=self._label(items, now),
         )
 

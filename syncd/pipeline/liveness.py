@@ -62,6 +62,16 @@ class Liveness:
         if seconds > self.lag_allowed:
             self._lags.append((self.now(), seconds))
 
+    def silences(self) -> dict[str, float]:
+        """By stage: seconds since its last sign."""
+        now = self.now()
+        return {stage: now - turn.last for stage, turn in self.turns.items()}
+
+    def worst_lag(self) -> float:
+        """Seconds, of those that were much, within the last minute."""
+        now = self.now()
+        return max((lag for at, lag in self._lags if now - at <= REMEMBERED), default=0.0)
+
     def late(self) -> dict[str, str]:
         """Whatever is late, each with the reason."""
         now = self.now()

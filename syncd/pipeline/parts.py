@@ -16,6 +16,7 @@ from syncd.contract.http import IN_FLIGHT
 from syncd.contract.model import Field
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
+from syncd.contract.watched import Calls
 from syncd.ledger import gates, upkeep
 from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
@@ -26,6 +27,7 @@ from .address import Addresses
 from .breaker import Breaker
 from .gate import Gate
 from .liveness import Liveness
+from .symptoms import Symptoms
 from .work import AtWork
 
 SIGN_OF_LIFE = 30.0  # seconds
@@ -58,6 +60,8 @@ class Lane:
     refused: Refused = NONE  # how it stood with the last calls; the ledger's row is what counts
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
+    # By sync and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
+    caps_noted: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def too_dear(self) -> list[Field]:
@@ -95,9 +99,15 @@ class Parts:
     accounts: Accounts = field(default_factory=Accounts)
     at_work: AtWork = field(default_factory=AtWork)  # this process, as the ledger knows it
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
+    symptoms: Symptoms = field(default_factory=Symptoms)
+    calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
+    alerts_sent: Counter[str] = field(default_factory=Counter)  # messages by how they ended
+    heard: dict[str, float] = field(default_factory=dict)  # by provider: when a callback last came (UTC seconds)
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)
+        if self.settings.callbacks is None:  # all answers are fetched
+            self.gate.set("callbacks", "")
 
     @property
     def clock_was_set(self) -> bool:

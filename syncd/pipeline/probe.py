@@ -10,7 +10,7 @@ import structlog
 from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import Level
 from syncd.contract.ports import Crm
-from syncd.ledger import breakers, connections
+from syncd.ledger import breakers, connections, figures
 from syncd.ledger.claims import Kind
 from syncd.ledger.reconciliation import News
 from syncd.ledger.store import Tx
@@ -62,6 +62,12 @@ async def flush(parts: Parts) -> int:
     if counted:
         await parts.ledger.write(_tally, counted)
         parts.tallies.subtract(counted)
+    if parts.heard:
+        heard = dict(parts.heard)
+        await parts.ledger.write(figures.note_heard, heard)
+        for name, at in heard.items():
+            if parts.heard[name] == at:
+                del parts.heard[name]
     return 0
 
 

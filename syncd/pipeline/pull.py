@@ -46,9 +46,11 @@ async def _pull(parts: Parts, sync: Sync, held: Held) -> int:
             await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now())
         raise
     after: int | None = 0
+    missing = 0
     while after is not None:
-        after = await held.write(selections.not_seen, begun, after)
-    await held.finish(_end, begun, run, now=now())
+        after, more = await held.write(selections.not_seen, begun, after)
+        missing += more
+    await held.finish(_end, begun, run, pulled, missing, now=now())
     parts.bells.ring("plan")
     return pulled
 
@@ -91,6 +93,6 @@ def _is_at_work(parts: Parts, name: str) -> bool:
     return f"dispatch:{name}" in parts.bells.bells
 
 
-def _end(tx: Tx, begun: Pull, run: int, *, now: float) -> None:
-    selections.end(tx, begun, now=now)
+def _end(tx: Tx, begun: Pull, run: int, brought: int, missing: int, *, now: float) -> None:
+    selections.end(tx, begun, brought=brought, missing=missing, now=now)
     contacts.end_run(tx, run, now=now)

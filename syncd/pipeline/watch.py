@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from syncd.config import Sync
+from syncd.config import Settings, Sync
 from syncd.ledger import submissions, upkeep, writes
 
 from .gate import BACKLOG as WAITING
@@ -40,7 +40,7 @@ class Watch:
     async def run_once(self, parts: Parts) -> int:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
         gate = parts.gate
-        gate.set("disk", *_disk(parts))
+        gate.set("disk", *disk(parts.settings))
         parts.tell()  # on a full disk the ledger can't
         now, monotonic = parts.moment()
         gate.set("clock", *await self._clock(parts, now, monotonic), passing=True)
@@ -112,10 +112,11 @@ async def integrity(parts: Parts) -> None:
         await parts.publish()
 
 
-def _disk(parts: Parts) -> tuple[str, str]:
-    folder = parts.settings.ledger.path.parent
+def disk(settings: Settings) -> tuple[str, str]:
+    """Why nothing more may be stored, and the cure, or "": whoever is on this host may look."""
+    folder = settings.ledger.path.parent
     room = os.statvfs(folder)
-    free, reserve = room.f_bavail * room.f_frsize, parts.settings.ledger.reserve
+    free, reserve = room.f_bavail * room.f_frsize, settings.ledger.reserve
     if free >= reserve:
         return "", ""
     why = f"{free >> 20} MiB are free beside the ledger, ledger.reserve wants {reserve >> 20} MiB"

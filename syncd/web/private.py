@@ -6,11 +6,10 @@ answered, so that a web page elsewhere can't reach it through a rebound name.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import html
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,17 +21,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from syncd.ledger import budgets, connections, reconciliation, reports, reviews
-from syncd.ledger.file import LedgerError
-from syncd.ledger.store import Tx
-from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT, Key
+from syncd.config import ConditionKind
+from syncd.ledger import budgets, reconciliation, reviews
+from syncd.observe import metrics
+from syncd.observe.status import live
+from syncd.observe.trial import WITHIN, Trial
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.spending import budgets_of
 
 from .contacts import contacts
 from .hosts import OPEN, KnownHosts
-
-COMMIT_WITHIN = 5.0  # seconds in which the ledger must have answered, for us to be ready
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -40,8 +37,6 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
-
-KINDS = ("charged", "assumed", "reserved", "in_doubt")  # of credits
 
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="2">
 <meta name="viewport" content="width=device-width">
@@ -54,7 +49,7 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 </style></head><body><h1>syncd</h1>{body}</body></html>"""
 
 
-def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starlette:
+def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
     """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/contacts`, `/api/reviews`."""
     pages = _Pages(parts, commit_within)
     app = Starlette(
@@ -77,25 +72,10 @@ def application(parts: Parts, *, commit_within: float = COMMIT_WITHIN) -> Starle
     return app
 
 
-async def live_status(parts: Parts) -> dict[str, Any]:
-    """The ledger's status with what only the running daemon knows."""
-    status = await parts.ledger.read(reports.status)
-    spent = await parts.ledger.read(connections.over_budget)
-    lanes = {
-        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
-        for name, lane in parts.lanes.items()
-    }
-    caps = budgets_of(parts.settings.syncs)
-    used = await parts.ledger.read(budgets.report, caps, now=parts.clock.now())
-    late = parts.liveness.late()
-    return {**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "budgets": used}
-
-
 class _Pages:
     def __init__(self, parts: Parts, commit_within: float) -> None:
         self._parts = parts
-        self._commit_within = commit_within
-        self._trial: asyncio.Task[str] | None = None
+        self._trial = Trial(parts.ledger, commit_within)
         token = parts.settings.admin.token
         self._token = None if token is None else token.get_secret_value().encode()
 
@@ -115,37 +95,29 @@ class _Pages:
 
     async def ready(self, request: Request) -> Response:
         """Everything that is needed to work is there, and the work goes on; otherwise each obstacle in a line, or
-        with its cure as JSON where that is what is accepted."""
-        found = [{"who": who, "why": why, "cure": ""} for who, why in self._parts.liveness.late().items()]
-        if why := await self._slow():
-            found.append({"who": "ledger", "why": why, "cure": "Look at the disk that it is on."})
-        else:
-            status = reports.obstacles(await live_status(self._parts))
-            found += [{"who": one.who, "why": one.why, "cure": one.cure} for one in status]
-        code = 503 if found else 200
+        with its cure as JSON where that is what is accepted. What wants a person and stops nothing comes after it."""
+        blocking, notes = await self._conditions()
+        code = 503 if blocking else 200
         if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse({"ready": not found, "obstacles": found}, code)
-        lines = [f"{one['who']}: {one['why']}" for one in found]
-        return PlainTextResponse("\n".join(lines or ["ready"]) + "\n", code)
+            told = {"ready": not blocking, "obstacles": blocking, "notes": notes}
+            return JSONResponse(told, code)
+        lines = [f"{one['who']}: {one['why']}" for one in blocking]
+        notes_ = [f"note: {one['who']}: {one['why']}" for one in notes]
+        return PlainTextResponse("\n".join([*(lines or ["ready"]), *notes_]) + "\n", code)
 
-    async def _slow(self) -> str:
-        """Why the ledger can't be worked with, or "": a commit and a look at it are tried, one at a time."""
-        if self._trial is None or self._trial.done():
-            self._trial = asyncio.create_task(self._try_ledger(), name="readyz")
-        done, _ = await asyncio.wait([self._trial], timeout=self._commit_within)
-        return self._trial.result() if done else f"it has not answered for {self._commit_within:g} s"
-
-    async def _try_ledger(self) -> str:
-        try:
-            await self._parts.ledger.write(_nothing)
-            await self._parts.ledger.read(_nothing)
-        except LedgerError as error:
-            return str(error)
-        return ""
+    async def _conditions(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What blocks, and what else is to be told."""
+        if why := await self._trial.why():
+            rows = self._parts.symptoms.rows(self._parts.liveness, self._parts.calls, self._parts.clock.now())
+            found = [_told({**row, "until": None}) for row in rows if row["who"] != "ledger"]
+            return [*found, {**_told({}), "who": "ledger", "why": why, "cure": "Look at the disk that it is on."}], []
+        conditions = (await live(self._parts))["conditions"]
+        blocking = [_told(one) for one in conditions if one["blocks"]]
+        return blocking, [_told(one) for one in conditions if not one["blocks"]]
 
     async def status(self, _: Request) -> Response:
         """What `syncd status --json` prints."""
-        return JSONResponse(await live_status(self._parts))
+        return JSONResponse(await live(self._parts))
 
     async def reviews(self, _: Request) -> Response:
         """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
@@ -169,59 +141,29 @@ class _Pages:
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format."""
-        text = _metrics(await live_status(self._parts), _gate(self._parts))
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+        return Response(await metrics.scrape(self._parts, self._trial.took), media_type=metrics.CONTENT_TYPE)
 
     async def overview(self, _: Request) -> Response:
         """One page that says where everything stands."""
-        return HTMLResponse(_PAGE.format(body=_overview(await live_status(self._parts))))
+        return HTMLResponse(_PAGE.format(body=_overview(await live(self._parts))))
 
 
-def _nothing(_: Tx) -> None:
-    """A unit of work that does nothing."""
-
-
-def _gate(parts: Parts) -> dict[Key, int]:
-    """Each watch over each thing it watches: is it shut?"""
-    syncs = [sync.name for sync in parts.syncs]
-    watched = [(watch, sync) for watch in UNTRIED for sync in (syncs if watch in (WRITE_RIGHT, BACKLOG) else [""])]
-    return {key: int(key in parts.gate.reasons) for key in watched}
-
-
-def _metrics(status: dict[str, Any], gate: dict[Key, int]) -> str:
-    lines = ["# TYPE syncd_jobs gauge"]
-    for row in status["jobs"]:
-        labels = ",".join(f'{key}="{row[key]}"' for key in ("sync", "field", "state", "reason"))
-        lines.append(f"syncd_jobs{{{labels}}} {row['n']}")
-    lines.append("# TYPE syncd_credits gauge")
-    for name, spent in status["credits"].items():
-        lines += [f'syncd_credits{{provider="{name}",kind="{k}"}} {spent[k]}' for k in KINDS]
-    lines.append("# TYPE syncd_reconciliation_difference_credits gauge")
-    lines += [
-        f'syncd_reconciliation_difference_credits{{connection="{name}"}} {one["difference"]}'
-        for name, one in status["reconciliation"].items()
-    ]
-    lines.append("# TYPE syncd_budget_used_credits gauge")
-    lines += [
-        f'syncd_budget_used_credits{{sync="{one["sync"]}",window="{one["window"]}"}} {one["used"]}'
-        for one in status["budgets"]
-    ]
-    lines.append("# TYPE syncd_halted gauge")
-    lines += [f'syncd_halted{{connection="{n}"}} {int(bool(c["trouble"]))}' for n, c in status["connections"].items()]
-    lines += ["# TYPE syncd_reviews_waiting gauge", f"syncd_reviews_waiting {status['reviews']['waiting']}"]
-    lines.append("# TYPE syncd_events_total counter")
-    lines += [f'syncd_events_total{{name="{name}"}} {n}' for name, n in status["tallies"].items()]
-    lines.append("# TYPE syncd_gate_shut gauge")
-    lines += [f'syncd_gate_shut{{watch="{watch}",sync="{sync}"}} {n}' for (watch, sync), n in gate.items()]
-    return "\n".join(lines) + "\n"
+def _told(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A condition, for a script that asks whether syncd is ready."""
+    return {key: one.get(key, "") for key in ("kind", "who", "why", "cure")} | {
+        key: one.get(key) for key in ("since", "until")
+    }
 
 
 def _overview(status: dict[str, Any]) -> str:
     jobs = [[r["sync"], r["field"], r["state"], r["reason"].replace("_", " "), r["n"]] for r in status["jobs"]]
     pulls = [[n, _when(r["started_at"]), r["error"], r["contacts"]] for n, r in status["runs"].items()]
-    told = [*reports.obstacles(status), *reports.pauses(status)]
     return (
-        "".join(_trouble(f"{one.who} {one.what}: {one.why}", one.cure) for one in told)
+        "".join(
+            _trouble(f"{one['who']} {one['what']}: {one['why']}", one["cure"])
+            for one in status["conditions"]
+            if one["kind"] != ConditionKind.REVIEW  # there is a table of those
+        )
         + _waiting(status["reviews"])
         + ("" if jobs else "<p>No job yet.</p>")
         + _table("Jobs", ["sync", "field", "state", "reason"], ["jobs"], jobs)
@@ -237,7 +179,7 @@ def _overview(status: dict[str, Any]) -> str:
 
 def _spent(status: dict[str, Any]) -> list[list[Any]]:
     balances = {name: one["balance"] for name, one in status["connections"].items()}
-    kinds = ("submissions", *KINDS)
+    kinds = ("submissions", *metrics.KINDS)
     return [[name, *(c[kind] for kind in kinds), balances.get(name) or ""] for name, c in status["credits"].items()]
 
 

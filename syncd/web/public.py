@@ -160,6 +160,8 @@ class _Receiver:
         if kept is Kept.GONE or kept is Kept.TOO_MANY:
             return self._refuse("callbacks_not_kept", 410 if kept is Kept.GONE else max(seen.status, 429))
         self._parts.tallies[f"callbacks_{seen.state if kept is Kept.NEW else 'repeated'}"] += 1
+        if seen.status == 200:
+            self._parts.heard[name] = self._parts.clock.now()
         if seen.status == 200 and kept is Kept.NEW:
             self._parts.bells.ring("inbox")
         return _KEPT if seen.status == 200 else _refusal(seen.status)

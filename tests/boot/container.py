@@ -126,7 +126,7 @@ class Container:
         self, command: str, *, check: bool = True, given: str = "", within: float = 180.0
     ) -> subprocess.CompletedProcess[str]:
         """A command as root types it; where it changes the folder, the next one is run there."""
-        script = f"cd {self.cwd}\n{command}\nstatus=$?\npwd > /run/cwd\nexit $status\n"
+        script = f"cd {self.cwd}\n{command}\nstatus=$?\npwd > /var/tmp/cwd\nexit $status\n"
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
         inside = ["nsenter", f"--target={self._leader}", "--all", "--", "/bin/bash", "-c", script]
         done = subprocess.run(
@@ -138,15 +138,15 @@ class Container:
             timeout=within,
             check=False,
         )
-        if (self.root / "run/cwd").exists():
-            self.cwd = (self.root / "run/cwd").read_text().strip()
+        if (self.root / "var/tmp/cwd").exists():
+            self.cwd = (self.root / "var/tmp/cwd").read_text().strip()
         if check and done.returncode:
             raise AssertionError(f"# {command}\nexit {done.returncode}\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
         return done
 
     def journal(self, unit: str = "syncd", lines: int = 25) -> str:
         """The end of the journal of a unit, for messages."""
-        return self.run(f"journalctl -u {unit} -n {lines} --no-pager", check=False).stdout
+        return self.run(f"journalctl {f'-u {unit}' if unit else ''} -n {lines} --no-pager", check=False).stdout
 
     def show(self, *names: str, unit: str = "syncd.service") -> dict[str, str]:
         """Properties of a unit."""

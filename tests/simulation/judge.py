@@ -42,6 +42,7 @@ HANDFUL = 3
 LATE = 2 * DAY  # until the next bell has rung
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
+_TAKEN = "SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM credit_total"
 _SPENT = """
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend
 WHERE sync IN (SELECT value FROM json_each(?)) AND slot BETWEEN ? AND ?"""
@@ -70,6 +71,7 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._taken: tuple[int, int] | None = None
 
     # --- at every commit ----------------------------------------------------------------------
 
@@ -77,6 +79,10 @@ class Judge:
         """I4: work ends. I8: what is spent and reserved never exceeds the budget, whatever the sync was called."""
         self._world.worked()
         today = int(self._world.wall_clock.now() // DAY)
+        taken = (today, tx._connection.execute(_TAKEN).fetchone()[0])
+        if taken == self._taken:
+            return  # nothing was spent or reserved since
+        self._taken = taken
         for crm in self._world.crms:
             for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):
                 since = self._world.now - (days + 1) * DAY - self._world.wall_clock.furthest

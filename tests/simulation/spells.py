@@ -42,9 +42,7 @@ class Spells:
     async def _vendor_in_trouble(self, name: str) -> None:
         vendor = self._world.vendors[self._rng.choice(("zeliq", "fullenrich"))]
         self._world.note(f"-- {vendor.name}: {name}")
-        vendor.begin_trouble(name)
-        await asyncio.sleep(self._rng.uniform(60, 10 * HOUR))
-        vendor.trouble = ""
+        await vendor.suffer(name, self._rng.uniform(60, 10 * HOUR))
 
     async def _crash(self) -> None:
         if self._world.life is not None:
@@ -116,7 +114,7 @@ class Spells:
             await self._restart()
 
 
-_OF_VENDORS = frozenset({"key_revoked", "blocked", "web_page", "outage", "bad_gateway"})
+_OF_VENDORS = frozenset({"key_revoked", "blocked", "web_page", "outage"})
 _SPELLS: dict[str, Callable[[Spells], Awaitable[None]]] = {
     "crash": Spells._crash,
     "restart": Spells._restart,

@@ -111,9 +111,11 @@ class Vendor:
 
     # --- trouble ------------------------------------------------------------------------------
 
-    def begin_trouble(self, name: str) -> None:
-        """Until `trouble` is set to "" again."""
+    async def suffer(self, name: str, seconds: float) -> None:
+        """Be in trouble for a while."""
         self.trouble, self.spoilt, self._lives = name, 0, self.world.lives
+        await asyncio.sleep(seconds)
+        self.trouble = ""
 
     def spoil(self) -> None:
         """A paid call meets a bad gateway. The first ones have to be the last ones, but for those of another life."""

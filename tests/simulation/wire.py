@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from .timeline import spawn
+from .timeline import HOUR, spawn
 from .vendor import Reply, Vendor
 
 if TYPE_CHECKING:
@@ -76,6 +76,9 @@ class Wire(httpx.AsyncBaseTransport):
         if vendor.trouble == "outage" or weather.hit("refused_connection"):
             raise httpx.ConnectError("refused")
         await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if paid and not vendor.trouble and weather.hit("bad_gateway"):
+            spawn(vendor.world, vendor.suffer("bad_gateway", weather.rng.uniform(60, 10 * HOUR)))
+            await asyncio.sleep(0)
         if vendor.trouble == "bad_gateway":
             if paid:
                 vendor.spoil()

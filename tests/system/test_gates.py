@@ -100,7 +100,7 @@ def _assert_told(vendors: Vendors, daemon: Daemon, right: Lacking) -> None:
     assert (row["watch"], row["sync"], right.why in row["why"]) == ("write_right", sync, True)
     page, ready, metrics = (daemon.api(path) for path in ("/", "/readyz", "/metrics"))
     assert (page.text.count(right.why), ready.text.count(right.why), ready.status_code) == (1, 1, 503)
-    assert f'syncd_gate_shut{{watch="write_right",sync="{sync}"}} 1\n' in metrics.text
+    assert f'syncd_gate_shut{{sync="{sync}",watch="write_right"}} 1.0\n' in metrics.text
     assert daemon.status()["gate"] == [row]
 
 

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from .rig import Daemon, Vendors, ask
 
@@ -54,10 +55,9 @@ def test_the_page_tells_where_everything_stands(tmp_path: Path) -> None:
 def test_the_metrics_are_prometheus_own_format(tmp_path: Path) -> None:
     with Vendors(tmp_path, seed=2) as vendors, Daemon(vendors) as daemon:
         daemon.wait_for("something written", lambda: ask(vendors.ledger, WRITTEN))
-        lines = daemon.api("/metrics").text.splitlines()
-        sample = re.compile(r'syncd_[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? -?\d+(\.\d+)?')
-        assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
-        assert any(line.startswith("syncd_jobs{") for line in lines)
+        families = {one.name: one for one in text_string_to_metric_families(daemon.api("/metrics").text)}
+        assert {"syncd_jobs", "syncd_outside_call_seconds", "process_resident_memory_bytes"} <= families.keys()
+        assert [name for name, one in families.items() if not one.documentation or one.type == "unknown"] == []
 
 
 @pytest.mark.skipif(BROWSER is None, reason="needs a browser")

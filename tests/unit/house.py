@@ -26,6 +26,8 @@ from syncd.ledger import connections
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger
+from syncd.observe.conditions import Condition, derive
+from syncd.observe.status import look
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, work, writeback
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.gate import Gate
@@ -251,6 +253,11 @@ class House:
     def tally(self, name: str) -> int:
         return sum(row[0] for row in self.sql("SELECT n FROM tally WHERE name = ?", name))
 
+    def conditions(self, *kinds: str) -> list[Condition]:
+        """What is wrong or wants a person; of these kinds, if any are named."""
+        found = derive(self.run(self.ledger.read(look, self.settings, now=self.clock.now())))
+        return [one for one in found if not kinds or one.kind in kinds]
+
     def held(self, contact: str, name: str = "email") -> str:
         """What the CRM holds."""
         records = next(crm.records for crm in self.crms.values() if contact in crm.records)
@@ -268,7 +275,7 @@ class House:
             settings=self.settings,
             crms={**self.crms},
             lanes={n: Lane(provider=f, pacer=Pacer(f.capabilities.windows, self.clock)) for n, f in self.fakes.items()},
-            addresses=Addresses(self.settings.callbacks.public_url, [SECRET]),
+            addresses=Addresses(self.settings.callbacks.public_url if self.settings.callbacks else "", [SECRET]),
             gate=Gate({}),
         )
 

@@ -69,6 +69,7 @@ def test_a_whole_file_becomes_settings(tmp_path: Path) -> None:
     settings = read(tmp_path, GOOD)
     assert settings.ledger.path == tmp_path / "ledger.db"
     assert (settings.ledger.keep.raw, settings.ledger.keep.jobs) == (14 * 86400.0, 400 * 86400.0)
+    assert settings.callbacks
     assert settings.callbacks.listen == Address("::1", 9000)
     assert settings.callbacks.public_url == "https://enrich.example.com"
     assert [secret.get_secret_value() for secret in settings.callbacks.secrets] == [SIGNING]

@@ -102,14 +102,19 @@ def test_readyz_names_a_stage_that_has_not_turned(house: House, life: Liveness, 
     reply = ready(house, accept="application/json")
     assert reply.status == 503
     [obstacle] = json.loads(reply.body)["obstacles"]
-    assert obstacle == {"who": "inbox", "why": "it has not been at work for 1000 s", "cure": ""}
+    assert {key: obstacle[key] for key in ("kind", "who", "why", "cure")} == {
+        "kind": "late",
+        "who": "inbox",
+        "why": "it has not been at work for 1000 s",
+        "cure": "",
+    }
     told = json.loads(at_the_desk(house, lambda line: line.call("GET", "/api/status")).body)
     assert told["late"] == {"inbox": "it has not been at work for 1000 s"}
 
 
 def test_readyz_says_as_json_that_all_is_well(house: House) -> None:
     reply = ready(house, accept="application/json")
-    assert (reply.status, json.loads(reply.body)) == (200, {"ready": True, "obstacles": []})
+    assert (reply.status, json.loads(reply.body)) == (200, {"ready": True, "obstacles": [], "notes": []})
 
 
 def test_readyz_names_a_loop_that_stood_still(house: House) -> None:

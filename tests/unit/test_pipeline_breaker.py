@@ -108,11 +108,11 @@ def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> N
     made = len(ann.submitted)
     live(house, 39)
     assert len(ann.submitted) == made
-    [told] = reports.pauses(house.run(house.ledger.read(reports.status)))
+    [told] = house.conditions("breaker")
     assert (told.who, told.what) == ("ann", "is not asked for now")
     live(house, 16)
     assert ann.accepted
-    assert reports.pauses(house.run(house.ledger.read(reports.status))) == []
+    assert house.conditions("breaker") == []
 
 
 def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) -> None:
@@ -291,7 +291,7 @@ def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> Non
     made = len(ann.submitted)
     house.dispatch()
     assert len(ann.submitted) == made, "nothing is tried in vain while the balance stands"
-    [told] = reports.obstacles(house.run(house.ledger.read(reports.status)))
+    [told] = house.conditions("credits")
     assert (told.who, told.what, "10 credits or more" in told.why, "has 5" in told.why) == (
         "ann", "is short of credits", True, True
     )  # fmt: skip
@@ -301,7 +301,7 @@ def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> Non
     assert moving - house.run(house.ledger.read(reports.moving, (), (), dear)) == 6, "nobody waits for credits to come"
     ann.left = Decimal(12)
     house.probe()
-    assert reports.obstacles(house.run(house.ledger.read(reports.status))) == []
+    assert house.conditions("credits") == []
     house.dispatch()
     assert sum(PHONE in r.fields for s in ann.accepted.values() for r in s.requests) == 6
 

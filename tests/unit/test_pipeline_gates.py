@@ -14,6 +14,8 @@ from syncd.daemon import Daemon
 from syncd.ledger import reports, upkeep
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
+from syncd.observe.status import concluded
+from syncd.observe.status import look as look_at
 from syncd.pipeline import inbox, rights
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
@@ -146,7 +148,7 @@ async def _page(line: Line, path: str) -> tuple[int, str]:
 
 def status_of(house: House) -> tuple[dict[str, object], str]:
     """What `syncd status` reads in the ledger, and prints."""
-    status = house.run(house.ledger.read(reports.status))
+    status = concluded(house.run(house.ledger.read(look_at, house.settings, now=house.clock.now())))
     with out.capture() as shown:
         show_status({**status, "running": True})
     return status, shown.get()
@@ -202,7 +204,7 @@ def test_everybody_is_told_why_and_what_to_do(shut: House, case: Case) -> None:
     assert case.cure in shown
     assert case.cure in told["/"][1]
     assert told["/readyz"][0] == 503
-    assert f'syncd_gate_shut{{watch="{case.watch}",sync="{case.sync}"}} 1\n' in told["/metrics"][1]
+    assert f'syncd_gate_shut{{sync="{case.sync}",watch="{case.watch}"}} 1.0\n' in told["/metrics"][1]
     assert told["/metrics"][1].count("syncd_gate_shut{") == len(UNTRIED)
     [row] = json.loads(told["/api/status"][1])["gate"]
     assert status["gate"] == [row]
@@ -227,7 +229,7 @@ def test_once_it_is_open_nobody_is_told_any_more(shut: House, case: Case) -> Non
     assert (status["gate"], "buys nothing" in shown) == ([], False)
     found = pages(shut)
     assert found["/readyz"] == (200, "ready\n")
-    assert f'syncd_gate_shut{{watch="{case.watch}",sync="{case.sync}"}} 0' in found["/metrics"][1]
+    assert f'syncd_gate_shut{{sync="{case.sync}",watch="{case.watch}"}} 0.0\n' in found["/metrics"][1]
 
 
 def _html(text: str) -> str:

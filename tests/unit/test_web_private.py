@@ -27,7 +27,7 @@ def busy(house: House) -> House:
     house.ask()
     house.call_back(house.fake.submitted[0])
     house.finish()
-    house.run(house.ledger.write(connections.halt, "bob", Trouble.CREDENTIALS, "<b>no key</b>", "give one", now=0.0))
+    house.run(house.ledger.write(connections.halt, "crm", Trouble.CREDENTIALS, "<b>no key</b>", "give one", now=0.0))
     house.run(house.ledger.write(lambda tx: tx.tally("callbacks_forged", 3)))
     return house
 
@@ -60,14 +60,14 @@ def test_what_the_pages_say(busy: House) -> None:
 
     overview, health, ready, metrics, status = at_the_desk(busy, look)
     assert health == "ok\n"
-    assert ready == "bob: <b>no key</b>\n"
+    assert ready == "crm: <b>no key</b>\n"
     assert "<b>no key</b>" not in overview
     assert "&lt;b&gt;no key&lt;/b&gt;" in overview
     assert "ada@acme" not in overview + metrics + status, "no personal data"
-    assert 'syncd_jobs{sync="people",field="email",state="done",reason="written"} 1' in metrics
-    assert 'syncd_credits{provider="ann",kind="charged"} 1.0' in metrics
-    assert 'syncd_halted{connection="bob"} 1' in metrics
-    assert 'syncd_events_total{name="callbacks_forged"} 3' in metrics
+    assert 'syncd_jobs{field="email",reason="written",state="done",sync="people"} 1.0' in metrics
+    assert 'syncd_credits{kind="charged",provider="ann"} 1.0' in metrics
+    assert 'syncd_halted{connection="crm"} 1.0' in metrics
+    assert 'syncd_events_total{name="callbacks_forged"} 3.0' in metrics
     told = json.loads(status)
     assert told["credits"]["ann"] == {
         "submissions": 2,
@@ -76,7 +76,7 @@ def test_what_the_pages_say(busy: House) -> None:
         "in_doubt": 0.0,
         "assumed": 0.0,
     }
-    assert told["connections"]["bob"]["cure"] == "give one"
+    assert told["connections"]["crm"]["cure"] == "give one"
     assert told["gate"] == []
 
 

@@ -1,0 +1,1 @@
+"""Observation: what is wrong now (`conditions`), told by `status`, `/readyz`, metrics, the log and alerts alike."""

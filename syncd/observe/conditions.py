@@ -1,0 +1,264 @@
+"""What is wrong now, or wants a person: derived from one look at the ledger and the process. Pure.
+
+`status`, the operator's page, `/readyz`, metrics, the log and alerts all show these and find out nothing themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from syncd.config import ConditionKind
+from syncd.ledger import budgets, reconciliation, reports
+from syncd.pipeline.gate import REFUSALS, UNTRIED
+
+Status = Mapping[str, Any]
+
+JUDGED_AT_LEAST, CONTRADICTED = 50, 0.2  # answers of a provider, and the part of them that is about somebody else
+MISSING_AT_LEAST, MISSING = 20, 0.2  # contacts that a whole pull did not bring, and the part of those who were expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that is so now: `who` `what`, because `why`. `detail` tells two of one kind apart."""
+
+    kind: ConditionKind
+    who: str  # a connection, a sync, a stage, or "syncd"
+    what: str
+    why: str
+    cure: str = ""
+    detail: str = ""
+    since: float | None = None  # UTC seconds
+    until: float | None = None  # UTC seconds at which it ends by itself at the latest, where that is known
+    blocks: bool = True  # something does not go on until it ends
+    starting: bool = False  # only because syncd was started a moment ago
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same one the next time."""
+        return self.kind.value, self.who, self.detail
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for scripts."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def derive(status: Status) -> list[Condition]:
+    """Everything that is so by this status (see `status.look`), what blocks work first."""
+    found = [condition for source in _SOURCES for condition in source(status)]
+    return sorted(found, key=lambda one: not one.blocks)
+
+
+def _halted(status: Status) -> Iterator[Condition]:
+    for name, one in status["connections"].items():
+        if one["trouble"]:
+            refused = name == reports.CHANGED_CONFIGURATION
+            yield Condition(
+                kind=ConditionKind.CONFIGURATION if refused else ConditionKind.HALTED,
+                who=name,
+                what="is not in use" if refused else "is halted",
+                why=one["message"],
+                cure=one["cure"],
+                since=one["since"],
+            )
+
+
+def _gate(status: Status) -> Iterator[Condition]:
+    """Each reason once: one that a halted connection gives already is left out."""
+    told = {one["message"] for one in status["connections"].values() if one["trouble"]}
+    kinds = {"disk": ConditionKind.DISK, REFUSALS: ConditionKind.REFUSALS}
+    for one in status["gate"]:
+        if one["why"] not in told:
+            yield Condition(
+                kind=kinds.get(one["watch"], ConditionKind.GATE),
+                who=one["sync"] or "syncd",
+                what="buys nothing",
+                why=one["why"],
+                cure=one["cure"],
+                detail=one["watch"],
+                since=one["since"],
+                starting=one["why"] == UNTRIED.get(one["watch"]),
+            )
+
+
+def _budgets(status: Status) -> Iterator[Condition]:
+    for one in status.get("budgets", ()):
+        if one["reached"]:
+            yield Condition(
+                kind=ConditionKind.BUDGET,
+                who=one["sync"],
+                what="has reached its budget",
+                why=budgets.in_words(one),
+                cure="Nothing to do, or raise the sync's budget.",
+                detail=one["window"],
+                since=one["reached_at"],
+                until=one["goes_on_at"],
+            )
+
+
+def _breakers(status: Status) -> Iterator[Condition]:
+    for one in status["breakers"]:
+        if one["why"]:
+            yield Condition(
+                kind=ConditionKind.BREAKER,
+                who=one["connection"],
+                what="is not asked for now",
+                why=f"nobody can say what became of a paid call: {one['why']}",
+                cure="Nothing to do: a single call finds out whether it is over. "
+                "`syncd in-doubt list` shows what is at risk.",
+                since=one["opened_at"],
+            )
+
+
+def _credits(status: Status) -> Iterator[Condition]:
+    for one in status["breakers"]:
+        halted = status["connections"].get(one["connection"], {}).get("trouble")
+        if one["short"] is not None and not halted:
+            left = "" if one["balance"] is None else f", and has {Decimal(one['balance']):f}"
+            price = f"what costs {Decimal(one['short']):f} credits or more was refused for want of credits{left}"
+            yield Condition(
+                kind=ConditionKind.CREDITS,
+                who=one["connection"],
+                what="is short of credits",
+                why=f"{price}; what is cheaper goes on",
+                cure="Buy credits there; it goes on by itself within minutes.",
+                since=one["short_at"],
+            )
+
+
+def _symptoms(status: Status) -> Iterator[Condition]:
+    """What the process sees of itself. A vendor that is halted or cut off already is not told once more."""
+    known = {name for name, one in status["connections"].items() if one["trouble"]}
+    known |= {one["connection"] for one in status["breakers"] if one["why"]}
+    what = {
+        ConditionKind.LATE: "does not go on",
+        ConditionKind.UNREACHABLE: "does not answer",
+        ConditionKind.CONFIGURATION: "was not taken",
+    }
+    for one in status["symptoms"]:
+        kind = ConditionKind(one["kind"])
+        if kind is not ConditionKind.UNREACHABLE or one["who"] not in known:
+            yield Condition(
+                kind=kind,
+                who=one["who"],
+                what=what.get(kind, "is in trouble"),
+                why=one["why"],
+                cure=one["cure"],
+                since=one["since"],
+                blocks=kind is not ConditionKind.CONFIGURATION,
+            )
+
+
+def _refusals(status: Status) -> Iterator[Condition]:
+    """Some values were refused, not yet so many that nothing is bought any more (that the gate tells)."""
+    shut = {one["sync"] for one in status["gate"] if one["watch"] == REFUSALS}
+    for one in status["refusals"]:
+        if one["sync"] not in shut:
+            yield Condition(
+                kind=ConditionKind.REFUSALS,
+                who=one["sync"],
+                what="could not write",
+                why=f"its CRM has refused {one['refused']} values in a row: {one['words']}",
+                cure="See whether a rule, a lock or a missing right is behind it; the values are kept and tried again.",
+                blocks=False,
+            )
+
+
+def _doubts(status: Status) -> Iterator[Condition]:
+    for name, one in status["in_doubt"].items():
+        yield Condition(
+            kind=ConditionKind.IN_DOUBT,
+            who=name,
+            what="has calls in doubt",
+            why=f"nobody can say whether {one['calls']} paid calls arrived; {one['credits']:g} credits are at risk",
+            cure="`syncd in-doubt list` shows them. A late answer settles them, or the connection's in_doubt.policy.",
+            since=one["since"],
+            blocks=False,
+        )
+
+
+def _reviews(status: Status) -> Iterator[Condition]:
+    if waiting := status["reviews"]["waiting"]:
+        yield Condition(
+            kind=ConditionKind.REVIEW,
+            who="syncd",
+            what="waits for you",
+            why=f"{waiting} values may be somebody else's: a person decides",
+            cure="Run: syncd review list",
+            since=status["reviews"]["since"],
+            blocks=False,
+        )
+
+
+def _balances(status: Status) -> Iterator[Condition]:
+    for name, one in status["reconciliation"].items():
+        if one["difference"]:
+            yield Condition(
+                kind=ConditionKind.BALANCE,
+                who=name,
+                what="has a balance that the charges do not explain",
+                why=reconciliation.in_words(one),
+                cure="See whether others use this account; `syncd reconcile` shows what was compared.",
+                blocks=False,
+            )
+
+
+def _floors(status: Status) -> Iterator[Condition]:
+    for name, one in status["connections"].items():
+        floor, balance = one.get("floor"), one["balance"]
+        if floor is not None and balance is not None and Decimal(balance) < Decimal(floor):
+            yield Condition(
+                kind=ConditionKind.FLOOR,
+                who=name,
+                what="has few credits left",
+                why=f"{Decimal(balance):f} credits are left, less than its floor of {Decimal(floor):f}",
+                cure="Buy credits there, or set another floor.",
+                blocks=False,
+            )
+
+
+def _contradictions(status: Status) -> Iterator[Condition]:
+    for name, one in status.get("answers", {}).items():
+        if one["judged"] >= JUDGED_AT_LEAST and one["other"] > CONTRADICTED * one["judged"]:
+            yield Condition(
+                kind=ConditionKind.CONTRADICTIONS,
+                who=name,
+                what="answers about other people",
+                why=f"{one['other']} of its last {one['judged']} answers contradict what is known of the contact",
+                cure="None of them is written. `syncd show` says what contradicts; other providers may do better.",
+                blocks=False,
+            )
+
+
+def _sweeps(status: Status) -> Iterator[Condition]:
+    for one in status["sweeps"]:
+        expected = one["brought"] + one["missing"]
+        if one["missing"] >= MISSING_AT_LEAST and one["missing"] > MISSING * expected:
+            yield Condition(
+                kind=ConditionKind.SWEEP,
+                who=one["name"],
+                what="misses contacts",
+                why=f"the last whole pull did not bring {one['missing']} of {expected} contacts that are worked on",
+                cure="See whether its filter, a list or a right was changed in the CRM; nothing is bought for them.",
+                since=one["swept_at"],
+                blocks=False,
+            )
+
+
+_SOURCES = (
+    _symptoms,
+    _halted,
+    _gate,
+    _budgets,
+    _credits,
+    _breakers,
+    _refusals,
+    _doubts,
+    _reviews,
+    _balances,
+    _floors,
+    _contradictions,
+    _sweeps,
+)

@@ -1,0 +1,52 @@
+"""One look at everything: what the ledger tells to any process, and what only the running daemon knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from syncd.config import Settings
+from syncd.ledger import budgets, connections, reports
+from syncd.ledger.store import Tx
+from syncd.pipeline.parts import Parts
+from syncd.pipeline.spending import budgets_of
+from syncd.pipeline.watch import disk
+
+from .conditions import derive
+
+ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provider
+
+
+def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
+    """What `syncd status` shows, without the daemon; `conditions` are added by `concluded`."""
+    status = reports.status(tx)
+    configured = {*settings.connections, reports.CHANGED_CONFIGURATION}
+    floors = {name: str(one.floor) for name, one in settings.connections.items() if one.floor is not None}
+    status["connections"] = {
+        name: {**one, "floor": floors.get(name)} for name, one in status["connections"].items() if name in configured
+    }
+    status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
+    why, cure = disk(settings)
+    if why and all(one["watch"] != "disk" for one in status["gate"]):  # on a full disk nobody can tell the ledger
+        status["gate"].append({"watch": "disk", "sync": "", "why": why, "cure": cure, "since": None})
+    status["budgets"] = budgets.report(tx, budgets_of(settings.syncs), now=now)
+    status["answers"] = reports.answers_lately(tx, since=now - ANSWERS_OF)
+    return status
+
+
+def concluded(status: dict[str, Any]) -> dict[str, Any]:
+    """With what follows from it."""
+    return {**status, "conditions": [one.as_json() for one in derive(status)]}
+
+
+async def live(parts: Parts) -> dict[str, Any]:
+    """The same, with the signs of life of this process."""
+    now = parts.clock.now()
+    status = await parts.ledger.read(look, parts.settings, now=now)
+    spent = await parts.ledger.read(connections.over_budget)
+    lanes = {
+        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
+        for name, lane in parts.lanes.items()
+    }
+    symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)
+    late = parts.liveness.late()
+    return concluded({**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms})

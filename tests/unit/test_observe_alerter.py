@@ -1,0 +1,220 @@
+"""Alerts that are really sent: by Apprise, in a process of its own, to servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+
+from syncd.config import Alert
+from syncd.contract.errors import Trouble
+from syncd.ledger import connections
+from syncd.observe.alerter import Alerter
+from syncd.observe.alerts import SETTLE, sample_message
+from syncd.observe.conditions import Condition, derive
+from syncd.observe.sending import send
+from syncd.observe.status import live
+
+from .house import House
+from .receivers import mail, web
+
+SECRET = "hunter2-hunter2"
+
+
+def telling(house: House, *targets: dict[str, object]) -> House:
+    """A house whose alerts go there."""
+    made = tuple(Alert.model_validate(one) for one in targets)
+    house.reopen(replace(house.settings, alerts=made))
+    return house
+
+
+def halt(house: House) -> None:
+    key = "the key sk-live-0123456789abcdef is refused, says ada@acme.example.com"
+    house.run(house.ledger.write(connections.halt, "ann", Trouble.CREDENTIALS, key, "give one", now=house.clock.now()))
+
+
+def rounds(house: House, alerter: Alerter, *, after: float = SETTLE, more: float = 0.0) -> None:
+    """A look now and one later; what is sent then has been sent, or not, when this returns."""
+
+    async def go() -> None:
+        await look(0.0)
+        await look(after)
+        for one in alerter._targets:
+            if one.sending is not None:
+                await one.sending
+        await look(0.0)
+
+    async def look(later: float) -> None:
+        house.clock.time += later
+        await alerter.round(await conditions(), writable=True)
+
+    async def conditions() -> list[Condition]:
+        return derive(await live(house.parts))
+
+    house.run(go())
+
+
+def test_it_is_told_once_also_over_a_restart_and_its_end_too(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url})
+        halt(house)
+        rounds(house, Alerter(house.parts))
+        [told] = hook.got
+        assert told["title"].endswith("ann: halted")
+        assert "ann is halted" in told["message"]
+        house.reopen(house.settings)
+        rounds(house, Alerter(house.parts))
+        assert len(hook.got) == 1, "a restart repeats nothing"
+        house.run(house.ledger.write(connections.clear, "ann"))
+        rounds(house, Alerter(house.parts))
+        assert [one["title"].endswith("ann: halted is over") for one in hook.got] == [False, True]
+        assert house.sql("SELECT count(*) FROM alert") == [(0,)]
+
+
+def test_nothing_personal_and_no_secret_leaves_the_house_or_is_kept(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": f"json://admin:{SECRET}@127.0.0.1:{hook.port}/hook"})
+        halt(house)
+        with structlog.testing.capture_logs() as lines:
+            rounds(house, Alerter(house.parts))
+        [told] = hook.got
+        for text in (json.dumps(told), json.dumps(lines), json.dumps(house.sql("SELECT * FROM alert WHERE line = ''"))):
+            assert "sk-live" not in text
+            assert "ada@" not in text
+            assert SECRET not in text
+        assert house.settings.secrets >= {SECRET}
+        assert SECRET not in str(house.sql("SELECT * FROM alert"))
+
+
+def test_who_does_not_take_it_is_tried_again_for_a_while_and_then_no_more(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url})
+        halt(house)
+        hook.status = 500
+        alerter = Alerter(house.parts, first=0.0, tries=3)
+        with structlog.testing.capture_logs() as lines:
+            rounds(house, alerter)
+            rounds(house, alerter, after=1.0)
+            rounds(house, alerter, after=1.0)
+        assert [one["event"] for one in lines] == ["alert_failed", "alert_failed", "alert_lost"]
+        assert all("500" in one["why"] for one in lines)
+        hook.status = 200
+        rounds(house, alerter)
+        assert hook.got == [], "it was given up"
+        assert house.parts.alerts_sent == {"failed": 2, "lost": 1}
+
+
+def test_who_does_not_answer_holds_up_nobody_and_is_ended(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url})
+        hook.hold = threading.Event()
+        begun = time.monotonic()
+        why = house.run(send(house.settings, house.settings.alerts[0], sample_message(""), within=2.0))
+        assert why == "it was not taken within 2 s"
+        assert time.monotonic() - begun < 10
+        hook.hold.set()
+
+
+def test_it_goes_on_while_the_ledger_can_not_be_written(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url})
+        halt(house)
+        alerter = Alerter(house.parts)
+        rounds(house, alerter, after=0.0)
+
+        async def go() -> None:
+            house.clock.time += SETTLE
+            found = derive(await live(house.parts))
+            for _ in range(3):
+                await alerter.round(found, writable=False)
+                for one in alerter._targets:
+                    if one.sending is not None:
+                        await one.sending
+
+        house.run(go())
+        assert len(hook.got) == 1
+
+
+def test_a_test_message_comes_at_the_start_and_then_weekly(house: House) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url, "test": "weekly"})
+        alerter = Alerter(house.parts)
+        rounds(house, alerter, after=1.0)
+        rounds(house, alerter, after=6 * 86_400.0)
+        assert [one["title"].endswith(": a test") for one in hook.got] == [True]
+        house.reopen(house.settings)
+        rounds(house, Alerter(house.parts), after=1.0)
+        assert len(hook.got) == 1
+        rounds(house, Alerter(house.parts), after=86_400.0)
+        assert len(hook.got) == 2
+
+
+def test_mail_is_sent(house: House) -> None:
+    with mail() as post:
+        to = f"mailto://127.0.0.1:{post.port}?from=syncd@example.com&to=ops@example.com&mode=insecure"
+        telling(house, {"to": to})
+        assert house.run(send(house.settings, house.settings.alerts[0], sample_message(" on a host"))) == ""
+        [letter] = post.got
+        assert "syncd on a host: a test" in letter
+
+
+def test_an_address_that_apprise_does_not_know_is_told_without_it(house: House) -> None:
+    telling(house, {"to": f"nosuchthing://{SECRET}"})
+    why = house.run(send(house.settings, house.settings.alerts[0], sample_message("")))
+    assert "Apprise knows no such address" in why
+    assert SECRET not in why
+
+
+def test_the_sender_gets_none_of_our_secrets_by_its_environment(house: House, tmp_path: Path) -> None:
+    with web() as hook:
+        telling(house, {"to": hook.url})
+        hook.hold = threading.Event()
+        os.environ["ZELIQ_API_KEY"] = SECRET
+
+        async def go() -> list[bytes]:
+            sending = asyncio.create_task(send(house.settings, house.settings.alerts[0], sample_message("")))
+            seen: list[bytes] = []
+            while not seen:
+                await asyncio.sleep(0.02)
+                seen = _of_senders("environ")
+            cmdlines = _of_senders("cmdline")
+            assert hook.hold is not None
+            hook.hold.set()
+            await sending
+            return seen + cmdlines
+
+        try:
+            told = b" ".join(house.run(go()))
+        finally:
+            del os.environ["ZELIQ_API_KEY"]
+        assert b"PATH=" in told
+        assert SECRET.encode() not in told
+        assert str(hook.port).encode() not in told
+
+
+def _of_senders(what: str) -> list[bytes]:
+    """A file of /proc of each sender that we have started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"syncd.observe.deliver" in (folder / "cmdline").read_bytes():
+                ours = f"PPid:\t{os.getpid()}\n" in (folder / "status").read_text()
+                found += [(folder / what).read_bytes()] if ours else []
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"to": "nobody"}, {"to": "json://x", "on": ["weather"]}, {"to": "json://x", "test": "now"}]
+)
+def test_what_is_no_alert_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"address for alerts|Input should be"):
+        Alert.model_validate(wrong)
