@@ -29,8 +29,16 @@ log = structlog.get_logger("syncd.daemon")
 
 _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
 
-TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
+TICK = 1.0  # seconds between bells of a stage that may wait for a rate window, or for a moment that is near
+CADENCE = {
+    "sweep": 15.0,
+    "probe": 60.0,
+    "canary": 300.0,
+    "rights": 30.0,
+    "flush": 5.0,
+    "watch": 10.0,
+    **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
+}
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
 NEXT = {
     "pull": ("plan",),
