@@ -1,6 +1,7 @@
 """The real receiver of callbacks with the real ledger, and nothing else of the daemon, as a process.
 
-`python -m benchmarks.receiver CONFIG.yaml durable|hasty`: a hasty ledger commits without waiting for the disk. The first line tells the port.
+`python -m benchmarks.receiver CONFIG.yaml durable|hasty`: a hasty ledger commits without waiting for the disk. The
+first line tells the port.
 """
 
 from __future__ import annotations

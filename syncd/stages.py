@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -169,7 +170,8 @@ class Stages:
             if self._ending:
                 return
             try:
-                with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
+                of = stage.name.partition(":")[2]
+                with unit(stage.kind, of=of) as line, self._traced(stage.kind, of, line):
                     moved = line["moved"] = await self._work(stage, line)
             except ConnectorError as error:
                 self._postpone(stage, error)
@@ -204,6 +206,10 @@ class Stages:
         finally:
             stage.busy = False
             self.parts.liveness.sign(stage.name, busy=False)
+
+    def _traced(self, kind: str, of: str, line: Facts) -> AbstractContextManager[None]:
+        tracer = self.parts.calls.tracer
+        return nullcontext() if tracer is None else tracer.unit(kind, of, line)
 
     def _postpone(self, stage: Stage, error: ConnectorError) -> None:
         if not isinstance(error, Retry):
