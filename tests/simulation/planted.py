@@ -715,3 +715,9 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
 }
+
+FOUND_AT: dict[str, int] = {  # where each was found last: these seeds are tried first; `--planted all` finds others
+    "accept_any_grade": 1,
+    "finds_age_like_misses": 7,
+    "undecided_forgotten": 6,
+}
