@@ -716,8 +716,12 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "undecided_forgotten": ("reconfigured",),
 }
 
-FOUND_AT: dict[str, int] = {  # where each was found last: these seeds are tried first; `--planted all` finds others
-    "accept_any_grade": 1,
+FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
+    "ack_when_disk_full": 3,
+    "answer_without_echo_believed": 3,
+    "bought_before_a_confirmed_write": 4,
+    "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
+    "no_breaker": 8,
     "undecided_forgotten": 6,
 }
