@@ -722,6 +722,6 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "bought_before_a_confirmed_write": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
-    "no_breaker": 8,
+    "no_breaker": 12,
     "undecided_forgotten": 6,
 }
