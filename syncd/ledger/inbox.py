@@ -17,6 +17,7 @@ from syncd.frozen import frozen
 
 from . import results
 from .budgets import milli
+from .claims import Lost
 from .results import Said
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Call, Move, Tx, together
@@ -100,6 +101,19 @@ def store(
     return Kept(repeats == 0 or (fetched and tx.run("delivery_fetched", digest=digest.digest()) > 0))
 
 
+def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
+    """The oldest deliveries that nobody has looked at, and nobody holds: as many as fit into so many bytes, and one at
+    least."""
+    found: list[int] = []
+    room = limit_bytes
+    for id_, size in tx.rows("deliveries_waiting", limit=limit):
+        room -= size
+        if room < 0 and found:
+            break
+        found.append(id_)
+    return found
+
+
 def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
     """Why one more different answer to this call is not kept, or None."""
     kept = tx.row("deliveries_kept", id=submission_id, digest=digest)
@@ -111,14 +125,8 @@ def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
     return Kept.GONE if call["settled"] else Kept.TOO_MANY
 
 
-def received(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[Received]:
-    """The oldest deliveries that nobody has looked at, as many as fit into so many bytes, and one at least."""
-    last, room = 0, limit_bytes
-    for id_, size in tx.rows("deliveries_waiting", limit=limit):
-        room -= size
-        if room < 0 and last:
-            break
-        last = id_
+def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
+    """Those of these deliveries that nobody has looked at, oldest first."""
     return [
         Received(
             id=row["id"],
@@ -134,7 +142,7 @@ def received(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[Received
             ),
             note=row["note"],
         )
-        for row in tx.rows("deliveries_received", last=last)
+        for row in tx.rows("deliveries_received", ids=json.dumps(list(ids)))
     ]
 
 
@@ -145,8 +153,7 @@ def look_again(tx: Tx, note: str | None = None, *, limit: int) -> int:
 
 def quarantine(tx: Tx, got: Received, note: str) -> bool:
     """Keep it, use it for nothing, for now; False if it was set aside for the same reason before."""
-    tx.run("delivery_done", id=got.id, state=DeliveryState.QUARANTINED, note=note)
-    news = note != got.note
+    news = tx.run("delivery_done", id=got.id, state=DeliveryState.QUARANTINED, note=note) == 1 and note != got.note
     tx.tally("deliveries_quarantined", int(news))
     return news
 
@@ -193,8 +200,12 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
     """T5: results onto the jobs, credits onto the submissions, deliveries done. Returns jobs answered.
 
     The same as one after the other, in a few statements for all of them. An answer proves that its submission was
-    accepted, even if its own 2xx never reached us.
+    accepted, even if its own 2xx never reached us. Raises Lost where one of them was read by somebody else: a delivery
+    is applied once.
     """
+    done = [[one.got.id, _note(one.answer)] for one in readings]
+    if tx.run("deliveries_applied", rows=json.dumps(done)) != len(done):
+        raise Lost
     accept_many(tx, [_accepted(one) for one in readings], now=now)
     work = _Work(tx, now, _attempts_answered(tx, readings))
     for one in readings:
@@ -211,8 +222,6 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
         tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
     _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
     tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings))
-    done = [[one.got.id, _note(one.answer)] for one in readings]
-    tx.run("deliveries_applied", rows=json.dumps(done))
     return work.answered
 
 

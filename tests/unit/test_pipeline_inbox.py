@@ -15,6 +15,7 @@ from syncd.pipeline import inbox, verify
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
 from .conftest import Build
+from .furnish import received
 from .house import EMAIL, ONE_BY_ONE, House
 from .test_ledger_store import Held
 
@@ -238,7 +239,7 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
         held = Held()
         first = asyncio.create_task(house.ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
-        got = (await house.ledger.read(mailbox.received, 1))[0]
+        got = (await house.ledger.read(received, 1))[0]
         answer = house.fake.parse(got.delivery, sent)
         applying = asyncio.create_task(
             house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0)
@@ -246,7 +247,7 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
         await asyncio.sleep(0)
         deciding = asyncio.create_task(verify.run_once(house.parts))
         for _ in range(20):
-            await house.ledger.read(mailbox.received, 1)
+            await house.ledger.read(received, 1)
         held.go.set()
         await asyncio.gather(first, applying, deciding)
         await inbox.run_once(house.parts)
