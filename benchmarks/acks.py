@@ -1,79 +1,65 @@
-"""How many callbacks a second are acknowledged, each on disk first, against the same without a disk.
-
-One process, real sockets, 64 connections, several rounds in turn; medians and their ratio.
+"""How many callbacks a second are acknowledged, each on disk first, against the same receiver with a ledger that stores
+nothing: real receiver, real ledger, signed answers of FullEnrich about one contact, 64 connections.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
+import contextlib
+import itertools
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
-import httpx
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from .bars import Value
+from .processes import NotMeasured, Process, Vendors, configuration, free_port, written
+from .providers import Post, answer_about
+from .shapes import Say
+from .wire import Client
 
-from syncd.config import Address
-from syncd.contract.model import Delivery, Source
-from syncd.ledger import inbox
-from syncd.ledger.store import Ledger
-from syncd.web.listener import Listener
-
-ROUNDS, CALLS, CONNECTIONS = 5, 2000, 64
-BODY = b'{"credit_used": 1, "contact": {"most_probable_email": "ada@acme.example", "emails": []}}'
+CONNECTIONS, CALLS = 64, 3_000
+KINDS = ("durable", "nothing")
 
 
-def main(argv: list[str]) -> int:
-    """Print the table. `argv`: optionally the number of calls per round."""
-    calls = int(argv[0]) if argv else CALLS
-    stored, bare = asyncio.run(_measure(calls))
-    print(f"acknowledged a second, on disk first    {stored:8.0f}")
-    print(f"the same without the disk               {bare:8.0f}")
-    print(f"ratio                                   {stored / bare:8.2f}")
-    return 0
+def measure(rounds: int, say: Say) -> dict[str, Value]:
+    """All figures."""
+    rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    with contextlib.ExitStack() as stack:
+        vendors = stack.enter_context(Vendors(0))
+        addresses = {kind: stack.enter_context(_receiver(vendors, kind)) for kind in KINDS}
+        numbers = itertools.count(1)
+        for number in range(rounds):
+            for kind in KINDS if number % 2 else KINDS[::-1]:
+                posts = [answer_about(next(numbers), addresses[kind][n % CONNECTIONS]) for n in range(CALLS)]
+                rates[kind].append(asyncio.run(pour(posts)))
+                say(f"acks {number + 1} {kind}: {rates[kind][-1]:.0f}/s")
+    ratio = median(a / b for a, b in zip(*(rates[kind] for kind in KINDS), strict=True))
+    return {"ratio": Value(ratio, *(median(rates[kind]) for kind in KINDS))}
 
 
-async def _measure(calls: int) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger.open(Path(folder) / "ledger.db")
-        number = iter(range(10**9))
-
-        async def store(request: Request) -> Response:
-            body = await request.body() + str(next(number)).encode()
-            await ledger.write(
-                inbox.store, "p", Delivery(submission_id="s", source=Source.CALLBACK, body=body), now=1.0
-            )
-            return Response(b"ok")
-
-        async def bare(request: Request) -> Response:
-            await request.body()
-            return Response(b"ok")
-
-        app = Starlette(routes=[Route("/store", store, methods=["POST"]), Route("/bare", bare, methods=["POST"])])
-        listener = Listener(app, Address("127.0.0.1", 0))
-        await listener.start()
-        rates: dict[str, list[float]] = {"store": [], "bare": []}
-        for _ in range(ROUNDS):
-            for name, seen in rates.items():
-                seen.append(await _round(f"http://127.0.0.1:{listener.port}/{name}", calls))
-        await listener.stop()
-        ledger.close()
-    return statistics.median(rates["store"]), statistics.median(rates["bare"])
+@contextlib.contextmanager
+def _receiver(vendors: Vendors, kind: str) -> Iterator[list[str]]:
+    """A receiver's genuine addresses."""
+    with tempfile.TemporaryDirectory(prefix="syncd-bench-") as folder:
+        path = written(Path(folder), configuration(vendors), free_port(), free_port())
+        with Process("benchmarks.receiver", str(path), kind) as process:
+            yield process.line()
 
 
-async def _round(url: str, calls: int) -> float:
-    """Calls a second, over as many clients as are fast: each keeps one connection."""
-    left = iter(range(calls))
+async def pour(posts: list[Post]) -> float:
+    """Callbacks a second that were acknowledged, over as many connections as there are places."""
+    client, left = Client(CONNECTIONS), iter(posts)
 
     async def caller() -> None:
-        async with httpx.AsyncClient(trust_env=False, verify=False) as client:
-            for _ in left:
-                (await client.post(url, content=BODY)).raise_for_status()
+        for post in left:
+            status, _ = await client.send(post.url, post.body, post.headers)
+            if status != 200:
+                raise NotMeasured(f"a genuine callback was answered with {status}")
 
-    started = time.perf_counter()
+    began = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
-    return calls / (time.perf_counter() - started)
+    took = time.perf_counter() - began
+    client.close()
+    return len(posts) / took

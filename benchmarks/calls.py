@@ -1,138 +1,114 @@
-"""How many of a Salesforce org's daily calls the connector spends, counted by the emulated org itself.
+"""How many calls to a CRM a thousand contacts cost: when answers trickle in, and in batches as full as can be.
 
-As the pipeline does it: pull, then read, decide and write batch by batch, with real sockets in between. Logins
-don't count, as with Salesforce. A first pull stands there both ways, by pages and by a bulk job that is done at the
-first look; each look more is a call more. Two describes and a question after histories are part of every pull.
+Counts, not times: the trickles go side by side, thirty times as fast as in life.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
+import contextlib
+import math
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from typing import Self
 
-from connectors.salesforce import Connector, Options
-from syncd.contract.model import Change, ContactRef, Field, Selection, WriteStatus
-from syncd.contract.ports import Tools
-from syncd.sandbox.salesforce import Salesforce
-from syncd.sandbox.salesforce.org import COLLEAGUE
-from syncd.sandbox.server import Sandbox
+from .bars import Value
+from .processes import Daemon, NotMeasured, Org, Vendors, configuration, until
+from .shapes import CRM_CALLS, Say
 
-RECORDS, LARGER = 10_000, 5
-SPEED = 100.0
-CONTACTS = Selection(object="contacts", fields=Connector.capabilities.objects["contacts"])
+CONTACTS, FULL = 600, 2_000  # of the trickles; of the org that gets all answers at once
+SPEED, SPEED_OF_FULL = 30.0, 5.0  # the second one so slow that all answers are there before a batch has waited enough
+PACE = 0.5  # contacts that are answered in one second of the vendors' time
+WITHIN = 150.0  # seconds
+_READ, _WRITTEN = 2_000, 25  # records of one call of Salesforce's; each is written under its own condition
 
 
-class Memory:
-    """Forgets it all with the process."""
-
-    def recall(self, key: str) -> Any:
-        return None
-
-    async def keep(self, key: str, value: Any) -> None:
-        return
-
-
-class Clock:
-    """The sandbox's."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self.now = self.monotonic = sandbox.clock.now
-        self.sleep = sandbox.clock.sleep
+def measure(say: Say) -> dict[str, Value]:
+    """All figures."""
+    with _Run(CONTACTS, pace=PACE) as hubspot, _Run(CONTACTS, pace=PACE, org=True) as salesforce:
+        for run in (hubspot, salesforce):
+            run.wait_until_asked()
+        trickles = {
+            "hubspot_trickle": hubspot.calls_for_answers(),
+            "salesforce_trickle": salesforce.calls_for_answers(),
+        }
+    say(f"calls: {trickles}")
+    spent, least = _at_once(FULL), least_calls(FULL)
+    say(f"calls: {spent} of Salesforce's for {FULL} contacts at once")
+    per_thousand = {name: Value(1000 * calls / CONTACTS) for name, calls in trickles.items()}
+    return per_thousand | {"salesforce_full": Value(spent / least, spent, least)}
 
 
-class Bench:
-    """An org of people who lack everything, and a connection to it."""
-
-    def __init__(self, sandbox: Sandbox, records: int, **options: Any) -> None:
-        self.sandbox, self.vendor, self.url = sandbox, sandbox.salesforce, sandbox.urls["salesforce"]
-        self.ids = [_add(self.vendor, number) for number in range(records)]
-        keys = self.vendor.keys
-        given = {"domain": keys.domain, "client_id": keys.client_id, "client_secret": keys.client_secret, **options}
-        tools = Tools(Clock(sandbox), random.Random(1), Memory())
-        self.crm = Connector("sf", Options.model_validate(given), self.url, tools)
-        self.cursor: Any = None
-
-    async def pull(self) -> int:
-        found = set()
-        async for page in self.crm.pull(CONTACTS, self.cursor):
-            found |= {contact.ref.id for contact in page.contacts}
-            self.cursor = page.cursor
-        return len(found)
-
-    async def write(self) -> int:
-        """Everybody gets an e-mail; returns to how many it was written."""
-        written, size = 0, self.crm.capabilities.write_batch
-        for start in range(0, len(self.ids), size):
-            refs = [ContactRef(connection="sf", object="contacts", id=one) for one in self.ids[start : start + size]]
-            new = Change(ref=refs[0], field=Field.EMAIL, expected="", new="")
-            snapshots = await self.crm.read(refs, CONTACTS)
-            changes = [replace(new, ref=s.ref, new=f"{s.ref.id}@example.com", revision=s.revision) for s in snapshots]
-            outcomes = await self.crm.write(changes, CONTACTS)
-            written += sum(outcome.status is WriteStatus.WRITTEN for outcome in outcomes)
-        return written
+def least_calls(contacts: int) -> int:
+    """Of Salesforce's API: everybody is read once more, and written."""
+    return math.ceil(contacts / _READ) + math.ceil(contacts / _WRITTEN)
 
 
-def main(argv: list[str]) -> int:
-    """Print the table. `argv`: optionally the number of records."""
-    records = int(argv[0]) if argv else RECORDS
-    print(f"{'contacts of a Salesforce org':52} {'records':>8} {'calls':>6} {'seconds':>8}")
-    for number in (records, LARGER * records):
-        asyncio.run(_first(number, "the first pull by pages (bulk_from: 0)", bulk_from=0))
-        asyncio.run(_first(number, "the first pull by a job (bulk_from: 1)", bulk_from=1))
-        asyncio.run(_first(number, "the first pull as it is by default"))
-    asyncio.run(_guarded(records))
-    asyncio.run(_fast(records))
-    asyncio.run(_tracked(records))
-    return 0
+def _at_once(contacts: int) -> int:
+    """Salesforce's calls where all answers come as fast as they can."""
+    with _Run(contacts, org=True) as run:
+        run.wait_until_written()
+        return run.calls
 
 
-async def _first(records: int, what: str, **options: Any) -> None:
-    async with Sandbox(contacts=0, speed=SPEED) as sandbox:
-        bench = Bench(sandbox, records, **options)
-        sandbox.clock.skip(1_200)
-        await _count(bench, what, bench.pull)
-        await bench.crm.aclose()
+class _Run:
+    """A daemon between one CRM and FullEnrich. Everybody is asked about before the first answer comes, as in a sync
+    that has been running for long."""
 
+    def __init__(self, contacts: int, *, pace: float | None = None, org: bool = False) -> None:
+        self._speed = SPEED_OF_FULL if pace is None else SPEED
+        self._size, self._pace, self._has_org = contacts, pace and pace * self._speed, org
+        self._before = 0
 
-async def _guarded(records: int) -> None:
-    async with Sandbox(contacts=0, speed=SPEED) as sandbox:
-        bench = Bench(sandbox, records)
-        sandbox.clock.skip(1_200)
-        await bench.pull()
-        sandbox.clock.skip(900)
-        await _count(bench, "the next pull, nothing has changed", bench.pull)
-        await _count(bench, "reading and writing, guarded (25 a call)", bench.write)
-        await bench.crm.aclose()
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self._vendors = stack.enter_context(
+                Vendors(0 if self._has_org else self._size, speed=self._speed, pace=self._pace)
+            )
+            self._org = stack.enter_context(Org(self._size, self._vendors)) if self._has_org else None
+            settings = configuration(self._vendors, org=self._org, each=self._pace is not None, buy_before_write=0)
+            self._daemon = stack.enter_context(Daemon(settings))
+            self._stack = stack.pop_all()
+        return self
 
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
-async def _fast(records: int) -> None:
-    async with Sandbox(contacts=0, speed=SPEED) as sandbox:
-        bench = Bench(sandbox, records, fast=True)
-        sandbox.clock.skip(120)
-        await _count(bench, "reading and writing, fast: true (200 a call)", bench.write)
-        await bench.crm.aclose()
+    @property
+    def calls(self) -> int:
+        """To the CRM so far."""
+        if self._org is not None:
+            return self._org.counts()["calls"]
+        return sum(self._vendors.counts()["calls"].get(kind, 0) for kind in CRM_CALLS)
 
+    def wait_until_asked(self) -> None:
+        """Everybody was asked about, and nobody has been answered yet."""
+        self._until("asked about everybody", lambda: self._vendors.counts()["asked"] >= self._size)
+        self._before = self.calls
+        if self._vendors.counts()["called_back"]:
+            raise NotMeasured("the first answer came too early")
 
-async def _tracked(records: int) -> None:
-    async with Sandbox(contacts=0, speed=SPEED, salesforce={"tracked_fields": ("Email", "Phone")}) as sandbox:
-        bench = Bench(sandbox, records)
-        sandbox.salesforce.human_edit(bench.ids[0], "Phone", "+442079460123")
-        sandbox.clock.skip(120)
-        await _count(bench, "the first pull where fields are tracked", bench.pull)
-        await _count(bench, "reading and writing, guarded, fields tracked", bench.write)
-        await bench.crm.aclose()
+    def wait_until_written(self) -> None:
+        """All values stand in the CRM."""
+        self._until("written for everybody", self._is_written)
+        time.sleep(1.0)  # the last batch is read once more
 
+    def calls_for_answers(self) -> int:
+        """To the CRM, from the first answer until all is written."""
+        self.wait_until_written()
+        return self.calls - self._before
 
-async def _count(bench: Bench, what: str, act: Callable[[], Awaitable[int]]) -> None:
-    before, began = bench.vendor.usage.used, time.perf_counter()
-    done = await act()
-    print(f"{what:52} {done:8,} {bench.vendor.usage.used - before:6,} {time.perf_counter() - began:8.1f}", flush=True)
+    def _is_written(self) -> bool:
+        counts = self._vendors.counts() if self._org is None else self._org.counts()
+        if counts["wrong"]:
+            raise NotMeasured(f"{counts['wrong']} values are wrong")
+        return bool(counts["values"] >= 2 * self._size)
 
+    def _until(self, what: str, look: Callable[[], bool]) -> None:
+        def alive() -> bool:
+            self._daemon.require_alive()
+            return look()
 
-def _add(vendor: Salesforce, number: int) -> str:
-    values = {"FirstName": "Person", "LastName": f"Number {number}"}
-    return vendor.org.store.add("Contact", values, COLLEAGUE, vendor.org.now()).id
+        try:
+            until(what, alive, within=WITHIN, every=0.3)
+        except NotMeasured as problem:
+            raise NotMeasured(f"{problem}\n{self._daemon.tail()}") from None

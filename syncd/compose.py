@@ -23,6 +23,7 @@ from syncd.ledger import connections, renames, submissions
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
 from syncd.pipeline.address import Addresses
+from syncd.pipeline.canary import NAME as CALLBACKS
 from syncd.pipeline.parts import Lane, Parts
 from syncd.registry import Registry
 
@@ -90,12 +91,13 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
     rng = random.Random()  # noqa: S311 - jitter, no secret
     calls = Calls(tracer=_tracer(settings))
     known = await _follow_names(ledger, settings)
-    crms, providers = connect(
-        settings,
-        registry,
-        lambda c: Tools(clock, rng, LedgerMemory(ledger, c.name, known[c.name]), network=settings.network),
-        calls=calls,
-    )
+
+    def tools(one: Connection) -> Tools:
+        return Tools(clock, rng, LedgerMemory(ledger, one.name, known[one.name]), network=settings.network)
+
+    crms, providers = connect(settings, registry, tools, calls=calls)
+    if settings.callbacks is None:
+        await ledger.write(connections.clear, CALLBACKS)
     return Parts(
         ledger=ledger,
         clock=clock,
@@ -118,18 +120,18 @@ async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Pa
         if former is not None:
             await asyncio.to_thread(former.close)
     known = await _follow_names(parts.ledger, settings)
-    before = parts.settings.connections if settings.network == parts.settings.network else {}
-    same = {name for name, one in settings.connections.items() if before.get(name) == one}
+    old = parts.settings
+    same = {name for name, one in settings.connections.items() if old.connections.get(name) == one}
+    if settings.network != old.network:
+        same.clear()
     running: dict[str, Crm | Provider] = {**parts.crms, **{name: lane.provider for name, lane in parts.lanes.items()}}
-    crms, providers = connect(
-        settings,
-        registry,
-        lambda c: Tools(
-            parts.clock, parts.rng, LedgerMemory(parts.ledger, c.name, known[c.name]), network=settings.network
-        ),
-        {name: one for name, one in running.items() if name in same},
-        parts.calls,
-    )
+
+    def tools(one: Connection) -> Tools:
+        memory = LedgerMemory(parts.ledger, one.name, known[one.name])
+        return Tools(parts.clock, parts.rng, memory, network=settings.network)
+
+    kept = {name: one for name, one in running.items() if name in same}
+    crms, providers = connect(settings, registry, tools, kept, parts.calls)
     lanes = {
         name: parts.lanes[name] if name in same else await _lane(parts.ledger, name, one, parts.clock)
         for name, one in providers.items()
@@ -154,7 +156,7 @@ def _look_again(parts: Parts, settings: Settings, same: Collection[str]) -> None
     active = [sync for sync in settings.syncs if not sync.paused]
     changed = [one for one in active if one.crm not in same or before.get(one.name) != one.writing]
     parts.gate.follow((sync.name for sync in active), changed={sync.name: sync.crm for sync in changed})
-    if settings.callbacks != parts.settings.callbacks:
+    if (settings.callbacks, settings.network) != (parts.settings.callbacks, parts.settings.network):
         parts.gate.forget("callbacks")
     for name in [name for name in parts.accounts.known if name not in same]:
         parts.accounts.known.discard(name)
@@ -189,6 +191,8 @@ def _tracer(settings: Settings) -> Tracer | None:
 def addresses_of(settings: Settings) -> Addresses:
     """The callback addresses of this installation."""
     callbacks = settings.callbacks
+    if callbacks is None:
+        return Addresses("", [])
     return Addresses(str(callbacks.public_url), [secret.get_secret_value() for secret in callbacks.secrets])
 
 

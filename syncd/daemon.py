@@ -29,7 +29,7 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
 from syncd.stages import BUYS_OR_WRITES, Stages, broken
 from syncd.web import private, public
-from syncd.web.listener import Listener
+from syncd.web.listener import Listener, NoListener
 
 log = structlog.get_logger("syncd.daemon")
 
@@ -57,7 +57,8 @@ class Daemon:
         self._failure: SyncdError | None = None
         self._heartbeat = Heartbeat(parts)
         self._check: asyncio.Task[None] | None = None
-        self.public = Listener(public.application(parts, canary), parts.settings.callbacks.listen)
+        callbacks = parts.settings.callbacks
+        self.public = Listener(public.application(parts, canary), callbacks.listen) if callbacks else NoListener()
         self.private = Listener(private.application(parts), parts.settings.admin.listen)
         self.stages = self._make_stages()
 

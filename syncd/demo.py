@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,8 +135,8 @@ def _sync(crm: str, kind: str) -> str:
 """
 
 
-def present(report: dict[str, Any], console: Console) -> None:
-    """The report as a person reads it."""
+def present(report: dict[str, Any], console: Console, as_typed: Callable[[str], str] = str) -> None:
+    """The report as a person reads it. `as_typed`: a command as it has to be typed here."""
     console.print()
     console.print(_outcomes(report["outcomes"]), "")
     spent = Table(title="Credits and calls", title_justify="left", box=None, padding=(0, 2, 0, 0))
@@ -155,7 +155,7 @@ def present(report: dict[str, Any], console: Console) -> None:
         f"{report['searches']} search calls; {report['shared']} answers served the same person again, unpaid"
     )
     look = f"syncd status -c {report['config']} (or: syncd review list -c {report['config']})"
-    console.print(f"The ledger is {report['ledger']}; look around with: {look}")
+    console.print(f"The ledger is {report['ledger']}; look around with: {as_typed(look)}", soft_wrap=True)
     verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
     console.print(verdict, highlight=False)
 

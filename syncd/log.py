@@ -234,3 +234,9 @@ class Redaction:
         for pattern, instead in rules:
             text = pattern.sub(instead, text)
         return text[:_LONGEST]
+
+
+def masked(text: str, hidden: Collection[str] = ()) -> str:
+    """A text of several lines, each as it may stand in a log."""
+    redaction = Redaction(hidden)
+    return "\n".join(redaction.text(line, _RULES) for line in text.splitlines())

@@ -66,8 +66,9 @@ def _fixed(old: Settings, new: Settings) -> Iterator[str]:
     restart = "this can't change while syncd runs; put it back, or restart syncd"
     if os.path.realpath(new.ledger.path) != os.path.realpath(old.ledger.path):
         yield f"ledger.path: it is {old.ledger.path} until the end of this process: {restart}"
-    if new.callbacks.listen != old.callbacks.listen:
-        yield f"callbacks.listen: it is {old.callbacks.listen} until the end of this process: {restart}"
+    before, after = (one.callbacks.listen if one.callbacks else "none" for one in (old, new))
+    if before != after:
+        yield f"callbacks.listen: it is {before} until the end of this process: {restart}"
     if new.admin.listen != old.admin.listen:
         yield f"admin.listen: it is {old.admin.listen} until the end of this process: {restart}"
     if new.rehearsal != old.rehearsal:
@@ -87,7 +88,11 @@ def _owing(tx: Tx, old: Settings, new: Settings) -> list[str]:
     ]
 
 
+def _tools(parts: Parts, settings: Settings) -> Tools:
+    return Tools(parts.clock, parts.rng, compose.NoMemory(), network=settings.network)
+
+
 async def _try_connections(parts: Parts, settings: Settings, registry: Registry) -> None:
     """Whatever a connector refuses is refused before anything is stopped."""
-    made = compose.connect(settings, registry, lambda _: Tools(parts.clock, parts.rng, compose.NoMemory()))
+    made = compose.connect(settings, registry, lambda _: _tools(parts, settings))
     await compose.hang_up(*made)

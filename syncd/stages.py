@@ -105,7 +105,7 @@ class Stages:
     @property
     def looked(self) -> bool:
         """Whether every watch over the gate has looked, and none is looking at a right again."""
-        watches = {"canary", "probe", "watch"} | {name for name in self._stages if name.startswith("rights:")}
+        watches = {one.name for one in self._stages.values() if one.kind in {"canary", "probe", "watch", "rights"}}
         busy = any(stage.busy or stage.bell.is_set() for stage in self._stages.values() if stage.kind == "rights")
         return not busy and watches <= self.tried
 
@@ -132,7 +132,6 @@ class Stages:
     def _all_stages(self) -> list[Stage]:
         parts = self.parts
         stages = [
-            Stage("canary", lambda: self._canary.run_once(parts)),
             Stage("plan", lambda: plan.run_once(parts)),
             Stage("inbox", lambda: inbox.run_once(parts)),
             Stage("sweep", lambda: sweep.run_once(parts)),
@@ -141,6 +140,8 @@ class Stages:
             Stage("flush", lambda: probe.flush(parts)),
             Stage("watch", lambda: self._watch.run_once(parts)),
         ]
+        if parts.settings.callbacks is not None:
+            stages.append(Stage("canary", lambda: self._canary.run_once(parts)))
         stages += [Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]
         written = {sync.crm for sync in parts.syncs}
         stages += [Stage(f"rights:{name}", partial(rights.run_once, parts, name)) for name in sorted(written)]

@@ -51,8 +51,9 @@ def body(submission: Submission, shape: Shape, *, contact_webhooks: bool) -> dic
     started: dict[str, Any] = {
         "name": submission.label.strip() or f"syncd {submission.id}",
         shape.list_key: contacts,
-        "webhook_url": submission.callback_url,
     }
+    if submission.callback_url:
+        started["webhook_url"] = submission.callback_url
     if contact_webhooks and shape.contact_events and submission.contact_url:
         started["webhook_events"] = {"contact_finished": submission.contact_url}
     return started

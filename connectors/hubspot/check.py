@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from syncd.contract.errors import ConnectorError, Halt, Trouble
-from syncd.contract.model import FieldMap, Finding, Level, Selection
+from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
 from . import terms
 from .answers import MissingScope
@@ -26,9 +27,10 @@ async def check(calls: Calls, portal: Portal, options: Options, selections: Sequ
     except ConnectorError as error:
         return [_finding(error, whole=True)]
     findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
-    for selection in selections:
+    for number, selection in enumerate(selections):
         wrong = list(_selection(selection, catalogue))
-        findings += wrong or [*await _search(calls, selection, catalogue), *_tolerable(selection, catalogue)]
+        found = wrong or [*await _search(calls, selection, catalogue), *_tolerable(selection, catalogue)]
+        findings += [replace(one, selection=number) for one in found]
     findings += await _companies(calls)
     findings += await _may_write(calls)
     return findings
@@ -65,14 +67,14 @@ def _consent(catalogue: Catalogue, options: Options) -> Iterator[Finding]:
 
 def _selection(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
     if selection.object != "contacts":
-        yield Finding(
-            level=Level.ERROR, what=f"HubSpot's {selection.object} can't be synced", cure="set object: contacts"
-        )
+        what = f"HubSpot's {selection.object} can't be synced"
+        yield Finding(level=Level.ERROR, what=what, cure="set object: contacts", at="object")
     for field, fields in selection.fields.items():
         for wrong in _property(fields, catalogue):
-            yield Finding(level=Level.ERROR, what=wrong, cure=f"set another property for {field}")
+            place = f"fields.{field}.property"
+            yield Finding(level=Level.ERROR, what=wrong, cure=f"set another property for {field}", at=place)
     for problem in terms.problems(selection, catalogue):
-        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync")
+        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync", at="match")
 
 
 def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
@@ -92,14 +94,17 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
     for field, fields in selection.writable.items():
         for name in (one for one in fields.also if one not in catalogue):
             what = f"the portal shows us no contact property {name!r}: what it holds does not count as {field}"
-            yield Finding(level=Level.WARNING, what=what, cure=f"take it out of `also` of {field}, or let us see it")
+            cure = f"take it out of `also` of {field}, or let us see it"
+            yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"fields.{field}.also")
     for field, fields in selection.extras.items():
         for wrong in _property(fields, catalogue):
             cure = f"set another property for {field}, or none; until then it is not filled"
-            yield Finding(level=Level.WARNING, what=wrong, cure=cure)
+            yield Finding(level=Level.WARNING, what=wrong, cure=cure, at=EXTRAS.get(field, ""))
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
-        yield Finding(level=Level.WARNING, what=what, cure="take a filter out of `match`, or merge two into one")
+        yield Finding(
+            level=Level.WARNING, what=what, cure="take a filter out of `match`, or merge two into one", at="match"
+        )
 
 
 async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:

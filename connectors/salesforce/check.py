@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
-from syncd.contract.model import FieldMap, Finding, Level, Selection
+from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
 from . import soql
 from .calls import Calls
@@ -24,8 +25,8 @@ async def check(calls: Calls, org: Org, options: Options, selections: Sequence[S
     try:
         await calls.login()
         findings = [_way_in(calls, options)]
-        for selection in selections:
-            findings += await _selection(org, selection)
+        for number, selection in enumerate(selections):
+            findings += [replace(one, selection=number) for one in await _selection(org, selection)]
     except ConnectorError as error:
         return [_finding(error, whole=True)]
     return [*findings, *_budget(calls, options)]
@@ -60,13 +61,16 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
 def _wrong(lens: Lens) -> Iterator[Finding]:
     for field, fields in lens.selection.fields.items():
         for what, cure in _field(lens, fields):
-            yield Finding(level=Level.ERROR, what=what, cure=cure or f"set another property for {field}")
+            advice = cure or f"set another property for {field}"
+            yield Finding(level=Level.ERROR, what=what, cure=advice, at=f"fields.{field}.property")
     for problem in soql.problems(lens.selection):
-        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync")
+        yield Finding(level=Level.ERROR, what=problem, cure="mend `match` of this sync", at="match")
     if not lens.catalogue.updateable:
-        yield Finding(level=Level.ERROR, what=f"our user may not edit {lens.type} records", cure=_EDIT)
+        yield Finding(level=Level.ERROR, what=f"our user may not edit {lens.type} records", cure=_EDIT, at="object")
     if soql.too_long(lens):
-        yield Finding(level=Level.ERROR, what="match.where makes a query that is too long", cure="shorten it")
+        yield Finding(
+            level=Level.ERROR, what="match.where makes a query that is too long", cure="shorten it", at="match"
+        )
 
 
 def _field(lens: Lens, fields: FieldMap, *, searched: bool = True) -> Iterator[tuple[str, str]]:
@@ -91,7 +95,8 @@ def _hidden(lens: Lens) -> Iterator[Finding]:
     for field, fields in lens.selection.writable.items():
         for name in (one for one in fields.also if one not in lens.catalogue.fields):
             what = f"{_unseen(lens, name)}: what it holds does not count as {field}"
-            yield Finding(level=Level.WARNING, what=what, cure=f"take it out of `also` of {field}, or {_SEE}")
+            cure = f"take it out of `also` of {field}, or {_SEE}"
+            yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"fields.{field}.also")
 
 
 def _unseen(lens: Lens, name: str) -> str:
@@ -108,7 +113,8 @@ def _extras(lens: Lens) -> Iterator[Finding]:
     for field, fields in lens.selection.extras.items():
         for what, cure in _field(lens, fields, searched=False):
             advice = cure or f"set another property for {field}, or none"
-            yield Finding(level=Level.WARNING, what=f"{what}: {field} is not filled", cure=advice)
+            place = EXTRAS.get(field, "")
+            yield Finding(level=Level.WARNING, what=f"{what}: {field} is not filled", cure=advice, at=place)
 
 
 def _blind(lens: Lens) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """The command line. Each command parses, calls, prints; the work is done elsewhere.
 
 Exit codes: 0 done, 1 the work failed, 2 usage, 65 the ledger is damaged, 70 an invariant of ours is
-broken, 73 another daemon has the ledger, 74 the disk failed, 78 the configuration can't be used.
+broken, 73 another daemon has the ledger, 74 the disk failed or is full, 75 passing trouble: try again, 77 this
+user may not, 78 the configuration can't be used; 130, 141 and 143 after Ctrl-C, a closed pipe and SIGTERM.
 Results go to standard output, everything else to standard error; `--json` prints one object and
 nothing more.
 """
@@ -9,6 +10,7 @@ nothing more.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -17,7 +19,8 @@ import typer
 from typer.core import TyperGroup
 
 from syncd import __version__
-from syncd.contract.errors import BrokenInvariant, ConfigError, SyncdError
+
+from . import failing
 
 # In which module beside this one a command is, and what the list of commands says of it: a module is
 # imported when a command of it is used, for together they take two seconds.
@@ -29,6 +32,7 @@ COMMANDS = {
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
     "status": ("look", "What is where, what waits for what, credits, errors."),
+    "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
@@ -36,13 +40,13 @@ COMMANDS = {
     "thaw": ("keep", "Buy again at once after a restore."),
     "reconcile": ("keep", "Do the providers' balances move as the charges say?"),
     "verify": ("keep", "Is the ledger sound, and does it add up?"),
+    "doctor": ("doctor", "What is wrong on this host, and the cure."),
+    "completion": ("completion", "What a shell needs to complete commands."),
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }
-
-EX_DATAERR, EX_SOFTWARE, EX_IOERR, EX_CONFIG = 65, 70, 74, 78
 
 
 class _Commands(TyperGroup):
@@ -60,6 +64,19 @@ class _Commands(TyperGroup):
         if cmd_name in COMMANDS and cmd_name not in self._imported:
             self._imported.update(registered(COMMANDS[cmd_name][0]))
         return self._imported.get(cmd_name)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Without importing a command: a shell waits for it."""
+        from typer._click.shell_completion import CompletionItem  # noqa: PLC0415
+
+        options = [
+            (name, getattr(one, "help", None))
+            for one in self.get_params(ctx)
+            for name in one.opts
+            if incomplete.startswith("-")
+        ]
+        said = [(name, words) for name, (_, words) in COMMANDS.items()]
+        return [CompletionItem(name, help=words) for name, words in said + options if name.startswith(incomplete)]
 
     def format_commands(self, _: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
@@ -94,34 +111,20 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def _root(*, version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+def _root(
+    *,
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+    _: bool = typer.Option(False, "--debug", help="Show the details of what nobody foresaw, instead of in a file."),
+) -> None:
     if version:
         typer.echo(f"syncd {__version__}")
         raise typer.Exit
 
 
 def main() -> None:
-    """The console script: expected errors become one clear message and their exit code."""
-    try:
-        app()
-    except SyncdError as error:
-        sys.exit(_told(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    """The console script: every error becomes a clear message and its exit code."""
+    if "_SYNCD_COMPLETE" in os.environ:  # a shell asks what can be typed here
+        from typer._completion_classes import completion_init  # noqa: PLC0415
 
-
-def _told(error: SyncdError) -> int:
-    """Say what went wrong; the exit code for it."""
-    from syncd.ledger.file import DiskFailed, LedgerCorrupt  # noqa: PLC0415 - not needed where all goes well
-
-    from .output import complain, with_cure  # noqa: PLC0415
-
-    match error:
-        case ConfigError():
-            complain(error.problems)
-            return EX_CONFIG
-        case BrokenInvariant():
-            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
-            return EX_SOFTWARE
-    complain([with_cure(str(error), getattr(error, "cure", ""))])
-    return EX_DATAERR if isinstance(error, LedgerCorrupt) else EX_IOERR if isinstance(error, DiskFailed) else 1
+        completion_init()
+    failing.run(lambda: app(prog_name="syncd"), debug="--debug" in sys.argv[1:2])

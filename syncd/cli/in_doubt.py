@@ -4,43 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from syncd import compose
+from syncd import compose, filters
 from syncd.config import Settings
-from syncd.config.scalars import seconds
 from syncd.contract.errors import SyncdError
 from syncd.contract.ports import ProviderCapabilities
-from syncd.ledger import submissions, unpriced
+from syncd.ledger import search, submissions, unpriced
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.registry import Registry
 
-from .output import ConfigOption, JsonOption, out, print_json, settings_from, table, when
+from .completion import connections, syncs
+from .contacts import FilterOption, said_of_usage, wanted_from
+from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell, when
 
+SHOWN = 3  # contacts of a call in the table
 CHUNK = 200  # calls that are decided on in one transaction: the daemon writes in between
 group = typer.Typer(
     no_args_is_help=True,
     short_help="Paid calls that may not have arrived.",
-    help="Paid calls of which nobody can say whether they were carried out, or (--expired) what they cost.",
+    help="Paid calls of which nobody can say whether they were carried  or (--expired) what they cost.",
 )
 
 ExpiredOption = Annotated[
     bool, typer.Option("--expired", help="Calls that are over without a price, instead of those in doubt.")
 ]
-ProviderFilter = Annotated[str | None, typer.Option("--provider", help="Only of this connection.")]
-SyncFilter = Annotated[str | None, typer.Option("--sync", help="Only of this sync.")]
+ProviderFilter = Annotated[
+    str | None, typer.Option("--provider", autocompletion=connections, help="Only of this connection.")
+]
+SyncFilter = Annotated[str | None, typer.Option("--sync", autocompletion=syncs, help="Only of this sync.")]
 SinceFilter = Annotated[
     str | None, typer.Option(help="Only calls made since then: 2026-11-27T08:30 (UTC), or 2h for two hours ago.")
 ]
 UntilFilter = Annotated[str | None, typer.Option(help="Only calls made until then, in the same form.")]
+
+
+_About = dict[str, list[str]]  # the contacts of each call
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class _Filters:
     sync: str | None = None
     since: float | None = None
     until: float | None = None
+    query: str | None = None
 
     def fits(self, call: Doubt | Unpriced) -> bool:
         return (
@@ -73,28 +80,47 @@ def add_to(app: typer.Typer) -> None:
 
 
 @group.command("list")
-def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, as_json: JsonOption = False) -> None:
+def doubt_list(
+    config: ConfigOption = None,
+    *,
+    expired: ExpiredOption = False,
+    query: FilterOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """What is in doubt, since when, and how many credits are at risk.
 
     With --expired: the calls that are over without a price, and whether they count as charged already.
     """
-    settings, _ = settings_from(config)
-    calls = _calls(settings, expired=expired)
+    settings, _ = settings_from(config, secrets=False)
+    calls, about = _calls(settings, expired=expired, query=query)
     if as_json:
-        print_json([asdict(one) for one in calls])
+        print_json([{**asdict(one), "contacts": about[one.id]} for one in calls])
         return
-    heads = ["call", "provider", "since (UTC)", "people", "credits at risk"]
+    heads = ["call", "provider", "since (UTC)", "contacts", "credits at risk"]
+    length = _telling([one.id for one in calls])
+
+    def short(call: Doubt | Unpriced) -> str:
+        return call.id[:length]
+
     if expired:
         table(
             "Without a price",
             [*heads, "counts as", "why"],
             (
-                [c.id, c.provider, when(c.since), c.requests, c.at_risk, "charged" if c.assumed else "reserved", c.note]
+                [
+                    short(c),
+                    c.provider,
+                    when(c.since),
+                    _some(about[c.id]),
+                    c.at_risk,
+                    "charged" if c.assumed else "reserved",
+                    c.note,
+                ]
                 for c in calls
                 if isinstance(c, Unpriced)
             ),
         )
-        out.print(
+        tell(
             "Look them up at the provider, then: syncd in-doubt resolve --expired CALL … --charged N"
             if calls
             else "Every call that is over has its price."
@@ -104,12 +130,12 @@ def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, a
         "In doubt",
         [*heads, "held until", "why"],
         (
-            [c.id, c.provider, when(c.since), c.requests, c.reserved, when(c.hold_until), c.note]
+            [short(c), c.provider, when(c.since), _some(about[c.id]), c.reserved, when(c.hold_until), c.note]
             for c in calls
             if isinstance(c, Doubt)
         ),
     )
-    out.print(
+    tell(
         "An answer resolves each by itself. Else look it up at the provider, then: syncd in-doubt resolve CALL …"
         if calls
         else "Nothing is in doubt."
@@ -118,7 +144,9 @@ def doubt_list(config: ConfigOption = None, *, expired: ExpiredOption = False, a
 
 @group.command("resolve")
 def doubt_resolve(
-    calls: Annotated[list[str] | None, typer.Argument(help="As `syncd in-doubt list` shows them.")] = None,
+    calls: Annotated[
+        list[str] | None, typer.Argument(help="As `syncd in-doubt list` shows them, or the beginning of each.")
+    ] = None,
     config: ConfigOption = None,
     *,
     sent: Annotated[bool, typer.Option("--sent", help="It arrived: wait for its answer as for any other's.")] = False,
@@ -136,6 +164,7 @@ def doubt_resolve(
     sync: SyncFilter = None,
     since: SinceFilter = None,
     until: UntilFilter = None,
+    query: FilterOption = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Do it; without it, a filter only shows what would be done.")
@@ -149,15 +178,17 @@ def doubt_resolve(
     \b
     Examples:
       syncd in-doubt resolve 3f2a… --not-sent
-      syncd in-doubt resolve --provider finder --since 2h --not-sent
+      syncd in-doubt resolve --filter "acme since:2h" --not-sent
       syncd in-doubt resolve --provider finder --since 2h --not-sent --yes
       syncd in-doubt resolve --expired --provider finder --not-charged --yes
     """
-    settings, registry = settings_from(config)
+    settings, registry = settings_from(config, secrets=False)
     now = compose.clock_of(settings).now()
-    filters = _Filters(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now))
+    filters = _Filters(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now), query=query)
     if bool(calls) == (every or filters != _Filters()):
-        raise typer.BadParameter("say which: calls, or a filter (--provider, --sync, --since, --until), or --all")
+        raise typer.BadParameter(
+            "say which: calls, or a filter (--provider, --sync, --since, --until, --filter), or --all"
+        )
     if provider is not None and provider not in settings.connections:
         raise typer.BadParameter(f"no connection is called {provider}")
     chosen = {"--sent": sent, "--not-sent": not_sent, "--give-up": give_up, "--resend": resend}
@@ -167,12 +198,27 @@ def doubt_resolve(
         decision = _priced(Decimal(0) if not_charged else _amount(charged))
     else:
         decision = _decided(chosen, _answer_within(settings, registry))
-    found = _chosen(_calls(settings, expired=expired), calls or [], filters, expired=expired)
+    known, _ = _calls(settings, expired=expired, query=query)
+    found = _chosen(known, calls or [], filters, expired=expired)
     done = (yes or bool(calls)) and bool(found)
     if done:
         for first in range(0, len(found), CHUNK):
             Ledger.change(settings.ledger.path, _carry_out, found[first : first + CHUNK], decision, now)
     _tell(found, decision, done=done, as_json=as_json)
+
+
+def _telling(ids: Sequence[str]) -> int:
+    """So many digits tell one from another."""
+    return next(n for n in range(8, 33) if n == 32 or len({one[:n] for one in ids}) == len(ids))
+
+
+def _some(refs: Sequence[str]) -> str:
+    return ", ".join(refs[:SHOWN]) + (f" and {len(refs) - SHOWN} more" if len(refs) > SHOWN else "")
+
+
+def _moment(text: str | None, now: float) -> float | None:
+    with said_of_usage():
+        return None if text is None else filters.moment(text, now)
 
 
 def _exactly_one(wanted: dict[str, bool], others: dict[str, bool], *, expired: bool) -> None:
@@ -181,19 +227,35 @@ def _exactly_one(wanted: dict[str, bool], others: dict[str, bool], *, expired: b
         raise typer.BadParameter(f"{kind}, say exactly one of {', '.join(wanted)}")
 
 
-def _calls(settings: Settings, *, expired: bool) -> Sequence[Doubt | Unpriced]:
+def _calls(settings: Settings, *, expired: bool, query: str | None = None) -> tuple[Sequence[Doubt | Unpriced], _About]:
+    """The calls, and whom each is about; with a query, those about anybody whom it finds."""
+    wanted = wanted_from(query, now=compose.clock_of(settings).now())
     with reading(settings.ledger.path) as tx:
-        return unpriced.unpriced(tx, assumed=True) if expired else submissions.doubts(tx)
+        calls = unpriced.unpriced(tx, assumed=True) if expired else submissions.doubts(tx)
+        about = search.contacts_of_calls(tx, [one.id for one in calls])
+        found = {ref for ref, _ in search.fields_of(tx, wanted)} if query else None
+    fit = [one for one in calls if found is None or not found.isdisjoint(about[one.id])]
+    return fit, about
 
 
 def _chosen(
     known: Sequence[Doubt | Unpriced], ids: Sequence[str], filters: _Filters, *, expired: bool
 ) -> list[Doubt | Unpriced]:
-    unknown = [one for one in ids if one not in {call.id for call in known}]
-    if unknown:
+    whole = {_whole(one, known, expired=expired) for one in ids}
+    return [call for call in known if (not ids or call.id in whole) and filters.fits(call)]
+
+
+def _whole(start: str, known: Sequence[Doubt | Unpriced], *, expired: bool) -> str:
+    """The one id that begins like this."""
+    found = [call.id for call in known if call.id.startswith(start)]
+    if start in found:
+        return start
+    if len(found) > 1:
+        raise SyncdError(f"{start} is the beginning of {len(found)} calls; write more of it")
+    if not found:
         what, where = ("is without a price", " --expired") if expired else ("is in doubt", "")
-        raise SyncdError(f"nothing called {unknown[0]} {what}; `syncd in-doubt list{where}` shows what is")
-    return [call for call in known if (not ids or call.id in ids) and filters.fits(call)]
+        raise SyncdError(f"nothing called {start} {what}; `syncd in-doubt list{where}` shows what is")
+    return found[0]
 
 
 def _decided(chosen: dict[str, bool], answer_within: dict[str, float]) -> _Decision:
@@ -246,11 +308,11 @@ def _tell(calls: Sequence[Doubt | Unpriced], decision: _Decision, *, done: bool,
     heads = ["provider", "sync", "calls", "people", "credits at risk"]
     table("", heads, ([*sums.values()] for sums in counts.values()))
     if not calls:
-        out.print("No call is like this.")
+        tell("No call is like this.")
     elif done:
-        out.print(f"{len(calls)} call{'s' if len(calls) > 1 else ''}: {decision.words}")
+        tell(f"{len(calls)} call{'s' if len(calls) > 1 else ''}: {decision.words}")
     else:
-        out.print(f"{len(calls)} would be decided on: {decision.words}. Add --yes to do it.")
+        tell(f"{len(calls)} would be decided on: {decision.words}. Add --yes to do it.")
 
 
 def _at_risk(call: Doubt | Unpriced) -> Decimal:
@@ -271,18 +333,3 @@ def _amount(text: str | None) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise typer.BadParameter("--charged takes a number of credits, such as 10 or 0.5")
     return amount
-
-
-def _moment(text: str | None, now: float) -> float | None:
-    """A time as people write it, in UTC seconds; `2h` is two hours ago."""
-    if text is None:
-        return None
-    try:
-        return now - seconds(text)
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time; write 2026-11-27T08:30, or 2h for two hours ago") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

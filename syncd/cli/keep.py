@@ -11,12 +11,16 @@ import typer
 
 from syncd import compose
 from syncd.config import Port
-from syncd.ledger import reconciliation, upkeep
+from syncd.ledger import copies, reconciliation, upkeep
 from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, complain, out, print_json, settings_from, when
+from .completion import connections
+from .output import ConfigOption, JsonOption, complain, print_json, settings_from, tell, when
+from .progress import progress
 from .tables import show_reconciliation
 from .work import only_daemon
+
+LONGEST_HOLD = 2 * 86_400.0  # seconds, where the configuration names no provider that could be read
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,36 +33,61 @@ def add_to(app: typer.Typer) -> None:
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(help="A file that does not exist yet.")], config: ConfigOption = None
+    target: Annotated[Path, typer.Argument(help="A file that does not exist yet.")],
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
     """A sound copy of the ledger, while the daemon runs. (Copying the file itself loses what is in the -wal.)
 
-    Example:  syncd backup /backup/ledger-$(date +%F).db
+    It has its name once it is whole and on the disk, and only its owner can read it.
+
+    \b
+    Examples:
+      syncd backup /backup/ledger-$(date +%F).db
+      syncd backup ledger.copy.db --json
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     started = time.monotonic()
-    upkeep.back_up(settings.ledger.path, target)
-    out.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB in {time.monotonic() - started:.1f} s")
+    with progress("copying", "MB", per=1e6) as line:
+        copies.back_up(settings.ledger.path, target, line)
+    size, seconds = target.stat().st_size, time.monotonic() - started
+    if as_json:
+        print_json({"copy": target, "bytes": size, "seconds": round(seconds, 3)})
+    else:
+        tell(f"{target}: {size / 1e6:.1f} MB in {seconds:.1f} s")
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="A copy made by `syncd backup`.")], config: ConfigOption = None
+    source: Annotated[Path, typer.Argument(help="A copy made by `syncd backup`.")],
+    config: ConfigOption = None,
+    *,
+    as_json: JsonOption = False,
 ) -> None:
-    """Put a copy in the place of the ledger, which must have been moved away; the daemon must be stopped.
+    """Put a copy in the place of the ledger; the daemon must be stopped. The old ledger is moved aside, not deleted.
 
     What was bought since the copy was made is not known to it. So nothing is bought for as long as a
     provider's doubtful call is held (the longest in_doubt.hold); answers that come in meanwhile are
-    recognised and kept. `syncd thaw` ends the wait.
+    recognised and kept. `syncd thaw` ends the wait. Root can do it for the daemon: the files stay the daemon's.
+
+    \b
+    Examples:
+      systemctl stop syncd
+      syncd restore /backup/ledger-2026-11-27.db
+      systemctl start syncd
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
+    clock, path = compose.clock_of(settings), settings.ledger.path
     providers = [one for one in settings.connections.values() if one.port is Port.PROVIDER]
-    hold = max((one.in_doubt_hold for one in providers), default=0.0)
-    until = compose.clock_of(settings).now() + hold
-    with only_daemon(settings.ledger.path):
-        generation = upkeep.restore(source, settings.ledger.path, frozen_until=until)
-    out.print(
-        f"{settings.ledger.path} is restored (generation {generation}); nothing is bought before {when(until)} UTC"
-    )
+    until = clock.now() + max((one.in_doubt_hold for one in providers), default=LONGEST_HOLD)
+    with only_daemon(path), progress("copying", "MB", per=1e6) as line:
+        done = copies.restore(source, path, frozen_until=until, now=time.time(), progress=line)
+    if as_json:
+        print_json({"ledger": path, "frozen_until": until, **asdict(done)})
+        return
+    for one in done.aside:
+        tell(f"what stood there before is now {one}")
+    tell(f"{path} is restored (generation {done.generation}); nothing is bought before {when(until)} UTC")
 
 
 def thaw(
@@ -77,7 +106,7 @@ def thaw(
       syncd thaw
       syncd thaw --yes
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
         freeze = upkeep.freeze(tx, now=compose.clock_of(settings).now())
     thawed = yes and freeze is not None
@@ -87,18 +116,18 @@ def thaw(
         print_json({"frozen": None if freeze is None else asdict(freeze), "thawed": thawed})
         return
     if freeze is None:
-        out.print("Nothing is frozen.")
+        tell("Nothing is frozen.")
         return
     copied = f" of {when(freeze.copied_at)} UTC" if freeze.copied_at else ""
-    out.print(
+    tell(
         f"The ledger was restored from a copy{copied}, and knows of no call since: so nothing is bought "
         f"before {when(freeze.until)} UTC."
     )
-    out.print(
+    tell(
         f"{freeze.waiting} jobs wait to be asked about. Those that were asked about after the copy was made "
         "and are not answered yet would be paid a second time."
     )
-    out.print("Buying goes on." if thawed else "To buy at once all the same: syncd thaw --yes")
+    tell("Buying goes on." if thawed else "To buy at once all the same: syncd thaw --yes")
 
 
 def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
@@ -107,7 +136,7 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     Exit 1 if anything is off. A balance that moved otherwise than the charges say is told, and is no
     fault of the ledger: see `syncd reconcile`.
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
         off = list(upkeep.problems(settings.ledger.path, tx))
         balances = reconciliation.report(tx)
@@ -116,7 +145,7 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     else:
         complain(off)
         show_reconciliation(balances)
-        out.print("" if off else "The ledger is sound and adds up.")
+        tell("" if off else "The ledger is sound and adds up.")
     raise typer.Exit(1 if off else 0)
 
 
@@ -124,7 +153,10 @@ def reconcile(
     config: ConfigOption = None,
     *,
     accept: Annotated[
-        str | None, typer.Option(metavar="CONNECTION", help="Its difference is known: measure anew from now on.")
+        str | None,
+        typer.Option(
+            metavar="CONNECTION", autocompletion=connections, help="Its difference is known: measure anew from now on."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -139,7 +171,7 @@ def reconcile(
       syncd reconcile
       syncd reconcile --accept finder
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     if accept is not None and not Ledger.change(settings.ledger.path, reconciliation.accept, accept):
         raise typer.BadParameter(f"no balance is known of a connection called {accept}")
     with reading(settings.ledger.path) as tx:
@@ -149,6 +181,6 @@ def reconcile(
         return
     show_reconciliation(balances)
     if not balances:
-        out.print("No balance is known yet: the daemon looks once a minute.")
+        tell("No balance is known yet: the daemon looks once a minute.")
     elif not any(reconciliation.in_words(one) for one in balances.values()):
-        out.print("All balances move as the charges say.")
+        tell("All balances move as the charges say.")

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from syncd import compose
-from syncd.config import Settings, json_schema
+from syncd.config import Settings, json_schema, place, unused
 from syncd.contract.errors import ConnectorError
-from syncd.contract.model import ContactRef, Finding, Level
+from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
 from syncd.ledger import reports
 from syncd.ledger.store import reading
@@ -24,7 +24,9 @@ from syncd.observe.status import look as observed
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
-from .output import ConfigOption, JsonOption, complain, out, print_json, say, settings_from, table, with_cure
+from . import host
+from .contacts import the_contact
+from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -46,7 +48,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """Say everything that keeps `syncd run` from working, and what to do about it.
 
     First the file: every problem with its line. Then each connection: key, scopes, properties, limits,
-    balance; then the public URL. Spends nothing, writes nothing. Exit 0 only if `run` would start well.
+    balance; then this host: the ledger's folder and lock, ports; then the public URL. Spends nothing, writes
+    nothing. Exit 0 only if `run` would start well.
 
     \b
     Example:
@@ -56,14 +59,13 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found = asyncio.run(_check(settings, registry))
     failed = any(f.level is Level.ERROR for _, f in found)
     if as_json:
-        print_json({"ok": not failed, "findings": [{"where": where, **asdict(f)} for where, f in found]})
+        rows = [{"where": where, **asdict(f), "place": place(settings, where, f)} for where, f in found]
+        print_json({"ok": not failed, "findings": rows})
     else:
         for where, finding in found:
-            say(
-                f"{finding.level:<7}",
-                f" {where}: {with_cure(finding.what, finding.cure)}",
-                style=_COLOURS[finding.level],
-            )
+            at = place(settings, where, finding) if finding.level is not Level.OK else ""
+            text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
+            say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
     raise typer.Exit(1 if failed else 0)
 
 
@@ -80,7 +82,7 @@ def status(
       syncd status --watch
       syncd status --json
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
@@ -102,7 +104,7 @@ def status(
 
 def show(
     ref: Annotated[
-        str, typer.Argument(metavar="REF", help="connection/object/id, for example hubspot-eu/contacts/501")
+        str, typer.Argument(metavar="REF", help="connection/object/id, an id or its beginning, or an e-mail.")
     ],
     config: ConfigOption = None,
     *,
@@ -111,19 +113,13 @@ def show(
     """One contact's whole journey: each event, call, credit, answer, and each value before and after.
 
     \b
-    Example:
+    Examples:
       syncd show hubspot-eu/contacts/501
+      syncd show 501
     """
-    try:
-        parsed = ContactRef.parse(ref)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
-        journey = reports.journey(tx, parsed)
-    if journey is None:
-        complain([f"the ledger knows no {ref}: it lacks nothing, or no sync has pulled it yet"])
-        raise typer.Exit(1)
+        journey = reports.journey(tx, the_contact(tx, ref)) or {}
     if as_json:
         print_json(journey)
     else:
@@ -179,6 +175,8 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
         found += [(name, finding) for finding in await _asked(crm.check(selections))]
     for name, provider in providers.items():
         found += [(name, finding) for finding in await _asked(provider.check())]
+    found += host.findings(settings)
+    found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)
     return found

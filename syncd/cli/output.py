@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -19,11 +22,21 @@ from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
 
+from . import credentials
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     out: Console
     err: Console
+
+_hidden: set[str] = set()  # secrets that were read, for the last resort to mask
+_given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
+# Commands in hints; not those that take no configuration.
+_COMMAND = re.compile(
+    r"(?<![\w./-])syncd ((?:run|plan|retry|check|status|show|contacts|backup|restore|thaw|reconcile|verify|doctor"
+    r"|(?:review|in-doubt|alert)(?: (?:list|show|accept|refuse|resolve|test))?)\b)( -c )?"
+)
 
 
 def __getattr__(name: str) -> Console:
@@ -53,7 +66,7 @@ def _mark(console: Console, mark: str, rest: str, style: str) -> None:
     """A line, its beginning marked on a terminal. Nothing in it is taken for markup."""
     from rich.text import Text  # noqa: PLC0415
 
-    console.print(Text.assemble((mark, style), rest))
+    console.print(Text.assemble((pasteable(mark), style), pasteable(rest)))
 
 
 ConfigOption = Annotated[
@@ -65,13 +78,35 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object, for scripts.")]
 
 
-def settings_from(path: Path | None) -> tuple[Settings, Registry]:
-    """Load the configuration and show its warnings; raises ConfigError with every problem."""
+def settings_from(path: Path | None, *, secrets: bool = True) -> tuple[Settings, Registry]:
+    """Load the configuration and show its warnings; raises ConfigError with every problem.
+
+    Without `secrets`, for what needs the ledger alone: none is looked for, and what is wrong elsewhere is a warning.
+    """
     registry = Registry()
-    settings = load(config_path(path), os.environ, registry=registry)
+    chosen = config_path(path)
+    environ = credentials.environment(os.environ)
+    try:
+        settings = load(chosen, environ, registry=registry, secrets=secrets)
+    except ConfigError as error:
+        names = [] if environ.get(credentials.VARIABLE) else credentials.named_in(chosen)
+        raise _with_their_line(error, names) if names and secrets else error from None
+    _hidden.update(settings.secrets)
+    _given["config"] = path
     for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
         _mark(_err(), "warning", f": {warning}", "yellow")
     return settings, registry
+
+
+def hidden() -> Collection[str]:
+    """The secrets that were read, in each way in which an error may quote them."""
+    return {form for one in _hidden for form in (one, one.strip(), repr(one)[1:-1], repr(one.encode())[2:-1])}
+
+
+def _with_their_line(error: ConfigError, names: Sequence[str]) -> ConfigError:
+    line = credentials.line_with(names, [*program().split(), *sys.argv[1:]])
+    cure = f"as root, the secrets are found while {credentials.UNIT} runs; while it does not, run: {line}"
+    return ConfigError([*error.problems, cure])
 
 
 def complain(lines: Iterable[str]) -> None:
@@ -81,6 +116,42 @@ def complain(lines: Iterable[str]) -> None:
         return
     for line in lines:
         _mark(_err(), "error", f": {line}", "red")
+
+
+def tell(text: str) -> None:
+    """A line on standard output. Nothing in it is taken for markup."""
+    _mark(_out(), "", text, "")
+
+
+def note(text: str) -> None:
+    """A line on standard error that is no error: how far the work is, what else there is."""
+    _mark(_err(), "", text, "")
+
+
+def program() -> str:
+    """How this program was called, so that a hint can be pasted."""
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("syncd", "__main__.py"):
+        return f"{_short(sys.executable)} -m syncd"
+    found = shutil.which("syncd")
+    if called.name != "syncd" or (found is not None and Path(found).samefile(called)):
+        return "syncd"
+    return shlex.quote(_short(sys.argv[0]))
+
+
+def _short(path: str) -> str:
+    """As seen from the current folder, where it is below it."""
+    here = f"{Path.cwd()}/"
+    return path.removeprefix(here)
+
+
+def pasteable(text: str) -> str:
+    """Every `syncd COMMAND` in a text as it has to be typed here, with the configuration that was named."""
+    if "syncd " not in text:
+        return text
+    config = f" -c {shlex.quote(str(_given['config']))}" if _given.get("config") else ""
+    called = program()
+    return _COMMAND.sub(lambda found: f"{called} {found[1]}{found[2] or config}", text)
 
 
 def with_cure(what: str, cure: str) -> str:

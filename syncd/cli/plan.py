@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,18 +14,18 @@ import typer
 
 from syncd import compose
 from syncd.config import Settings
-from syncd.contract.errors import ConnectorError
 from syncd.contract.pacing import Clock
-from syncd.ledger import budgets, upkeep
-from syncd.ledger.reports import Planned
+from syncd.ledger import budgets, copies, reports
+from syncd.ledger.reports import Planned, PlannedTotal
 from syncd.ledger.store import Ledger
 from syncd.log import set_up
-from syncd.pipeline.preview import preview, preview_retry
+from syncd.pipeline.parts import Parts
+from syncd.pipeline.preview import ENOUGH, Price, preview, preview_retry, price_of
 from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 
-from .output import ConfigOption, JsonOption, complain, err, print_json, settings_from, table, with_cure
-from .tables import show_budgets
+from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell
+from .progress import EVERY, progress
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,9 +40,11 @@ def plan(
     limit: Annotated[int, typer.Option(min=1, help="List so many contacts at most.")] = 1000,
     as_json: JsonOption = False,
 ) -> None:
-    """What `syncd run` would decide now: whom it would ask about, at which worst-case cost, and whom not, and why.
+    """What `syncd run` would decide now: whom it would ask about, at which cost, and whom not, and why.
 
     Pulls from the CRM and decides on a copy of the ledger, by the very same rules. Spends nothing, writes nothing.
+    The worst case is that every provider that may be asked finds something and charges for it; what is to be expected
+    is known once a provider has answered 30 times.
 
     \b
     Examples:
@@ -51,59 +53,71 @@ def plan(
       syncd plan --json
     """
     settings, registry = settings_from(config)
-    try:
-        planned = asyncio.run(on_copy(settings, registry))
-    except ConnectorError as error:
-        complain([with_cure(str(error), getattr(error, "cure", "Try again in a minute."))])
-        raise typer.Exit(1) from None
-    rows, cost = planned.rows, summed(planned.rows)
+    planned = asyncio.run(on_copy(settings, registry, list_at_most=limit if each else 0))
     if as_json:
-        totals = _totals(rows)
-        print_json({"jobs": rows, "totals": totals, "worst_case_credits": cost, "budgets": planned.budgets})
+        print_json(planned.as_json(listed=each))
         return
-    asked = sum(row["provider"] is not None for row in rows)
-    totals_table(f"{asked} would be asked for, at most {cost} credits with the next provider of each", planned)
-    show_budgets(planned.budgets)
+    show(planned, "would be asked for")
     if each:
-        shown = [[r["contact"], r["field"], r["provider"], r["worst_case_credits"], r["skipped"]] for r in rows[:limit]]
-        table(f"The first {len(shown)}", ["contact", "field", "next provider", "credits", "not, because"], shown)
-    elif rows:
-        err.print("`--list` shows every contact.")
+        rows = [[one.contact, one.field, one.provider, one.skipped] for one in planned.rows]
+        table(f"The first {len(rows)}", ["contact", "field", "next provider", "not, because"], rows)
+    elif planned.totals:
+        note("`--list` shows single contacts.")
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be decided: a row for each decision, and how the budgets stand."""
+    """What would be decided: totals with their price, some single decisions, and how the budgets stand."""
 
-    rows: list[dict[str, Any]]
+    totals: list[tuple[PlannedTotal, Price]]
+    rows: list[Planned]
     budgets: list[dict[str, Any]]
 
+    @property
+    def asked(self) -> int:
+        """How many fields would be asked for."""
+        return sum(total.contacts for total, _ in self.totals if total.provider is not None)
 
-def summed(rows: Sequence[dict[str, Any]]) -> Decimal:
-    """The worst case of all, in credits."""
-    return sum((row["worst_case_credits"] for row in rows), Decimal(0))
+    @property
+    def price(self) -> Price:
+        """That of all."""
+        return sum((price for _, price in self.totals), Price())
+
+    def as_json(self, *, listed: bool) -> dict[str, Any]:
+        """Plain data for scripts."""
+        totals = [{**asdict(total), **_credits(price)} for total, price in self.totals]
+        left = [{**one, "left": one["cap"] - one["used"]} for one in self.budgets]
+        jobs = {"jobs": [asdict(one) for one in self.rows]} if listed else {}
+        return {"asked": self.asked, **_credits(self.price), "totals": totals, "budgets": left, **jobs}
 
 
-def totals_table(title: str, planned: Preview) -> None:
-    """By sync, field, provider and reason."""
-    heads = ["sync", "field", "next provider", "contacts", "credits", "not, because"]
-    table(title, heads, [[*total.values()] for total in _totals(planned.rows)])
+def _credits(price: Price) -> dict[str, Any]:
+    return {
+        "expected_credits": price.expected,
+        "worst_case_credits": price.worst,
+        "next_provider_credits": price.first,
+    }
 
 
-def _price(one: Planned, prices: dict[str, Any]) -> Decimal:
-    return Decimal(prices[one.provider][one.field]) if one.provider in prices else Decimal(0)
+def show(planned: Preview, what: str) -> None:
+    """The totals by sync, field, provider and reason; then the price beside what the budgets leave."""
+    heads = ["sync", "field", "next provider", "contacts", "expected", "at worst", "not, because"]
+    table("", heads, (_row(total, price) for total, price in planned.totals))
+    price = planned.price
+    likely = "not known yet" if price.expected is None else f"{price.expected:.1f}"
+    tell(f"{planned.asked:,} {what}: {likely} credits are to be expected, {price.worst} at worst.")
+    for one in planned.budgets:
+        left = one["cap"] - one["used"]
+        enough = "" if left >= price.worst else ", which is less than the worst case: the rest waits"
+        tell(f"{one['sync']}: {budgets.in_words(one)}; {left:g} are left{enough}")
 
 
-def _totals(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    totals: dict[Any, dict[str, Any]] = {}
-    for row in rows:
-        reason = None if row["provider"] else row["reason"]
-        key = (row["sync"], row["field"], row["provider"], reason)
-        empty = {"sync": key[0], "field": key[1], "provider": key[2], "contacts": 0, "worst_case_credits": Decimal(0)}
-        total = totals.setdefault(key, {**empty, "reason": reason})
-        total["contacts"] += 1
-        total["worst_case_credits"] += row["worst_case_credits"]
-    return [total for _, total in sorted(totals.items(), key=lambda one: str(one[0]))]
+def _row(total: PlannedTotal, price: Price) -> list[Any]:
+    reason = (total.reason or "").replace("_", " ")
+    if total.provider is None:
+        return [total.sync, total.field, "", total.contacts, "", "", reason]
+    likely = "?" if price.expected is None else f"{price.expected:.1f}"
+    return [total.sync, total.field, total.provider, total.contacts, likely, price.worst, ""]
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -111,22 +125,53 @@ def clock_of(settings: Settings) -> Clock:
     return compose.clock_of(settings)
 
 
-async def on_copy(settings: Settings, registry: Registry, *, retry: Sequence[int] | None = None) -> Preview:
+async def on_copy(
+    settings: Settings, registry: Registry, *, retry: Sequence[int] | None = None, list_at_most: int = 0
+) -> Preview:
     """Decide on a copy of the ledger: after a pull, or on these jobs alone, as `syncd retry` would have it."""
     # Standard output is the answer's, and what the stages tell as news has not happened.
-    set_up(settings.log.model_copy(update={"level": "warning"}), hidden=settings.secrets)
+    set_up(settings.log.model_copy(update={"level": "error"}), hidden=settings.secrets)
     with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
         copy = Path(folder) / "ledger.db"
         if settings.ledger.path.exists():
-            await asyncio.to_thread(upkeep.back_up, settings.ledger.path, copy)
+            with progress("copying the ledger", "MB", per=1e6) as line:
+                await asyncio.to_thread(copies.back_up, settings.ledger.path, copy, line)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
         try:
-            planned = await (preview(parts) if retry is None else preview_retry(parts, retry))
-            now, lanes = parts.clock.now(), parts.lanes.items()
-            listed = {name: lane.provider.capabilities.price for name, lane in lanes}
-            prices = {n: await ledger.read(budgets.worst_prices, n, price, now=now) for n, price in listed.items()}
-            used = await ledger.read(budgets.report, budgets_of(settings.syncs), now=now)
+            async with _seen(ledger):
+                since = await (preview(parts) if retry is None else preview_retry(parts, retry))
+            return await _read(parts, since, retry, list_at_most)
         finally:
             await compose.close(parts)
-    return Preview([{**asdict(one), "worst_case_credits": _price(one, prices)} for one in planned], used)
+
+
+async def _read(parts: Parts, since: int, jobs: Sequence[int] | None, list_at_most: int) -> Preview:
+    read, now = parts.ledger.read, parts.clock.now()
+    totals = await read(reports.planned_totals, since_event=since, jobs=jobs)
+    rows = await read(reports.planned, since_event=since, jobs=jobs, limit=list_at_most) if list_at_most else []
+    rates = await read(reports.hit_rates, at_least=ENOUGH)
+    listed = {name: lane.provider.capabilities.price for name, lane in parts.lanes.items()}
+    prices = {name: await read(budgets.worst_prices, name, price, now=now) for name, price in listed.items()}
+    used = await read(budgets.report, budgets_of(parts.settings.syncs), now=now)
+    return Preview([(one, price_of(one, parts.syncs, prices, rates)) for one in totals], rows, used)
+
+
+@asynccontextmanager
+async def _seen(ledger: Ledger) -> AsyncIterator[None]:
+    """How many contacts were pulled so far is shown meanwhile."""
+    run = await ledger.read(reports.newest_run)
+
+    async def look() -> None:
+        with progress("pulled and decided on", "contacts") as line:
+            while True:
+                await asyncio.sleep(EVERY)
+                line(await ledger.read(reports.pulled_since, run=run))
+
+    watching = asyncio.create_task(look(), name="progress")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching

@@ -16,7 +16,7 @@ from syncd import demo as rehearsal
 from syncd.contract.errors import ConfigError
 from syncd.sandbox.server import Sandbox, options_help
 
-from .output import JsonOption, err, out, print_json, table
+from .output import JsonOption, err, out, pasteable, print_json, table, tell
 from .work import only_daemon
 
 SeedOption = Annotated[int, typer.Option(help="Another seed is another population.")]
@@ -61,7 +61,7 @@ def demo(
     if as_json:
         print_json(report)
     else:
-        rehearsal.present(report, out)
+        rehearsal.present(report, out, pasteable)
     raise typer.Exit(0 if report["ok"] else 1)
 
 
@@ -179,5 +179,5 @@ def _present(info: dict[str, Any], write_config: Path | None) -> None:
         ([n, url, info["keys"].get(n, "")] for n, url in info["urls"].items()),
     )
     if write_config is not None:
-        out.print(f"{write_config} points at them: syncd run -c {write_config}")
+        tell(f"{write_config} points at them: syncd run -c {write_config}")
     err.print(f"The vendors' clock runs {info['speed']:g} times as fast. Ctrl-C ends it.")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 import typer
 
-from syncd.contract.model import ContactRef
+from syncd.contract.errors import ConfigError
 from syncd.ledger import retries
-from syncd.ledger.retries import Wanted
 from syncd.ledger.states import Reason
 from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, out, print_json, settings_from
-from .plan import clock_of, on_copy, summed, totals_table
+from .completion import connections, syncs
+from .contacts import wanted_from
+from .output import ConfigOption, JsonOption, print_json, settings_from, tell
+from .plan import clock_of, on_copy, show
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,14 +25,18 @@ def add_to(app: typer.Typer) -> None:
 
 
 def retry(
-    ref: Annotated[str | None, typer.Argument(help="connection/object/id, as `syncd show` takes it.")] = None,
+    query: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUERY]…", help="A contact, or what `syncd contacts` takes.")
+    ] = None,
     config: ConfigOption = None,
     *,
     reason: Annotated[
         str | None, typer.Option(help="What ended for this reason (not_found, write_refused …), or `waiting`.")
     ] = None,
-    sync: Annotated[str | None, typer.Option(help="Only of this sync.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Only what this provider was asked last.")] = None,
+    sync: Annotated[str | None, typer.Option(autocompletion=syncs, help="Only of this sync.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(autocompletion=connections, help="Only what this provider was asked last.")
+    ] = None,
     field: Annotated[str | None, typer.Option(help="Only this field: email, phone.")] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do it; without it, only what it would mean is shown.")
@@ -48,38 +53,37 @@ def retry(
       syncd retry crm/contacts/501
       syncd retry --reason write_refused --yes
       syncd retry --reason not_found --sync people
+      syncd retry acme reason:low_quality since:7d
     """
-    if not any((ref, reason, sync, provider, field)):
+    if not any((query, reason, sync, provider, field)):
         raise typer.BadParameter("say what: a contact, or --reason, --sync, --provider, --field")
     known = {*Reason, "waiting"}
     if reason is not None and reason not in known:
         raise typer.BadParameter(f"there is no reason {reason!r}; choose one of {', '.join(sorted(known))}")
-    settings, registry = settings_from(config)
-    wanted = Wanted(ref=_ref(ref), reason=reason, sync=sync, provider=provider, field=field)
+    settings, registry = settings_from(config, secrets=False)
+    if settings.warnings:  # without a part of the configuration the price would be wrong
+        raise ConfigError(settings.warnings)
+    wanted = wanted_from(" ".join(query or ()), now=clock_of(settings).now())
+    waiting = reason == "waiting"
+    wanted = replace(
+        wanted,
+        reason=wanted.reason if waiting else reason or wanted.reason,
+        sync=sync or wanted.sync,
+        provider=provider or wanted.provider,
+        field=field or wanted.field,
+    )
     with reading(settings.ledger.path) as tx:
-        jobs = retries.find(tx, wanted)
+        jobs = retries.find(tx, wanted, waiting=waiting)
     planned = asyncio.run(on_copy(settings, registry, retry=jobs)) if jobs else None
-    rows = [] if planned is None else [row for row in planned.rows if row["provider"] is not None]
-    cost: Any = 0 if planned is None else summed(rows)
     if yes and jobs:
         Ledger.change(settings.ledger.path, retries.retry, jobs, now=clock_of(settings).now())
+    done = bool(yes and jobs)
     if as_json:
-        counts = Counter((row["field"], row["provider"]) for row in rows)
-        asked = [{"field": f, "provider": p, "contacts": n} for (f, p), n in sorted(counts.items())]
-        print_json({"jobs": len(jobs), "asked": asked, "worst_case_credits": cost, "done": bool(yes and jobs)})
+        told = {"asked": 0, "worst_case_credits": 0, "totals": []} if planned is None else planned.as_json(listed=False)
+        print_json({"jobs": len(jobs), **told, "done": done})
         return
     if planned is None:
-        out.print("Nothing fits.")
+        tell("Nothing fits.")
         return
-    totals_table(f"{len(jobs)} would be decided on again", planned)
-    out.print(f"{len(rows)} would be asked for, at most {cost} credits with the next provider of each.")
-    out.print("Done: a running daemon takes it up within seconds." if yes else "Nothing was done: add --yes to do it.")
-
-
-def _ref(text: str | None) -> ContactRef | None:
-    if text is None:
-        return None
-    try:
-        return ContactRef.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+    show(planned, f"of {len(jobs):,} would be asked for")
+    tell("Done: a running daemon takes it up within seconds." if done else "Nothing was done: add --yes to do it.")

@@ -11,11 +11,13 @@ import typer
 from syncd import compose
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
-from syncd.ledger import reviews
+from syncd.ledger import reviews, search
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
 
-from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, when
+from .completion import connections, syncs
+from .contacts import FilterOption, wanted_from
+from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
 
 review_app = typer.Typer(
     no_args_is_help=True,
@@ -25,9 +27,11 @@ review_app = typer.Typer(
 )
 
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="As `syncd review list` shows them.")]
-SyncFilter = Annotated[str | None, typer.Option("--sync", help="Only those of this sync.")]
+SyncFilter = Annotated[str | None, typer.Option("--sync", autocompletion=syncs, help="Only those of this sync.")]
 FieldFilter = Annotated[str | None, typer.Option("--field", help="Only e-mails, or only phones: email, phone.")]
-ProviderFilter = Annotated[str | None, typer.Option("--provider", help="Only those of this provider.")]
+ProviderFilter = Annotated[
+    str | None, typer.Option("--provider", autocompletion=connections, help="Only those of this provider.")
+]
 ReasonFilter = Annotated[str | None, typer.Option("--why", help="Only those whose reason holds these words.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All that wait.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")]
@@ -50,6 +54,7 @@ def list_(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     unmasked: Unmasked = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,17 +65,17 @@ def list_(
       syncd review list
       syncd review list --why "another profile" --unmasked
     """
-    settings, _ = settings_from(config)
-    chosen = _chosen(_waiting(settings), [], (sync, field, provider, why))
+    settings, _ = settings_from(config, secrets=False)
+    chosen = _chosen(settings, [], (sync, field, provider, why, query))
     if as_json:
         print_json([_masked(one, unmasked=unmasked) for one in chosen])
         return
     heads = ["id", "contact", "field", "value", "provider", "against", "until (UTC)"]
     table("Waiting for you", heads, (_row(one, unmasked=unmasked) for one in chosen))
     if chosen:
-        out.print("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
+        tell("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
     else:
-        out.print("Nothing waits for you.")
+        tell("Nothing waits for you.")
 
 
 def show(
@@ -86,7 +91,7 @@ def show(
     Example:
       syncd review show 17
     """
-    settings, _ = settings_from(config)
+    settings, _ = settings_from(config, secrets=False)
     one = next((one for one in _waiting(settings) if one.id == id_), None)
     if one is None:
         raise SyncdError(f"nothing called {id_} waits for a decision; `syncd review list` shows what does")
@@ -96,7 +101,7 @@ def show(
     say(f"{one.ref}  {one.field}", f"  {one.value if unmasked else mask(one.value)} by {one.provider}")
     table("", ["", "the contact", "the answer"], _side_by_side(one, unmasked=unmasked))
     table("", ["speaks for it", "speaks against it"], [["; ".join(one.speaks_for), "; ".join(one.speaks_against)]])
-    out.print(f"Decide: syncd review accept {one.id}, or syncd review refuse {one.id}")
+    tell(f"Decide: syncd review accept {one.id}, or syncd review refuse {one.id}")
 
 
 def accept(
@@ -108,6 +113,7 @@ def accept(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -119,7 +125,7 @@ def accept(
       syncd review accept --why "another profile"
       syncd review accept --why "another profile" --yes
     """
-    _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
+    _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
 
 
 def refuse(
@@ -131,6 +137,7 @@ def refuse(
     field: FieldFilter = None,
     provider: ProviderFilter = None,
     why: ReasonFilter = None,
+    query: FilterOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,10 +148,10 @@ def refuse(
       syncd review refuse 17 18
       syncd review refuse --provider NAME --all --yes
     """
-    _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why), yes=yes, as_json=as_json)
+    _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
 
 
-Filters = tuple[str | None, str | None, str | None, str | None]
+Filters = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
 def _decide(
@@ -153,8 +160,8 @@ def _decide(
     """Named one by one it is done at once; by filter, what would be done is shown first."""
     if not ids and not every and not any(filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
-    settings, _ = settings_from(config)
-    chosen = _chosen(_waiting(settings), ids or [], filters)
+    settings, _ = settings_from(config, secrets=False)
+    chosen = _chosen(settings, ids or [], filters)
     unknown = sorted(set(ids or ()) - {one.id for one in chosen})
     if unknown:
         raise SyncdError(f"nothing called {unknown[0]} waits for a decision; `syncd review list` shows what does")
@@ -168,7 +175,7 @@ def _decide(
         return
     table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in _counts(chosen).items()))
     said = f"{len(chosen)} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
-    out.print(said if chosen else "Nothing waits that is like this.")
+    tell(said if chosen else "Nothing waits that is like this.")
 
 
 def _waiting(settings: Settings) -> list[Review]:
@@ -176,9 +183,13 @@ def _waiting(settings: Settings) -> list[Review]:
         return reviews.waiting(tx)
 
 
-def _chosen(waiting: Iterable[Review], ids: Sequence[int], filters: Filters) -> list[Review]:
+def _chosen(settings: Settings, ids: Sequence[int], filters: Filters) -> list[Review]:
     """Those that fit all that was said; nothing said fits all."""
-    sync, field, provider, why = filters
+    sync, field, provider, why, query = filters
+    wanted = wanted_from(query, now=compose.clock_of(settings).now())
+    with reading(settings.ledger.path) as tx:
+        waiting = reviews.waiting(tx)
+        found = search.fields_of(tx, wanted) if query else None
     return [
         one
         for one in waiting
@@ -187,6 +198,7 @@ def _chosen(waiting: Iterable[Review], ids: Sequence[int], filters: Filters) -> 
         and (field in (None, one.field))
         and (provider in (None, one.provider))
         and (why is None or why.casefold() in one.why.casefold())
+        and (found is None or (one.ref, one.field) in found)
     ]
 
 

@@ -22,7 +22,7 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
-from syncd.ledger import reports
+from syncd.ledger import copies, reports
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
@@ -71,7 +71,9 @@ def run(
 def only_daemon(ledger: Path) -> Iterator[None]:
     """Hold the ledger for this process; a second daemon on it exits with 73."""
     ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    path = ledger.with_name(ledger.name + ".lock")
+    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    copies.belong_to_folder(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -91,7 +93,7 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
     once = within is not None
     daemon = Daemon(parts, Canary(), speed=speed, once=once, read=None if once else partial(_read_again, file))
     gc.freeze()  # all this lives as long as the process: no collection need look at it again
-    gc.set_threshold(20_000, 20, 20)  # a page of work makes thousands of objects, and leaves no cycles
+    gc.set_threshold(50_000, 20, 50)  # a page of work makes thousands of objects, and leaves no cycles
 
     async def until_settled(running: Daemon) -> None:
         try:

@@ -9,7 +9,9 @@ Schema for editors (`schema`). What does not: which connectors there are (they a
 """
 
 from .cron import CronLine
+from .findings import place, unused
 from .load import load
+from .places import Places
 from .scalars import Address, Duration
 from .schema import json_schema
 from .sections import (
@@ -60,6 +62,7 @@ __all__ = [
     "OptOutScope",
     "People",
     "PhoneFormat",
+    "Places",
     "Port",
     "Prefer",
     "Rehearsal",
@@ -70,4 +73,6 @@ __all__ = [
     "WhenUnavailable",
     "json_schema",
     "load",
+    "place",
+    "unused",
 ]

@@ -7,6 +7,7 @@ Plain scalars are YAML 1.2's (`core_schema`). What the values mean is not known 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ class Report:
     """Problems and warnings, each with file, line and key; in the order of their lines."""
 
     def __init__(self, file: str) -> None:
-        self._file = file
+        self.file = file
         self._lines: dict[Where, int] = {(): 1}
         self._problems: dict[str, int] = {}
         self._warnings: dict[str, int] = {}
@@ -61,13 +62,22 @@ class Report:
         self._warnings.setdefault(self._text(where, what, line), line)
 
     @property
+    def lines(self) -> Mapping[Where, int]:
+        """The line of every value."""
+        return self._lines
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(sorted(self._warnings, key=self._warnings.__getitem__))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(sorted(self._problems, key=self._problems.__getitem__))
 
     def raise_if_any(self) -> None:
         """Raise ConfigError with all problems so far, if there are any."""
         if self._problems:
-            raise ConfigError(sorted(self._problems, key=self._problems.__getitem__))
+            raise ConfigError(self.problems)
 
     def _line(self, where: Where) -> int:
         while where not in self._lines:
@@ -77,7 +87,7 @@ class Report:
     def _text(self, where: Where, what: str, line: int) -> str:
         for value in sorted(self._hidden, key=len, reverse=True):
             what = what.replace(value, "***")
-        return ": ".join(part for part in (f"{self._file}:{line}", spell(where), what) if part)
+        return ": ".join(part for part in (f"{self.file}:{line}", spell(where), what) if part)
 
 
 def spell(where: Where) -> str:

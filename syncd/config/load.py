@@ -19,6 +19,7 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .alerting import secrets_in
 from .document import Report, Where, read
+from .places import Places
 from .scalars import name as valid_name
 from .secret import Secrets
 from .sections import (
@@ -47,8 +48,11 @@ from .shape import M, fit, secret_fields, suggest
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
-def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings:
+def load(path: Path, environ: Mapping[str, str], *, registry: Kinds, secrets: bool = True) -> Settings:
     """Read a configuration; `environ` is where `${NAME}` and systemd's credentials come from.
+
+    Without `secrets`, for what needs the ledger alone: references may lead nowhere, what is wrong elsewhere than in
+    the section `ledger` becomes a warning, and what can't be read is left out.
 
     Raises ConfigError with all problems, each `file:line: key: what is wrong; what to do`. What is
     doubtful without being wrong (secrets in clear text …) is in `Settings.warnings`, in that form.
@@ -59,7 +63,8 @@ def load(path: Path, environ: Mapping[str, str], *, registry: Kinds) -> Settings
         report.problem((), "must be a mapping of sections; begin from config.example.yaml")
         raw = {}
     report.raise_if_any()
-    return _Loader(raw, report, environ=environ, registry=registry, folder=path.parent).settings()
+    loader = _Loader(raw, report, environ=environ, registry=registry, folder=path.parent, strict=secrets)
+    return loader.settings()
 
 
 class _Loader:
@@ -73,9 +78,11 @@ class _Loader:
         environ: Mapping[str, str],
         registry: Kinds,
         folder: Path,
+        strict: bool,
     ) -> None:
+        self._strict = strict
         self._report = report
-        self._secrets = secrets = Secrets(report, environ, folder)
+        self._secrets = secrets = Secrets(report, environ, folder, needed=strict)
         self._registry = registry
         self._environ = environ
         self._folder = folder
@@ -118,7 +125,7 @@ class _Loader:
         for key in self._raw.keys() - Document.model_fields.keys():
             self._report.problem((key,), f"unknown key; {suggest(key, Document.model_fields)}")
         ledger = self._section("ledger", Ledger)
-        callbacks = self._section("callbacks", Callbacks)
+        callbacks = self._section("callbacks", Callbacks) if "callbacks" in self._raw else None
         admin = self._section("admin", Admin) if "admin" in self._raw else Admin()
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
@@ -128,9 +135,12 @@ class _Loader:
         network = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
-        syncs = self._syncs()
-        self._report.raise_if_any()
-        if ledger is None or callbacks is None or admin is None or log is None or people is None:
+        syncs = self._syncs(callbacks)
+        if self._strict or ledger is None:
+            self._report.raise_if_any()
+        else:  # what could not be read is not needed
+            admin, log, people = admin or Admin(), log or Log(), people or People()
+        if ledger is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
         return Settings(
             ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
@@ -144,7 +154,8 @@ class _Loader:
             network=network,
             connections=connections,
             syncs=syncs,
-            warnings=self._report.warnings,
+            warnings=self._report.warnings if self._strict else self._report.problems,
+            places=Places(self._report.file, self._report.lines),
         )
 
     def _section(self, key: str, model: type[M]) -> M | None:
@@ -173,10 +184,12 @@ class _Loader:
         return tuple(one for one in made if one is not None)
 
     def _check_listeners(self, callbacks: Callbacks | None, admin: Admin | None) -> None:
-        for position in range(len(callbacks.secrets) if callbacks else 0):
+        for position, secret in enumerate(callbacks.secrets if callbacks else ()):
             self._secrets.warn_if_clear(("callbacks", "secrets", position))
+            self._secrets.refuse_unusable(("callbacks", "secrets", position), secret.get_secret_value(), blanks=True)
         if admin and admin.token:
             self._secrets.warn_if_clear(("admin", "token"))
+            self._secrets.refuse_unusable(("admin", "token"), admin.token.get_secret_value())
         if admin and not admin.token and not admin.listen.loopback:
             self._report.problem(
                 ("admin", "listen"), "is open to other machines without a token; listen on 127.0.0.1 or set admin.token"
@@ -224,7 +237,11 @@ class _Loader:
         for key in self._secrets.clear_keys(own, secret_fields(kind.options)):
             self._report.hide(own[key])
             self._secrets.warn_if_clear((*where, key))
+            self._secrets.refuse_unusable((*where, key), own[key])
         options = fit(kind.options, own, where, self._report, self._secrets, beside=ConnectionSection.model_fields)
+        if options is None and not self._strict:
+            self._report.problem(where, "can't be read as a whole without what its references lead to")
+            options = kind.options.model_construct()
         if section is None or options is None:
             return None
         return Connection(
@@ -251,7 +268,7 @@ class _Loader:
 
     # --- syncs --------------------------------------------------------------------------------
 
-    def _syncs(self) -> tuple[Sync, ...]:
+    def _syncs(self, callbacks: Callbacks | None) -> tuple[Sync, ...]:
         raw = self._raw.get("syncs")
         if not isinstance(raw, list) or not raw:
             self._report.problem(("syncs",), "needs a list with at least one sync; see config.example.yaml")
@@ -265,7 +282,7 @@ class _Loader:
                     self._report.problem((*where, "name"), "is taken by a sync above; choose another")
             section = self._fit(SyncSection, value, where)
             if section is not None:
-                sync = self._sync(section)
+                sync = self._sync(section, callbacks)
                 self._check_neighbours(sync, made, where)
                 made.append(sync)
         return tuple(made)
@@ -288,7 +305,7 @@ class _Loader:
                     )
                     self._report.problem((*where, "fields", field.value), what)
 
-    def _sync(self, section: SyncSection) -> Sync:
+    def _sync(self, section: SyncSection, callbacks: Callbacks | None) -> Sync:
         kind = self._kinds.get(section.crm)
         usual = _usual_fields(kind, section.object) if kind else {}
         return Sync(
@@ -315,6 +332,7 @@ class _Loader:
             priority=section.priority,
             buy_before_write=section.buy_before_write,
             write_within=section.write_within,
+            unproved_url="" if callbacks is None or callbacks.self_check else callbacks.public_url,
         )
 
     def _check_sync(self, raw: dict[str, Any], where: Where) -> None:
@@ -328,6 +346,10 @@ class _Loader:
             self._report.problem((*where, "object"), what)
             crm = None
         self._check_ages(raw.get("ages"), (*where, "ages"))
+        callbacks = self._raw.get("callbacks")
+        if raw.get("buy_before_write") == 0 and isinstance(callbacks, dict) and callbacks.get("self_check") is False:
+            what = "must be 1 or more with callbacks.self_check: false: only a first answer shows that one arrives"
+            self._report.problem((*where, "buy_before_write"), what)
         fields = raw.get("fields")
         for field in ASKED:
             policy = fields.get(field) if isinstance(fields, dict) else None
@@ -362,8 +384,16 @@ class _Loader:
             kind = self._kind_at(name, Port.PROVIDER, place)
             if kind and isinstance(kind.capabilities, ProviderCapabilities) and field not in kind.capabilities.fields:
                 self._report.problem(place, f"{kind.name} can't find a {field.value}; remove it here")
+            if kind and isinstance(kind.capabilities, ProviderCapabilities):
+                self._check_way_back(kind.name, kind.capabilities, place)
             if name in names[:position]:
                 self._report.problem(place, "is named twice; a provider is asked once")
+
+    def _check_way_back(self, name: str, can: ProviderCapabilities, where: Where) -> None:
+        """An answer that can be fetched needs no callbacks."""
+        if "callbacks" not in self._raw and can.poll_after is None:
+            what = f"{name} answers by callback alone; add the section callbacks, as in config.example.yaml"
+            self._report.problem(where, what)
 
     def _kind_at(self, name: Any, port: Port, where: Where) -> Kind | None:
         """The kind of a connection that is used where a port is wanted, if it is usable there."""

@@ -22,15 +22,18 @@ _ANY_VARIABLE = re.compile(r"\$[A-Za-z_({]")
 _AS_WE_READ = 'syncd reads "${NAME}" and nothing else: no default, no blanks, no $NAME'
 _SECRET_KEY = re.compile(r"(?:^|_)(?:token|secret|secrets|password|passwd|passphrase|key|credential)$")
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
+UNSEEN = "a-secret-that-nobody-needs-to-see-here"  # long enough for any rule
 
 
 class Secrets:
     """Replaces references by values, and knows afterwards which values came from where."""
 
-    def __init__(self, report: Report, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, report: Report, environ: Mapping[str, str], folder: Path, *, needed: bool = True) -> None:
+        """`needed` is False for what works without any secret: a reference that leads nowhere is no problem then."""
         self._report = report
         self._environ = environ
         self._folder = folder
+        self._needed = needed
         self._referred: set[Where] = set()
         self._broken: set[Where] = set()
 
@@ -69,20 +72,39 @@ class Secrets:
         known = set(also)
         return [key for key, value in values.items() if isinstance(value, str) and (key in known or _is_secret(key))]
 
+    def refuse_unusable(self, where: Where, value: str, *, blanks: bool = False) -> None:
+        """A secret travels in the head of a request: line ends, odd characters, and mostly blanks, are slips of the
+        hand. `blanks`: a phrase of several words is as good as any."""
+        if self.broken(where):
+            return
+        self._report.hide(value.strip())
+        if any(char < " " or char == "\x7f" for char in value):
+            what, cure = "a line end, a tab or a control character", "store it without, for example with printf %s"
+        elif value != value.strip() or (" " in value and not blanks):
+            what, cure = "a blank", "copy it once more, without blanks and quotes"
+        elif not value.isascii() and not blanks:
+            what, cure = "a character that no key has", "copy it once more, without typographic quotes"
+        else:
+            return
+        self._broken.add(where)
+        self._report.problem(where, f"holds {what}, which would be sent with it; {cure}")
+
     def _text(self, text: str, where: Where) -> str:
         secret = bool(where) and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), ""))
         if secret:
             self._report.hide(text)
         names = _VARIABLE.findall(text)
+        found = {name: value for name in names if (value := self._environ.get(name))}
         if _left_over(_VARIABLE.sub("", text), secret=secret):
             return self._fail(where, f"holds a $ that is no reference; {_AS_WE_READ}")
         for name in names:
-            if not self._environ.get(name):
+            if name not in found:
                 what = "is empty" if name in self._environ else "is not set"
-                self._fail(where, f"the environment variable {name} {what}; set it where syncd is started")
+                unseen = self._unseen(where, f"the environment variable {name} {what}; set it where syncd is started")
+                found.setdefault(name, unseen)
         if names:
             self._referred.add(where)
-        return _VARIABLE.sub(lambda found: self._hidden(self._environ.get(found[1], "")), text)
+        return _VARIABLE.sub(lambda reference: self._hidden(found[reference[1]]), text)
 
     def _pointed_at(self, kind: str, name: Any, where: Where) -> str:
         self._referred.add(where)
@@ -94,9 +116,8 @@ class Secrets:
             return self._file(self._folder / self._text(name, (*where, "file")), where, guarded=True)
         folder = self._environ.get(_CREDENTIALS)
         if not folder:
-            return self._fail(
-                where, f"{_CREDENTIALS} is not set; start syncd by systemd with LoadCredential={name}:PATH"
-            )
+            what = f"the credential {name} can't be seen from here: systemd shows it to its own service alone"
+            return self._unseen(where, what)
         if "/" in name or name.startswith("."):
             return self._fail(where, "the name of a credential has no slash and no leading dot; write its bare name")
         return self._file(Path(folder) / name, where, guarded=False)
@@ -105,9 +126,9 @@ class Secrets:
         try:
             if path.stat().st_size > MAX_BYTES:
                 return self._fail(where, f"{path} is larger than 64 KiB; name the file that holds the secret alone")
-            text = path.read_bytes().decode("utf-8").rstrip("\r\n")
+            text = path.read_bytes().decode("utf-8").removesuffix("\n").removesuffix("\r")
         except OSError as error:
-            return self._fail(where, f"{path} can't be read ({error.strerror}); create it, readable for syncd alone")
+            return self._unseen(where, f"{path} can't be read ({error.strerror}); create it, readable for syncd alone")
         except UnicodeDecodeError:
             return self._fail(where, f"{path} is not UTF-8 text; name the file that holds the secret alone")
         if not text:
@@ -120,6 +141,13 @@ class Secrets:
         self._broken.add(where)
         self._report.problem(where, what)
         return ""
+
+    def _unseen(self, where: Where, what: str) -> str:
+        """A reference that leads nowhere is no problem for what works without the secret."""
+        if self._needed or where[0] == "ledger":
+            return self._fail(where, what)
+        self._broken.add(where)
+        return UNSEEN
 
     def _hidden(self, value: str) -> str:
         self._report.hide(value)

@@ -48,10 +48,12 @@ class Ledger(Section):
 
 
 class Callbacks(Section):
-    """Where providers send their answers. The first secret signs, each of them verifies."""
+    """Where providers send their answers. The first secret signs, each of them verifies. `self_check`: syncd calls
+    itself through the public URL; where a host can't reach its own, the providers' first answers have to prove it."""
 
     listen: Listen = Address("127.0.0.1", 8080)
     public_url: SafeUrl
+    self_check: bool = True
     secrets: Annotated[tuple[CallbackSecret, ...], Rule(min_length=1)]
 
 
@@ -297,7 +299,7 @@ class Document(Section):
     """The whole file."""
 
     ledger: Ledger
-    callbacks: Callbacks
+    callbacks: Callbacks | None = None  # may be left out where every provider can be polled
     admin: Admin = Admin()
     network: NetworkSection = NetworkSection()
     log: Log = Log()

@@ -21,6 +21,7 @@ from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
 from .alerting import secrets_in
+from .places import Places
 from .sections import (
     Admin,
     Alert,
@@ -122,6 +123,7 @@ class Sync:
     seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
     a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
     ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
     """
 
@@ -145,6 +147,7 @@ class Sync:
     buy_before_write: int = 3
     write_within: float = 300.0
     time_zone: str = "UTC"
+    unproved_url: str = ""
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -160,6 +163,7 @@ class Sync:
             for field, one in sorted(self.fields.items())
         }
         what = [self.crm, self.object, self.match, self.linkedin, fields]
+        what += [self.unproved_url] if self.unproved_url else []  # a first write shows that an answer came
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
     def ages(self, field: Field, provider: str) -> Ages:
@@ -185,7 +189,7 @@ class Settings:
     """A whole configuration, sound as far as it can be told without the network."""
 
     ledger: Ledger
-    callbacks: Callbacks
+    callbacks: Callbacks | None
     admin: Admin
     log: Log
     rehearsal: Rehearsal | None
@@ -196,11 +200,12 @@ class Settings:
     traces: Traces | None = None
     network: Network = field(default_factory=Network)
     warnings: tuple[str, ...] = ()
+    places: Places = field(default_factory=Places, compare=False, repr=False)
 
     @property
     def secrets(self) -> frozenset[str]:
         """The value of every secret, so that the log can mask them. Show it to nobody."""
-        held = [*self.callbacks.secrets, self.admin.token]
+        held = [*(self.callbacks.secrets if self.callbacks else ()), self.admin.token]
         for connection in self.connections.values():
             held += [value for _, value in connection.options]
         held += self.traces.headers.values() if self.traces else ()

@@ -27,6 +27,10 @@ class Field(StrEnum):
 
 
 ASKED = (Field.EMAIL, Field.PHONE)
+EXTRAS = {
+    Field.MOBILE: "fields.phone.mobile",
+    Field.LINKEDIN: "extras.linkedin",
+}  # and where a sync names their property
 
 
 class Grade(StrEnum):
@@ -360,7 +364,9 @@ class Finding:
     """One line of `syncd check`: what is so, and what to do about it.
 
     Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
-    only that they could not be looked at now (an outage, a rate limit).
+    only that they could not be looked at now (an outage, a rate limit). `selection`: which of the selections that were
+    asked about it concerns, by position; None: the whole connection. `at`: the key in that sync that says it, such as
+    `match` or `fields.email.property`.
     """
 
     level: Level
@@ -368,3 +374,5 @@ class Finding:
     cure: str = ""
     trouble: Trouble | None = None
     passing: bool = False
+    selection: int | None = None
+    at: str = ""

@@ -211,10 +211,11 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float]) 
     return found
 
 
-def asked(tx: Tx, questions: Sequence[str], *, since: float, found_since: float) -> dict[str, Asked]:
-    """Of these questions (digests), those that were asked since a moment, for whomever: the newest of each. Those
-    that found somebody, or were not answered, count from `found_since`."""
-    rows = tx.rows("questions_asked", questions=json.dumps(list(questions)), since=since, found_since=found_since)
+def asked(tx: Tx, provider: str, questions: Sequence[str], *, since: float, found_since: float) -> dict[str, Asked]:
+    """Of these questions (digests) to a provider, those that were asked since a moment, for whomever: the newest of
+    each. Those that found somebody, or were not answered, count from `found_since`."""
+    pairs = json.dumps([[question, provider] for question in questions])
+    rows = tx.rows("questions_asked", questions=pairs, since=since, found_since=found_since)
     return {
         row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
         for row in rows

@@ -16,7 +16,7 @@ from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity,
 from syncd.contract.normal import tidy
 from syncd.people import employers
 
-from . import people, selections
+from . import people, search, selections
 from .results import dump_identity, load_identity
 from .states import JobState, Reason
 from .store import Tx
@@ -69,6 +69,11 @@ def store_look(
         for ref in sorted(gone, key=str)
     ]
     left(tx, sync, [row["id"] for row in rows if row is not None], fingerprint=fingerprint, now=now)
+
+
+def unasked(tx: Tx, sync: str, limit: int) -> int:
+    """How many contacts are to be decided on, or wait in the queue of a sync; counts to `limit` of each."""
+    return int(tx.value("contacts_unasked", sync=sync, limit=limit))
 
 
 def left(tx: Tx, sync: str, contact_ids: Sequence[int], *, fingerprint: str, now: float) -> None:
@@ -192,6 +197,7 @@ def _store_news(
             opted.append(id_)
     tx.many("contact_add", added)
     tx.many("contact_change", updated)
+    search.index(tx, ((one.contact_id, one.identity) for one in unrecognised))
     people.recognise(tx, unrecognised, now=now)
     if opted:
         tx.run("kin_of_contacts_replan", ids=json.dumps(opted))
@@ -255,4 +261,5 @@ def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:
     row = tx.row("contact_by_id", id=contact_id)
     if row is not None and row["identity"] != dump_identity(identity):
         tx.run("contact_restate", id=contact_id, identity=dump_identity(identity))
+        search.index(tx, [(contact_id, identity)])
         people.recognise(tx, [people.News(contact_id, identity, load_identity(row["identity"]))], now=now)

@@ -21,6 +21,9 @@ APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
 _DAMAGED = (11, 26)  # CORRUPT, NOTADB
+_FORBIDDEN = (3, 8, 14, 23)  # PERM, READONLY, CANTOPEN, AUTH
+_BUSY = (5, 6)  # BUSY, LOCKED
+_FULL = 13
 _OWN_FAULT = (1, 8)  # ERROR, READONLY: what was asked for is wrong
 _STEPS = 50_000  # of SQLite's work, between two looks whether to go on
 _PIECE = 1 << 20  # bytes of the -wal that are written again at a time
@@ -47,6 +50,18 @@ class LedgerFailed(LedgerError):
 
 class DiskFailed(LedgerFailed):
     """The disk refused to read or to keep something. What was acknowledged is on it; start again."""
+
+
+class DiskFull(LedgerError):
+    """There is no room. Nothing is lost; it goes on when there is some."""
+
+
+class LedgerBusy(LedgerError):
+    """Somebody else holds it for longer than was waited for: try again."""
+
+
+class LedgerForbidden(LedgerError):
+    """This user may not read or write it."""
 
 
 class LedgerCorrupt(LedgerFailed):
@@ -116,16 +131,26 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def see_that_it_is_there(path: Path) -> None:
+    """Raises LedgerError where there is no ledger, and OSError where this user may not look.
+
+    (The file is not opened for that: to close it would give up this process's locks on it.)
+    """
+    if not path.exists():
+        raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
+    if not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
 @contextmanager
 def raw_reading(path: Path) -> Iterator[sqlite3.Connection]:
     """The same as a plain connection, for what is about the file and not about its contents."""
-    if not path.exists():
-        raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
+    see_that_it_is_there(path)
     try:
         connection = connect_read_only(path)
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
-        raise LedgerError(f"{path} can't be read as a ledger: {error}") from error
+        raise meaning(error, f"{path} can't be read as a ledger: {error}") from error
     try:
         yield connection
     finally:
@@ -216,6 +241,9 @@ def meaning(error: Exception, said: str) -> LedgerError:
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF in _DAMAGED:
         return LedgerCorrupt(f"{said}; move it away and restore a copy of it")
+    for codes, kind in (((_FULL,), DiskFull), (_BUSY, LedgerBusy), (_FORBIDDEN, LedgerForbidden)):
+        if code & 0xFF in codes:
+            return kind(said)
     return DiskFailed(said) if code & 0xFF == _IO_ERROR and code not in _NO_ROOM else LedgerError(said)
 
 

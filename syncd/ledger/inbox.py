@@ -55,7 +55,7 @@ class Received:
     note: str = ""
 
 
-def _store_all(tx: Tx, calls: Sequence[Call]) -> list[bool]:
+def _store_all(tx: Tx, calls: Sequence[Call]) -> list[Kept]:
     return [store(tx, *call.args, **call.kwargs) for call in calls]
 
 

@@ -177,6 +177,10 @@ CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id
 -- name: contact_by_ref
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
 
+-- name: contacts_unasked
+SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0))
+    + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
+
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now)
 
@@ -490,11 +494,13 @@ WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer.
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
+-- question and provider.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
-FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -503,7 +509,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question ON attempt.question = wanted.value
+SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > :since
     OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
@@ -513,9 +520,10 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 -- name: jobs_not_wanted
 -- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
 -- about the same person.
-SELECT 1 FROM json_each(:rows) AS wanted JOIN job ON job.id = wanted.value ->> 'job_id'
+-- (pairs of job and round)
+SELECT 1 FROM json_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
 JOIN contact ON contact.id = job.contact_id
-WHERE job.provider <> :provider OR job.round <> wanted.value ->> 'round' OR job.sync <> :sync
+WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
 OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
@@ -567,6 +575,10 @@ UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc 
 -- name: calls_since
 SELECT created_at FROM submission WHERE provider = :provider AND created_at > :since ORDER BY created_at
 
+-- name: calls_latest
+SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :since AND :until
+AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
+
 -- name: submission_make
 INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
@@ -574,11 +586,8 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
 INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-SELECT given.value ->> 'job_id', given.value ->> 'submission_id', given.value ->> 'request_id', given.value ->> 'provider',
-    given.value ->> 'round', given.value ->> 'way', given.value ->> 'question', given.value ->> 'asked',
-    max(given.value ->> 'at', coalesce((SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = given.value ->> 'job_id'), given.value ->> 'at'))
-FROM json_each(:rows) AS given
+VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
+    FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
@@ -594,12 +603,20 @@ FROM json_each(:requests) AS wanted
 JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
--- name: requests_wanted
--- What was asked, and of whom (pairs of submission and request; no request: all of the submission's).
+-- name: requests_named
+-- What was asked, and of whom (pairs of submission and request).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted JOIN attempt ON attempt.submission_id = wanted.value ->> 0
-    AND (wanted.value ->> 1 IS NULL OR attempt.request_id = wanted.value ->> 1)
+FROM json_each(:wanted) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+ORDER BY attempt.id
+
+-- name: requests_of_submissions
+-- The same for all requests of some calls.
+SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
+    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -732,18 +749,15 @@ SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 DELETE FROM delivery WHERE id = :id
 
 -- name: results_add
-INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
-    note, at)
-SELECT given.value ->> 'job_id', given.value ->> 'provider', given.value ->> 'round', given.value ->> 'submission_id',
-    given.value ->> 'delivery_id', given.value ->> 'outcome', given.value ->> 'candidates', given.value ->> 'said',
-    given.value ->> 'told', given.value ->> 'way', coalesce(given.value ->> 'asked_at', max(:now, (SELECT contact.became_at
-        FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = given.value ->> 'job_id'))),
-    given.value ->> 'note', :now
-FROM json_each(:rows) AS given
-WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = given.value ->> 'job_id'
-    AND provider = given.value ->> 'provider' AND round = given.value ->> 'round' AND way = given.value ->> 'way'
-    AND outcome = given.value ->> 'outcome' AND candidates = given.value ->> 'candidates' AND said = given.value ->> 'said'
-    AND (outcome <> 'failed' OR submission_id IS given.value ->> 'submission_id'))
+-- Once: what says the same of the same question adds nothing.
+INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
+    asked_at, at)
+SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
+    coalesce(:asked_at, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = :job_id))), :now
+WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
+    AND outcome = :outcome AND candidates = :candidates AND said = :said
+    AND (outcome <> 'failed' OR submission_id IS :submission_id))
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
@@ -960,13 +974,9 @@ INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.
 SELECT max(id) FROM step
 
 -- name: jobs_to_retry
--- What a person wants to be decided on again: not what is under way outside.
-SELECT job.id FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing')
-AND (:ext_id IS NULL OR (contact.connection = :connection AND contact.object = :object AND contact.ext_id = :ext_id))
-AND (:reason IS NULL OR job.reason = :reason OR (:reason = 'waiting' AND job.state <> 'done'))
-AND (:sync IS NULL OR job.sync = :sync) AND (:provider IS NULL OR job.provider = :provider)
-AND (:field IS NULL OR job.field = :field) ORDER BY job.id
+-- Of those that a person wants to be decided on again: what is not under way outside, or what waits for anything.
+SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing') AND (:waiting = 0 OR job.state <> 'done') ORDER BY job.id
 
 -- name: retry_jobs
 UPDATE job SET retried_at = :now, due_at = iif(due_at >= 2e11, due_at, min(due_at, :now))
@@ -982,12 +992,116 @@ AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
 -- name: retry_soon
 INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
 
+-- ------------------------------------------------------------------ search: contacts by words and by what became of them
+-- Each finds pairs of contact and job, newest first, from `:before` on; they differ in where they begin to look.
+
+-- name: words_set
+INSERT OR REPLACE INTO contact_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+
+-- name: words_are_known
+SELECT 1 FROM contact_words WHERE contact_words MATCH :words LIMIT 1
+
+-- name: found_by_words
+-- The fields of a contact come in the order of the index `job_key`.
+SELECT contact_words.rowid AS contact_id, job.id AS job_id FROM contact_words LEFT JOIN job ON job.contact_id = contact_words.rowid
+WHERE contact_words MATCH :words AND contact_words.rowid <= :contact
+AND NOT (contact_words.rowid = :contact AND (job.id IS NULL OR job.field <= (SELECT field FROM job WHERE id = :before))) AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact_words.rowid DESC LIMIT :limit + 0
+
+-- name: found_by_id
+-- Contacts whose id begins like this, in one place or in all that are configured.
+SELECT contact.id AS contact_id, job.id AS job_id FROM (SELECT DISTINCT crm, object FROM sync) AS place
+CROSS JOIN contact ON contact.connection = place.crm AND contact.object = place.object
+    AND contact.ext_id >= :first AND contact.ext_id < :last
+LEFT JOIN job ON job.contact_id = contact.id
+WHERE (:connection IS NULL OR place.crm = :connection) AND (:object IS NULL OR place.object = :object)
+AND contact.id <= :contact AND NOT (contact.id = :contact AND coalesce(job.id, 0) >= :before) AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact.id DESC, job.id DESC LIMIT :limit + 0
+
+-- name: found_by_reason
+SELECT job.contact_id, job.id AS job_id FROM job INDEXED BY job_ended WHERE job.state = 'done' AND job.reason = :reason AND job.id < :before
+AND (:state IS NULL OR :state = 'done')
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_by_state
+-- What is under way, by the small index of each state; and what ended since a moment.
+SELECT job.contact_id, job.id AS job_id FROM (
+    SELECT id FROM job INDEXED BY job_queued WHERE (:state IS NULL OR :state = 'queued') AND state = 'queued'
+    UNION ALL SELECT id FROM job INDEXED BY job_waiting WHERE (:state IS NULL OR :state = 'waiting') AND state = 'waiting'
+    UNION ALL SELECT id FROM job INDEXED BY job_flight WHERE (:state IS NULL OR :state IN ('sending', 'sent', 'in_doubt'))
+        AND state IN ('sending', 'sent', 'in_doubt')
+    UNION ALL SELECT id FROM job INDEXED BY job_answered WHERE (:state IS NULL OR :state = 'answered') AND state = 'answered'
+    UNION ALL SELECT id FROM job INDEXED BY job_review WHERE (:state IS NULL OR :state = 'review') AND state = 'review'
+    UNION ALL SELECT id FROM job INDEXED BY job_writeback WHERE (:state IS NULL OR :state IN ('accepted', 'writing'))
+        AND state IN ('accepted', 'writing')
+    UNION ALL SELECT id FROM job INDEXED BY job_thick WHERE (:state IS NULL OR :state = 'done') AND :since IS NOT NULL
+        AND state = 'done' AND thinned = 0 AND updated_at >= :since
+) AS picked CROSS JOIN job ON job.id = picked.id
+WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_in_order
+SELECT job.contact_id, job.id AS job_id FROM job WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
+AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
+AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
+AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+
+-- name: found_count
+SELECT coalesce(sum(n), 0) FROM counter WHERE (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason)
+AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
+
+-- name: found_rows
+SELECT contact.id AS contact_id, contact.connection, contact.object, contact.ext_id, contact.identity, job.id AS job_id, job.sync,
+    job.field, job.state, job.reason, job.note, job.provider, job.value, job.updated_at
+FROM json_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = wanted.value ->> 0
+LEFT JOIN job ON job.id = wanted.value ->> 1
+
+-- name: found_fields
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.field
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
+
+-- name: places
+SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
+
+-- name: contacts_of_calls
+SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
+
 -- name: planned
--- What was decided since, and what waits to be asked about.
+-- What was decided since, and what waits to be asked about; of these jobs, where some are named.
 SELECT job.id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.sync, job.field, job.state,
     job.reason, job.note, job.provider
 FROM job JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since) ORDER BY job.id
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) ORDER BY job.id LIMIT :limit + 0
+
+-- name: planned_totals
+-- The same, counted.
+SELECT job.sync, job.field, iif(job.state IN ('queued', 'sending'), job.provider, NULL) AS provider,
+    iif(job.state IN ('queued', 'sending'), NULL, coalesce(nullif(job.reason, ''), job.state)) AS reason, count(*) AS contacts
+FROM job
+WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
+AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
+
+-- name: answers_counted
+-- How often each provider found a field.
+SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
+FROM result JOIN job ON job.id = result.job_id GROUP BY 1, 2
+
+-- name: pulled_since
+SELECT coalesce(sum(contacts), 0) FROM run WHERE id > :run
+
+-- name: run_newest
+SELECT coalesce(max(id), 0) FROM run
 
 -- name: counts
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -212,9 +213,46 @@ def newest_event(tx: Tx) -> int:
     return int(tx.value("newest_event") or 0)
 
 
-def planned(tx: Tx, *, since_event: int) -> list[Planned]:
-    """Every decision since then, and all that waits to be asked about."""
-    return [_planned(row) for row in tx.rows("planned", since=since_event)]
+def newest_run(tx: Tx) -> int:
+    """The number of the last pull."""
+    return int(tx.value("run_newest"))
+
+
+def pulled_since(tx: Tx, *, run: int) -> int:
+    """How many contacts the pulls after that one have brought so far."""
+    return int(tx.value("pulled_since", run=run))
+
+
+def planned(tx: Tx, *, since_event: int, jobs: Sequence[int] | None = None, limit: int = sys.maxsize) -> list[Planned]:
+    """Every decision since then, and all that waits to be asked about; of some `jobs` alone, where they are given."""
+    rows = tx.rows("planned", since=since_event, ids=_ids(jobs), limit=limit)
+    return [_planned(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTotal:
+    """How many contacts would be asked about at a provider, or not, for a reason (the other is None)."""
+
+    sync: str
+    field: str
+    provider: str | None
+    reason: str | None
+    contacts: int
+
+
+def planned_totals(tx: Tx, *, since_event: int, jobs: Sequence[int] | None = None) -> list[PlannedTotal]:
+    """The same, counted."""
+    return [PlannedTotal(**dict(row)) for row in tx.rows("planned_totals", since=since_event, ids=_ids(jobs))]
+
+
+def _ids(jobs: Sequence[int] | None) -> str | None:
+    return None if jobs is None else json.dumps(list(jobs))
+
+
+def hit_rates(tx: Tx, *, at_least: int) -> dict[tuple[str, str], float]:
+    """By provider and field: which share of the questions was answered with a find, where there were enough."""
+    rows = [row for row in tx.rows("answers_counted") if row["asked"] >= at_least]
+    return {(row["provider"], row["field"]): row["found"] / row["asked"] for row in rows}
 
 
 def _planned(row: sqlite3.Row) -> Planned:

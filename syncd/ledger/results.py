@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,54 +65,61 @@ def add(
 
     `known`: what the provider could have been told.
     """
-    row = {"job_id": job_id, "provider": provider, "round": round_, "outcome": outcome, "note": note}
-    _add(tx, [row | {"told": dump_identity(known)}], now=now)
+    row = _Row(job_id, provider, round_, outcome, note=note, told=dump_identity(known))
+    _add(tx, [row], now=now)
 
 
 def add_many(tx: Tx, said: Iterable[Said], *, now: float) -> None:
     """Append what answers said, each to the attempt that asked, once: a repeat of the same words adds nothing."""
-    rows = [_row(one) for one in said]
-    if rows:
-        _add(tx, rows, now=now)
+    _add(tx, [_row(one) for one in said], now=now)
 
 
-def _row(one: Said) -> dict[str, Any]:
+class _Row(NamedTuple):
+    """What `results_add` takes, in its order."""
+
+    job_id: int
+    provider: str
+    round: int
+    outcome: str
+    submission_id: str | None = None
+    delivery_id: int | None = None
+    candidates: str = "[]"
+    said: str = "[]"
+    told: str | None = None
+    way: str = ""
+    note: str = ""
+    asked_at: float | None = None
+
+    @property
+    def words(self) -> tuple[Any, ...]:
+        """Equal for rows that say the same. (A failure is counted once for each call.)"""
+        call = self.submission_id if self.outcome == Outcome.FAILED else None
+        return self[:4], self.candidates, self.said, self.way, call
+
+
+def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
-    return {
-        "job_id": attempt["job_id"],
-        "provider": attempt["provider"],
-        "round": attempt["round"],
-        "submission_id": attempt["submission_id"],
-        "delivery_id": one.delivery_id,
-        "outcome": result.outcome,
-        "candidates": dump_candidates(result),
-        "said": dump_said(result.said),
-        "way": attempt["way"],
-        "asked_at": attempt["created_at"],
-        "note": result.note,
-    }
+    return _Row(
+        attempt["job_id"],
+        attempt["provider"],
+        attempt["round"],
+        result.outcome,
+        attempt["submission_id"],
+        one.delivery_id,
+        dump_candidates(result),
+        dump_said(result.said),
+        way=attempt["way"],
+        asked_at=attempt["created_at"],
+        note=result.note,
+    )
 
 
-_BLANK = {
-    "submission_id": None,
-    "delivery_id": None,
-    "candidates": "[]",
-    "said": "[]",
-    "told": None,
-    "way": "",
-    "asked_at": None,
-}
-_SAME = ("job_id", "provider", "round", "way", "outcome", "candidates", "said")
-
-
-def _add(tx: Tx, rows: Iterable[Mapping[str, Any]], *, now: float) -> None:
-    """Of rows that say the same, the first. (A failure is counted once for each call.)"""
-    distinct: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+def _add(tx: Tx, rows: Iterable[_Row], *, now: float) -> None:
+    """Of rows that say the same, the first."""
+    distinct: dict[tuple[Any, ...], _Row] = {}
     for row in rows:
-        full = {**_BLANK, **row}
-        call = full["submission_id"] if full["outcome"] == Outcome.FAILED else None
-        distinct.setdefault((*(full[name] for name in _SAME), call), full)
-    tx.run("results_add", rows=_dump(list(distinct.values())), now=now)
+        distinct.setdefault(row.words, row)
+    tx.many("results_add", [(*row, now) for row in distinct.values()])
 
 
 def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: str, note: str, now: float) -> None:
@@ -151,9 +158,12 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
 
 
 @lru_cache(maxsize=2048)
-def question(provider: str, field: Field, told: Identity) -> str:
-    """A digest of what a provider is told: equal for identical questions, whoever they are asked for."""
-    basis = f"{provider}|{field}|{dump_identity(told)}"
+def question(field: Field, told: Identity) -> str:
+    """A digest of what a provider is told: equal for identical questions, whoever they are asked for.
+
+    Which provider it is does not go in: its connection may get another name.
+    """
+    basis = f"{field}|{dump_identity(told)}"
     return hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from syncd.contract.model import ContactRef
-
+from . import search
+from .search import Wanted
 from .store import Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which work: each part narrows it; None is any. `reason`: why it ended, or `waiting`."""
-
-    ref: ContactRef | None = None
-    reason: str | None = None
-    sync: str | None = None
-    provider: str | None = None
-    field: str | None = None
-
-
-def find(tx: Tx, wanted: Wanted) -> list[int]:
-    """The jobs that are meant, but for those that are under way outside."""
-    ref = wanted.ref
-    rows = tx.rows(
-        "jobs_to_retry",
-        connection=ref.connection if ref else None,
-        object=ref.object if ref else None,
-        ext_id=ref.id if ref else None,
-        reason=wanted.reason,
-        sync=wanted.sync,
-        provider=wanted.provider,
-        field=wanted.field,
-    )
-    return [row["id"] for row in rows]
+def find(tx: Tx, wanted: Wanted, *, waiting: bool = False) -> list[int]:
+    """The jobs that are meant, but for those that are under way outside. `waiting`: only those that are not done."""
+    ids = json.dumps(search.job_ids(tx, wanted))
+    return [row["id"] for row in tx.rows("jobs_to_retry", ids=ids, waiting=int(waiting))]
 
 
 def retry(tx: Tx, jobs: Sequence[int], *, now: float) -> None:

@@ -43,6 +43,7 @@ from .file import (
     quick_check,
     raw_reading,
     second_look,
+    see_that_it_is_there,
     told_of,
     write_wal_anew,
 )
@@ -287,6 +288,11 @@ class _Unit:
     result: Any = None
     error: BaseException | None = None
 
+    @classmethod
+    def of(cls, work: Callable[..., T], call: Call, done: asyncio.Future[T]) -> _Unit:
+        """A unit that tells its result to `done`."""
+        return cls(lambda tx: work(tx, *call.args, **call.kwargs), call, _TOGETHER.get(work), done, done.get_loop())
+
 
 class Ledger:
     """One SQLite file, open for writing by this process alone."""
@@ -328,6 +334,7 @@ class Ledger:
     @classmethod
     def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """One unit of work on a ledger that a daemon may have open, for the commands."""
+        see_that_it_is_there(path)
         try:
             connection = connect(path)
             try:
@@ -339,7 +346,7 @@ class Ledger:
             finally:
                 connection.close()
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger could not be written: {error}") from error
+            raise meaning(error, f"the ledger could not be written: {error}") from error
         return result
 
     async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -350,10 +357,8 @@ class Ledger:
         """
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-        call = Call(args, kwargs)
-        self._queue.put(_Unit(lambda tx: work(tx, *args, **kwargs), call, _TOGETHER.get(work), done, loop))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Unit.of(work, Call(args, kwargs), done))
         result = await done
         self.on_answer()
         return result
@@ -435,8 +440,9 @@ class Ledger:
 
 
 def _yield_to_others() -> None:
-    """On Linux a niceness is a thread's own."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    """On Linux a niceness is a thread's own. Where a sandbox forbids to change it, it stays as it is."""
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 @contextmanager

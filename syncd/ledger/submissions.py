@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -102,15 +102,19 @@ def intend(
 def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
     """T2 for several calls: all of them, or none. Raises what `intend` does for any of them."""
     _reserve(tx, intents)
-    asked_for = [_asked_for(one, item, field) for one in intents for item in one.items for field in item.jobs]
-    _send(tx, asked_for, now=max(one.now for one in intents))
-    _not_asked_elsewhere(tx, asked_for, intents)
-    for provider, sync, by_person in {(one.provider, one.sync, one.by_person) for one in intents}:
-        rows = json.dumps([row for row in asked_for if (row["provider"], row["sync"]) == (provider, sync)])
-        turn = {"provider": provider, "sync": sync, "by_person": int(by_person)}
-        if tx.row("jobs_not_wanted", rows=rows, **turn) is not None:
+    attempts = [[_attempt(one, item, field) for item in one.items for field in item.jobs] for one in intents]
+    every = [attempt for of_one in attempts for attempt in of_one]
+    _send(tx, every, now=max(one.now for one in intents))
+    _not_asked_elsewhere(tx, every, intents)
+    turns: dict[tuple[str, str, bool], list[tuple[int, int]]] = {}
+    for one, of_one in zip(intents, attempts, strict=True):
+        turn = turns.setdefault((one.provider, one.sync, one.by_person), [])
+        turn += ((attempt.job_id, attempt.round) for attempt in of_one)
+    for (provider, sync, by_person), wanted in turns.items():
+        values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": json.dumps(wanted)}
+        if tx.row("jobs_not_wanted", **values) is not None:
             raise Stale
-    tx.run("attempts_make", rows=json.dumps(asked_for, ensure_ascii=False))
+    tx.many("attempts_make", every)
 
 
 def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
@@ -130,34 +134,46 @@ def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
     tx.many("submission_make", rows)
 
 
-def _asked_for(intent: Intent, item: Item, field: Field) -> dict[str, Any]:
+class _Attempt(NamedTuple):
+    """What `attempts_make` takes, in its order."""
+
+    job_id: int
+    submission_id: str
+    request_id: str
+    provider: str
+    round: int
+    way: str
+    question: str
+    asked: str
+    at: float
+
+
+def _attempt(intent: Intent, item: Item, field: Field) -> _Attempt:
     told = item.request.identity
-    return {
-        "job_id": item.jobs[field],
-        "submission_id": intent.submission.id,
-        "request_id": item.request.id,
-        "provider": intent.provider,
-        "sync": intent.sync,
-        "round": item.rounds[field],
-        "way": item.way,
-        "question": results.question(intent.provider, field, told),
-        "asked": dump_identity(told),
-        "at": intent.now,
-    }
+    return _Attempt(
+        job_id=item.jobs[field],
+        submission_id=intent.submission.id,
+        request_id=item.request.id,
+        provider=intent.provider,
+        round=item.rounds[field],
+        way=item.way,
+        question=results.question(field, told),
+        asked=dump_identity(told),
+        at=intent.now,
+    )
 
 
-def _send(tx: Tx, asked_for: Sequence[Mapping[str, Any]], *, now: float) -> None:
+def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:
     moves = [
-        Move(one["job_id"], JobState.QUEUED, JobState.SENDING, {"submission_id": one["submission_id"]})
-        for one in asked_for
+        Move(one.job_id, JobState.QUEUED, JobState.SENDING, {"submission_id": one.submission_id}) for one in attempts
     ]
     if len(tx.move_many(moves, now=now)) != len(moves):
         raise Stale
 
 
-def _not_asked_elsewhere(tx: Tx, asked_for: Sequence[Mapping[str, Any]], intents: Iterable[Intent]) -> None:
+def _not_asked_elsewhere(tx: Tx, attempts: Sequence[_Attempt], intents: Iterable[Intent]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
-    questions = [one["question"] for one in asked_for]
+    questions = [(one.question, one.provider) for one in attempts]
     if len(set(questions)) != len(questions):
         raise Stale
     since = min(one.known_since for one in intents)
@@ -309,14 +325,17 @@ def _both(one: Wanted, other: Wanted) -> Wanted:
 
 
 def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
-    named = [[one.id, request] for one in calls for request in (sorted(one.requests) if one.requests else (None,))]
+    named = [[one.id, request] for one in calls for request in sorted(one.requests or ())]
+    whole = [one.id for one in calls if not one.requests]
+    rows = tx.rows("requests_named", wanted=json.dumps(named)) if named else []
+    rows += tx.rows("requests_of_submissions", ids=json.dumps(whole)) if whole else []
     parts: dict[tuple[str, str], list[sqlite3.Row]] = {}
-    for row in tx.rows("requests_wanted", wanted=json.dumps(named)):
+    for row in rows:
         parts.setdefault((row["submission_id"], row["request_id"]), []).append(row)
     known = {one.id for one in calls if one.known}
     found: dict[str, list[EnrichmentRequest]] = {}
-    for (id_, request_id), rows in parts.items():
-        found.setdefault(id_, []).append(_request(request_id, rows, known=id_ in known))
+    for (id_, request_id), of_one in parts.items():
+        found.setdefault(id_, []).append(_request(request_id, of_one, known=id_ in known))
     return found
 
 
@@ -410,10 +429,9 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     tx.move(
         job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
     )
-    row = {"job_id": job["id"], "request_id": delivery.submission_id, "round": job["round"], "way": "", "question": ""}
-    row |= {"submission_id": delivery.submission_id, "provider": provider, "at": now}
-    rows = json.dumps([row | {"asked": dump_identity(people.known(contact))}], ensure_ascii=False)
-    tx.run("attempts_make", rows=rows)
+    call = delivery.submission_id
+    told = dump_identity(people.known(contact))
+    tx.many("attempts_make", [_Attempt(job["id"], call, call, provider, job["round"], "", "", told, now)])
     tx.tally("calls_adopted")
     return True
 
@@ -466,6 +484,12 @@ def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
 def calls_since(tx: Tx, provider: str, since: float) -> list[float]:
     """When the provider was called, for the rate windows after a restart."""
     return [row[0] for row in tx.rows("calls_since", provider=provider, since=since)]
+
+
+def is_silent(tx: Tx, provider: str, calls: int, *, since: float, until: float) -> bool:
+    """Was none of the last `calls` calls answered that were accepted between two moments?"""
+    states = [row[0] for row in tx.rows("calls_latest", provider=provider, since=since, until=until, limit=calls)]
+    return len(states) == calls and SubmissionState.SETTLED not in states
 
 
 def to_poll(tx: Tx, provider: str, limit: int, *, now: float) -> list[str]:

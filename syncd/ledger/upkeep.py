@@ -1,4 +1,4 @@
-"""The ledger about itself: its clock marks, copies, what may go, and whether it still adds up."""
+"""The ledger about itself: its clock marks, what may go, and whether it still adds up."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import budgets
-from .file import LedgerError, raw_reading
+from .file import raw_reading
 from .sqlite import sqlite3
 from .states import MOVES
-from .store import Ledger, Tx
+from .store import Tx
 
 LAST_SEEN = "last_seen"  # UTC seconds: the latest time at which the daemon was seen alive
 LOOKED_AT = "looked_at"  # UTC seconds: when the daemon last said how the gate stands, believed or not
@@ -82,44 +82,6 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
     tx.run("steps_forget")
 
 
-def back_up(source: Path, target: Path) -> None:
-    """A sound copy of a ledger that may be in use. Raises LedgerError when `target` exists."""
-    if target.exists():
-        raise LedgerError(f"{target} is there already: name a new file")
-    with raw_reading(source) as connection:
-        connection.execute("VACUUM INTO ?", (str(target),))
-    target.chmod(0o600)
-
-
-def restore(source: Path, target: Path, *, frozen_until: float) -> int:
-    """Put a copy in the place of a ledger; returns its new generation.
-
-    What was bought after the copy was made is not known to it: nothing is bought before `frozen_until`
-    (UTC seconds), so that those answers can still come in. What was written is not known either: everything
-    is pulled anew, and nobody is asked about before. Raises LedgerError when the copy is broken or `target`
-    exists.
-    """
-    if target.exists():
-        raise LedgerError(f"{target} is there already: move it away first, nothing is deleted here")
-    if broken := list(_integrity(source)):
-        raise LedgerError(f"{source} is damaged and was not restored: {broken[0]}")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    back_up(source, target)
-    generation: int = Ledger.change(target, _restored, frozen_until)
-    return generation
-
-
-def _restored(tx: Tx, frozen_until: float) -> int:
-    generation = int(mark(tx, GENERATION) or 0) + 1
-    set_mark(tx, GENERATION, generation)
-    set_mark(tx, FROZEN_UNTIL, frozen_until)
-    if (seen := mark(tx, LAST_SEEN)) is not None:
-        set_mark(tx, COPIED_AT, seen)
-    tx.run("pull_all_again")
-    tx.run("contacts_unseen")
-    return generation
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
     """Nothing is bought `until` then (UTC seconds), for the ledger was restored from a copy that knew of nothing after
@@ -146,7 +108,7 @@ def thaw(tx: Tx) -> None:
 
 def problems(path: Path, tx: Tx) -> Iterator[str]:
     """Everything about a ledger that does not add up, a sentence each."""
-    yield from _integrity(path)
+    yield from integrity(path)
     try:
         yield from _sums(tx)
         yield from _histories(tx)
@@ -188,7 +150,8 @@ def _evidence(tx: Tx) -> Iterator[str]:
         yield f"delivery {row['id']} was applied to a call that is not in this ledger"
 
 
-def _integrity(path: Path) -> Iterator[str]:
+def integrity(path: Path) -> Iterator[str]:
+    """What is wrong with the file itself, a sentence each."""
     with raw_reading(path) as connection:
         try:
             for (line,) in connection.execute("PRAGMA integrity_check"):

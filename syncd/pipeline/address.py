@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from syncd.contract.model import ContactRef, Field
 
 _SIGNED = ("a", "crm", "object", "contactId", "field", "e")
 CANARY = "canary"
+_PLAIN = re.compile("[A-Za-z0-9_.-]*")  # as most are: nothing is to be quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,13 @@ class Address:
 
 
 class Addresses:
-    """Mints and checks addresses below one public URL. The first secret signs, all of them verify."""
+    """Mints and checks addresses below one public URL. The first secret signs, all of them verify. Without a URL there
+    are no callbacks: what is minted is "", and nothing is genuine."""
 
     def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
         self._base = public_url.rstrip("/")
         self._keys = {key_id(secret): secret.encode("utf-8") for secret in secrets}
-        self._current = next(iter(self._keys))
+        self._current = next(iter(self._keys), "")
 
     def mint(
         self,
@@ -51,6 +54,8 @@ class Addresses:
     ) -> str:
         """The URL that a provider calls back; `ref` and `field` where the submission is about one, `part` where
         only a part of the answer goes there."""
+        if not self._base:
+            return ""
         query = {"a": submission_id}
         if ref is not None:
             query |= {"crm": ref.connection, "object": ref.object, "contactId": ref.id}
@@ -60,7 +65,8 @@ class Addresses:
             query["p"] = part
         query |= {"e": str(int(expires)), "k": self._current}
         query["m"] = _mac(self._keys[self._current], provider, query)
-        return f"{self._base}/callbacks/{provider}?{urlencode(query)}"
+        parts = (f"{name}={text if _PLAIN.fullmatch(text) else quote_plus(text)}" for name, text in query.items())
+        return f"{self._base}/callbacks/{provider}?{'&'.join(parts)}"
 
     def check(self, provider: str, query: Sequence[tuple[str, str]], *, now: float) -> Address | None:
         """The address behind a query string, or None for one that is forged, mangled or over."""

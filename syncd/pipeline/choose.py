@@ -94,7 +94,7 @@ def choose(found: Iterable[Candidate], turn: Turn, new_id: Callable[[], str]) ->
             continue
         if told is None:
             raise BrokenInvariant("a provider lacks nothing, and knows no way to be asked")
-        digest = question(turn.name, one.field, told.told)
+        digest = question(one.field, told.told)
         if (aside := _elsewhere(one, turn, told, digest, page)) is not None:
             choice.aside.append(aside)
             continue

@@ -272,10 +272,10 @@ class _Run:
         turn = Turn(name=name, provider=provider, fields=fields)
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
-        digests = [question(name, fields_of[job], one.told) for job, one in told.items()]
+        digests = [question(fields_of[job], one.told) for job, one in told.items()]
         since = self._known_since(now)
         asked = await self.parts.ledger.read(
-            candidates.asked, digests, since=since["known_since"], found_since=since["found_since"]
+            candidates.asked, name, digests, since=since["known_since"], found_since=since["found_since"]
         )
         return replace(turn, asked=asked, told=told)
 
@@ -518,7 +518,7 @@ class _Run:
             id=submission_id,
             requests=tuple(i.request for i in items),
             callback_url=mint(),
-            contact_url=mint(part=CONTACT_EVENT),
+            contact_url=mint(part=CONTACT_EVENT) if self.lane.provider.capabilities.batch > 1 else "",
             label=self._label(items, now),
         )
 

@@ -157,9 +157,11 @@ async def _parse(parts: Parts, got: Received, lane: Lane, submission: Submission
     """An answer about one contact is read with the requests that it names; where that leaves something over, with
     all of the call's."""
     named = _mentioned(got.delivery)
-    if named is None or named & {request.id for request in submission.requests}:
-        answer = lane.provider.parse(got.delivery, submission)
-        if named is None or not answer.unmatched:
+    if named is None:
+        return lane.provider.parse(got.delivery, submission)
+    if asked := tuple(request for request in submission.requests if request.id in named):
+        answer = lane.provider.parse(got.delivery, replace(submission, requests=asked))
+        if not answer.unmatched:
             return answer
     whole = await parts.ledger.read(submissions.load, submission.id)
     return lane.provider.parse(got.delivery, whole or submission)

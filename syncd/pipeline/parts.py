@@ -104,6 +104,8 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.gate.expect(sync.name for sync in self.syncs)
+        if self.settings.callbacks is None:  # all answers are fetched
+            self.gate.set("callbacks", "")
 
     @property
     def clock_was_set(self) -> bool:

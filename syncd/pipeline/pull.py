@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.contract.model import Page
@@ -12,6 +14,9 @@ from syncd.ledger.store import Tx
 from . import account
 from .deciding import fingerprint
 from .parts import Parts
+
+AHEAD = 600  # contacts that may wait to be asked about while the next page is pulled at once
+HELD, LOOK = 1.0, 0.1  # real seconds for which the next page is held back otherwise, and between two looks
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -51,8 +56,28 @@ async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
     async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
         pulled += await parts.ledger.write(store, page, now=parts.clock.now(), asked_at=asked_at)
         parts.bells.ring("plan")
+        await hold_back(parts, sync)
         asked_at = parts.clock.now()
     return pulled
+
+
+async def hold_back(parts: Parts, sync: Sync, ahead: int = AHEAD) -> None:
+    """What is pulled long before it is asked about has to be looked at again then: a pull that is far ahead goes on by
+    a page a second, while those before it are asked about."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + HELD
+    while loop.time() < until and _is_asked_for(parts, sync):
+        if await parts.ledger.read(contacts.unasked, sync.name, ahead + 1) <= ahead:
+            return
+        await asyncio.sleep(LOOK)
+
+
+def _is_asked_for(parts: Parts, sync: Sync) -> bool:
+    """Is there a dispatch at work that may buy for this sync?"""
+    names = {name for policy in sync.fields.values() for name in policy.providers}
+    lanes = [lane for name, lane in parts.lanes.items() if name in names and f"dispatch:{name}" in parts.bells.bells]
+    open_ = any(lane.breaker.goes_out and not lane.over_budget for lane in lanes)
+    return open_ and not parts.gate.why(sync.name)
 
 
 def _end(tx: Tx, begun: Pull, run: int, brought: int, missing: int, *, now: float) -> None:

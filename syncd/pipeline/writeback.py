@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -247,7 +247,6 @@ def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync
     for outcome in outcomes:
         key = (outcome.ref, outcome.field)
         job, put = batch.put[key]
-        job = replace(job, state=JobState.WRITING)
         if outcome.status is WriteStatus.WRITTEN:
             batch.check[key] = (job, job.seen if job.begun else put.seen)
         elif outcome.status in _ENDS:

@@ -125,6 +125,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+class NoListener:
+    """In place of a `Listener` where nobody is to call."""
+
+    port = 0
+    app: Any = None
+
+    async def start(self) -> None:
+        """Nothing listens."""
+
+    async def stop(self) -> None:
+        """Nothing did."""
+
+
 class Listener:
     """Serves one app on one address. `app` may be replaced at any time: the next request is the new one's.
     `head_deadline`: seconds that a client has for its request's head."""

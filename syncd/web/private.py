@@ -11,6 +11,7 @@ import html
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,6 +28,7 @@ from syncd.observe.status import live
 from syncd.observe.trial import WITHIN, Trial
 from syncd.pipeline.parts import Parts
 
+from .contacts import contacts
 from .hosts import OPEN, KnownHosts
 
 _HEADERS = {
@@ -48,7 +50,7 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
-    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/reviews`."""
+    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/contacts`, `/api/reviews`."""
     pages = _Pages(parts, commit_within)
     app = Starlette(
         routes=[
@@ -57,6 +59,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/readyz", pages.ready),
             Route("/metrics", pages.metrics),
             Route("/api/status", pages.status),
+            Route("/api/contacts", partial(contacts, parts)),
             Route("/api/reviews", pages.reviews),
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from syncd.config import Settings
+from syncd.config import Callbacks, Settings
 from syncd.contract.errors import ConfigError, Retry
 from syncd.contract.http import Http
 from syncd.contract.model import Finding, Level
@@ -23,7 +23,13 @@ WITHIN = 10.0
 
 async def public_url_findings(settings: Settings) -> list[Finding]:
     """Listen where the daemon would and knock at the public URL; a running daemon answers for itself."""
-    url, nonce = str(settings.callbacks.public_url).rstrip("/"), secrets.token_hex(8)
+    callbacks = settings.callbacks
+    if callbacks is None:
+        return [Finding(level=Level.OK, what="there are none: all answers are fetched")]
+    url, nonce = callbacks.public_url, secrets.token_hex(8)
+    if not callbacks.self_check:
+        what = f"{url} is not tried from here (self_check: false): the first answers have to show that it works"
+        return [Finding(level=Level.OK, what=what)]
     arrived: list[str] = []
 
     async def knock(request: Request) -> Response:
@@ -31,9 +37,9 @@ async def public_url_findings(settings: Settings) -> list[Finding]:
         return Response(status_code=200)
 
     try:
-        listener = Listener(Starlette(routes=[Route("/callbacks/check-{nonce}", knock)]), settings.callbacks.listen)
+        listener = Listener(Starlette(routes=[Route("/callbacks/check-{nonce}", knock)]), callbacks.listen)
     except ConfigError:
-        return [await _daemon_finding(settings, url)]
+        return [await _daemon_finding(settings, callbacks)]
     await listener.start()
     try:
         answer = await _get(f"{url}/callbacks/check-{nonce}", settings.network)
@@ -44,9 +50,9 @@ async def public_url_findings(settings: Settings) -> list[Finding]:
     return [_unreachable(url, answer)]
 
 
-async def _daemon_finding(settings: Settings, url: str) -> Finding:
+async def _daemon_finding(settings: Settings, callbacks: Callbacks) -> Finding:
     """The port is taken: by a running syncd, whose own canary knows, or by something else."""
-    listen = settings.callbacks.listen
+    listen, url = callbacks.listen, callbacks.public_url
     answer = await _get(f"http://{settings.admin.listen}/healthz", Network())
     if not answer.startswith("HTTP"):
         return Finding(

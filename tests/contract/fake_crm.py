@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -138,12 +138,16 @@ class FakeCrm:
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
         self._begin("check")
-        needed, extras = _maps(selections, "fields"), _maps(selections, "extras")
+        asked = enumerate(selections)
+        found = [replace(one, selection=number) for number, each in asked for one in self._wrong(each)]
+        return found or [Finding(level=Level.OK, what="all is well")]
+
+    def _wrong(self, selection: Selection) -> list[Finding]:
+        needed, extras = list(selection.fields.values()), list(selection.extras.values())
         also = {name for one in (*needed, *extras) for name in one.also} - self._visible
+        odd = [*self._problems(extras), *((f"no property {name}", "let us see it") for name in sorted(also))]
         wrong = [Finding(level=Level.ERROR, what=what, cure=cure) for what, cure in self._problems(needed)]
-        odd = [Finding(level=Level.WARNING, what=what, cure=cure) for what, cure in self._problems(extras)]
-        odd += [Finding(level=Level.WARNING, what=f"no property {name}", cure="let us see it") for name in sorted(also)]
-        return [*wrong, *odd] or [Finding(level=Level.OK, what="all is well")]
+        return [*wrong, *(Finding(level=Level.WARNING, what=what, cure=cure) for what, cure in odd)]
 
     @property
     def _visible(self) -> set[str]:
@@ -303,10 +307,6 @@ class FakeCrm:
         others = (r for r in self.records.values() if r is not record and not r.gone and change.new)
         holder = next((r.id for r in others if name == "email" and r.values.get(name) == change.new), None)
         return (WriteStatus.DUPLICATE, holder) if holder else (WriteStatus.WRITTEN, None)
-
-
-def _maps(selections: Sequence[Selection], kind: Literal["fields", "extras"]) -> list[FieldMap]:
-    return [one for selection in selections for one in getattr(selection, kind).values()]
 
 
 def _held_in(record: Record, mapped: Mapping[Field, FieldMap], *fields: Field) -> tuple[str, ...]:

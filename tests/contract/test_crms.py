@@ -704,6 +704,17 @@ def test_check_names_an_unknown_property_and_a_cure(play: Play) -> None:
     play(act)
 
 
+def test_c6_check_says_which_selection_a_finding_is_about(play: Play) -> None:
+    async def act(world: CrmWorld) -> None:
+        wrong = replace(world.selection, fields={Field.EMAIL: FieldMap(property="no_such_thing")})
+        findings = await world.crm.check([world.selection, wrong])
+        errors = [f for f in findings if f.level is Level.ERROR]
+        assert {f.selection for f in errors} == {1}
+        assert {f.at for f in errors} <= {"", "fields.email.property"}
+
+    play(act)
+
+
 def test_check_warns_of_an_extra_that_is_not_there(play: Play) -> None:
     async def act(world: CrmWorld) -> None:
         assert not [f for f in await world.crm.check([world.extended]) if f.level is Level.ERROR]

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from syncd.contract.model import Submission
-from syncd.ledger import upkeep
+from syncd.ledger import copies, upkeep
 from syncd.ledger.store import Ledger
 from syncd.pipeline.watch import Watch
 from tests.contract.fake_provider import FakeProvider
@@ -119,7 +119,7 @@ class _Drill:
         for _ in range(self.rng.randrange(1, 5)):
             self._live()
         copy = self.house.path.with_name("copy.db")
-        upkeep.back_up(self.house.path, copy)
+        copies.back_up(self.house.path, copy)
         had = set(self.answered)
         known = {row[0] for row in self.house.sql("SELECT id FROM submission")}
         for _ in range(self.rng.randrange(1, 5)):
@@ -160,7 +160,7 @@ class _Drill:
         for end in ("", "-wal", "-shm"):
             house.path.with_name(house.path.name + end).unlink(missing_ok=True)
         until = house.clock.now() + 2 * DAY
-        assert upkeep.restore(copy, house.path, frozen_until=until) == 1
+        assert copies.restore(copy, house.path, frozen_until=until, now=0.0).generation == 1
         house.parts = house._assemble(Ledger.open(house.path))
         sound(house.path)
         return until

@@ -25,7 +25,7 @@ from syncd.config.sections import Ledger as LedgerSection
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Author, ContactRef, EnrichmentRequest, Identity, Submission
 from syncd.contract.pacing import Pacer
-from syncd.ledger import upkeep
+from syncd.ledger import copies
 from syncd.ledger.store import Ledger
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
 from syncd.pipeline.address import Addresses
@@ -62,9 +62,9 @@ def prepare(folder: Path) -> None:
         house.pull()
         house.plan()
         copy = folder / "copy.db"
-        upkeep.back_up(house.path, copy)
+        copies.back_up(house.path, copy)
     house.path.unlink()
-    upkeep.restore(copy, house.path, frozen_until=START + 1000)
+    copies.restore(copy, house.path, frozen_until=START + 1000, now=0.0)
     copy.unlink()
     who = ContactRef(connection="crm", object="contacts", id=id_of("Max"))
     url = Addresses("https://enrich.example.com", [SECRET]).mint(

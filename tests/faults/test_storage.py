@@ -18,7 +18,7 @@ from typing import cast
 import pytest
 
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import inbox, upkeep
+from syncd.ledger import copies, inbox, upkeep
 from syncd.ledger.file import LedgerCorrupt
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import ask, events_gone, sqlite3
@@ -151,7 +151,7 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
         while len(taken) < 400:
             await asyncio.sleep(0.005)
         before = set(taken)
-        await asyncio.to_thread(upkeep.back_up, house.path, copy)
+        await asyncio.to_thread(copies.back_up, house.path, copy)
         during = len(taken) - len(before)
         stop.set()
         await asyncio.gather(*pouring)
@@ -159,7 +159,7 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
 
     before, _ = house.run(main())
     house.close()
-    assert upkeep.restore(copy, restored, frozen_until=2.0) == 1
+    assert copies.restore(copy, restored, frozen_until=2.0, now=0.0).generation == 1
     kept = {row[0] for row in ask(restored, "SELECT submission_id FROM delivery")}
     assert before <= kept
     assert problems(restored) == []

@@ -18,7 +18,7 @@ from syncd.contract.errors import Skip, Split, Trouble
 from syncd.contract.model import Outcome, Receipt, Submission
 from syncd.contract.pacing import Pacer, Window
 from syncd.daemon import Daemon
-from syncd.ledger import connections, submissions, upkeep
+from syncd.ledger import connections, copies, submissions
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
 from tests.connectors.scripted import Reply, Script, scripted
@@ -43,7 +43,7 @@ class Snapshots(FakeProvider):
     copy: Path
 
     async def submit(self, submission: Submission) -> Receipt:
-        await asyncio.to_thread(upkeep.back_up, self.house.path, self.copy)
+        await asyncio.to_thread(copies.back_up, self.house.path, self.copy)
         return await super().submit(submission)
 
 

@@ -21,7 +21,7 @@ from syncd.cli.work import only_daemon
 from syncd.config import Settings
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Author, Delivery, Source, Version
-from syncd.ledger import connections, submissions, upkeep
+from syncd.ledger import connections, copies, submissions, upkeep
 from syncd.ledger.file import DiskFailed, LedgerCorrupt, LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.pipeline.address import Addresses
@@ -240,7 +240,7 @@ def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:
     house.pull()
     house.plan()
     copy = tmp_path / "copy.db"
-    upkeep.back_up(house.path, copy)
+    copies.back_up(house.path, copy)
     house.dispatch()
     by_contact = {call.requests[0].ref.id: call for call in house.fake.submitted}
     house.call_back(by_contact[ada])
@@ -251,7 +251,7 @@ def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:
     for end in ("", "-wal", "-shm"):
         house.path.with_name(house.path.name + end).unlink(missing_ok=True)
     until = house.clock.now() + 2 * DAY
-    assert upkeep.restore(copy, house.path, frozen_until=until) == 1
+    assert copies.restore(copy, house.path, frozen_until=until, now=0.0).generation == 1
     house.parts = house._assemble(Ledger.open(house.path))
     forgotten = by_contact[bo]
     query = parse_qsl(forgotten.callback_url.partition("?")[2])

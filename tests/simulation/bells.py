@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SELDOM = DAY  # between two bells at most
 RESTED = 1_000.0  # seconds after which the watches look before all else: what they saw has grown old
 _MARK = "SELECT max(id) FROM event"
+_AGAIN = "SELECT 1 FROM again WHERE at <= :now LIMIT 1"
 _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
 # What a stage left undone because the ledger failed is found by the next bell, which the real daemon rings soon.
 _IN_WORK = """
@@ -26,6 +27,7 @@ UNION ALL SELECT 1 FROM delivery WHERE state = 'received' UNION ALL SELECT 1 FRO
 _DUE = """
 SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing', 'review') AND due_at > :now
+    UNION ALL SELECT min(at) FROM again WHERE at > :now
     UNION ALL SELECT min(poll_at) FROM submission WHERE state = 'accepted' AND poll_at > :now
     UNION ALL SELECT min(deadline) FROM submission WHERE state IN ('accepted', 'in_doubt') AND deadline > :now
 )
@@ -53,6 +55,8 @@ class Bells:
         kinds = {"dispatch", "writeback", "sweep", "rights"}
         kinds |= {kind for kind in ("plan", "inbox", "verify") if self._first or rng.random() < 0.25}
         self._first = False
+        if self._one(_AGAIN, now=self._clock.now()):
+            kinds.add("plan")
         if now - self._pulled > 8 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
         if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):

@@ -141,7 +141,7 @@ class Operator:
         for review in reviews.waiting(life.ledger.tx):
             decision = reviews.ACCEPTED if self._is_right(review) else reviews.REFUSED
             if decision == reviews.REFUSED:
-                self.refused.add((review.ref, review.field, review.value))
+                self.refused.add((self._world.first_ref(review.ref), review.field, review.value))
             self._world.note(f"the operator has {decision} {review.value!r} for {review.ref}")
             self._world.weather.happened[f"review {decision}"] += 1
             life.check()

@@ -1,7 +1,8 @@
 """The operator's configuration: how it is drawn, and how it changes in the course of a history.
 
 A change counts from the next start on, as it does for the daemon. What was in force before stays known to the judge:
-a sync's former names, and the caps and ages that there were.
+a sync's former names, and the caps and ages that there were. Connections are renamed as well: the world and the judge
+know each by its first name, and only the daemon by the one that it has now.
 """
 
 from __future__ import annotations
@@ -53,18 +54,37 @@ class Configuration:
         self.now = self.wanted = _settings(rng, path, crms)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
+        self.first_names = {name: name for name in self.now.connections}  # of every name that a connection ever had
+        self.called = dict(self.first_names)  # what each connection is called, by its first name
+        self._to_be_called = dict(self.called)
 
     def read(self, at: float) -> Settings:
         """A start: what is wanted counts from now on."""
         for sync in self.wanted.syncs:
             if self.history[sync.crm][-1].sync != sync:
                 self.history[sync.crm].append(Former(at, sync))
-        self.now = self.wanted
+        self.now, self.called = self.wanted, dict(self._to_be_called)
         return self.now
 
+    def as_called(self, settings: Settings) -> Settings:
+        """The same settings, with the names that connections have now."""
+        connections = {
+            self.called[name]: replace(one, name=self.called[name]) for name, one in settings.connections.items()
+        }
+        return replace(settings, connections=connections, syncs=tuple(map(self._sync_as_called, settings.syncs)))
+
+    def _sync_as_called(self, sync: Sync) -> Sync:
+        fields = {
+            fld: replace(policy, providers=tuple(self.called[name] for name in policy.providers))
+            for fld, policy in sync.fields.items()
+        }
+        return replace(sync, crm=self.called[sync.crm], fields=fields)
+
     def change(self) -> str:
-        """The operator edits one sync; returns a sentence, or "" where that changed nothing."""
-        what = self._rng.choice(list(_CHANGES))
+        """The operator edits a sync or renames a connection; returns a sentence, or "" where that changed nothing."""
+        what = self._rng.choice([*_CHANGES, *[_CONNECTION] * 2])
+        if what == _CONNECTION:
+            return self._rename_connection()
         syncs = list(self.wanted.syncs)
         place = self._rng.randrange(len(syncs))
         changed = _CHANGES[what](self, syncs[place])
@@ -103,7 +123,17 @@ class Configuration:
         syncs = [former.sync for former in self.history[crm]]
         return min(sync.reuse_found if found else sync.retry_not_found for sync in syncs)
 
+    def longest_for_a_miss(self, crm: str) -> float:
+        """Seconds for which a miss counted at most, whatever was configured."""
+        return max(former.sync.retry_not_found for former in self.history[crm])
+
     # --- what changes -------------------------------------------------------------------------
+
+    def _rename_connection(self) -> str:
+        first = self._rng.choice(sorted(self.called))
+        before, name = self._to_be_called[first], f"{first}-{self._rng.randrange(10**6)}"
+        self._to_be_called[first], self.first_names[name] = name, first
+        return f"{before}: {_CONNECTION}"
 
     def _renamed(self, sync: Sync) -> Sync:
         return replace(sync, name=f"sync-{sync.crm}-{self._rng.randrange(10**6)}")
@@ -144,6 +174,7 @@ class Configuration:
         return replace(sync, budget=_budget(self._rng))
 
 
+_CONNECTION = "renamed_connection"
 _CHANGES: Mapping[str, Callable[[Configuration, Sync], Sync]] = {
     "renamed": Configuration._renamed,
     "other_providers": Configuration._providers,
@@ -199,7 +230,7 @@ def _sync(rng: random.Random, crm: str) -> Sync:
         match={},
         fields={fld: policy(name) for fld, name in PROPERTY.items()},
         budget=budget,
-        retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY)),
+        retry_not_found=rng.choice((90 * DAY, 90 * DAY, 20 * DAY, 3 * DAY)),
         when_unavailable=rng.choice(list(WhenUnavailable)),
         paused=False,
         on_doubt=rng.choice((OnDoubt.REVIEW, OnDoubt.REVIEW, OnDoubt.NEXT)),

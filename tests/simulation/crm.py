@@ -90,6 +90,7 @@ class Record:
     team: str = "a"
     gone: bool = False
     now: str | None = None  # where it was merged into
+    left: float = 0.0  # when it was deleted, or merged into another one
     read_at: float = -1.0  # when syncd read it last
     blocked_told: dict[Field, float] = field(default_factory=dict)  # when a stored page said so
     renamed: list[float] = field(default_factory=list)
@@ -118,6 +119,7 @@ class Crm:
         self.log: list[Entry] = []
         self.forbidden: list[tuple[str, float]] = []  # writes although the read before them had shown an opt-out
         self.writes: list[Write] = []
+        self.foreign = False  # the token is one of another account's, from the next start on
         self.rule = False  # a validation rule refuses whatever is written
         self.refused: set[tuple[str, Field]] = set()  # since something was written
         self.shut_since: float | None = None  # when it had refused several things in a row
@@ -171,12 +173,12 @@ class Crm:
         self.world.note(f"{self.name}/{record.id} is team {record.team}'s now")
 
     def delete(self, record: Record) -> None:
-        record.gone = True
+        record.gone, record.left = True, self.world.now
         self.world.note(f"{self.name}/{record.id} is deleted")
 
     def merge(self, loser: Record, winner: Record) -> None:
         """The winner keeps what it has, and gets what only the loser had."""
-        loser.now = winner.id
+        loser.now, loser.left = winner.id, self.world.now
         for name, value in loser.values.items():
             if value and not winner.values.get(name):
                 self.edit(winner, name, value, "program")
@@ -184,6 +186,10 @@ class Crm:
             winner.blocked_since.setdefault(fld, since)
         self._touch(winner)
         self.world.note(f"{self.name}/{loser.id} is merged into {winner.id}")
+
+    def edited(self, record: Record, name: str) -> float:
+        """When a property was set last."""
+        return next((e.at for e in reversed(self.log) if (e.record, e.name) == (record.id, name)), 0.0)
 
     def alive(self) -> list[Record]:
         return [record for record in self.records.values() if not record.gone and record.now is None]
@@ -229,12 +235,13 @@ class Crm:
     def look(self, refs: Sequence[ContactRef], selection: Selection) -> Iterator[Contact]:
         """Those that are there, as they are now."""
         there = {record.id: record for record in self.alive() if is_selected(record, selection.match)}
-        return (self.contact(there[ref.id], selection) for ref in refs if ref.id in there)
+        return (self.contact(there[ref.id], selection, ref.connection) for ref in refs if ref.id in there)
 
-    def contact(self, record: Record, selection: Selection) -> Contact:
+    def contact(self, record: Record, selection: Selection, called: str) -> Contact:
+        """`called`: the CRM, by the daemon."""
         held = {f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))}
         return Contact(
-            ref=ContactRef(connection=self.name, object="contacts", id=record.id),
+            ref=ContactRef(connection=called, object="contacts", id=record.id),
             revision=str(record.revision),
             identity=_identity(record),
             values=held,
@@ -314,17 +321,19 @@ class Crm:
 class CrmHandle:
     """The port, as one life of the daemon holds it. Requests travel on their own: they outlive it."""
 
-    def __init__(self, crm: Crm, life: Life) -> None:
-        self.name = crm.name
+    def __init__(self, crm: Crm, life: Life, name: str) -> None:
+        self.name = name
+        self._foreign = crm.foreign
         self.capabilities = crm.capabilities
         self._crm = crm
         self._life = life
         self._world = crm.world
 
     async def account(self) -> str:
-        return str(await self._ask(lambda: self._crm.name))
+        return str(await self._ask(lambda: f"account of {'another' if self._foreign else self._crm.name}"))
 
     async def look(self, refs: Sequence[ContactRef], selection: Selection) -> list[Contact]:
+        self._require_ours()
         return list(await self._ask(lambda: [*self._crm.look(refs, selection)]))
 
     async def check(self, selections: Sequence[Selection]) -> list[Finding]:
@@ -333,6 +342,7 @@ class CrmHandle:
         return [Finding(level=level, what="looked at")]
 
     async def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        self._require_ours()
         place = {"since": 0.0, "last": 0, "until": self._world.now, **(cursor or {})}
         while "until" in place:
             look = partial(self._crm.search, selection, place["since"] - OVERLAP, place["last"])
@@ -340,12 +350,13 @@ class CrmHandle:
             page = found[:PAGE]
             more = len(found) > len(page)
             place = {**place, "last": int(page[-1].id)} if more else {"since": place["until"]}
-            yield Page(contacts=tuple(self._crm.contact(record, selection) for record in page), cursor=place)
+            yield Page(contacts=tuple(self._crm.contact(record, selection, self.name) for record in page), cursor=place)
             for record in page:  # the page is stored
                 for fld in record.blocked_since:
                     record.blocked_told.setdefault(fld, self._world.now)
 
     async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        self._require_ours()
         found: list[Snapshot] = await self._ask(lambda: [self._read(ref, selection) for ref in refs])
         return found
 
@@ -355,6 +366,7 @@ class CrmHandle:
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self._life.check()
+        self._require_ours()
         for change in changes:
             self._crm.look_for_opt_out(change)
         answer: asyncio.Future[list[WriteOutcome]] = asyncio.get_running_loop().create_future()
@@ -366,6 +378,11 @@ class CrmHandle:
 
     async def aclose(self) -> None:
         """Nothing is held."""
+
+    def _require_ours(self) -> None:
+        """Nothing of another account's may be read or written as if it were this one's."""
+        if self._foreign:
+            self._world.violated("I5", f"{self._crm.name} was worked with although the token is another account's")
 
     async def _ask(self, act: Callable[[], Any]) -> Any:
         """A read: safe to repeat, so it fails in simple ways only."""

@@ -12,10 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from syncd.config.sections import Budget, InDoubtPolicy
 from syncd.contract.model import Field
+from syncd.ledger import upkeep
 from syncd.ledger.store import Tx
 
 from . import purchases
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
     from .life import InlineLedger
     from .world import World
 
+    Job = dict[str, Any]
+
 REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
 ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however long that takes
 TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
 SEEN = 300.0 + 900.0  # seconds for which a look is good, and in which a call that was under way arrives at last
 HANDFUL = 3
+LATE = 2 * DAY  # until the next bell has rung
 BLIND = 900.0  # seconds: until the canary is sent, and until a call that was under way arrives at last
 
+_TAKEN = "SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM credit_total"
 _SPENT = """
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend
 WHERE sync IN (SELECT value FROM json_each(?)) AND slot BETWEEN ? AND ?"""
@@ -49,6 +54,10 @@ SELECT job.*, contact.connection || '/' || contact.object || '/' || contact.ext_
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
 """
 
+_MISSES = """
+SELECT provider, max(asked_at) FROM answer
+WHERE job_id = ? AND provider IN (SELECT value FROM json_each(?)) AND outcome = 'not_found' GROUP BY provider
+"""
 _SET_ASIDE = """
 SELECT later.submission_id FROM delivery AS later
 JOIN delivery AS earlier ON earlier.submission_id = later.submission_id AND earlier.id < later.id
@@ -62,6 +71,7 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._taken: tuple[int, int] | None = None
 
     # --- at every commit ----------------------------------------------------------------------
 
@@ -69,6 +79,10 @@ class Judge:
         """I4: work ends. I8: what is spent and reserved never exceeds the budget, whatever the sync was called."""
         self._world.worked()
         today = int(self._world.wall_clock.now() // DAY)
+        taken = (today, tx._connection.execute(_TAKEN).fetchone()[0])
+        if taken == self._taken:
+            return  # nothing was spent or reserved since
+        self._taken = taken
         for crm in self._world.crms:
             for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):
                 since = self._world.now - (days + 1) * DAY - self._world.wall_clock.furthest
@@ -81,15 +95,24 @@ class Judge:
                 if spent > cap * 1000:
                     self._world.violated("I8", f"{spent / 1000} of {cap} were spent for {crm} in {days} days")
 
+    def _jobs(self, ledger: InlineLedger) -> list[Job]:
+        """As they stand, with the first names of the connections."""
+        rows = [dict(row) for row in ledger.connection.execute(_JOBS).fetchall()]
+        firsts = self._world.configuration.first_names
+        return [
+            row | {"ref": self._world.first_ref(row["ref"]), "provider": firsts.get(row["provider"], "")}
+            for row in rows
+        ]
+
     # --- is it over? --------------------------------------------------------------------------
 
     def unsettled(self, ledger: InlineLedger) -> list[str]:
         """What is still open, new rounds of questions aside."""
-        jobs = ledger.connection.execute(_JOBS).fetchall()
+        jobs = self._jobs(ledger)
         open_ = [f"{job['id']} {job['state']} {job['round']}" for job in self._unsettled(jobs)]
         return [*open_, *self._undiscovered(jobs)]
 
-    def _unsettled(self, jobs: list[sqlite3.Row]) -> list[sqlite3.Row]:
+    def _unsettled(self, jobs: list[Job]) -> list[Job]:
         policies = {c.name: c.in_doubt_policy for c in self._world.configuration.now.connections.values()}
         stay = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
         stay |= {j["id"] for j in jobs if j["state"] == "review" and j["due_at"] > ENDLESS}
@@ -97,7 +120,7 @@ class Judge:
             stay |= {j["id"] for j in jobs if j["state"] == "waiting" and j["behind"] in stay}
         return [j for j in jobs if j["state"] != "done" and j["id"] not in stay]
 
-    def _undiscovered(self, jobs: list[sqlite3.Row]) -> list[str]:
+    def _undiscovered(self, jobs: list[Job]) -> list[str]:
         known = {(job["ref"], job["field"]) for job in jobs}
         return [
             f"{crm.name}/contacts/{record.id} {fld}"
@@ -118,14 +141,18 @@ class Judge:
         if ledger is None or not self._world.life or not self._world.life.alive:
             self._world.violated("I4", "syncd does not live at the end")
             return
-        jobs = ledger.connection.execute(_JOBS).fetchall()
+        jobs = self._jobs(ledger)
         self._everything_ended(jobs)
         self._nothing_lost(jobs, ledger)
         purchases.nothing_paid_twice(self._world)
         self._nothing_bought_blindly()
         self._nothing_bought_in_vain()
         self._nothing_bought_outside()
+        self._nothing_bought_needlessly()
+        self._little_bought_before_a_write()
+        self._old_misses_asked_again(jobs, ledger)
         self._nothing_overwritten()
+        self._nothing_cleared_written_again()
         self._only_the_right_values()
         self._nobody_suppressed()
         self._nobody_suppressed_for_another(jobs)
@@ -134,13 +161,13 @@ class Judge:
         if self._world.heard is not None:
             self._nobody_named(self._world.heard.getvalue())
 
-    def _everything_ended(self, jobs: list[sqlite3.Row]) -> None:
+    def _everything_ended(self, jobs: list[Job]) -> None:
         for job in self._unsettled(jobs)[:1]:
             self._world.violated("I4", f"{job['ref']} {job['field']} is {job['state']} for ever ({job['note']})")
         for what in self._undiscovered(jobs)[:1]:
             self._world.violated("I4", f"{what} was never looked at")
 
-    def _nothing_lost(self, jobs: list[sqlite3.Row], ledger: InlineLedger) -> None:
+    def _nothing_lost(self, jobs: list[Job], ledger: InlineLedger) -> None:
         """I1: every acknowledged callback is in the ledger. I13: what it found of the right person has come to
         something, or waits for the operator."""
         by_ref = {(job["ref"], job["field"]): job for job in jobs}
@@ -173,7 +200,7 @@ class Judge:
         age = max(self._world.wall_clock.now() - purchase.wall, self._world.now - purchase.at)
         return wanted and age + purchase.ahead < self._world.configuration.shortest(crm, found=True)
 
-    def _not_discarded(self, purchase: Purchase, value: str, job: sqlite3.Row) -> None:
+    def _not_discarded(self, purchase: Purchase, value: str, job: Job) -> None:
         crm, record = self._world.record(purchase.ref)
         refused = (purchase.ref, str(purchase.field), value) in self._world.operator.refused
         # A pull brings what lacks something: whom it does not bring any more is filled, or gone.
@@ -222,6 +249,62 @@ class Judge:
                 if purchase.outside > SEEN:
                     what = f"{vendor.name} was asked about {purchase.ref} {purchase.field}"
                     self._world.violated("I14", f"{what}, for {purchase.outside:.0f} s not in the selection")
+
+    def _nothing_bought_needlessly(self) -> None:
+        """I2: nothing is bought for what the CRM holds, or for a record that is not there, once that could be seen."""
+        for purchase in self._purchases():
+            if purchase.in_vain > SEEN:
+                what = f"{purchase.vendor} was asked about {purchase.ref} {purchase.field}"
+                self._world.violated("I2", f"{what}, filled or gone for {purchase.in_vain:.0f} s")
+
+    def _little_bought_before_a_write(self) -> None:
+        """I9: until the CRM has taken a first write, hardly anything is bought."""
+        for purchase in self._purchases():
+            if purchase.crowd >= HANDFUL:
+                what = f"{purchase.vendor} was asked about {purchase.ref} {purchase.field}"
+                self._world.violated("I9", f"{what} and {purchase.crowd} other contacts, before anything was written")
+
+    def _purchases(self) -> list[Purchase]:
+        return [purchase for vendor in self._world.vendors.values() for purchase in vendor.purchases]
+
+    def _old_misses_asked_again(self, jobs: list[Job], ledger: InlineLedger) -> None:
+        """I15: a provider that found nobody is asked again once that is older than it counts."""
+        for job in jobs:
+            if not self._is_wanted(job):
+                continue
+            crm = job["ref"].partition("/")[0]
+            policy = self._world.configuration.sync_of(crm).fields[Field(job["field"])]
+            names = json.dumps([self._world.configuration.called[name] for name in policy.providers])
+            counts = self._world.configuration.longest_for_a_miss(crm)
+            for name, at in ledger.connection.execute(_MISSES, (job["id"], names)):
+                if at + counts + LATE < self._world.wall_clock.now():
+                    what = f"{name} found nobody for {job['ref']} {job['field']}"
+                    self._world.violated("I15", f"{what}, and was not asked again {counts / DAY:.0f} days later")
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Is it over in vain, although somebody should be found?"""
+        (crm, record), fld = self._world.record(job["ref"]), Field(job["field"])
+        sync = self._world.configuration.sync_of(crm.name)
+        there = not record.gone and record.now is None and is_selected(record, sync.match)
+        wanted = fld in sync.fields and not record.values.get(PROPERTY[fld]) and fld not in record.blocked_since
+        return job["reason"] == "not_found" and there and wanted and not crm.changed_hands(record)
+
+    def _nothing_cleared_written_again(self) -> None:
+        """I3: what we wrote and somebody cleared is not written there again."""
+        for crm in self._world.crms.values():
+            ours: dict[tuple[str, str], set[str]] = defaultdict(set)
+            cleared: dict[tuple[str, str], set[str]] = defaultdict(set)
+            for entry in crm.log:
+                place = (entry.record, entry.name)
+                if entry.who != "syncd":
+                    cleared[place].discard(entry.value)
+                    if not entry.value and entry.before in ours[place]:
+                        cleared[place].add(entry.before)
+                elif entry.value in cleared[place]:
+                    what = f"{crm.name}/{entry.record} {entry.name} was given {entry.value!r} again"
+                    self._world.violated("I3", f"{what} after it was cleared there (day {entry.at / DAY:.4f})")
+                elif entry.value:
+                    ours[place].add(entry.value)
 
     def _nothing_overwritten(self) -> None:
         """I3: whatever a person had typed and we covered was put back."""
@@ -285,7 +368,7 @@ class Judge:
             if told is not None and told + TELLS < at:
                 self._world.violated("I10", f"{what} {ref} {fld} on day {at / DAY:.4f}, and {other} had opted out")
 
-    def _nobody_suppressed_for_another(self, jobs: list[sqlite3.Row]) -> None:
+    def _nobody_suppressed_for_another(self, jobs: list[Job]) -> None:
         """I10: an opt-out is nobody else's."""
         for job in jobs:
             found = re.search(r"opted_out: (\S+)", job["note"] if job["reason"] == "suppressed" else "")
@@ -299,7 +382,10 @@ class Judge:
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 
     def _credits_add_up(self, ledger: InlineLedger) -> None:
-        """I8, I11: what is settled is what was billed; nothing that was billed is unknown."""
+        """I8, I11: what is settled is what was billed; nothing that was billed is unknown; the sums are those of the
+        calls, whatever connections and syncs were called."""
+        for problem in upkeep.problems(self._world.path, ledger.tx):
+            self._world.violated("I11", problem)
         rows = {row["id"]: row for row in ledger.connection.execute("SELECT * FROM submission")}
         # An answer after a failure that names a stranger looks like a forgery: it is told, and changes no sum.
         aside = {row[0] for row in ledger.connection.execute(_SET_ASIDE)}
@@ -322,7 +408,7 @@ class Judge:
         if row["state"] == "settled" and charged is not None and charged != billed * 1000:
             self._world.violated("I8", f"{submission[:6]}: {billed} billed, but {charged} settled")
 
-    def _claims_are_true(self, jobs: list[sqlite3.Row]) -> None:
+    def _claims_are_true(self, jobs: list[Job]) -> None:
         """What the ledger says was written was written, there or to a record that is one with it by now."""
         for job in jobs:
             if job["state"] == "done" and job["reason"] == "written":

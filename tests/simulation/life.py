@@ -20,7 +20,7 @@ from syncd import compose
 from syncd.config.sections import Log, LogFormat
 from syncd.contract.network import Network
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.ledger import connections, file, store
+from syncd.ledger import connections, file, renames, store
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
@@ -70,7 +70,7 @@ class InlineLedger(Ledger):
         self._life.check()
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._units.append(store._Unit(lambda tx: work(tx, *args, **kwargs), done, loop))
+        self._units.append(store._Unit.of(work, store.Call(args, kwargs), done))
         if len(self._units) == 1:
             weather = self._life.world.weather
             slow = weather.rng.uniform(0.5, 4) if weather.hit("slow_commit") else weather.rng.uniform(0, 0.004)
@@ -280,13 +280,16 @@ class Life(Owner):
         if world.heard is not None:
             set_up(Log(format=LogFormat.JSON, level="debug"), stream=world.heard, hidden=settings.secrets)
         rng = random.Random(world.weather.rng.getrandbits(64))
-        crms: dict[str, Crm] = {name: CrmHandle(crm, self) for name, crm in world.crms.items()}
+        called = world.configuration.called
+        await self.ledger.write(renames.follow, {name: first for first, name in called.items()})
+        crms: dict[str, Crm] = {called[first]: CrmHandle(crm, self, called[first]) for first, crm in world.crms.items()}
         made: dict[str, Provider] = {}
-        for name, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
+        for first, connector in (("zeliq", zeliq.Connector), ("fullenrich", fullenrich.Connector)):
+            name = called[first]
             connection = settings.connections[name]
             known = await self.ledger.read(connections.recall_all, name)
             tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), Wire(self))
-            made[name] = connector(name, cast("Any", connection.options), f"http://{name}.example.com", tools)
+            made[name] = connector(name, cast("Any", connection.options), f"http://{first}.example.com", tools)
         return Parts(
             ledger=self.ledger,
             clock=world.wall_clock,
@@ -296,6 +299,7 @@ class Life(Owner):
             crms=crms,
             lanes={n: await compose._lane(self.ledger, n, p, world.wall_clock) for n, p in made.items()},
             addresses=compose.addresses_of(settings),
+            former=await self.ledger.read(renames.former_names),
         )
 
     async def _ring(self) -> None:

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from connectors.fullenrich import Connector as FullEnrich
 from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
+from syncd.config import Ages
 from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import (
@@ -28,9 +29,12 @@ from syncd.ledger import (
     candidates,
     configured,
     confirmations,
+    connections,
     contacts,
+    decisions,
     inbox,
     people,
+    renames,
     selections,
     store,
     submissions,
@@ -47,6 +51,7 @@ from syncd.people.answers import About, Verdict
 from syncd.pipeline import address, choose, deciding, dispatch, fresh, probe, pull, reconfigure, sweep, writeback
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
+from syncd.pipeline.breaker import Breaker
 from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
@@ -499,6 +504,94 @@ def changed_policy_not_noticed() -> Iterator[None]:
         yield
 
 
+# --- connections ---------------------------------------------------------------------------------------
+
+
+def renamed_provider_leaves_its_work() -> AbstractContextManager[None]:
+    """The jobs that a provider is to be asked for stay with its former name."""
+    return _renamed_without("rename_connection_in_jobs")
+
+
+def renamed_crm_leaves_its_contacts() -> AbstractContextManager[None]:
+    """Contacts stay with the CRM's former name, and are new to the other one."""
+    return _renamed_without("rename_connection_in_contacts")
+
+
+def renamed_provider_leaves_its_credits() -> AbstractContextManager[None]:
+    """What was spent stays with the provider's former name."""
+    return _renamed_without("rename_connection_in_spend")
+
+
+def answers_to_a_former_name_refused() -> AbstractContextManager[None]:
+    """An address with a name that a connection has no more is not known."""
+    return _renamed_without("former_name_add")
+
+
+def _renamed_without(left_out: str) -> AbstractContextManager[None]:
+    assert left_out in renames.STATEMENTS
+    return swap(renames, "STATEMENTS", tuple(name for name in renames.STATEMENTS if name != left_out))
+
+
+def another_account_not_noticed() -> AbstractContextManager[None]:
+    """Whose key it is does not matter."""
+    return swap(connections, "keep_account", lambda _, __, told: told)
+
+
+def no_breaker() -> AbstractContextManager[None]:
+    """A paid call that ended in doubt is no reason to wait with the next ones."""
+    return swap(Breaker, "doubted", lambda breaker, *_: breaker)
+
+
+# --- decisions that are taken again -------------------------------------------------------------------
+
+
+def no_look_before_a_purchase() -> AbstractContextManager[None]:
+    """What was pulled once is believed, however long a job has waited since."""
+    return swap(fresh, "is_fresh", lambda *_: True)
+
+
+def bought_before_a_confirmed_write() -> AbstractContextManager[None]:
+    """Whether the CRM takes what is written is found out when everything is bought."""
+    allowance = confirmations.allowance
+    return swap(confirmations, "allowance", lambda *given, limit, now: allowance(*given, limit=0 * limit, now=now))
+
+
+def cleared_value_written_again() -> AbstractContextManager[None]:
+    """Where a program has cleared our value, the same one is as good as another."""
+    judged = decide._judged
+    return swap(decide, "_judged", lambda one, whose, f, policy: judged(one, whose, replace(f, written=None), policy))
+
+
+def old_miss_never_asked_again() -> AbstractContextManager[None]:
+    """When to decide again is decided, and forgotten."""
+    return swap(decisions, "again", lambda *_: None)
+
+
+@contextmanager
+def finds_age_like_misses() -> Iterator[None]:
+    """A find counts no longer than a miss."""
+    stale_at, since = decide.stale_at, dispatch._Run._known_since
+
+    def ages(policy: decide.Policy, provider: str) -> Ages:
+        missed = policy.ages(provider).not_found
+        return Ages(found=missed, not_found=missed)
+
+    def known(run: Any, now: float) -> dict[str, float]:
+        missed = since(run, now)["known_since"]
+        return {"known_since": missed, "found_since": missed}
+
+    def stale(one: Any, policy: decide.Policy) -> float | None:
+        return stale_at(one, replace(policy, ages=partial(ages, policy)))
+
+    with swap(decide, "stale_at", stale), swap(dispatch._Run, "_known_since", known):
+        yield
+
+
+def undecided_forgotten() -> AbstractContextManager[None]:
+    """Whoever waited until another selection was pulled to its end waits for ever."""
+    return statement("contacts_unsure", "due_at >= :never", "due_at < 0 * :never")
+
+
 # --- time, crashes -----------------------------------------------------------------------------------
 
 
@@ -577,6 +670,10 @@ PLANTED = named(
     one_mailbox_two_names_unites, opt_out_stays_with_the_record,
     budget_starts_at_zero_after_a_rename, renamed_sync_leaves_its_work, changed_policy_not_noticed,
     refused_values_never_tried_again, buying_goes_on_while_writes_are_refused, selection_change_not_noticed,
+    renamed_provider_leaves_its_work, renamed_crm_leaves_its_contacts, renamed_provider_leaves_its_credits,
+    answers_to_a_former_name_refused, another_account_not_noticed, no_breaker, no_look_before_a_purchase,
+    bought_before_a_confirmed_write, cleared_value_written_again, old_miss_never_asked_again, finds_age_like_misses,
+    undecided_forgotten,
 )  # fmt: skip
 
 LOUD = {"careless_log"}  # what is found in the log alone
@@ -608,4 +705,13 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "refused_values_never_tried_again": ("rule",),
     "buying_goes_on_while_writes_are_refused": ("rule",),
     "selection_change_not_noticed": ("reconfigured", "move"),
+    "renamed_provider_leaves_its_work": ("reconfigured",),
+    "renamed_crm_leaves_its_contacts": ("reconfigured",),
+    "renamed_provider_leaves_its_credits": ("reconfigured",),
+    "answers_to_a_former_name_refused": ("reconfigured", "slow", "unheard"),
+    "another_account_not_noticed": ("another_account",),
+    "no_breaker": ("bad_gateway",),
+    "no_look_before_a_purchase": ("edit", "delete", "no_way_in"),
+    "cleared_value_written_again": ("reconfigured", "bounce"),
+    "undecided_forgotten": ("reconfigured",),
 }

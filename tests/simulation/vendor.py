@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PRICE = {Field.EMAIL: 1, Field.PHONE: 10}
 TOLD = ("first_name", "last_name", "company", "company_name", "domain", "linkedin_url", "email")
+AT_ONCE = 3  # paid calls of which nobody can tell what became of them
+WELCOME = 20 * DAY  # for so long an answer must be taken
 PAUSES = (30.0, 60.0, 300.0, 900.0, 3600.0, 4 * HOUR)  # between the tries of a callback
 
 
@@ -42,12 +44,19 @@ class Purchase:
     told: float | None = None  # when an answer to it was acknowledged
     ahead: float = 0.0  # seconds by which the daemon's clock had been ahead at most by then
     outside: float = 0.0  # seconds for which its record had not been in the selection by then
+    in_vain: float = 0.0  # seconds for which there had been nothing to find by then: it was filled, or gone
+    crowd: int = 0  # other contacts that an answer was awaited for while its CRM had never taken a write
+    arrived: bool = False  # the answer to the call came back
     shut: float | None = None  # since when its CRM had refused whatever was written
     cut_off: float = 0.0  # seconds for which no callback could have reached us by then
     useless: bool = False  # the answer says that it failed, or speaks of somebody else
     failed: bool = False  # the provider says that it failed, and has charged nothing
     about: Person | None = None  # whose record it was
     asked: frozenset[tuple[str, str]] = frozenset()  # all that the provider was told of the person
+
+    def is_awaited(self, now: float) -> bool:
+        """Was it bought lately, and is its answer on its way, as the daemon knows as well?"""
+        return self.arrived and self.told is None and now - self.at < HOUR
 
 
 @dataclass(slots=True)
@@ -92,22 +101,40 @@ class Vendor:
         self.billed: dict[str, int] = {}  # by submission
         self.tampered: set[str] = set()  # submissions whose address somebody else has used
         self.trouble: str = ""
+        self.spoilt = 0  # paid calls that met a bad gateway in its present trouble
+        self._lives = 0  # of the daemon, when that began
         self.polled: dict[str, float] = {}  # submissions whose result was fetched
 
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """One request, carried out."""
         raise NotImplementedError
 
+    # --- trouble ------------------------------------------------------------------------------
+
+    async def suffer(self, name: str, seconds: float) -> None:
+        """Be in trouble for a while."""
+        self.trouble, self.spoilt, self._lives = name, 0, self.world.lives
+        await asyncio.sleep(seconds)
+        self.trouble = ""
+
+    def spoil(self) -> None:
+        """A paid call meets a bad gateway. The first ones have to be the last ones, but for those of another life."""
+        self.spoilt += 1
+        if self.spoilt > AT_ONCE * (1 + self.world.lives - self._lives):
+            self.world.violated("I2", f"{self.spoilt} paid calls were made while {self.name} was out of order")
+
     # --- for the vendors themselves -----------------------------------------------------------
 
     def buy(
         self, submission: str, request: str, ref: str, fld: Field, person: Person | None, asked: Mapping[str, Any]
     ) -> Purchase:
-        now, since = self.world.now, self.world.cut_off_since
+        now, since, ref = self.world.now, self.world.cut_off_since, self.world.first_ref(ref)
         purchase = Purchase(self.name, now, self.world.wall_clock.now(), submission, request, ref, fld, person)
         purchase.about = self.world.record(ref)[1].person
         purchase.asked = frozenset((name, asked[name]) for name in TOLD if asked.get(name))
         purchase.outside = self.world.outside(ref)
+        purchase.in_vain = self.world.in_vain(ref, fld)
+        purchase.crowd = self.world.awaited_before_a_write(ref)
         purchase.shut = self.world.record(ref)[0].shut_since
         purchase.ahead = self.world.wall_clock.furthest
         purchase.cut_off = 0.0 if since is None else now - since
@@ -152,11 +179,18 @@ class Vendor:
     async def tell(self, letter: Letter) -> int | None:
         """One try; returns the status that the vendor sees."""
         status = await self.world.call_back(letter)
+        if status == 404 and letter.genuine and self._is_welcome(letter):
+            self.world.violated("I1", f"{self.name}'s answer to {letter.submission[:6]} was turned away")
         if status is not None and 200 <= status < 300:
             letter.acknowledged = letter.acknowledged or self.world.now
             for purchase in letter.purchases:
                 purchase.told = purchase.told or self.world.now
         return status
+
+    def _is_welcome(self, letter: Letter) -> bool:
+        """An address is good for weeks; a clock that was far ahead may have ended it before its time."""
+        age = self.world.now - min((p.at for p in letter.purchases), default=0.0)
+        return age < WELCOME and self.world.wall_clock.furthest < WELCOME
 
     async def _deliver(self, letter: Letter) -> None:
         weather = self.world.weather

@@ -31,6 +31,7 @@ CHANCES: dict[str, float] = {
     "fail_before": 0.03,  # 503, not carried out
     "fail_after": 0.04,  # 502, carried out
     "html": 0.01,
+    "bad_gateway": 0.006,  # from now on, for hours: most of all while many calls are made
     "limited": 0.05,
     "timed_out": 0.01,  # 408
     "garbled_receipt": 0.04,
@@ -89,9 +90,9 @@ SPELLS: dict[str, float] = {  # how many begin per day
     "merge": 0.08,
     "delete": 0.06,
     "rename": 0.08,
-    "reconfigured": 0.25,
+    "reconfigured": 0.3,
+    "another_account": 0.03,
     "rule": 0.04,
-    "bad_gateway": 0.04,
     "move": 0.1,
     "bounce": 0.1,  # a program clears what we wrote
 }

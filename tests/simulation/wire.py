@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from .timeline import spawn
+from .timeline import HOUR, spawn
 from .vendor import Reply, Vendor
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Wire(httpx.AsyncBaseTransport):
         """There, carried out, and back."""
         world, paid = self._life.world, request.method == "POST"
         weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
-        if (refused := await self._not_carried_out(vendor)) is not None:
+        if (refused := await self._not_carried_out(vendor, paid=paid)) is not None:
             return refused
         if paid and weather.hit("late_act"):
             if not answer.done():
@@ -58,20 +58,30 @@ class Wire(httpx.AsyncBaseTransport):
             await asyncio.sleep(weather.rng.uniform(1, LATEST))
         if paid and weather.hit("crash_before_call"):
             self._life.crash("a paid call is on its way")
+        before = len(vendor.purchases)
         reply = vendor.handle(request.method, request.url.path, request.headers, body)
+        bought = vendor.purchases[before:]
         world.note(f"{request.method} {vendor.name}{request.url.path} {reply.status}")
         if paid and weather.hit("crash_after_call"):
             self._life.crash("a paid call was carried out")
         await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
-        return self._told(reply, paid=paid)
+        told = self._told(reply, paid=paid)
+        for purchase in bought:
+            purchase.arrived = told.is_success and bool(told.content) and self._life.alive
+        return told
 
-    async def _not_carried_out(self, vendor: Vendor) -> httpx.Response | None:
+    async def _not_carried_out(self, vendor: Vendor, *, paid: bool) -> httpx.Response | None:
         """What goes wrong before the provider acts, if anything does."""
         weather = self._life.world.weather
         if vendor.trouble == "outage" or weather.hit("refused_connection"):
             raise httpx.ConnectError("refused")
         await asyncio.sleep(weather.rng.uniform(0.02, 1))
+        if paid and not vendor.trouble and weather.hit("bad_gateway"):
+            spawn(vendor.world, vendor.suffer("bad_gateway", weather.rng.uniform(60, 10 * HOUR)))
+            await asyncio.sleep(0)
         if vendor.trouble == "bad_gateway":
+            if paid:
+                vendor.spoil()
             return httpx.Response(502, text="bad gateway")
         if weather.hit("cut_before"):
             raise httpx.RemoteProtocolError("server disconnected")

@@ -1,6 +1,6 @@
 """The world of one history: people, CRMs, providers, colleagues, and the weather that strikes them.
 
-What lives here: what joins the sides, and what happens by itself. Whether it went well is the judge's.
+What lives here: what joins the sides. What happens by itself is in `spells`; whether it went well is the judge's.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pydantic import SecretStr
 from connectors import fullenrich
 from syncd.config import Settings
 from syncd.contract.model import Field, Grade, Identity
-from syncd.stages import CADENCE
 
 from .colleagues import Colleagues, Operator
 from .configuration import Configuration
-from .crm import Crm, Record, is_selected
+from .crm import PROPERTY, Crm, Record, is_selected
 from .judge import Judge
 from .life import Life
 from .people import Market, Person, may_be, populate
+from .spells import Spells
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
 from .vendor import Letter, Vendor
 from .vendors import FullEnrich, Zeliq
@@ -137,13 +137,18 @@ class World(Owner):
         previous = SecretStr(self.old_key) if self.old_key else None
         options = fullenrich.Options(api_key=SecretStr(key), previous_api_key=previous)
         connections["fullenrich"] = replace(connections["fullenrich"], options=options)
-        return replace(read, connections=connections)
+        return self.configuration.as_called(replace(read, connections=connections))
 
     def query(self, url: str) -> dict[str, str]:
         return dict(parse_qsl(urlsplit(url).query))
 
+    def first_ref(self, ref: str) -> str:
+        """A contact as the world calls it: by its connection's first name."""
+        name, _, rest = ref.partition("/")
+        return f"{self.configuration.first_names[name]}/{rest}"
+
     def record(self, ref: str) -> tuple[Crm, Record]:
-        name, _, contact = ref.split("/")
+        name, _, contact = self.first_ref(ref).split("/")
         return self.crms[name], self.crms[name].records[contact]
 
     def acceptable(self, crm: str, record: Record, fld: Field) -> frozenset[str]:
@@ -168,6 +173,21 @@ class World(Owner):
         if is_selected(record, self.configuration.sync_of(crm.name).match):
             return 0.0
         return self.now - max(self.configuration.matched_since(crm.name), crm.moved.get(record.id, 0.0))
+
+    def in_vain(self, ref: str, fld: Field) -> float:
+        """For how many seconds there has been nothing to find: the field is filled, or the record is not there."""
+        crm, record = self.record(ref)
+        if record.gone or record.now is not None:
+            return self.now - record.left
+        return self.now - crm.edited(record, PROPERTY[fld]) if record.values.get(PROPERTY[fld]) else 0.0
+
+    def awaited_before_a_write(self, ref: str) -> int:
+        """For how many other contacts of the CRM an answer is awaited, while it has never taken a write."""
+        crm, record = self.record(ref)
+        if any(entry.who == "syncd" for entry in crm.log):
+            return 0
+        open_ = {p.ref for vendor in self.vendors.values() for p in vendor.purchases if p.is_awaited(self.now)}
+        return len([other for other in open_ if self.record(other)[0] is crm and self.record(other)[1] is not record])
 
     def begin_trouble(self, name: str, what: str) -> None:
         """A CRM's token is refused, for some hours."""
@@ -200,7 +220,7 @@ class World(Owner):
         spawn(self, self.operator.work())
         for name, rate in self.weather.spells.items():
             if rate:
-                spawn(self, self._strike(name, rate))
+                spawn(self, Spells(self).strike(name, rate))
         await self._pass(days * DAY)
         self._calm()
         await self._settle()
@@ -303,80 +323,3 @@ class World(Owner):
             if number * 2 > len(self.market.people):
                 await asyncio.sleep(self._entries.expovariate(len(self.market.people) / days) * DAY)
             self._employ(person)
-
-    async def _strike(self, name: str, rate: float) -> None:
-        while True:
-            await asyncio.sleep(self.weather.rng.expovariate(rate) * DAY)
-            if not self.weather.stormy:
-                return
-            self.weather.happened[name] += 1
-            await self._strike_once(name)
-
-    async def _strike_once(self, name: str) -> None:
-        rng, vendor = self.weather.rng, self.vendors[self.weather.rng.choice(("zeliq", "fullenrich"))]
-        match name:
-            case "crash" if self.life is not None:
-                self.life.crash("out of the blue")
-            case "restart" if self.life is not None:
-                await self.life.stop()
-            case "key_revoked" | "blocked" | "web_page" | "outage" | "bad_gateway":
-                self.note(f"-- {vendor.name}: {name}")
-                vendor.trouble = name
-                await asyncio.sleep(rng.uniform(60, 10 * HOUR))
-                vendor.trouble = ""
-            case "drained":
-                self.note(f"-- {vendor.name}'s credits run out")
-                left, vendor.credits = vendor.credits, rng.choice((0, 0, 1, 9, 15))
-                await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
-                vendor.credits += left
-            case "no_way_in":
-                await self._cut_off()
-            case "key_rotated":
-                await self._rotate()
-            case "clock_jump":
-                self.wall_clock.jump(rng.choice((-7200.0, -60.0, 3600.0, DAY, 10 * DAY, -self.wall_clock.skew)))
-                self.note(f"-- the clock is {self.wall_clock.skew:.0f} s off")
-            case "rule":
-                crm = self.crms[rng.choice(sorted(self.crms))]
-                self.note(f"-- a rule of {crm.name} refuses whatever is written")
-                crm.rule = True
-                await asyncio.sleep(rng.uniform(HOUR, 30 * HOUR))
-                self.note(f"-- the rule of {crm.name} is gone")
-                crm.rule = False
-            case "reconfigured":
-                await self._reconfigure()
-            case _:
-                self.colleagues.act(name)
-
-    async def _cut_off(self) -> None:
-        """Callbacks can't reach us. The canary is sent soon after each change, as its schedule would have it."""
-        self.note("-- the public address is gone")
-        self.cut_off_since = self.now
-        spawn(self, self._send_canary())
-        await asyncio.sleep(self.weather.rng.uniform(60, 6 * HOUR))
-        self.cut_off_since = None
-        spawn(self, self._send_canary())
-
-    async def _send_canary(self) -> None:
-        await asyncio.sleep(self.weather.rng.uniform(0, CADENCE["canary"]))
-        if self.life is not None:
-            self.life.ring("canary")
-
-    async def _reconfigure(self) -> None:
-        """The operator edits the configuration, and restarts."""
-        what = self.configuration.change()
-        if what:
-            self.note(f"-- {what}")
-            self.weather.happened[what.rpartition(": ")[2]] += 1
-            if self.life is not None:
-                await self.life.stop()
-
-    async def _rotate(self) -> None:
-        """A new key at the provider; some hours later the operator configures it and restarts."""
-        vendor, rng = self.vendors["fullenrich"], self.weather.rng
-        self.note("-- FullEnrich's key is rotated")
-        self.old_key, vendor.key = vendor.key, f"key-f-{rng.randrange(10**6)}"
-        self.keys.add(vendor.key)
-        if self.life is not None:
-            await asyncio.sleep(rng.uniform(1, HOUR))
-            await self.life.stop()

@@ -73,7 +73,10 @@ def test_run_once_tells_what_kept_it_from_working(tmp_path: Path) -> None:
         settings = yaml.safe_load(vendors.config.read_text("utf-8"))
         settings["syncs"][0]["fields"]["phone"]["property"] = "direct_dail"
         vendors.configure(syncs=settings["syncs"])
-        _assert_check(vendors, ("hubspot", "no contact property 'direct_dail'", "set another property"))
+        written = vendors.config.read_text("utf-8").splitlines()
+        (line,) = [number for number, text in enumerate(written, 1) if "direct_dail" in text]
+        place = f"{vendors.config}:{line}: syncs[0].fields.phone.property (hubspot-contacts): "
+        _assert_check(vendors, ("hubspot", f"{place}the portal has no contact property 'direct_dail'", "set another"))
         with Daemon(vendors, ("--once",)) as daemon:
             assert daemon.wait() == 1
         why = "hubspot would not take what is bought: the portal has no contact property 'direct_dail'"

@@ -25,8 +25,10 @@ _TOTALS = f"SELECT provider, count(*), {_KINDS} FROM submission GROUP BY 1 ORDER
 _KEPT_TOTALS = """
 SELECT provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM credit_total ORDER BY 1"""
 _TWICE = """
-SELECT question, count(*) FROM attempt JOIN job ON job.id = job_id AND job.submission_id = attempt.submission_id
-WHERE live = 1 AND question <> '' AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1 HAVING count(*) > 1"""
+SELECT attempt.provider, question, count(*) FROM attempt
+JOIN job ON job.id = job_id AND job.submission_id = attempt.submission_id
+WHERE live = 1 AND question <> '' AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1, 2
+HAVING count(*) > 1"""
 _ALLOWED = {(a.value, b.value) for a, ends in MOVES.items() for b in ends} | {("", s.value) for s in JobState}
 
 

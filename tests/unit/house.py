@@ -265,7 +265,7 @@ class House:
             settings=self.settings,
             crms={**self.crms},
             lanes={n: Lane(provider=f, pacer=Pacer(f.capabilities.windows, self.clock)) for n, f in self.fakes.items()},
-            addresses=Addresses(self.settings.callbacks.public_url, [SECRET]),
+            addresses=Addresses(self.settings.callbacks.public_url if self.settings.callbacks else "", [SECRET]),
             gate=Gate({}),
         )
 

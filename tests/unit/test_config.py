@@ -69,6 +69,7 @@ def test_a_whole_file_becomes_settings(tmp_path: Path) -> None:
     settings = read(tmp_path, GOOD)
     assert settings.ledger.path == tmp_path / "ledger.db"
     assert (settings.ledger.keep.raw, settings.ledger.keep.jobs) == (14 * 86400.0, 400 * 86400.0)
+    assert settings.callbacks
     assert settings.callbacks.listen == Address("::1", 9000)
     assert settings.callbacks.public_url == "https://enrich.example.com"
     assert [secret.get_secret_value() for secret in settings.callbacks.secrets] == [SIGNING]
@@ -179,7 +180,7 @@ def test_a_secret_in_clear_text_is_a_warning(tmp_path: Path, old: str, new: str,
         ("{ file: bytes }", "bytes is not UTF-8 text"),
         ("{ file: long }", "long is larger than 64 KiB"),
         ("{ file: [a] }", "file needs a text; write { file: NAME }"),
-        ("{ credential: owl }", "CREDENTIALS_DIRECTORY is not set"),
+        ("{ credential: owl }", "the credential owl can't be seen from here"),
     ],
 )
 def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path: Path, reference: str, said: str) -> None:

@@ -8,7 +8,7 @@ from syncd.config import InDoubtPolicy
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Identity, Outcome, Submission
 from syncd.ledger import retries, writes
-from syncd.ledger.retries import Wanted
+from syncd.ledger.search import Wanted
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import LANDS, Intent
 from tests.contract.fake_provider import FakeProvider, said

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.contract.errors import BrokenInvariant
-from syncd.ledger import upkeep
+from syncd.ledger import copies, upkeep
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Move, Tx, reading
 
@@ -87,7 +87,7 @@ def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: 
     far = queued.clock.now() + 1
     move(queued, [Move(job, A, D, ended(Reason.NOT_FOUND)) for job in (1, 2)])
     copy = queued.path.with_name("copy.db")
-    upkeep.back_up(queued.path, copy)
+    copies.back_up(queued.path, copy)
     Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=far)
     assert ask(copy, "SELECT jobs FROM step WHERE note = 'together'") == [(1,)], "the third one's history is kept"
     assert ask(copy, "SELECT count(*) FROM step WHERE target = 'done'") == [(0,)]
@@ -97,7 +97,7 @@ def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: 
 def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: House, forgotten: str) -> None:
     """Broken on purpose: `syncd verify` tells."""
     copy = queued.path.with_name("copy.db")
-    upkeep.back_up(queued.path, copy)
+    copies.back_up(queued.path, copy)
 
     def forgetful(tx: Tx) -> None:
         tx.move(1, Q, A, now=0.0)

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,9 +152,7 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
         for name in ("one", "two"):
             call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
             tx.run("submission_make", id=name, **call)
-            question = {"job_id": 1, "request_id": "r", "round": 0, "asked": "{}", "way": "all", "question": name}
-            question |= {"submission_id": name, "provider": "ann", "at": NOW}
-            tx.run("attempts_make", rows=json.dumps([question]))
+            tx.many("attempts_make", [(1, name, "r", "ann", 0, "all", name, "{}", NOW)])
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
         desk.write(ask_twice)

@@ -30,13 +30,14 @@ SMALL_BY_PARTIAL_INDEX = {
     "job_review", "step_unused",
     "contact_vague",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
-    "job_writeback", "delivery_quarantined", "submission_doubt",
+    "job_writeback", "delivery_quarantined", "job_waiting", "job_flight", "submission_doubt",
 }  # fmt: skip
 BY_HAND = {
     "in_doubt",
     "contacts_unseen",
     "planned",
-    "jobs_to_retry",
+    "planned_totals",
+    "answers_counted",
     "calls_without_price",
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name

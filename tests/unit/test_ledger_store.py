@@ -1,7 +1,6 @@
 """The file and its one writer: opening safely, committing together, failing honestly."""
 
 import asyncio
-import json
 import stat
 import subprocess
 import sys
@@ -129,8 +128,7 @@ def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
 
     def breaks(tx: Tx) -> None:
         tx.tally("broken")
-        nothing = dict.fromkeys(("request_id", "way", "question", "asked", "submission_id", "provider"), "")
-        tx.run("attempts_make", rows=json.dumps([nothing | {"job_id": 1, "round": 0, "at": 0.0}]))
+        tx.many("attempts_make", [(1, "no", "", "", 0, "", "", "", 0.0)])
 
     good, bad, worse, last = asyncio.run(
         as_one_group(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from syncd.cli import app
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import upkeep
+from syncd.ledger import copies, upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.upkeep import BACKWARD, FORWARD
@@ -70,7 +70,7 @@ DAMAGE = {
 @pytest.fixture
 def copy(written: House, tmp_path: Path) -> Path:
     """A copy of that house's ledger, to be damaged."""
-    upkeep.back_up(written.path, tmp_path / "copy.db")
+    copies.back_up(written.path, tmp_path / "copy.db")
     return tmp_path / "copy.db"
 
 
@@ -104,7 +104,7 @@ def test_a_torn_file_is_told_and_not_restored(copy: Path) -> None:
     assert "it can't be checked: database disk image is malformed" in rest
     assert "it can't be read to its end: database disk image is malformed" in rest
     with pytest.raises(LedgerError, match="is damaged and was not restored: ") as refused:
-        upkeep.restore(copy, copy.with_name("new.db"), frozen_until=0.0)
+        copies.restore(copy, copy.with_name("new.db"), frozen_until=0.0, now=0.0)
     assert first in str(refused.value)
     assert not copy.with_name("new.db").exists()
 
@@ -173,22 +173,22 @@ def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(house: House
 # --- copies -----------------------------------------------------------------------------------
 
 
-def test_a_copy_is_for_our_eyes_only_and_never_put_over_something(written: House, copy: Path) -> None:
+def test_a_copy_is_for_its_owner_alone_and_never_put_over_something(written: House, copy: Path) -> None:
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     before = copy.read_bytes()
     with pytest.raises(LedgerError, match=r"copy\.db is there already: name a new file"):
-        upkeep.back_up(written.path, copy)
-    with pytest.raises(LedgerError, match=r"ledger\.db is there already: move it away first"):
-        upkeep.restore(copy, written.path, frozen_until=0.0)
+        copies.back_up(written.path, copy)
     assert copy.read_bytes() == before
+    with pytest.raises(LedgerError, match=r"copy\.db is the ledger itself"):
+        copies.restore(copy, copy, frozen_until=0.0, now=0.0)
 
 
 def test_a_restored_copy_counts_its_generations_buys_nothing_for_a_while_and_pulls_anew(
     written: House, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "a" / "b" / "first.db", tmp_path / "second.db"
-    assert upkeep.restore(written.path, first, frozen_until=7.0) == 1
-    assert upkeep.restore(first, second, frozen_until=8.0) == 2
+    assert copies.restore(written.path, first, frozen_until=7.0, now=0.0).generation == 1
+    assert copies.restore(first, second, frozen_until=8.0, now=0.0).generation == 2
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) & 0o700 == 0o700
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
     with reading(second) as tx:
@@ -226,7 +226,7 @@ def say(path: Path, *words: str, **holds: str) -> str:
 def test_l24_a_restored_copy_waits_for_the_longest_hold_of_its_providers(
     written: House, tmp_path: Path, holds: dict[str, str], hours: float
 ) -> None:
-    upkeep.back_up(written.path, tmp_path / "copy.db")
+    copies.back_up(written.path, tmp_path / "copy.db")
     target = tmp_path / "new.db"
     before = time.time()
     say(target, "restore", str(tmp_path / "copy.db"), **holds)
@@ -237,7 +237,7 @@ def test_l24_a_restored_copy_waits_for_the_longest_hold_of_its_providers(
 
 
 def test_l24_thaw_says_what_it_would_mean_and_does_it_only_when_told_to(written: House, tmp_path: Path) -> None:
-    upkeep.back_up(written.path, tmp_path / "copy.db")
+    copies.back_up(written.path, tmp_path / "copy.db")
     target = tmp_path / "new.db"
     say(target, "restore", str(tmp_path / "copy.db"), ann="4h", bob="1h")
     told = say(target, "thaw")

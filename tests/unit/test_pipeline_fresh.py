@@ -1,7 +1,9 @@
 """Fresh: what was pulled a while ago is looked at again in the CRM before it is paid for."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from syncd.contract.errors import Halt, RateLimited, Retry, Trouble, Unusable
 from syncd.contract.model import Author, Field
 from syncd.ledger import connections
 from syncd.ledger.states import JobState, Reason
-from syncd.pipeline import fresh
+from syncd.pipeline import dispatch, fresh, pull
 from syncd.pipeline.gate import Gate, Shut
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
@@ -175,3 +177,37 @@ def test_a_field_that_is_not_this_syncs_is_left_alone(house: House) -> None:
     house.crm.remove(one)
     assert house.dispatch() == 0
     assert {house.job(one, field) for field in house.sync.fields} == {("done", Reason.CANCELLED)}
+
+
+def hold_back(
+    house: House, *, ahead: int, while_held: Callable[[], Coroutine[Any, Any, object]] | None = None
+) -> float:
+    """For how many real seconds a pull is held back once a page is stored."""
+    house.parts.bells.bells["dispatch:ann"] = asyncio.Event()
+
+    async def held() -> float:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        work = [] if while_held is None else [while_held()]
+        await asyncio.gather(pull.hold_back(house.parts, house.sync, ahead), *work)
+        return loop.time() - begun
+
+    return house.run(held())
+
+
+def test_a_pull_that_is_far_ahead_of_what_is_asked_goes_on_by_a_page_a_second(house: House) -> None:
+    waiting(house, 3, later=0.0)
+    assert hold_back(house, ahead=3) < pull.LOOK
+    assert hold_back(house, ahead=2) >= pull.HELD
+
+
+def test_a_pull_goes_on_once_those_before_are_asked_about(house: House) -> None:
+    waiting(house, 3, later=0.0)
+    assert hold_back(house, ahead=2, while_held=lambda: dispatch.run_once(house.parts, "ann")) < pull.HELD
+    assert not house.sql("SELECT 1 FROM job WHERE state = 'queued'")
+
+
+def test_a_pull_waits_for_nobody_who_can_not_be_asked(house: House) -> None:
+    waiting(house, 3, later=0.0)
+    house.parts.gate.set("disk", "the disk is full")
+    assert hold_back(house, ahead=2) < pull.LOOK

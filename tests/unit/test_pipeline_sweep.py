@@ -7,7 +7,7 @@ import pytest
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Trouble
 from syncd.contract.pacing import Window
-from syncd.ledger import connections, upkeep
+from syncd.ledger import connections, copies
 from syncd.ledger.store import Tx
 from syncd.pipeline.sweep import POLLS
 from tests.contract.fake_provider import FakeProvider
@@ -337,7 +337,7 @@ def test_after_a_restoration_nobody_is_given_up_before_a_whole_pull(build: Build
     house.plan()
 
     def restored(tx: Tx) -> None:
-        upkeep._restored(tx, 0.0)
+        copies._mark_restored(tx, 0.0)
 
     house.run(house.ledger.write(restored))
     house.sweep()

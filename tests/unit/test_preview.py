@@ -2,17 +2,20 @@
 
 import random
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from syncd.contract.model import Author, Field, Grade, Identity
+from syncd.ledger import reports
+from syncd.ledger.reports import PlannedTotal
 from syncd.ledger.store import Ledger
-from syncd.pipeline.preview import preview
+from syncd.pipeline.preview import Price, preview, price_of
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House, sync_of
 
 NAMES = ("Ada", "Bo", "Cy", "Di", "Ed", "Fi", "Gus", "Hal")
 
@@ -53,9 +56,12 @@ def planned(house: House, folder: Path) -> set[tuple[str, Field, str]]:
     house.sql("VACUUM INTO ?", str(copy))
     parts = replace(house.parts, ledger=Ledger.open(copy))
     try:
-        found = house.run(preview(parts))
+        before = house.run(preview(parts))
+        found = house.run(parts.ledger.read(reports.planned, since_event=before))
+        counted = house.run(parts.ledger.read(reports.planned_totals, since_event=before))
     finally:
         parts.ledger.close()
+    assert sum(total.contacts for total in counted) == len(found)
     return {(one.contact, Field(one.field), one.provider) for one in found if one.provider is not None}
 
 
@@ -96,3 +102,54 @@ def test_plan_and_run_agree(build: Build, tmp_path: Path, seed: int) -> None:
         house.verify()
         house.finish()
         house.clock.time += rng.choice([60.0, DAY, 95 * DAY])
+
+
+# --- what it costs --------------------------------------------------------------------------------
+
+
+def total(provider: str | None, contacts: int, field: str = "email", reason: str | None = None) -> PlannedTotal:
+    return PlannedTotal(sync="people", field=field, provider=provider, reason=reason, contacts=contacts)
+
+
+PRICES = {"ann": {EMAIL: Decimal(1), PHONE: Decimal(10)}, "bob": {EMAIL: Decimal(2), PHONE: Decimal(5)}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "rates", "price"),
+    [
+        (total("ann", 100), {}, (100, 300, None)),
+        (total("bob", 100), {}, (200, 200, None)),
+        (total(None, 100, reason="duplicate_of"), {}, (0, 0, 0)),
+        (total("ann", 100), {("ann", "email"): 0.25}, (100, 300, None)),
+        (total("ann", 100), {("ann", "email"): 0.25, ("bob", "email"): 0.5}, (100, 300, 100 * (0.25 + 0.75 * 0.5 * 2))),
+        (total("ann", 10, "phone"), {("ann", "phone"): 1.0, ("bob", "phone"): 1.0}, (100, 150, 100)),
+        (total("zoe", 10), {}, (0, 0, None)),
+    ],
+)
+def test_s14_every_provider_that_may_be_asked_is_reckoned_with(
+    asked: PlannedTotal, rates: dict[tuple[str, str], float], price: tuple[float, float, float | None]
+) -> None:
+    order = {EMAIL: ("ann", "bob"), PHONE: ("ann", "bob")}
+    syncs = [sync_of("crm", order)]
+    found = price_of(asked, syncs, PRICES, rates)
+    assert (float(found.first), float(found.worst)) == price[:2]
+    assert (None if found.expected is None else float(found.expected)) == price[2]
+
+
+def test_s14_the_price_of_all_is_not_known_where_that_of_some_is_not() -> None:
+    known, unknown = Price(first=Decimal(1), worst=Decimal(2), expected=Decimal(1)), Price(expected=None)
+    assert (known + unknown).expected is None
+    assert (known + known).expected == 2
+
+
+def test_s14_the_share_of_finds_is_known_once_there_are_enough_answers(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo", "Cy", "Di"):
+        contact = house.person(name)
+        if name == "Ada":
+            house.finds(contact, EMAIL, "ada@acme.example.com")
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert house.run(house.ledger.read(reports.hit_rates, at_least=5)) == {}
+    assert house.run(house.ledger.read(reports.hit_rates, at_least=4)) == {("ann", "email"): 0.25}

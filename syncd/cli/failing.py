@@ -1,0 +1,196 @@
+"""How a command ends that can't do its work: a sentence that says what to do next, and an exit code.
+
+What nobody foresaw becomes one line as well; its details go to a file, or with `--debug` to standard error. Secrets
+and personal data are masked in all of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from syncd import __version__
+from syncd.contract.errors import BrokenInvariant, ConfigError, ConnectorError, Halt, Retry, SyncdError
+
+FAILED, DAMAGED, BROKEN, DISK, LATER, FORBIDDEN, CONFIGURATION = 1, 65, 70, 74, 75, 77, 78
+BY_SIGNAL = 128  # and the signal's number, as shells have it
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_LATER = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.EADDRINUSE, errno.ETXTBSY, errno.EBUSY}
+_CURES = {
+    errno.ENOSPC: "make room there, or name another place",
+    errno.EDQUOT: "make room there, or name another place",
+    errno.EROFS: "name a place that can be written",
+    errno.ENOENT: "create the folder, or name another place",
+    errno.ENOTDIR: "name a path whose folders are folders",
+    errno.EISDIR: "name a file, not a folder",
+    errno.EIO: "the disk has failed: look at the kernel's log (dmesg)",
+}
+
+
+def run(command: Callable[[], object], *, debug: bool) -> NoReturn:
+    """Run the command line; whatever it raises is told, and the process ends."""
+    signal.signal(signal.SIGTERM, _terminated)  # so that what was begun is cleaned up
+    if sys.stdout is None or sys.stderr is None:  # closed by whoever started us
+        nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+        sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+    try:
+        code = outcome(command, debug=debug)
+    except BrokenPipeError:
+        code = BY_SIGNAL + signal.SIGPIPE
+    if code == BY_SIGNAL + signal.SIGPIPE:
+        _silence()
+    sys.exit(code)
+
+
+def outcome(command: Callable[[], object], *, debug: bool) -> int:
+    """The exit code of a command; whatever it raises has been told, but for a pipe that nobody reads."""
+    try:
+        try:
+            command()
+        finally:
+            sys.stdout.flush()
+    except SystemExit as ending:
+        if isinstance(ending.__context__, BrokenPipeError):  # whoever read our output has seen enough
+            return BY_SIGNAL + signal.SIGPIPE
+        return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
+    except KeyboardInterrupt:
+        return BY_SIGNAL + signal.SIGINT
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last resort: a line for people, not a traceback
+        return _told(error, debug=debug)
+    return 0
+
+
+def _told(error: Exception, *, debug: bool) -> int:
+    if isinstance(error, SyncdError):
+        return told(error)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_the_host(error)
+    return _of_the_ledger(error) or _unforeseen(error, debug=debug)
+
+
+def told(error: SyncdError) -> int:
+    """Say what went wrong; the exit code for it."""
+    from syncd.ledger import file  # noqa: PLC0415 - not needed where all goes well
+
+    from .output import complain, with_cure  # noqa: PLC0415
+
+    match error:
+        case ConfigError():
+            complain(error.problems)
+            return CONFIGURATION
+        case BrokenInvariant():
+            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
+            return BROKEN
+    complain([with_cure(str(error), getattr(error, "cure", ""))])
+    codes: tuple[tuple[type[SyncdError], int], ...] = (
+        (file.LedgerCorrupt, DAMAGED),
+        (file.DiskFailed, DISK),
+        (file.DiskFull, DISK),
+        (file.LedgerBusy, LATER),
+        (file.LedgerForbidden, FORBIDDEN),
+        (Halt, FAILED),
+        (Retry, LATER),
+        (ConnectorError, FAILED),
+    )
+    return next((code for kind, code in codes if isinstance(error, kind)), FAILED)
+
+
+def _of_the_host(error: OSError) -> int:
+    """An error of the operating system: which file, whose it is, and what to do."""
+    from .output import complain, with_cure  # noqa: PLC0415
+
+    what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+    if error.errno in {errno.EACCES, errno.EPERM} and error.filename:
+        cure = (
+            f"run it as {_owner(Path(os.fsdecode(error.filename)))}, for example by sudo; you are {_user(os.geteuid())}"
+        )
+    else:
+        cure = _CURES.get(error.errno or 0, "")
+    complain([with_cure(what, cure)])
+    _silence()  # what could not be written to standard output would be tried once more
+    if error.errno in _DISK:
+        return DISK
+    return FORBIDDEN if error.errno in _FORBIDDEN else LATER if error.errno in _LATER else FAILED
+
+
+def _owner(path: Path) -> str:
+    """Who may use a file: its owner, or that of the first folder above it that can be looked at."""
+    for place in (path, *path.absolute().parents):
+        with suppress(OSError):
+            owner = _user(place.stat().st_uid)
+            return owner if owner == "root" else f"{owner} or root"
+    return "root"
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _unforeseen(error: Exception, *, debug: bool) -> int:
+    """A bug of ours: one line, its details elsewhere."""
+    import traceback  # noqa: PLC0415
+
+    from syncd.log import masked  # noqa: PLC0415
+
+    from .output import complain, hidden  # noqa: PLC0415
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+    details = masked("".join(traceback.format_exception(error)), hidden())
+    if debug:
+        sys.stderr.write(details + "\n")
+        kept = "the details stand above"
+    else:
+        kept = _kept(details)
+    complain([f"syncd met something that nobody foresaw: {place}. Please report it; {kept}"])
+    return BROKEN
+
+
+def _kept(details: str) -> str:
+    """Write the details into a file that only this user can read."""
+    import tempfile  # noqa: PLC0415
+
+    head = f"syncd {__version__}, Python {sys.version.split()[0]}\n"
+    folder = os.environ.get("STATE_DIRECTORY")  # a service's own /tmp is gone when it ends
+    try:
+        number, name = tempfile.mkstemp(prefix="syncd-error-", suffix=".txt", dir=folder)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            file.write(head + details + "\n")
+    except OSError:
+        return "once more with --debug shows the details"
+    return f"the details, without secrets, are in {name}"
+
+
+def _silence() -> None:
+    """Let the interpreter's last flush go nowhere: it would fail again, with a traceback."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):
+        os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _of_the_ledger(error: Exception) -> int:
+    """The code of an error of SQLite that nobody has put into words; 0 where it is none."""
+    from syncd.ledger.file import meaning  # noqa: PLC0415
+    from syncd.ledger.sqlite import sqlite3  # noqa: PLC0415
+
+    own = getattr(error, "sqlite_errorcode", 1) & 0xFF == 1
+    return told(meaning(error, f"the ledger: {error}")) if isinstance(error, sqlite3.Error) and not own else 0
+
+
+def _terminated(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(BY_SIGNAL + number)

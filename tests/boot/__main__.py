@@ -1,0 +1,295 @@
+"""`make boot`: from a bare Debian to a running service by deploy/README.md alone, and what becomes of it then.
+
+Exit 0 when all is as it should be, or, with a word, where this machine can't run a container.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .container import CanNot, Container, missing
+from .readme import sections
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"hubspot-token": ("hubspot", "access_token"), "zeliq-key": ("zeliq", "api_key")}
+LEDGER = "/var/lib/syncd/ledger.db"
+
+
+def say(text: str) -> None:
+    """A line of the report."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+class Boot:
+    """The steps. Each method is one, and says by its name what holds then."""
+
+    def __init__(self, host: Container) -> None:
+        self.host = host
+        self.readme = sections()
+        self.settings: dict[str, Any] = {}
+
+    def follow(self, heading: str, given: Callable[[str], str] = lambda _: "") -> None:
+        """Every command of a section of the page; `given`: what is pasted into one."""
+        for command in self.readme[heading]:
+            say(f"    # {command}")
+            self.host.run(command, given=given(command))
+
+    def status_line(self) -> str:
+        return self.host.show("StatusText")["StatusText"]
+
+    def works(self) -> None:
+        """It is ready, and by its own word it works."""
+        self.host.wait_for("the service", lambda: self.host.show("ActiveState")["ActiveState"] == "active")
+        self.host.wait_for("its word", lambda: self.status_line().startswith("Working"))
+
+    def pid(self) -> int:
+        return int(self.host.show("MainPID")["MainPID"])
+
+    # --- the page, in order ---------------------------------------------------------------------
+
+    def install(self) -> None:
+        for archive in (ROOT / "dist").glob("syncd-*.tar.gz"):
+            shutil.copy(archive, self.host.root / "root")
+        self.follow("Install")
+        assert self.host.run("syncd --version").stdout.startswith("syncd ")
+        vendors = "syncd sandbox --contacts=60 --speed=60 --json --write-config=/root/vendors.yaml"
+        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root {vendors}")
+        self.host.wait_for("the vendors", (self.host.root / "root/vendors.yaml").exists)
+
+    def configure(self) -> None:
+        told = yaml.safe_load((self.host.root / "root/vendors.yaml").read_text())
+        pasted = {}
+        for name, (connection, option) in KEYS.items():
+            pasted[name] = told["connections"][connection][option]
+            told["connections"][connection][option] = {"credential": name}
+        self.follow("Configure", lambda line: next((k + "\n" for n, k in pasted.items() if n in line), ""))
+        told["ledger"] = {"path": LEDGER, "reserve": "1MB"}
+        told["callbacks"] = {
+            "listen": "127.0.0.1:8080",
+            "public_url": "https://enrich.example.com",
+            "secrets": [{"credential": "callback-secret"}],
+        }
+        told["admin"] = {"listen": "127.0.0.1:8081"}
+        self.settings = told
+        self.write(told)
+
+    def write(self, settings: dict[str, Any] | str) -> None:
+        """Another configuration."""
+        text = settings if isinstance(settings, str) else yaml.safe_dump(settings, sort_keys=False)
+        (self.host.root / "etc/syncd/config.yaml").write_text(text)
+
+    def let_callbacks_in(self) -> None:
+        """The certificate is Caddy's own here, which the host is told to trust: no authority is within reach."""
+        caddyfile = Path(self.host.root / self.host.cwd.lstrip("/") / "Caddyfile")
+        caddyfile.write_text(caddyfile.read_text().replace("{\n\tservers", "{\n\tlocal_certs\n\tservers", 1))
+        self.follow("Let callbacks in")
+        authority = "var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
+        self.host.wait_for("a certificate", (self.host.root / authority).exists)
+        self.host.run(f"cp /{authority} /usr/local/share/ca-certificates/caddy.crt && update-ca-certificates")
+
+    def start(self) -> None:
+        self.follow("Start")
+        self.works()
+        self.host.wait_for("callbacks through Caddy", lambda: self.status_line() == "Working.")
+        self.host.wait_for("values in the CRM", lambda: self.done() > 0)
+
+    def done(self) -> int:
+        told = self.host.run("syncd status --json", check=False).stdout
+        jobs = json.loads(told)["jobs"] if told.startswith("{") else []
+        return sum(row["n"] for row in jobs if row["reason"] == "written")
+
+    def it_is_shut_in(self) -> None:
+        exposure = self.host.run("systemd-analyze security --threshold=11 syncd.service", check=False)
+        assert exposure.returncode == 0, exposure.stdout.splitlines()[-1]
+        status = self.host.run(f"cat /proc/{self.pid()}/status").stdout
+        assert "CapEff:\t0000000000000000" in status
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status
+        modes = self.host.run(f"stat -c %a {LEDGER} /var/lib/private/syncd/ /etc/credstore").stdout.split()
+        assert modes == ["600", "700", "700"], modes
+
+    def the_journal_has_priorities_and_its_name(self) -> None:
+        lines = self.host.run("journalctl -t syncd -u syncd -o json --no-pager").stdout.splitlines()
+        found = [json.loads(line) for line in lines]
+        ours = [line for line in found if line["_PID"] == str(self.pid())]
+        assert {line["PRIORITY"] for line in ours} >= {"4", "6"}, {line["PRIORITY"] for line in ours}
+        assert not any("timestamp" in line["MESSAGE"] for line in ours)
+
+    def commands_work_as_root(self) -> None:
+        for command in ("status", "verify", "in-doubt list", "review list", "connectors", "reconcile", "thaw"):
+            self.host.run(f"syncd {command}")
+        owners = self.host.run("stat -c %U /var/lib/private/syncd/*").stdout.split()
+        assert set(owners) == {"syncd"}, owners
+
+    # --- reload ---------------------------------------------------------------------------------
+
+    def a_reload_is_applied(self) -> None:
+        before = self.pid()
+        self.write({**self.settings, "log": {"level": "debug"}})
+        self.follow("Change something")
+        self.host.wait_for("the reload", lambda: "configuration_applied" in self.host.journal(lines=400))
+        self.works()
+        assert self.pid() == before
+
+    def a_wrong_file_is_refused_and_all_goes_on(self) -> None:
+        before = self.pid()
+        self.write({**self.settings, "ledgr": {}})
+        self.host.run("systemctl reload syncd")
+        self.host.wait_for("the refusal", lambda: "ledgr" in self.status_line())
+        assert self.host.show("ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
+        assert self.pid() == before
+        self.write(self.settings)
+        self.host.run("systemctl reload syncd")
+        self.works()
+
+    def a_start_with_a_wrong_file_leaves_the_port_open_and_a_mended_one_suffices(self) -> None:
+        self.write("a: [")
+        self.host.run("systemctl restart syncd", check=False)
+        for _ in range(3):
+            self.host.run("curl -s -m 2 http://127.0.0.1:8080/healthz", check=False)
+        assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
+        assert self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"}
+        waiting = "curl -s -o /dev/null -w '%{http_code}' -m 60 http://127.0.0.1:8080/healthz"
+        self.host.run(f'systemd-run --unit=waiting --property=StandardOutput=file:/run/waiting sh -c "{waiting}"')
+        self.write(self.settings)
+        self.host.run("systemctl start syncd")
+        self.works()
+        self.host.wait_for("who waited", lambda: self.answer() == "200")
+
+    def answer(self) -> str:
+        return self.host.run("cat /run/waiting", check=False).stdout
+
+    # --- what goes wrong ------------------------------------------------------------------------
+
+    def killed_it_comes_back(self) -> None:
+        before = self.pid()
+        self.host.run(f"kill -9 {before}")
+        self.host.wait_for("another process", lambda: self.pid() not in (0, before))
+        self.works()
+
+    def hung_it_is_restarted_within_half_a_minute(self) -> None:
+        before, since = self.pid(), time.monotonic()
+        self.host.run(f"kill -STOP {before}")
+        self.host.wait_for("another process", lambda: self.pid() not in (0, before), within=45)
+        say(f"    restarted after {time.monotonic() - since:.0f} s")
+        self.works()
+        assert "watchdog" in self.host.journal(lines=200).lower()
+
+    def a_full_disk_is_told_and_survived(self) -> None:
+        before = self.pid()
+        self.host.run("fallocate -l $(( $(stat -f -c '%a*%S' / | sed 's/*/ * /') )) /var/filler", check=False)
+        self.host.run("dd if=/dev/zero of=/var/filler bs=1M oflag=append conv=notrunc", check=False)
+        self.host.wait_for("its word", lambda: "free beside the ledger" in self.status_line())
+        self.host.run("rm /var/filler")
+        self.works()
+        assert self.pid() == before
+
+    # --- copies, upgrade --------------------------------------------------------------------------
+
+    def a_copy_is_made_and_restored(self) -> None:
+        """S2: as root, for a ledger that belongs to a user who is there only while the daemon is."""
+        before = self.done()
+        self.follow("Copies, and back again")
+        self.works()
+        assert self.done() >= before
+        owners = self.host.run("stat -c %U /var/lib/private/syncd/ledger.db").stdout.split()
+        assert owners == ["syncd"], owners
+        self.host.run("syncd thaw --yes")
+
+    def an_upgrade_and_a_rollback(self) -> None:
+        old = self.host.run("syncd --version").stdout.strip()
+        new = newer_release(self.host)
+        self.host.run(f"cd /root && tar xzf {new} && cd {new.removesuffix('.tar.gz')}")
+        install, active, rollback = self.readme["Upgrade, and back"]
+        self.host.run(install)
+        self.host.run(active)
+        assert self.host.run("syncd --version").stdout.strip() != old
+        self.works()
+        self.host.run(rollback)
+        assert self.host.run("syncd --version").stdout.strip() == old
+        self.works()
+
+    def it_stops_cleanly(self) -> None:
+        self.host.run("systemctl stop syncd.socket syncd.service")
+        assert self.host.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
+        self.host.run("syncd verify")
+
+
+def newer_release(host: Container) -> str:
+    """The same release under the next version, as if it had been made from a newer checkout."""
+    (archive,) = (ROOT / "dist").glob("syncd-*.tar.gz")
+    old = archive.name.removeprefix("syncd-").removesuffix(".tar.gz")
+    new = f"{old}.post1"
+    place = host.root / "root" / "newer"
+    shutil.copytree(ROOT, place, ignore=lambda _, names: {*names} - WANTED if "pyproject.toml" in names else set())
+    init = place / "syncd" / "__init__.py"
+    init.write_text(init.read_text().replace(f'"{old}"', f'"{new}"'))
+    build = [sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", str(place)]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    folder = host.root / "root" / f"syncd-{new}"
+    shutil.copytree(ROOT / "dist" / f"syncd-{old}", folder)
+    next(folder.glob("*.whl")).unlink()
+    shutil.copy(next((place / "dist").glob("*.whl")), folder)
+    subprocess.run(["tar", "-czf", f"{folder}.tar.gz", "-C", str(folder.parent), folder.name], check=True)
+    shutil.rmtree(place)
+    shutil.rmtree(folder)
+    return f"{folder.name}.tar.gz"
+
+
+WANTED = {"syncd", "connectors", "pyproject.toml", "README.md", "LICENSE"}
+STEPS: tuple[Callable[[Boot], None], ...] = (
+    Boot.install,
+    Boot.configure,
+    Boot.let_callbacks_in,
+    Boot.start,
+    Boot.it_is_shut_in,
+    Boot.the_journal_has_priorities_and_its_name,
+    Boot.commands_work_as_root,
+    Boot.a_reload_is_applied,
+    Boot.a_wrong_file_is_refused_and_all_goes_on,
+    Boot.a_start_with_a_wrong_file_leaves_the_port_open_and_a_mended_one_suffices,
+    Boot.killed_it_comes_back,
+    Boot.hung_it_is_restarted_within_half_a_minute,
+    Boot.a_full_disk_is_told_and_survived,
+    Boot.a_copy_is_made_and_restored,
+    Boot.an_upgrade_and_a_rollback,
+    Boot.it_stops_cleanly,
+)
+
+
+def main() -> int:
+    """All steps, one after the other; the exit status."""
+    if why := missing():
+        say(f"make boot was skipped: {why}")
+        return 0
+    failed = 0
+    try:
+        with Container() as host:
+            boot = Boot(host)
+            for step in STEPS:
+                say(step.__name__.replace("_", " "))
+                try:
+                    step(boot)
+                except (AssertionError, subprocess.SubprocessError) as error:
+                    failed += 1
+                    say(f"  FAILED: {error}\n{host.journal('')}")
+                    if step in STEPS[:4]:
+                        break
+    except CanNot as error:
+        say(f"make boot was skipped: {error}")
+        return 0
+    say(f"{failed} of {len(STEPS)} steps failed" if failed else f"all {len(STEPS)} steps are as they should be")
+    return 1 if failed else 0
+
+
+sys.exit(main())
