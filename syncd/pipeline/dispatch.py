@@ -212,12 +212,18 @@ class _Run:
         if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
             return False
         async with hold(self.parts, Kind.JOB, page.jobs) as self.held:
-            self.again_at = self.parts.clock.now() + LOOK_AGAIN
+            self.again_at = self._look_again_at(self.parts.clock.now())
             going_on = await self._send_held(calls)
             if not going_on:
                 self.lane.vain[name] = Vain(page, self.again_at)
             return going_on
         return False  # the claim was lost
+
+    def _look_again_at(self, now: float) -> float:
+        """Soon, and when a budget's new day begins."""
+        soon = now + LOOK_AGAIN
+        day = budgets.first_moment(soon, self.sync.budget.time_zone)
+        return day if day > now else soon
 
     async def _send_held(self, calls: int | None) -> bool:
         now = self.parts.clock.now()
