@@ -283,7 +283,8 @@ def main() -> int:
                     step(boot)
                 except (AssertionError, subprocess.SubprocessError) as error:
                     failed += 1
-                    say(f"  FAILED: {error}\n{host.journal('')}")
+                    told = host.run("syncd status", check=False)
+                    say(f"  FAILED: {error}\n{told.stdout}{told.stderr}\n{host.journal('')}")
                     if step in STEPS[:4]:
                         break
     except CanNot as error:
