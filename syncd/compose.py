@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import secrets
@@ -17,7 +18,7 @@ from syncd.clock import RehearsalClock, SystemClock
 from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.contract.watched import Calls
+from syncd.contract.watched import Calls, Tracer
 from syncd.ledger import connections, renames, submissions
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
@@ -88,8 +89,8 @@ def connect(
 async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
     """All parts, on an open ledger; connections that have another name keep their work, rate windows go on."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
+    calls = Calls(tracer=_tracer(settings))
     known = await _follow_names(ledger, settings)
-    calls = Calls()
 
     def tools(one: Connection) -> Tools:
         return Tools(clock, rng, LedgerMemory(ledger, one.name, known[one.name]), network=settings.network)
@@ -114,6 +115,10 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
 async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Parts:
     """The parts for another configuration, on the same ledger: connections that are the same go on as they are, and
     so does all that is known. No stage is at work meanwhile."""
+    if settings.traces != parts.settings.traces:
+        former, parts.calls.tracer = parts.calls.tracer, _tracer(settings)
+        if former is not None:
+            await asyncio.to_thread(former.close)
     known = await _follow_names(parts.ledger, settings)
     old = parts.settings
     same = {name for name, one in settings.connections.items() if old.connections.get(name) == one}
@@ -174,6 +179,15 @@ def mark(connection: Connection) -> str:
     return hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=16, person=b"syncd").hexdigest()
 
 
+def _tracer(settings: Settings) -> Tracer | None:
+    """Where spans go, if anywhere. Raises ConfigError where OpenTelemetry is not installed."""
+    if settings.traces is None:
+        return None
+    from syncd.observe import traces  # noqa: PLC0415 - an option
+
+    return traces.start(settings.traces)
+
+
 def addresses_of(settings: Settings) -> Addresses:
     """The callback addresses of this installation."""
     callbacks = settings.callbacks
@@ -184,6 +198,8 @@ def addresses_of(settings: Settings) -> Addresses:
 
 async def close(parts: Parts) -> None:
     """Let go of every connection, then of the ledger."""
+    if parts.calls.tracer is not None:
+        await asyncio.to_thread(parts.calls.tracer.close)
     await hang_up(parts.crms, {name: lane.provider for name, lane in parts.lanes.items()})
     parts.ledger.close()
 

@@ -50,7 +50,7 @@ class _Limited:
         return made
 
     def _limited(self, name: str, found: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(found):
+        if name == "pull" or inspect.isasyncgenfunction(found):  # a connector's pull may return what pages come from
             return partial(self._pages, found)
         if not inspect.iscoroutinefunction(found):
             return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,8 +30,16 @@ log = structlog.get_logger("syncd.daemon")
 
 _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
 
-TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
+TICK = 1.0  # seconds between bells of a stage that may wait for a rate window, or for a moment that is near
+CADENCE = {
+    "sweep": 15.0,
+    "probe": 60.0,
+    "canary": 300.0,
+    "rights": 30.0,
+    "flush": 5.0,
+    "watch": 10.0,
+    **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
+}
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
 NEXT = {
     "pull": ("plan",),
@@ -161,7 +170,8 @@ class Stages:
             if self._ending:
                 return
             try:
-                with unit(stage.kind, of=stage.name.partition(":")[2]) as line:
+                of = stage.name.partition(":")[2]
+                with unit(stage.kind, of=of) as line, self._traced(stage.kind, of, line):
                     moved = line["moved"] = await self._work(stage, line)
             except ConnectorError as error:
                 self._postpone(stage, error)
@@ -196,6 +206,10 @@ class Stages:
         finally:
             stage.busy = False
             self.parts.liveness.sign(stage.name, busy=False)
+
+    def _traced(self, kind: str, of: str, line: Facts) -> AbstractContextManager[None]:
+        tracer = self.parts.calls.tracer
+        return nullcontext() if tracer is None else tracer.unit(kind, of, line)
 
     def _postpone(self, stage: Stage, error: ConnectorError) -> None:
         if not isinstance(error, Retry):

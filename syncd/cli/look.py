@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -30,6 +32,7 @@ from .output import ConfigOption, JsonOption, out, print_json, say, settings_fro
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+EVERY = 2.0  # seconds between two looks of `status --watch`
 SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
@@ -89,17 +92,30 @@ def status(
             status = concluded(observed(tx, settings, now=compose.clock_of(settings).now()))
         return {**status, "running": _runs(settings, status["looked_at"])}
 
-    if as_json:
+    if watch:
+        _watch(look, as_json=as_json)
+    elif as_json:
         print_json(look())
-    elif watch:
+    else:
+        show_status(look())
+
+
+def _watch(look: Callable[[], dict[str, Any]], *, as_json: bool) -> None:
+    """On a terminal it is drawn over; in a pipe one follows the other, as JSON each in a line."""
+    if sys.stdout.isatty() and not as_json:
         with Live(Text(""), console=out, auto_refresh=False) as live:
             while True:
                 with out.capture() as captured:
                     show_status(look())
                 live.update(Text.from_ansi(captured.get()), refresh=True)
-                time.sleep(2)
-    else:
-        show_status(look())
+                time.sleep(EVERY)
+    while True:
+        if as_json:
+            print_json(look(), indent=None)
+        else:
+            show_status(look())
+        sys.stdout.flush()
+        time.sleep(EVERY)
 
 
 def show(

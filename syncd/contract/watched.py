@@ -11,7 +11,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -38,8 +38,11 @@ class Tracer(Protocol):
     def call(self, connection: str, method: str, route: str) -> Span:
         """A call to the outside begins."""
 
-    def unit(self, name: str, of: str) -> AbstractContextManager[dict[str, object]]:
-        """A unit of work; what is put into the mapping is told when it ends."""
+    def unit(self, name: str, of: str, facts: Mapping[str, object]) -> AbstractContextManager[None]:
+        """A unit of work; its facts are told when it ends."""
+
+    def close(self) -> None:
+        """What is left is sent."""
 
 
 @dataclass(slots=True)

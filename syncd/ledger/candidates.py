@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
+from syncd.frozen import frozen
 from syncd.people import evidence
 
 from . import people, results
@@ -23,7 +24,7 @@ DAY = 86_400.0
 RELATIVES = 100  # records of one person that are looked at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Relative:
     """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
     where it stands, and what was said about it lately."""
@@ -35,7 +36,7 @@ class Relative:
     heard: tuple[Heard, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Candidate:
     """A queued job with all that dispatch decides on."""
 
@@ -57,7 +58,7 @@ class Candidate:
     relatives: tuple[Relative, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Asked:
     """An identical question that was asked lately: for which job, and the answer's id once there is one."""
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
+from syncd.frozen import frozen
 
 from . import results
 from .budgets import milli
@@ -45,7 +45,7 @@ class Kept(IntEnum):
     GONE = -2  # the same, and its last word has come
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Received:
     """A delivery that waits to be understood. `note`: why it was set aside before, if it was."""
 
@@ -170,7 +170,7 @@ def count_paid_unread(tx: Tx) -> None:
     tx.tally("paid_answers_set_aside")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Reading:
     """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
     result is to be polled for at once."""

@@ -1093,9 +1093,9 @@ WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_
 AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
 
 -- name: answers_counted
--- How often each provider found a field.
+-- How often each provider found a field, of those questions that it answered.
 SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
-FROM result JOIN job ON job.id = result.job_id GROUP BY 1, 2
+FROM result JOIN job ON job.id = result.job_id WHERE result.outcome IN ('found', 'not_found') GROUP BY 1, 2
 
 -- name: pulled_since
 SELECT coalesce(sum(contacts), 0) FROM run WHERE id > :run

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +19,7 @@ from syncd.contract.model import (
     Outcome,
     Submission,
 )
+from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
 from . import budgets, people, results
@@ -35,7 +35,7 @@ DAY = 86_400.0
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Item:
     """One request of a submission and the jobs that it asks for."""
 
@@ -50,7 +50,7 @@ class Stale(Exception):
     question is being asked about: nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Intent:
     """A call that is to be made, with the jobs that it asks for and what limits it: see `intend`."""
 
@@ -350,7 +350,7 @@ def _request(request_id: str, rows: Sequence[sqlite3.Row], *, known: bool) -> En
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Doubt:
     """A call of which nobody can say whether it was carried out."""
 

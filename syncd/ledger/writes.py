@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity
+from syncd.frozen import frozen
 from syncd.people.evidence import NOTHING, Learned
 from syncd.people.identity import BLANK
 
@@ -26,7 +26,7 @@ _TO_WRITE = frozenset({JobState.ACCEPTED, JobState.WRITING})
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToWrite:
     """A job with a verified value. `begun`: a write was intended and never resolved."""
 

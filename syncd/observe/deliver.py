@@ -26,7 +26,9 @@ class _Reasons(logging.Handler):
 def main() -> int:
     """Deliver what stands on standard input: `url`, `title`, `body`."""
     import apprise  # noqa: PLC0415 - to import this module costs nothing
+    import truststore  # noqa: PLC0415
 
+    truststore.inject_into_ssl()  # the system's authorities, as for every other connection
     told = json.load(sys.stdin)
     reasons = _Reasons()
     logger = logging.getLogger("apprise")

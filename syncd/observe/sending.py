@@ -55,4 +55,7 @@ def host() -> str:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """None of our secrets, which may stand in our own; the way to the outside as configured."""
-    return {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    proxy, ca_file = settings.network.proxy, settings.network.ca_file
+    kept |= {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy} if proxy else {}
+    return kept | ({"REQUESTS_CA_BUNDLE": str(ca_file)} if ca_file else {})

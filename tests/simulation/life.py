@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from .world import World
 else:
-    from sqlite_utils.utils import sqlite3
+    from syncd.ledger.sqlite import sqlite3
 
     OperationalError = sqlite3.OperationalError
 

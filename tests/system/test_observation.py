@@ -7,8 +7,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from syncd.observe.metrics import METRICS, documented
+from tests.unit.receivers import Collector, collector
 
 from .rig import Daemon, Vendors, ask, free_port, until
 
@@ -44,23 +46,35 @@ def names_in(query: str) -> set[str]:
     return {word for word in re.findall(r"[a-z_]{2,}", bare) if word not in WORDS}
 
 
+class Observed(NamedTuple):
+    """A daemon that has worked for a while, what it tells Prometheus, and where its traces go."""
+
+    vendors: Vendors
+    daemon: Daemon
+    text: str
+    traces: Collector
+
+
 @pytest.fixture(scope="module")
-def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Vendors, Daemon, str]]:
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     """A daemon that has worked for a while, and what it tells Prometheus."""
     folder = tmp_path_factory.mktemp("observed")
-    with Vendors(folder, seed=2) as vendors:
-        vendors.configure(connections={"zeliq": {"floor": 5}})
-        with Daemon(vendors) as daemon:
-            daemon.wait_for("values", lambda: ask(vendors.ledger, "SELECT count(*) FROM write") > 3)
-            yield vendors, daemon, daemon.api("/metrics").raise_for_status().text
+    with ExitStack() as stack:
+        vendors = stack.enter_context(Vendors(folder, seed=2))
+        there = stack.enter_context(collector())
+        traces = {"endpoint": f"http://127.0.0.1:{there.port}/v1/traces"}
+        vendors.configure(connections={"zeliq": {"floor": 5}}, traces=traces)
+        daemon = stack.enter_context(Daemon(vendors))
+        daemon.wait_for("values", lambda: ask(vendors.ledger, "SELECT count(*) FROM write") > 3)
+        yield Observed(vendors, daemon, daemon.api("/metrics").raise_for_status().text, there)
 
 
 def test_every_query_is_about_metrics_that_there_are_and_labels_that_they_have(
-    scraped: tuple[Vendors, Daemon, str],
+    scraped: Observed,
 ) -> None:
     labels = {metric.name: {*metric.labels} for metric in METRICS}
     labels |= {f"{m.name}_bucket": {*m.labels, "le"} for m in METRICS if m.type == "histogram"}
-    told = {sample.name for family in text_string_to_metric_families(scraped[2]) for sample in family.samples}
+    told = {sample.name for family in text_string_to_metric_families(scraped.text) for sample in family.samples}
     for where, query in expressions().items():
         names = names_in(query)
         assert names, where
@@ -74,8 +88,8 @@ def test_every_query_is_about_metrics_that_there_are_and_labels_that_they_have(
         assert asked <= known, (where, asked - known)
 
 
-def test_what_is_told_is_what_is_documented(scraped: tuple[Vendors, Daemon, str]) -> None:
-    families = {family.name: family for family in text_string_to_metric_families(scraped[2])}
+def test_what_is_told_is_what_is_documented(scraped: Observed) -> None:
+    families = {family.name: family for family in text_string_to_metric_families(scraped.text)}
     assert [name for name, one in families.items() if not one.documentation or one.type in ("unknown", "untyped")] == []
     for metric in METRICS:
         family = families[metric.name.removesuffix("_total")]
@@ -87,12 +101,24 @@ def test_what_is_told_is_what_is_documented(scraped: tuple[Vendors, Daemon, str]
     assert {"syncd_pull_timestamp_seconds", "syncd_balance_credits", "process_resident_memory_bytes"} <= there
 
 
-def test_no_label_tells_who_anybody_is(scraped: tuple[Vendors, Daemon, str]) -> None:
-    vendors, _, text = scraped
+def test_no_label_tells_who_anybody_is(scraped: Observed) -> None:
+    vendors, text = scraped.vendors, scraped.text
     assert "@" not in text
     assert not re.search(r'="[^"]*\d{5,}[^"]*"', text.replace("seconds=", ""))
     for one in vendors.get("state")["contacts"][:20]:
         assert f'"{one["id"]}"' not in text
+
+
+def test_stages_and_their_calls_are_traced(scraped: Observed) -> None:
+    def seen() -> bool:
+        spans = scraped.traces.spans()
+        pulls = {span.span_id for span in spans if span.name == "pull"}
+        return any(span.name.startswith("POST /") and span.parent_span_id in pulls for span in spans)
+
+    until("a pull and a call that it made", seen)
+    words = {span.name for span in scraped.traces.spans()}
+    words |= {one.value.string_value for span in scraped.traces.spans() for one in span.attributes}
+    assert [word for word in words if "@" in word or re.search(r"\d{5}", word)] == []
 
 
 def test_the_page_of_metrics_is_up_to_date() -> None:
@@ -101,7 +127,7 @@ def test_the_page_of_metrics_is_up_to_date() -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, of Debian's package prometheus")
-def test_promtool_takes_the_rules_and_the_metrics(scraped: tuple[Vendors, Daemon, str]) -> None:
+def test_promtool_takes_the_rules_and_the_metrics(scraped: Observed) -> None:
     rules = subprocess.run(
         ["promtool", "check", "rules", str(DEPLOY / "prometheus-rules.yaml")],
         capture_output=True,
@@ -109,15 +135,15 @@ def test_promtool_takes_the_rules_and_the_metrics(scraped: tuple[Vendors, Daemon
         check=False,
     )
     assert rules.returncode == 0, rules.stderr
-    ours = "\n".join(line for line in scraped[2].splitlines() if "syncd_" in line) + "\n"
+    ours = "\n".join(line for line in scraped.text.splitlines() if "syncd_" in line) + "\n"
     metrics = subprocess.run(["promtool", "check", "metrics"], input=ours, capture_output=True, text=True, check=False)
     assert metrics.returncode == 0, metrics.stdout + metrics.stderr
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus, of Debian's package of that name")
-def test_prometheus_scrapes_it_and_answers_every_query(scraped: tuple[Vendors, Daemon, str], tmp_path: Path) -> None:
+def test_prometheus_scrapes_it_and_answers_every_query(scraped: Observed, tmp_path: Path) -> None:
     """Six seconds: Prometheus has to have scraped twice for a rate."""
-    vendors = scraped[0]
+    vendors = scraped.vendors
     port = free_port()
     setup = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},

@@ -1,4 +1,4 @@
-"""Who is told by alerts: a web server and a mail server on loopback, which keep what they get."""
+"""Who is told by alerts and traces: servers on loopback, which keep what they get."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
 @dataclass
@@ -87,4 +89,45 @@ def mail() -> Iterator[Mail]:
             yield server
         finally:
             made.shutdown()
+            thread.join()
+
+
+@dataclass
+class Collector:
+    """What came."""
+
+    port: int = 0
+    headers: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def spans(self) -> list[Any]:
+        """All of them, as they came."""
+        requests = [ExportTraceServiceRequest.FromString(body) for body in self.bodies]
+        return [s for one in requests for r in one.resource_spans for scope in r.scope_spans for s in scope.spans]
+
+
+@contextmanager
+def collector() -> Iterator[Collector]:
+    """A receiver of OTLP over HTTP."""
+    made = Collector()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            made.headers.append({name.lower(): value for name, value in self.headers.items()})
+            made.bodies.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """It says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
             thread.join()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.config import InDoubtPolicy
-from syncd.contract.errors import InDoubt
+from syncd.contract.errors import InDoubt, Skip
 from syncd.contract.model import Identity, Outcome, Submission
 from syncd.ledger import retries, writes
 from syncd.ledger.search import Wanted
@@ -108,6 +108,21 @@ def test_an_intent_that_is_open_stays_the_only_one_and_a_race_is_judged_by_its_s
     house.clock.time += LANDS
     house.writeback()
     assert house.job(ada) == ("done", "written")
+
+
+def test_a_provider_that_refuses_the_second_way_is_not_asked_in_the_first_one_again(build: Build) -> None:
+    ways = {"profile": ["linkedin_url"], "name": ["first_name", "last_name", "domain"]}
+    ann = FakeProvider("ann", capabilities=ONE_BY_ONE, ways=ways)
+    house, ada = one(build, providers=[ann])
+    house.ask()
+    house.call_back(ann.submitted[0], not_found(ann.submitted[0]))
+    house.verify()
+    ann.refusals.append(Skip("this person can't be looked up"))
+    for _ in range(3):
+        house.ask()
+        house.verify()
+    assert [call.requests[0].identity.last_name for call in ann.submitted] == [None, "Test"]
+    assert house.job(ada) == ("done", "not_found")
 
 
 @pytest.mark.parametrize("conditional", [True, False])

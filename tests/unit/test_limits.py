@@ -101,8 +101,16 @@ def test_a_write_that_never_ends_may_have_been_carried_out() -> None:
     assert [(one.ref, one.field, one.status) for one in outcomes] == [(ref, Field.EMAIL, WriteStatus.UNKNOWN)]
 
 
-def test_a_pull_that_stands_still_ends_after_the_pages_that_came() -> None:
-    crm = limited(Standing("crm"), page=SOON)
+class Indirect(Standing):
+    """Its pull is no generator itself, but returns one."""
+
+    def pull(self, selection: Selection, cursor: Mapping[str, Any] | None) -> AsyncIterator[Page]:
+        return super().pull(selection, cursor)
+
+
+@pytest.mark.parametrize("kind", [Standing, Indirect])
+def test_a_pull_that_stands_still_ends_after_the_pages_that_came(kind: type[Standing]) -> None:
+    crm = limited(kind("crm"), page=SOON)
     pages = list[Page]()
 
     async def pull() -> None:

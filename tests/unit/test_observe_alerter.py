@@ -15,12 +15,15 @@ import structlog
 
 from syncd.config import Alert
 from syncd.contract.errors import Trouble
+from syncd.contract.network import Network
 from syncd.ledger import connections
 from syncd.observe.alerter import Alerter
 from syncd.observe.alerts import SETTLE, sample_message
 from syncd.observe.conditions import Condition, derive
 from syncd.observe.sending import send
 from syncd.observe.status import live
+from tests.connectors.hostile import hostile
+from tests.connectors.proxying import Authority, proxy
 
 from .house import House
 from .receivers import mail, web
@@ -218,3 +221,15 @@ def _of_senders(what: str) -> list[bytes]:
 def test_what_is_no_alert_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"address for alerts|Input should be"):
         Alert.model_validate(wrong)
+
+
+def test_n3_alerts_leave_by_the_same_proxy_and_trust_the_same_authorities(house: House, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    ok = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
+    with hostile(lambda sock: sock.sendall(ok), tls=authority.server()) as url, proxy() as (way, seen):
+        telling(house, {"to": f"jsons{url.removeprefix('https')}/hook"})
+        [alert] = house.settings.alerts
+        assert "Connection error" in house.run(send(house.settings, alert, sample_message("")))
+        network = Network(proxy=way, ca_file=authority.file)
+        assert house.run(send(replace(house.settings, network=network), alert, sample_message(""))) == ""
+        assert [line.split()[:2] for line in seen] == [["CONNECT", url.removeprefix("https://")]]
