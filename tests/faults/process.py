@@ -23,11 +23,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-<<<<<<< HEAD
-from syncd.ledger.inbox import unpacked
-=======
-from syncd.ledger.inbox import KEPT
->>>>>>> SD
+from syncd.ledger.inbox import KEPT, unpacked
 from tests.unit.audit import ask
 from tests.unit.house import SECRET
 
