@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from syncd.cli import COMMANDS
 
-from .rig import PATIENCE, Vendors, assert_right, syncd
+from .rig import Vendors, assert_right, syncd
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 KEYS = {
@@ -58,14 +59,14 @@ def test_the_first_five_minutes(tmp_path: Path) -> None:
         written.update({key: sandbox[key] for key in ("callbacks", "admin", "rehearsal")})
         written["callbacks"]["secrets"] = ["${SYNCD_CALLBACK_SECRET}"]
         vendors.config.write_text(yaml.safe_dump(written), "utf-8")
-        keys = {
+        keys: dict[str, Any] = {
             **KEYS,
             "HUBSPOT_TOKEN": sandbox["connections"]["hubspot"]["access_token"],
             "ZELIQ_API_KEY": sandbox["connections"]["zeliq"]["api_key"],
             "FULLENRICH_API_KEY": sandbox["connections"]["fullenrich"]["api_key"],
         }
         for words in (["check"], ["plan"], ["run", "--once"]):
-            done = syncd(*words, "-c", vendors.config, within=PATIENCE, cwd=tmp_path, **keys)
+            done = syncd(*words, "-c", vendors.config, **keys)
             assert done.returncode == 0, (words, done.stdout[-2000:], done.stderr[-2000:])
         assert_right(vendors)
 
