@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from syncd.config import Settings
-from syncd.ledger import budgets, reports
+from syncd.ledger import budgets, connections, reports
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
 from syncd.pipeline.watch import disk
 
-from .conditions import derive
+from .conditions import OTHERS, derive
 
 ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provider
 
@@ -19,7 +19,7 @@ ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provide
 def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     """What `syncd status` shows, without the daemon; `conditions` are added by `concluded`."""
     status = reports.status(tx)
-    configured = {*settings.connections, reports.CHANGED_CONFIGURATION}
+    configured = {*settings.connections, *OTHERS}
     floors = {name: str(one.floor) for name, one in settings.connections.items() if one.floor is not None}
     status["connections"] = {
         name: {**one, "floor": floors.get(name)} for name, one in status["connections"].items() if name in configured
@@ -42,8 +42,9 @@ async def live(parts: Parts) -> dict[str, Any]:
     """The same, with the signs of life of this process."""
     now = parts.clock.now()
     status = await parts.ledger.read(look, parts.settings, now=now)
+    spent = await parts.ledger.read(connections.over_budget)
     lanes = {
-        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
+        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
         for name, lane in parts.lanes.items()
     }
     symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from syncd.ledger.inbox import KEPT
+from syncd.ledger.inbox import KEPT, unpacked
 from tests.unit.audit import ask
 from tests.unit.house import SECRET
 
@@ -206,7 +206,7 @@ def answer(number: int, *, padding: int = 0) -> bytes:
 
 def kept(ledger: Path) -> set[bytes]:
     """The body of every callback in a ledger."""
-    return {row[0] for row in ask(ledger, "SELECT body FROM delivery WHERE source = 'callback'")}
+    return {unpacked(*row) for row in ask(ledger, "SELECT body, size FROM delivery WHERE source = 'callback'")}
 
 
 async def restarts(
