@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from syncd import reload, systemd
+from syncd import reload
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
@@ -85,7 +85,7 @@ class Daemon:
         self.stop()
         for task in goal:
             task.cancel()
-        systemd.notify(STOPPING=1, STATUS="Stopping: calls under way are finished.")
+        self._heartbeat.stopping()
         log.info("stopping")
         await working
         await self._close()

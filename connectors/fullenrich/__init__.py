@@ -45,6 +45,7 @@ from .shape import CUSTOM_LIMIT, asked
 
 _CAPABILITIES = ProviderCapabilities(
     title="FullEnrich",
+    keys="docs/keys.md#fullenrich",
     fields=frozenset(ASKED),
     batch=100,
     combines=True,

@@ -105,6 +105,7 @@ def _capabilities(plan: Plan, price: Price) -> ProviderCapabilities:
         "phone: a LinkedIn profile or an e-mail address",
         needs_email_for=frozenset({Field.PHONE}),
         echoes=True,  # name, domain and profile with an e-mail; profile and e-mail with a phone
+        keys="docs/keys.md#zeliq",
         bills_finds_only=True,  # "Credits are refunded if no email is found"; the same for phones
     )
 

@@ -6,7 +6,7 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -69,6 +69,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             at = place(settings, where, finding) if finding.level is not Level.OK else ""
             text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
             say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
+        for name, page in _pages(settings, registry, found).items():
+            say(f"{'see':<7}", f" {page}: which key and rights {name} needs")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -176,6 +178,13 @@ def _runs(settings: Settings, looked_at: float | None) -> bool:
 def _crm(name: str, can: CrmCapabilities) -> list[str]:
     answers = ["yes" if able else "no" for able in (can.history, can.conditional_write)]
     return [name, can.title, ", ".join(can.objects), *answers]
+
+
+def _pages(settings: Settings, registry: Registry, found: Sequence[tuple[str, Finding]]) -> dict[str, str]:
+    """Of each connection with which something is wrong: where its key and rights are written down."""
+    wrong = {where for where, one in found if one.level is Level.ERROR and where in settings.connections}
+    pages = {name: registry.kind(settings.connections[name].connector).capabilities.keys for name in sorted(wrong)}
+    return {name: page for name, page in pages.items() if page}
 
 
 def _provider(name: str, can: ProviderCapabilities) -> list[str]:

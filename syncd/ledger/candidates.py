@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
 from syncd.frozen import frozen
@@ -77,6 +77,21 @@ def waiting(
     wanted = None if fields is None else json.dumps(list(fields))
     of = {"sync": sync, "provider": provider}
     return [row[0] for row in tx.rows("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least)]
+
+
+class Page(NamedTuple):
+    """Jobs whose turn it is, and the newest step of the history when they were looked up."""
+
+    jobs: tuple[int, ...]
+    newest: int
+
+
+def page(
+    tx: Tx, sync: str, provider: str, limit: int, *, fields: Sequence[Field] | None = None, at_least: int = 0
+) -> Page:
+    """What `waiting` returns: two that are equal were looked up while nothing moved."""
+    jobs = waiting(tx, sync, provider, limit, fields=fields, at_least=at_least)
+    return Page(tuple(jobs), tx.value("step_newest") or 0 if jobs else 0)
 
 
 def candidates(

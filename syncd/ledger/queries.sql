@@ -564,7 +564,7 @@ FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
 
 -- name: candidates_asked
 SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
-FROM json_each(:ids) AS wanted JOIN attempt ON attempt.job_id = wanted.value
+FROM json_each(:ids) AS wanted JOIN question AS attempt ON attempt.job_id = wanted.value
 JOIN submission ON submission.id = attempt.submission_id ORDER BY attempt.id
 
 -- name: jobs_of_person
@@ -695,14 +695,14 @@ ORDER BY attempt.id
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
 FROM json_each(:requests) AS wanted
-JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
 -- name: requests_named
 -- What was asked, and of whom (pairs of submission and request).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+FROM json_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -711,7 +711,7 @@ ORDER BY attempt.id
 -- The same for all requests of some calls.
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -808,7 +808,8 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
-UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+UPDATE delivery SET source = 'poll', state = 'received', body = :body
+WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
 -- name: deliveries_kept
@@ -829,8 +830,7 @@ SELECT delivery.* FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
-UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
-WHERE delivery.id = given.value ->> 0 AND state = 'received'
+UPDATE delivery SET state = 'applied', note = :note, body = coalesce(:packed, body) WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
 UPDATE delivery SET state = :state, note = :note WHERE id = :id AND state = 'received'
@@ -911,7 +911,8 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
 -- The same with all that a write is decided on. `before` and `seen` are of the intent that is not resolved: what was seen
 -- then is what a race is judged against.
 SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    result.said, result.verdict, coalesce(review.decision, '') AS decision,
+    (SELECT answer.said FROM answer WHERE answer.id = job.result_id) AS said, result.verdict,
+    coalesce(review.decision, '') AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
@@ -1190,7 +1191,7 @@ SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
 
 -- name: contacts_of_calls
 SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
-FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
 
 -- name: planned
@@ -1306,7 +1307,7 @@ SELECT * FROM event WHERE job_id = :job_id ORDER BY id
 -- name: attempts_of_job
 SELECT attempt.*, submission.state, submission.provider_id, submission.requests, submission.reserved_mc,
     submission.charged_mc, submission.note
-FROM attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
+FROM question AS attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
 
 -- name: deliveries_of_submission
 SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM delivery

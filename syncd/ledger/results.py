@@ -98,8 +98,12 @@ class _Row(NamedTuple):
         return self[:4], self.candidates, self.said, self.way, call
 
 
+_SAME = "="  # an answer that repeats of whom it was asked
+
+
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
+    said = dump_said(result.said)
     return _Row(
         attempt["job_id"],
         attempt["provider"],
@@ -108,7 +112,7 @@ def _row(one: Said) -> _Row:
         attempt["submission_id"],
         one.delivery_id,
         dump_candidates(result),
-        dump_said(result.said),
+        _SAME if said == f"[{attempt['asked']}]" else said,
         way=attempt["way"],
         asked_at=attempt["created_at"],
         note=result.note,

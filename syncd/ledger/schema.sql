@@ -141,7 +141,8 @@ CREATE TABLE delivery (
     digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
     part TEXT NOT NULL DEFAULT '',
-    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`
+    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`,
+                                            -- and what was applied is packed by zlib where that is shorter
 ) STRICT;
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
@@ -157,10 +158,20 @@ CREATE TABLE result (
     doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery says one thing of a job
+-- What was said and told, in full. `said` is '=' where the answer repeats of whom it was asked, and an attempt's `asked`
+-- is '' where the request's first attempt holds it.
+CREATE VIEW question AS
+SELECT id, job_id, submission_id, request_id, provider, round, live, created_at, way, question, iif(asked <> '', asked, (
+    SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
+        AND first.request_id = attempt.request_id AND first.asked <> '' LIMIT 1)) AS asked
+FROM attempt;
 CREATE VIEW answer AS
-SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, said, way, asked_at, doubt, verdict,
-    evidence, coalesce(told, (SELECT attempt.asked FROM attempt
-        WHERE attempt.job_id = result.job_id AND attempt.submission_id = result.submission_id LIMIT 1), '{}') AS told
+SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, iif(said <> '=', said, '[' || (
+    SELECT question.asked FROM question
+    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1) || ']') AS said,
+    way, asked_at, doubt, verdict, evidence, coalesce(told, (
+    SELECT question.asked FROM question
+    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), '{}') AS told
 FROM result;
 
 -- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.

@@ -6,7 +6,7 @@ Credits cross this border as Decimal and are kept as thousandths.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -106,7 +106,7 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
     """T2 for several calls: all of them, or none. Raises what `intend` does for any of them."""
     permits.use(tx, [_use(one, one.permit) for one in intents if one.permit is not None])
     _reserve(tx, intents)
-    attempts = [[_attempt(one, item, field) for item in one.items for field in item.jobs] for one in intents]
+    attempts = [[attempt for item in one.items for attempt in _attempts_of(one, item)] for one in intents]
     every = [attempt for of_one in attempts for attempt in of_one]
     _send(tx, every, now=max(one.now for one in intents))
     _not_asked_elsewhere(tx, every, intents)
@@ -158,19 +158,21 @@ class _Attempt(NamedTuple):
     at: float
 
 
-def _attempt(intent: Intent, item: Item, field: Field) -> _Attempt:
+def _attempts_of(intent: Intent, item: Item) -> Iterator[_Attempt]:
+    """One for each field of a request; what is told is the same for all, and stands with the first."""
     told = item.request.identity
-    return _Attempt(
-        job_id=item.jobs[field],
-        submission_id=intent.submission.id,
-        request_id=item.request.id,
-        provider=intent.provider,
-        round=item.rounds[field],
-        way=item.way,
-        question=results.question(field, told),
-        asked=dump_identity(told),
-        at=intent.now,
-    )
+    for n, (field, job_id) in enumerate(item.jobs.items()):
+        yield _Attempt(
+            job_id=job_id,
+            submission_id=intent.submission.id,
+            request_id=item.request.id,
+            provider=intent.provider,
+            round=item.rounds[field],
+            way=item.way,
+            question=results.question(field, told),
+            asked="" if n else dump_identity(told),
+            at=intent.now,
+        )
 
 
 def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:

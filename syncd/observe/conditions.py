@@ -12,9 +12,15 @@ from typing import Any
 
 from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, reports
+from syncd.pipeline import canary
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
 Status = Mapping[str, Any]
+
+OTHERS = {  # what stands among the connections and is none
+    canary.NAME: (ConditionKind.GATE, "is halted"),
+    reports.CHANGED_CONFIGURATION: (ConditionKind.CONFIGURATION, "is not in use"),
+}
 
 JUDGED_AT_LEAST, CONTRADICTED = 50, 0.2  # answers of a provider, and the part of them that is about somebody else
 MISSING_AT_LEAST, MISSING = 20, 0.2  # contacts that a whole pull did not bring, and the part of those who were expected
@@ -54,11 +60,11 @@ def derive(status: Status) -> list[Condition]:
 def _halted(status: Status) -> Iterator[Condition]:
     for name, one in status["connections"].items():
         if one["trouble"]:
-            refused = name == reports.CHANGED_CONFIGURATION
+            kind, what = OTHERS.get(name, (ConditionKind.HALTED, "is halted"))
             yield Condition(
-                kind=ConditionKind.CONFIGURATION if refused else ConditionKind.HALTED,
+                kind=kind,
                 who=name,
-                what="is not in use" if refused else "is halted",
+                what=what,
                 why=one["message"],
                 cure=one["cure"],
                 since=one["since"],

@@ -11,7 +11,7 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
 from syncd.pipeline.watch import disk
 
-from .conditions import derive
+from .conditions import OTHERS, derive
 
 ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provider
 
@@ -19,7 +19,7 @@ ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provide
 def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     """What `syncd status` shows, without the daemon; `conditions` are added by `concluded`."""
     status = reports.status(tx)
-    configured = {*settings.connections, reports.CHANGED_CONFIGURATION}
+    configured = {*settings.connections, *OTHERS}
     floors = {name: str(one.floor) for name, one in settings.connections.items() if one.floor is not None}
     status["connections"] = {
         name: {**one, "floor": floors.get(name)} for name, one in status["connections"].items() if name in configured

@@ -51,13 +51,14 @@ from syncd.ledger.submissions import Item, Stale
 from . import account, breaker, fresh
 from .breaker import Breaker
 from .choose import Choice, Turn, choose, put_aside, questions, skip
-from .parts import Lane, Parts
+from .parts import NEVER_LOOKED, Lane, Parts, Vain
 from .spending import budget_of
 from .work import Held, hold
 
 DAY = 86_400.0
 EVERYBODY = 10_000_000
 PAGE = 400  # candidates looked at in one go
+LOOK_AGAIN = 30.0  # seconds until a page of which nothing could be sent is looked at again, while nothing moves
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
 BACK_OFF_CAP = 3600.0
@@ -174,6 +175,7 @@ class _Run:
     halted: bool = False  # nobody may ask this provider for now
     spare: float = SPARE  # the part of the limits that is left for those who are new
     sent: int = 0
+    again_at: float = 0.0  # when (UTC seconds) a page of which nothing was sent is looked at once more
     prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
 
     async def send_some(self, calls: int | None) -> bool:
@@ -203,15 +205,25 @@ class _Run:
         """Hold a page of candidates, decide on them and send what can be asked; False where that was nothing."""
         size = self.lane.provider.capabilities.batch
         limit = PAGE if calls is None else min(PAGE, 4 * calls * size)
-        least = 0 if self.spare else NEW
-        ids = await self.parts.ledger.read(
-            candidates.waiting, self.sync.name, self.connection.name, limit, fields=self._payable(), at_least=least
+        least, name = 0 if self.spare else NEW, self.sync.name
+        page = await self.parts.ledger.read(
+            candidates.page, name, self.connection.name, limit, fields=self._payable(), at_least=least
         )
-        if not ids:
+        if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
             return False
-        async with hold(self.parts, Kind.JOB, ids) as self.held:
-            return await self._send_held(calls)
+        async with hold(self.parts, Kind.JOB, page.jobs) as self.held:
+            self.again_at = self._look_again_at(self.parts.clock.now())
+            going_on = await self._send_held(calls)
+            if not going_on:
+                self.lane.vain[name] = Vain(page, self.again_at)
+            return going_on
         return False  # the claim was lost
+
+    def _look_again_at(self, now: float) -> float:
+        """Soon, and when a budget's new day begins."""
+        soon = now + LOOK_AGAIN
+        day = budgets.first_moment(soon, self.sync.budget.time_zone)
+        return day if day > now else soon
 
     async def _send_held(self, calls: int | None) -> bool:
         now = self.parts.clock.now()
@@ -223,7 +235,8 @@ class _Run:
         old = {one.ref for one in found if not fresh.is_fresh(one, now)}
         ready = fresh.ready(batches, old)
         if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
-            return False  # a look is tried again later; what was looked at is chosen anew
+            self.again_at = min(self.again_at, now + fresh.wait(self.parts, self.sync))
+            return False  # a look is tried again then; what was looked at is chosen anew
         await self._send_together(ready)
         return bool(batches or choice.aside)
 
@@ -332,6 +345,7 @@ class _Run:
                 batches.append([item])
         if batches and len(batches[-1]) < size and now - choice.since < LINGER:
             batches.pop()
+            self.again_at = min(self.again_at, choice.since + LINGER)
         return batches
 
     async def _send_together(self, batches: Iterable[Sequence[Item]]) -> None:

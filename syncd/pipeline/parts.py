@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -18,6 +19,7 @@ from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.contract.watched import Calls
 from syncd.ledger import gates, upkeep
+from syncd.ledger.candidates import Page
 from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
@@ -50,6 +52,20 @@ class Bells:
                 bell.set()
 
 
+class Vain(NamedTuple):
+    """A page of jobs of which nothing could be sent: a budget is spent, or a bulk waits for company."""
+
+    page: Page
+    until: float  # UTC seconds
+
+    def holds(self, page: Page, now: float) -> bool:
+        """Would it be in vain again? Not once anything moved, or its time has come."""
+        return page == self.page and now < self.until
+
+
+NEVER_LOOKED = Vain(Page((), 0), 0.0)
+
+
 @dataclass(slots=True)
 class Lane:
     """The way to one provider: its rate windows, its places in flight, and how it has been lately."""
@@ -59,6 +75,7 @@ class Lane:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     refused: Refused = NONE  # how it stood with the last calls; the ledger's row is what counts
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
+    vain: dict[str, Vain] = field(default_factory=dict)  # by sync
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     # By sync and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
     caps_noted: dict[tuple[str, str], float] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from .readme import sections
 ROOT = Path(__file__).parents[2]
 KEYS = {"hubspot-token": ("hubspot", "access_token"), "zeliq-key": ("zeliq", "api_key")}
 LEDGER = "/var/lib/syncd/ledger.db"
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  # what the container trusts, for the emulated vendors, too
 
 
 def say(text: str) -> None:
@@ -63,7 +64,7 @@ class Boot:
         self.follow("Install")
         assert self.host.run("syncd --version").stdout.startswith("syncd ")
         vendors = "syncd sandbox --contacts=60 --speed=60 --json --write-config=/root/vendors.yaml"
-        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root {vendors}")
+        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root --setenv=SSL_CERT_FILE={TRUSTED} {vendors}")
         self.host.wait_for("the vendors", (self.host.root / "root/vendors.yaml").exists)
 
     def configure(self) -> None:
@@ -160,7 +161,7 @@ class Boot:
         for _ in range(3):
             self.host.run("curl -s -m 2 http://127.0.0.1:8080/healthz", check=False)
         assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
-        assert self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"}
+        self.host.wait_for("its exit status", lambda: self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"})
         waiting = "curl -s -o /dev/null -w '%{http_code}' -m 60 http://127.0.0.1:8080/healthz"
         self.host.run(f'systemd-run --unit=waiting --property=StandardOutput=file:/run/waiting sh -c "{waiting}"')
         self.write(self.settings)
@@ -283,7 +284,8 @@ def main() -> int:
                     step(boot)
                 except (AssertionError, subprocess.SubprocessError) as error:
                     failed += 1
-                    say(f"  FAILED: {error}\n{host.journal('')}")
+                    told = host.run("syncd status", check=False)
+                    say(f"  FAILED: {error}\n{told.stdout}{told.stderr}\n{host.journal('')}")
                     if step in STEPS[:4]:
                         break
     except CanNot as error:

@@ -744,3 +744,13 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
 }
+
+FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
+    "ack_when_disk_full": 3,
+    "answer_without_echo_believed": 3,
+    "bought_before_a_confirmed_write": 4,
+    "cleared_value_written_again": 8,
+    "finds_age_like_misses": 7,
+    "no_breaker": 12,
+    "undecided_forgotten": 6,
+}

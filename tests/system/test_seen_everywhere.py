@@ -7,6 +7,7 @@ ten seconds before that is told, and `status` believes in a daemon for ten secon
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +63,10 @@ class Trouble:
 
 
 TROUBLES = {
-    "a wrong configuration": Trouble("mapping", "gate", "the portal has no contact property 'direct_dail'"),
+    "a wrong property": Trouble("mapping", "gate", "the portal has no contact property 'direct_dail'"),
+    "a wrong configuration": Trouble(
+        "money", "configuration", r"admin.listen: it is [\d.:]+ until the end of this process"
+    ),
     "a shut gate": Trouble("mapping", "gate", "callbacks can't reach syncd"),
     "a dead vendor": Trouble("money", "unreachable", r"its last \d+ calls failed \(unreachable\)"),
     "a spent budget": Trouble("money", "budget", r"of 9 credits today \(UTC\).*: goes on at \d{4}-\d\d-\d\d 00:00"),
@@ -108,6 +112,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]
         lock = stack.enter_context(closing(sqlite3.connect(writer.vendors.ledger, isolation_level=None)))
         lock.execute("BEGIN IMMEDIATE")
         writer.lock = lock
+        money = made["money"]
+        money.daemon.said("started")
+        money.vendors.configure(admin={"listen": f"127.0.0.1:{free_port()}"})
+        money.daemon.process.send_signal(signal.SIGHUP)
         yield made
 
 
@@ -131,7 +139,7 @@ def test_it_is_seen_everywhere(sites: dict[str, Site], name: str) -> None:
     wanted = {
         "api": f"(?m)^{trouble.kind} .*({trouble.words})",
         "readyz": f"(?m)^(?!ready|note).*({trouble.words})",
-        "metric": rf'(?m)^syncd_condition{{detail="\w*",kind="{trouble.kind}",who="[\w-]+"}} 1.0$',
+        "metric": rf'(?m)^syncd_condition{{detail="\w*",kind="{trouble.kind}",who="[^"]+"}} 1.0$',
         "log": trouble.words,
         "alert": trouble.words,
         "status": trouble.status or trouble.words,

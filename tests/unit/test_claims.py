@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from syncd.config import Budget
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Submission
 from syncd.ledger import claims, submissions
@@ -514,6 +516,22 @@ def test_two_processes_on_one_ledger_share_no_state(house: House) -> None:
     mine = house.parts
     assert other.lanes["ann"] is not mine.lanes["ann"]
     assert (other.gate is mine.gate, other.at_work is mine.at_work, other.accounts is mine.accounts) == (False,) * 3
+
+
+def test_a_page_of_which_nothing_can_be_bought_is_not_claimed_again_and_again(build: Build) -> None:
+    """Nothing is written while a budget is spent; but whatever moves is looked at, and a new day begins."""
+    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(1)))
+    for name in ("Ada", "Bo", "Cy"):
+        house.person(name)
+    house.ask()
+    assert house.dispatch() == 0
+    (epoch,) = house.sql("SELECT value FROM meta WHERE key = 'epoch'")
+    for _ in range(20):
+        house.clock.time += 1
+        assert house.dispatch() == 0
+    assert house.sql("SELECT value FROM meta WHERE key = 'epoch'") == [epoch]
+    house.clock.time += 86_400
+    assert house.dispatch() == 1
 
 
 # --- planted bugs -------------------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 import structlog
+from typer.testing import CliRunner
 
-from syncd.config import Alert
-from syncd.contract.errors import Trouble
+from syncd.cli import app
+from syncd.config import Alert, load
+from syncd.contract.errors import ConfigError, Trouble
 from syncd.contract.network import Network
 from syncd.ledger import connections
 from syncd.observe.alerter import Alerter
@@ -22,6 +24,7 @@ from syncd.observe.alerts import SETTLE, sample_message
 from syncd.observe.conditions import Condition, derive
 from syncd.observe.sending import send
 from syncd.observe.status import live
+from syncd.registry import Registry
 from tests.connectors.hostile import hostile
 from tests.connectors.proxying import Authority, proxy
 
@@ -233,3 +236,55 @@ def test_n3_alerts_leave_by_the_same_proxy_and_trust_the_same_authorities(house:
         network = Network(proxy=way, ca_file=authority.file)
         assert house.run(send(replace(house.settings, network=network), alert, sample_message(""))) == ""
         assert [line.split()[:2] for line in seen] == [["CONNECT", url.removeprefix("https://")]]
+
+
+CONFIG = """
+ledger: {{ path: ledger.db }}
+callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{secret}"] }}
+alerts:
+  - {{ to: "{good}" }}
+  - {{ to: "{bad}" }}
+connections:
+  crm: {{ connector: hubspot, access_token: "{secret}" }}
+  ann: {{ connector: zeliq, api_key: "{secret}" }}
+syncs:
+  - {{ name: people, crm: crm, object: contacts, every: 15m, fields: {{ email: {{ providers: [ann] }} }} }}
+"""
+
+
+def test_the_command_tries_each_target_and_shows_no_secret(tmp_path: Path) -> None:
+    with web() as hook:
+        bad = f"json://admin:{SECRET}@127.0.0.1:9/hook"
+        text = CONFIG.format(secret="x" * 40, good=hook.url, bad=bad)
+        (tmp_path / "config.yaml").write_text(text, "utf-8")
+        done = CliRunner().invoke(app, ["alert", "test", "-c", str(tmp_path / "config.yaml")])
+        assert done.exit_code == 1
+        assert "alerts[0] (json): sent" in done.output
+        assert "alerts[1] (json): A Connection error occurred" in done.output
+        assert SECRET not in done.output
+        assert len(hook.got) == 1
+        (tmp_path / "config.yaml").write_text(text.replace(f'  - {{ to: "{bad}" }}\n', ""), "utf-8")
+        done = CliRunner().invoke(app, ["alert", "test", "--json", "-c", str(tmp_path / "config.yaml")])
+        assert done.exit_code == 0, done.output
+        assert '"why": ""' in done.output
+        assert len(hook.got) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("to: nobody", "alerts[0].to: is no address for alerts"),
+        ('to: "json://x", on: [weather]', "alerts[0].on[0]"),
+        ('to: "json://x", quiet: "9-5"', "alerts[0].quiet: are no hours of the day"),
+        ('to: "json://x", queit: "9-5"', "unknown key; did you mean 'quiet'?"),
+    ],
+)
+def test_what_is_wrong_with_an_alert_is_told_with_its_line(tmp_path: Path, wrong: str, said: str) -> None:
+    text = CONFIG.format(secret="x" * 40, good="json://x", bad="json://y")
+    file = tmp_path / "config.yaml"
+    file.write_text(text.replace('to: "json://x"', wrong), "utf-8")
+    with pytest.raises(ConfigError) as raised:
+        load(file, {}, registry=Registry())
+    told = str(raised.value)
+    assert said in told
+    assert "config.yaml:5" in told

@@ -254,3 +254,36 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
 
     house.run(race())
     assert house.state(ada) == "accepted"
+
+
+def test_what_is_applied_takes_less_room_and_is_all_there(asked: House) -> None:
+    (submission,) = asked.fake.accepted.values()
+    body = asked.fake.body(submission) + b" " * 1000
+    assert asked.call_back(submission, body) == 1
+    ((kept, size),) = asked.sql("SELECT body, size FROM delivery")
+    assert (len(kept) < size, mailbox.unpacked(kept, size)) == (True, body)
+
+
+def test_a_callback_that_comes_once_more_by_poll_is_read_in_full(build: Build) -> None:
+    """It was packed when it was applied."""
+    body = b"[]" + b" " * 1000
+    house = build()
+    assert mailbox.unpacked(mailbox.packed(body) or b"", len(body)) == body
+    assert (mailbox.packed(b"[]"), mailbox.unpacked(b"[]", 2), mailbox.unpacked(b"", 99)) == (None, b"[]", b"")
+    house.leave()
+
+
+def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build: Build) -> None:
+    """Whom it was asked about, and that the answer repeats it."""
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
+    house.person()
+    house.pull()
+    house.plan()
+    house.clock.time += 60
+    house.dispatch()
+    house.answer_all()
+    assert house.sql("SELECT count(*), sum(asked <> '') FROM attempt") == [(2, 1)]
+    ((told,),) = house.sql("SELECT DISTINCT asked FROM question")
+    assert json.loads(told)["last_name"] == "Test"
+    assert house.sql("SELECT DISTINCT said, told FROM answer") == [(f"[{told}]", told)]
+    assert house.sql("SELECT DISTINCT said FROM result") == [("=",)]
