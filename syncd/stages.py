@@ -38,7 +38,7 @@ CADENCE = {
     "rights": 30.0,
     "flush": 5.0,
     "watch": 10.0,
-    "lease": 15.0,
+    "lease": 60.0,
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
