@@ -69,8 +69,9 @@ sbom: wheel  ## dist/sbom.json: what a release contains (CycloneDX)
 release: sbom  ## dist/syncd-VERSION.tar.gz: what deploy/install installs (ARGS=--with-wheels: with all packages)
 	@scripts/release $(ARGS)
 
-boot: dev  ## A bare Debian in a container, under a real systemd, by the commands of deploy/README.md; needs root
-	$(PY) -m tests.boot $(ARGS)
+boot: sbom  ## A bare Debian in a container, under a real systemd, by the commands of deploy/README.md; needs root
+	@scripts/release --with-wheels
+	$(PY) -m tests.boot
 
 format: dev  ## Format, and mend what ruff can mend
 	$(PY) -m ruff check --fix .

@@ -63,7 +63,7 @@ BARS |= {
         most(60),
     ),
     "calls.salesforce_full": ("full batches: Salesforce's calls ÷ the least that are possible", most(1.05)),
-    "acks.ratio": ("callbacks stored and acknowledged/s at 64 connections ÷ nothing stored", least(0.5)),
+    "acks.ratio": ("callbacks acknowledged/s at 64 connections, on disk ÷ not waiting for the disk", least(0.5)),
     "size.page": ("a page of 200 unchanged contacts stored, CPU ms", most(6)),
     "size.start": ("a million contacts ÷ 100,000: CPU of a start until callbacks are taken", most(1.5)),
     "size.first_callback": ("a million contacts: seconds from a start to the first acknowledged callback", most(2)),

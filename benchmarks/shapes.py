@@ -31,7 +31,7 @@ class Shape:
     provider: str
     each: bool
     speed: float
-    within: float = 60.0  # seconds
+    within: float = 150.0  # seconds
 
 
 SHAPES = {

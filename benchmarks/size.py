@@ -19,15 +19,14 @@ from statistics import median
 from syncd.contract.model import Contact, ContactRef, Delivery, Field, Identity, Page, Source
 from syncd.ledger import candidates, cases, contacts, inbox, reports
 from syncd.ledger.store import Ledger, Tx
-from syncd.pipeline.address import Addresses
 
+from .acks import genuine_callback, pour
 from .bars import Value
 from .copies import STEP, multiply
 from .portal import EMPLOYERS
-from .processes import SECRET, Daemon, NotMeasured, Vendors, configuration, until
+from .processes import Daemon, Vendors, configuration, until
 from .providers import answer_about
 from .shapes import Say
-from .wire import Client
 
 TEMPLATE, BOUGHT = 1_000, 900  # contacts that a daemon leaves behind; how many of them it has bought for
 COPIES = {"small": 100, "large": 1_000}
@@ -105,7 +104,9 @@ def _decide(tx: Tx, rng: random.Random, copies: int) -> None:
 OPERATIONS: dict[str, Operation] = {
     "upsert": lambda tx, rng, copies: _store(tx, _numbers(rng, copies)),
     "change": lambda tx, rng, copies: _store(tx, _numbers(rng, copies), f"France {rng.random()}"),
-    "claim": lambda tx, _, __: candidates.candidates(tx, SYNC, PROVIDER, PAGE, known_since=0.0),
+    "claim": lambda tx, _, __: candidates.candidates(
+        tx, SYNC, PROVIDER, candidates.waiting(tx, SYNC, PROVIDER, PAGE), known_since=0.0
+    ),
     "decide": _decide,
     "deliver": _deliver,
     "status": lambda tx, _, __: [reports.status(tx) for _ in range(10)],
@@ -162,9 +163,4 @@ def _starts(folders: dict[str, Path]) -> dict[str, Value]:
 
 async def _first_callback(daemon: Daemon) -> None:
     """Returns once it is acknowledged."""
-    addresses, client = Addresses(f"http://127.0.0.1:{daemon.public}", [SECRET]), Client(1)
-    post = answer_about(1, addresses.mint(PROVIDER, "0" * 32, expires=time.time() + 3_600, part="each"))
-    status, _ = await client.send(post.url, post.body, post.headers)
-    client.close()
-    if status != 200:
-        raise NotMeasured(f"the first callback was answered with {status}")
+    await pour([genuine_callback(daemon.public, 1)])

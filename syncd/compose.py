@@ -19,12 +19,14 @@ from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.contract.watched import Calls, Tracer
-from syncd.ledger import connections, renames, submissions
+from syncd.ledger import connections, rates, renames, submissions
+from syncd.ledger.claims import LEASE, Owner
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import NAME as CALLBACKS
 from syncd.pipeline.parts import Lane, Parts
+from syncd.pipeline.work import AtWork
 from syncd.registry import Registry
 
 log = structlog.get_logger("syncd.configuration")
@@ -108,6 +110,7 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},
         addresses=addresses_of(settings),
         former=await ledger.read(renames.former_names),
+        at_work=AtWork(Owner.new(LEASE * (settings.rehearsal.speed if settings.rehearsal else 1.0))),
         calls=calls,
     )
 
@@ -215,5 +218,6 @@ async def hang_up(crms: Mapping[str, Crm], providers: Mapping[str, Provider]) ->
 async def _lane(ledger: Ledger, name: str, provider: Provider, clock: Clock) -> Lane:
     learnt = await ledger.read(connections.windows, name)
     pacer = Pacer(learnt or provider.capabilities.windows, clock)
+    await ledger.write(rates.know, name, pacer.windows, now=clock.now())
     pacer.seed(await ledger.read(submissions.calls_since, name, clock.now() - pacer.longest))
     return Lane(provider=provider, pacer=pacer)

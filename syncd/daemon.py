@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from syncd import reload, systemd
+from syncd import reload
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
@@ -85,7 +85,7 @@ class Daemon:
         self.stop()
         for task in goal:
             task.cancel()
-        systemd.notify(STOPPING=1, STATUS="Stopping: calls under way are finished.")
+        self._heartbeat.stopping()
         log.info("stopping")
         await working
         await self._close()
@@ -248,13 +248,12 @@ async def settled(daemon: Daemon) -> None:
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    spent = [name for name, lane in parts.lanes.items() if lane.over_budget]
+    spent = list(await parts.ledger.read(connections.over_budget))
     shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
     dear = [(name, field) for name, lane in parts.lanes.items() for field in lane.too_dear]
     if moving := await parts.ledger.read(reports.moving, spent, shut, dear, list(parts.lanes)):
         return moving
-    connections = parts.settings.connections
-    ask = [name for name, one in connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
+    ask = [name for name, one in parts.settings.connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
     ending = await parts.ledger.read(submissions.overdue, ask, now=float("inf"))
     return sum(provider in parts.lanes for _, provider, _ in ending)
 

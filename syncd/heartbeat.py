@@ -35,6 +35,7 @@ class Heartbeat:
         self._every = min(FEED, (systemd.watchdog() or 3 * FEED) / 3)
         self._fed_at = 0.0
         self._ready = False
+        self._stopping = False
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -66,8 +67,15 @@ class Heartbeat:
             return
         systemd.notify(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
 
+    def stopping(self) -> None:
+        """It is about to end; the watchdog is fed until then."""
+        self._stopping = True
+        systemd.notify(STOPPING=1, STATUS=self.words())
+
     def words(self) -> str:
         """How it is, in a sentence."""
+        if self._stopping:
+            return "Stopping: calls under way are finished."
         late = self.parts.liveness.late()
         if self.refused:
             return f"The changed configuration is not in use: {self.refused}"

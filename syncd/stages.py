@@ -20,7 +20,7 @@ from syncd.config import CronLine
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
@@ -30,8 +30,17 @@ log = structlog.get_logger("syncd.daemon")
 
 _AT_WORK: ContextVar[str] = ContextVar("stage", default="")  # in whose pass we are
 
-TICK = 1.0  # seconds between bells of a stage that may wait for a rate window
-CADENCE = {"sweep": 15.0, "probe": 60.0, "canary": 300.0, "rights": 30.0, "flush": 5.0, "watch": 10.0}
+TICK = 1.0  # seconds between bells of a stage that may wait for a rate window, or for a moment that is near
+CADENCE = {
+    "sweep": 15.0,
+    "probe": 60.0,
+    "canary": 300.0,
+    "rights": 30.0,
+    "flush": 5.0,
+    "watch": 10.0,
+    "lease": 15.0,
+    **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
+}
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
 NEXT = {
     "pull": ("plan",),
@@ -41,6 +50,7 @@ NEXT = {
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
     "probe": ("rights", "pull", "dispatch", "writeback"),
+    "lease": ("plan", "dispatch", "inbox", "verify", "writeback"),
 }
 BUYS_OR_WRITES = ("dispatch", "writeback")  # what can't be taken back: not before the ledger was looked over
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
@@ -139,6 +149,7 @@ class Stages:
             Stage("probe", lambda: probe.run_once(parts)),
             Stage("flush", lambda: probe.flush(parts)),
             Stage("watch", lambda: self._watch.run_once(parts)),
+            Stage("lease", lambda: work.run_once(parts)),
         ]
         if parts.settings.callbacks is not None:
             stages.append(Stage("canary", lambda: self._canary.run_once(parts)))

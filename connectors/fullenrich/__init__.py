@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import ClassVar, Literal
 from urllib.parse import quote
 
+from pydantic import Field as Setting
 from pydantic import SecretStr, field_validator
 
 from syncd.contract import ports
@@ -44,6 +45,7 @@ from .shape import CUSTOM_LIMIT, asked
 
 _CAPABILITIES = ProviderCapabilities(
     title="FullEnrich",
+    keys="docs/keys.md#fullenrich",
     fields=frozenset(ASKED),
     batch=100,
     combines=True,
@@ -69,10 +71,14 @@ class Options(ports.Options):
     jobs that began before a change of keys run on. `contact_webhooks`: also be told of each contact
     as soon as it is done (v2 only)."""
 
-    api_key: SecretStr
-    previous_api_key: SecretStr | None = None
-    version: Literal["v2", "v1"] = "v2"
-    contact_webhooks: bool = True
+    api_key: SecretStr = Setting(description="From FullEnrich, Settings > API.")
+    previous_api_key: SecretStr | None = Setting(
+        default=None, description="Signatures made with it are still accepted."
+    )
+    version: Literal["v2", "v1"] = Setting(default="v2", description="Which version of the API is called.")
+    contact_webhooks: bool = Setting(
+        default=True, description="Hear of each contact at once, not only of the whole batch."
+    )
 
     @field_validator("api_key", "previous_api_key")
     @classmethod

@@ -56,6 +56,7 @@ class Connector:
         write_batch=WRITE_CHUNK,
         history=True,
         conditional_write=False,
+        keys="docs/keys.md#hubspot",
     )
 
     def __init__(self, name: str, options: settings.Options, base_url: str | None, tools: Tools) -> None:

@@ -35,7 +35,7 @@ class _Sdk:
 
         hub = HubSpot(access_token=token, host=base_url, base_url=base_url)
         self.client: Any = hub.crm.contacts.batch_api.api_client
-        self.client.rest_client.pool_manager = manager(network, connections=THREADS, within=within)
+        self.client.rest_client.pool_manager = manager(network, base_url, connections=THREADS, within=within)
         self.refused: type[Exception] = ApiException
         self.broken: type[Exception] = exceptions.HTTPError
         self.unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)

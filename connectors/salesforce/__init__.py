@@ -59,6 +59,7 @@ class Connector:
         write_batch=WRITE_CHUNK,
         history=False,  # only where the admin tracks these fields: then it is used, but nothing relies on it
         conditional_write=True,
+        keys="docs/keys.md#salesforce",
     )
 
     def __init__(self, name: str, options: settings.Options, base_url: str | None, tools: Tools) -> None:

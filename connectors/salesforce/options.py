@@ -47,24 +47,40 @@ class Options(BaseOptions):
     until Summer '27.
     """
 
-    domain: Annotated[str, BeforeValidator(_label)]  # acme.my, acme--dev.sandbox.my
-    client_id: str | None = None  # the app's consumer key
-    client_secret: SecretStr | None = None
-    username: str | None = None
-    private_key: SecretStr | None = None  # PEM, of the app's certificate: private_key: { file: salesforce.key }
-    password: SecretStr | None = None
-    security_token: SecretStr | None = None
-    api_version: str = Field(default="66.0", pattern=r"^[5-9]\d\.0$")  # pinned: what this connector was tested with
-    share: float = Field(default=0.8, gt=0, le=1)  # of the org's daily calls: beyond this use by all apps we wait
-    daily_calls: int | None = Field(default=None, ge=100)  # of our own in 24 hours
-    full_sweep: float = Field(default=24.0, gt=0)  # hours after which a pull looks at everything again
-    overlap: float = Field(default=600.0, ge=0)  # seconds that each pull looks back, for rows committed late
-    page: int = Field(default=2000, ge=200, le=2000)  # rows per call of a pull
-    # Rows to come from which on the first pull is a bulk job; None or 0: never. 20 000 are 10 calls by pages; by a job
-    # they are 4 (count, job, look, results) if it is done in 5 s, as measured, and 10 too if it takes ten minutes.
-    bulk_from: int | None = Field(default=20_000, ge=0)
-    linkedin_field: str | None = None  # API name; without it a field whose name says LinkedIn is looked for
-    fast: bool = False  # 200 updates per call without the condition that guards a colleague's edit
+    domain: Annotated[str, BeforeValidator(_label)] = Field(
+        description="My Domain, acme.my, or any address of the org; a sandbox: acme--dev.sandbox.my."
+    )
+    client_id: str | None = Field(default=None, description="The External Client App's consumer key.")
+    client_secret: SecretStr | None = Field(default=None, description="Its consumer secret (client credentials flow).")
+    username: str | None = Field(default=None, description="The integration user's, for JWT or password.")
+    private_key: SecretStr | None = Field(
+        default=None, description="PEM, of the app's certificate (JWT): { file: salesforce.key }."
+    )
+    password: SecretStr | None = Field(default=None, description="Until Summer '27.")
+    security_token: SecretStr | None = Field(default=None, description="Until Summer '27.")
+    api_version: str = Field(
+        default="66.0", pattern=r"^[5-9]\d\.0$", description="What this connector was tested with."
+    )
+    share: float = Field(
+        default=0.8, gt=0, le=1, description="Of the org's daily calls: beyond this use by all apps, syncd waits."
+    )
+    daily_calls: int | None = Field(default=None, ge=100, description="The most calls of syncd's own in 24 hours.")
+    full_sweep: float = Field(default=24.0, gt=0, description="Hours after which a pull looks at everything again.")
+    overlap: float = Field(
+        default=600.0, ge=0, description="Seconds that each pull looks back, for rows committed late."
+    )
+    page: int = Field(default=2000, ge=200, le=2000, description="Rows per call of a pull.")
+    # 20 000 rows are 10 calls by pages; by a job they are 4 (count, job, look, results) if it is done in 5 s, as
+    # measured, and 10 too if it takes ten minutes.
+    bulk_from: int | None = Field(
+        default=20_000, ge=0, description="Rows from which on the first pull is one bulk job; 0: never."
+    )
+    linkedin_field: str | None = Field(
+        default=None, description="Where the profile's address is kept; found by its name without."
+    )
+    fast: bool = Field(
+        default=False, description="200 updates per call, without the condition that guards a colleague's edit."
+    )
 
     @property
     def login(self) -> Login:

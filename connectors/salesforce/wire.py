@@ -77,7 +77,9 @@ class Line(HTTPAdapter):
         self._base = urlsplit(base_url) if base_url else None
         self._timeout, self._proxied = timeout, bool(network.proxy)
         super().__init__()
-        self.poolmanager = manager(network, connections=connections, within=within, body_limit=BODY_LIMIT)
+        self.poolmanager = manager(
+            network, base_url or "https", connections=connections, within=within, body_limit=BODY_LIMIT
+        )
 
     def cert_verify(self, *_: Any) -> None:
         """Nothing: `network` has said whose certificates are trusted, and requests would add its own list."""

@@ -59,8 +59,8 @@ _REFUSES_DOMAIN = "refuses_domain"  # what earlier versions remembered
 class Price(ports.Options):
     """Credits for one find as the contract with Zeliq has them; what is left out keeps its default."""
 
-    email: Decimal | None = Setting(default=None, ge=0)
-    phone: Decimal | None = Setting(default=None, ge=0)
+    email: Decimal | None = Setting(default=None, ge=0, description="Credits for one e-mail that is found.")
+    phone: Decimal | None = Setting(default=None, ge=0, description="Credits for one phone that is found.")
 
 
 class Options(ports.Options):
@@ -68,10 +68,15 @@ class Options(ports.Options):
     `price` overrides what a find is reckoned with (by default the dearest seen: e-mail 2, phone 15 credits);
     `origin` marks our calls in Zeliq's own records (header x-request-origin, at most 50 characters)."""
 
-    api_key: SecretStr
-    plan: Plan = "starter"
-    price: Price = Price()
-    origin: str = Setting(default="syncd", max_length=50, pattern=r"^[\x21-\x7e]*$")
+    api_key: SecretStr = Setting(description="From Zeliq, Settings > API.")
+    plan: Plan = Setting(default="starter", description="Sets limits and prices.")
+    price: Price = Setting(default=Price(), description="What a find is reckoned with, as your contract says.")
+    origin: str = Setting(
+        default="syncd",
+        max_length=50,
+        pattern=r"^[\x21-\x7e]*$",
+        description="How our calls are marked in Zeliq's records.",
+    )
 
     @field_validator("api_key")
     @classmethod
@@ -100,6 +105,7 @@ def _capabilities(plan: Plan, price: Price) -> ProviderCapabilities:
         "phone: a LinkedIn profile or an e-mail address",
         needs_email_for=frozenset({Field.PHONE}),
         echoes=True,  # name, domain and profile with an e-mail; profile and e-mail with a phone
+        keys="docs/keys.md#zeliq",
         bills_finds_only=True,  # "Credits are refunded if no email is found"; the same for phones
     )
 

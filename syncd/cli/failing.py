@@ -93,7 +93,13 @@ def told(error: SyncdError) -> int:
         case BrokenInvariant():
             complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
             return BROKEN
-    complain([with_cure(str(error), getattr(error, "cure", ""))])
+    cures = (
+        (file.DiskFull, "Make room there, or name another place."),
+        (file.LedgerBusy, "Try again in a moment."),
+        (file.LedgerForbidden, "Run it as the user of the daemon, or as root."),
+    )
+    usual = next((cure for kind, cure in cures if isinstance(error, kind)), "")
+    complain([with_cure(str(error), getattr(error, "cure", usual))])
     codes: tuple[tuple[type[SyncdError], int], ...] = (
         (file.LedgerCorrupt, DAMAGED),
         (file.DiskFailed, DISK),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -30,6 +32,7 @@ from .output import ConfigOption, JsonOption, out, print_json, say, settings_fro
 from .tables import show_journey, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+EVERY = 2.0  # seconds between two looks of `status --watch`
 SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
@@ -66,6 +69,8 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             at = place(settings, where, finding) if finding.level is not Level.OK else ""
             text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
             say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
+        for name, page in _pages(settings, registry, found).items():
+            say(f"{'see':<7}", f" {page}: which key and rights {name} needs")
     raise typer.Exit(1 if failed else 0)
 
 
@@ -89,17 +94,30 @@ def status(
             status = concluded(observed(tx, settings, now=compose.clock_of(settings).now()))
         return {**status, "running": _runs(settings, status["looked_at"])}
 
-    if as_json:
+    if watch:
+        _watch(look, as_json=as_json)
+    elif as_json:
         print_json(look())
-    elif watch:
+    else:
+        show_status(look())
+
+
+def _watch(look: Callable[[], dict[str, Any]], *, as_json: bool) -> None:
+    """On a terminal it is drawn over; in a pipe one follows the other, as JSON each in a line."""
+    if sys.stdout.isatty() and not as_json:
         with Live(Text(""), console=out, auto_refresh=False) as live:
             while True:
                 with out.capture() as captured:
                     show_status(look())
                 live.update(Text.from_ansi(captured.get()), refresh=True)
-                time.sleep(2)
-    else:
-        show_status(look())
+                time.sleep(EVERY)
+    while True:
+        if as_json:
+            print_json(look(), indent=None)
+        else:
+            show_status(look())
+        sys.stdout.flush()
+        time.sleep(EVERY)
 
 
 def show(
@@ -160,6 +178,13 @@ def _runs(settings: Settings, looked_at: float | None) -> bool:
 def _crm(name: str, can: CrmCapabilities) -> list[str]:
     answers = ["yes" if able else "no" for able in (can.history, can.conditional_write)]
     return [name, can.title, ", ".join(can.objects), *answers]
+
+
+def _pages(settings: Settings, registry: Registry, found: Sequence[tuple[str, Finding]]) -> dict[str, str]:
+    """Of each connection with which something is wrong: where its key and rights are written down."""
+    wrong = {where for where, one in found if one.level is Level.ERROR and where in settings.connections}
+    pages = {name: registry.kind(settings.connections[name].connector).capabilities.keys for name in sorted(wrong)}
+    return {name: page for name, page in pages.items() if page}
 
 
 def _provider(name: str, can: ProviderCapabilities) -> list[str]:

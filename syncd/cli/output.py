@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -62,11 +62,15 @@ def _err() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def _mark(console: Console, mark: str, rest: str, style: str) -> None:
-    """A line, its beginning marked on a terminal. Nothing in it is taken for markup."""
+def _mark(console: Callable[[], Console], mark: str, rest: str, style: str) -> None:
+    """A line, its beginning marked on a terminal. Nothing in it is taken for markup. The daemon, whose warnings go to
+    the journal, does without rich."""
+    if not (sys.stderr if console is _err else sys.stdout).isatty():
+        typer.echo(pasteable(mark) + pasteable(rest), err=console is _err)
+        return
     from rich.text import Text  # noqa: PLC0415
 
-    console.print(Text.assemble((pasteable(mark), style), pasteable(rest)))
+    console().print(Text.assemble((pasteable(mark), style), pasteable(rest)))
 
 
 ConfigOption = Annotated[
@@ -94,7 +98,7 @@ def settings_from(path: Path | None, *, secrets: bool = True) -> tuple[Settings,
     _hidden.update(settings.secrets)
     _given["config"] = path
     for warning in settings.warnings if settings.rehearsal is None else ():  # a sandbox's keys are no secrets
-        _mark(_err(), "warning", f": {warning}", "yellow")
+        _mark(_err, "warning", f": {warning}", "yellow")
     return settings, registry
 
 
@@ -115,17 +119,17 @@ def complain(lines: Iterable[str]) -> None:
         typer.echo("\n".join(f"<{systemd.ERROR}>{part}" for line in lines for part in line.splitlines()), err=True)
         return
     for line in lines:
-        _mark(_err(), "error", f": {line}", "red")
+        _mark(_err, "error", f": {line}", "red")
 
 
 def tell(text: str) -> None:
     """A line on standard output. Nothing in it is taken for markup."""
-    _mark(_out(), "", text, "")
+    _mark(_out, "", text, "")
 
 
 def note(text: str) -> None:
     """A line on standard error that is no error: how far the work is, what else there is."""
-    _mark(_err(), "", text, "")
+    _mark(_err, "", text, "")
 
 
 def program() -> str:
@@ -161,12 +165,12 @@ def with_cure(what: str, cure: str) -> str:
 
 def say(marked: str, rest: str, *, style: str = "bold") -> None:
     """A line on standard output, its beginning marked on a terminal. Nothing in it is taken for markup."""
-    _mark(_out(), marked, rest, style)
+    _mark(_out, marked, rest, style)
 
 
-def print_json(value: Any) -> None:
-    """One JSON document."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON document; without `indent` on one line."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -104,8 +104,9 @@ def show(planned: Preview, what: str) -> None:
     heads = ["sync", "field", "next provider", "contacts", "expected", "at worst", "not, because"]
     table("", heads, (_row(total, price) for total, price in planned.totals))
     price = planned.price
-    likely = "not known yet" if price.expected is None else f"{price.expected:.1f}"
-    tell(f"{planned.asked:,} {what}: {likely} credits are to be expected, {price.worst} at worst.")
+    likely = "" if price.expected is None else f"{price.expected:,.0f} credits are to be expected, and "
+    unknown = " What is to be expected is known once each provider has answered 30 times." * (price.expected is None)
+    tell(f"{planned.asked:,} {what}: {likely}{price.worst:,} credits at worst.{unknown}")
     for one in planned.budgets:
         left = one["cap"] - one["used"]
         enough = "" if left >= price.worst else ", which is less than the worst case: the rest waits"

@@ -149,6 +149,12 @@ def ascii_host(raw: str) -> str:
     return host
 
 
+def host_name(raw: str) -> str:
+    """The name of a host in ASCII, or `*.` and a name for all below it; raises ValueError."""
+    star = "*." if raw.startswith("*.") else ""
+    return star + ascii_host(raw.removeprefix("*."))
+
+
 def own_path(raw: Path) -> Path:
     """A path that means the same without a shell; raises ValueError."""
     if str(raw).startswith("~"):
@@ -184,29 +190,37 @@ def _checked_cron(text: str) -> str:
     return text
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(seconds),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^(\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w))+$", "examples": ["15m", "2h30m"]}
-    ),
-]
+def spelled_duration(seconds: float) -> str:
+    """`2d`, `15m`: as it would be written."""
+    unit, size = next(((u, s) for u, s in reversed(_UNITS.items()) if u != "w" and seconds % s == 0), ("s", 1.0))
+    return f"{seconds / size:g}{unit}"
+
+
+def spelled_size(size: int) -> str:
+    """`256MiB`: as it would be written."""
+    power = next(power for power in (4, 3, 2, 1, 0) if size % 1024**power == 0)
+    return f"{size // 1024**power}{('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+DURATION_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^(\s*\d+(\.\d+)?\s*(ms|s|m|h|d|w))+\s*$",
+    "examples": ["15m", "2h30m"],
+}
+SIZE_SCHEMA: dict[str, Any] = {
+    "type": "string",
+    "pattern": r"^\d+(\.\d+)?\s*([KkMmGgTt]i?)?[Bb]$",
+    "examples": ["256MiB", "1GiB"],
+}
+LISTEN_SCHEMA: dict[str, Any] = {"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$"}
+
+Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(DURATION_SCHEMA)]
 """Written as `2h30m`, held as seconds."""
 
-Size = Annotated[
-    int,
-    BeforeValidator(size),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KkMmGgTt]i?)?[Bb]$", "examples": ["256MiB", "1GiB"]}
-    ),
-]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema(SIZE_SCHEMA)]
 """Written as `64MiB`, held as bytes."""
 
-Listen = Annotated[
-    Address,
-    BeforeValidator(address),
-    WithJsonSchema({"type": "string", "pattern": r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):\d{1,5}$"}),
-]
+Listen = Annotated[Address, BeforeValidator(address), WithJsonSchema(LISTEN_SCHEMA)]
 Cron = Annotated[str, AfterValidator(_checked_cron)]
 ProxyUrl = Annotated[SecretStr, AfterValidator(proxy_url)]
 SafeUrl = Annotated[str, AfterValidator(safe_url)]

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from .descriptions import DESCRIPTIONS
+from .scalars import DURATION_SCHEMA, LISTEN_SCHEMA, SIZE_SCHEMA, spelled_duration, spelled_size
 from .sections import Document
 from .settings import Kind
 
@@ -42,7 +44,26 @@ def _when(kind: Kind, shared: dict[str, Any], defs: dict[str, Any]) -> dict[str,
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema(mode="validation")
+    schema = model.model_json_schema(mode="validation")
+    for name, part in [(model.__name__, schema), *schema.get("$defs", {}).items()]:
+        for key, value in part.get("properties", {}).items():
+            if said := DESCRIPTIONS.get(name, {}).get(key):
+                value["description"] = said
+            _spell_default(value)
+    return schema
+
+
+def _spell_default(value: dict[str, Any]) -> None:
+    """A default as it would be written; none where it is "left out", or a section whose own keys have theirs."""
+    default, pattern = value.get("default"), value.get("pattern")
+    if default is None or isinstance(default, dict):
+        value.pop("default", None)
+    elif pattern == DURATION_SCHEMA["pattern"]:
+        value["default"] = spelled_duration(default)
+    elif pattern == SIZE_SCHEMA["pattern"]:
+        value["default"] = spelled_size(default)
+    elif pattern == LISTEN_SCHEMA["pattern"]:
+        value["default"] = ":".join(map(str, default))
 
 
 def _secrets_by_reference(part: Any) -> Any:
@@ -52,5 +73,6 @@ def _secrets_by_reference(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     if part.get("format") == "password":
-        return {"anyOf": [{"type": "string"}, *_REFERENCES]}
+        said = {key: part[key] for key in ("title", "description") if key in part}
+        return {**said, "anyOf": [{"type": "string"}, *_REFERENCES]}
     return {key: _secrets_by_reference(value) for key, value in part.items()}

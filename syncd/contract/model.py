@@ -6,11 +6,12 @@ Everything here is an immutable value. Nothing here acts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
 
+from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 from syncd.people.identity import Identity as Identity  # noqa: PLC0414 - a word of the contract, too
 
@@ -46,7 +47,7 @@ class Grade(StrEnum):
 # --- the CRM's side ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ContactRef:
     """Where a contact stands: `connection/object/id`, for example `hubspot-eu/contacts/501`."""
 
@@ -68,7 +69,7 @@ class ContactRef:
         return cls(connection=parts[0], object=parts[1], id=parts[2])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class FieldMap:
     """Which CRM property a field is written to, and which others also count as having it."""
 
@@ -76,7 +77,7 @@ class FieldMap:
     also: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Selection:
     """Which records of which object a sync is about, and where its fields live in the CRM."""
 
@@ -98,7 +99,7 @@ OPT_OUTS = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Contact:
     """One record as the CRM held it when it was pulled.
 
@@ -114,7 +115,7 @@ class Contact:
     blocked: Mapping[Field, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Page:
     """Some contacts, and the cursor to go on from once they are stored.
 
@@ -134,7 +135,7 @@ class Author(StrEnum):
     MACHINE = "machine"  # any program, ourselves included
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Version:
     """One entry of a property's history. `value` is "" where it was cleared."""
 
@@ -157,7 +158,7 @@ def cleared_by_person(versions: Sequence[Version]) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Snapshot:
     """A contact's fields read freshly from the CRM's primary store, just before or after a write.
 
@@ -180,7 +181,7 @@ class Snapshot:
     changed_at: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Change:
     """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides)."""
 
@@ -204,7 +205,7 @@ class WriteStatus(StrEnum):
     UNKNOWN = "unknown"  # may have been written: read before anything else
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WriteOutcome:
     """One per Change, in any order: matched by `ref` and `field`."""
 
@@ -218,7 +219,7 @@ class WriteOutcome:
 # --- the provider's side ----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Question:
     """One way in which a provider can be asked about somebody: exactly what it would be told.
 
@@ -230,7 +231,7 @@ class Question:
     told: Identity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EnrichmentRequest:
     """One question about one person. `id` is ours, random, and comes back with the answer.
 
@@ -245,7 +246,7 @@ class EnrichmentRequest:
     known: Identity = BLANK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Submission:
     """One paid call: one request, or a bulk of them. Its intent is on disk before it is sent."""
 
@@ -257,7 +258,7 @@ class Submission:
     provider_id: str | None = None  # the provider's job id, once known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Receipt:
     """The provider accepted a submission. `body` is set when the answer already holds the result."""
 
@@ -276,7 +277,7 @@ class Source(StrEnum):
 CONTACT_EVENT = "contact"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Delivery:
     """A raw answer, as it came. Stored before it is understood."""
 
@@ -289,7 +290,7 @@ class Delivery:
     part: str = ""  # CONTACT_EVENT where it came to `Submission.contact_url`
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Candidate:
     """A value that a provider found, as it said it. The best one comes first."""
 
@@ -313,7 +314,7 @@ class Outcome(StrEnum):
     UNRESOLVED = "unresolved"  # in doubt for as long as the operator wanted to wait
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class EnrichmentResult:
     """A provider's answer to one field of one request.
 
@@ -330,7 +331,7 @@ class EnrichmentResult:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Answer:
     """What a delivery says, in our words.
 
@@ -359,7 +360,7 @@ class Level(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Finding:
     """One line of `syncd check`: what is so, and what to do about it.
 

@@ -89,6 +89,10 @@ class Pacer:
         blocked = self._blocked_until - self._clock.monotonic()
         return max([0.0, blocked, *(self._wait(_narrowed(w, spare), now) for w in self._windows)])
 
+    def limits(self, spare: float = 0.0) -> tuple[Window, ...]:
+        """The windows as `ready_in` looks at them."""
+        return tuple(_narrowed(window, spare) for window in self._windows)
+
     def left(self, window: Window) -> int:
         """How many more calls a window allows now."""
         now = self._clock.now()

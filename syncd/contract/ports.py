@@ -83,6 +83,7 @@ class CrmCapabilities:
     `objects` maps each object that syncd can work on to the default property of each field.
     `conditional_write`: the CRM itself refuses a write when the record has changed. Where it is
     False, the pipeline reads again after each write and puts back what a person wrote meanwhile.
+    `keys`: where people read which key and rights it needs.
     """
 
     title: str
@@ -91,6 +92,7 @@ class CrmCapabilities:
     write_batch: int  # changes of so many records per `write`
     history: bool
     conditional_write: bool
+    keys: str = ""
 
 
 class Crm(Protocol):
@@ -158,7 +160,7 @@ class ProviderCapabilities:
     not expected any more. `needs_email_for`: fields for which a known e-mail makes a request
     possible that would lack its input otherwise. `echoes`: an answer says something of the person
     whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
-    costs nothing, so that another way of asking may be tried.
+    costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs.
     """
 
     title: str
@@ -176,6 +178,7 @@ class ProviderCapabilities:
     needs_email_for: frozenset[Field] = field(default_factory=frozenset)
     echoes: bool = True
     bills_finds_only: bool = True
+    keys: str = ""
 
 
 class Provider(Protocol):

@@ -38,9 +38,14 @@ _FRAME = 1 << 20  # bytes of an answer that are no body: its head, and the frame
 _GONE = {"content-encoding", "content-length", "transfer-encoding"}  # no longer true of a body that was read
 
 
-def manager(network: Network, *, connections: int, within: float = WITHIN, body_limit: int = BODY_LIMIT) -> PoolManager:
-    """What an SDK is to call through, with `limit_calls`. It repeats nothing and follows no redirect."""
-    made: dict[str, Any] = {"maxsize": connections, "ssl_context": network.tls, "retries": Retry(0, redirect=0)}
+def manager(
+    network: Network, url: str, *, connections: int, within: float = WITHIN, body_limit: int = BODY_LIMIT
+) -> PoolManager:
+    """What an SDK is to call hosts like this one through, with `limit_calls`. It repeats nothing and follows no
+    redirect."""
+    made: dict[str, Any] = {"maxsize": connections, "retries": Retry(0, redirect=0)}
+    if url.startswith("https"):
+        made["ssl_context"] = network.tls
     if network.proxy:
         login = network.proxy_login
         headers = make_headers(proxy_basic_auth=":".join(login)) if login else None

@@ -6,9 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
+from syncd.frozen import frozen
 from syncd.people import evidence
 
 from . import people, results
@@ -23,7 +24,7 @@ DAY = 86_400.0
 RELATIVES = 100  # records of one person that are looked at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Relative:
     """A job for the same field of another record of the person, or (`namesake`) of one that may be the same person:
     where it stands, and what was said about it lately."""
@@ -35,7 +36,7 @@ class Relative:
     heard: tuple[Heard, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Candidate:
     """A queued job with all that dispatch decides on."""
 
@@ -57,7 +58,7 @@ class Candidate:
     relatives: tuple[Relative, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Asked:
     """An identical question that was asked lately: for which job, and the answer's id once there is one."""
 
@@ -66,25 +67,49 @@ class Asked:
     result_id: int | None
 
 
+def waiting(
+    tx: Tx, sync: str, provider: str, limit: int, *, fields: Sequence[Field] | None = None, at_least: int = 0
+) -> list[int]:
+    """Jobs whose turn it is at a provider and that nobody holds, in order of priority, then age.
+
+    `fields`: of these only; `at_least`: of that priority or a higher one.
+    """
+    wanted = None if fields is None else json.dumps(list(fields))
+    of = {"sync": sync, "provider": provider}
+    return [row[0] for row in tx.rows("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least)]
+
+
+class Page(NamedTuple):
+    """Jobs whose turn it is, and the newest step of the history when they were looked up."""
+
+    jobs: tuple[int, ...]
+    newest: int
+
+
+def page(
+    tx: Tx, sync: str, provider: str, limit: int, *, fields: Sequence[Field] | None = None, at_least: int = 0
+) -> Page:
+    """What `waiting` returns: two that are equal were looked up while nothing moved."""
+    jobs = waiting(tx, sync, provider, limit, fields=fields, at_least=at_least)
+    return Page(tuple(jobs), tx.value("step_newest") or 0 if jobs else 0)
+
+
 def candidates(
     tx: Tx,
     sync: str,
     provider: str,
-    limit: int,
+    jobs: Sequence[int],
     *,
     known_since: float,
     found_since: float | None = None,
     by_person: bool = True,
-    fields: Sequence[Field] | None = None,
-    at_least: int = 0,
 ) -> list[Candidate]:
-    """Jobs whose turn it is at a provider, in order of priority, then age.
+    """Those of these jobs whose turn it is at a provider by now, in order of priority, then age.
 
     `known_since`: misses of other records count from then on; finds from `found_since`. `by_person`: an opt-out is the
-    person's. `fields`: of these only; `at_least`: of that priority or a higher one.
+    person's.
     """
-    wanted = None if fields is None else json.dumps(list(fields))
-    rows = tx.rows("candidates", sync=sync, provider=provider, limit=limit, fields=wanted, at_least=at_least)
+    rows = tx.rows("candidates", sync=sync, provider=provider, ids=json.dumps(list(jobs)))
     if not rows:
         return []
     since = {"since": known_since, "found_since": known_since if found_since is None else found_since}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import ContactRef, Field, Identity
+from syncd.frozen import frozen
 from syncd.people import emails
 from syncd.people.evidence import NOTHING, Learned
 
@@ -27,7 +28,7 @@ UNDER_WAY = frozenset({JobState.SENDING, JobState.SENT, JobState.IN_DOUBT, JobSt
 _REFUSALS = {"duplicate_of": Reason.DUPLICATE, "write_refused": Reason.WRITE_REFUSED}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Job:
     """Where the work on one field of one contact stands."""
 
@@ -45,7 +46,7 @@ class Job:
     retried_at: float  # UTC seconds; 0: never
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Case:
     """One field of one contact, with all that is known of it. `job`: None where there was nothing to do so far.
 
@@ -70,7 +71,7 @@ class Case:
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Read:
     """Cases of some contacts, and what they were read from: a decision on a contact counts only while that stands."""
 

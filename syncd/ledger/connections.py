@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.contract.errors import Trouble
 from syncd.contract.pacing import Window
 
-from . import reconciliation
+from . import rates, reconciliation
 from .store import Tx
 
 
@@ -38,15 +38,58 @@ def keep_account(tx: Tx, name: str, account: str) -> str:
     return str(tx.value("connection_account", name=name, account=account))
 
 
-def learn_windows(tx: Tx, name: str, windows: Sequence[Window]) -> None:
+def learn_windows(tx: Tx, name: str, windows: Sequence[Window], *, now: float) -> None:
     """Keep the limits that the vendor told."""
     tx.run("connection_windows", name=name, windows=json.dumps([asdict(w) for w in windows]))
+    rates.know(tx, name, windows, now=now)
 
 
 def windows(tx: Tx, name: str) -> tuple[Window, ...]:
     """The limits that the vendor told, or none."""
     row = tx.row("connection_get", name=name)
     return tuple(Window(**w) for w in json.loads(row["windows"])) if row is not None and row["windows"] else ()
+
+
+class Refused(NamedTuple):
+    """A call was refused for a reason that passes: how many in a row, and until when (UTC seconds) none is made."""
+
+    in_a_row: int
+    until: float
+
+
+NONE = Refused(0, 0.0)
+
+
+def refuses(tx: Tx, name: str, after: float | None, pause: Callable[[int], float], *, now: float) -> Refused:
+    """Nobody calls for `after` seconds; where the vendor does not say for how long, for a `pause` by the refusals in a
+    row."""
+    in_a_row = refused(tx, name).in_a_row + 1
+    until = now + (pause(in_a_row) if after is None else after)
+    tx.run("connection_refuses", name=name, until=until)
+    return Refused(in_a_row, until)
+
+
+def takes(tx: Tx, name: str) -> None:
+    """A call was taken: no refusal goes before the next one."""
+    tx.run("connection_takes", name=name)
+
+
+def refused(tx: Tx, name: str) -> Refused:
+    """How it stands with the last calls."""
+    row = tx.row("connection_blocked", name=name)
+    return NONE if row is None else Refused(row["refusals"], row["blocked_until"])
+
+
+def note_budget(tx: Tx, name: str, cap: str) -> bool:
+    """The cap that the last call would have exceeded, "" for none; True if that is news."""
+    if cap:
+        return tx.run("connection_over_budget", name=name, cap=cap) == 1
+    return tx.run("connection_within_budget", name=name) == 1
+
+
+def over_budget(tx: Tx) -> dict[str, str]:
+    """The connections whose last call would have exceeded a cap, and that cap."""
+    return {row["name"]: row["over_budget"] for row in tx.rows("connections") if row["over_budget"]}
 
 
 def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> reconciliation.News | None:

@@ -39,6 +39,9 @@ def back_up(source: Path, target: Path, progress: Progress = lambda _, __: None)
     exists, and OSError."""
     if os.path.lexists(target):
         raise LedgerError(f"{target} is there already: name a new file")
+    if not target.parent.is_dir():
+        missing = errno.ENOENT if not target.parent.exists() else errno.ENOTDIR
+        raise OSError(missing, os.strerror(missing), str(target.parent))
     with _whole(target) as partial:
         _copy(source, partial, progress)
 

@@ -1,4 +1,7 @@
-"""The gate's reasons on disk: for those who look, never for the daemon, which looks for itself."""
+"""Why nothing is bought, in the ledger: what one process has seen of its host, and what concerns them all.
+
+The transaction of each intent looks here; so do those who only look.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,52 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import upkeep
+from .claims import Owner
 from .store import Tx
 
+EVERYBODY = 0  # in place of an owner: it concerns every process
 
-def keep(tx: Tx, reasons: Iterable[Mapping[str, Any]], *, now: float) -> None:
-    """These are all the reasons there are, as seen at this moment; what an earlier process left is gone."""
-    tx.run("gate_empty")
-    for one in reasons:
-        tx.run("gate_shut", **one)
+
+class Shut(Exception):
+    """Nothing may be bought now, and why; nothing was written."""
+
+
+def keep(
+    tx: Tx,
+    owner: Owner,
+    own: Iterable[Mapping[str, Any]],
+    shared: Iterable[Mapping[str, Any]],
+    opened: Mapping[tuple[str, str], float],
+    *,
+    now: float,
+) -> None:
+    """These are all the reasons that `owner` has of its own, as seen at this moment. Of those that concern everybody,
+    it has found `shared`, and that the `opened` ones (by watch and sync) were none when it looked (UTC seconds)."""
+    tx.run("gate_empty", owner=owner.id)
+    for one in own:
+        tx.run("gate_shut", **one, owner=owner.id)
+    for one in shared:
+        tx.run("gate_shut", **one, owner=EVERYBODY)
+    for (watch, sync), looked_at in opened.items():
+        tx.run("gate_open", watch=watch, sync=sync, looked_at=looked_at)
     upkeep.set_mark(tx, upkeep.LOOKED_AT, now)
+
+
+def require_open(tx: Tx, owner: Owner, *, sync: str, provider: str, crm: str) -> None:
+    """Raises Shut while the gate is shut for a sync, one of its connections is halted, or no call may go out to the
+    provider, whichever process has found that."""
+    if (why := tx.value("what_stops_a_call", owner=owner.id, sync=sync, provider=provider, crm=crm)) is not None:
+        raise Shut(why)
+
+
+def forget(tx: Tx) -> None:
+    """At a start of the only process: whatever was seen is looked at again."""
+    tx.run("gates_forget")
+
+
+def forget_the_ended(tx: Tx, owner: Owner) -> None:
+    """What processes have seen of their hosts that have ended."""
+    tx.run("gates_expire", owner=owner.id)
 
 
 def shut(tx: Tx) -> list[dict[str, Any]]:

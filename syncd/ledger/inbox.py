@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
+from syncd.frozen import frozen
 
 from . import results
 from .budgets import milli
+from .claims import Lost
 from .results import Said
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Call, Move, Tx, together
@@ -33,6 +35,7 @@ KEPT = 20  # deliveries of one call that are kept beyond those that are expected
 PART = 4 << 10  # bytes that are kept of what is not believed
 PAGE_BYTES = 32 << 20  # of what is read at once
 SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
+PACKED_FROM = 300  # bytes
 FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
 
 
@@ -45,7 +48,7 @@ class Kept(IntEnum):
     GONE = -2  # the same, and its last word has come
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Received:
     """A delivery that waits to be understood. `note`: why it was set aside before, if it was."""
 
@@ -96,8 +99,22 @@ def store(
         note=note,
         now=now,
     )
-    fetched = delivery.source is Source.POLL and repeats > 0
-    return Kept(repeats == 0 or (fetched and tx.run("delivery_fetched", digest=digest.digest()) > 0))
+    if repeats and delivery.source is Source.POLL:
+        return Kept(tx.run("delivery_fetched", digest=digest.digest(), body=delivery.body) > 0)
+    return Kept(repeats == 0)
+
+
+def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
+    """The oldest deliveries that nobody has looked at, and nobody holds: as many as fit into so many bytes, and one at
+    least."""
+    found: list[int] = []
+    room = limit_bytes
+    for id_, size in tx.rows("deliveries_waiting", limit=limit):
+        room -= size
+        if room < 0 and found:
+            break
+        found.append(id_)
+    return found
 
 
 def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
@@ -111,14 +128,8 @@ def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
     return Kept.GONE if call["settled"] else Kept.TOO_MANY
 
 
-def received(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[Received]:
-    """The oldest deliveries that nobody has looked at, as many as fit into so many bytes, and one at least."""
-    last, room = 0, limit_bytes
-    for id_, size in tx.rows("deliveries_waiting", limit=limit):
-        room -= size
-        if room < 0 and last:
-            break
-        last = id_
+def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
+    """Those of these deliveries that nobody has looked at, oldest first."""
     return [
         Received(
             id=row["id"],
@@ -134,7 +145,7 @@ def received(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[Received
             ),
             note=row["note"],
         )
-        for row in tx.rows("deliveries_received", last=last)
+        for row in tx.rows("deliveries_received", ids=json.dumps(list(ids)))
     ]
 
 
@@ -145,8 +156,7 @@ def look_again(tx: Tx, note: str | None = None, *, limit: int) -> int:
 
 def quarantine(tx: Tx, got: Received, note: str) -> bool:
     """Keep it, use it for nothing, for now; False if it was set aside for the same reason before."""
-    tx.run("delivery_done", id=got.id, state=DeliveryState.QUARANTINED, note=note)
-    news = note != got.note
+    news = tx.run("delivery_done", id=got.id, state=DeliveryState.QUARANTINED, note=note) == 1 and note != got.note
     tx.tally("deliveries_quarantined", int(news))
     return news
 
@@ -170,7 +180,7 @@ def count_paid_unread(tx: Tx) -> None:
     tx.tally("paid_answers_set_aside")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Reading:
     """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
     result is to be polled for at once."""
@@ -193,8 +203,12 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
     """T5: results onto the jobs, credits onto the submissions, deliveries done. Returns jobs answered.
 
     The same as one after the other, in a few statements for all of them. An answer proves that its submission was
-    accepted, even if its own 2xx never reached us.
+    accepted, even if its own 2xx never reached us. Raises Lost where one of them was read by somebody else: a delivery
+    is applied once.
     """
+    done = [(_note(one.answer), packed(one.got.delivery.body), one.got.id) for one in readings]
+    if tx.many("deliveries_applied", done) != len(done):
+        raise Lost
     accept_many(tx, [_accepted(one) for one in readings], now=now)
     work = _Work(tx, now, _attempts_answered(tx, readings))
     for one in readings:
@@ -211,9 +225,20 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
         tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
     _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
     tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings))
-    done = [[one.got.id, _note(one.answer)] for one in readings]
-    tx.run("deliveries_applied", rows=json.dumps(done))
     return work.answered
+
+
+def packed(body: bytes) -> bytes | None:
+    """What was read is only kept for those who look: a quarter of the room is enough. None where nothing is gained."""
+    if len(body) < PACKED_FROM:
+        return None
+    smaller = zlib.compress(body)
+    return smaller if len(smaller) < len(body) else None
+
+
+def unpacked(body: bytes, size: int) -> bytes:
+    """The body of a delivery that was applied; `size`: the bytes that came."""
+    return zlib.decompress(body) if 0 < len(body) < size else body
 
 
 def _has_failed(answer: Answer) -> bool:

@@ -4,6 +4,89 @@
 -- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
 -- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
+--
+-- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
+-- and claim, then gate, breaker and connection, rate, submission (and with it spend), job, attempt and result, delivery,
+-- contact; step, history and counter come last (`Tx.close`).
+
+-- ------------------------------------------------------------------ claims: who works on what
+
+-- name: worker_renew
+INSERT INTO worker VALUES (:owner, :now, :until)
+ON CONFLICT DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.lease_until - lease_until) > :worth
+
+-- name: epoch_next
+INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value
+
+-- name: claims_take
+INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each(:items) WHERE true ON CONFLICT DO NOTHING RETURNING item
+
+-- name: claims_held
+SELECT count(*) FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each(:items)) AND epoch = :epoch
+
+-- name: claims_release
+DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each(:items)) AND epoch = :epoch
+
+-- name: claims_forget
+DELETE FROM claim
+
+-- name: workers_forget
+DELETE FROM worker
+
+-- name: claims_expire
+DELETE FROM claim WHERE (owner <> :owner AND owner NOT IN (SELECT owner FROM worker WHERE lease_until > :now))
+    OR (owner = :owner AND epoch <= :newest AND epoch NOT IN (SELECT value FROM json_each(:active))) RETURNING kind, item
+
+-- name: workers_expire
+DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
+
+-- ------------------------------------------------------------------ may a call go out?
+
+-- name: what_stops_a_call
+-- The first reason why a process may not buy for a sync at a provider now.
+SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
+UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial LIMIT 1
+
+-- name: connection_blocked
+SELECT blocked_until, refusals FROM connection WHERE name = :name
+
+-- name: connection_refuses
+INSERT INTO connection (name, refusals, blocked_until) VALUES (:name, 1, :until)
+ON CONFLICT DO UPDATE SET refusals = refusals + 1, blocked_until = max(blocked_until, excluded.blocked_until)
+
+-- name: connection_takes
+UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
+
+-- name: connection_over_budget
+INSERT INTO connection (name, over_budget) VALUES (:name, :cap)
+ON CONFLICT DO UPDATE SET over_budget = excluded.over_budget WHERE over_budget <> excluded.over_budget
+
+-- name: connection_within_budget
+UPDATE connection SET over_budget = '' WHERE name = :name AND over_budget <> ''
+
+-- name: rate_used
+SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
+FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
+    AND rate.slot >= span.value ->> 'first' AND rate.last > span.value ->> 'since' GROUP BY span.key
+
+-- name: rate_slots
+SELECT used, last FROM rate WHERE connection = :connection AND width = :width AND last > :since ORDER BY slot
+
+-- name: rate_take
+INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', :calls, :now FROM json_each(:spans)
+WHERE true ON CONFLICT DO UPDATE SET used = used + excluded.used, last = max(last, excluded.last)
+
+-- name: rate_not_ahead
+UPDATE rate SET last = :now WHERE last > :now
+
+-- name: rate_from_calls
+INSERT INTO rate SELECT provider, :width, CAST(created_at / :width AS INTEGER), count(*), max(created_at) FROM submission
+WHERE provider = :connection AND created_at > :since
+    AND NOT EXISTS (SELECT 1 FROM rate WHERE connection = :connection AND width = :width) GROUP BY 3
+
+-- name: rate_forget
+DELETE FROM rate WHERE last < :now - width * :slots
 
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
@@ -14,7 +97,8 @@ UPDATE job SET
     provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(given.value ->> 'due_at', due_at),
     behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
     value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
-    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now
+    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
+    asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person)
 FROM json_each(:rows) AS given
 WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
 RETURNING id, sync, field
@@ -24,7 +108,8 @@ UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
-    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now
+    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
+    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person)
 FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
 RETURNING id, sync, field
 
@@ -253,14 +338,16 @@ UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: contacts_undecided
 -- The next to decide on: contacts that changed, then those of jobs that were answered, then those whose time has come.
-SELECT id, 'changed' AS why FROM contact INDEXED BY contact_unplanned WHERE planned = 0 ORDER BY id LIMIT :limit + 0
+SELECT id, 'changed' AS why FROM contact INDEXED BY contact_unplanned WHERE planned = 0
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = contact.id) ORDER BY id LIMIT :limit + 0
 
 -- name: contacts_answered
-SELECT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered' ORDER BY job.id LIMIT :limit + 0
+SELECT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered'
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY job.id LIMIT :limit + 0
 
 -- name: contacts_due
 SELECT job.contact_id AS id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
-ORDER BY again.at LIMIT :limit + 0
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY again.at LIMIT :limit + 0
 
 -- name: cases_contacts
 SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value
@@ -393,6 +480,9 @@ UPDATE OR REPLACE reconciliation SET provider = :new WHERE provider = :old
 -- name: rename_connection_in_breaker
 UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
 
+-- name: rename_connection_in_rates
+UPDATE OR REPLACE rate SET connection = :new WHERE connection = :old
+
 -- name: rename_connection_in_turns
 UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
 
@@ -448,20 +538,25 @@ DELETE FROM spend WHERE sync = :old
 
 -- ------------------------------------------------------------------ dispatch: submissions and credits
 
+-- name: candidates_waiting
+-- Jobs whose turn it is at one provider, and that nobody holds.
+SELECT job.id FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
+    AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = job.id)
+ORDER BY job.priority DESC, job.id LIMIT :limit + 0
+
 -- name: candidates
--- Jobs whose turn it is at one provider, with what dispatch decides on: who the contact is, the e-mail job of the
--- same contact, whether there are other records to think of.
+-- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
+-- records to think of.
 SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
-FROM job INDEXED BY job_queued
-JOIN contact ON contact.id = job.contact_id
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
-WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
-    AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
-ORDER BY job.priority DESC, job.id LIMIT :limit + 0
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
 SELECT result.job_id, result.provider, result.round, result.way, result.outcome
@@ -469,7 +564,7 @@ FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
 
 -- name: candidates_asked
 SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
-FROM json_each(:ids) AS wanted JOIN attempt ON attempt.job_id = wanted.value
+FROM json_each(:ids) AS wanted JOIN question AS attempt ON attempt.job_id = wanted.value
 JOIN submission ON submission.id = attempt.submission_id ORDER BY attempt.id
 
 -- name: jobs_of_person
@@ -580,8 +675,8 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline)
-VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline)
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline, owner)
+VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline, :owner)
 
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
@@ -600,14 +695,14 @@ ORDER BY attempt.id
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
 FROM json_each(:requests) AS wanted
-JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
 -- name: requests_named
 -- What was asked, and of whom (pairs of submission and request).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+FROM json_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -616,7 +711,7 @@ ORDER BY attempt.id
 -- The same for all requests of some calls.
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -638,7 +733,7 @@ SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND st
 -- name: submissions_accepted
 -- The provider's id is added whenever it comes; the state never goes down.
 UPDATE submission SET
-    state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END,
+    state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END, owner = NULL,
     provider_id = coalesce(provider_id, given.value ->> 1),
     poll_at = CASE WHEN coalesce(provider_id, given.value ->> 1) IS NULL THEN NULL
         ELSE coalesce(poll_at, given.value ->> 2) END,
@@ -646,11 +741,11 @@ UPDATE submission SET
 FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0
 
 -- name: submission_state
-UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline)
-WHERE id = :id AND state = :source
+UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline), owner = NULL
+WHERE id = :id AND state = :source AND (:due IS NULL OR deadline <= :due)
 
 -- name: submission_refused
-UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note WHERE id = :id AND state = 'intent'
+UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note, owner = NULL WHERE id = :id AND state = 'intent'
 
 -- name: submissions_settled
 -- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
@@ -676,10 +771,13 @@ UPDATE submission SET state = 'settled', charged_mc = 0, reserved_mc = 0
 WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state = 'failed' AND deadline <= :now LIMIT 500)
 
 -- name: submissions_intended
-SELECT id, provider FROM submission WHERE state = 'intent'
+-- Whose process has ended, or stands still. (A number that no process has is that of one that has ended.)
+SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS NOT :owner
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > :now)
 
 -- name: submissions_to_poll
-SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now ORDER BY poll_at LIMIT :limit + 0
+SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'submission' AND item = submission.id) ORDER BY poll_at LIMIT :limit + 0
 
 -- name: submissions_open
 SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') AND provider = :provider)
@@ -710,7 +808,8 @@ ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
-UPDATE delivery SET source = 'poll', state = 'received' WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+UPDATE delivery SET source = 'poll', state = 'received', body = :body
+WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
 -- name: deliveries_kept
@@ -723,17 +822,18 @@ SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
     coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
 
 -- name: deliveries_waiting
-SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received' ORDER BY id LIMIT :limit + 0
+SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received'
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = delivery.id) ORDER BY id LIMIT :limit + 0
 
 -- name: deliveries_received
-SELECT * FROM delivery WHERE state = 'received' AND id <= :last ORDER BY id
+SELECT delivery.* FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
+WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
-UPDATE delivery SET state = 'applied', note = given.value ->> 1 FROM json_each(:rows) AS given
-WHERE delivery.id = given.value ->> 0
+UPDATE delivery SET state = 'applied', note = :note, body = coalesce(:packed, body) WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
-UPDATE delivery SET state = :state, note = :note WHERE id = :id
+UPDATE delivery SET state = :state, note = :note WHERE id = :id AND state = 'received'
 
 -- name: had_last_word
 -- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
@@ -746,7 +846,7 @@ AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id 
 SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'
 
 -- name: delivery_drop
-DELETE FROM delivery WHERE id = :id
+DELETE FROM delivery WHERE id = :id AND state = 'received'
 
 -- name: results_add
 -- Once: what says the same of the same question adds nothing.
@@ -758,12 +858,15 @@ SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :cand
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
     AND (outcome <> 'failed' OR submission_id IS :submission_id))
+ON CONFLICT (job_id, delivery_id) DO NOTHING
 
 -- name: result_copy
 -- `asked_at` is now: the answer is to what would be asked now, of whom the record is about now.
 INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome, candidates, said, told, way, asked_at,
     doubt, note, at)
-SELECT :job_id, provider, :round, submission_id, delivery_id, outcome, candidates, said, told, :way, max(:now,
+SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM result
+        WHERE result.job_id = :job_id AND result.delivery_id = answer.delivery_id), NULL, delivery_id),
+    outcome, candidates, said, told, :way, max(:now,
     (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
     :note, at
 FROM answer WHERE id = :id
@@ -784,20 +887,14 @@ LEFT JOIN review ON review.result_id = answer.id WHERE answer.job_id = :job_id O
 -- ------------------------------------------------------------------ write-back
 
 -- name: jobs_to_write
--- What is accepted and due, and what a crash left in the middle of a write. `before` and `seen` are of the first intent that
--- is not resolved: what was seen then is what a race is judged against.
+-- What is accepted and due, and what was begun and not brought to its end, of records that nobody holds.
 -- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
 -- hide whether that one arrived.
-SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    result.said, result.verdict, coalesce(review.decision, '') AS decision,
-    iif(job.field <> 'email', mail.value, NULL) AS found_email
-FROM job JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
-LEFT JOIN review ON review.result_id = job.result_id
-LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-LEFT JOIN write AS begun ON begun.id = (SELECT min(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'intent')
+SELECT job.id, job.contact_id, job.state, job.field, job.destination FROM job INDEXED BY job_writeback
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_ready
@@ -807,7 +904,26 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
     WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
         AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
             WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
     ORDER BY job.due_at, job.id LIMIT :limit + 0)
+
+-- name: writes_load
+-- The same with all that a write is decided on. `before` and `seen` are of the intent that is not resolved: what was seen
+-- then is what a race is judged against.
+SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    (SELECT answer.said FROM answer WHERE answer.id = job.result_id) AS said, result.verdict,
+    coalesce(review.decision, '') AS decision,
+    iif(job.field <> 'email', mail.value, NULL) AS found_email
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
+LEFT JOIN review ON review.result_id = job.result_id
+LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+LEFT JOIN write AS begun ON begun.job_id = job.id AND begun.state = 'intent'
+WHERE job.state IN ('accepted', 'writing') ORDER BY job.due_at, job.id
+
+-- name: writes_of_contacts_postpone
+UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
+    AND contact_id IN (SELECT value FROM json_each(:contacts))
 
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
@@ -815,8 +931,10 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
     SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
 
 -- name: writes_make
+-- An intent that is open stays the only one.
 INSERT INTO write (job_id, before, after, seen, property, state, at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
+WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
@@ -1073,7 +1191,7 @@ SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
 
 -- name: contacts_of_calls
 SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
-FROM json_each(:ids) AS wanted CROSS JOIN attempt ON attempt.submission_id = wanted.value
+FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
 
 -- name: planned
@@ -1093,9 +1211,9 @@ WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_
 AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
 
 -- name: answers_counted
--- How often each provider found a field.
+-- How often each provider found a field, of those questions that it answered.
 SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
-FROM result JOIN job ON job.id = result.job_id GROUP BY 1, 2
+FROM result JOIN job ON job.id = result.job_id WHERE result.outcome IN ('found', 'not_found') GROUP BY 1, 2
 
 -- name: pulled_since
 SELECT coalesce(sum(contacts), 0) FROM run WHERE id > :run
@@ -1189,7 +1307,7 @@ SELECT * FROM event WHERE job_id = :job_id ORDER BY id
 -- name: attempts_of_job
 SELECT attempt.*, submission.state, submission.provider_id, submission.requests, submission.reserved_mc,
     submission.charged_mc, submission.note
-FROM attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
+FROM question AS attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
 
 -- name: deliveries_of_submission
 SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM delivery
@@ -1244,16 +1362,36 @@ SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT
 -- ------------------------------------------------------------------ the gate
 
 -- name: gate_empty
-DELETE FROM gate
+DELETE FROM gate WHERE owner = :owner
 
 -- name: gate_shut
-INSERT INTO gate VALUES (:watch, :sync, :why, :cure, :since)
+INSERT INTO gate VALUES (:watch, :sync, :owner, :why, :cure, :since)
+ON CONFLICT DO UPDATE SET why = excluded.why, cure = excluded.cure
+
+-- name: gate_open
+-- Not what another process has found out since.
+DELETE FROM gate WHERE watch = :watch AND sync = :sync AND owner = 0 AND since <= :looked_at
+
+-- name: gates_forget
+DELETE FROM gate
+
+-- name: gates_expire
+DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
 
 -- name: gate_is_kept
 SELECT count(*) FROM sqlite_schema WHERE name = 'gate'
 
 -- name: gate
-SELECT * FROM gate ORDER BY sync, watch
+SELECT watch, sync, why, cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch
+
+-- name: canary_sent
+INSERT INTO canary (nonce, at) VALUES (:nonce, :now)
+
+-- name: canary_arrived
+UPDATE canary SET arrived = 1 WHERE nonce = :nonce AND NOT arrived
+
+-- name: canary_over
+DELETE FROM canary WHERE nonce = :nonce OR at < :before RETURNING nonce, arrived
 
 
 -- ------------------------------------------------------------------ the ledger about itself
@@ -1280,6 +1418,9 @@ UPDATE job SET due_at = due_at + :by WHERE id IN (
     UNION ALL SELECT id FROM job INDEXED BY job_writeback
     WHERE state IN ('accepted', 'writing') AND due_at > :before AND (:by < 0 OR due_at <= :until)
 )
+
+-- name: step_connections
+UPDATE connection SET blocked_until = blocked_until + :by WHERE blocked_until > :before
 
 -- name: step_again
 UPDATE again SET at = at + :by WHERE at > :before AND (:by < 0 OR at <= :until)

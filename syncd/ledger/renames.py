@@ -26,6 +26,7 @@ STATEMENTS = (
     "rename_connection_in_reconciliation",
     "rename_connection_in_breaker",
     "rename_connection_in_turns",
+    "rename_connection_in_rates",
     "former_name_moves",
     "former_name_add",
 )

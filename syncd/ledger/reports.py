@@ -188,6 +188,7 @@ def _same_person(tx: Tx, job: Mapping[str, Any]) -> list[str]:
 
 def _connection(row: Any) -> dict[str, Any]:
     shown = {k: row[k] for k in ("trouble", "message", "cure", "since", "balance", "balance_at")}
+    shown |= {"over_budget": row["over_budget"], "blocked_until": row["blocked_until"] or None}
     return {**shown, "limits": json.loads(row["windows"]) if row["windows"] else None}
 
 

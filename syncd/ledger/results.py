@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
+from syncd.frozen import frozen
 from syncd.people.answers import About
 from syncd.people.identity import BLANK
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Heard:
     """One answer of a provider to one job, with what is decided on.
 
@@ -97,8 +98,12 @@ class _Row(NamedTuple):
         return self[:4], self.candidates, self.said, self.way, call
 
 
+_SAME = "="  # an answer that repeats of whom it was asked
+
+
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
+    said = dump_said(result.said)
     return _Row(
         attempt["job_id"],
         attempt["provider"],
@@ -107,7 +112,7 @@ def _row(one: Said) -> _Row:
         attempt["submission_id"],
         one.delivery_id,
         dump_candidates(result),
-        dump_said(result.said),
+        _SAME if said == f"[{attempt['asked']}]" else said,
         way=attempt["way"],
         asked_at=attempt["created_at"],
         note=result.note,

@@ -61,13 +61,17 @@ CREATE TABLE job (
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
     behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
     updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
-    retried_at REAL NOT NULL DEFAULT 0      -- since when a person wants it to be tried again
+    retried_at REAL NOT NULL DEFAULT 0,     -- since when a person wants it to be tried again
+    asked_person TEXT NOT NULL DEFAULT ''   -- who the contact was when somebody was asked last; '' where that is not known
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';
 CREATE INDEX job_waiting ON job (due_at) WHERE state = 'waiting';
 CREATE INDEX job_behind ON job (behind) WHERE behind IS NOT NULL;
 CREATE INDEX job_flight ON job (submission_id) WHERE state IN ('sending', 'sent', 'in_doubt');
+-- At most one question at a time about a field of a person.
+CREATE UNIQUE INDEX job_asked ON job (asked_person, field)
+    WHERE state IN ('sending', 'sent', 'in_doubt') AND asked_person <> '';
 CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
@@ -82,7 +86,8 @@ CREATE INDEX again_at ON again (at);
 CREATE TABLE submission (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, sync TEXT NOT NULL, state TEXT NOT NULL,
     provider_id TEXT, requests INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER,
-    assumed_mc INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT ''
+    assumed_mc INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT '',
+    owner INTEGER                           -- of an intent: the one process that may make the call
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
@@ -136,7 +141,8 @@ CREATE TABLE delivery (
     digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
     part TEXT NOT NULL DEFAULT '',
-    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`
+    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`,
+                                            -- and what was applied is packed by zlib where that is shorter
 ) STRICT;
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
@@ -151,11 +157,21 @@ CREATE TABLE result (
     way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
     doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX result_job ON result (job_id);
+CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery says one thing of a job
+-- What was said and told, in full. `said` is '=' where the answer repeats of whom it was asked, and an attempt's `asked`
+-- is '' where the request's first attempt holds it.
+CREATE VIEW question AS
+SELECT id, job_id, submission_id, request_id, provider, round, live, created_at, way, question, iif(asked <> '', asked, (
+    SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
+        AND first.request_id = attempt.request_id AND first.asked <> '' LIMIT 1)) AS asked
+FROM attempt;
 CREATE VIEW answer AS
-SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, said, way, asked_at, doubt, verdict,
-    evidence, coalesce(told, (SELECT attempt.asked FROM attempt
-        WHERE attempt.job_id = result.job_id AND attempt.submission_id = result.submission_id LIMIT 1), '{}') AS told
+SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, iif(said <> '=', said, '[' || (
+    SELECT question.asked FROM question
+    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1) || ']') AS said,
+    way, asked_at, doubt, verdict, evidence, coalesce(told, (
+    SELECT question.asked FROM question
+    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), '{}') AS told
 FROM result;
 
 -- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.
@@ -173,6 +189,7 @@ CREATE TABLE write (
     at REAL NOT NULL, done_at REAL
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
+CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
 
 -- What happened at one moment to one job or to many (`jobs` of them), and which jobs that were: read it as `event`.
 -- `provider` and `submission_id` stand where the move set them.
@@ -202,10 +219,25 @@ CREATE INDEX run_sync ON run (sync, id);
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
     cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
-    account TEXT NOT NULL DEFAULT ''        -- the vendor's id of the account that all of this comes from
+    account TEXT NOT NULL DEFAULT '',       -- the vendor's id of the account that all of this comes from
+    blocked_until REAL NOT NULL DEFAULT 0,  -- the vendor wants no call before
+    refusals INTEGER NOT NULL DEFAULT 0,    -- so many in a row that were nobody's fault
+    over_budget TEXT NOT NULL DEFAULT ''    -- the cap that the last call would have exceeded
+) STRICT, WITHOUT ROWID;
+-- How many calls a connection has had, by slots of `width` seconds: see rates.py. `last`: when the newest call of the slot was.
+CREATE TABLE rate (
+    connection TEXT NOT NULL, width REAL NOT NULL, slot INTEGER NOT NULL, used INTEGER NOT NULL, last REAL NOT NULL,
+    PRIMARY KEY (connection, width, slot)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE memory (
     connection TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (connection, key)
+) STRICT, WITHOUT ROWID;
+-- The processes that work on this ledger, by numbers that no other one has had. Whose lease is over has ended, or stands still.
+CREATE TABLE worker (owner INTEGER PRIMARY KEY, started_at REAL NOT NULL, lease_until REAL NOT NULL) STRICT;
+-- What a process has taken to work on: there is a row only as long. An `epoch` never comes twice; results are stored only while
+-- the row with their epoch is there. `kind`: see claims.py.
+CREATE TABLE claim (
+    kind TEXT NOT NULL, item ANY NOT NULL, owner INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, item)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
 -- What a provider's balance was, and what the ledger had been charged by then: the last quarter of an hour.
@@ -217,11 +249,13 @@ CREATE TABLE balance (
 CREATE TABLE reconciliation (
     provider TEXT PRIMARY KEY, state TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
--- Why nothing is bought, so that whoever looks sees it: `sync` is '' where all of them are meant.
+-- Why nothing is bought: `sync` is '' where all of them are meant, `owner` 0 where every process is.
 CREATE TABLE gate (
-    watch TEXT NOT NULL, sync TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
-    PRIMARY KEY (watch, sync)
+    watch TEXT NOT NULL, sync TEXT NOT NULL, owner INTEGER NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL,
+    since REAL NOT NULL, PRIMARY KEY (watch, sync, owner)
 ) STRICT, WITHOUT ROWID;
+-- Callbacks that a process has sent to itself, to see whether they arrive.
+CREATE TABLE canary (nonce TEXT PRIMARY KEY, at REAL NOT NULL, arrived INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 -- What only the running process can see: a stage that is late, a vendor that does not answer.
 CREATE TABLE symptom (
     kind TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,

@@ -19,6 +19,7 @@ from .results import load_identity
 from .states import JobState
 from .store import Tx
 
+SHORTEST = 3  # characters of an id that stand for it: fewer are the beginning of too many
 _WORD = re.compile(r"[^\W_]+")
 _LAST = 1 << 62  # above every row's id, and more rows than there are
 
@@ -146,7 +147,7 @@ def _pairs(tx: Tx, wanted: Wanted, limit: int, place: tuple[int, int] = (_LAST, 
 
 def _by_text(tx: Tx, text: str, narrow: dict[str, Any]) -> list[_Pair]:
     *place, start = text.split("/")
-    if len(place) in (0, 2) and not re.search(r"[\s@]", start):
+    if len(place) == 2 or (not place and len(start) >= SHORTEST and not re.search(r"[\s@]", start)):
         where = dict(zip(("connection", "object"), place or (None, None), strict=True))
         for last in (start + "\0", start + "\U0010ffff"):  # the id itself, or all that begin like it
             rows = tx.rows("found_by_id", first=start, last=last, **where, **narrow)

@@ -27,6 +27,12 @@ class Pull:
     cursor: Mapping[str, Any] | None
 
 
+def make(tx: Tx, fingerprint: str) -> int:
+    """The id of a selection, which is new if it is not known."""
+    tx.run("selection_make", fingerprint=fingerprint)
+    return int(tx.value("selection_get", fingerprint=fingerprint))
+
+
 def begin(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
     """Go on where the last pull ended; or begin a sweep, where the last whole one is `sweep_after` seconds old."""
     tx.run("selection_make", fingerprint=fingerprint)

@@ -1,7 +1,4 @@
-"""SQLite as the ledger uses it: that of pysqlite3 where it is installed, for it has no WAL-reset bug.
-
-sqlite-utils would choose alike, but is slow to import, and needed only where a ledger's schema is changed.
-"""
+"""SQLite as the ledger uses it: that of pysqlite3 where it is installed, for it has no WAL-reset bug."""
 
 from __future__ import annotations
 

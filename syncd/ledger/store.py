@@ -58,7 +58,19 @@ GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
 ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
 _UNSET = dict.fromkeys(
-    ("reason", "note", "round", "provider", "due_at", "behind", "submission_id", "value", "result_id", "destination")
+    (
+        "reason",
+        "note",
+        "round",
+        "provider",
+        "due_at",
+        "behind",
+        "submission_id",
+        "value",
+        "result_id",
+        "destination",
+        "asked_person",
+    )
 )
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
@@ -73,7 +85,7 @@ def queries() -> dict[str, str]:
 
 class Move(NamedTuple):
     """A job's move. `values` may set reason, note, round, provider, due_at, behind, submission_id, value, result_id,
-    destination."""
+    destination, and, of one that is being sent, asked_person where that is not the contact's."""
 
     job_id: int
     source: JobState

@@ -6,10 +6,9 @@ Credits cross this border as Decimal and are kept as thousandths.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -20,22 +19,23 @@ from syncd.contract.model import (
     Outcome,
     Submission,
 )
+from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, people, results
+from . import budgets, people, permits, results
 from .budgets import Budget, milli
+from .permits import Permit, Use
 from .results import Said, dump_identity, load_identity
+from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
 
-if TYPE_CHECKING:
-    import sqlite3
-
 DAY = 86_400.0
+NOBODY = 0  # no process has this number
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Item:
     """One request of a submission and the jobs that it asks for."""
 
@@ -50,7 +50,7 @@ class Stale(Exception):
     question is being asked about: nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Intent:
     """A call that is to be made, with the jobs that it asks for and what limits it: see `intend`."""
 
@@ -65,6 +65,7 @@ class Intent:
     known_since: float = 0.0
     found_since: float | None = None
     by_person: bool = True
+    permit: Permit | None = None
 
 
 def _intend_all(tx: Tx, calls: Sequence[Call]) -> list[None]:
@@ -87,22 +88,25 @@ def intend(
     known_since: float = 0.0,
     found_since: float | None = None,
     by_person: bool = True,
+    permit: Permit | None = None,
 ) -> None:
-    """T2: the intent, its attempts and the worst-case reservation, before anything is sent.
+    """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of one
+    process, that of the `permit`, to make this call.
 
     Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
     blocked since it was chosen,
     the same person is being asked about, or the identical question was asked since `known_since` (`found_since`, where
-    it found somebody or was not answered); either undoes it all.
+    it found somebody or was not answered), or what `permits.use` does; either undoes it all.
     """
-    limits = (provider, sync, reserve, budget, deadline, now, known_since, found_since, by_person)
+    limits = (provider, sync, reserve, budget, deadline, now, known_since, found_since, by_person, permit)
     intend_many(tx, [Intent(submission, items, *limits)])
 
 
 def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
     """T2 for several calls: all of them, or none. Raises what `intend` does for any of them."""
+    permits.use(tx, [_use(one, one.permit) for one in intents if one.permit is not None])
     _reserve(tx, intents)
-    attempts = [[_attempt(one, item, field) for item in one.items for field in item.jobs] for one in intents]
+    attempts = [[attempt for item in one.items for attempt in _attempts_of(one, item)] for one in intents]
     every = [attempt for of_one in attempts for attempt in of_one]
     _send(tx, every, now=max(one.now for one in intents))
     _not_asked_elsewhere(tx, every, intents)
@@ -117,6 +121,11 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
     tx.many("attempts_make", every)
 
 
+def _use(intent: Intent, permit: Permit) -> Use:
+    jobs = [job for item in intent.items for job in item.jobs.values()]
+    return Use(permit, intent.provider, intent.sync, jobs, intent.now)
+
+
 def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
     """The calls with the worst case of each, as far as the budget of each sync allows for all of them."""
     seen: dict[str, Mapping[Field, Decimal]] = {}
@@ -129,7 +138,8 @@ def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
         reserve = budgets.at_least(seen[one.provider], fields, one.reserve)
         wanted[one.sync] = wanted.get(one.sync, Decimal(0)) + reserve
         budgets.check_budget(tx, one.sync, wanted[one.sync], one.budget, now=one.now)
-        call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline)
+        owner = None if one.permit is None else one.permit.owner.id
+        call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline, owner)
         rows.append(call)
     tx.many("submission_make", rows)
 
@@ -148,26 +158,32 @@ class _Attempt(NamedTuple):
     at: float
 
 
-def _attempt(intent: Intent, item: Item, field: Field) -> _Attempt:
+def _attempts_of(intent: Intent, item: Item) -> Iterator[_Attempt]:
+    """One for each field of a request; what is told is the same for all, and stands with the first."""
     told = item.request.identity
-    return _Attempt(
-        job_id=item.jobs[field],
-        submission_id=intent.submission.id,
-        request_id=item.request.id,
-        provider=intent.provider,
-        round=item.rounds[field],
-        way=item.way,
-        question=results.question(field, told),
-        asked=dump_identity(told),
-        at=intent.now,
-    )
+    for n, (field, job_id) in enumerate(item.jobs.items()):
+        yield _Attempt(
+            job_id=job_id,
+            submission_id=intent.submission.id,
+            request_id=item.request.id,
+            provider=intent.provider,
+            round=item.rounds[field],
+            way=item.way,
+            question=results.question(field, told),
+            asked="" if n else dump_identity(told),
+            at=intent.now,
+        )
 
 
 def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:
     moves = [
         Move(one.job_id, JobState.QUEUED, JobState.SENDING, {"submission_id": one.submission_id}) for one in attempts
     ]
-    if len(tx.move_many(moves, now=now)) != len(moves):
+    try:
+        moved = tx.move_many(moves, now=now)
+    except sqlite3.IntegrityError as error:  # the same person is being asked about (`job_asked`)
+        raise Stale from error
+    if len(moved) != len(moves):
         raise Stale
 
 
@@ -267,6 +283,7 @@ def doubt(tx: Tx, submission_id: str, note: str, *, hold_until: float, now: floa
         target=SubmissionState.IN_DOUBT,
         note=note,
         deadline=hold_until,
+        due=None,
     )
     _move_flight(tx, [submission_id], (JobState.SENDING,), JobState.IN_DOUBT, now=now, note=note)
 
@@ -276,9 +293,10 @@ def count_open(tx: Tx, provider: str) -> int:
     return int(tx.value("submissions_open", provider=provider))
 
 
-def recover(tx: Tx, hold: Mapping[str, float], *, now: float) -> int:
-    """After a crash: every intent without an outcome is in doubt. `hold`: seconds per provider."""
-    rows = tx.rows("submissions_intended")
+def recover(tx: Tx, hold: Mapping[str, float], *, now: float, owner: int = NOBODY) -> int:
+    """Every intent without an outcome whose process has ended or stands still is in doubt, but not those of `owner`,
+    who knows better. `hold`: seconds per provider. Returns how many there were."""
+    rows = tx.rows("submissions_intended", owner=owner, now=now)
     for row in rows:
         note = "syncd stopped while it was being sent"
         doubt(tx, row["id"], note, hold_until=now + hold.get(row["provider"], 2 * DAY), now=now)
@@ -350,7 +368,7 @@ def _request(request_id: str, rows: Sequence[sqlite3.Row], *, known: bool) -> En
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Doubt:
     """A call of which nobody can say whether it was carried out."""
 
@@ -393,6 +411,7 @@ def not_sent(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
         target=SubmissionState.INTENT,
         note=note,
         deadline=None,
+        due=None,
     )
     if undone != 1:
         return
@@ -425,10 +444,10 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         reserved_mc=milli(reserve[delivery.field]),
         now=now,
         deadline=now + DAY,
+        owner=None,
     )
-    tx.move(
-        job["id"], JobState.QUEUED, JobState.SENDING, now=now, submission_id=delivery.submission_id, provider=provider
-    )
+    sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
+    tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
     call = delivery.submission_id
     told = dump_identity(people.known(contact))
     tx.many("attempts_make", [_Attempt(job["id"], call, call, provider, job["round"], "", "", told, now)])
@@ -443,12 +462,14 @@ def overdue(tx: Tx, ask: Iterable[str], *, now: float) -> list[tuple[str, str, S
     return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 
-def expire(tx: Tx, submission_id: str, source: SubmissionState, note: str, *, now: float) -> None:
+def expire(
+    tx: Tx, submission_id: str, source: SubmissionState, note: str, *, now: float, due: float | None = None
+) -> None:
     """No answer came: each open job is answered with *missing*; the worst case stays reserved.
 
-    Does nothing when an answer came in the last moment.
+    Does nothing when an answer came in the last moment, or the call has time until after `due` (UTC seconds) by now.
     """
-    if not _end(tx, submission_id, source, note):
+    if not _end(tx, submission_id, source, note, due):
         return
     outcome = Outcome.UNRESOLVED if source is SubmissionState.IN_DOUBT else Outcome.MISSING
     waiting = (JobState.SENT, JobState.IN_DOUBT)
@@ -466,16 +487,18 @@ def end_failed(tx: Tx, *, now: float) -> int:
     return tx.run("submissions_failed_for_good", now=now)
 
 
-def resend(tx: Tx, submission_id: str, note: str, *, now: float) -> None:
-    """The operator's policy lets what is in doubt be asked once more; the first reservation stays.
+def resend(tx: Tx, submission_id: str, note: str, *, now: float, due: float | None = None) -> None:
+    """The operator's policy lets what is in doubt be asked once more, by an attempt of its own; the first reservation
+    stays. `due`: as in `expire`.
 
     What was resent before is given up instead: once means once.
     """
     attempts = _attempts(tx, submission_id)
     if any(_asked_times(tx, attempt) > 1 for attempt in attempts):
-        expire(tx, submission_id, SubmissionState.IN_DOUBT, "sent twice, and no answer either time", now=now)
+        note = "sent twice, and no answer either time"
+        expire(tx, submission_id, SubmissionState.IN_DOUBT, note, now=now, due=due)
         return
-    if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note):
+    if not _end(tx, submission_id, SubmissionState.IN_DOUBT, note, due):
         return
     tx.run("attempt_release", submission_id=submission_id)
     _move_flight(tx, [submission_id], (JobState.IN_DOUBT,), JobState.QUEUED, now=now, note=note)
@@ -507,9 +530,9 @@ def poll_all_now(tx: Tx, provider: str, *, now: float) -> None:
     tx.run("submissions_poll_now", provider=provider, now=now)
 
 
-def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str) -> bool:
-    target = SubmissionState.EXPIRED
-    return tx.run("submission_state", id=submission_id, source=source, target=target, note=note, deadline=None) == 1
+def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str, due: float | None) -> bool:
+    values = {"source": source, "target": SubmissionState.EXPIRED, "note": note, "deadline": None, "due": due}
+    return tx.run("submission_state", id=submission_id, **values) == 1
 
 
 def _without_answer(attempt: sqlite3.Row, outcome: Outcome, note: str) -> EnrichmentResult:

@@ -64,6 +64,7 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     until = before + max(by, 0.0)
     tx.run("step_jobs", by=by, before=before, until=until)
     tx.run("step_again", by=by, before=before, until=until)
+    tx.run("step_connections", by=by, before=before)
     leapt = max(0.0, (mark(tx, LEAPT) or 0.0) + by)
     set_mark(tx, LEAPT, leapt)
     set_mark(tx, LAST_SEEN, now)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity
+from syncd.frozen import frozen
 from syncd.people.evidence import NOTHING, Learned
 from syncd.people.identity import BLANK
 
@@ -26,7 +26,7 @@ _TO_WRITE = frozenset({JobState.ACCEPTED, JobState.WRITING})
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ToWrite:
     """A job with a verified value. `begun`: a write was intended and never resolved."""
 
@@ -74,14 +74,34 @@ class Waiting(NamedTuple):
 
 
 def waiting(tx: Tx, sync: str, limit: int, *, now: float) -> Waiting:
-    """What `to_write` would return, counted only: a fuller batch may be waited for, and this is looked at often."""
+    """What `due` would return, counted only: a fuller batch may be waited for, and this is looked at often."""
     row = tx.row("writes_ready", sync=sync, now=now, limit=limit)
     return Waiting(0, now, begun=False) if row is None else Waiting(row[0], row[1] or now, bool(row[2]))
 
 
-def to_write(tx: Tx, sync: str, limit: int, *, now: float) -> list[ToWrite]:
-    """What is accepted and due, and what a crash left in the middle of a write; oldest first."""
-    return [_to_write(row) for row in tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)]
+class Due(NamedTuple):
+    """A job that is to be written, or whose write was begun and not brought to its end."""
+
+    job_id: int
+    contact_id: int
+    state: JobState
+    field: Field  # of the CRM's property that it is written to
+
+
+def due(tx: Tx, sync: str, limit: int, *, now: float) -> list[Due]:
+    """What is accepted and due, and what a crash left in the middle of a write, of records that nobody holds; oldest
+    first."""
+    rows = tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)
+    return [_due(row) for row in rows]
+
+
+def _due(row: sqlite3.Row) -> Due:
+    return Due(row["id"], row["contact_id"], JobState(row["state"]), Field(row["destination"] or row["field"]))
+
+
+def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
+    """Those of these jobs that are to be written by now; oldest first."""
+    return [_to_write(row) for row in tx.rows("writes_load", ids=json.dumps(list(jobs)))]
 
 
 def _to_write(row: sqlite3.Row) -> ToWrite:
@@ -184,6 +204,12 @@ def postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
 def postpone_all(tx: Tx, *, now: float) -> None:
     """The same for every write that is open: a request of the process before may still be on its way."""
     tx.run("writes_postpone", due_at=now + LANDS)
+
+
+def postpone_contacts(tx: Tx, contacts: Sequence[int], *, now: float) -> None:
+    """The same for what is open of these contacts, whose process has ended or stands still."""
+    if contacts:
+        tx.run("writes_of_contacts_postpone", contacts=json.dumps(list(contacts)), due_at=now + LANDS)
 
 
 def finish(tx: Tx, ended: Iterable[Ended], *, now: float) -> int:

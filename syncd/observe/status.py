@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from syncd.config import Settings
-from syncd.ledger import budgets, reports
+from syncd.ledger import budgets, connections, reports
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of
@@ -42,8 +42,9 @@ async def live(parts: Parts) -> dict[str, Any]:
     """The same, with the signs of life of this process."""
     now = parts.clock.now()
     status = await parts.ledger.read(look, parts.settings, now=now)
+    spent = await parts.ledger.read(connections.over_budget)
     lanes = {
-        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": lane.over_budget}
+        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
         for name, lane in parts.lanes.items()
     }
     symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from syncd.frozen import frozen
 
 from . import employers, evidence, names
 from .evidence import STRONG, Evidence
@@ -23,7 +24,7 @@ class Verdict(StrEnum):
 _ORDER = (Verdict.SAME, Verdict.DOUBTFUL, Verdict.OTHER)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class About:
     """The verdict, with what speaks for it and what against it, in plain words."""
 

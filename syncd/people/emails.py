@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
 
 import idna
 from phonenumbers import SUPPORTED_REGIONS
+
+from syncd.frozen import frozen
 
 from .mailboxes import is_provider
 from .text import ends, listed
@@ -28,7 +29,7 @@ class Kind(StrEnum):
     ROLE = "role"  # a function's mailbox, read by whoever has it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Mailbox:
     """`address` has its domain in lower-case ASCII (IDNA) and its local part as given; `remarks` are for people."""
 

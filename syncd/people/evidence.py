@@ -9,9 +9,11 @@ enough between records of two CRMs, unless something contradicts it. How many re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
+
+from syncd.frozen import frozen
 
 from . import countries, emails, employers, names, phones
 from .identity import Identity
@@ -28,7 +30,7 @@ class Weight(StrEnum):
     SUPPORT = "support"  # speaks for or against, and unites nobody
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Evidence:
     """One kind: `keys` are an identity's normal forms of it. Two identities that share one agree.
 
@@ -140,7 +142,7 @@ class Sameness(StrEnum):
     DIFFERENT = "different"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Comparison:
     """The verdict on two records, with what speaks for it and what against it."""
 
@@ -230,7 +232,7 @@ def became_another(before: Identity, now: Identity) -> bool:
     return nameless and not kept and bool(contradictions(before, now))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Learned:
     """What answers that surely are about a contact brought, beside what its record holds."""
 

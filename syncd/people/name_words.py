@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from anyascii import anyascii
 
+from syncd.frozen import frozen
 from syncd.people.name_lists import DEGREES_AFTER_COMMA, FIRST_NAMES_TOO, GENERATIONS, PARTICLES, PRONOUNS, TITLES
 
 _APOSTROPHES = dict.fromkeys(
@@ -35,7 +35,7 @@ _ASCII_WORD = re.compile(r"[a-z0-9']+")
 _SAINT = {"st": "saint", "ste": "sainte"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Word:
     """One folded word. `bare` is another reading, of a short word with an umlaut (Åse: aase, ase) or a đ."""
 
@@ -51,7 +51,7 @@ class Word:
         return self.text in (other.text, other.bare) or self.bare in (other.text, other.bare)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Words:
     """One field of a name, taken apart. `every` keeps particles and initials, `words` only what vouches."""
 

@@ -10,10 +10,10 @@ what other evidence (a profile, an employer) makes of a name that agrees in part
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from syncd.frozen import frozen
 from syncd.people.given_names import Level, usually_female
 from syncd.people.name_levels import first_level, initials_agree, last_level
 from syncd.people.name_lists import FIRST_NAMES_TOO, PARTICLES
@@ -35,7 +35,7 @@ class Agreement(StrEnum):
     UNKNOWN = "unknown"  # nothing can be compared: no name, or a script whose romanisation is unsure
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class NameMatch:
     """`why` is a sentence without the names. `plausible_marriage` is only set where the surname changed.
 
@@ -49,7 +49,7 @@ class NameMatch:
     plausible_marriage: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Name:
     """A name as a source holds it. `full` is only read where `first` or `last` is missing."""
 
@@ -58,7 +58,7 @@ class Name:
     full: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class _Split:
     first: Words
     last: Words

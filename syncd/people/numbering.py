@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
+
+from syncd.frozen import frozen
 
 from .unusable import Unusable
 
@@ -62,12 +63,11 @@ _AREA_AND_EXCHANGE = re.compile(r"[2-9]\d\d[2-9]\d{6}")  # North American number
 _COUNTING = "12345678901234567890"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Line:
-    """What the plan tells: `kind` and `region` (ISO 3166 alpha-2) are None where it does not."""
+    """What the plan tells: `kind` is None where it does not."""
 
     kind: Kind | None
-    region: str | None
     remarks: tuple[str, ...] = ()
 
 
@@ -90,7 +90,7 @@ def line(number: PhoneNumber) -> Line | Unusable:
     if why := _REFUSED.get(found):
         return Unusable(why)
     remarks = (PERSONAL_NUMBER,) if found == PhoneNumberType.PERSONAL_NUMBER else ()
-    return Line(_KINDS.get(found), _region(number), remarks)
+    return Line(_KINDS.get(found), remarks)
 
 
 def reserved(number: PhoneNumber) -> tuple[Kind, str] | None:
@@ -110,14 +110,17 @@ def _stand_in(digits: str) -> bool:
 
 def _unplanned(number: PhoneNumber, digits: str) -> Line | Unusable:
     if known := reserved(number):
-        return Line(*known, (NOT_IN_PLAN,))
+        return Line(known[0], (NOT_IN_PLAN,))
     if number.country_code == 1 and not _AREA_AND_EXCHANGE.fullmatch(digits):
         return Unusable("no such area code or exchange in North America")
     if len(digits) < 7:  # shorter lines exist on small islands, and these are in the plan
         return Unusable("a short code")
-    return Line(None, _region(number), (NOT_IN_PLAN,))
+    return Line(None, (NOT_IN_PLAN,))
 
 
-def _region(number: PhoneNumber) -> str | None:
+def region(number: PhoneNumber) -> str | None:
+    """Its country (ISO 3166 alpha-2), or None where several share the code and the plan does not know the number."""
+    if known := reserved(number):
+        return known[1]
     sharing = phonenumbers.region_codes_for_country_code(number.country_code or 0)
     return sharing[0] if len(sharing) == 1 else phonenumbers.region_code_for_number(number)

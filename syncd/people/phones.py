@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import phonenumbers
 from phonenumbers import Leniency, PhoneNumber, PhoneNumberFormat, PhoneNumberMatcher
+
+from syncd.frozen import frozen
 
 from . import numbering
 from .countries import code
@@ -38,15 +39,19 @@ _EXTENSION = re.compile(  # words for an extension that phonenumbers does not kn
 _WORDS_AFTER = re.compile(r"[\s,;(\[-]*[^\W\d_][^\d]*$")  # "+44 … (mobile)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Phone:
-    """A number that may be written. `region` is ISO 3166 alpha-2; `remarks` are phrases for people."""
+    """A number that may be written. `remarks` are phrases for people."""
 
     e164: str
     extension: str = ""
     kind: Kind | None = None
-    region: str | None = None
     remarks: tuple[str, ...] = ()
+
+    @property
+    def region(self) -> str | None:
+        """Its country, as ISO 3166 alpha-2; None where nobody knows."""
+        return numbering.region(phonenumbers.parse(self.e164))
 
     def written(self, form: Literal["e164", "international", "national"]) -> str:
         """With the extension, if there is one, as ` ext. 12`."""
@@ -155,7 +160,6 @@ def _judged(number: PhoneNumber, said: Kind | None, *remarks: str) -> Phone | Un
         e164=phonenumbers.format_number(number, PhoneNumberFormat.E164),
         extension=number.extension or "",
         kind=said or line.kind,
-        region=line.region,
         remarks=(*remarks, *line.remarks),
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from syncd.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Unusable:
     """`why` is a short phrase for people, without the value itself, so that it may be logged."""
 

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 from syncd.contract.errors import Retry, Trouble
 from syncd.contract.http import Http
-from syncd.contract.network import Network
-from syncd.ledger import connections
+from syncd.ledger import canaries, connections
 
 from .address import CANARY
 from .parts import Parts
@@ -22,14 +21,11 @@ NAME = "public callback URL"  # as `syncd status` lists it among the connections
 
 
 class Canary:
-    """Sends itself a callback and looks whether it came back to this very process."""
+    """Sends itself a callback and looks whether it has come to a receiver of this ledger."""
 
-    def __init__(self) -> None:
-        self._arrived: set[str] = set()
-
-    def arrived(self, nonce: str) -> None:
-        """The receiver saw a genuine canary callback."""
-        self._arrived.add(nonce)
+    async def arrived(self, parts: Parts, nonce: str) -> None:
+        """The receiver saw a genuine canary callback. Raises LedgerError where that can't be stored."""
+        await parts.ledger.write(canaries.arrived, nonce)
 
     async def run_once(self, parts: Parts) -> int:
         """Open or shut the gate. Returns 1 when callbacks arrive."""
@@ -37,7 +33,8 @@ class Canary:
         if callbacks is None or callbacks.self_check:
             nonce = parts.new_id()
             url = parts.addresses.mint(CANARY, nonce, expires=parts.clock.now() + 3600)
-            why, cure = await self._fly(url, nonce, parts.settings.network)
+            await parts.ledger.write(canaries.sent, nonce, now=parts.clock.now())
+            why, cure = await self._fly(parts, url, nonce)
         else:
             why, cure = await callbacks_arrive(parts)
         parts.gate.set("callbacks", why, cure)
@@ -48,18 +45,17 @@ class Canary:
         await parts.publish()
         return int(not why)
 
-    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
         """Why the gate must be shut, and what to do about it; twice "" when all is well."""
         host = urlsplit(url).netloc
         cure = f"Check DNS, proxy and certificate of callbacks.public_url ({host}); it must lead to callbacks.listen."
-        client = Http(url, {}, network=network)
+        client = Http(url, {}, network=parts.settings.network)
         try:
             answer = await client.call("POST", "", within=WITHIN, body_limit=BODY_LIMIT)
         except Retry as error:
             return f"callbacks can't reach syncd: {str(error).removeprefix('POST : ')}", cure
         finally:
             await client.aclose()
-        if nonce not in self._arrived:
+        if not await parts.ledger.write(canaries.over, nonce, now=parts.clock.now()):
             return f"callbacks don't arrive here: the public URL answered HTTP {answer.status}", cure
-        self._arrived.discard(nonce)
         return "", ""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from syncd.config import Sync
-from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.contract.model import ASKED, Field, Identity, Outcome, Question
+from syncd.frozen import frozen
 from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
@@ -29,7 +29,7 @@ from .parts import Parts
 WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Decided:
     """A decision on a case, the sync whose policy it follows, and how each answer was judged."""
 
@@ -39,7 +39,7 @@ class Decided:
     weighed: Sequence[Weighed]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Selected:
     """The selections that the ledger knows, by fingerprint, and those that were pulled to their end."""
 
@@ -168,10 +168,7 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
     said = [one for one in case.heard if one.provider == provider and one.asked_at >= case.became_at]
     left = ways(lane.provider, request_for(case.field, case.identity))
     if said and said[-1].result.outcome is Outcome.SKIPPED:
-        # A call that was refused told what its way tells; where nobody was called, all was known.
-        now = left[0].told if left and said[-1].way else case.own
-        more = bool(left) and _tells_more(now, said[-1].told, case.own)
-        return Opening.MORE if more else Opening.NONE
+        return Opening.MORE if left and _is_news_to_a_refuser(left[0], said, case.own) else Opening.NONE
     told: dict[str, list[Identity]] = {}
     for one in said:
         if one.result.outcome not in (Outcome.FAILED, Outcome.SKIPPED):
@@ -181,6 +178,14 @@ def _opening(parts: Parts, case: Case, provider: str) -> Opening:
     misses_are_free = lane.provider.capabilities.bills_finds_only
     more = bool(left) and all(_tells_more(left[0].told, before, case.own) for before in told[left[0].way])
     return Opening.MORE if misses_are_free and more else Opening.NONE
+
+
+def _is_news_to_a_refuser(best: Question, said: Sequence[Heard], own: Identity) -> bool:
+    """A call that was refused told what its way tells; where nobody was called, all was known."""
+    if not said[-1].way:
+        return _tells_more(own, said[-1].told, own)
+    before = [one.told for one in said if one.way == best.way] or [said[-1].told]
+    return all(_tells_more(best.told, told, own) for told in before)
 
 
 def _tells_more(now: Identity, before: Identity, own: Identity) -> bool:

@@ -17,7 +17,7 @@ from typing import Concatenate, TypeVar
 import structlog
 
 from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
-from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble, Unlisted
+from syncd.contract.errors import BrokenInvariant, Halt, InDoubt, RateLimited, Retry, Skip, Split, Trouble, Unlisted
 from syncd.contract.model import (
     CONTACT_EVENT,
     Delivery,
@@ -26,10 +26,23 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import breakers, budgets, candidates, confirmations, connections, inbox, submissions
+from syncd.ledger import (
+    breakers,
+    budgets,
+    candidates,
+    confirmations,
+    connections,
+    inbox,
+    submissions,
+)
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
+from syncd.ledger.claims import Kind, Lost
+from syncd.ledger.connections import NONE
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.gates import Shut
+from syncd.ledger.permits import Permit
+from syncd.ledger.rates import TooSoon
 from syncd.ledger.results import question
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Move, Tx
@@ -38,12 +51,14 @@ from syncd.ledger.submissions import Item, Stale
 from . import account, breaker, fresh
 from .breaker import Breaker
 from .choose import Choice, Turn, choose, put_aside, questions, skip
-from .parts import Lane, Parts
+from .parts import NEVER_LOOKED, Lane, Parts, Vain
 from .spending import budget_of
+from .work import Held, hold
 
 DAY = 86_400.0
 EVERYBODY = 10_000_000
 PAGE = 400  # candidates looked at in one go
+LOOK_AGAIN = 30.0  # seconds until a page of which nothing could be sent is looked at again, while nothing moves
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
 ADDRESS_LIFE = 60 * DAY  # late callbacks are paid for: they stay welcome
 BACK_OFF_CAP = 3600.0
@@ -67,6 +82,8 @@ async def run_once(parts: Parts, name: str) -> int:
         return 0  # the clock was set, and the watch has not looked yet
     trouble = await parts.ledger.read(connections.trouble, name)
     lane.breaker = breaker.from_row(await parts.ledger.read(breakers.load, name))
+    lane.refused = await parts.ledger.read(connections.refused, name)
+    lane.pacer.block(lane.refused.until - parts.clock.now())
     runs = []
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
@@ -78,7 +95,11 @@ async def run_once(parts: Parts, name: str) -> int:
             continue
         elif await _may_be_used(parts, name, sync):
             runs.append(_Run(parts, lane, connection, sync))
-    return await _take_turns(parts, name, runs)
+    if not lane.breaker.trial:
+        return await _take_turns(parts, name, runs)
+    async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
+        return await _take_turns(parts, name, runs) if held.items else 0
+    return 0
 
 
 async def pretend(parts: Parts, name: str) -> int:
@@ -89,11 +110,13 @@ async def pretend(parts: Parts, name: str) -> int:
     count, now = 0, parts.clock.now()
     for sync in parts.syncs:
         if any(name in policy.providers for policy in sync.fields.values()):
-            run = _Run(parts, parts.lanes[name], parts.settings.connections[name], sync)
-            _, choice = await run.choose(EVERYBODY, now)
-            jobs = [job for item in choice.ask for job in item.jobs.values()]
-            moves = [Move(job, JobState.QUEUED, JobState.SENDING) for job in jobs]
-            count += len(choice.aside) + len(await parts.ledger.write(Tx.move_many, moves, now=now))
+            ids = await parts.ledger.read(candidates.waiting, sync.name, name, EVERYBODY)
+            async with hold(parts, Kind.JOB, ids) as held:
+                run = _Run(parts, parts.lanes[name], parts.settings.connections[name], sync, held)
+                _, choice = await run.choose(now)
+                jobs = [job for item in choice.ask for job in item.jobs.values()]
+                moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for job in jobs]
+                count += len(choice.aside) + len(await held.finish(Tx.move_many, moves, now=now))
     return count
 
 
@@ -129,7 +152,7 @@ async def _next(parts: Parts, name: str, waiting: Sequence[_Run], used: Mapping[
 
 
 class _NotSent(Exception):
-    """It was not made: while it waited for its place, another call came to be in doubt or halted the connection."""
+    """The call was not made, although its intent is on disk; and why."""
 
 
 async def _may_be_used(parts: Parts, name: str, sync: Sync) -> bool:
@@ -147,10 +170,12 @@ class _Run:
     lane: Lane
     connection: Connection
     sync: Sync
+    held: Held | None = None  # the jobs that are being chosen from, and sent
     stopped: bool = False
     halted: bool = False  # nobody may ask this provider for now
     spare: float = SPARE  # the part of the limits that is left for those who are new
     sent: int = 0
+    again_at: float = 0.0  # when (UTC seconds) a page of which nothing was sent is looked at once more
     prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
 
     async def send_some(self, calls: int | None) -> bool:
@@ -177,10 +202,32 @@ class _Run:
         )
 
     async def _send_page(self, calls: int | None) -> bool:
-        """Decide on a page of candidates and send what can be asked; False where that was nothing."""
-        now, size = self.parts.clock.now(), self.lane.provider.capabilities.batch
+        """Hold a page of candidates, decide on them and send what can be asked; False where that was nothing."""
+        size = self.lane.provider.capabilities.batch
         limit = PAGE if calls is None else min(PAGE, 4 * calls * size)
-        found, choice = await self.choose(limit, now, fields=self._payable(), at_least=0 if self.spare else NEW)
+        least, name = 0 if self.spare else NEW, self.sync.name
+        page = await self.parts.ledger.read(
+            candidates.page, name, self.connection.name, limit, fields=self._payable(), at_least=least
+        )
+        if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
+            return False
+        async with hold(self.parts, Kind.JOB, page.jobs) as self.held:
+            self.again_at = self._look_again_at(self.parts.clock.now())
+            going_on = await self._send_held(calls)
+            if not going_on:
+                self.lane.vain[name] = Vain(page, self.again_at)
+            return going_on
+        return False  # the claim was lost
+
+    def _look_again_at(self, now: float) -> float:
+        """Soon, and when a budget's new day begins."""
+        soon = now + LOOK_AGAIN
+        day = budgets.first_moment(soon, self.sync.budget.time_zone)
+        return day if day > now else soon
+
+    async def _send_held(self, calls: int | None) -> bool:
+        now = self.parts.clock.now()
+        found, choice = await self.choose(now)
         choice.ask = await self._at_first(await self._affordable(self._within_credits(choice.ask), now))
         batches = self._batches(choice, now)[:calls]
         if self.lane.breaker.trial:
@@ -188,31 +235,35 @@ class _Run:
         old = {one.ref for one in found if not fresh.is_fresh(one, now)}
         ready = fresh.ready(batches, old)
         if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
-            return False  # a look is tried again later; what was looked at is chosen anew
+            self.again_at = min(self.again_at, now + fresh.wait(self.parts, self.sync))
+            return False  # a look is tried again then; what was looked at is chosen anew
         await self._send_together(ready)
         return bool(batches or choice.aside)
 
-    async def choose(
-        self, limit: int, now: float, *, fields: list[Field] | None = None, at_least: int = 0
-    ) -> tuple[list[Candidate], Choice]:
-        """The next candidates, and whom of them to ask; whoever is not asked now has been put aside."""
-        name = self.connection.name
+    async def choose(self, now: float) -> tuple[list[Candidate], Choice]:
+        """Those of the jobs that are held whose turn it is, and whom of them to ask; whoever is not asked now has been
+        put aside."""
+        name, held = self.connection.name, self._held
         asked = {field: policy for field, policy in self.sync.fields.items() if name in policy.providers}
         found = await self.parts.ledger.read(
             candidates.candidates,
             self.sync.name,
             name,
-            limit,
+            held.items,
             **self._known_since(now),
             by_person=self.parts.rules.by_person,
-            fields=fields,
-            at_least=at_least,
         )
         choice = choose(found, await self._turn(found, asked, now), self.parts.new_id)
         if choice.aside:
-            await self.parts.ledger.write(put_aside, choice.aside, now=now)
+            await held.write(put_aside, choice.aside, now=now)
             self.parts.bells.ring("verify")
         return found, choice
+
+    @property
+    def _held(self) -> Held:
+        if self.held is None:
+            raise BrokenInvariant("nothing is chosen or sent without a claim")
+        return self.held
 
     @property
     def _prices(self) -> Mapping[Field, Decimal]:
@@ -294,6 +345,7 @@ class _Run:
                 batches.append([item])
         if batches and len(batches[-1]) < size and now - choice.since < LINGER:
             batches.pop()
+            self.again_at = min(self.again_at, choice.since + LINGER)
         return batches
 
     async def _send_together(self, batches: Iterable[Sequence[Item]]) -> None:
@@ -337,19 +389,14 @@ class _Run:
 
     async def _carry(self, items: Sequence[Item]) -> None:
         """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
-        try:
-            submission = await self._intend(items)
-        except Stale:
-            return
-        except OverBudget as cap:
-            await self._afford(items, cap)
+        if (submission := await self._intended(items)) is None:
             return
         self.sent += 1
         began = self.lane.breaker.opened_at
         try:
             receipt = await self._submit(submission)
-        except _NotSent:
-            await self._refused(submission, "not sent: the call before it is in doubt, or was refused for everybody")
+        except _NotSent as why:
+            await self._refused(submission, f"not sent: {why}")
         except (Split, Skip, Retry, Halt) as error:
             await self._not_taken(submission, items, error, began)
         except InDoubt as error:
@@ -362,6 +409,22 @@ class _Run:
         else:
             await self._taken(began)
             await self._accepted(submission, receipt)
+
+    async def _intended(self, items: Sequence[Item]) -> Submission | None:
+        """A call whose intent is on disk; None where there is nothing to send for now."""
+        try:
+            return await self._intend(items)
+        except (Stale, Lost):
+            return None  # they are looked at anew
+        except Shut:
+            self.stopped = True  # why is told where that was found
+        except TooSoon as soon:
+            self.stopped = True
+            if not self.spare:
+                self.lane.pacer.block(soon.wait)
+        except OverBudget as cap:
+            await self._afford(items, cap)
+        return None
 
     async def _not_taken(
         self, submission: Submission, items: Sequence[Item], error: Split | Skip | Retry | Halt, began: float
@@ -381,10 +444,13 @@ class _Run:
                 await self._halt(items, error)
 
     async def _submit(self, submission: Submission) -> Receipt:
-        """Make the call, with so few others beside it that an outage leaves little in doubt."""
+        """Make the call, with so few others beside it that an outage leaves little in doubt; but not once this process
+        has stood still for so long that others may take it for ended: the call is in doubt for them."""
         async with self.lane.calls:
             if self.halted or not self.lane.breaker.goes_out:
-                raise _NotSent
+                raise _NotSent("the call before it is in doubt, or was refused for everybody")
+            if self.parts.clock_was_set or not self.parts.at_work.lasts(self.parts.clock.monotonic()):
+                raise _NotSent("syncd stood still, or the clock was set, before it could be sent")
             return await self.lane.provider.submit(submission)
 
     def _step(self, step: Callable[[Breaker], Breaker]) -> Awaitable[object]:
@@ -471,9 +537,8 @@ class _Run:
 
     async def _spent(self, cap: OverBudget) -> None:
         self.stopped = True
-        if self.lane.over_budget != str(cap):
+        if await self._record(connections.note_budget, self.connection.name, str(cap)):
             log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
-        self.lane.over_budget = str(cap)
         await self._note(cap)
 
     async def _note(self, cap: OverBudget) -> None:
@@ -485,7 +550,7 @@ class _Run:
 
     async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
-        submission = self._submission(items, now)
+        submission, asked_at = self._submission(items, now), self.parts.clock.monotonic()
         await self.parts.ledger.write(
             submissions.intend,
             submission,
@@ -498,9 +563,14 @@ class _Run:
             now=now,
             **self._known_since(now),
             by_person=self.parts.rules.by_person,
+            permit=self._permit(),
         )
-        self.lane.over_budget = ""
+        self.parts.at_work.renewed(asked_at)
         return submission
+
+    def _permit(self) -> Permit:
+        limits = self.lane.pacer.limits(self.spare)
+        return Permit(self.parts.at_work.owner, self._held.claim, self.sync.crm, limits)
 
     def _submission(self, items: Sequence[Item], now: float) -> Submission:
         one = items[0] if len(items) == 1 else None
@@ -531,9 +601,11 @@ class _Run:
         return f"{self.sync.name}, {day}, {name}{more}"
 
     async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
-        self.lane.failures = 0
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         poll_at = None if caps.poll_after is None else now + caps.poll_after
+        if self.lane.refused.in_a_row:
+            await self._record(connections.takes, self.connection.name)
+            self.lane.refused = NONE
 
         deadline = now + caps.answer_within
         call = (submission.id, receipt.provider_id)
@@ -561,14 +633,16 @@ class _Run:
     async def _not_now(self, submission: Submission, error: Retry) -> None:
         """Refused for a reason that passes: the jobs stay queued, the lane is closed for a while."""
         self.stopped = True
-        self.lane.failures += 1
+        name, chance = self.connection.name, self.parts.rng.uniform(1, 2)
         await self._refused(submission, str(error))
         if isinstance(error, RateLimited) and error.windows:
             self.lane.pacer.learn(error.windows)
-            await self._record(connections.learn_windows, self.connection.name, error.windows)
-        pause = min(2.0**self.lane.failures * self.parts.rng.uniform(1, 2), BACK_OFF_CAP)
-        self.lane.pacer.block(pause if error.after is None else error.after)
-        log.warning("not_accepted", connection=self.connection.name, why=str(error), failures=self.lane.failures)
+            await self._write(connections.learn_windows, name, error.windows)
+        refused = self.lane.refused = await self._write(
+            connections.refuses, name, error.after, lambda times: min(2.0**times * chance, BACK_OFF_CAP)
+        )
+        self.lane.pacer.block(refused.until - self.parts.clock.now())
+        log.warning("not_accepted", connection=name, why=str(error), failures=refused.in_a_row)
 
     async def _halve(self, items: Sequence[Item], why: str) -> None:
         middle = len(items) // 2
@@ -615,10 +689,13 @@ class _Run:
 
 async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
     """The provider can't be asked, and the operator would rather ask the next one, where there is one."""
-    now = parts.clock.now()
-    found = await parts.ledger.read(candidates.candidates, sync.name, name, PAGE, known_since=now)
     last = {field for field, policy in sync.fields.items() if policy.providers[-1] == name}
-    passed_on = [skip(one, name, why) for one in found if one.field not in last]
-    if passed_on:
-        await parts.ledger.write(put_aside, passed_on, now=now)
+    fields = [field for field in sync.fields if field not in last]
+    ids = await parts.ledger.read(candidates.waiting, sync.name, name, PAGE, fields=fields) if fields else []
+    if not ids:
+        return
+    now = parts.clock.now()
+    async with hold(parts, Kind.JOB, ids) as held:
+        found = await parts.ledger.read(candidates.candidates, sync.name, name, held.items, known_since=now)
+        await held.finish(put_aside, [skip(one, name, why) for one in found], now=now)
         parts.bells.ring("verify")

@@ -42,11 +42,16 @@ def ready(batches: Iterable[Sequence[Item]], old: Iterable[ContactRef]) -> list[
     return found
 
 
+def wait(parts: Parts, sync: Sync) -> float:
+    """Seconds until a look may be tried again, after one that failed."""
+    return max(0.0, parts.look_at.get(sync.crm, float("-inf")) - parts.clock.monotonic())
+
+
 async def look(parts: Parts, sync: Sync, batches: Sequence[Sequence[Item]], old: Iterable[ContactRef]) -> bool:
     """Look again at those of the next batches who were not read lately. False where no look was possible: then nothing
     may be bought for them now."""
     crm = parts.crms[sync.crm]
-    if parts.clock.monotonic() < parts.look_at.get(sync.crm, float("-inf")):
+    if wait(parts, sync):
         return False
     asked_at = parts.clock.now()  # what happened later may not be in the answers
     stale, size = set(old), crm.capabilities.read_batch

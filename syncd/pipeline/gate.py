@@ -7,11 +7,12 @@ call; it stops buying and nothing else: what was bought is taken, verified and w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 WRITE_RIGHT, BACKLOG = "write_right", "backlog"  # the watches that shut it for one sync at a time
 REFUSALS = "refusals"  # another one: shut by refused writes alone
+SHARED = frozenset({WRITE_RIGHT, BACKLOG, REFUSALS, "restored"})  # what they find concerns every process
 UNTRIED = {
     "callbacks": "the way of callbacks has not been tried yet",
     "disk": "the room on the disk has not been looked at yet",
@@ -55,6 +56,7 @@ class Gate:
     offset: float | None = None  # the wall clock less the monotonic one, while the watch believes the clock
     leapt: float = 0.0  # seconds by which the clock was set forward in all: addresses are good for longer
     told: dict[Key, str] = field(default_factory=dict)  # the gist of what the log was told; "" where nothing
+    looked: dict[Key, float | None] = field(default_factory=dict)  # what concerns all, and was looked at (UTC seconds)
 
     def __post_init__(self) -> None:
         self.told.update(dict.fromkeys(self.reasons, ""))
@@ -117,6 +119,8 @@ class Gate:
         if why:
             since = None if before is None else before.since
             self.reasons[watch, sync] = Shut(why, cure, passing=passing, since=since)
+        if watch in SHARED:
+            self.looked[watch, sync] = None  # until the ledger was told
         return (before.why if before else "") != why
 
     def rows(self) -> list[dict[str, object]]:
@@ -125,6 +129,19 @@ class Gate:
             {"watch": watch, "sync": sync, "why": one.why, "cure": one.cure, "since": one.since}
             for (watch, sync), one in sorted(self.reasons.items())
         ]
+
+    def tell_anew(self) -> None:
+        """The ledger has forgotten what it was told."""
+        self.kept = None
+        self.looked.update(dict.fromkeys((key for key in self.reasons if key[0] in SHARED), None))
+
+    def split(self, looked: Collection[Key]) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+        """The reasons of this process, and those for every process that the looks at these have found. (That this one
+        has not looked yet concerns nobody else.)"""
+        shared = {key for key, one in self.reasons.items() if key[0] in SHARED and one.why != UNTRIED.get(key[0])}
+        rows = dict(zip(sorted(self.reasons), self.rows(), strict=True))
+        own = [row for key, row in rows.items() if key not in shared]
+        return own, [row for key, row in rows.items() if key in shared and key in looked]
 
     def news(self, now: float) -> tuple[list[Key], dict[Key, bool]]:
         """What was shut since the last time (a sentence that only counts on is no news), and what was opened:

@@ -13,6 +13,7 @@ import structlog
 from syncd.contract.errors import Garbled, Trouble
 from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
 from syncd.ledger import breakers, budgets, connections, inbox, submissions
+from syncd.ledger.claims import Kind, Lost
 from syncd.ledger.file import LedgerError
 from syncd.ledger.inbox import Reading, Received
 from syncd.ledger.store import Tx
@@ -21,6 +22,7 @@ from syncd.ledger.submissions import Wanted
 from . import breaker
 from .parts import Lane, Parts
 from .spending import dearer_prices
+from .work import Held, hold
 
 PAGE = 100
 MENTIONED = 16  # ids in one answer that are looked for
@@ -35,41 +37,42 @@ async def run_once(parts: Parts) -> int:
     Until it has done so once, nothing is bought: it may be there already.
     """
     answered = 0
-    while waiting := await parts.ledger.read(inbox.received, PAGE):
-        answered += await _apply(parts, waiting)
+    while ids := await parts.ledger.read(inbox.waiting, PAGE):
+        async with hold(parts, Kind.DELIVERY, ids) as held:
+            answered += await _apply(parts, held)
     if parts.gate.set("inbox", ""):
         await parts.publish()
     return answered
 
 
-async def _apply(parts: Parts, waiting: Sequence[Received]) -> int:
+async def _apply(parts: Parts, held: Held) -> int:
     """Read a page of deliveries, and apply together what can be read; what can't goes its own way."""
-    known = await _known(parts, [got for got in waiting if got.provider in parts.lanes])
+    waiting, known = await parts.ledger.read(_look, parts, held.items)
     readings = [reading for got in waiting if (reading := await _read(parts, got, known)) is not None]
-    return await _apply_together(parts, readings) if readings else 0
+    return await _apply_together(parts, held, readings) if readings else 0
 
 
-async def _apply_together(parts: Parts, readings: Sequence[Reading]) -> int:
+async def _apply_together(parts: Parts, held: Held, readings: Sequence[Reading]) -> int:
     now = parts.clock.now()
     try:
-        return await parts.ledger.write(inbox.apply_many, readings, now=now)
-    except LedgerError:
+        return await held.finish(inbox.apply_many, readings, now=now)
+    except (LedgerError, Lost):
         raise
     except Exception:  # whoever of the page caused it: it is raised below, once its page-mates are applied
         if len(readings) == 1:
             raise
     # One of them breaks: each by itself, so that the others are applied before it is told.
-    outcomes = [await _alone(parts, reading) for reading in readings]
+    outcomes = [await _alone(parts, held, reading) for reading in readings]
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
-async def _alone(parts: Parts, reading: Reading) -> int | Exception:
+async def _alone(parts: Parts, held: Held, reading: Reading) -> int | Exception:
     try:
-        return await parts.ledger.write(inbox.apply_many, [reading], now=parts.clock.now())
-    except LedgerError:
+        return await held.write(inbox.apply_many, [reading], now=parts.clock.now())
+    except (LedgerError, Lost):
         raise
     except Exception as error:  # noqa: BLE001 - raised once its page-mates are applied
         return error
@@ -89,7 +92,13 @@ def _unsigned(parts: Parts, got: Received) -> bool:
     return got.delivery.source is Source.CALLBACK and not parts.lanes[got.provider].provider.capabilities.signed
 
 
-async def _known(parts: Parts, waiting: Sequence[Received]) -> _Known:
+def _look(tx: Tx, parts: Parts, ids: Sequence[int]) -> tuple[list[Received], _Known]:
+    """A page of deliveries, and what the ledger knows of the calls that they answer."""
+    found = inbox.received(tx, ids)
+    return found, _known(tx, parts, [got for got in found if got.provider in parts.lanes])
+
+
+def _known(tx: Tx, parts: Parts, waiting: Sequence[Received]) -> _Known:
     unsigned = {got.delivery.submission_id for got in waiting if _unsigned(parts, got)}
     wanted = [
         Wanted(
@@ -99,12 +108,8 @@ async def _known(parts: Parts, waiting: Sequence[Received]) -> _Known:
         )
         for got in waiting
     ]
-
-    def look(tx: Tx) -> _Known:
-        over = inbox.had_last_word(tx, unsigned) if unsigned else set()
-        return _Known(submissions.load_many(tx, wanted), over)
-
-    return await parts.ledger.read(look)
+    over = inbox.had_last_word(tx, unsigned) if unsigned else set()
+    return _Known(submissions.load_many(tx, wanted), over)
 
 
 def _mentioned(delivery: Delivery) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -18,6 +19,8 @@ from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider
 from syncd.contract.watched import Calls
 from syncd.ledger import gates, upkeep
+from syncd.ledger.candidates import Page
+from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger
 from syncd.people import employers
@@ -27,6 +30,7 @@ from .breaker import Breaker
 from .gate import Gate
 from .liveness import Liveness
 from .symptoms import Symptoms
+from .work import AtWork
 
 SIGN_OF_LIFE = 30.0  # seconds
 CLOSE, TRIES = 5.0, 100  # seconds between two readings of clocks that are compared; how often that is tried
@@ -48,6 +52,20 @@ class Bells:
                 bell.set()
 
 
+class Vain(NamedTuple):
+    """A page of jobs of which nothing could be sent: a budget is spent, or a bulk waits for company."""
+
+    page: Page
+    until: float  # UTC seconds
+
+    def holds(self, page: Page, now: float) -> bool:
+        """Would it be in vain again? Not once anything moved, or its time has come."""
+        return page == self.page and now < self.until
+
+
+NEVER_LOOKED = Vain(Page((), 0), 0.0)
+
+
 @dataclass(slots=True)
 class Lane:
     """The way to one provider: its rate windows, its places in flight, and how it has been lately."""
@@ -55,10 +73,10 @@ class Lane:
     provider: Provider
     pacer: Pacer
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
-    failures: int = 0  # refusals in a row that were nobody's fault
+    refused: Refused = NONE  # how it stood with the last calls; the ledger's row is what counts
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
+    vain: dict[str, Vain] = field(default_factory=dict)  # by sync
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
-    over_budget: str = ""  # the cap that stopped the last intent, or ""
     # By sync and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
     caps_noted: dict[tuple[str, str], float] = field(default_factory=dict)
 
@@ -96,6 +114,7 @@ class Parts:
     former: Mapping[str, str] = field(default_factory=dict)  # names that connections had → what they are called now
     liveness: Liveness = field(default_factory=Liveness)
     accounts: Accounts = field(default_factory=Accounts)
+    at_work: AtWork = field(default_factory=AtWork)  # this process, as the ledger knows it
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
     symptoms: Symptoms = field(default_factory=Symptoms)
     calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
@@ -131,10 +150,15 @@ class Parts:
         """Tell how the gate stands, and keep it in the ledger for whoever looks there; now and then although it
         stands as it did, as a sign that somebody runs."""
         self.tell()
-        rows, moment = self.gate.rows(), self.clock.monotonic()
-        if rows != self.gate.kept or moment - self.gate.kept_at >= SIGN_OF_LIFE:
-            await self.ledger.write(gates.keep, rows, now=self.clock.now())
-            self.gate.kept, self.gate.kept_at = rows, moment
+        gate, now, moment = self.gate, self.clock.now(), self.clock.monotonic()
+        rows, looked = gate.rows(), gate.looked
+        looked.update({key: now for key, at in looked.items() if at is None})
+        if rows == gate.kept and moment - gate.kept_at < SIGN_OF_LIFE:
+            return
+        gate.kept, gate.kept_at, gate.looked = rows, moment, {}
+        own, found = gate.split(looked)
+        opened = {key: at for key, at in looked.items() if at is not None and key not in gate.reasons}
+        await self.ledger.write(gates.keep, self.at_work.owner, own, found, opened, now=now)
 
     def tell(self) -> None:
         """What is new about the gate: the log hears it once, and dispatch that it may buy."""

@@ -11,12 +11,14 @@ from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import Level
 from syncd.contract.ports import Crm
 from syncd.ledger import breakers, connections, figures
+from syncd.ledger.claims import Kind
 from syncd.ledger.reconciliation import News
 from syncd.ledger.store import Tx
 
 from . import account, breaker
 from .breaker import Breaker
 from .parts import Lane, Parts
+from .work import hold
 
 log = structlog.get_logger("syncd.probe")
 
@@ -31,20 +33,27 @@ async def run_once(parts: Parts) -> int:
         waits_for = state.lift_at if trouble is Trouble.MISCONFIGURED else 0.0 if state.closed else state.next_look_at
         if not state.is_due(waits_for, now):
             continue
-        try:
-            back += await _provider(parts, name, lane, trouble, state)
-        except ConnectorError as error:
-            if not state.closed:
-                await _silent(parts, name, now)
-                await _halt(parts, name, error)
-            elif trouble is None:
-                log.warning("balance_unknown", connection=name, why=str(error))
+        async with hold(parts, Kind.CONNECTION, [name]) as held:
+            back += await _look_at(parts, name, lane, trouble, state) if held.items else 0
     for name, crm in parts.crms.items():
         if await parts.ledger.read(connections.trouble, name) is None:
             await account.is_known(parts, name)
         else:
             back += await _crm(parts, name, crm)
     return back
+
+
+async def _look_at(parts: Parts, name: str, lane: Lane, trouble: Trouble | None, state: Breaker) -> int:
+    now = parts.clock.now()
+    try:
+        return await _provider(parts, name, lane, trouble, state)
+    except ConnectorError as error:
+        if not state.closed:
+            await _silent(parts, name, now)
+            await _halt(parts, name, error)
+        elif trouble is None:
+            log.warning("balance_unknown", connection=name, why=str(error))
+        return 0
 
 
 async def flush(parts: Parts) -> int:

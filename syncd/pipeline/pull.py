@@ -8,12 +8,14 @@ from syncd.config import Sync
 from syncd.contract.errors import ConnectorError, Halt
 from syncd.contract.model import Page
 from syncd.ledger import connections, contacts, selections
+from syncd.ledger.claims import Kind
 from syncd.ledger.selections import Pull
 from syncd.ledger.store import Tx
 
 from . import account
 from .deciding import fingerprint
 from .parts import Parts
+from .work import Held, hold
 
 AHEAD = 600  # contacts that may wait to be asked about while the next page is pulled at once
 HELD, LOOK = 1.0, 0.1  # real seconds for which the next page is held back otherwise, and between two looks
@@ -25,12 +27,19 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     Each page is stored together with its cursor: a crash repeats at most the page it was on. Raises
     the connector's Retry or Halt after noting it; what was stored stays.
     """
+    selection = await parts.ledger.write(selections.make, fingerprint(sync))
+    async with hold(parts, Kind.SELECTION, [selection]) as held:
+        return await _pull(parts, sync, held) if held.items else 0
+    return 0  # the claim was lost: whoever holds it now goes on from the cursor
+
+
+async def _pull(parts: Parts, sync: Sync, held: Held) -> int:
     now = parts.clock.now
-    begun = await parts.ledger.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
-    run = await parts.ledger.write(contacts.start_run, sync.name, now=now())
+    begun = await held.write(selections.begin, fingerprint(sync), sweep_after=sync.sweep, now=now())
+    run = await held.write(contacts.start_run, sync.name, now=now())
     try:
         await account.require(parts, sync.crm)
-        pulled = await _pages(parts, sync, begun, run)
+        pulled = await _pages(parts, sync, held, begun, run)
     except ConnectorError as error:
         await parts.ledger.write(contacts.end_run, run, now=now(), error=str(error))
         if isinstance(error, Halt):
@@ -39,14 +48,14 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     after: int | None = 0
     missing = 0
     while after is not None:
-        after, more = await parts.ledger.write(selections.not_seen, begun, after)
+        after, more = await held.write(selections.not_seen, begun, after)
         missing += more
-    await parts.ledger.write(_end, begun, run, pulled, missing, now=now())
+    await held.finish(_end, begun, run, pulled, missing, now=now())
     parts.bells.ring("plan")
     return pulled
 
 
-async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
+async def _pages(parts: Parts, sync: Sync, held: Held, begun: Pull, run: int) -> int:
     def store(tx: Tx, page: Page, *, now: float, asked_at: float) -> int:
         stored = contacts.store_page(tx, sync.name, run, page, tuple(sync.fields), now=now, rules=parts.rules)
         selections.seen(tx, begun, page, at=asked_at)
@@ -54,7 +63,7 @@ async def _pages(parts: Parts, sync: Sync, begun: Pull, run: int) -> int:
 
     pulled, asked_at = 0, parts.clock.now()
     async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
-        pulled += await parts.ledger.write(store, page, now=parts.clock.now(), asked_at=asked_at)
+        pulled += await held.write(store, page, now=parts.clock.now(), asked_at=asked_at)
         parts.bells.ring("plan")
         await hold_back(parts, sync)
         asked_at = parts.clock.now()
@@ -66,18 +75,22 @@ async def hold_back(parts: Parts, sync: Sync, ahead: int = AHEAD) -> None:
     a page a second, while those before it are asked about."""
     loop = asyncio.get_running_loop()
     until = loop.time() + HELD
-    while loop.time() < until and _is_asked_for(parts, sync):
+    while loop.time() < until and await _is_asked_for(parts, sync):
         if await parts.ledger.read(contacts.unasked, sync.name, ahead + 1) <= ahead:
             return
         await asyncio.sleep(LOOK)
 
 
-def _is_asked_for(parts: Parts, sync: Sync) -> bool:
+async def _is_asked_for(parts: Parts, sync: Sync) -> bool:
     """Is there a dispatch at work that may buy for this sync?"""
+    spent = await parts.ledger.read(connections.over_budget)
     names = {name for policy in sync.fields.values() for name in policy.providers}
-    lanes = [lane for name, lane in parts.lanes.items() if name in names and f"dispatch:{name}" in parts.bells.bells]
-    open_ = any(lane.breaker.goes_out and not lane.over_budget for lane in lanes)
-    return open_ and not parts.gate.why(sync.name)
+    lanes = [lane for name, lane in parts.lanes.items() if name in names - spent.keys() and _is_at_work(parts, name)]
+    return any(lane.breaker.goes_out for lane in lanes) and not parts.gate.why(sync.name)
+
+
+def _is_at_work(parts: Parts, name: str) -> bool:
+    return f"dispatch:{name}" in parts.bells.bells
 
 
 def _end(tx: Tx, begun: Pull, run: int, brought: int, missing: int, *, now: float) -> None:

@@ -6,11 +6,14 @@ import structlog
 
 from syncd.config import InDoubtPolicy, Port, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.ledger import connections, inbox, jobs, reviews, submissions, unpriced, upkeep, writes
+from syncd.ledger import connections, inbox, jobs, rates, reviews, submissions, unpriced, upkeep, writes
+from syncd.ledger.claims import Kind
+from syncd.ledger.rates import TooSoon
 from syncd.ledger.states import SubmissionState
 
-from . import account, reconfigure
+from . import account, reconfigure, work
 from .parts import Lane, Parts
+from .work import Held, hold
 
 POLLS = 10  # per pass: polling shares the provider's rate limit with the paid calls
 POLL_AGAIN = 300.0
@@ -40,6 +43,7 @@ async def _time_passes(parts: Parts, now: float) -> int:
     moved = await parts.ledger.write(jobs.queue_due, now=now)
     moved += await parts.ledger.write(reviews.decide_overdue, now=now)
     moved += await parts.ledger.write(submissions.end_failed, now=now)
+    await parts.ledger.write(rates.forget, now=now)
     moved += await _deadlines(parts, now)
     for connection in parts.settings.connections.values():
         if connection.port is Port.PROVIDER:
@@ -55,9 +59,10 @@ async def recover(parts: Parts) -> int:
     """After a start: the ledger follows the configuration, what was being sent is in doubt, what was being written is
     looked at once it must have landed, and every open result is asked for. What could not be read may be read by what
     runs now."""
+    await work.begin(parts)
     await reconfigure.run_once(parts)
-    hold = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
-    doubtful = await parts.ledger.write(submissions.recover, hold, now=parts.clock.now())
+    hold_for = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
+    doubtful = await parts.ledger.write(submissions.recover, hold_for, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
     await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
@@ -74,18 +79,27 @@ async def _restored_lately(parts: Parts) -> bool:
 async def _poll(parts: Parts, name: str, lane: Lane) -> int:
     """Ask for results that should have come by callback."""
     stored = 0
-    for submission_id in await parts.ledger.read(submissions.to_poll, name, POLLS, now=parts.clock.now()):
+    ids = await parts.ledger.read(submissions.to_poll, name, POLLS, now=parts.clock.now())
+    if ids:
+        async with hold(parts, Kind.SUBMISSION, ids) as held:
+            stored = await _ask(parts, name, lane, held)
+    return stored
+
+
+async def _ask(parts: Parts, name: str, lane: Lane, held: Held) -> int:
+    stored = 0
+    for submission_id in held.items:
         submission = await parts.ledger.read(submissions.load, submission_id)
-        if submission is None or (lane.provider.capabilities.polls_count and lane.pacer.ready_in() > 0):
+        if submission is None or not await _may_poll(parts, name, lane):
             break
-        if lane.provider.capabilities.polls_count:
-            lane.pacer.take()
         again: float | None = parts.clock.now() + POLL_AGAIN
         try:
             delivery = await lane.provider.poll(submission)
         except Retry as error:
             if isinstance(error, RateLimited):
-                lane.pacer.block(error.after or 60.0)
+                wait = error.after or 60.0
+                lane.pacer.block(wait)
+                await held.write(connections.refuses, name, wait, float, now=parts.clock.now())
             log.warning("poll_failed", connection=name, why=str(error))
             break
         except Halt as error:
@@ -98,10 +112,25 @@ async def _poll(parts: Parts, name: str, lane: Lane) -> int:
             again = None
         else:
             if delivery is not None:
-                stored += await parts.ledger.write(inbox.store, name, delivery, now=parts.clock.now())
+                stored += await held.write(inbox.store, name, delivery, now=parts.clock.now())
                 parts.bells.ring("inbox")
-        await parts.ledger.write(submissions.polled, submission_id, again)
+        await held.write(submissions.polled, submission_id, again)
     return stored
+
+
+async def _may_poll(parts: Parts, name: str, lane: Lane) -> bool:
+    """Do the provider's limits allow a poll now? It is counted, where polls count."""
+    if not lane.provider.capabilities.polls_count:
+        return True
+    if lane.pacer.ready_in() > 0:
+        return False
+    try:
+        await parts.ledger.write(rates.take, name, lane.pacer.limits(), now=parts.clock.now())
+    except TooSoon as soon:
+        lane.pacer.block(soon.wait)
+        return False
+    lane.pacer.take()
+    return True
 
 
 async def _deadlines(parts: Parts, now: float) -> int:
@@ -121,11 +150,11 @@ async def _overdue(
     now = parts.clock.now()
     if state is SubmissionState.IN_DOUBT and policy is InDoubtPolicy.RESEND_ONCE:
         note = "no answer came while it was in doubt: sent once more, as in_doubt.policy says"
-        await parts.ledger.write(submissions.resend, submission_id, note, now=now)
+        await parts.ledger.write(submissions.resend, submission_id, note, now=now, due=now)
         log.warning("resent", connection=name, submission=submission_id, rule="in_doubt.policy: resend_once")
         return
     if state is SubmissionState.IN_DOUBT:
         note = "nobody could say whether it was sent, and it is not to be sent again"
     else:
         note = "no answer came in time; it may have been charged"
-    await parts.ledger.write(submissions.expire, submission_id, state, note, now=now)
+    await parts.ledger.write(submissions.expire, submission_id, state, note, now=now, due=now)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from syncd.ledger import cases
+from syncd.ledger.claims import Kind
 
 from . import deciding
 from .parts import Parts
+from .work import hold
 
 PAGE = 200
 TRIES = 5  # for a page that does not get anywhere
@@ -19,6 +21,7 @@ async def run_once(parts: Parts) -> int:
         if again == TRIES:
             break  # they change again and again while they are decided on: the next bell rings soon
         last = ids
-        found, decided = await deciding.look(parts, ids)
-        moved += (await parts.ledger.write(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
+        async with hold(parts, Kind.CONTACT, ids) as held:
+            found, decided = await deciding.look(parts, held.items)
+            moved += (await held.finish(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
     return moved

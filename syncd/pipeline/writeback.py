@@ -17,16 +17,18 @@ from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
 from syncd.ledger import confirmations, connections, contacts, writes
+from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
-from syncd.ledger.writes import Ended, Intent, Refused, ToWrite, Waiting
+from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
 from . import account
 from .gate import REFUSALS
 from .parts import Parts
+from .work import Held, hold
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company although no answer is awaited
 RETRY_IN = 30.0
@@ -60,17 +62,16 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     await _tell(parts, sync, state)
     if not state.is_shut and (not waiting.records or await _may_linger(parts, sync, state, waiting, size)):
         return 0
-    jobs = await parts.ledger.read(writes.to_write, sync.name, 4 * size, now=parts.clock.now())
-    jobs = await _placed(parts, sync, jobs)
+    jobs = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, 4 * size, now=parts.clock.now()))
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
     if not jobs or halted or not await account.is_known(parts, sync.crm):
         return 0
     first = _of_records(jobs, size)
-    begun = {job.ref for job in first}
-    second = _of_records([job for job in jobs if job.ref not in begun], size)
-    batches = [first, second] if len({job.ref for job in second}) == size else [first]
+    begun = {job.contact_id for job in first}
+    second = _of_records([job for job in jobs if job.contact_id not in begun], size)
+    batches = [first, second] if len({job.contact_id for job in second}) == size else [first]
     outcomes = await asyncio.gather(*(_one_batch(parts, crm, sync, batch) for batch in batches), return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -79,7 +80,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
 
 
-async def _placed(parts: Parts, sync: Sync, jobs: Sequence[ToWrite]) -> list[ToWrite]:
+async def _placed(parts: Parts, sync: Sync, jobs: Sequence[Due]) -> list[Due]:
     """Those for which a property is configured. A field, or where else it is written to, may be taken away."""
     lost = [job.job_id for job in jobs if job.field not in sync.selection.writable]
     if lost:
@@ -93,13 +94,13 @@ def _look(tx: Tx, sync: str, limit: int, *, now: float) -> tuple[Confirmation, W
     return confirmations.load(tx, sync), writes.waiting(tx, sync, limit, now=now)
 
 
-async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[ToWrite]) -> list[ToWrite]:
+async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[Due]) -> list[Due]:
     """While the CRM refuses whatever is written: a single value now and then, and what was begun is looked at."""
     now = parts.clock.now()
     begun = [job for job in due if job.state is not JobState.ACCEPTED]
     if not state.may_probe(now):
         return begun
-    accepted = await _placed(parts, sync, await parts.ledger.read(writes.to_write, sync.name, PROBES, now=float("inf")))
+    accepted = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, PROBES, now=float("inf")))
     probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
     if probe is not None:
         await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
@@ -116,9 +117,17 @@ async def _tell(parts: Parts, sync: Sync, state: Confirmation) -> None:
         await parts.publish()
 
 
-async def _one_batch(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
+async def _one_batch(parts: Parts, crm: Crm, sync: Sync, due: Sequence[Due]) -> int:
+    async with hold(parts, Kind.RECORD, list(dict.fromkeys(one.contact_id for one in due))) as held:
+        mine = [one.job_id for one in due if one.contact_id in held.items]
+        jobs = await parts.ledger.read(writes.to_write, mine)
+        return await _write_held(parts, crm, sync, held, jobs) if jobs else 0
+    return 0
+
+
+async def _write_held(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[ToWrite]) -> int:
     try:
-        return await _write(parts, crm, sync, jobs)
+        return await _write(parts, crm, sync, held, jobs)
     except Halt as error:
         now = parts.clock.now()
         if await parts.ledger.write(connections.halt, sync.crm, error.trouble, str(error), error.cure, now=now):
@@ -130,10 +139,10 @@ async def _one_batch(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]
     return 0
 
 
-async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) -> int:
+async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[ToWrite]) -> int:
     batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
     properties = {fld: one.property for fld, one in sync.selection.writable.items()}
-    intended = await parts.ledger.write(_begin, batch, properties, parts.rules, now=parts.clock.now())
+    intended = await held.write(_begin, batch, properties, parts.rules, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
     changes = [
@@ -141,15 +150,16 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, jobs: Sequence[ToWrite]) ->
         for (ref, fld), (job, put) in batch.put.items()
         if job.job_id in intended
     ]
+    held.require_lease()
     outcomes = await crm.write(changes, sync.selection) if changes else []
-    ended = await parts.ledger.write(_note_outcomes, batch, outcomes, sync, now=parts.clock.now())
+    ended = await held.write(_note_outcomes, batch, outcomes, sync, now=parts.clock.now())
     if crm.capabilities.conditional_write:
         unchecked = [(job, End(Reason.WRITTEN)) for job, _ in batch.check.values()]
-        return len(batch.ended) + ended + await parts.ledger.write(_confirm, unchecked, sync, now=parts.clock.now())
-    return len(batch.ended) + ended + await _see_it_stand(parts, crm, sync, batch)
+        return len(batch.ended) + ended + await held.write(_confirm, unchecked, sync, now=parts.clock.now())
+    return len(batch.ended) + ended + await _see_it_stand(parts, crm, sync, held, batch)
 
 
-async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> int:
+async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, held: Held, batch: _Batch) -> int:
     """Read again: confirm what stands, put back what our write has covered."""
     snapshots = await _read(crm, sync, {ref for ref, _ in batch.check})
     finished: list[tuple[ToWrite, End]] = []
@@ -166,14 +176,15 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, batch: _Batch) -> in
     if again:
         now = parts.clock.now()
         back = [(job, "it was not written", now + RETRY_IN) for job in again]
-        await parts.ledger.write(writes.put_back, back, now=now)
+        await held.write(writes.put_back, back, now=now)
     if restore:
+        held.require_lease()
         done = await _restore(crm, sync, restore, batch)
         ended = {job.job_id for job, _ in done}
         left = [job for job, _ in restore.values() if job.job_id not in ended]
-        await parts.ledger.write(writes.postpone, left, now=parts.clock.now())
+        await held.write(writes.postpone, left, now=parts.clock.now())
         finished += done
-    await parts.ledger.write(_confirm, finished, sync, now=parts.clock.now())
+    await held.write(_confirm, finished, sync, now=parts.clock.now())
     return len(finished)
 
 
@@ -302,12 +313,12 @@ async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, waiting: Wa
     return await parts.ledger.read(confirmations.is_under_way, sync.name)
 
 
-def _of_records(jobs: Iterable[ToWrite], size: int) -> list[ToWrite]:
+def _of_records(jobs: Iterable[Due], size: int) -> list[Due]:
     """The jobs of the first `size` records."""
-    refs: set[ContactRef] = set()
+    records: set[int] = set()
     kept = []
     for job in jobs:
-        if job.ref in refs or len(refs) < size:
-            refs.add(job.ref)
+        if job.contact_id in records or len(records) < size:
+            records.add(job.contact_id)
             kept.append(job)
     return kept

@@ -8,13 +8,14 @@ policy as they are now, before anybody else is asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from dataclasses import field as with_default
+from dataclasses import replace
 from enum import Enum
 
 from syncd.config import Ages, FieldPolicy, OnDoubt
 from syncd.contract.errors import BrokenInvariant
 from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.frozen import frozen
 from syncd.ledger import reviews
 from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
@@ -28,7 +29,7 @@ FAILED_FOR = DAY  # a provider that could not say anything, and charged nothing,
 _CRM_SAID = frozenset({Reason.WRITTEN, Reason.VALUE_KEPT, Reason.GONE, Reason.CLEARED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Write:
     """This value may be written. `brings` is what came along for other properties."""
 
@@ -38,7 +39,7 @@ class Write:
     brings: tuple[Usable, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Review:
     """A value that a person should look at; `waits`: nobody else is asked meanwhile."""
 
@@ -48,7 +49,7 @@ class Review:
     waits: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Ask:
     """Nothing acceptable yet: ask this provider next; `anew`: it was asked before, and that counts no more."""
 
@@ -57,7 +58,7 @@ class Ask:
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Nothing:
     """Nothing is done, for this reason. `until` (UTC seconds): when to decide again; None: once something changes."""
 
@@ -66,7 +67,7 @@ class Nothing:
     until: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Wait:
     """It can't be decided yet: what is missing comes by itself, and is told to the ledger."""
 
@@ -84,7 +85,7 @@ class Opening(Enum):
     MORE = "more"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Policy:
     """What the operator decides on one field of one sync. `silent`: providers that never say whom they found.
 
@@ -100,7 +101,7 @@ class Policy:
     refill: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Facts:
     """All that a decision on one field is taken on.
 
@@ -129,7 +130,7 @@ class Facts:
     history: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Weighed:
     """One answer, judged: whose it is, and what of it could be written, the best first."""
 

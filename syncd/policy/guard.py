@@ -8,10 +8,11 @@ write: that value is put back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from syncd.contract.model import Author, Field, Identity, Snapshot, Version
 from syncd.contract.normal import tidy
+from syncd.frozen import frozen
 from syncd.ledger.states import Reason
 from syncd.ledger.writes import ToWrite
 from syncd.people import evidence
@@ -20,7 +21,7 @@ from syncd.people.answers import Verdict, about
 from . import values
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Put:
     """Write it. `seen` is the stamp of the newest version there is now, `revision` the record's."""
 
@@ -29,12 +30,12 @@ class Put:
     revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Check:
     """A write of ours stands there already: only see whether it won a race it should not have."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class End:
     """Nothing (more) to write. `restored` marks a lost race that was put right."""
 
@@ -43,19 +44,19 @@ class End:
     restored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Restore:
     """A value slipped in between our read and our write: put it back ("" where it was a clearing)."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Again:
     """Our write did not happen: the same again, from a fresh read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Judge:
     """The record says something else of the person by now, and the answer may not be theirs: decide anew."""
 

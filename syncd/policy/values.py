@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from syncd.config import FieldPolicy, Prefer
 from syncd.contract.model import Candidate, Field, Identity
+from syncd.frozen import frozen
 from syncd.people import emails, employers, phones
 from syncd.people.phones import Kind, Phone
 from syncd.people.unusable import Unusable
@@ -14,7 +14,7 @@ from syncd.people.unusable import Unusable
 _LINES = {"mobile": Kind.MOBILE, "fixed": Kind.FIXED, "voip": Kind.VOIP}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Usable:
     """A candidate that may be written: the text, the property's field, and what is to be said of it."""
 
@@ -24,7 +24,7 @@ class Usable:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen()
 class Judged:
     """A candidate with what it is worth: usable, or why not."""
 

@@ -19,6 +19,7 @@ BACKLOG = 4096  # callbacks wait here while the daemon restarts
 DRAIN = 20  # seconds
 HEAD_LIMIT = 64 << 10  # bytes of a request's head, and of what follows its body
 HEAD_DEADLINE = 10.0  # seconds from a connection to the end of its request's head
+TICK = 1.0  # seconds between two Date headers
 GRACE = 0.5  # seconds in which an accepted connection may still bring its request while we stop
 
 
@@ -119,6 +120,20 @@ class _Connection(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
+    """`stopping` ends it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopping = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second whether it shall end; that is most of what an idle daemon would do."""
+        while not self.stopping.is_set():
+            await self.on_tick(0)  # the Date header anew
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self.stopping.wait()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """The daemon handles signals: uvicorn would raise them again and end the process."""
@@ -180,7 +195,7 @@ class Listener:
         asyncio.get_running_loop().remove_reader(self._socket)
         for _ in range(_TURNS):  # uvicorn tells the connections that it knows: one more would keep it from ending
             await asyncio.sleep(0)
-        self._server.should_exit = True
+        self._server.stopping.set()
         if self._task is not None:
             await self._task
 

@@ -89,8 +89,7 @@ class _Receiver:
             return self._refuse("callbacks_forged", 404)
         name = self._parts.former.get(name, name)
         if name == CANARY:
-            self._canary.arrived(address.submission_id)
-            return _WELL
+            return await self._canary_arrived(address.submission_id)
         headers = {
             key.decode("latin-1"): value.decode("latin-1")
             for key, value in scope["headers"]
@@ -130,6 +129,14 @@ class _Receiver:
             part=address.part,
         )
         return await self._store(name, delivery, unread)
+
+    async def _canary_arrived(self, nonce: str) -> Response:
+        try:
+            await self._canary.arrived(self._parts, nonce)
+        except LedgerError as error:
+            log.error("not_stored", connection=CANARY, why=str(error))
+            return _refusal(503, **{"retry-after": "30"})
+        return _WELL
 
     async def _store(self, name: str, delivery: Delivery, unread: str = "") -> Response:
         """`unread`: why nothing more is known of the body than its bytes, or ""."""

@@ -22,6 +22,7 @@ from .readme import sections
 ROOT = Path(__file__).parents[2]
 KEYS = {"hubspot-token": ("hubspot", "access_token"), "zeliq-key": ("zeliq", "api_key")}
 LEDGER = "/var/lib/syncd/ledger.db"
+TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  # what the container trusts, for the emulated vendors, too
 
 
 def say(text: str) -> None:
@@ -63,7 +64,7 @@ class Boot:
         self.follow("Install")
         assert self.host.run("syncd --version").stdout.startswith("syncd ")
         vendors = "syncd sandbox --contacts=60 --speed=60 --json --write-config=/root/vendors.yaml"
-        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root {vendors}")
+        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root --setenv=SSL_CERT_FILE={TRUSTED} {vendors}")
         self.host.wait_for("the vendors", (self.host.root / "root/vendors.yaml").exists)
 
     def configure(self) -> None:
@@ -121,15 +122,17 @@ class Boot:
     def the_journal_has_priorities_and_its_name(self) -> None:
         lines = self.host.run("journalctl -t syncd -u syncd -o json --no-pager").stdout.splitlines()
         found = [json.loads(line) for line in lines]
-        ours = [line for line in found if line["_PID"] == str(self.pid())]
-        assert {line["PRIORITY"] for line in ours} >= {"4", "6"}, {line["PRIORITY"] for line in ours}
-        assert not any("timestamp" in line["MESSAGE"] for line in ours)
+        assert {line["PRIORITY"] for line in found} >= {"3", "6"}, {line["PRIORITY"] for line in found}
+        assert not any("timestamp" in line["MESSAGE"] or line["MESSAGE"].startswith("<") for line in found)
 
     def commands_work_as_root(self) -> None:
         for command in ("status", "verify", "in-doubt list", "review list", "connectors", "reconcile", "thaw"):
             self.host.run(f"syncd {command}")
-        owners = self.host.run("stat -c %U /var/lib/private/syncd/*").stdout.split()
-        assert set(owners) == {"syncd"}, owners
+        self.the_ledger_is_the_daemons()
+
+    def the_ledger_is_the_daemons(self) -> None:
+        owners = self.host.run("stat -c %u /var/lib/private/syncd /var/lib/private/syncd/*").stdout.split()
+        assert set(owners) == {self.host.run(f"stat -c %u /proc/{self.pid()}").stdout.strip()}, owners
 
     # --- reload ---------------------------------------------------------------------------------
 
@@ -158,7 +161,7 @@ class Boot:
         for _ in range(3):
             self.host.run("curl -s -m 2 http://127.0.0.1:8080/healthz", check=False)
         assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
-        assert self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"}
+        self.host.wait_for("its exit status", lambda: self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"})
         waiting = "curl -s -o /dev/null -w '%{http_code}' -m 60 http://127.0.0.1:8080/healthz"
         self.host.run(f'systemd-run --unit=waiting --property=StandardOutput=file:/run/waiting sh -c "{waiting}"')
         self.write(self.settings)
@@ -202,8 +205,7 @@ class Boot:
         self.follow("Copies, and back again")
         self.works()
         assert self.done() >= before
-        owners = self.host.run("stat -c %U /var/lib/private/syncd/ledger.db").stdout.split()
-        assert owners == ["syncd"], owners
+        self.the_ledger_is_the_daemons()
         self.host.run("syncd thaw --yes")
 
     def an_upgrade_and_a_rollback(self) -> None:
@@ -253,11 +255,11 @@ STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.let_callbacks_in,
     Boot.start,
     Boot.it_is_shut_in,
-    Boot.the_journal_has_priorities_and_its_name,
     Boot.commands_work_as_root,
     Boot.a_reload_is_applied,
     Boot.a_wrong_file_is_refused_and_all_goes_on,
     Boot.a_start_with_a_wrong_file_leaves_the_port_open_and_a_mended_one_suffices,
+    Boot.the_journal_has_priorities_and_its_name,
     Boot.killed_it_comes_back,
     Boot.hung_it_is_restarted_within_half_a_minute,
     Boot.a_full_disk_is_told_and_survived,
@@ -282,7 +284,8 @@ def main() -> int:
                     step(boot)
                 except (AssertionError, subprocess.SubprocessError) as error:
                     failed += 1
-                    say(f"  FAILED: {error}\n{host.journal('')}")
+                    told = host.run("syncd status", check=False)
+                    say(f"  FAILED: {error}\n{told.stdout}{told.stderr}\n{host.journal('')}")
                     if step in STEPS[:4]:
                         break
     except CanNot as error:

@@ -113,7 +113,7 @@ class Container:
         state = self.run("systemctl is-system-running", check=False).stdout.strip()
         return "" if state in ("", "initializing", "starting", "offline") else state
 
-    def wait_for(self, what: str, look: Callable[[], Any], within: float = 90.0) -> Any:
+    def wait_for(self, what: str, look: Callable[[], Any], within: float = 120.0) -> Any:
         """Look again and again until there is something true to see, and return it."""
         end = time.monotonic() + within
         while not (seen := look()):
@@ -123,7 +123,7 @@ class Container:
         return seen
 
     def run(
-        self, command: str, *, check: bool = True, given: str = "", within: float = 180.0
+        self, command: str, *, check: bool = True, given: str = "", within: float = 600.0
     ) -> subprocess.CompletedProcess[str]:
         """A command as root types it; where it changes the folder, the next one is run there."""
         script = f"cd {self.cwd}\n{command}\nstatus=$?\npwd > /var/tmp/cwd\nexit $status\n"

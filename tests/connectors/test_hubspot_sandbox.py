@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -320,3 +322,17 @@ def test_pitfall_21_the_daily_limit() -> None:
         assert await stage.pulled()
 
     play(act, 60)
+
+
+def test_s15_the_scopes_that_are_written_down_are_enough_and_each_is_needed() -> None:
+    """`docs/keys.md`, against the sandbox's order of checks."""
+    page = (Path(__file__).parents[2] / "docs/keys.md").read_text("utf-8").partition("## salesforce")[0]
+    scopes = frozenset(re.findall(r"(?m)^\| `([\w.]+)` \|", page))
+
+    async def levels(held: frozenset[str]) -> set[Level]:
+        async with staged(5, tokens=[Token(scopes=held)]) as stage:
+            return {finding.level for finding in await stage.crm.check([SELECTION])}
+
+    assert asyncio.run(levels(scopes)) == {Level.OK}
+    for one in scopes:
+        assert asyncio.run(levels(scopes - {one})) != {Level.OK}, one

@@ -75,7 +75,7 @@ class FakeCrm:
         read_batch: int = 50,
     ) -> None:
         self.name = name
-        can = {"history": history, "conditional_write": conditional}
+        can: dict[str, Any] = {"history": history, "conditional_write": conditional}
         self.capabilities = CrmCapabilities(
             title="Fake", objects=OBJECTS, read_batch=read_batch, write_batch=100, **can
         )

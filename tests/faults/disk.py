@@ -102,8 +102,8 @@ async def fill_and_free(here: Site, cycles: int) -> dict[str, int]:
             fill(ballast)
             await wait_until(lambda seen=seen: len(load.failed) >= seen + 10, f"cycle {cycle}: 503")  # type: ignore[misc]
             ballast.unlink()
-            seen = len(load.acknowledged)
-            await wait_until(lambda seen=seen: len(load.acknowledged) >= seen + 10, f"cycle {cycle}: 200")  # type: ignore[misc]
+            seen = len(load.took)
+            await wait_until(lambda seen=seen: len(load.took) >= seen + 10, f"cycle {cycle}: 200")  # type: ignore[misc]
     assert set(load.failed) == {"HTTP 503"}
     return {"cycles": cycles, "acknowledged": len(load.acknowledged), "refused": len(load.failed)}
 

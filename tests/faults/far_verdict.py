@@ -13,6 +13,7 @@ from pathlib import Path
 
 from syncd.contract.model import Author, Field
 from syncd.ledger import upkeep
+from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import ask, audit
 
@@ -43,8 +44,8 @@ def judge(folder: Path, *, arrived: bool) -> None:
 
 def _kept(path: Path, world: Memory) -> None:
     """I1."""
-    kept = ask(path, "SELECT submission_id, body FROM delivery")
-    stored = {(submission, hashlib.sha256(body).hexdigest()) for submission, body in kept}
+    kept = ask(path, "SELECT submission_id, body, size FROM delivery")
+    stored = {(submission, hashlib.sha256(unpacked(body, size)).hexdigest()) for submission, body, size in kept}
     lost = {(fact["id"], fact["digest"]) for fact in world.happened("acknowledged")} - stored
     assert not lost, f"acknowledged, and lost: {lost}"
 

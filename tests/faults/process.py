@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from syncd.ledger.inbox import KEPT, unpacked
 from tests.unit.audit import ask
 from tests.unit.house import SECRET
 
@@ -174,7 +175,8 @@ class Load:
                 await asyncio.sleep(start + self.sent / self.per_second - loop.time())
 
     def _body(self) -> bytes:
-        return answer(self.sent, padding=self.padding)
+        """A call takes so many different answers and no more: from then on they are repeated."""
+        return answer(self.sent % (KEPT * len(self.urls)), padding=self.padding)
 
     async def _one(self, url: str, body: bytes) -> None:
         while not await self._accepted(url, body) and self.stubborn:
@@ -204,7 +206,7 @@ def answer(number: int, *, padding: int = 0) -> bytes:
 
 def kept(ledger: Path) -> set[bytes]:
     """The body of every callback in a ledger."""
-    return {row[0] for row in ask(ledger, "SELECT body FROM delivery WHERE source = 'callback'")}
+    return {unpacked(*row) for row in ask(ledger, "SELECT body, size FROM delivery WHERE source = 'callback'")}
 
 
 async def restarts(

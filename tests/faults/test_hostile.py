@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger.inbox import SURPLUS_KEPT
+from syncd.ledger.inbox import SURPLUS_KEPT, unpacked
 from tests.unit.audit import ask
 from tests.unit.house import House
 
@@ -157,7 +157,7 @@ def settle(house: House) -> None:
 
 
 def kept(house: House) -> set[bytes]:
-    return {row[0] for row in house.sql("SELECT body FROM delivery")}
+    return {unpacked(*row) for row in house.sql("SELECT body, size FROM delivery")}
 
 
 REQUESTS = {

@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 from connectors import fullenrich, zeliq
 from syncd import compose
 from syncd.config.sections import Log, LogFormat
-from syncd.contract.network import Network
 from syncd.contract.ports import Crm, Provider, Tools
-from syncd.ledger import connections, file, renames, store
+from syncd.ledger import canaries, connections, file, renames, store
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from .world import World
 else:
-    from sqlite_utils.utils import sqlite3
+    from syncd.ledger.sqlite import sqlite3
 
     OperationalError = sqlite3.OperationalError
 
@@ -163,13 +162,12 @@ class _Flight(Canary):
         super().__init__()
         self._life = life
 
-    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
         self._life.check()
         status = await self._life.world.knock(url, b"", {})
         self._life.check()
-        if nonce not in self._arrived:
+        if not await parts.ledger.write(canaries.over, nonce, now=parts.clock.now()):
             return f"callbacks don't arrive here ({status})", "Wait."
-        self._arrived.discard(nonce)
         return "", ""
 
 

@@ -27,6 +27,7 @@ from syncd.contract.pacing import Pacer
 from syncd.ledger import (
     budgets,
     candidates,
+    claims,
     configured,
     confirmations,
     connections,
@@ -55,6 +56,7 @@ from syncd.pipeline.breaker import Breaker
 from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
+from syncd.pipeline.work import AtWork
 from syncd.policy import decide, guard, values
 from syncd.web import public
 
@@ -105,7 +107,7 @@ def intent_after_send() -> AbstractContextManager[None]:
     async def carry(run: Any, items: Sequence[Any]) -> None:
         submission = run._submission(items, run.parts.clock.now())
         receipt = await run.lane.provider.submit(submission)
-        await run.parts.ledger.write(
+        await run._held.write(
             submissions.intend,
             submission,
             items,
@@ -125,9 +127,9 @@ def requeue_in_doubt_on_restart() -> AbstractContextManager[None]:
     """After a crash, what was being sent is sent again."""
     recover = submissions.recover
 
-    def again(tx: Tx, hold: Any, *, now: float) -> int:
-        ids = [row["id"] for row in tx.rows("submissions_intended")]
-        done = recover(tx, hold, now=now)
+    def again(tx: Tx, hold: Any, *, now: float, owner: int = submissions.NOBODY) -> int:
+        ids = [row["id"] for row in tx.rows("submissions_intended", owner=owner, now=now)]
+        done = recover(tx, hold, now=now, owner=owner)
         for submission_id in ids:
             submissions.not_sent(tx, submission_id, "sent again", now=now)
         return done
@@ -208,7 +210,7 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
     """A bulk dearer than the budget is not sent, nor any part of it."""
 
     async def afford(run: Any, _: Any, cap: Any) -> None:
-        run.stopped, run.lane.over_budget = True, str(cap)
+        await run._spent(cap)
 
     return swap(dispatch._Run, "_afford", afford)
 
@@ -341,10 +343,10 @@ def late_answer_ignored() -> AbstractContextManager[None]:
 def inbox_forgets_the_rest() -> AbstractContextManager[None]:
     """A delivery that waits is marked as read before it is applied."""
 
-    async def apply(parts: Parts, waiting: Sequence[Any]) -> int:
-        for got in waiting:
-            await parts.ledger.write(lambda tx, id_: tx.run("delivery_done", id=id_, state="applied", note=""), got.id)
-        return await before(parts, waiting)
+    async def apply(parts: Parts, held: Any) -> int:
+        for id_ in held.items:
+            await held.write(lambda tx, id_: tx.run("delivery_done", id=id_, state="applied", note=""), id_)
+        return await before(parts, held)
 
     before = inbox_stage._apply
     return swap(inbox_stage, "_apply", apply)
@@ -367,9 +369,9 @@ def blind_write() -> AbstractContextManager[None]:
 def no_cas_recheck() -> AbstractContextManager[None]:
     """What was written stands: nobody looks."""
 
-    async def believe(parts: Parts, _: Any, __: Any, batch: Any) -> int:
+    async def believe(parts: Parts, _: Any, __: Any, held: Any, batch: Any) -> int:
         ends = [(job, guard.End(Reason.WRITTEN)) for job, _ in batch.check.values()]
-        return await parts.ledger.write(writeback._finish, ends, now=parts.clock.now())
+        return int(await held.write(writeback._finish, ends, now=parts.clock.now()))
 
     return swap(writeback, "_see_it_stand", believe)
 
@@ -603,7 +605,7 @@ def cursor_before_page() -> Iterator[None]:
     def seldom(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
         return begin(tx, fingerprint, sweep_after=max(sweep_after, 1_000 * DAY), now=now)
 
-    async def pages(parts: Parts, sync: Any, begun: Pull, run: int) -> int:
+    async def pages(parts: Parts, sync: Any, _: Any, begun: Pull, run: int) -> int:
         async for page in parts.crms[sync.crm].pull(sync.selection, begun.cursor):
             empty, now = replace(page, contacts=()), parts.clock.now()
             await parts.ledger.write(selections.seen, begun, empty, at=now)
@@ -653,6 +655,31 @@ def pacer_forgets_to_open() -> AbstractContextManager[None]:
     return swap(Pacer, "block", lambda pacer, _: setattr(pacer, "_blocked_until", float("inf")))
 
 
+# --- several processes: one life is one process, so tests/unit/test_claims.py finds these ---------------
+
+
+def intent_put_back_into_the_queue() -> AbstractContextManager[None]:
+    """What a process was sending that has ended is sent by another one."""
+    return requeue_in_doubt_on_restart()
+
+
+@contextmanager
+def lease_that_buys_twice() -> Iterator[None]:
+    """The same, and whoever only stood still makes its call, too."""
+    with requeue_in_doubt_on_restart(), swap(AtWork, "lasts", lambda *_: True):
+        yield
+
+
+@contextmanager
+def result_under_a_lost_epoch() -> Iterator[None]:
+    """What came of some work is stored, whoever holds it by now."""
+    with (
+        swap(claims, "require", lambda *_: None),
+        swap(claims, "release", lambda _, claim: len(claim.items)),
+    ):
+        yield
+
+
 def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
     return {bug.__name__: partial(bug) for bug in bugs}
 
@@ -675,6 +702,8 @@ PLANTED = named(
     bought_before_a_confirmed_write, cleared_value_written_again, old_miss_never_asked_again, finds_age_like_misses,
     undecided_forgotten,
 )  # fmt: skip
+
+FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
 
 LOUD = {"careless_log"}  # what is found in the log alone
 
@@ -714,4 +743,14 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "no_look_before_a_purchase": ("edit", "delete", "no_way_in"),
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
+}
+
+FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
+    "ack_when_disk_full": 3,
+    "answer_without_echo_believed": 3,
+    "bought_before_a_confirmed_write": 4,
+    "cleared_value_written_again": 8,
+    "finds_age_like_misses": 7,
+    "no_breaker": 12,
+    "undecided_forgotten": 6,
 }

@@ -57,7 +57,8 @@ def _paid_once(world: World, in_order: list[Purchase]) -> None:
 def _passes(world: World, first: Purchase, second: Purchase) -> bool:
     """Is it a new round, or was the first one in vain by the provider's own word?"""
     crm, configuration = second.ref.partition("/")[0], world.configuration
-    apart = _apart(first, second) + second.ahead  # it was decided while the clock was ahead
+    # It was decided while the clock was ahead; and the first one may have been carried out a while after its intent.
+    apart = _apart(first, second) + second.ahead + LATEST
     counts = configuration.shortest(crm, found=True)
     if not first.billed:  # nothing, or nothing of use
         counts = min(counts, configuration.shortest(crm, found=False))

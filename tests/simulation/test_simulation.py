@@ -1,6 +1,7 @@
 """The quick form of the simulation: some histories, the same one twice, and every planted bug found.
 
-The long form is `python -m tests.simulation --soak --years 1000 --seed 1 --report FILE`.
+Each bug is looked for from the seed on that found it last. The long form is
+`python -m tests.simulation --soak --years 1000 --seed 1 --report FILE`, and `--planted all`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from .planted import PLANTED
+from .planted import FOUND_AT, PLANTED
 from .run import finding, history, replay
 
 DAYS = 10.0
-SEEDS = 40
-TOGETHER = 5
+SEEDS = 24
+TOGETHER = 4
 
 
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, TOGETHER))
@@ -29,7 +30,7 @@ def test_every_promise_is_kept(first: int) -> None:
 
 @pytest.mark.parametrize("name", sorted(PLANTED))
 def test_a_planted_bug_is_found(name: str) -> None:
-    told = finding(name, range(1, 201), 8.0)
+    told = finding(name, range(FOUND_AT.get(name, 1), 201), 8.0)
     assert told is not None
 
 
@@ -37,7 +38,7 @@ def test_one_seed_is_one_history_whatever_the_machine_does() -> None:
     root = Path(__file__).parents[2]
     digests = {
         subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--seed", "3", "--days", "5"],
+            [sys.executable, "-m", "tests.simulation", "--seed", "3", "--days", "3"],
             cwd=root,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
@@ -46,21 +47,21 @@ def test_one_seed_is_one_history_whatever_the_machine_does() -> None:
         ).stdout.split()[3]
         for hash_seed in ("1", "2")
     }
-    assert digests == {history(3, 5.0).digest[:12]}
+    assert digests == {history(3, 3.0).digest[:12]}
 
 
 def test_different_seeds_are_different_histories() -> None:
-    assert len({history(seed, 2.0).digest for seed in range(1, 6)}) == 5
+    assert len({history(seed, 1.0).digest for seed in range(1, 4)}) == 3
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_restarts_decide_nothing(seed: int) -> None:
     """I12: whoever starts on the same ledger decides the same: stopping now and then changes no value.
 
     Which of a person's records is asked about first may change: then another provider's value for that very person can
     serve both.
     """
-    straight, stopped = history(seed, 20.0, only=()), history(seed, 20.0, only=("restart",))
+    straight, stopped = history(seed, 12.0, only=()), history(seed, 12.0, only=("restart",))
     assert stopped.happened["restart"] > straight.happened["restart"] == 0
     assert stopped.stands.keys() == straight.stands.keys() != set()
     for place, value in straight.stands.items():

@@ -38,7 +38,7 @@ def work(wishes: Wishes, folder: Path, part: Part) -> None:
 
 def _full(folder: Path, part: Part) -> None:
     try:
-        with disk.small_disk(folder / "disk", disk.SIZE) as small, site(folder, 40, small) as here:
+        with disk.small_disk(folder / "disk", disk.SIZE) as small, site(folder, 400, small) as here:
             _note(part, "full disk", asyncio.run(disk.fill_and_free(here, CYCLES)))
     except disk.NoDisk:
         part.figures["full disk"] = "skipped: no file system can be mounted"

@@ -16,11 +16,11 @@ def work(_: Wishes, folder: Path, part: Part) -> None:
     """TERM: no callback fails. KILL: nothing acknowledged is lost."""
     for name, end in (("terminations", test_restart.terminate), ("kills", test_restart.kill)):
         (folder / name).mkdir()
-        with site(folder / name, 40) as here:
+        with site(folder / name, 400) as here:
             part.figures |= {name: RESTARTS, f"callbacks over {name}": end(here, RESTARTS)}
     if not proxy.possible():
         part.figures["terminations behind nginx"] = "skipped: nginx or openssl is not installed"
         return
-    with site(folder / "nginx", 40) as here:
+    with site(folder / "nginx", 400) as here:
         part.figures["terminations behind nginx"] = BEHIND_NGINX
         part.figures["callbacks over them"] = test_proxy.behind(here, BEHIND_NGINX)

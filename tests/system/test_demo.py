@@ -111,7 +111,7 @@ def test_it_takes_nobody_elses_folder(tmp_path: Path) -> None:
 
 def test_a_pull_goes_past_the_window_of_ten_thousand(tmp_path: Path) -> None:
     with Vendors(tmp_path, contacts=16_000, seed=2) as vendors:
-        planned = answer("plan", "-c", vendors.config, "--limit", "20000")
+        planned = answer("plan", "-c", vendors.config, "--list", "--limit", "100000")
         contacts = {job["contact"] for job in planned["jobs"]}
         searches = vendors.get("calls")["hubspot"]["search"]
     sys.stdout.write(f"{len(contacts)} contacts in {searches} search calls\n")

@@ -55,7 +55,7 @@ UNDONE = "SELECT count(*) FROM job WHERE state <> 'done'"
 def _lacking_phone(vendors: Vendors) -> list[str]:
     """Ids of the contacts that lack a phone, as `plan` sees them without a ledger."""
     if not vendors.ledger.exists():
-        jobs = answer("plan", "-c", vendors.config)["jobs"]
+        jobs = answer("plan", "--list", "-c", vendors.config)["jobs"]
         return [job["contact"].rpartition("/")[2] for job in jobs if job["field"] == "phone" and job["provider"]]
     found = vendors.get("state")["contacts"]
     return [one["id"] for one in found if not one["phone"] and not one["mobile"] and not one["gone"]]

@@ -77,6 +77,10 @@ def test_run_once_tells_what_kept_it_from_working(tmp_path: Path) -> None:
         (line,) = [number for number, text in enumerate(written, 1) if "direct_dail" in text]
         place = f"{vendors.config}:{line}: syncs[0].fields.phone.property (hubspot-contacts): "
         _assert_check(vendors, ("hubspot", f"{place}the portal has no contact property 'direct_dail'", "set another"))
+        assert (
+            "see     docs/keys.md#hubspot: which key and rights hubspot needs"
+            in syncd("check", "-c", vendors.config).stdout
+        )
         with Daemon(vendors, ("--once",)) as daemon:
             assert daemon.wait() == 1
         why = "hubspot would not take what is bought: the portal has no contact property 'direct_dail'"

@@ -14,7 +14,7 @@ from syncd.ledger.states import MOVES, JobState
 if TYPE_CHECKING:
     import sqlite3
 else:
-    from sqlite_utils.utils import sqlite3  # the same one as the ledger's
+    from syncd.ledger.sqlite import sqlite3
 
 __all__ = ["ask", "audit", "events_gone", "sqlite3"]
 

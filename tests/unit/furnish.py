@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from syncd.config import Sync
 from syncd.contract.model import Field, Page
-from syncd.ledger import cases, contacts, decisions, selections
+from syncd.ledger import cases, contacts, decisions, inbox, selections
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
@@ -26,6 +26,11 @@ def queue_all(tx: Tx, field: Field, provider: str, *, now: float) -> int:
     made = decisions.make(tx, new, now=now)
     decisions.settle(tx, ids, now=now)
     return made
+
+
+def received(tx: Tx, limit: int) -> list[inbox.Received]:
+    """The oldest deliveries that nobody has looked at."""
+    return inbox.received(tx, inbox.waiting(tx, limit))
 
 
 def store(tx: Tx, sync: Sync, page: Page, fields: Iterable[Field], *, now: float) -> int:

@@ -22,12 +22,13 @@ from syncd.config.settings import Connection, Port
 from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, Identity, Submission
 from syncd.contract.pacing import Pacer
 from syncd.contract.ports import Options
+from syncd.ledger import connections
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger
 from syncd.observe.conditions import Condition, derive
 from syncd.observe.status import look
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, work, writeback
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Lane, Parts
@@ -107,7 +108,7 @@ class House:
         """A restart, with another configuration if one is given. `recover` is the test's to call."""
         self.ledger.close()
         self.settings = settings or self.settings
-        self.parts = self._assemble(Ledger.open(self.path))
+        self._open()
 
     def remember_disk(self) -> None:
         """What the disk holds at this moment is what `crash` comes back to."""
@@ -118,7 +119,12 @@ class House:
         """The process ends where `remember_disk` was called; the world has gone on as it did."""
         self.ledger.close()
         self._disk.replace(self.path)
+        self._open()
+
+    def _open(self) -> None:
+        """Another process: whatever the one before held is free."""
         self.parts = self._assemble(Ledger.open(self.path))
+        self.run(work.begin(self.parts))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
@@ -235,6 +241,10 @@ class House:
         """Credits over all providers."""
         row = self.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(doubt_mc) FROM spend")[0]
         return {k: Decimal(v or 0) / 1000 for k, v in zip(("reserved", "charged", "in_doubt"), row, strict=True)}
+
+    def over_budget(self) -> dict[str, str]:
+        """The connections whose last call would have exceeded a cap."""
+        return self.run(self.ledger.read(connections.over_budget))
 
     def assumed(self) -> Decimal:
         """Credits that count as charged, although nobody told."""

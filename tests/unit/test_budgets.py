@@ -116,7 +116,7 @@ def test_l28_the_cap_that_stops_names_its_zone(build: Build) -> None:
     house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(0), time_zone="Europe/Paris"))
     house.person()
     assert house.ask() == 0
-    assert house.parts.lanes["ann"].over_budget == "0 credits in 1 day (Europe/Paris)"
+    assert house.over_budget() == {"ann": "0 credits in 1 day (Europe/Paris)"}
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,7 @@ def test_s13_with_debug_the_details_are_shown() -> None:
 def test_s8_a_place_that_is_not_there(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended("backup", made / "no" / "copy.db", config=made / "config.yaml") == 1
     assert capsys.readouterr().err == (
-        f"error: {made}/no/.copy.db.partial: No such file or directory\n"
-        "       → create the folder, or name another place\n"
+        f"error: {made}/no: No such file or directory\n       → create the folder, or name another place\n"
     )
 
 

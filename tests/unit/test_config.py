@@ -470,3 +470,26 @@ def test_the_schema_knows_every_section_and_the_options_of_each_kind() -> None:
     assert owl["additionalProperties"] is False
     assert {"type": "string"} in owl["properties"]["api_key"]["anyOf"]
     assert json_schema()["$defs"]["ConnectionSection"]["additionalProperties"] is True
+
+
+def test_the_schema_says_of_every_key_what_it_is_for_and_spells_defaults_as_one_would(tmp_path: Path) -> None:
+    registry = Registry()
+    schema = json_schema([registry.kind(name) for name in registry.names()])
+    parts = {"file": schema, **schema["$defs"]}
+    parts |= {one["if"]["properties"]["connector"]["const"]: one["then"] for one in parts["ConnectionSection"]["allOf"]}
+    bare = [
+        f"{n}.{k}"
+        for n, part in parts.items()
+        for k, v in part.get("properties", {}).items()
+        if not v.get("description")
+    ]
+    assert bare == ["ConnectionSection.connector"]  # the kinds there are
+    defaults = {
+        n: {k: v["default"] for k, v in part.get("properties", {}).items() if "default" in v}
+        for n, part in parts.items()
+    }
+    assert defaults["Admin"]["listen"] == "127.0.0.1:8081"
+    assert defaults["Keep"] == {"raw": "30d", "jobs": "400d"}
+    assert (defaults["Ledger"]["reserve"], defaults["InDoubtRule"]["hold"]) == ("256MiB", "2d")
+    assert (defaults["SyncSection"]["write_within"], defaults["SyncSection"]["sweep"]) == ("5m", "1d")
+    assert defaults["zeliq"]["plan"] == "starter"

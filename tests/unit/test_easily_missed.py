@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from syncd.config import InDoubtPolicy
-from syncd.contract.errors import InDoubt
-from syncd.contract.model import Identity, Outcome, Submission
+from syncd.contract.errors import InDoubt, Skip
+from syncd.contract.model import Identity, Outcome, Submission, WriteStatus
 from syncd.ledger import retries, writes
 from syncd.ledger.search import Wanted
-from syncd.ledger.store import Tx
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Move, Tx
 from syncd.ledger.writes import LANDS, Intent
 from tests.contract.fake_provider import FakeProvider, said
 
@@ -97,17 +98,32 @@ def test_an_intent_that_is_open_stays_the_only_one_and_a_race_is_judged_by_its_s
     crm.lose_answers = 1
     crm.fail("write")
     house.writeback()
-    (job,) = house.run(house.ledger.read(writes.to_write, "people", 9, now=house.clock.now() + LANDS))
+    (job,) = house.run(house.ledger.read(writes.to_write, [1]))
     assert (job.begun, house.sql("SELECT count(*) FROM write")) == (True, [(1,)])
     house.run(house.ledger.write(writes.intend, [Intent(job, "", "a later stamp", "email")], now=house.clock.now()))
     assert house.sql("SELECT id, seen FROM write WHERE state = 'intent'") == lost[0]
     stale = replace(job, begun=False)  # as it was read before the first intent was noted
     house.run(house.ledger.write(writes.intend, [Intent(stale, "", "a later stamp", "email")], now=house.clock.now()))
-    (again,) = house.run(house.ledger.read(writes.to_write, "people", 9, now=house.clock.now() + LANDS))
+    (again,) = house.run(house.ledger.read(writes.to_write, [1]))
     assert again.seen == job.seen, "the first stamp counts"
     house.clock.time += LANDS
     house.writeback()
     assert house.job(ada) == ("done", "written")
+
+
+def test_a_provider_that_refuses_the_second_way_is_not_asked_in_the_first_one_again(build: Build) -> None:
+    ways = {"profile": ["linkedin_url"], "name": ["first_name", "last_name", "domain"]}
+    ann = FakeProvider("ann", capabilities=ONE_BY_ONE, ways=ways)
+    house, ada = one(build, providers=[ann])
+    house.ask()
+    house.call_back(ann.submitted[0], not_found(ann.submitted[0]))
+    house.verify()
+    ann.refusals.append(Skip("this person can't be looked up"))
+    for _ in range(3):
+        house.ask()
+        house.verify()
+    assert [call.requests[0].identity.last_name for call in ann.submitted] == [None, "Test"]
+    assert house.job(ada) == ("done", "not_found")
 
 
 @pytest.mark.parametrize("conditional", [True, False])
@@ -132,3 +148,29 @@ def test_of_two_contacts_merged_while_both_wait_the_first_is_written_in_a_pass(b
     house.writeback()
     assert (house.held(first), len(crm.changes)) == (MAIL, 1)
     assert (house.reason(first), house.reason(second)) == ("written", "human_value_kept")
+
+
+def test_a_write_that_is_to_be_repeated_leaves_no_intent_open(build: Build) -> None:
+    house, crm, ada = found(build)
+    crm.says.append(WriteStatus.RETRY)
+    house.writeback()
+    assert house.sql("SELECT state FROM write") == [("not_written",)]
+    house.clock.time += LANDS
+    house.writeback()
+    assert house.sql("SELECT state FROM write") == [("not_written",), ("written",)]
+    assert house.held(ada) == MAIL
+
+
+def test_who_waits_behind_a_job_is_queued_again_however_that_one_ends(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo"):
+        house.person(name)
+    house.pull()
+    house.plan()
+    first, second = (row[0] for row in house.sql("SELECT id FROM job ORDER BY id"))
+    now = house.clock.now()
+    waits = Move(second, JobState.QUEUED, JobState.WAITING, {"behind": first, "due_at": now + DAY})
+    ends = Move(first, JobState.QUEUED, JobState.DONE, {"reason": Reason.BLOCKED})
+    for one in (waits, ends):
+        house.run(house.ledger.write(Tx.move_many, [one], now=now))
+    assert house.sql("SELECT state FROM job ORDER BY id") == [("done",), ("queued",)]

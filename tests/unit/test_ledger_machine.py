@@ -18,6 +18,7 @@ from syncd.ledger.states import JobState, Reason, SubmissionState
 from syncd.ledger.store import Tx
 
 from .audit import ask, audit
+from .furnish import received
 from .test_ledger_submissions import FOUND, NOW, Books
 
 JOBS = 4
@@ -116,7 +117,7 @@ class Life(RuleBasedStateMachine):
         if outcome is Outcome.NO_CREDITS:
             self.freed.update(some)
         cost = None if charged is None or not final else Decimal(charged)
-        got = self.books.write(inbox.received, 1)[0]
+        got = self.books.write(received, 1)[0]
         answer = Answer(results=results, final=final, charged=cost)
         self.books.write(inbox.apply, got, answer, poll_at=None, deadline=NOW, now=NOW)
 
@@ -127,7 +128,7 @@ class Life(RuleBasedStateMachine):
         before = self._all()
         delivery = Delivery(submission_id=name, source=Source.CALLBACK, body=body)
         assert self.books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.REPEATED
-        assert self.books.write(inbox.received, 1) == []
+        assert self.books.write(received, 1) == []
         assert self._all() == before
 
     @rule(data=st.data())

@@ -32,7 +32,7 @@ from syncd.ledger.store import Ledger, Move, Tx
 from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
-from .furnish import queue_all
+from .furnish import queue_all, received
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -96,7 +96,7 @@ class Books:
         answer = Answer(results=results, final=final, charged=None if charged is None else Decimal(charged))
         delivery = Delivery(submission_id=name, source=Source.CALLBACK, body=body)
         self.write(inbox.store, "ann", delivery, now=NOW)
-        got = self.write(inbox.received, 1)[0]
+        got = self.write(received, 1)[0]
         return int(self.write(inbox.apply, got, answer, poll_at=None, deadline=NOW + DAY, now=NOW))
 
     def credits(self) -> tuple[int, int, int]:

@@ -1,5 +1,7 @@
 """The table of evidence: what is in it, and that a new kind is one entry, for records and for answers."""
 
+from dataclasses import fields
+
 import pytest
 
 from syncd.people import answers, evidence
@@ -46,7 +48,7 @@ def test_a_contradiction_is_a_veto_for_a_name_at_an_employer(one: Identity, othe
 
 
 def _parts(identity: Identity) -> dict[str, object]:
-    return {name: getattr(identity, name) for name in identity.__slots__}
+    return {name: getattr(identity, name) for name in (one.name for one in fields(identity))}
 
 
 def test_a_mailbox_outweighs_another_profile() -> None:

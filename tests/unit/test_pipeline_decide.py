@@ -161,9 +161,25 @@ def test_the_judgement_is_not_repeated_where_a_person_decided_or_nothing_was_jud
     assert isinstance(before_write(job(identity=ADA), moved), Put)
 
 
+def test_what_a_person_has_decided_is_weighed_by_no_rule() -> None:
+    grace = replace(ADA, first_name="Grace", last_name="Hopper")
+    moved = there("", identity=replace(ADA, company="Birch", domain="birch.example"))
+    assert isinstance(before_write(judged(said=grace, decided=True), moved), Put)
+    assert isinstance(before_write(judged(decided=True, begun=True), moved), Put), "nor after a lost answer"
+
+
 def test_a_person_s_decision_was_about_whom_the_record_showed_then() -> None:
     somebody_else = there("", identity=replace(ADA, first_name="Grace", last_name="Hopper"))
     assert isinstance(before_write(judged(decided=True), somebody_else), Judge)
+
+
+def test_a_mailbox_that_the_snapshot_does_not_tell_is_not_forgotten() -> None:
+    """The answer named nothing else: without it, whose it is could not be told any more."""
+    known, mailbox = replace(ADA, email=OURS), Identity(email=OURS)
+    now = replace(ADA, company="Acme Holding")
+    assert isinstance(
+        before_write(judged(known, mailbox, field=Field.PHONE, value="+447700900123"), there("", identity=now)), Put
+    )
 
 
 def test_a_doubtful_answer_that_was_accepted_as_such_stays_so() -> None:

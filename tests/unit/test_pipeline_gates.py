@@ -10,7 +10,6 @@ import structlog
 
 from syncd.cli.output import out
 from syncd.cli.tables import show_status
-from syncd.contract.network import Network
 from syncd.daemon import Daemon
 from syncd.ledger import reports, upkeep
 from syncd.ledger.states import JobState
@@ -37,8 +36,8 @@ NOWHERE = "http://127.0.0.1:9"
 class Home(Canary):
     """Comes home, as long as the public URL leads anywhere."""
 
-    async def _fly(self, url: str, nonce: str, network: Network) -> tuple[str, str]:
-        return await super()._fly(url, nonce, network) if url.startswith(NOWHERE) else ("", "")
+    async def _fly(self, parts: Parts, url: str, nonce: str) -> tuple[str, str]:
+        return await super()._fly(parts, url, nonce) if url.startswith(NOWHERE) else ("", "")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from syncd.pipeline import inbox, verify
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
 from .conftest import Build
+from .furnish import received
 from .house import EMAIL, ONE_BY_ONE, House
 from .test_ledger_store import Held
 
@@ -238,7 +239,7 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
         held = Held()
         first = asyncio.create_task(house.ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
-        got = (await house.ledger.read(mailbox.received, 1))[0]
+        got = (await house.ledger.read(received, 1))[0]
         answer = house.fake.parse(got.delivery, sent)
         applying = asyncio.create_task(
             house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0)
@@ -246,10 +247,43 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
         await asyncio.sleep(0)
         deciding = asyncio.create_task(verify.run_once(house.parts))
         for _ in range(20):
-            await house.ledger.read(mailbox.received, 1)
+            await house.ledger.read(received, 1)
         held.go.set()
         await asyncio.gather(first, applying, deciding)
         await inbox.run_once(house.parts)
 
     house.run(race())
     assert house.state(ada) == "accepted"
+
+
+def test_what_is_applied_takes_less_room_and_is_all_there(asked: House) -> None:
+    (submission,) = asked.fake.accepted.values()
+    body = asked.fake.body(submission) + b" " * 1000
+    assert asked.call_back(submission, body) == 1
+    ((kept, size),) = asked.sql("SELECT body, size FROM delivery")
+    assert (len(kept) < size, mailbox.unpacked(kept, size)) == (True, body)
+
+
+def test_a_callback_that_comes_once_more_by_poll_is_read_in_full(build: Build) -> None:
+    """It was packed when it was applied."""
+    body = b"[]" + b" " * 1000
+    house = build()
+    assert mailbox.unpacked(mailbox.packed(body) or b"", len(body)) == body
+    assert (mailbox.packed(b"[]"), mailbox.unpacked(b"[]", 2), mailbox.unpacked(b"", 99)) == (None, b"[]", b"")
+    house.leave()
+
+
+def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build: Build) -> None:
+    """Whom it was asked about, and that the answer repeats it."""
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
+    house.person()
+    house.pull()
+    house.plan()
+    house.clock.time += 60
+    house.dispatch()
+    house.answer_all()
+    assert house.sql("SELECT count(*), sum(asked <> '') FROM attempt") == [(2, 1)]
+    ((told,),) = house.sql("SELECT DISTINCT asked FROM question")
+    assert json.loads(told)["last_name"] == "Test"
+    assert house.sql("SELECT DISTINCT said, told FROM answer") == [(f"[{told}]", told)]
+    assert house.sql("SELECT DISTINCT said FROM result") == [("=",)]

@@ -98,7 +98,7 @@ def test_refusals_in_a_row_wait_longer_and_longer_and_an_acceptance_forgets_them
     assert all(2.0 ** (n + 1) <= wait <= 2.0 ** (n + 2) for n, wait in enumerate(waits[:10]))
     assert max(waits) == waits[-1] == dispatch.BACK_OFF_CAP
     house.dispatch()
-    assert lane.failures == 0
+    assert house.sql("SELECT refusals FROM connection WHERE name = 'ann'") == [(0,)]
 
 
 def test_a_rate_limit_teaches_the_windows_for_good(build: Build) -> None:
@@ -273,7 +273,7 @@ def test_the_budget_stops_before_the_call_and_goes_on_the_next_day(build: Build)
     house = one_email(build, people=5, budget=Budget(credits_per_day=Decimal(2)))
     assert house.dispatch() == 2
     assert len(house.fake.submitted) == 2
-    assert house.parts.lanes["ann"].over_budget == "2 credits in 1 day (UTC)"
+    assert house.over_budget() == {"ann": "2 credits in 1 day (UTC)"}
     assert [house.dispatch() for _ in range(5)] == [0] * 5
     assert len(house.parts.lanes["ann"].pacer._calls) <= 5, "no place in the rate windows is taken for nothing"
     house.clock.time += 86_400

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -128,18 +129,19 @@ class _Full:
 # --- the canary -------------------------------------------------------------------------------
 
 
-def flown(house: House, canary: Canary, *, lands_at: Canary | None = None) -> int:
-    """Fly once; the public URL leads to a listener that tells `lands_at`."""
+def flown(house: House, canary: Canary, *, lands_at: House | None = None) -> int:
+    """Fly once; the public URL leads to a listener of this house, or of another one."""
 
     async def go() -> int:
-        async with served(public.application(house.parts, lands_at or canary)) as line:
-            _point(house, f"http://127.0.0.1:{line.port}")
+        async with served(public.application((lands_at or house).parts, canary)) as line:
+            point(house, f"http://127.0.0.1:{line.port}")
             return await canary.run_once(house.parts)
 
     return house.run(go())
 
 
-def _point(house: House, url: str) -> None:
+def point(house: House, url: str) -> None:
+    """Where callbacks lead."""
     house.parts = replace(house.parts, addresses=Addresses(url, [SECRET]))
 
 
@@ -155,7 +157,7 @@ def test_the_gate_opens_when_the_canary_comes_home(house: House) -> None:
 def test_the_gate_shuts_when_nobody_answers_and_opens_again(house: House) -> None:
     house.person()
     canary = Canary()
-    _point(house, "http://127.0.0.1:9")
+    point(house, "http://127.0.0.1:9")
     assert house.run(canary.run_once(house.parts)) == 0
     assert "could not reach 127.0.0.1: it refused the connection" in house.parts.gate.shut
     assert trouble(house, NAME) is Trouble.UNREACHABLE
@@ -165,9 +167,10 @@ def test_the_gate_shuts_when_nobody_answers_and_opens_again(house: House) -> Non
     assert trouble(house, NAME) is None
 
 
-def test_an_answer_from_somebody_elses_listener_does_not_count(house: House) -> None:
+def test_an_answer_from_somebody_elses_listener_does_not_count(house: House, tmp_path: Path) -> None:
     """The URL leads to another syncd, or to a page that says 200 to everything."""
-    assert flown(house, Canary(), lands_at=Canary()) == 0
+    with House(tmp_path / "another") as another:
+        assert flown(house, Canary(), lands_at=another) == 0
     assert house.parts.gate.shut == "callbacks don't arrive here: the public URL answered HTTP 200"
 
 

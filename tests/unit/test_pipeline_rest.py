@@ -39,7 +39,7 @@ def test_a_write_that_was_decided_on_anew_meanwhile_is_left_as_it_is(house: Hous
     house.ask()
     house.answer_all()
     house.verify()
-    (job,) = house.run(house.ledger.read(writes.to_write, house.sync.name, 10, now=house.clock.now()))
+    (job,) = house.run(house.ledger.read(writes.to_write, [row[0] for row in house.sql("SELECT id FROM job")]))
     house.crm.edit(ada, "email", "ada.byron@acme.example.com")
     house.pull()
     house.plan()

@@ -12,8 +12,10 @@ from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Iden
 from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
 from syncd.policy import values
+from syncd.policy.asking import request_for, unasked
 from syncd.policy.decide import FAILED_FOR, Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Write, decide
 from syncd.policy.values import Usable
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 WHO = Identity(first_name="Ada", last_name="Test", domain="acme.example.com", country="France")
 ELSEWHERE = replace(WHO, domain="other.example")  # first and last name agree, the employer does not
@@ -196,6 +198,17 @@ def test_a_shared_answer_comes_with_its_doubt_unless_a_person_has_decided() -> N
     assert isinstance(what(policy(), facts(replace(shared, decision="accepted"))), Write)
 
 
+def test_the_doubt_of_a_shared_answer_makes_a_stranger_s_value_no_better() -> None:
+    strange = heard(Outcome.FOUND, MAIL, who=STRANGER, doubt="asked for another record")
+    assert isinstance(what(policy(), facts(strange)), Ask)
+
+
+def test_whom_a_miss_speaks_of_does_not_matter() -> None:
+    alone = policy(replace(FIELD, providers=("ann",)))
+    ended = what(alone, facts(heard(Outcome.NOT_FOUND, who=STRANGER)))
+    assert ended == Nothing(Reason.NOT_FOUND, "not found", NOW - 10 + MISSED_FOR)
+
+
 # --- whom to ask, or why nobody -----------------------------------------------------------------------
 
 
@@ -270,6 +283,12 @@ def test_a_mobile_number_goes_to_its_own_property_and_what_is_left_comes_along()
     alone = what(policy(PHONES), facts(heard(Outcome.FOUND, NUMBER), field=PHONE))
     assert isinstance(alone, Write)
     assert (alone.value.field, alone.brings) == (MOBILE, ())
+
+
+def test_without_a_property_of_its_own_a_mobile_number_is_a_phone() -> None:
+    written = what(policy(), facts(heard(Outcome.FOUND, NUMBER), field=PHONE))
+    assert isinstance(written, Write)
+    assert written.value.field is PHONE
 
 
 def test_the_mobile_property_takes_mobile_numbers_alone() -> None:
@@ -351,3 +370,13 @@ def test_a_number_is_read_by_the_employer_s_country_where_the_contact_has_none()
     assert one.value is not None
     assert one.value.text == NUMBER
     assert values.same(PHONE, "06 39 98 01 23", NUMBER, who)
+
+
+@pytest.mark.parametrize(("free", "ways_left"), [(True, ["profile", "name"]), (False, ["profile"])])
+def test_a_second_way_is_open_only_where_a_miss_costs_nothing(free: bool, ways_left: list[str]) -> None:
+    capabilities = replace(CAPABILITIES, bills_finds_only=free)
+    ways = {"profile": ["linkedin_url"], "name": ["last_name"]}
+    ann = FakeProvider("ann", capabilities=capabilities, ways=ways)
+    request = request_for(EMAIL, replace(WHO, linkedin_url="https://www.linkedin.com/in/ada-test"))
+    assert [question.way for question in unasked(ann, request, ())] == ways_left
+    assert [question.way for question in unasked(ann, request, {"profile"})] == ways_left[1:]

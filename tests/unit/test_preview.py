@@ -153,3 +153,13 @@ def test_s14_the_share_of_finds_is_known_once_there_are_enough_answers(build: Bu
     house.finish()
     assert house.run(house.ledger.read(reports.hit_rates, at_least=5)) == {}
     assert house.run(house.ledger.read(reports.hit_rates, at_least=4)) == {("ann", "email"): 0.25}
+
+
+def test_s14_a_preview_of_its_own_is_no_answer(build: Build, tmp_path: Path) -> None:
+    """Whoever can't be asked has a result without any question."""
+    house = build(fields={EMAIL: ["ann"]})
+    for _ in range(3):
+        house.crm.add(Identity(company="Acme"))
+    house.ask()
+    assert house.sql("SELECT count(*) FROM result") != [(0,)]
+    assert house.run(house.ledger.read(reports.hit_rates, at_least=1)) == {}

@@ -88,7 +88,7 @@ def ids(house: House, query: str) -> list[str]:
         ("'Bücher & Söhne'", ["502"]),
         ("Żak", ["503"]),
         ("503", ["503"]),
-        ("50", ["504", "503", "502", "501"]),
+        ("50", []),
         ("crm/contacts/502", ["502"]),
         ("crm/contacts/50", ["504", "503", "502", "501"]),
         ("crm/leads/501", []),
@@ -152,7 +152,7 @@ def test_a_change_of_the_contact_is_found_and_what_it_was_before_is_not(tmp_path
             assert [one.name for one in search.find(tx, Wanted(text="berta")).rows] == ["Berta Cole"]
 
 
-@pytest.mark.parametrize("query", ["", "ada", "state:queued", "50", "since:2h"])
+@pytest.mark.parametrize("query", ["", "ada", "state:queued", "crm/contacts/50", "since:2h"])
 def test_each_row_stands_on_one_page(house: House, query: str) -> None:
     wanted = parse(query, now=house.clock.now())
     with reading(house.path) as tx:
@@ -220,7 +220,7 @@ def test_s7_a_contact_may_be_named_by_its_id_or_its_words(
 @pytest.mark.parametrize(
     ("ref", "told"),
     [
-        ("50", "can be each of these: crm/contacts/504, crm/contacts/503, crm/contacts/502, crm/contacts/501"),
+        ("crm/contacts/50", "can be each of these: crm/contacts/504, crm/contacts/503, crm/contacts/502, crm/"),
         ("crm/contcts/501", "did you mean crm/contacts/501?"),
         ("crm/contcts/777", "did you mean 'crm/contacts'?"),
         ("nobody", "NAME` looks for it by name"),

@@ -1,0 +1,114 @@
+"""Who works on what: each process takes its work by a claim, and stores what came of it under that claim alone.
+
+A claim is a row for each thing that is held, with an epoch that never comes twice. It lasts as long as the lease of
+its owner, which each process renews every few seconds. Of a process whose lease is over, nobody knows whether it has
+ended or stands still: what it held is given back (`expire`), and if it comes back itself, its epoch is gone, and all
+that it would store with it is refused (`Lost`).
+
+What only one transaction reads and writes needs no claim.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from .store import Tx
+
+LEASE = 180.0  # seconds
+CALL = 125.0  # seconds that a paid call takes at the most, and some more: none is begun that could outlast the lease
+RENEWED = 5.0  # seconds for which a lease is not renewed again: it may end so much sooner than `Owner.lease` says
+
+
+class Kind(StrEnum):
+    """What can be held."""
+
+    CONTACT = "contact"  # while it is decided on
+    JOB = "job"  # while it is chosen, until its intent
+    DELIVERY = "delivery"  # while it is read
+    SUBMISSION = "submission"  # while its result is asked for
+    SELECTION = "selection"  # while it is pulled
+    RECORD = "record"  # a contact, while its record in the CRM is written
+    CONNECTION = "connection"  # while it is found out whether it works again
+
+
+class Lost(Exception):
+    """The claim is somebody else's by now, or nobody's: nothing of the unit of work is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, by a number of its own. `lease`: how many seconds after its last sign it counts as ended."""
+
+    id: int
+    lease: float = LEASE
+
+    @classmethod
+    def new(cls, lease: float = LEASE) -> Owner:
+        """Nobody else has had this number."""
+        return cls(secrets.randbits(47), lease)
+
+
+class Claim(NamedTuple):
+    """What was taken at one moment."""
+
+    kind: Kind
+    epoch: int
+    items: tuple[Any, ...]
+
+
+def renew(tx: Tx, owner: Owner, *, now: float) -> None:
+    """The process is alive: its lease, and with it all of its claims, goes on."""
+    tx.run("worker_renew", owner=owner.id, until=now + owner.lease, now=now, worth=RENEWED)
+
+
+def take(tx: Tx, kind: Kind, items: Sequence[Any], *, owner: Owner, now: float) -> Claim:
+    """Hold those of the items that nobody holds."""
+    renew(tx, owner, now=now)
+    epoch = int(tx.value("epoch_next"))
+    rows = tx.rows("claims_take", kind=kind, items=json.dumps(list(items)), owner=owner.id, epoch=epoch)
+    taken = {row[0] for row in rows}
+    return Claim(kind, epoch, tuple(item for item in items if item in taken))
+
+
+def require(tx: Tx, claim: Claim, items: Collection[Any] | None = None) -> None:
+    """Raises Lost unless all of the claim, or these items of it, are still held under its epoch."""
+    wanted = claim.items if items is None else items
+    held = tx.value("claims_held", kind=claim.kind, items=json.dumps(list(wanted)), epoch=claim.epoch)
+    if held != len(wanted):
+        raise Lost
+
+
+def release(tx: Tx, claim: Claim) -> int:
+    """Hold it no more; returns how much of it was still held."""
+    return tx.run("claims_release", kind=claim.kind, items=json.dumps(claim.items), epoch=claim.epoch)
+
+
+def start_alone(tx: Tx, owner: Owner, *, now: float) -> None:
+    """At a start of the only process that may work on this ledger: whoever was there before has ended."""
+    tx.run("claims_forget")
+    tx.run("workers_forget")
+    renew(tx, owner, now=now)
+
+
+class Expired(NamedTuple):
+    """Something that is not held any more, because its owner has ended or let go of it."""
+
+    kind: Kind
+    item: Any
+
+
+def expire(tx: Tx, owner: Owner, active: Collection[int], newest: int, *, now: float) -> list[Expired]:
+    """Give back what is held by processes whose lease is over, and what `owner` itself has let go of: all that it took
+    up to the epoch `newest`, but what it says to be `active`."""
+    mine = {"owner": owner.id, "newest": newest, "active": json.dumps(sorted(active))}
+    return [Expired(Kind(row["kind"]), row["item"]) for row in tx.rows("claims_expire", now=now, **mine)]
+
+
+def forget_the_ended(tx: Tx, owner: Owner, *, now: float) -> int:
+    """Once all that they left was seen to; returns how many processes it were."""
+    return tx.run("workers_expire", owner=owner.id, now=now)

@@ -1,0 +1,55 @@
+"""What a call needs beside a budget: all of it is looked at, and taken, in the transaction of its intent.
+
+What a process has seen before is only a hint: another one may have found since that the provider wants no call or that
+the CRM takes no writes, or have used up what the limits allow.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from syncd.contract.pacing import Window
+
+from . import claims, connections, gates, rates
+from .claims import Claim, Owner
+from .rates import TooSoon
+from .store import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Who makes a call, under which claim on its jobs, for which CRM, and within which limits of the provider."""
+
+    owner: Owner
+    claim: Claim
+    crm: str
+    windows: tuple[Window, ...]
+
+
+class Use(NamedTuple):
+    """A call that is to be made on a permit."""
+
+    permit: Permit
+    provider: str
+    sync: str
+    jobs: Sequence[int]
+    now: float
+
+
+def use(tx: Tx, uses: Sequence[Use]) -> None:
+    """All of these calls may be made. Raises Lost, Shut or TooSoon where one of them may not."""
+    now = max((one.now for one in uses), default=0.0)
+    for owner in {one.permit.owner for one in uses}:
+        claims.renew(tx, owner, now=now)
+    for claim in {one.permit.claim for one in uses}:
+        claims.require(tx, claim, [job for one in uses if one.permit.claim == claim for job in one.jobs])
+    for owner, sync, provider, crm in {(one.permit.owner, one.sync, one.provider, one.permit.crm) for one in uses}:
+        gates.require_open(tx, owner, sync=sync, provider=provider, crm=crm)
+    for (provider, windows), calls in Counter((one.provider, one.permit.windows) for one in uses).items():
+        if (wait := connections.refused(tx, provider).until - now) > 0:
+            raise TooSoon(wait)
+        connections.note_budget(tx, provider, "")
+        rates.take(tx, provider, windows, now=now, calls=calls)

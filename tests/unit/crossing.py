@@ -1,0 +1,86 @@
+"""Two processes on one ledger: the stages of one are interrupted at every turn by all the stages of the other."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from syncd.contract.pacing import Pacer
+from syncd.ledger.store import Ledger
+from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, work, writeback
+from syncd.pipeline.gate import Gate
+from syncd.pipeline.parts import Accounts, Bells, Lane, Parts
+from syncd.pipeline.work import AtWork
+
+from .house import House
+
+Stage = Callable[[Parts], Awaitable[object]]
+
+
+def another(house: House, *, number: int = 1) -> Parts:
+    """The parts of another process on the ledger of a house: nothing is shared but the ledger and the world outside."""
+    ids = itertools.count(1)
+    lanes = {name: Lane(provider=fake, pacer=_pacer(house, name)) for name, fake in house.fakes.items()}
+    return replace(
+        house.parts,
+        rng=random.Random(number),
+        new_id=lambda: f"{number:08x}{next(ids):024x}",
+        lanes=lanes,
+        gate=Gate({}),
+        bells=Bells(),
+        accounts=Accounts(),
+        look_at={},
+        at_work=AtWork(),
+    )
+
+
+def _pacer(house: House, name: str) -> Pacer:
+    return Pacer(house.fakes[name].capabilities.windows, house.clock)
+
+
+async def everything(parts: Parts) -> None:
+    """One pass of each stage."""
+    for sync in parts.syncs:
+        await pull.run_once(parts, sync)
+    await plan.run_once(parts)
+    for name in parts.lanes:
+        await dispatch.run_once(parts, name)
+    await inbox.run_once(parts)
+    await verify.run_once(parts)
+    for sync in parts.syncs:
+        await writeback.run_once(parts, sync)
+    await sweep.run_once(parts)
+    await work.run_once(parts)
+
+
+@dataclass
+class Crossing:
+    """A ledger that lets somebody else in before its `at`-th unit of work, or look; and once only."""
+
+    ledger: Ledger
+    at: int
+    other: Callable[[], Awaitable[object]]
+    passed: int = 0
+
+    async def write(self, *args: Any, **kwargs: Any) -> Any:
+        await self._pass()
+        return await self.ledger.write(*args, **kwargs)
+
+    async def read(self, *args: Any, **kwargs: Any) -> Any:
+        await self._pass()
+        return await self.ledger.read(*args, **kwargs)
+
+    async def _pass(self) -> None:
+        self.passed += 1
+        if self.passed == self.at:
+            await self.other()
+
+
+async def crossed(parts: Parts, stage: Stage, at: int, other: Callable[[], Awaitable[object]]) -> bool:
+    """Run a stage with somebody else in its midst; False once it has fewer turns than that."""
+    crossing = Crossing(parts.ledger, at, other)
+    await stage(replace(parts, ledger=cast("Ledger", crossing)))
+    return crossing.passed >= at

@@ -1,0 +1,368 @@
+"""What several processes agree on stands in rows: limits, what shuts the gate, the canary, and what is unique."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from syncd.contract.errors import RateLimited, Retry, Trouble
+from syncd.contract.pacing import Window
+from syncd.ledger import connections, gates, rates
+from syncd.ledger.rates import TooSoon
+from syncd.ledger.store import Tx
+from syncd.pipeline import dispatch, inbox, work
+from syncd.pipeline.canary import Canary
+from syncd.pipeline.gate import REFUSALS, WRITE_RIGHT, Gate
+from syncd.pipeline.parts import Parts
+from syncd.web import public
+from tests.contract.fake_provider import FakeProvider
+from tests.simulation.planted import statement
+
+from .audit import sqlite3
+from .callers import served
+from .conftest import Build
+from .crossing import another
+from .house import EMAIL, ONE_BY_ONE, House
+from .test_pipeline_probe import point
+
+NOW = 1_700_000_000.0
+
+
+# --- limits --------------------------------------------------------------------------------------------
+
+
+def take(house: House, windows: list[Window], now: float) -> bool:
+    try:
+        house.run(house.ledger.write(rates.take, "ann", windows, now=now))
+    except TooSoon:
+        return False
+    return True
+
+
+def most_in_any_span(calls: list[float], seconds: float) -> int:
+    return max(sum(start <= call < start + seconds for call in calls) for start in calls)
+
+
+@pytest.mark.parametrize("window", [Window(60.0, 20), Window(3600.0, 100), Window(1.0, 7), Window(0.5, 1)])
+def test_no_span_ever_holds_more_than_the_limit_and_hardly_less(house: House, window: Window) -> None:
+    chance, calls, now = random.Random(window.limit), list[float](), NOW
+    end = now + 5 * window.seconds
+    while now < end:
+        now += window.seconds / window.limit * chance.uniform(0, 0.2)
+        if take(house, [window], now):
+            calls.append(now)
+    assert most_in_any_span(calls, window.seconds) <= window.limit
+    assert len(calls) >= 0.95 * window.limit * 5
+
+
+def test_who_waits_as_long_as_it_is_told_gets_a_place(house: House) -> None:
+    window, chance, now = Window(60.0, 5), random.Random(1), NOW
+    for _ in range(60):
+        now += chance.uniform(0, 3)
+        try:
+            house.run(house.ledger.write(rates.take, "ann", [window], now=now))
+        except TooSoon as soon:
+            now += soon.wait + 0.001
+            assert take(house, [window], now)
+
+
+def test_a_clock_minute_is_counted_by_the_clock(house: House) -> None:
+    minute = Window(60.0, 3, fixed=True)
+    start = NOW - NOW % 60
+    assert [take(house, [minute], start + 58 + n / 10) for n in range(4)] == [True, True, True, False]
+    assert [take(house, [minute], start + 60 + n / 10) for n in range(4)] == [True, True, True, False]
+
+
+def test_all_windows_have_to_hold_the_call_or_none_counts_it(house: House) -> None:
+    short, long = Window(1.0, 2), Window(60.0, 3)
+    assert [take(house, [short, long], NOW) for _ in range(3)] == [True, True, False]
+    assert [take(house, [short, long], NOW + 5) for _ in range(2)] == [True, False]
+    assert sum(row[0] for row in house.sql("SELECT used FROM rate WHERE width = ?", 60.0 / rates.SLOTS)) == 3
+
+
+def test_limits_that_a_vendor_tells_count_the_calls_before(house: House) -> None:
+    house.person()
+    assert house.ask() == 2
+    learnt = [Window(7200.0, 2)]
+    house.run(house.ledger.write(rates.know, "ann", learnt, now=house.clock.now()))
+    assert not take(house, learnt, house.clock.now())
+    assert take(house, learnt, house.clock.now() + 7201)
+
+
+def test_a_clock_that_was_set_back_stops_nobody_for_longer_than_the_window(house: House) -> None:
+    window = Window(60.0, 2)
+    assert [take(house, [window], NOW) for _ in range(2)] == [True, True]
+    assert not take(house, [window], NOW - 86_400)
+    house.run(house.ledger.write(rates.forget, now=NOW - 86_400))
+    assert take(house, [window], NOW - 86_400 + 61)
+
+
+def test_slots_that_no_window_reaches_back_to_are_let_go_of(house: House) -> None:
+    for seconds in (1.0, 60.0, 3600.0):
+        assert take(house, [Window(seconds, 5)], NOW)
+    house.run(house.ledger.write(rates.forget, now=NOW + 100))
+    assert house.sql("SELECT width FROM rate") == [(3600.0 / rates.SLOTS,)]
+
+
+def people(build: Build, many: int, *windows: Window) -> House:
+    capabilities = replace(ONE_BY_ONE, windows=windows)
+    house = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
+    for number in range(many):
+        house.person(f"P{number}")
+    house.pull()
+    house.plan()
+    return house
+
+
+def test_two_processes_share_the_limits_of_a_provider(build: Build) -> None:
+    house = people(build, 40, Window(60.0, 10))
+    other = another(house)
+    begun, calls = house.clock.time, list[float]()
+    while house.clock.time < begun + 180:
+        for parts in (house.parts, other):
+            before = len(house.fake.submitted)
+            house.run(dispatch.run_once(parts, "ann"))
+            calls += [house.clock.time] * (len(house.fake.submitted) - before)
+        house.clock.time += 1
+    assert most_in_any_span(calls, 60.0) <= 10
+    assert len(calls) >= 0.95 * 30
+
+
+def test_polls_that_count_are_counted_with_the_calls(build: Build) -> None:
+    capabilities = replace(ONE_BY_ONE, windows=(Window(60.0, 3),), polls_count=True)
+    house = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
+    house.person()
+    house.ask()
+    house.clock.time += 400
+    house.sweep()
+    assert sum(row[0] for row in house.sql("SELECT used FROM rate WHERE last > ?", house.clock.time - 60)) == 1
+
+
+def test_what_one_process_is_told_to_wait_another_one_waits(build: Build) -> None:
+    house = people(build, 3)
+    other = another(house)
+    house.fake.refusals.append(RateLimited("slow down", after=600.0))
+    house.dispatch()
+    calls = len(house.fake.submitted)
+    assert house.run(dispatch.run_once(other, "ann")) == 0
+    assert len(house.fake.submitted) == calls
+    house.clock.time += 601
+    assert house.run(dispatch.run_once(other, "ann")) == 1
+
+
+def test_refusals_in_a_row_are_counted_over_a_restart(build: Build) -> None:
+    house = people(build, 1)
+    waits = []
+    for _ in range(3):
+        house.fake.refusals.append(Retry("no answer"))
+        house.dispatch()
+        waits.append(house.sql("SELECT refusals FROM connection WHERE name = 'ann'")[0][0])
+        house.clock.time += 60
+        house.reopen()
+    assert waits == [1, 2, 3]
+
+
+def test_a_window_that_is_full_by_now_stops_the_intent_itself(build: Build) -> None:
+    """The pacer of this process does not know of it."""
+    house = people(build, 1, Window(60.0, 1))
+    house.run(house.ledger.write(rates.take, "ann", [Window(60.0, 1)], now=house.clock.now()))
+    assert (house.dispatch(), house.submissions()) == (0, [])
+    house.clock.time += 61
+    assert house.dispatch() == 1
+
+
+# --- what shuts the gate ----------------------------------------------------------------------------------
+
+
+def shut_by(house: House, other: Parts, watch: str, sync: str, why: str) -> None:
+    other.gate.set(watch, why, sync=sync)
+    house.run(other.publish())
+
+
+@pytest.mark.parametrize("watch", [WRITE_RIGHT, REFUSALS, "backlog"])
+def test_what_concerns_everybody_stops_every_process_in_its_intent(build: Build, watch: str) -> None:
+    house = people(build, 1)
+    other = another(house)
+    shut_by(house, other, watch, "people", "no")
+    assert house.parts.gate.why("people") == "", "this process knows nothing of it"
+    assert (house.dispatch(), house.submissions()) == (0, [])
+    shut_by(house, other, watch, "people", "")
+    assert house.dispatch() == 1
+
+
+@pytest.mark.parametrize("watch", ["disk", "clock", "callbacks", "integrity"])
+def test_what_concerns_one_host_stops_that_one_alone(build: Build, watch: str) -> None:
+    house = people(build, 1)
+    other = another(house)
+    shut_by(house, other, watch, "", "no")
+    assert house.run(dispatch.run_once(other, "ann")) == 0
+    assert house.dispatch() == 1
+
+
+def test_a_process_that_has_not_looked_yet_stops_nobody_else(build: Build) -> None:
+    house = people(build, 1)
+    other = replace(another(house), gate=Gate())
+    house.run(other.publish())
+    assert house.run(dispatch.run_once(other, "ann")) == 0
+    assert house.dispatch() == 1
+
+
+def test_an_older_look_does_not_open_what_another_process_has_shut_since(build: Build) -> None:
+    house = people(build, 1)
+    other = another(house)
+    house.parts.gate.set(WRITE_RIGHT, "", sync="people")
+    house.parts.gate.looked[WRITE_RIGHT, "people"] = house.clock.now()
+    house.clock.time += 60
+    shut_by(house, other, WRITE_RIGHT, "people", "no")
+    house.clock.time += 60
+    house.run(house.parts.publish())
+    assert house.dispatch() == 0
+
+
+def test_what_a_process_saw_of_its_host_ends_with_it(build: Build) -> None:
+    house = people(build, 1)
+    other = another(house)
+    house.run(work.run_once(other))
+    shut_by(house, other, "disk", "", "no room")
+    assert house.sql("SELECT watch FROM gate") == [("disk",)]
+    house.clock.time += 600
+    house.run(work.run_once(house.parts))
+    assert house.sql("SELECT watch FROM gate") == []
+
+
+def test_a_connection_that_another_process_has_halted_is_not_called(build: Build) -> None:
+    house = people(build, 1)
+
+    async def go() -> None:
+        run = dispatch.run_once(house.parts, "ann")
+        await house.ledger.write(
+            connections.halt, "crm", Trouble.CREDENTIALS, "the key is wrong", "give another", now=NOW
+        )
+        await run
+
+    house.run(go())
+    with pytest.raises(gates.Shut, match="crm is halted"):
+        house.run(
+            house.ledger.write(gates.require_open, house.parts.at_work.owner, sync="people", provider="ann", crm="crm")
+        )
+
+
+# --- the canary --------------------------------------------------------------------------------------------
+
+
+def test_a_canary_may_arrive_at_another_process(house: House) -> None:
+    """The receiver is another one than the one that sent it."""
+    other = another(house)
+
+    async def go() -> int:
+        async with served(public.application(other, Canary())) as line:
+            point(house, f"http://127.0.0.1:{line.port}")
+            return await Canary().run_once(house.parts)
+
+    assert house.run(go()) == 1
+    assert house.sql("SELECT * FROM canary") == []
+
+
+# --- unique in the schema -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def table(house: House) -> Iterator[sqlite3.Connection]:
+    """Two records of one person, with a job each, as plain SQL sees them."""
+    for number in (1, 2):
+        house.run(house.ledger.write(_rows, number))
+    connection = sqlite3.connect(house.path)
+    yield connection
+    connection.execute("DELETE FROM write")
+    connection.execute("DELETE FROM result")
+    connection.execute("DELETE FROM job")
+    connection.commit()
+    connection.close()
+
+
+def _rows(tx: Tx, number: int) -> None:
+    tx._connection.execute(
+        "INSERT INTO contact (id, connection, object, ext_id, sync, revision, identity, person, lacks, blocked, "
+        "planned, pulled_at) VALUES (?, 'crm', 'contacts', ?, 'people', '', '{}', 'one', '[]', '{}', 1, 1)",
+        (number, str(number)),
+    )
+    tx._connection.execute(
+        "INSERT INTO job (id, contact_id, sync, field, person, state, created_at, updated_at) "
+        "VALUES (?, ?, 'people', 'email', 'one', 'queued', 1, 1)",
+        (number, number),
+    )
+
+
+def test_one_question_at_a_time_about_a_field_of_a_person(table: sqlite3.Connection) -> None:
+    table.execute("UPDATE job SET state = 'sent', asked_person = 'one' WHERE id = 1")
+    with pytest.raises(sqlite3.IntegrityError):
+        table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
+    table.execute("UPDATE job SET state = 'answered' WHERE id = 1")
+    table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
+
+
+def test_records_that_turn_out_to_be_one_person_while_both_are_asked_about_are_united(
+    table: sqlite3.Connection,
+) -> None:
+    table.execute("UPDATE job SET state = 'sent', asked_person = 'one' WHERE id = 1")
+    table.execute("UPDATE job SET state = 'sent', asked_person = 'two', person = 'two' WHERE id = 2")
+    table.execute("UPDATE job SET person = 'one'")
+
+
+def test_a_delivery_says_one_thing_of_a_job(table: sqlite3.Connection) -> None:
+    result = (
+        "INSERT INTO result (job_id, provider, round, delivery_id, outcome, candidates, note, at) "
+        "VALUES (?, 'ann', 0, ?, ?, '[]', '', 1)"
+    )
+    table.execute(result, (1, 7, "not_found"))
+    table.execute(result, (1, 8, "not_found"))
+    table.execute(result, (2, 7, "not_found"))
+    with pytest.raises(sqlite3.IntegrityError):
+        table.execute(result, (1, 7, "found"))
+
+
+def test_one_open_write_for_each_job(table: sqlite3.Connection) -> None:
+    write = "INSERT INTO write (job_id, before, after, seen, state, at) VALUES (1, '', 'x', '', ?, 1)"
+    table.execute(write, ("written",))
+    table.execute(write, ("intent",))
+    with pytest.raises(sqlite3.IntegrityError):
+        table.execute(write, ("intent",))
+
+
+def test_a_delivery_is_read_once(build: Build) -> None:
+    """Two processes have read the same page; one of them applies it."""
+    house = build(fields={EMAIL: ["ann"]})
+    person = house.person()
+    house.finds(person, EMAIL, "ada@acme.example.com")
+    house.ask()
+    (sent,) = house.fake.submitted
+    house.deliver(house.fake.delivery(sent))
+    (delivery,) = (row[0] for row in house.sql("SELECT id FROM delivery"))
+    assert house.run(house.ledger.write(_done, delivery)) == 1
+    assert house.run(house.ledger.write(_done, delivery)) == 0
+    assert house.run(inbox.run_once(house.parts)) == 0
+
+
+def _done(tx: Tx, delivery: int) -> int:
+    return tx.run("delivery_done", id=delivery, state="quarantined", note="read")
+
+
+def test_two_records_that_became_one_person_since_they_were_chosen_are_asked_about_once(build: Build) -> None:
+    """The schema refuses the second question, whatever the transaction of the intent has looked at."""
+    house = build(fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo"):
+        house.person(name)
+    house.pull()
+    house.plan()
+    with statement("jobs_not_wanted", "other.id <> job.id", "other.id <> other.id"):
+        house.run(house.ledger.write(_unite))
+        assert house.dispatch() == 1
+    assert len(house.fake.submitted) == 1
+
+
+def _unite(tx: Tx) -> None:
+    tx.run("jobs_person", person="one", contact_id=1)
+    tx.run("jobs_person", person="one", contact_id=2)
