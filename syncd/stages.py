@@ -241,7 +241,7 @@ class Stages:
         """Real seconds between its bells, or None for a pull, which has its sync's own."""
         if stage.kind == "pull":
             return None
-        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.3)
+        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.5)
 
     def _real(self, seconds: float, least: float = 0.1) -> float:
         """Of a rehearsal's seconds; not so often that to look would be most of the work."""

@@ -161,7 +161,7 @@ class Boot:
         for _ in range(3):
             self.host.run("curl -s -m 2 http://127.0.0.1:8080/healthz", check=False)
         assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
-        assert self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"}
+        self.host.wait_for("its exit status", lambda: self.host.show("ExecMainStatus") == {"ExecMainStatus": "78"})
         waiting = "curl -s -o /dev/null -w '%{http_code}' -m 60 http://127.0.0.1:8080/healthz"
         self.host.run(f'systemd-run --unit=waiting --property=StandardOutput=file:/run/waiting sh -c "{waiting}"')
         self.write(self.settings)

@@ -12,7 +12,7 @@ from syncd.cli import COMMANDS
 from .rig import Vendors, assert_right, syncd
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-KEYS = {
+KEYS: dict[str, Any] = {
     "SYNCD_CALLBACK_SECRET": "5a" * 32,
     "HUBSPOT_TOKEN": "pat-eu1-0",
     "ZELIQ_API_KEY": "z",
