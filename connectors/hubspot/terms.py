@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from typing import Any
 
 from syncd.contract.errors import Unusable
@@ -125,29 +125,34 @@ def _terms(match: Mapping[str, Any], catalogue: Catalogue) -> list[Filter]:
         values = owners if isinstance(owners, list) else [owners]
         found.append(_filter("hubspot_owner_id", "IN", values=[str(owner) for owner in values]))
     for term in match.get("filters", []):
-        text = (catalogue.get(term["property"]) or {}).get("type") == "string"
-        found.append(_filter(term["property"], term["operator"], **_operands(term, lower=text)))
+        kind = str((catalogue.get(term["property"]) or {}).get("type"))
+        found.append(_filter(term["property"], term["operator"], **_operands(term, kind)))
     return found
 
 
-def _operands(term: Mapping[str, Any], *, lower: bool) -> dict[str, Any]:
+def _operands(term: Mapping[str, Any], kind: str) -> dict[str, Any]:
     operands: dict[str, Any] = {}
     for key in _OPERANDS[term["operator"]]:
         if key == "values":  # HubSpot wants IN on texts in lower case, and enumerations as they are
-            operands["values"] = [_word(v).lower() if lower else _word(v) for v in term["values"]]
+            words = [_word(value, kind) for value in term["values"]]
+            operands["values"] = [word.lower() for word in words] if kind == "string" else words
         else:
-            operands["highValue" if key == "high_value" else key] = _word(term[key])
+            operands["highValue" if key == "high_value" else key] = _word(term[key], kind)
     return operands
 
 
-def _word(value: object) -> str:
-    """A YAML value as HubSpot's text: moments in milliseconds, truth in lower case."""
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return str(round(moment.timestamp() * 1000))
-    if isinstance(value, date):
-        return _word(datetime.combine(value, time(), UTC))
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _word(value: object, kind: str) -> str:
+    """A YAML value as HubSpot's text: truth in lower case, days and moments (UTC without a zone) in milliseconds."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    if kind not in {"date", "datetime"} or text.isdigit():
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text  # HubSpot may know it, or say what it does not know
+    return str(round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def _filter(name: str, operator: str, **operands: Any) -> Filter:
@@ -169,7 +174,13 @@ def _wrong(term: object, catalogue: Catalogue) -> list[str]:
         )
     elif "values" in needed and (not isinstance(term["values"], Sequence) or isinstance(term["values"], str)):
         wrong.append(f"{operator} takes a list of values")
+    elif not all(isinstance(value, str | int | float) for value in _given(term, needed)):
+        wrong.append("each value must be a text, a number or true and false")
     return wrong
+
+
+def _given(term: Mapping[str, Any], keys: set[str]) -> list[Any]:
+    return [value for key in keys for value in (term[key] if key == "values" else [term[key]])]
 
 
 def _too_much(selection: Selection, catalogue: Catalogue) -> list[str]:

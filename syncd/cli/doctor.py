@@ -146,7 +146,7 @@ def secret_files(_: Settings) -> Iterator[Finding]:
 
 def name(settings: Settings) -> Iterator[Finding]:
     """Has the public URL's host an address?"""
-    target = urlsplit(str(getattr(settings.callbacks, "public_url", "") or "")).hostname
+    target = None if settings.callbacks is None else urlsplit(str(settings.callbacks.public_url)).hostname
     if not target:
         return
     found: list[str] = []
@@ -154,8 +154,8 @@ def name(settings: Settings) -> Iterator[Finding]:
     def look() -> None:
         try:
             found.extend(str(one[4][0]) for one in socket.getaddrinfo(target, None, proto=socket.IPPROTO_TCP))
-        except OSError as error:
-            found.append(f"! {error.strerror or error}")
+        except (OSError, UnicodeError) as error:
+            found.append(f"! {getattr(error, 'strerror', '') or error}")
 
     thread = threading.Thread(target=look, daemon=True)  # nothing can interrupt a resolver
     thread.start()

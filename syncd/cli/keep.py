@@ -20,7 +20,7 @@ from .progress import progress
 from .tables import show_reconciliation
 from .work import only_daemon
 
-LONGEST_HOLD = 2 * 86_400.0  # seconds, where the configuration names no provider that could be read
+LONGEST_HOLD = 2 * 86_400.0  # seconds at the least, where some of the configuration could not be read
 
 
 def add_to(app: typer.Typer) -> None:
@@ -79,7 +79,8 @@ def restore(
     settings, _ = settings_from(config, secrets=False)
     clock, path = compose.clock_of(settings), settings.ledger.path
     providers = [one for one in settings.connections.values() if one.port is Port.PROVIDER]
-    until = clock.now() + max((one.in_doubt_hold for one in providers), default=LONGEST_HOLD)
+    unread = bool(settings.warnings) or not providers
+    until = clock.now() + max([one.in_doubt_hold for one in providers] + [LONGEST_HOLD] * unread)
     with only_daemon(path), progress("copying", "MB", per=1e6) as line:
         done = copies.restore(source, path, frozen_until=until, now=time.time(), progress=line)
     if as_json:

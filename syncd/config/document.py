@@ -7,6 +7,7 @@ Plain scalars are YAML 1.2's (`core_schema`). What the values mean is not known 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ Where = tuple[str | int, ...]
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
+_NO_PLAIN_START = re.compile("alphabetic or numeric|cannot start any token")  # as libyaml says it
 
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -111,7 +113,9 @@ def read(path: Path, report: Report) -> Any:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError([f"{path}:{line}: is not UTF-8; save it as UTF-8"]) from error
     except yaml.MarkedYAMLError as error:
-        report.problem((), f"{error.problem}; mend the YAML here", line=_line(error.problem_mark or error.context_mark))
+        hint = " (what begins with *, @, % or & needs quotes)" if _NO_PLAIN_START.search(error.problem or "") else ""
+        line = _line(error.problem_mark or error.context_mark)
+        report.problem((), f"{error.problem}; mend the YAML here{hint}", line=line)
     except yaml.YAMLError:
         report.problem((), "holds characters that YAML does not allow; remove control characters")
     report.raise_if_any()

@@ -149,6 +149,12 @@ def ascii_host(raw: str) -> str:
     return host
 
 
+def host_name(raw: str) -> str:
+    """The name of a host in ASCII, or `*.` and a name for all below it; raises ValueError."""
+    star = "*." if raw.startswith("*.") else ""
+    return star + ascii_host(raw.removeprefix("*."))
+
+
 def own_path(raw: Path) -> Path:
     """A path that means the same without a shell; raises ValueError."""
     if str(raw).startswith("~"):

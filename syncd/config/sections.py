@@ -17,11 +17,11 @@ from pydantic import Field as Rule
 from syncd.contract.model import Field, Grade
 
 from .alerting import AlertUrl, QuietHours
-from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, own_path
+from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, host_name, own_path
 
 DAY = 86_400.0
 
-HostName = Annotated[str, Rule(pattern=r"^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", max_length=253)]
+HostName = Annotated[str, AfterValidator(host_name)]
 Credits = Annotated[Decimal, Rule(ge=0)]
 CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 

@@ -71,6 +71,8 @@ def secret_fields(model: type[BaseModel]) -> list[str]:
 
 def _explain(model: type[BaseModel], place: Where, error: dict[str, Any], beside: Iterable[str]) -> str:
     kind, context = error["type"], error.get("ctx", {})
+    if error["input"] is None and kind != "missing":
+        return "is empty; write a value, or leave the key out"
     if kind == "extra_forbidden":
         known = {*_model_at(model, place[:-1]).model_fields, *(beside if len(place) == 1 else ())}
         return f"unknown key; {suggest(str(place[-1]), known)}"

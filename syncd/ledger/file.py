@@ -72,6 +72,16 @@ class WriterBroke(BrokenInvariant, LedgerFailed):
     """A bug of ours in the writer's thread; nothing that it left half done is on the disk."""
 
 
+_KINDS: dict[int, type[LedgerError]] = {
+    errno.ENOSPC: DiskFull,
+    errno.EDQUOT: DiskFull,
+    errno.EIO: DiskFailed,
+    errno.EACCES: LedgerForbidden,
+    errno.EPERM: LedgerForbidden,
+    errno.EROFS: LedgerForbidden,
+}
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that writes: the file is created or migrated, and SQLite has taken every setting.
 
@@ -228,7 +238,9 @@ def second_look(told: LedgerError, path: Path) -> LedgerError:
 
 
 def meaning(error: Exception, said: str) -> LedgerError:
-    """What SQLite's error asks for: another try, another start, or a copy."""
+    """What SQLite's error, or the system's, asks for: another try, another user, another start, or a copy."""
+    if isinstance(error, OSError):
+        return _KINDS.get(error.errno or 0, LedgerError)(error.strerror or said)
     code = getattr(error, "sqlite_errorcode", 0)
     if code & 0xFF in _DAMAGED:
         return LedgerCorrupt(f"{said}; move it away and restore a copy of it")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -70,6 +71,7 @@ class Held:
         """Store a part of the work; the lease goes on. Raises Lost."""
         now, asked_at = self._parts.clock.now(), self._parts.clock.monotonic()
 
+        @wraps(work)
         def unit(tx: Tx) -> T:
             claims.renew(tx, self._parts.at_work.owner, now=now)
             claims.require(tx, self.claim)
@@ -82,6 +84,7 @@ class Held:
     async def finish(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Store the last part of the work, and hold it no more. Raises Lost."""
 
+        @wraps(work)
         def unit(tx: Tx) -> T:
             if claims.release(tx, self.claim) != len(self.items):
                 raise Lost

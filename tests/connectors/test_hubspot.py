@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors.hubspot import Connector
+from connectors.hubspot import Connector, terms
 from syncd.contract.errors import Retry, Unusable
 from syncd.contract.model import (
     Author,
@@ -198,8 +198,30 @@ def test_match_is_added_to_every_group() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "written", "told"),
+    [
+        ("datetime", "2026-01-01", "1767225600000"),
+        ("date", "2026-01-01", "1767225600000"),
+        ("datetime", "2026-01-01T01:00:00+01:00", "1767225600000"),
+        ("datetime", "2026-01-01T00:00:00Z", "1767225600000"),
+        ("datetime", 1767225600000, "1767225600000"),
+        ("datetime", "TODAY", "TODAY"),
+        ("string", "2026-01-01", "2026-01-01"),
+        ("number", 5, "5"),
+        ("bool", True, "true"),
+    ],
+)
+def test_c1_moments_are_told_in_milliseconds_and_the_rest_as_it_stands(kind: str, written: object, told: str) -> None:
+    selection = matching(filters=[{"property": "x", "operator": "GTE", "value": written}])
+    (found,) = terms.of_match(selection, {"x": {"type": kind}})
+    assert found == {"propertyName": "x", "operator": "GTE", "value": told}
+
+
+@pytest.mark.parametrize(
     ("match", "complaint"),
     [
+        ({"filters": [{"property": "country", "operator": "IN", "values": [["a"]]}]}, "must be a text, a number"),
+        ({"filters": [{"property": "country", "operator": "EQ", "value": {"a": "b"}}]}, "must be a text, a number"),
         ({"lists": [5]}, "match.lists is unknown"),
         ({"filters": {"property": "country"}}, "must be a list"),
         ({"filters": ["country"]}, "must have property"),

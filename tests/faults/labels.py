@@ -175,18 +175,20 @@ def _given(path: Path) -> Iterator[str]:
 
 
 def _writes(called: ast.expr) -> bool:
-    """Is it `….ledger.write`, or a method that passes on to it?"""
+    """Is it `….ledger.write`, `held.write`, `held.finish`, or a method that passes on to it?"""
     if not isinstance(called, ast.Attribute):
         return False
     of = called.value
+    if called.attr in {"write", "finish"} and getattr(of, "id", getattr(of, "attr", "")) in {"held", "_held"}:
+        return True
     ledger = (isinstance(of, ast.Attribute) and of.attr == "ledger") or (isinstance(of, ast.Name) and of.id == "ledger")
     return (called.attr == "write" and ledger) or called.attr in PASSED_ON
 
 
 def _named(given: ast.expr, imported: dict[str, str], here: str) -> Iterator[str]:
     match given:
-        case ast.Name(id="work"):
-            return  # handed on by one of PASSED_ON, whose own callers are looked at
+        case ast.Name(id="work" | "unit"):
+            return  # handed on, by one of PASSED_ON or a claim, whose own callers are looked at
         case ast.Name(id=name):
             yield ".".join(imported.get(name, f"{here}.{name}").split(".")[-2:])
         case ast.Attribute(value=ast.Name(id=module), attr=name):

@@ -24,6 +24,11 @@ BY_NOTHING: dict[str, str] = {
     "breakers.set_aside": "nobody is refused for a reason that no document knows",
     "budgets.learn_prices": "nothing costs more than its connector knows",
     "confirmations.postpone_probe": "the journey's CRM has no rule that refuses whatever is written",
+    "connections.note_budget": "the journey's sync has no budget",
+    "budgets.note_reached": "the same",
+    "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
+    "writes.without_place": "the configuration stays what it is",
+    "dispatch.note": "no provider answers in the receipt of a call",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {

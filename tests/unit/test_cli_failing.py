@@ -18,6 +18,7 @@ from syncd.cli.work import only_daemon
 from syncd.contract.errors import BrokenInvariant, ConfigError, Halt, Retry, SyncdError, Trouble
 from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy, LedgerCorrupt, LedgerError, LedgerForbidden
 from syncd.ledger.sqlite import sqlite3
+from syncd.ledger.store import Ledger
 
 from .house import EMAIL, House
 
@@ -190,12 +191,20 @@ def test_s8_another_user_is_told_whose_place_it_is(made: Path) -> None:
         os.chown(one, NOBODY, NOBODY)
     looks = [[word, "-c", ours] for word in ("status", "verify", "thaw")]
     backup = ["backup", str(place / "copy.db"), "-c", str(own)]
-    *looked, copied, run = as_nobody(*looks, backup, ["run", "--once", "-c", ours])
+    foreign = made / "foreign"  # a folder of everybody's, a ledger of root's that all may read and write
+    foreign.mkdir()
+    foreign.chmod(0o777)
+    Ledger.open(foreign / "ledger.db").close()
+    (foreign / "ledger.db").chmod(0o666)
+    (foreign / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(foreign / "ledger.db"))), "utf-8")
+    theirs_too = ["run", "--once", "-c", str(foreign / "config.yaml")]
+    *looked, copied, run, opened = as_nobody(*looks, backup, ["run", "--once", "-c", ours], theirs_too)
     for code, said, told in looked:
         assert (code, said) == (77, ""), told
         assert f"error: {made}/ledger.db: Permission denied" in told
         assert "run it as root, for example by sudo; you are nobody" in told
-    assert (copied[0], run[0]) == (77, 77)
+    assert (copied[0], run[0], opened[0]) == (77, 77, 77)
+    assert "ledger.db can't be opened: Operation not permitted" in opened[2]
     assert f"error: {place}/.copy.db.partial: Permission denied" in copied[2]
     assert f"error: {made}/ledger.db.lock: Permission denied" in run[2]
     assert [*place.iterdir()] == []

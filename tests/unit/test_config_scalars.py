@@ -266,3 +266,23 @@ def test_c4_a_host_that_no_name_server_can_know_is_refused(tmp_path: Path, host:
         safe_url(f"https://{host}")
     (problem,) = problems(tmp_path, changed("https://enrich.example.com/", "https://☃.example"))
     assert problem.startswith("c.yaml:4: callbacks.public_url: has a host that no name server can know")
+
+
+@pytest.mark.parametrize("line", ["*/15 * * * *", "@daily"])
+def test_c8_a_cron_line_without_quotes_is_told_that_it_needs_them(tmp_path: Path, line: str) -> None:
+    (problem,) = problems(tmp_path, changed('"*/15 * * * 1-5"', line))
+    assert problem.startswith("c.yaml:14: ")
+    assert "(what begins with *, @, % or & needs quotes)" in problem
+
+
+def test_c4_names_of_the_private_listener_are_hosts_too(tmp_path: Path) -> None:
+    admin = "admin: {{ hosts: [{}] }}\n"
+    settings = read(tmp_path, admin.format("Bücher.example, '*.acme.example', NO") + changed("x/", "x/"))
+    assert settings.admin.hosts == ("xn--bcher-kva.example", "*.acme.example", "no")
+    (problem,) = problems(tmp_path, admin.format("☃.example") + changed("x/", "x/"))
+    assert problem.startswith("c.yaml:1: admin.hosts[0]: has a host that no name server can know")
+
+
+def test_a_key_without_a_value_is_told_so(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, changed("credits_per_day: 500", "time_zone:"))
+    assert problem == "c.yaml:19: syncs[0].budget.time_zone: is empty; write a value, or leave the key out"

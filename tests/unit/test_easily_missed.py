@@ -6,10 +6,11 @@ import pytest
 
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import InDoubt, Skip
-from syncd.contract.model import Identity, Outcome, Submission
+from syncd.contract.model import Identity, Outcome, Submission, WriteStatus
 from syncd.ledger import retries, writes
 from syncd.ledger.search import Wanted
-from syncd.ledger.store import Tx
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Move, Tx
 from syncd.ledger.writes import LANDS, Intent
 from tests.contract.fake_provider import FakeProvider, said
 
@@ -147,3 +148,29 @@ def test_of_two_contacts_merged_while_both_wait_the_first_is_written_in_a_pass(b
     house.writeback()
     assert (house.held(first), len(crm.changes)) == (MAIL, 1)
     assert (house.reason(first), house.reason(second)) == ("written", "human_value_kept")
+
+
+def test_a_write_that_is_to_be_repeated_leaves_no_intent_open(build: Build) -> None:
+    house, crm, ada = found(build)
+    crm.says.append(WriteStatus.RETRY)
+    house.writeback()
+    assert house.sql("SELECT state FROM write") == [("not_written",)]
+    house.clock.time += LANDS
+    house.writeback()
+    assert house.sql("SELECT state FROM write") == [("not_written",), ("written",)]
+    assert house.held(ada) == MAIL
+
+
+def test_who_waits_behind_a_job_is_queued_again_however_that_one_ends(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo"):
+        house.person(name)
+    house.pull()
+    house.plan()
+    first, second = (row[0] for row in house.sql("SELECT id FROM job ORDER BY id"))
+    now = house.clock.now()
+    waits = Move(second, JobState.QUEUED, JobState.WAITING, {"behind": first, "due_at": now + DAY})
+    ends = Move(first, JobState.QUEUED, JobState.DONE, {"reason": Reason.BLOCKED})
+    for one in (waits, ends):
+        house.run(house.ledger.write(Tx.move_many, [one], now=now))
+    assert house.sql("SELECT state FROM job ORDER BY id") == [("done",), ("queued",)]

@@ -113,6 +113,12 @@ def test_nothing_takes_the_time_from_sqlite() -> None:
         assert not re.search(r"\b(now|current_timestamp|unixepoch|julianday|random)\s*\(|'now'", statement, re.I), name
 
 
+def test_no_move_of_a_job_is_planned_anew_for_the_state_that_is_given() -> None:
+    for name, statement in queries().items():
+        if statement.startswith("UPDATE job "):
+            assert not re.search(r"\b(?:AND|WHERE) (?:job\.)?state = :", statement), name
+
+
 def test_no_statement_is_planned_anew_for_its_limit() -> None:
     for name, statement in queries().items():
         assert not re.search(r"\bLIMIT :\w+(?! \+ 0)\b", statement), name
