@@ -38,7 +38,7 @@ CADENCE = {
     "rights": 30.0,
     "flush": 5.0,
     "watch": 10.0,
-    "lease": 15.0,
+    "lease": 60.0,
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
@@ -241,7 +241,7 @@ class Stages:
         """Real seconds between its bells, or None for a pull, which has its sync's own."""
         if stage.kind == "pull":
             return None
-        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.3)
+        return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.5)
 
     def _real(self, seconds: float, least: float = 0.1) -> float:
         """Of a rehearsal's seconds; not so often that to look would be most of the work."""

@@ -1,4 +1,4 @@
-"""The one HTTP recipe for connectors that speak JSON over httpx.
+"""The one HTTP recipe for connectors that speak JSON.
 
 Owns time-outs, the size of an answer, the number of calls in flight, and the question that money hangs
 on: when a call fails, was it certainly not carried out (`Retry`) or can nobody say (`InDoubt`)? What a
@@ -11,41 +11,25 @@ import asyncio
 import email.utils
 import json
 import math
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from importlib.util import find_spec
 from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
-
-from .body import BODY_LIMIT, Body, Unreadable
+from .body import BODY_LIMIT, Unreadable
 from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
 from .network import Network
 from .watched import Outside
+from .wire import Broken, Line, NotSent, Request, Transport
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds between two bytes, and to connect
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
-IN_FLIGHT = 8  # above it httpx's pool costs more than it brings
+IN_FLIGHT = 8
 RETRY_AFTER_CAP = 900.0
 
 _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "syncd"}
-_EXTENSIONS = {"timeout": TIMEOUT.as_dict()}
-
-if find_spec("sniffio") is None:
-    # httpcore looks for it at each lock that it makes, in every folder of the path: half a millisecond a call.
-    sys.modules["sniffio"] = None  # type: ignore[assignment] # as Python itself marks what can't be imported
-
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.ProxyError,
-)
+_SAFE = "/:@!$&'()*+,;=%-._~"  # what may stand in a path as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +76,16 @@ class Http:
         self,
         base_url: str,
         headers: Mapping[str, str],
-        transport: httpx.AsyncBaseTransport | None = None,
         network: Network | None = None,
+        line: Callable[[str, Network], Transport] = Line,
     ) -> None:
-        self._base = base_url.rstrip("/")
-        self._host = httpx.URL(base_url).host
+        parts = urlsplit(base_url.rstrip("/"))
+        self._path, self._query = parts.path, parts.query
+        self._host = parts.hostname or base_url
         self._headers = {**_HEADERS, **headers}
         self._json_headers = {**self._headers, "content-type": "application/json"}
         self._network = network or Network()
-        self._transport = transport or _network_transport(base_url.startswith("https"), self._network)
+        self._transport = line(base_url, self._network)
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
     async def call(
@@ -120,74 +105,34 @@ class Http:
         that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry; so does an
         answer of more than `body_limit` bytes, or one that is not complete `within` so many seconds.
         """
-        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
-        headers = self._headers if content is None else self._json_headers
-        url = httpx.URL(self._base + path, params=dict(params)) if params else httpx.URL(self._base + path)
-        sending = _Sending() if self._network.proxy else None
-        extensions = _EXTENSIONS if sending is None else {**_EXTENSIONS, "trace": sending}
-        request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+        content = b"" if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
+        headers = self._headers if json_body is None else self._json_headers
+        query = "&".join(filter(None, (self._query, urlencode(params or {}))))
+        target = quote(self._path + path, safe=_SAFE) + (f"?{query}" if query else "")
+        request = Request(method, target, headers, content)
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
-                with Outside(method, url.path) as watched:
+                with Outside(method, self._path + path) as watched:
                     async with asyncio.timeout(within):
-                        answer = await self._transport.handle_async_request(request)
-                        body = await _read(answer, body_limit)
-                    watched.answered(answer.status_code)
-            except _NOT_SENT as error:
+                        answer = await self._transport.send(request, body_limit)
+                    watched.answered(answer.status)
+            except NotSent as error:
                 raise self._unreached(error) from error
-            except (TimeoutError, httpx.HTTPError) as error:
-                if sending is not None and not sending.begun:
+            except TimeoutError as error:
+                if not request.begun.is_set():
                     raise self._unreached(error) from error
-                raise lost(f"{method} {path}: {_broken(error, within)}") from error
-            except Unreadable as error:
+                raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
+            except (Broken, Unreadable) as error:
                 raise lost(f"{method} {path}: {error}") from error
-        if answer.status_code == 407 and self._network.proxy:
+        if answer.status == 407 and self._network.proxy:
             raise Retry(f"could not reach {self._host}: {WANTS_LOGIN}")
-        if answer.status_code >= 500:
-            raise lost(f"{method} {path}: HTTP {answer.status_code}")
-        return Response(answer.status_code, answer.headers, body)
+        if answer.status >= 500:
+            raise lost(f"{method} {path}: HTTP {answer.status}")
+        return Response(answer.status, answer.headers, answer.body)
 
     def _unreached(self, error: Exception) -> Retry:
         return Retry(unreached(self._host, error, proxy=self._network.proxy_url))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
-
-
-def _broken(error: Exception, within: float) -> str:
-    if isinstance(error, TimeoutError):
-        return f"the answer was not complete within {within:g} seconds"
-    return f"{type(error).__name__} before the answer was complete"
-
-
-async def _read(answer: httpx.Response, limit: int) -> bytes:
-    """The body, unpacked by us: httpx would unpack a thousandfold what came before anybody could look at its size."""
-    try:
-        body = Body(answer.headers.get("content-encoding", ""), limit)
-        async for part in answer.stream:  # type: ignore[union-attr] # an async client has async streams
-            body.add(part)
-        return body.whole()
-    finally:
-        await answer.aclose()
-
-
-def _network_transport(secure: bool, network: Network) -> httpx.AsyncBaseTransport:
-    """httpx's transport, without the client around it: cookies, redirects and authentication that no call of ours has
-    cost as much as the call."""
-    return httpx.AsyncHTTPTransport(
-        verify=network.tls if secure else False,
-        trust_env=False,
-        proxy=httpx.Proxy(network.proxy_url, auth=network.proxy_login) if network.proxy else None,
-        limits=httpx.Limits(max_connections=IN_FLIGHT, keepalive_expiry=2.0),
-    )
-
-
-class _Sending:
-    """Sees, by httpcore's trace, whether a request has begun to leave: not the CONNECT before it."""
-
-    begun = False
-
-    async def __call__(self, event: str, facts: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
-            self.begun = True

@@ -10,12 +10,11 @@ raise is said with it. Nothing else may leave a connector.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from .http import Http
@@ -39,6 +38,7 @@ from .model import (
 )
 from .network import Network
 from .pacing import Clock, Window
+from .wire import Line, Transport
 
 
 class Options(BaseModel):
@@ -61,19 +61,19 @@ class Memory(Protocol):
 class Tools:
     """What a connector is given instead of taking it: time, chance, memory, and the way out.
 
-    `http` makes a client. `network`, for SDKs with a client of their own, goes to `sdk_http.manager`. `transport` is
-    httpx's own seam; None is the network.
+    `http` makes a client. `network`, for SDKs with a client of their own, goes to `sdk_http.manager`. `line`
+    makes the way to a host; tests have others.
     """
 
     clock: Clock
     rng: random.Random
     memory: Memory
-    transport: httpx.AsyncBaseTransport | None = None
+    line: Callable[[str, Network], Transport] = Line
     network: Network = field(default_factory=Network)
 
     def http(self, base_url: str, headers: Mapping[str, str]) -> Http:
         """A client for one host, led as the operator wants it."""
-        return Http(base_url, headers, self.transport, self.network)
+        return Http(base_url, headers, self.network, self.line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

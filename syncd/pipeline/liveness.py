@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 
 OUTSIDE = 900.0  # seconds without a sign, of a stage that asks others: longer than any call and its repetitions
 INSIDE = 120.0  # the same, of a stage that works with the ledger alone
-PATIENCE = {"pull": 1800.0, "plan": INSIDE, "inbox": INSIDE, "verify": INSIDE, "flush": INSIDE, "watch": INSIDE}
+PATIENCE = {
+    "pull": 1800.0,
+    "plan": INSIDE,
+    "inbox": INSIDE,
+    "verify": INSIDE,
+    "flush": INSIDE,
+    "watch": INSIDE,
+    "lease": INSIDE,
+}
 EVENT_LOOP = "event loop"  # as what is late is called, beside the stages
 LAG = 5.0  # seconds by which the event loop may be late
 REMEMBERED = 60.0  # seconds for which a lag is told

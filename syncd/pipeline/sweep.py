@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import structlog
 
-from syncd.config import InDoubtPolicy, Port, Settle
+from syncd.config import InDoubtPolicy, Port, Settings, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.ledger import connections, inbox, jobs, rates, reviews, submissions, unpriced, upkeep, writes
 from syncd.ledger.claims import Kind
 from syncd.ledger.rates import TooSoon
 from syncd.ledger.states import SubmissionState
+from syncd.ledger.store import Tx
 
 from . import account, reconfigure, work
 from .parts import Lane, Parts
@@ -40,18 +41,26 @@ async def run_once(parts: Parts) -> int:
 
 
 async def _time_passes(parts: Parts, now: float) -> int:
-    moved = await parts.ledger.write(jobs.queue_due, now=now)
-    moved += await parts.ledger.write(reviews.decide_overdue, now=now)
-    moved += await parts.ledger.write(submissions.end_failed, now=now)
-    await parts.ledger.write(rates.forget, now=now)
+    moved = await parts.ledger.write(_what_is_due, now=now)
     moved += await _deadlines(parts, now)
-    for connection in parts.settings.connections.values():
+    return moved + await parts.ledger.write(_what_is_old, parts.settings, now=now)
+
+
+def _what_is_due(tx: Tx, *, now: float) -> int:
+    moved = jobs.queue_due(tx, now=now) + reviews.decide_overdue(tx, now=now) + submissions.end_failed(tx, now=now)
+    rates.forget(tx, now=now)
+    return moved
+
+
+def _what_is_old(tx: Tx, settings: Settings, *, now: float) -> int:
+    """Calls of which nobody told the charge, raw answers and histories."""
+    moved = 0
+    for connection in settings.connections.values():
         if connection.port is Port.PROVIDER:
             free = connection.expired.settle is Settle.FREE
             before = now - connection.expired.after
-            moved += await parts.ledger.write(unpriced.settle_old, connection.name, free=free, before=before)
-    keep = parts.settings.ledger.keep
-    await parts.ledger.write(upkeep.purge, raw_before=now - keep.raw, jobs_before=now - keep.jobs)
+            moved += unpriced.settle_old(tx, connection.name, free=free, before=before)
+    upkeep.purge(tx, raw_before=now - settings.ledger.keep.raw, jobs_before=now - settings.ledger.keep.jobs)
     return moved
 
 

@@ -1,4 +1,4 @@
-"""Which of Zeliq's hosts is called: two of them stand behind httpx's own transport seam."""
+"""Which of Zeliq's hosts is called: two of them are emulated in this process."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from connectors.zeliq import Connector, Options
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Trouble, Unlisted
 from syncd.contract.model import Identity, Level, Receipt
 from syncd.contract.ports import Tools
+from tests.contract import seam
 
 from .samples import EMAIL, PROFILE
 from .samples import request as ask
@@ -59,8 +60,8 @@ class Network:
         return httpx.Response(told.status_code, headers=told.headers, content=told.content)
 
     def connector(self, memory: DictMemory | None = None) -> Connector:
-        transport = httpx.MockTransport(self.answer)
-        tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory or DictMemory(), transport=transport)
+        line = seam.by(httpx.MockTransport(self.answer))
+        tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory or DictMemory(), line=line)
         return Connector("zeliq", Options(api_key=SecretStr("sk-x")), None, tools)
 
 

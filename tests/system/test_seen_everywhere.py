@@ -69,7 +69,9 @@ TROUBLES = {
     ),
     "a shut gate": Trouble("mapping", "gate", "callbacks can't reach syncd"),
     "a dead vendor": Trouble("money", "unreachable", r"its last \d+ calls failed \(unreachable\)"),
-    "a spent budget": Trouble("money", "budget", r"of 9 credits today \(UTC\).*: goes on at \d{4}-\d\d-\d\d 00:00"),
+    "a spent budget": Trouble(
+        "money", "budget", r"of 9 credits in 30 days \(UTC\).*: goes on at \d{4}-\d\d-\d\d 00:00"
+    ),
     "a full disk": Trouble("disk", "disk", r"\d+ MiB are free beside the ledger, ledger.reserve wants 1 MiB"),
     "a hung writer": Trouble("writer", "late", "it has not answered for|database is locked", "can't write its ledger"),
 }
@@ -126,8 +128,8 @@ def _mapped(sync: dict[str, Any]) -> dict[str, Any]:
 
 
 def _capped(sync: dict[str, Any]) -> dict[str, Any]:
-    """A budget that is spent at once."""
-    return {**sync, "budget": {"credits_per_day": 9}}
+    """A budget that is spent at once: of a month, for a day of these daemons takes six minutes."""
+    return {**sync, "budget": {"credits_per_month": 9}}
 
 
 @pytest.mark.parametrize("name", TROUBLES)

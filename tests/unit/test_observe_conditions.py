@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
 
-from syncd.cli.output import out
 from syncd.cli.tables import show_status
 from syncd.config import Budget, ConditionKind
 from syncd.contract.errors import InDoubt, Trouble
@@ -135,10 +136,10 @@ def test_s5_everybody_tells_it(build: Build) -> None:
     assert 'syncd_condition{detail="day",kind="budget",who="people"} 1.0' in metrics
     assert 'syncd_budget_reached{sync="people",window="day"} 1.0' in metrics
     assert 'syncd_budget_left_credits{sync="people",window="day"} 0.0' in metrics
-    with out.capture() as shown:
+    with redirect_stdout(StringIO()) as shown:
         found = house.run(house.ledger.read(look, house.settings, now=house.clock.now()))
         show_status({**concluded(found), "running": True})
-    assert until in " ".join(shown.get().split())
+    assert until in " ".join(shown.getvalue().split())
 
 
 def test_s5_a_budget_that_has_room_again_is_not_told(build: Build) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
+from io import StringIO
 
 import pytest
 import structlog
 
-from syncd.cli.output import out
 from syncd.cli.tables import show_status
 from syncd.daemon import Daemon
 from syncd.ledger import reports, upkeep
@@ -149,9 +150,9 @@ async def _page(line: Line, path: str) -> tuple[int, str]:
 def status_of(house: House) -> tuple[dict[str, object], str]:
     """What `syncd status` reads in the ledger, and prints."""
     status = concluded(house.run(house.ledger.read(look_at, house.settings, now=house.clock.now())))
-    with out.capture() as shown:
+    with redirect_stdout(StringIO()) as shown:
         show_status({**status, "running": True})
-    return status, shown.get()
+    return status, shown.getvalue()
 
 
 @case
@@ -353,9 +354,9 @@ def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) 
 def test_status_says_that_nobody_runs(shut: House) -> None:
     look(shut)
     status, _ = status_of(shut)
-    with out.capture() as shown:
+    with redirect_stdout(StringIO()) as shown:
         show_status({**status, "running": False})
-    assert "syncd does not run" in shown.get()
+    assert "syncd does not run" in shown.getvalue()
     assert status["looked_at"] == shut.clock.now()
 
 
