@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from syncd.config import Settings
@@ -44,9 +45,14 @@ async def live(parts: Parts) -> dict[str, Any]:
     status = await parts.ledger.read(look, parts.settings, now=now)
     spent = await parts.ledger.read(connections.over_budget)
     lanes = {
-        name: {"next_call_in": round(lane.pacer.ready_in(), 1), "over_budget": spent.get(name, "")}
+        name: {"next_call_in": _finite(lane.pacer.ready_in()), "over_budget": spent.get(name, "")}
         for name, lane in parts.lanes.items()
     }
     symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)
     late = parts.liveness.late()
     return concluded({**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms})
+
+
+def _finite(seconds: float) -> float | None:
+    """None: never, for the process ends. JSON has no word for that."""
+    return None if math.isinf(seconds) else round(seconds, 1)
