@@ -33,6 +33,7 @@ from syncd.ledger import (
     connections,
     contacts,
     decisions,
+    gates,
     inbox,
     people,
     renames,
@@ -215,9 +216,11 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
     return swap(dispatch._Run, "_afford", afford)
 
 
-def gate_ignored() -> AbstractContextManager[None]:
+@contextmanager
+def gate_ignored() -> Iterator[None]:
     """Whatever the watches say, it is bought."""
-    return swap(Gate, "why", lambda *_: "")
+    with swap(Gate, "why", lambda *_: ""), swap(gates, "require_open", lambda *_, **__: None):
+        yield
 
 
 # --- callbacks ---------------------------------------------------------------------------------------
@@ -752,6 +755,7 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
+    "gate_ignored": 5,
     "no_breaker": 12,
     "undecided_forgotten": 6,
 }
