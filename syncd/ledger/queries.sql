@@ -212,7 +212,7 @@ SELECT id, field, state FROM job WHERE contact_id = :contact_id AND sync = :sync
 SELECT * FROM contact WHERE id = :id
 
 -- name: jobs_person
-UPDATE job SET person = :person WHERE contact_id = :contact_id AND person IS NOT :person
+UPDATE job SET person = :person, asked_person = '' WHERE contact_id = :contact_id AND person IS NOT :person
 
 -- name: kin_replan
 -- A record whose person opted out has come to these people, or has left them.

@@ -62,7 +62,7 @@ CREATE TABLE job (
     behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
     updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
     retried_at REAL NOT NULL DEFAULT 0,     -- since when a person wants it to be tried again
-    asked_person TEXT NOT NULL DEFAULT ''   -- who the contact was when somebody was asked last; '' where that is not known
+    asked_person TEXT NOT NULL DEFAULT ''   -- who is asked about; '' where that is not known, or is somebody else by now
 ) STRICT;
 CREATE UNIQUE INDEX job_key ON job (contact_id, field);
 CREATE INDEX job_queued ON job (sync, provider, priority DESC, id) WHERE state = 'queued';

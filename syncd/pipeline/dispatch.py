@@ -237,8 +237,9 @@ class _Run:
         if batches and not ready and not await fresh.look(self.parts, self.sync, batches, old):
             self.again_at = min(self.again_at, now + fresh.wait(self.parts, self.sync))
             return False  # a look is tried again then; what was looked at is chosen anew
+        sent = self.sent
         await self._send_together(ready)
-        return bool(batches or choice.aside)
+        return bool(choice.aside or self.sent > sent or (batches and not ready))
 
     async def choose(self, now: float) -> tuple[list[Candidate], Choice]:
         """Those of the jobs that are held whose turn it is, and whom of them to ask; whoever is not asked now has been
