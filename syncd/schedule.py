@@ -1,5 +1,9 @@
 """When bells ring: intervals on the monotonic clock, cron lines by comparing the wall clock with its last reading.
 
+APScheduler rings what has a schedule of its own. It takes its time from the wall clock: once that was set, each of its
+jobs is begun anew, or it would wait for a clock that was set back to catch up. What the stages look for every second or
+so are plain timers of the event loop, at a tenth of the cost.
+
 Nothing here looks at how many moments were missed: after a suspended host, a stopped process or a stepped clock
 each bell rings once, and a clock that was set back is followed from there.
 """
@@ -7,10 +11,16 @@ each bell rings once, and a clock that was set back is followed from there.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
 LOOK = 1.0  # real seconds between two looks at the wall clock
+STEP = 2.0  # seconds by which it must have deviated between them to have been set
 
 
 class Line(Protocol):
@@ -36,6 +46,16 @@ class CronBell:
         return due
 
 
+class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """So many seconds from now: what was missed is not made up for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._interval = timedelta(seconds=seconds)
+
+    def get_next_fire_time(self, _: datetime | None, now: datetime) -> datetime:
+        return now + self._interval
+
+
 class Schedule:
     """Rings bells in the running event loop, until stopped. `wall`: the clock that cron lines are about."""
 
@@ -43,9 +63,25 @@ class Schedule:
         self._wall = wall
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._cron: list[tuple[CronBell, Callable[[], object]]] = []
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._offset = 0.0  # the host's wall clock less the monotonic one
 
     def every(self, seconds: float, ring: Callable[[], object]) -> None:
         """Ring every so many real seconds, for the first time after as many."""
+
+        async def rung() -> None:  # a plain function would be called in a thread
+            ring()
+
+        self._look_at_clocks()
+        self._scheduler.add_job(rung, _Every(seconds), coalesce=True, misfire_grace_time=None)
+
+    def cron(self, line: Line, ring: Callable[[], object]) -> None:
+        """Ring when the wall clock passes a moment of the line."""
+        self._look_at_clocks()
+        self._cron.append((CronBell(line, self._wall()), ring))
+
+    def tick(self, seconds: float, ring: Callable[[], object]) -> None:
+        """As `every`, for what rings every second or so."""
         number = len(self._timers)
         loop = asyncio.get_running_loop()
 
@@ -58,18 +94,25 @@ class Schedule:
 
         arm(loop.time() + seconds)
 
-    def cron(self, line: Line, ring: Callable[[], object]) -> None:
-        """Ring when the wall clock passes a moment of the line."""
-        if not self._cron:
-            self.every(LOOK, self._look)
-        self._cron.append((CronBell(line, self._wall()), ring))
-
     def stop(self) -> None:
         """No bell any more."""
         for timer in self._timers.values():
             timer.cancel()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _look_at_clocks(self) -> None:
+        if not self._scheduler.running:
+            self._scheduler.start()
+            self._offset = time.time() - time.monotonic()
+            self.tick(LOOK, self._look)
 
     def _look(self) -> None:
+        offset = time.time() - time.monotonic()
+        if abs(offset - self._offset) > STEP:
+            for job in self._scheduler.get_jobs():
+                job.modify(next_run_time=job.trigger.get_next_fire_time(None, datetime.now(UTC)))
+        self._offset = offset
         now = self._wall()
         for bell, ring in self._cron:
             if bell.rings(now):

@@ -227,7 +227,7 @@ class Stages:
         """Ring every stage now, and from now on when its time has come."""
         for stage in self._stages.values():
             if (seconds := self._cadence(stage)) is not None:
-                self._schedule.every(seconds, stage.bell.set)
+                self._schedule.tick(seconds, stage.bell.set)
                 stage.bell.set()
         for sync in self.parts.syncs:
             name = f"pull:{sync.name}"

@@ -165,7 +165,7 @@ class Boot:
         waiting = "curl -s -o /dev/null -w '%{http_code}' -m 60 http://127.0.0.1:8080/healthz"
         self.host.run(f'systemd-run --unit=waiting --property=StandardOutput=file:/run/waiting sh -c "{waiting}"')
         self.write(self.settings)
-        self.host.run("systemctl start syncd")
+        self.host.run("systemctl restart syncd")
         self.works()
         self.host.wait_for("who waited", lambda: self.answer() == "200")
 

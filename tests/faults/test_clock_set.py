@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,3 +93,29 @@ def test_n1_a_wall_clock_that_is_set_neither_stops_nor_floods_a_daemon(here: Sit
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(PATIENCE) == 0, here.log()
     sound(here.ledger)
+
+
+RINGING = """
+import asyncio, sys, time
+from syncd.schedule import Schedule
+
+async def main():
+    schedule = Schedule(time.time)
+    schedule.every(0.25, lambda: print("rung", flush=True))
+    await asyncio.sleep(7)
+    schedule.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_n1_what_has_a_schedule_rings_on_when_the_wall_clock_is_set(tmp_path: Path) -> None:
+    clock = SetClock(tmp_path)
+    command = [*clock.wrapper, sys.executable, "-c", RINGING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for off in (-10 * DAY, 400 * DAY, 0):
+            time.sleep(2)
+            clock.set(off)
+        told, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert 8 <= told.count("rung") <= 30, "neither stopped nor flooded"

@@ -54,7 +54,9 @@ def test_a_plan_is_what_the_run_then_does(done: Vendors) -> None:
         rows = ledger.execute(
             "SELECT ext_id, field FROM attempt JOIN job ON job.id = job_id JOIN contact ON contact.id = contact_id"
         )
-        assert {(f"hubspot/contacts/{row[0]}", row[1]) for row in rows} <= wanted  # people fill some themselves
+        asked = {(f"hubspot/contacts/{row[0]}", row[1]) for row in rows}
+        waiting = {(job["contact"], job["field"]) for job in planned["jobs"] if job["reason"] == "waiting"}
+        assert asked <= wanted | waiting  # people fill some themselves; some answers serve those who wait for them
     assert all(job["skipped"] for job in planned["jobs"] if not job["provider"])
     assert sum(total["contacts"] for total in planned["totals"] if total["provider"]) == len(wanted)
     assert sum(total["worst_case_credits"] for total in planned["totals"]) == planned["worst_case_credits"]

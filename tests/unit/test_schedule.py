@@ -78,7 +78,7 @@ def test_n1_intervals_ring_on_while_the_wall_clock_is_thrown_about() -> None:
     async def main() -> list[float]:
         loop, wall = asyncio.get_running_loop(), Wall()
         schedule, rung = Schedule(wall.now), list[float]()
-        schedule.every(0.02, lambda: rung.append(loop.time()))
+        schedule.tick(0.02, lambda: rung.append(loop.time()))
         schedule.cron(CronLine("* * * * *"), lambda: None)
         for off in (NOON + 400 * DAY, NOON - 400 * DAY, NOON):
             wall.off = off
@@ -94,7 +94,7 @@ def test_n1_intervals_ring_on_while_the_wall_clock_is_thrown_about() -> None:
 def test_n1_a_loop_that_stood_still_rings_once_for_all_that_it_missed() -> None:
     async def main() -> int:
         schedule, rung = Schedule(Wall().now), list[int]()
-        schedule.every(0.01, lambda: rung.append(1))
+        schedule.tick(0.01, lambda: rung.append(1))
         time.sleep(0.5)  # as under SIGSTOP
         await asyncio.sleep(0)
         await asyncio.sleep(0)
