@@ -80,7 +80,7 @@ class Http:
         line: Callable[[str, Network], Transport] = Line,
     ) -> None:
         parts = urlsplit(base_url.rstrip("/"))
-        self._path = parts.path
+        self._path, self._query = parts.path, parts.query
         self._host = parts.hostname or base_url
         self._headers = {**_HEADERS, **headers}
         self._json_headers = {**self._headers, "content-type": "application/json"}
@@ -107,7 +107,8 @@ class Http:
         """
         content = b"" if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
         headers = self._headers if json_body is None else self._json_headers
-        target = quote(self._path + path, safe=_SAFE) + (f"?{urlencode(params)}" if params else "")
+        query = "&".join(filter(None, (self._query, urlencode(params or {}))))
+        target = quote(self._path + path, safe=_SAFE) + (f"?{query}" if query else "")
         request = Request(method, target, headers, content)
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:

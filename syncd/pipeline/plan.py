@@ -28,6 +28,7 @@ async def run_once(parts: Parts) -> int:
             made += new + moved
             if moved:
                 parts.bells.ring("writeback")
+        parts.bells.ring("verify")  # it leaves alone what is held
     return made
 
 

@@ -17,8 +17,9 @@ from .deciding import fingerprint
 from .parts import Parts
 from .work import Held, hold
 
-AHEAD = 600  # contacts that may wait to be asked about while the next page is pulled at once
-HELD, LOOK = 1.0, 0.1  # real seconds for which the next page is held back otherwise, and between two looks
+AHEAD = 200  # contacts that may wait to be asked about while the next page is pulled at once
+FAR = 2000  # with so many, most have to be looked at again before they are asked about, held back or not
+HELD, LOOK = 5.0, 0.1  # real seconds for which a page is held back at the most, and between two looks
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -70,13 +71,13 @@ async def _pages(parts: Parts, sync: Sync, held: Held, begun: Pull, run: int) ->
     return pulled
 
 
-async def hold_back(parts: Parts, sync: Sync, ahead: int = AHEAD) -> None:
-    """What is pulled long before it is asked about has to be looked at again then: a pull that is far ahead goes on by
-    a page a second, while those before it are asked about."""
+async def hold_back(parts: Parts, sync: Sync, *, ahead: int = AHEAD, far: int = FAR, held: float = HELD) -> None:
+    """What is pulled long before it is asked about has to be looked at again then: the next page waits while those
+    before it are asked about, as long as that keeps them fresh."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + HELD
+    until = loop.time() + held
     while loop.time() < until and await _is_asked_for(parts, sync):
-        if await parts.ledger.read(contacts.unasked, sync.name, ahead + 1) <= ahead:
+        if not ahead < await parts.ledger.read(contacts.unasked, sync.name, far + 1) <= far:
             return
         await asyncio.sleep(LOOK)
 

@@ -24,4 +24,5 @@ async def run_once(parts: Parts) -> int:
         async with hold(parts, Kind.CONTACT, ids) as held:
             found, decided = await deciding.look(parts, held.items)
             moved += (await held.finish(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
+        parts.bells.ring("plan")  # it leaves alone what is held
     return moved

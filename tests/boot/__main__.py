@@ -284,6 +284,7 @@ def main() -> int:
                     step(boot)
                 except (AssertionError, subprocess.SubprocessError) as error:
                     failed += 1
+                    boot.write(boot.settings)
                     told = host.run("syncd status", check=False)
                     say(f"  FAILED: {error}\n{told.stdout}{told.stderr}\n{host.journal('')}")
                     if step in STEPS[:4]:

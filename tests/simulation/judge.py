@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.config.sections import Budget, InDoubtPolicy
 from syncd.contract.model import Field
-from syncd.ledger import upkeep
+from syncd.ledger import inbox, upkeep
 from syncd.ledger.store import Tx
 
 from . import purchases
@@ -180,10 +180,9 @@ class Judge:
                             self._not_discarded(purchase, find.value, by_ref[purchase.ref, purchase.field])
 
     def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
-        found = ledger.connection.execute(
-            "SELECT state FROM delivery WHERE submission_id = ? AND body = ?", (letter.submission, letter.body)
-        ).fetchall()
-        states = {row["state"] for row in found}
+        kept = "SELECT state, body, size FROM delivery WHERE submission_id = ?"
+        found = ledger.connection.execute(kept, (letter.submission,)).fetchall()
+        states = {row["state"] for row in found if inbox.unpacked(row["body"], row["size"]) == letter.body}
         useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter)
         if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):
             self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {sorted(states)}")

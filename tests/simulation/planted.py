@@ -749,6 +749,7 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "ack_when_disk_full": 3,
     "answer_without_echo_believed": 3,
     "bought_before_a_confirmed_write": 4,
+    "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
     "no_breaker": 12,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from .rig import Daemon, Vendors, ask, syncd
+from .rig import Daemon, Vendors, ask, assert_right, syncd
 
 
 def without_callbacks(vendors: Vendors) -> None:
@@ -29,3 +29,11 @@ def test_n10_a_company_that_can_only_poll(tmp_path: Path) -> None:
         assert vendors.bill().keys() == {"fullenrich"}
         assert ask(vendors.ledger, "SELECT count(*) FROM job WHERE reason = 'written'") > 0
         assert ask(vendors.ledger, "SELECT count(*) FROM delivery WHERE source <> 'poll'") == 0
+
+
+def test_n10_a_host_that_can_t_call_itself(tmp_path: Path) -> None:
+    with Vendors(tmp_path, seed=2) as vendors:
+        vendors.configure(callbacks={"self_check": False})
+        with Daemon(vendors, ("--once",)) as daemon:
+            assert daemon.wait() == 0, daemon.tail()
+        assert_right(vendors)

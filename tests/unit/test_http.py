@@ -56,6 +56,17 @@ def test_a_call_without_a_body_has_no_content_type() -> None:
     assert script.calls[0].body == b""
 
 
+def test_a_query_in_the_base_url_is_kept() -> None:
+    """As of the address at which the daemon calls itself."""
+    with scripted(Reply(), Reply()) as script:
+        talk(script.url + "/proxy?a=b%20c", lambda http: http.call("POST", ""))
+        talk(script.url + "/proxy?a=b%20c", lambda http: http.call("POST", "/x", params={"d": "e f"}))
+    assert [(call.path, call.query) for call in script.calls] == [
+        ("/proxy", {"a": "b c"}),
+        ("/proxy/x", {"a": "b c", "d": "e f"}),
+    ]
+
+
 def test_a_path_in_the_base_url_is_kept() -> None:
     with scripted(Reply()) as script:
         talk(script.url + "/proxy", lambda http: http.call("GET", "/x"))

@@ -179,8 +179,15 @@ def test_a_field_that_is_not_this_syncs_is_left_alone(house: House) -> None:
     assert {house.job(one, field) for field in house.sync.fields} == {("done", Reason.CANCELLED)}
 
 
+HELD = 1.0
+
+
 def hold_back(
-    house: House, *, ahead: int, while_held: Callable[[], Coroutine[Any, Any, object]] | None = None
+    house: House,
+    *,
+    ahead: int,
+    far: int = 100,
+    meanwhile: Callable[[], Coroutine[Any, Any, object]] | None = None,
 ) -> float:
     """For how many real seconds a pull is held back once a page is stored."""
     house.parts.bells.bells["dispatch:ann"] = asyncio.Event()
@@ -188,26 +195,32 @@ def hold_back(
     async def held() -> float:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        work = [] if while_held is None else [while_held()]
-        await asyncio.gather(pull.hold_back(house.parts, house.sync, ahead), *work)
+        work = [] if meanwhile is None else [meanwhile()]
+        await asyncio.gather(pull.hold_back(house.parts, house.sync, ahead=ahead, far=far, held=HELD), *work)
         return loop.time() - begun
 
     return house.run(held())
 
 
-def test_a_pull_that_is_far_ahead_of_what_is_asked_goes_on_by_a_page_a_second(house: House) -> None:
+def test_a_pull_that_is_ahead_of_what_is_asked_is_held_back(house: House) -> None:
     waiting(house, 3, later=0.0)
-    assert hold_back(house, ahead=3) < pull.LOOK
-    assert hold_back(house, ahead=2) >= pull.HELD
+    assert hold_back(house, ahead=3) < HELD
+    assert hold_back(house, ahead=2) >= HELD
+
+
+def test_a_pull_that_is_too_far_ahead_goes_on(house: House) -> None:
+    """To hold it back would not keep anybody fresh."""
+    waiting(house, 3, later=0.0)
+    assert hold_back(house, ahead=1, far=2) < HELD
 
 
 def test_a_pull_goes_on_once_those_before_are_asked_about(house: House) -> None:
     waiting(house, 3, later=0.0)
-    assert hold_back(house, ahead=2, while_held=lambda: dispatch.run_once(house.parts, "ann")) < pull.HELD
+    assert hold_back(house, ahead=2, meanwhile=lambda: dispatch.run_once(house.parts, "ann")) < HELD
     assert not house.sql("SELECT 1 FROM job WHERE state = 'queued'")
 
 
 def test_a_pull_waits_for_nobody_who_can_not_be_asked(house: House) -> None:
     waiting(house, 3, later=0.0)
     house.parts.gate.set("disk", "the disk is full")
-    assert hold_back(house, ahead=2) < pull.LOOK
+    assert hold_back(house, ahead=2) < HELD
