@@ -14,9 +14,9 @@ from pathlib import Path
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
 
-from .migrations import SCRIPTS, applied, migrate
 from .sqlite import sqlite3
 
+MIGRATIONS = frozenset({"first_schema"})  # all of `migrations`, which is slow to import
 APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
@@ -93,7 +93,9 @@ def connect(path: Path) -> sqlite3.Connection:
         _claim(connection)
         path.chmod(0o600)
         _configure(connection)
-        if SCRIPTS.keys() - applied(connection):
+        if MIGRATIONS - _applied(connection):
+            from .migrations import migrate  # noqa: PLC0415 - see MIGRATIONS
+
             migrate(connection)
     except BaseException:
         connection.close()
@@ -107,10 +109,17 @@ def _claim(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if owner != APPLICATION_ID and (owner or tables):
         raise LedgerError("this file is a database of another program")
-    if applied(connection) - SCRIPTS.keys():
+    if _applied(connection) - MIGRATIONS:
         raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
     if owner != APPLICATION_ID:  # to set it again would be a write
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    """The migrations that this file has had, as sqlite-utils notes them."""
+    noted = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlite_migrations'").fetchone()[0]
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'syncd'") if noted else ()
+    return {name for (name,) in rows}
 
 
 def _configure(connection: sqlite3.Connection) -> None:

@@ -2,15 +2,19 @@
 
 import asyncio
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from sqlite_utils import Database
 
-from syncd.ledger import migrations, store
-from syncd.ledger.file import APPLICATION_ID, LedgerError, WriterBroke
+from syncd.ledger import store
+from syncd.ledger.file import APPLICATION_ID, MIGRATIONS, LedgerError, WriterBroke
+from syncd.ledger.migrations import migrations
 from syncd.ledger.store import Call, Ledger, Tx, reading
 
 from .audit import ask, sqlite3
@@ -274,7 +278,7 @@ def test_the_settings_that_durability_hangs_on(ledger: Ledger, path: Path) -> No
 
 def test_the_tables_hold_only_what_their_types_say(ledger: Ledger, path: Path) -> None:
     loose = ask(path, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND type = 'table'")
-    assert {name for (name,) in loose} <= {"sqlite_schema"}
+    assert {name for (name,) in loose} <= {"sqlite_schema", "_sqlite_migrations"}
 
 
 def test_an_old_sqlite_is_refused_before_anything_is_made(path: Path) -> None:
@@ -307,7 +311,7 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
 def test_a_ledger_of_a_newer_syncd_is_refused(path: Path) -> None:
     Ledger.open(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO migration VALUES ('later', '')")
+    connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('syncd', 'later', '')")
     connection.commit()
     connection.close()
     with pytest.raises(LedgerError, match="newer syncd"):
@@ -341,14 +345,25 @@ def test_opening_again_changes_nothing(path: Path) -> None:
     assert ask(path, "SELECT * FROM sqlite_schema") == schema
 
 
-def test_a_migration_is_applied_as_a_whole_or_not_at_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as broken:
-        broken.setattr(migrations, "_statements", lambda script: [*whole(script), "CREATE TABLE contact (x)"])
-        with pytest.raises(LedgerError, match="already exists"):
-            Ledger.open(path)
-        assert ask(path, "SELECT name FROM sqlite_schema") == []
+def test_every_migration_is_named_where_a_ledger_is_opened(path: Path) -> None:
+    assert {migration.name for migration in migrations.pending(Database(memory=True))} == MIGRATIONS
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE write (x)")  # in the way of one of the last tables
+    connection.close()
+    database = Database(path)
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrations.apply(database)
+    assert database.table_names() == ["write"] or set(database.table_names()) == {"write", "_sqlite_migrations"}
+    database.close()
+
+
+def test_a_ledger_that_is_up_to_date_is_opened_without_sqlite_utils(path: Path) -> None:
     Ledger.open(path).close()
-    assert ask(path, "SELECT name FROM migration") == [("first_schema",)]
-
-
-whole = migrations._statements
+    look = (
+        "import sys; from pathlib import Path; from syncd.ledger.store import Ledger; "
+        "Ledger.open(Path(sys.argv[1])).close(); sys.exit('sqlite_utils' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", look, str(path)], check=False).returncode == 0
