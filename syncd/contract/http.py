@@ -1,4 +1,4 @@
-"""The one HTTP recipe for connectors that speak JSON.
+"""The one HTTP recipe for connectors that speak JSON, over a transport of httpx.
 
 Owns time-outs, the size of an answer, the number of calls in flight, and the question that money hangs
 on: when a call fails, was it certainly not carried out (`Retry`) or can nobody say (`InDoubt`)? What a
@@ -11,24 +11,33 @@ import asyncio
 import email.utils
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from .body import BODY_LIMIT, Unreadable
+import httpx
+
+from .body import BODY_LIMIT, Body, Unreadable
 from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
 from .network import Network
+from .transport import Transport
 from .watched import Outside
-from .wire import Broken, Line, NotSent, Request, Transport
 
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
 IN_FLIGHT = 8
 RETRY_AFTER_CAP = 900.0
 
 _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-alive", "user-agent": "syncd"}
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
 _SAFE = "/:@!$&'()*+,;=%-._~"  # what may stand in a path as it is
 
 
@@ -77,15 +86,16 @@ class Http:
         base_url: str,
         headers: Mapping[str, str],
         network: Network | None = None,
-        line: Callable[[str, Network], Transport] = Line,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        parts = urlsplit(base_url.rstrip("/"))
-        self._path, self._query = parts.path, parts.query
-        self._host = parts.hostname or base_url
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._path, _, self._query = self._base.raw_path.decode("ascii").partition("?")
+        self._path = self._path.rstrip("/")
+        self._host = self._base.host or base_url
         self._headers = {**_HEADERS, **headers}
         self._json_headers = {**self._headers, "content-type": "application/json"}
         self._network = network or Network()
-        self._transport = line(base_url, self._network)
+        self._transport = transport or Transport(base_url, self._network)
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
     async def call(
@@ -105,34 +115,48 @@ class Http:
         that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry; so does an
         answer of more than `body_limit` bytes, or one that is not complete `within` so many seconds.
         """
-        content = b"" if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
+        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
         headers = self._headers if json_body is None else self._json_headers
         query = "&".join(filter(None, (self._query, urlencode(params or {}))))
         target = quote(self._path + path, safe=_SAFE) + (f"?{query}" if query else "")
-        request = Request(method, target, headers, content)
+        url, sent = self._base.copy_with(raw_path=target.encode("ascii")), asyncio.Event()
+        extensions = {"limit": body_limit, "sent": sent}
+        request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
                 with Outside(method, self._path + path) as watched:
                     async with asyncio.timeout(within):
-                        answer = await self._transport.send(request, body_limit)
-                    watched.answered(answer.status)
-            except NotSent as error:
+                        answer = await self._transport.handle_async_request(request)
+                        body = await _read(answer, body_limit)
+                    watched.answered(answer.status_code)
+            except _NOT_SENT as error:
                 raise self._unreached(error) from error
             except TimeoutError as error:
-                if not request.begun.is_set():
+                if isinstance(self._transport, Transport) and not sent.is_set():
                     raise self._unreached(error) from error
                 raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
-            except (Broken, Unreadable) as error:
-                raise lost(f"{method} {path}: {error}") from error
-        if answer.status == 407 and self._network.proxy:
+            except (httpx.HTTPError, Unreadable) as error:
+                raise lost(f"{method} {path}: {error or type(error).__name__}") from error
+        if answer.status_code == 407 and self._network.proxy:
             raise Retry(f"could not reach {self._host}: {WANTS_LOGIN}")
-        if answer.status >= 500:
-            raise lost(f"{method} {path}: HTTP {answer.status}")
-        return Response(answer.status, answer.headers, answer.body)
+        if answer.status_code >= 500:
+            raise lost(f"{method} {path}: HTTP {answer.status_code}")
+        return Response(answer.status_code, answer.headers, body)
 
     def _unreached(self, error: Exception) -> Retry:
         return Retry(unreached(self._host, error, proxy=self._network.proxy_url))
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+async def _read(answer: httpx.Response, limit: int) -> bytes:
+    """The body, unpacked by us: httpx would unpack a thousandfold what came before anybody could look at its size."""
+    try:
+        body = Body(answer.headers.get("content-encoding", ""), limit)
+        async for part in answer.stream:  # type: ignore[union-attr] # an async client has async streams
+            body.add(part)
+        return body.whole()
+    finally:
+        await answer.aclose()

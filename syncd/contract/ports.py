@@ -10,14 +10,13 @@ raise is said with it. Nothing else may leave a connector.
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from .http import Http
 from .model import (
     Answer,
     Change,
@@ -38,7 +37,11 @@ from .model import (
 )
 from .network import Network
 from .pacing import Clock, Window
-from .wire import Line, Transport
+
+if TYPE_CHECKING:
+    import httpx
+
+    from .http import Http
 
 
 class Options(BaseModel):
@@ -61,19 +64,21 @@ class Memory(Protocol):
 class Tools:
     """What a connector is given instead of taking it: time, chance, memory, and the way out.
 
-    `http` makes a client. `network`, for SDKs with a client of their own, goes to `sdk_http.manager`. `line`
-    makes the way to a host; tests have others.
+    `http` makes a client. `network`, for SDKs with a client of their own, goes to `sdk_http.manager`. `transport`
+    takes the place of the network, in tests.
     """
 
     clock: Clock
     rng: random.Random
     memory: Memory
-    line: Callable[[str, Network], Transport] = Line
+    transport: httpx.AsyncBaseTransport | None = None
     network: Network = field(default_factory=Network)
 
     def http(self, base_url: str, headers: Mapping[str, str]) -> Http:
         """A client for one host, led as the operator wants it."""
-        return Http(base_url, headers, self.network, self.line)
+        from .http import Http  # noqa: PLC0415 - most commands call nobody, and httpx is slow to import
+
+        return Http(base_url, headers, self.network, self.transport)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

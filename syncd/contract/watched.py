@@ -165,10 +165,10 @@ class Outside:
 
 
 def _outcome_of(error: BaseException) -> str:
-    """By the names that `wire`, urllib3 and httpx give their errors: none of them is imported for this."""
+    """By the names that urllib3 and httpx give their errors: none of them is imported for this."""
     names = " ".join(kind.__name__ for kind in type(error).__mro__)
     if "Cancelled" in names:
         return "cancelled"
-    if any(one in names for one in ("NotSent", "ConnectTimeout", "ConnectError", "NewConnection", "ProxyError")):
+    if any(one in names for one in ("ConnectTimeout", "ConnectError", "NewConnection", "ProxyError")):
         return "unreachable"
     return "timeout" if "Timeout" in names else "broken"

@@ -15,7 +15,6 @@ from connectors.zeliq import Connector, Options
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Trouble, Unlisted
 from syncd.contract.model import Identity, Level, Receipt
 from syncd.contract.ports import Tools
-from tests.contract import seam
 
 from .samples import EMAIL, PROFILE
 from .samples import request as ask
@@ -60,8 +59,8 @@ class Network:
         return httpx.Response(told.status_code, headers=told.headers, content=told.content)
 
     def connector(self, memory: DictMemory | None = None) -> Connector:
-        line = seam.by(httpx.MockTransport(self.answer))
-        tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory or DictMemory(), line=line)
+        transport = httpx.MockTransport(self.answer)
+        tools = Tools(clock=StillClock(), rng=random.Random(1), memory=memory or DictMemory(), transport=transport)
         return Connector("zeliq", Options(api_key=SecretStr("sk-x")), None, tools)
 
 

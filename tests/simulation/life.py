@@ -29,7 +29,6 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
 from syncd.stages import Stages
 from syncd.web import public
-from tests.contract import seam
 
 from .bells import Bells
 from .crm import CrmHandle
@@ -287,7 +286,7 @@ class Life(Owner):
             name = called[first]
             connection = settings.connections[name]
             known = await self.ledger.read(connections.recall_all, name)
-            tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), seam.by(Wire(self)))
+            tools = Tools(world.wall_clock, rng, compose.LedgerMemory(self.ledger, name, known), Wire(self))
             made[name] = connector(name, cast("Any", connection.options), f"http://{first}.example.com", tools)
         return Parts(
             ledger=self.ledger,

@@ -12,7 +12,6 @@ from syncd.config import Traces
 from syncd.contract.http import Http
 from syncd.contract.watched import Calls, watching
 from syncd.observe import traces
-from tests.contract import seam
 
 from .house import House
 from .receivers import collector
@@ -34,7 +33,7 @@ def test_a_unit_of_work_and_the_calls_that_it_makes_are_spans_and_tell_nobody(ho
             {"endpoint": f"http://127.0.0.1:{there.port}/v1/traces", "headers": {"authorization": "Bearer abc"}}
         )
         calls = Calls(tracer=traces.start(made))
-        vendor = Http("https://vendor.example.com", {}, line=seam.by(httpx.MockTransport(answer)))
+        vendor = Http("https://vendor.example.com", {}, transport=httpx.MockTransport(answer))
 
         async def work() -> None:
             assert calls.tracer is not None

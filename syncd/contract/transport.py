@@ -1,0 +1,39 @@
+"""httpx's transport over `wire`: a fraction of its own one's CPU, and it is certain whether anything was sent.
+
+A request's extensions: `limit`, bytes of an answer that are read at most; `sent`, an event that is set once
+something of it may have left. Raises what httpx's transports raise: `ConnectError` where nothing was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from .body import BODY_LIMIT
+from .network import Network
+from .wire import Broken, Line, NotSent, Request
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Carries requests to the host of `base_url`."""
+
+    def __init__(self, base_url: str, network: Network) -> None:
+        self._line = Line(base_url, network)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        extensions = request.extensions
+        sent = extensions.get("sent") or asyncio.Event()
+        headers = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
+        asked = Request(request.method, request.url.raw_path.decode("ascii"), headers, request.content, sent)
+        try:
+            answer = await self._line.send(asked, extensions.get("limit", BODY_LIMIT))
+        except NotSent as error:
+            raise httpx.ConnectError(str(error), request=request) from error
+        except Broken as error:
+            raise httpx.ReadError(str(error), request=request) from error
+        told = {name: value for name, value in answer.headers.items() if name != "content-encoding"}  # it is unpacked
+        return httpx.Response(answer.status, headers=told, stream=httpx.ByteStream(answer.body))
+
+    async def aclose(self) -> None:
+        await self._line.aclose()
