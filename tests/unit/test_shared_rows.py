@@ -312,6 +312,15 @@ def test_records_that_turn_out_to_be_one_person_while_both_are_asked_about_are_u
     table.execute("UPDATE job SET person = 'one'")
 
 
+def test_who_became_somebody_else_while_being_asked_about_is_in_nobodys_way(
+    house: House, table: sqlite3.Connection
+) -> None:
+    table.execute("UPDATE job SET state = 'sent', asked_person = 'one' WHERE id = 1")
+    table.commit()
+    house.run(house.ledger.write(lambda tx: tx.run("jobs_person", person="two", contact_id=1)))
+    table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
+
+
 def test_a_delivery_says_one_thing_of_a_job(table: sqlite3.Connection) -> None:
     result = (
         "INSERT INTO result (job_id, provider, round, delivery_id, outcome, candidates, note, at) "
