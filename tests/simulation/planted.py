@@ -50,7 +50,18 @@ from syncd.ledger.store import Tx
 from syncd.log import Redaction
 from syncd.people import answers, groups
 from syncd.people.answers import About, Verdict
-from syncd.pipeline import address, choose, deciding, dispatch, fresh, probe, pull, reconfigure, sweep, writeback
+from syncd.pipeline import (
+    address,
+    choose,
+    deciding,
+    fresh,
+    paid_calls,
+    probe,
+    pull,
+    reconfigure,
+    sweep,
+    writeback,
+)
 from syncd.pipeline import inbox as inbox_stage
 from syncd.pipeline.address import Address, Addresses
 from syncd.pipeline.breaker import Breaker
@@ -99,7 +110,7 @@ def resend_on_timeout() -> AbstractContextManager[None]:
     async def doubt(run: Any, submission: Any, why: str) -> None:
         await run._refused(submission, why)
 
-    return swap(dispatch._Run, "_doubt", doubt)
+    return swap(paid_calls.Calls, "_doubt", doubt)
 
 
 def intent_after_send() -> AbstractContextManager[None]:
@@ -108,7 +119,7 @@ def intent_after_send() -> AbstractContextManager[None]:
     async def carry(run: Any, items: Sequence[Any]) -> None:
         submission = run._submission(items, run.parts.clock.now())
         receipt = await run.lane.provider.submit(submission)
-        await run._held.write(
+        await run.claimed.write(
             submissions.intend,
             submission,
             items,
@@ -121,7 +132,7 @@ def intent_after_send() -> AbstractContextManager[None]:
         )
         await run._accepted(submission, receipt)
 
-    return swap(dispatch._Run, "_carry", carry)
+    return swap(paid_calls.Calls, "carry", carry)
 
 
 def requeue_in_doubt_on_restart() -> AbstractContextManager[None]:
@@ -211,9 +222,9 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
     """A bulk dearer than the budget is not sent, nor any part of it."""
 
     async def afford(run: Any, _: Any, cap: Any) -> None:
-        await run._spent(cap)
+        await run.spent(cap)
 
-    return swap(dispatch._Run, "_afford", afford)
+    return swap(paid_calls.Calls, "_afford", afford)
 
 
 @contextmanager
@@ -575,7 +586,7 @@ def old_miss_never_asked_again() -> AbstractContextManager[None]:
 @contextmanager
 def finds_age_like_misses() -> Iterator[None]:
     """A find counts no longer than a miss."""
-    stale_at, since = decide.stale_at, dispatch._Run._known_since
+    stale_at, since = decide.stale_at, paid_calls.Calls.known_since
 
     def ages(policy: decide.Policy, provider: str) -> Ages:
         missed = policy.ages(provider).not_found
@@ -588,7 +599,7 @@ def finds_age_like_misses() -> Iterator[None]:
     def stale(one: Any, policy: decide.Policy) -> float | None:
         return stale_at(one, replace(policy, ages=partial(ages, policy)))
 
-    with swap(decide, "stale_at", stale), swap(dispatch._Run, "_known_since", known):
+    with swap(decide, "stale_at", stale), swap(paid_calls.Calls, "known_since", known):
         yield
 
 

@@ -14,7 +14,7 @@ from syncd.contract.pacing import Window
 from syncd.ledger import connections
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
-from syncd.pipeline import dispatch
+from syncd.pipeline import dispatch, paid_calls
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
@@ -96,7 +96,7 @@ def test_refusals_in_a_row_wait_longer_and_longer_and_an_acceptance_forgets_them
         waits.append(lane.pacer.ready_in())
         house.clock.time += waits[-1]
     assert all(2.0 ** (n + 1) <= wait <= 2.0 ** (n + 2) for n, wait in enumerate(waits[:10]))
-    assert max(waits) == waits[-1] == dispatch.BACK_OFF_CAP
+    assert max(waits) == waits[-1] == paid_calls.BACK_OFF_CAP
     house.dispatch()
     assert house.sql("SELECT refusals FROM connection WHERE name = 'ann'") == [(0,)]
 
