@@ -15,6 +15,7 @@ from syncd.ledger.rates import TooSoon
 from syncd.ledger.store import Tx
 from syncd.pipeline import dispatch, inbox, work
 from syncd.pipeline.canary import Canary
+from syncd.pipeline.dispatch import LOOK_AGAIN
 from syncd.pipeline.gate import REFUSALS, WRITE_RIGHT, Gate
 from syncd.pipeline.parts import Parts
 from syncd.web import public
@@ -190,6 +191,7 @@ def test_what_concerns_everybody_stops_every_process_in_its_intent(build: Build,
     assert house.parts.gate.why("people") == "", "this process knows nothing of it"
     assert (house.dispatch(), house.submissions()) == (0, [])
     shut_by(house, other, watch, "people", "")
+    house.clock.time += LOOK_AGAIN
     assert house.dispatch() == 1
 
 
