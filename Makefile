@@ -37,10 +37,10 @@ lint: dev  ## Format, lint, types, import contracts
 	$(VENV)/bin/lint-imports
 
 quick: lint  ## Format, lint, types, and the tests of the units and the contract: for the loop
-	$(PY) -m pytest -n 2 -q tests/unit tests/contract
+	$(PY) -m pytest -n 2 --dist worksteal -q tests/unit tests/contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
-	$(PY) -m pytest -n 2 $(ONLY)
+	$(PY) -m pytest -n 2 --dist worksteal $(ONLY)
 
 wheel: dev  ## dist/*.whl
 	@rm -rf build dist

@@ -17,11 +17,10 @@ from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httpx
-
 from .body import BODY_LIMIT, Body, Unreadable
 from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
+from .lean import httpx
 from .network import Network
 from .transport import Transport
 from .watched import Outside

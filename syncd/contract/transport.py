@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
-
 from .body import BODY_LIMIT
+from .lean import httpx
 from .network import Network
 from .wire import Broken, Line, NotSent, Request
 
