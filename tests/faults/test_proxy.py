@@ -105,6 +105,6 @@ def test_its_logs_tell_no_address(tmp_path: Path) -> None:
         return [nobody_there.status, (await door.post(url, b"x" * LARGE)).status]
 
     with proxy.running(made) as door:
-        assert asyncio.run(main(door)) == [502, 500]
+        assert asyncio.run(main(door)) == [502, 502]
     assert "POST /callbacks/zeliq 502" in made.logs()
     assert not [word for word in SECRETS if word in made.logs()]

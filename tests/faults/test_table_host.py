@@ -22,7 +22,7 @@ from syncd.config import Settings
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Author, Delivery, Source, Version
 from syncd.ledger import connections, copies, submissions, upkeep
-from syncd.ledger.file import DiskFailed, LedgerCorrupt, LedgerError
+from syncd.ledger.file import DiskFailed, LedgerCorrupt, LedgerError, LedgerFailed
 from syncd.ledger.store import Ledger, Tx
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
@@ -186,7 +186,8 @@ def test_f42_what_sqlite_says_and_what_follows(tmp_path: Path, code: int, kind: 
     ledger = Ledger.open(tmp_path / "ledger.db")
     first, third = asyncio.run(main())
     ledger.close()
-    assert type(first) is (kind or LedgerError)
+    assert isinstance(first, kind or LedgerError)
+    assert isinstance(first, LedgerFailed) is (kind is not None)
     assert third is None if kind is None else type(third) is kind
 
 

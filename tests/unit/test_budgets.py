@@ -281,7 +281,7 @@ def test_l28_status_shows_budgets_and_check_refuses_a_zone(tmp_path: Path, build
 
     assert "people: 0 of 50 credits today (Europe/Paris)" in say("Europe/Paris", "status")
     assert json.loads(say("Europe/Paris", "status", "--json"))["budgets"][0]["time_zone"] == "Europe/Paris"
-    assert "syncs[0].budget.time_zone: is no time zone; did you mean Europe/Paris?" in say("Europe/Pari", "status")
+    assert "syncs[0].budget.time_zone: is no time zone; did you mean Europe/Paris?" in say("Europe/Pari", "check")
 
 
 def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
