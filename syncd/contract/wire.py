@@ -283,7 +283,7 @@ class Line:
         except asyncio.IncompleteReadError as error:
             writer.transport.abort()
             raise ConnectionResetError("the proxy closed the connection") from error
-        except BaseException:
+        except BaseException:  # a cancelled call, too, must not leave its connection open
             writer.transport.abort()
             raise
         connection = _Connection()

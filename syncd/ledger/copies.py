@@ -98,7 +98,7 @@ def _whole(target: Path, make_room: Callable[[], object] = lambda: None) -> Iter
 def _gone_if_it_fails(partial: Path) -> Iterator[None]:
     try:
         yield
-    except BaseException:
+    except BaseException:  # also where somebody gave up: half a copy is none
         for end in ("", *BESIDE):
             _beside(partial, end).unlink(missing_ok=True)
         raise

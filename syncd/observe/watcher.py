@@ -48,7 +48,7 @@ class Watcher:
             while True:
                 try:
                     await self.round()
-                except Exception:
+                except Exception:  # who only watches never stops the daemon; the next round tries again
                     log.exception("not_watched")
                 await asyncio.sleep(self._every)
         finally:

@@ -82,7 +82,7 @@ class Container:
         try:
             self._leader = self.wait_for("its first process", self._first_process)
             state = self.wait_for("the boot", self._booted)
-        except BaseException:
+        except BaseException:  # whoever gives up must not leave a machine running
             self.__exit__()
             raise
         if state not in ("running", "degraded"):

@@ -107,7 +107,7 @@ def of_sqlite(code: int) -> sqlite3.OperationalError:
         (Retry("the vendor is away"), 75),
         (OSError(errno.EMFILE, "Too many open files", "/copy"), 75),
         (LedgerForbidden("not yours"), 77),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/copy"), 77),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/copy"), 77),
         (OSError(errno.EROFS, "Read-only file system", "/copy"), 77),
         (Halt("the key is wrong", trouble=Trouble.CREDENTIALS, cure="set another"), 1),
         (ConfigError(["config.yaml:3: it is wrong; mend it"]), 78),
