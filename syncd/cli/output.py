@@ -34,8 +34,8 @@ _hidden: set[str] = set()  # secrets that were read, for the last resort to mask
 _given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
 # Commands in hints; not those that take no configuration.
 _COMMAND = re.compile(
-    r"(?<![\w./-])syncd ((?:runs?|plan|retry|check|status|show|contacts|backup|restore|thaw|reconcile|verify|doctor"
-    r"|(?:review|in-doubt|alert)(?: (?:list|show|accept|refuse|resolve|test))?)\b)( -c )?"
+    r"(?<![\w./-])syncd ((?:runs?|undo|plan|retry|check|status|show|contacts|backup|restore|thaw|reconcile|verify"
+    r"|doctor|(?:review|in-doubt|alert)(?: (?:list|show|accept|refuse|resolve|test))?)\b)( -c )?"
 )
 
 
