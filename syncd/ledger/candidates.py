@@ -52,7 +52,7 @@ class Candidate:
     blocked: str | None  # why it must not be filled, the person's other records included
     email_job: int | None  # the job for the same contact's e-mail, while it is under way
     ways: frozenset[str]  # in which the provider was asked in this round
-    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
+    finds: frozenset[str]  # calls whose finds count for this job: its own, or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
     pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
@@ -122,7 +122,7 @@ class _Page:
     """What was said and asked before about the jobs of a page, each by job; identities are made once a contact."""
 
     ways: Mapping[int, set[str]]
-    found_by: Mapping[int, set[str]]
+    finds: Mapping[int, set[str]]
     asked_before: Mapping[int, Question]
     relatives: Mapping[int, Sequence[Relative]]
     opted_out: Mapping[int, str]
@@ -131,13 +131,14 @@ class _Page:
     @classmethod
     def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float], *, by_person: bool) -> _Page:
         ways: dict[int, set[str]] = defaultdict(set)
-        found_by: dict[int, set[str]] = defaultdict(set)
+        finds: dict[int, set[str]] = defaultdict(set)
         ids = json.dumps([row["id"] for row in rows])
         turn = {row["id"]: (row["provider"], row["round"]) for row in rows}
+        became_at = {row["id"]: row["became_at"] for row in rows}
         for row in tx.rows("candidates_heard", ids=ids):
             provider, round_ = turn[row["job_id"]]
-            if row["round"] == round_ and row["outcome"] == Outcome.FOUND:
-                found_by[row["job_id"]].add(row["provider"])
+            if row["outcome"] == Outcome.FOUND and row["asked_at"] >= became_at[row["job_id"]]:
+                finds[row["job_id"]].add(row["submission_id"])
             if (row["provider"], row["round"]) == (provider, round_) and row["outcome"] != Outcome.FAILED:
                 ways[row["job_id"]].add(row["way"])
         before: dict[int, Question] = {}
@@ -150,7 +151,7 @@ class _Page:
                 before[row["job_id"]] = Question(way=row["way"], told=load_identity(row["asked"]))
         return cls(
             ways=ways,
-            found_by=found_by,
+            finds=finds,
             asked_before=before,
             relatives=_relatives(tx, rows, since),
             opted_out=_opted_out(tx, rows) if by_person else {},
@@ -189,7 +190,7 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=frozenset(page.ways.get(id_, ())),
-        found_by=frozenset(page.found_by.get(id_, ())),
+        finds=frozenset(page.finds.get(id_, ())),
         again=page.again(id_),
         pulled_at=row["pulled_at"],
         relatives=tuple(page.relatives.get(id_, ())),

@@ -551,7 +551,7 @@ ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 -- records to think of.
 SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state,
+    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id
@@ -559,7 +559,7 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
-SELECT result.job_id, result.provider, result.round, result.way, result.outcome
+SELECT result.job_id, result.provider, result.round, result.way, result.outcome, result.submission_id, result.asked_at
 FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
 
 -- name: candidates_asked
