@@ -584,21 +584,23 @@ JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
 WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT answer.* FROM json_each(:ids) AS wanted JOIN answer ON answer.job_id = wanted.value
-WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome = 'not_found' AND answer.at > :since)
+-- (Each job with the moments from which misses and finds count.)
+SELECT answer.* FROM json_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
+WHERE (answer.outcome = 'found' AND answer.at > wanted.value ->> 2)
+    OR (answer.outcome = 'not_found' AND answer.at > wanted.value ->> 1)
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
--- question and provider.)
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Question,
+-- provider, and the moments from which misses and finds count.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
@@ -607,8 +609,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 

@@ -45,6 +45,16 @@ class Heard:
     until: float | None = None
 
 
+class Since(NamedTuple):
+    """From when on answers count (UTC seconds): misses, and finds."""
+
+    missed: float
+    found: float
+
+
+EVER = Since(0.0, 0.0)
+
+
 class Said(NamedTuple):
     """What an answer says to an attempt, and the delivery that brought it."""
 

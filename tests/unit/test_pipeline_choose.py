@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from syncd.config import FieldPolicy, OnDoubt
+from syncd.config.sections import PartialAges
 from syncd.contract.model import Author, ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.contract.model import Candidate as Value
 from syncd.ledger.candidates import Candidate, Relative
@@ -15,7 +16,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, House
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
 
 ADA = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
 MAIL = Value(value="ada.stone@acme.example", grade=Grade.VALID)
@@ -87,6 +88,21 @@ def test_a_find_that_was_cleared_in_the_crm_is_not_taken_again_from_another_reco
     answered = "SELECT count(*) FROM event JOIN job ON job.id = job_id JOIN contact ON contact.id = contact_id"
     where = "WHERE target = 'answered' AND ext_id = ?"
     assert house.sql(f"{answered} {where}", first) < [(12,)]
+
+
+def test_a_miss_counts_for_as_long_as_its_own_field_says(build: Build) -> None:
+    """The e-mail's misses grow old sooner than the phone's, at one provider."""
+    fake = FakeProvider("zoe", capabilities=ONE_BY_ONE)
+    house = build(providers=[fake, FakeProvider("ann")], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
+    email = replace(house.sync.fields[EMAIL], ages={"": PartialAges.model_validate({"not_found": "5d"})})
+    sync = replace(house.sync, fields={**house.sync.fields, EMAIL: email}, retry_not_found=90 * DAY)
+    house.reopen(replace(house.settings, syncs=(sync,)))
+    house.crm.add(ADA)
+    _until_nothing_moves(house)
+    assert len(fake.submitted) == 2
+    house.clock.time += 6 * DAY
+    _until_nothing_moves(house)
+    assert [call.requests[0].fields for call in fake.submitted[2:]] == [(EMAIL,)]
 
 
 def _until_nothing_moves(house: House) -> None:
