@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -167,7 +168,13 @@ def test_whoever_comes_on_it_after_being_chosen_is_not_paid_for(house: House) ->
     request = EnrichmentRequest(id="r1", ref=house.ref(ada), identity=told, fields=(EMAIL,))
     call = Submission(id="r1", requests=(request,), callback_url="")
     item = Item(request=request, jobs={EMAIL: job}, rounds={EMAIL: 0})
-    values = {"provider": "ann", "sync": "people", "reserve": Decimal(1), "budget": Budget(), "deadline": 9e9}
+    values: dict[str, Any] = {
+        "provider": "ann",
+        "sync": "people",
+        "reserve": Decimal(1),
+        "budget": Budget(),
+        "deadline": 9e9,
+    }
     suppress(house, ADA)
     with pytest.raises(Stale):
         house.run(house.ledger.write(submissions.intend, call, [item], **values, now=house.clock.now()))
