@@ -275,6 +275,65 @@ UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id 
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error, last_contact = coalesce((SELECT max(id) FROM contact), 0) WHERE id = :id
 
+-- ------------------------------------------------------------------ suppression: who is left alone
+
+-- name: suppression_key
+SELECT key FROM suppression_key
+
+-- name: suppression_key_make
+INSERT INTO suppression_key VALUES (:key)
+
+-- name: suppression_kinds
+-- Those of some kinds of which the list has an entry.
+SELECT value FROM json_each(:kinds) AS wanted
+WHERE EXISTS (SELECT 1 FROM suppression WHERE kind = wanted.value AND forgotten >= :forgotten)
+
+-- name: suppression_add
+-- What was forgotten stays forgotten; otherwise the first reason stands.
+INSERT INTO suppression VALUES (:digest, :kind, :reason, :by, :now, :forgotten)
+ON CONFLICT DO UPDATE SET forgotten = 1 WHERE excluded.forgotten > forgotten
+
+-- name: suppression_remove
+DELETE FROM suppression WHERE digest = :digest
+
+-- name: suppressions
+SELECT * FROM suppression ORDER BY at, digest
+
+-- name: suppressions_of
+SELECT suppression.* FROM json_each(:digests) AS wanted CROSS JOIN suppression ON suppression.digest = wanted.value
+
+-- name: suppression_records
+-- The records of the persons of some contacts, themselves included.
+SELECT wanted.value AS contact_id, kin.id, kin.connection, kin.object, kin.ext_id, kin.identity, kin.vague, kin.learned
+FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person
+
+-- name: contacts_of_jobs
+SELECT DISTINCT job.contact_id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+
+-- name: suppression_answers
+-- What was found for some contacts.
+SELECT job.contact_id, job.field, answer.candidates, answer.said FROM json_each(:ids) AS wanted
+CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN answer ON answer.job_id = job.id WHERE answer.outcome = 'found'
+
+-- name: suppression_replan_keys
+-- Whoever holds one of these keys is decided on anew, with the person's other records.
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM json_each(:keys) AS wanted
+    CROSS JOIN person_key ON person_key.key = wanted.value CROSS JOIN contact ON contact.id = person_key.contact_id)
+
+-- name: suppression_replan_words
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM contact_words
+    CROSS JOIN contact ON contact.id = contact_words.rowid WHERE contact_words MATCH :words)
+
+-- name: suppression_replan_record
+UPDATE contact SET planned = 0 WHERE person IN (SELECT person FROM contact
+    WHERE connection = :connection AND object = :object AND ext_id = :ext_id)
+
+-- name: suppression_replan_suppressed
+-- An entry is gone: whoever was left alone is decided on anew.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT contact_id FROM job INDEXED BY job_ended WHERE state = 'done' AND reason = 'suppressed')
+
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
 -- name: selection_make
