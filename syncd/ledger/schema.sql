@@ -29,6 +29,16 @@ CREATE TABLE person_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
+-- Who is left alone: a digest (HMAC-SHA-256, 128 bits, hexadecimal) for each mailbox, domain, profile … `forgotten`: the
+-- person was erased, and new records of theirs are not even stored.
+CREATE TABLE suppression (
+    digest TEXT PRIMARY KEY, kind TEXT NOT NULL, reason TEXT NOT NULL, added_by TEXT NOT NULL, at REAL NOT NULL,
+    forgotten INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX suppression_kind ON suppression (kind, forgotten);
+-- The key of these digests, made with the first entry. It stands in the ledger so that each copy can read its own list.
+CREATE TABLE suppression_key (key BLOB NOT NULL) STRICT;
+
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
 -- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
 -- `missing`: for whom something is still to be done, and whom it did not bring.
