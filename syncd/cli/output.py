@@ -35,7 +35,8 @@ _given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
 # Commands in hints; not those that take no configuration.
 _COMMAND = re.compile(
     r"(?<![\w./-])syncd ((?:run|plan|retry|check|status|show|contacts|backup|restore|thaw|reconcile|verify|doctor"
-    r"|(?:review|in-doubt|alert|suppress)(?: (?:list|show|accept|refuse|resolve|test|add|import|remove))?)\b)( -c )?"
+    r"|forget|(?:review|in-doubt|alert|suppress)"
+    r"(?: (?:list|show|accept|refuse|resolve|test|add|import|remove))?)\b)( -c )?"
 )
 
 
