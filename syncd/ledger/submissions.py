@@ -34,6 +34,7 @@ from .store import Call, Move, Tx, together
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
+ERASED = ContactRef(connection="erased", object="erased", id="erased")  # of requests about people who were erased since
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
@@ -346,12 +347,9 @@ def _of_the_forgotten(tx: Tx, calls: Sequence[str]) -> dict[str, list[Enrichment
     found: dict[str, list[EnrichmentRequest]] = {}
     for row in tx.rows("forgotten_requests", ids=json.dumps(calls)):
         fields = tuple(Field(name) for name in json.loads(row["fields"]))
-        request = EnrichmentRequest(id=row["request_id"], ref=_NOBODY, identity=BLANK, fields=fields)
+        request = EnrichmentRequest(id=row["request_id"], ref=ERASED, identity=BLANK, fields=fields)
         found.setdefault(row["submission_id"], []).append(request)
     return found
-
-
-_NOBODY = ContactRef(connection="erased", object="erased", id="erased")
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:

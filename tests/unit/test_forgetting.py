@@ -2,14 +2,15 @@
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from syncd.cli import app
-from syncd.contract.errors import InDoubt, RateLimited
-from syncd.contract.model import Identity
+from syncd.contract.errors import Garbled, InDoubt, RateLimited
+from syncd.contract.model import Answer, Delivery, Identity, Submission
 from syncd.ledger import forgetting, upkeep
 from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import queries, reading
@@ -17,7 +18,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, PHONE, SECRET, House
+from .house import EMAIL, PHONE, SECRET, UNHEARD, House
 from .test_suppression import CONFIG
 
 HANDLE = "adelheid-quendolin"
@@ -183,6 +184,27 @@ def test_a_late_answer_is_dropped_and_its_charge_is_not(build: Build) -> None:
     forget(house, MAIL)  # once more, to empty the -wal
     assert left_of(house) == []
     assert adds_up(house)
+
+
+class Doubter(FakeProvider):
+    """Believes no answer that it can't compare with what was asked, as the one that nobody signs."""
+
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        if not any(request.identity.last_name for request in submission.requests):
+            raise Garbled("a find that repeats nothing of what was sent", charged=Decimal(1))
+        return super().parse(delivery, submission)
+
+
+def test_a_late_answer_that_can_not_be_believed_is_paid_and_dropped(build: Build) -> None:
+    house = build(providers=[Doubter("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
+    ada = house.crm.add(ADA)
+    house.finds(ada, EMAIL, FOUND)
+    house.ask()
+    forget(house, MAIL)
+    house.answer_all()
+    assert (house.credits()["charged"], house.credits()["reserved"]) == (1, 0)
+    assert (house.tally("answers_of_forgotten"), house.tally("paid_answers_set_aside")) == (1, 0)
+    assert bodies(house) == b""
 
 
 def test_of_a_late_bulk_the_others_are_taken(build: Build) -> None:
