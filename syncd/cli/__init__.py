@@ -34,6 +34,7 @@ COMMANDS = {
     "status": ("look", "What is where, what waits for what, credits, errors."),
     "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
+    "runs": ("look", "The last runs, and what each has written."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),

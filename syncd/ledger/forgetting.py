@@ -228,6 +228,7 @@ _TEXTS = (
 _OF_JOBS = {
     "forget_reviews": "reviews",
     "forget_results": "answers",
+    "forget_undos": "",
     "forget_writes": "writes",
     "forget_attempts": "questions",
     "forget_again": "",

@@ -363,6 +363,8 @@ JOIN job ON job.id = attempt.job_id GROUP BY attempt.submission_id, attempt.requ
 -- What a process is about to do with these people: a call under way, an answer to be read, or something that it holds.
 SELECT 'a call about them is being made' FROM json_each(:jobs) AS wanted CROSS JOIN job ON job.id = wanted.value
 WHERE job.state = 'sending'
+UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo_intent
+WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
 UNION ALL SELECT 'an answer about them waits to be read' FROM json_each(:calls) AS one
 CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
 UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
@@ -382,6 +384,9 @@ DELETE FROM review WHERE job_id IN (SELECT value FROM json_each(:jobs))
 
 -- name: forget_results
 DELETE FROM result WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_undos
+DELETE FROM undo WHERE job_id IN (SELECT value FROM json_each(:jobs))
 
 -- name: forget_writes
 DELETE FROM write WHERE job_id IN (SELECT value FROM json_each(:jobs))
@@ -478,8 +483,8 @@ UPDATE symptom SET why = 'what it said was erased'
 WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
 
 -- name: forget_in_runs
-UPDATE run SET error = 'what it said was erased'
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(error), trace.value) > 0)
+UPDATE run SET error = iif(error = '', '', 'what it said was erased'), note = iif(note = '', '', 'what it said was erased')
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(error || note), trace.value) > 0)
 
 -- name: forgotten_requests
 SELECT submission_id, request_id, fields FROM forgotten_request WHERE submission_id IN (SELECT value FROM json_each(:ids))
@@ -1151,8 +1156,10 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, state, at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
+INSERT INTO write (job_id, before, after, seen, property, state, at, run_id, result_id)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, 'intent', :now,
+    coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+FROM json_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: opted_out_elsewhere
@@ -1515,7 +1522,7 @@ SELECT name, n FROM tally ORDER BY name
 SELECT * FROM credit_total ORDER BY provider
 
 -- name: runs_latest
-SELECT * FROM run WHERE id IN (SELECT max(id) FROM run GROUP BY sync)
+SELECT * FROM run WHERE id IN (SELECT max(id) FROM run WHERE sync <> '' GROUP BY sync)
 
 -- name: jobs_of_contact
 SELECT * FROM job WHERE contact_id = :contact_id ORDER BY field
@@ -1533,7 +1540,33 @@ SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
-SELECT * FROM write WHERE job_id = :job_id ORDER BY id
+-- Each value with the answer that it is from, why it was accepted, who has decided on it, and whether it was put back.
+SELECT write.*, result.provider, result.submission_id, review.decided_by, undo.run_id AS undo_run, undo.state AS undo_state,
+    undo.back, undo.note AS undo_note, coalesce(undo.done_at, undo.at) AS undo_at,
+    (SELECT step.note FROM history JOIN step ON step.id = history.step_id WHERE history.job_id = write.job_id
+        AND step.source = 'answered' AND step.target = 'accepted' AND step.at <= write.at ORDER BY step.id DESC LIMIT 1) AS found
+FROM write LEFT JOIN result ON result.id = write.result_id
+LEFT JOIN review ON review.result_id = write.result_id AND review.decision = 'accepted'
+LEFT JOIN undo ON undo.write_id = write.id AND undo.run_id = (SELECT max(u.run_id) FROM undo AS u WHERE u.write_id = write.id)
+WHERE write.job_id = :job_id ORDER BY write.id
+
+-- name: costs_of_calls
+-- Whom each of these calls asked about, what of it was found, and what it was charged in all.
+SELECT submission.id AS submission_id, submission.provider, attempt.job_id, job.field,
+    coalesce(submission.charged_mc, iif(submission.assumed_mc > 0, submission.assumed_mc, NULL)) AS charged_mc,
+    EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id AND result.submission_id = submission.id
+        AND result.outcome = 'found') AS found
+FROM json_each(:ids) AS wanted CROSS JOIN submission ON submission.id = wanted.value
+CROSS JOIN attempt ON attempt.submission_id = submission.id CROSS JOIN job ON job.id = attempt.job_id
+ORDER BY submission.id, attempt.id
+
+-- name: runs_newest
+-- The newest runs, with how many values each has written; of an undo, how many it has put back, and has still to.
+SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, run.error, run.note,
+    (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
+FROM run WHERE :sync IS NULL OR run.sync = :sync ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
@@ -1677,6 +1710,9 @@ DELETE FROM result WHERE job_id = :id
 
 -- name: thin_reviews
 DELETE FROM review WHERE job_id = :id
+
+-- name: thin_undos
+DELETE FROM undo WHERE write_id IN (SELECT id FROM write WHERE job_id = :id)
 
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id

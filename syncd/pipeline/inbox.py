@@ -175,7 +175,7 @@ async def _parse(parts: Parts, got: Received, lane: Lane, submission: Submission
 
 
 def _about_the_erased(error: Garbled, lane: Lane, submission: Submission) -> Answer:
-    """An answer about a person who was erased can't be compared with anything. Its charge counts, where it can be true."""
+    """An answer about somebody who was erased can't be compared with anything. Its charge counts, if it can be true."""
     price = lane.provider.capabilities.price
     most = sum((price[field] for request in submission.requests for field in request.fields), Decimal(0))
     charged = error.charged if error.charged is not None and error.charged <= most else None
