@@ -1031,6 +1031,9 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
+-- name: contacts_among
+SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
+
 -- name: is_under_way
 -- May an answer come soon, or be accepted?
 SELECT 1 FROM job INDEXED BY job_flight
