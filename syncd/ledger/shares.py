@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from syncd.contract.model import Field
 
+from . import costs
 from .store import Tx
 
 Shares = Mapping[Field, Decimal]  # credits, by the field that they are spent for
@@ -53,11 +54,4 @@ def _finds(tx: Tx, reserved: Mapping[str, Mapping[str, int]]) -> dict[str, dict[
 
 
 def _split(amount: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Whole thousandths in proportion to the weights, evenly where there are none; their sum is the amount."""
-    total = sum(weights.values())
-    even = total == 0
-    split, before = {}, 0
-    for n, field in enumerate(weights, 1):
-        upto = amount * n // len(weights) if even else amount * sum(list(weights.values())[:n]) // total
-        split[field], before = upto - before, upto
-    return split
+    return dict(zip(weights, costs.shares(amount, [Decimal(weight) for weight in weights.values()]), strict=True))
