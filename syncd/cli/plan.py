@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -139,6 +140,8 @@ async def on_copy(
                 await asyncio.to_thread(copies.back_up, settings.ledger.path, copy, line)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+        gc.freeze()  # all this lives as long as the process; and what a page makes leaves no cycles
+        gc.set_threshold(50_000, 20, 50)
         try:
             async with _seen(ledger):
                 since = await (preview(parts) if retry is None else preview_retry(parts, retry))

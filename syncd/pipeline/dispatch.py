@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from syncd.ledger import (
     connections,
     room,
 )
-from syncd.ledger.candidates import Candidate
+from syncd.ledger.candidates import Asked, Candidate
 from syncd.ledger.claims import Kind
 from syncd.ledger.results import Since, question
 from syncd.ledger.states import JobState
@@ -39,7 +39,6 @@ from .parts import NEVER_LOOKED, Lane, Parts, Vain
 from .spending import budgets_of
 from .work import hold
 
-EVERYBODY = 10_000_000
 PAGE = 400  # candidates looked at in one go
 LOOK_AGAIN = 30.0  # seconds until a page of which nothing could be sent is looked at again, while nothing moves
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
@@ -86,17 +85,33 @@ async def pretend(parts: Parts, name: str) -> int:
 
     Whoever is not asked now is put aside, or waits for those who are. Returns how many jobs moved.
     """
-    count, now = 0, parts.clock.now()
+    count, supposed = 0, dict[int, int]()
     for sync in parts.syncs:
         if any(name in policy.providers for policy in sync.fields.values()):
-            ids = await parts.ledger.read(candidates.waiting, sync.name, name, EVERYBODY)
-            async with hold(parts, Kind.JOB, ids) as held:
-                run = _Run(Calls(parts, parts.lanes[name], parts.settings.connections[name], sync, held))
-                _, choice = await run.choose(now)
-                jobs = [job for item in choice.ask for job in item.jobs.values()]
-                moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for job in jobs]
-                count += len(choice.aside) + len(await held.finish(Tx.move_many, moves, now=now))
+            calls = Calls(parts, parts.lanes[name], parts.settings.connections[name], sync)
+            count += await _pretend(_Run(calls, supposed=supposed))
     return count
+
+
+async def _pretend(run: _Run) -> int:
+    """Page by page, as it would be asked: nobody is asked twice, on whichever pages they stand."""
+    parts, count, last = run.parts, 0, list[int]()
+    while ids := await parts.ledger.read(candidates.waiting, run.sync.name, run.connection.name, PAGE):
+        if ids == last:
+            break  # these neither can be asked nor wait for anybody, for now
+        last, now = ids, parts.clock.now()
+        async with hold(parts, Kind.JOB, ids) as run.calls.held:
+            _, choice = await run.choose(now)
+            asked = [(field, job, item) for item in choice.ask for field, job in item.jobs.items()]
+            moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for _, job, _ in asked]
+            count += len(choice.aside) + len(await run.calls.claimed.finish(Tx.move_many, moves, now=now))
+            run.supposed.update((_short(question(field, item.request.identity)), job) for field, job, item in asked)
+    return count
+
+
+def _short(digest: str) -> int:
+    """Sixty bits of it: there may be hundreds of thousands."""
+    return int(digest[:15], 16)
 
 
 async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
@@ -143,6 +158,7 @@ class _Run:
 
     calls: Calls
     again_at: float = 0.0  # when (UTC seconds) a page of which nothing was sent is looked at once more
+    supposed: dict[int, int] = field(default_factory=dict)  # what a preview takes for asked: question, and its job
 
     @property
     def parts(self) -> Parts:
@@ -289,6 +305,9 @@ class _Run:
         since = self.calls.known_since(now)
         digests = {question(fields_of[job], one.told): since[fields_of[job]] for job, one in told.items()}
         asked = await self.parts.ledger.read(candidates.asked, name, digests)
+        for digest in digests if self.supposed else ():
+            if (job_id := self.supposed.get(_short(digest))) is not None:
+                asked[digest] = Asked(job_id=job_id, under_way=True, result_id=None)
         return replace(turn, asked=asked, told=told)
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
