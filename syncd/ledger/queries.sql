@@ -58,13 +58,6 @@ ON CONFLICT DO UPDATE SET refusals = refusals + 1, blocked_until = max(blocked_u
 -- name: connection_takes
 UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
 
--- name: connection_over_budget
-INSERT INTO connection (name, over_budget) VALUES (:name, :cap)
-ON CONFLICT DO UPDATE SET over_budget = excluded.over_budget WHERE over_budget <> excluded.over_budget
-
--- name: connection_within_budget
-UPDATE connection SET over_budget = '' WHERE name = :name AND over_budget <> ''
-
 -- name: rate_used
 SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
 FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
@@ -587,8 +580,8 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT :new, slot, provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
-WHERE sync = :old ON CONFLICT DO UPDATE SET submissions = submissions + excluded.submissions,
+INSERT INTO spend SELECT slot, :new, provider, field, run, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+WHERE sync = :old ON CONFLICT DO UPDATE SET
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
     assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
 
@@ -689,25 +682,53 @@ OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_o
     AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
--- Credits of a sync since a quarter hour (of the epoch): what was charged, or is taken as charged, and what is
--- reserved at worst.
-SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE sync = :sync AND slot >= :slot
+-- Credits since a quarter hour (of the epoch) in a budget's scope (names, or NULL for all): what was charged, or is taken
+-- as charged, and what is reserved at worst.
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
+    coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
 
--- name: spent_by_kind
-SELECT coalesce(sum(charged_mc), 0) AS charged_mc, coalesce(sum(reserved_mc), 0) AS reserved_mc,
-    coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend WHERE sync = :sync AND slot >= :slot
+-- name: spent_in_runs
+-- The same of the newest run of each sync.
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
+    coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
+WHERE run IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+        SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
+
+-- name: runs_began
+-- When the newest run of the syncs began; NULL if there was none.
+SELECT min(started_at) AS at FROM run WHERE id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+    SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
 
 -- name: spent_by_slot
-SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend WHERE sync = :sync AND slot >= :slot GROUP BY slot
+SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) GROUP BY slot
 
 -- name: over_budget_note
-INSERT INTO over_budget VALUES (:sync, :provider, :cap, :needs_mc, :now, :now)
+INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
 ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
+RETURNING since >= at AS news
 
 -- name: over_budget
 -- The least that did not fit, lately.
-SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget WHERE sync = :sync AND cap = :cap AND at >= :since
-HAVING count(*) > 0
+SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget
+WHERE budget = :budget AND cap = :cap AND at >= :since HAVING count(*) > 0
+
+-- name: submissions_shares
+SELECT id, shares FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: asked_and_found
+-- For each field of these calls: how many contacts it was asked for, and for how many it was found.
+SELECT attempt.submission_id AS id, job.field, count(*) AS asked, sum(EXISTS (SELECT 1 FROM result
+    WHERE result.job_id = job.id AND result.submission_id = attempt.submission_id AND result.outcome = 'found')) AS found
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+GROUP BY attempt.submission_id, job.field
 
 -- name: dearest_prices
 SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
@@ -725,7 +746,7 @@ SELECT open.id, job.field, count(*) AS n FROM open
 JOIN attempt ON attempt.submission_id = open.id JOIN job ON job.id = attempt.job_id GROUP BY open.id, job.field
 
 -- name: submission_reserve
-UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc < :reserved_mc
+UPDATE submission SET reserved_mc = :reserved_mc, shares = :shares WHERE id = :id AND reserved_mc < :reserved_mc
     AND state IN ('intent', 'accepted', 'in_doubt')
 
 -- name: calls_since
@@ -736,8 +757,9 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline, owner)
-VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline, :owner)
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run)
+VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner,
+    coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
@@ -813,12 +835,13 @@ UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note, owner = 
 UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
     reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END,
     assumed_mc = CASE WHEN given.value ->> 1 IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
-    note = given.value ->> 2
+    note = given.value ->> 2, shares = coalesce(given.value ->> 3, shares)
 FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
 -- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0
+UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0,
+    shares = coalesce(given.value ->> 3, shares)
 FROM json_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
@@ -1438,10 +1461,10 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
         AND delivery.note <> :unsigned)
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
--- nothing is bought for the sync; or answered in a way that nobody could read or believe.
+-- Queued or accepted, but the connection is halted (or short of credits for that field: `dear`), no budget has room for
+-- it (`over_budget`: sync/provider/field), or nothing is bought for the sync; or answered in a way that nobody could read or believe.
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
+        OR sync || '/' || provider || '/' || field IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
         OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
     + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
         WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
@@ -1567,6 +1590,12 @@ SELECT * FROM credit_total WHERE provider = :provider
 INSERT INTO balance VALUES (:provider, :now, :balance_mc, :charged_mc, :refund_mc)
 ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc, refund_mc = excluded.refund_mc
 
+-- name: balance_left_at_worst
+-- As it was read last, less what was charged since, and less what is reserved; NULL where none was ever read.
+SELECT balance.balance_mc - coalesce(total.charged_mc - balance.charged_mc + total.reserved_mc, 0) AS mc
+FROM balance LEFT JOIN credit_total AS total ON total.provider = balance.provider
+WHERE balance.provider = :provider ORDER BY balance.at DESC LIMIT 1
+
 -- name: balance_thin
 -- The newest of those that are old enough is where a late reading is compared with; what lies ahead was noted by a clock
 -- that has been set back since.
@@ -1606,7 +1635,8 @@ WHERE state IN ('expired', 'settled') AND reserved_mc > 0 AND provider = :provid
 
 -- name: call_priced
 -- A person has looked it up. What the provider says itself, should it ever come, still counts more.
-UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0, assumed_mc = 0, note = :note
+UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0, assumed_mc = 0, note = :note,
+    shares = coalesce(:shares, shares)
 WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc > 0
 
 -- name: quarantined_again
@@ -1624,17 +1654,24 @@ GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
-    SELECT sync, provider, slot, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), -count(*), -sum(reserved_mc),
-        -sum(coalesce(charged_mc, 0)), -sum(assumed_mc), -sum(iif(state = 'in_doubt', reserved_mc, 0))
-        FROM submission GROUP BY 1, 2, 3)
-GROUP BY sync, provider, slot HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+    SELECT sync, provider, slot, field, run, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run,
+        -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
+        -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
+        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5)
+GROUP BY sync, provider, slot, field, run HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+
+-- name: check_shares
+-- What a call reserves, or was charged, is the sum of its shares.
+SELECT id FROM submission WHERE reserved_mc + coalesce(charged_mc, 0) + assumed_mc
+    NOT IN (0, (SELECT sum(value) FROM json_each(shares))) LIMIT 20
 
 -- name: check_totals
 SELECT provider FROM (
     SELECT provider, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM credit_total
-    UNION ALL SELECT provider, -sum(submissions), -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
-        FROM spend GROUP BY provider)
+    UNION ALL SELECT provider, 0, -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
+        FROM spend GROUP BY provider
+    UNION ALL SELECT provider, -count(*), 0, 0, 0, 0 FROM submission GROUP BY provider)
 GROUP BY provider HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_events

@@ -125,6 +125,8 @@ def _sums(tx: Tx) -> Iterator[str]:
     for row in tx.rows("check_spend"):
         when = datetime.fromtimestamp(row["slot"] * budgets.SLOT, UTC).strftime("%Y-%m-%d %H:%M")
         yield f"the credits of {row['sync']} at {row['provider']} in the quarter hour from {when} UTC don't add up"
+    for row in tx.rows("check_shares"):
+        yield f"the credits of call {row['id']} are not the sum of what its fields take of them"
     for row in tx.rows("check_totals"):
         yield f"the sum of all credits at {row['provider']} is not that of its calls"
 
