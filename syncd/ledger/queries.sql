@@ -327,6 +327,161 @@ UPDATE contact SET planned = 0 WHERE person IN (SELECT person FROM contact
 UPDATE contact SET planned = 0 WHERE id IN (
     SELECT contact_id FROM job INDEXED BY job_ended WHERE state = 'done' AND reason = 'suppressed')
 
+-- ------------------------------------------------------------------ forgetting a person
+-- A command's work, for one person at a time. Whatever has a contact's or a job's id is deleted with it; a test sees that no
+-- table is left out.
+
+-- name: forget_contacts_of_persons
+SELECT kin.id FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person GROUP BY kin.id
+
+-- name: forget_contacts_holding
+-- Contacts for whom a value was found, or written: no index knows them by it.
+SELECT contact_id FROM job WHERE lower(value) = :value
+UNION SELECT job.contact_id FROM result JOIN job ON job.id = result.job_id
+WHERE result.outcome = 'found' AND instr(lower(result.candidates), :value) > 0
+
+-- name: forget_jobs
+SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value ORDER BY job.id
+
+-- name: forget_calls
+-- The calls that asked about these jobs, each with its requests about them, and whether others are asked about in it.
+SELECT attempt.submission_id, attempt.request_id, json_group_array(DISTINCT job.field) AS fields,
+    EXISTS (SELECT 1 FROM attempt AS other WHERE other.submission_id = attempt.submission_id
+        AND other.job_id NOT IN (SELECT value FROM json_each(:jobs))) AS shared
+FROM json_each(:jobs) AS wanted CROSS JOIN attempt ON attempt.job_id = wanted.value
+JOIN job ON job.id = attempt.job_id GROUP BY attempt.submission_id, attempt.request_id
+
+-- name: forget_in_the_way
+-- What a process is about to do with these people: a call under way, an answer to be read, or something that it holds.
+SELECT 'a call about them is being made' FROM json_each(:jobs) AS wanted CROSS JOIN job ON job.id = wanted.value
+WHERE job.state = 'sending'
+UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo_intent
+WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
+UNION ALL SELECT 'an answer about them waits to be read' FROM json_each(:calls) AS one
+CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
+UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
+WHERE (kind IN ('contact', 'record') AND item IN (SELECT value FROM json_each(:ids)))
+    OR (kind = 'job' AND item IN (SELECT value FROM json_each(:jobs)))
+    OR (kind = 'submission' AND item IN (SELECT value FROM json_each(:calls)))
+    OR (kind = 'delivery' AND item IN (SELECT delivery.id FROM json_each(:calls) AS one
+        CROSS JOIN delivery ON delivery.submission_id = one.value))
+LIMIT 1
+
+-- name: forget_requests
+INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: forget_reviews
+DELETE FROM review WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_results
+DELETE FROM result WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_undos
+DELETE FROM undo WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_writes
+DELETE FROM write WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_attempts
+DELETE FROM attempt WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_again
+DELETE FROM again WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_steps
+UPDATE step SET jobs = jobs - lost.n FROM (SELECT step_id, count(*) AS n FROM json_each(:jobs) AS wanted
+    CROSS JOIN history ON history.job_id = wanted.value GROUP BY step_id) AS lost WHERE step.id = lost.step_id
+
+-- name: forget_history
+DELETE FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_jobs_themselves
+DELETE FROM job WHERE id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_members
+DELETE FROM member WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_keys
+DELETE FROM person_key WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_words
+DELETE FROM contact_words WHERE rowid IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_contacts_themselves
+DELETE FROM contact WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_deliveries
+SELECT id, body, size, state FROM delivery WHERE submission_id = :submission_id
+
+-- name: forget_body
+-- One that nobody has read yet would be read in vain.
+UPDATE delivery SET body = :body, headers = '{}', ref = NULL, note = '',
+    state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
+
+-- name: forget_bodies_of_results
+UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (SELECT delivery_id FROM result
+    WHERE result.id IN (SELECT value FROM json_each(:ids)))
+
+-- name: forget_labels
+UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each(:calls)) AND note <> ''
+
+-- name: forget_words_for_good
+-- The index keeps what was deleted until its parts are merged.
+INSERT INTO contact_words (contact_words) VALUES ('optimize')
+
+-- name: forget_mentions
+-- Answers to questions about other people that name one of these texts, and are not about those.
+SELECT id, job_id FROM result WHERE verdict <> 'same' AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace
+    WHERE instr(lower(result.candidates || result.said || coalesce(result.told, '') || result.note || result.doubt), trace.value) > 0)
+
+-- name: forget_jobs_of_results
+SELECT DISTINCT job_id FROM result WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_said
+UPDATE result SET candidates = '[]', said = '[]', note = '', doubt = iif(doubt = '', '', 'what it said was erased')
+WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_notes_of_jobs
+UPDATE job SET note = '' WHERE id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
+    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+
+-- name: forget_why_of_reviews
+UPDATE review SET why = 'what it said was erased' WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
+    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+
+-- name: forget_notes_of_steps
+UPDATE step SET note = '' WHERE id IN (SELECT step_id FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs)))
+    AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+
+-- name: forget_in_breakers
+UPDATE breaker SET refused = '[]', why = iif(why = '', '', 'what it said was erased')
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(refused || why), trace.value) > 0)
+
+-- name: forget_in_connections
+UPDATE connection SET message = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(message), trace.value) > 0)
+
+-- name: forget_in_syncs
+UPDATE sync_state SET words = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(words), trace.value) > 0)
+
+-- name: forget_in_alerts
+UPDATE alert SET line = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(line), trace.value) > 0)
+
+-- name: forget_in_symptoms
+UPDATE symptom SET why = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+
+-- name: forget_in_runs
+UPDATE run SET error = iif(error = '', '', 'what it said was erased'), note = iif(note = '', '', 'what it said was erased')
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(error || note), trace.value) > 0)
+
+-- name: forgotten_requests
+SELECT submission_id, request_id, fields FROM forgotten_request WHERE submission_id IN (SELECT value FROM json_each(:ids))
+
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
 -- name: selection_make
@@ -885,9 +1040,12 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
 -- name: delivery_store
+-- Of a call about somebody who was erased, only what is still to be read is kept, until it is.
 INSERT INTO delivery (
     provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
+SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body),
+    iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
+FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) WHERE true
 ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -914,10 +1072,15 @@ SELECT delivery.* FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
-UPDATE delivery SET state = 'applied', note = :note, body = coalesce(:packed, body) WHERE id = :id AND state = 'received'
+-- Of a call about somebody who was erased, no body is kept.
+UPDATE delivery SET state = 'applied', note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
+    WHERE forgotten_request.submission_id = delivery.submission_id), x'', coalesce(:packed, body))
+WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
-UPDATE delivery SET state = :state, note = :note WHERE id = :id AND state = 'received'
+UPDATE delivery SET state = :state, note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
+    WHERE forgotten_request.submission_id = delivery.submission_id), x'', body)
+WHERE id = :id AND state = 'received'
 
 -- name: had_last_word
 -- Calls that are settled, and of which an answer was taken: nothing more is expected of them.

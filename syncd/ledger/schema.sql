@@ -39,6 +39,12 @@ CREATE INDEX suppression_kind ON suppression (kind, forgotten);
 -- The key of these digests, made with the first entry. It stands in the ledger so that each copy can read its own list.
 CREATE TABLE suppression_key (key BLOB NOT NULL) STRICT;
 
+-- Requests about people who were erased, in calls that may still be answered: those answers are dropped. `fields`: of the
+-- question, as JSON.
+CREATE TABLE forgotten_request (
+    submission_id TEXT NOT NULL, request_id TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (submission_id, request_id)
+) STRICT, WITHOUT ROWID;
+
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
 -- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
 -- `missing`: for whom something is still to be done, and whom it did not bring.
@@ -351,6 +357,8 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
 END;
-CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
+CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, provider, submission_id ON step
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER step_note_is_append_only BEFORE UPDATE OF note ON step WHEN NEW.note <> '' -- but may be erased
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER history_is_append_only BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
