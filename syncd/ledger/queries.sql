@@ -572,8 +572,9 @@ GROUP BY result.job_id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
-JOIN write ON write.job_id = wanted.value
+SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at,
+    undo.done_at AS undone_at, undo.run_id AS undone_by FROM json_each(:ids) AS wanted
+JOIN write ON write.job_id = wanted.value LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
 WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
@@ -1142,6 +1143,7 @@ WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_ready
@@ -1152,6 +1154,7 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
         AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
             WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
         AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
     ORDER BY job.due_at, job.id LIMIT :limit + 0)
 
 -- name: writes_load
@@ -1165,6 +1168,7 @@ FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+    AND mail.reason <> 'undone'
 LEFT JOIN write AS begun ON begun.job_id = job.id AND begun.state = 'intent'
 WHERE job.state IN ('accepted', 'writing') ORDER BY job.due_at, job.id
 
@@ -1248,6 +1252,96 @@ UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writin
 -- name: writes_close
 UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
 FROM json_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
+
+-- ------------------------------------------------------------------ undo
+
+-- name: writes_of_contact
+-- Our values that may be put back, those of each property together, the newest first. `later`: a newer one that stands.
+SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.connection, contact.object, contact.ext_id,
+    contact.identity, result.provider, EXISTS (SELECT 1 FROM write AS newer WHERE newer.job_id = write.job_id AND newer.id > write.id
+        AND newer.property = write.property AND newer.state = 'written'
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
+FROM job CROSS JOIN write ON write.job_id = job.id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE job.contact_id = :contact_id AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
+ORDER BY write.job_id, write.property, write.id DESC
+
+-- name: writes_of_runs
+SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.connection, contact.object, contact.ext_id,
+    contact.identity, result.provider, EXISTS (SELECT 1 FROM write AS newer WHERE newer.job_id = write.job_id AND newer.id > write.id
+        AND newer.property = write.property AND newer.state = 'written'
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
+FROM write INDEXED BY write_run JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.run_id BETWEEN :first AND :last AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
+ORDER BY write.job_id, write.property, write.id DESC
+
+-- name: run_first_since
+-- The oldest run in which a sync may have written at this moment or later.
+SELECT min(newest) FROM (SELECT coalesce(max(iif(started_at <= :since, id, NULL)), min(id)) AS newest
+    FROM run WHERE sync <> '' GROUP BY sync)
+
+-- name: undo_start
+INSERT INTO run (sync, kind, started_at, contacts, note) VALUES ('', 'undo', :now, :contacts, :note)
+
+-- name: undos_ask
+INSERT INTO undo (write_id, run_id, job_id, contact_id, head, back, at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, :now FROM json_each(:rows)
+WHERE true ON CONFLICT DO NOTHING
+
+-- name: undos_due
+-- While a write to a record is open, nothing of it is put back, and the other way round.
+SELECT undo.contact_id FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo.contact_id
+WHERE undo.due_at <= :now AND undo.state IN ('asked', 'intent') AND undo.write_id = undo.head
+    AND contact.connection = :connection
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = undo.contact_id AND job.state = 'writing')
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+ORDER BY undo.due_at LIMIT :limit + 0
+
+-- name: undos_load
+SELECT undo.*, write.after, write.property, write.seen AS read_before, job.field, job.destination,
+    contact.connection, contact.object, contact.ext_id, contact.identity
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id
+CROSS JOIN undo ON undo.write_id = write.id AND undo.head = undo.write_id AND undo.state IN ('asked', 'intent')
+JOIN contact ON contact.id = undo.contact_id WHERE undo.due_at <= :now
+    AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.contact_id = undo.contact_id AND other.state = 'writing')
+ORDER BY undo.write_id
+
+-- name: undos_set
+-- What became of undos (head, run, state, stamp, note, when it is due), and of what was put back with them.
+UPDATE undo SET state = given.value ->> 2, seen = given.value ->> 3, note = given.value ->> 4, due_at = given.value ->> 5,
+    done_at = :now
+FROM json_each(:rows) AS given CROSS JOIN undo AS part INDEXED BY undo_head ON part.head = given.value ->> 0
+    AND part.run_id = given.value ->> 1 AND part.state IN ('asked', 'intent')
+WHERE undo.write_id = part.write_id AND undo.run_id = part.run_id
+
+-- name: undos_postpone
+UPDATE undo SET due_at = :due_at WHERE write_id IN (SELECT value FROM json_each(:heads)) AND state = 'intent'
+
+-- name: undos_postpone_all
+UPDATE undo SET due_at = max(due_at, :due_at) WHERE state IN ('asked', 'intent') AND state = 'intent'
+
+-- name: undos_end
+-- An undo of which nothing is left to do has ended.
+UPDATE run INDEXED BY run_undo SET ended_at = :now WHERE kind = 'undo' AND ended_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent'))
+
+-- name: undos_open
+-- How many values will be put back by themselves.
+SELECT count(*) FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo.contact_id
+WHERE undo.state IN ('asked', 'intent') AND contact.connection IN (SELECT crm FROM sync)
+    AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> '')
+
+-- name: undo_counts
+SELECT state, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head GROUP BY state
+
+-- name: undo_left
+SELECT note, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head AND state IN ('kept', 'gone', 'refused')
+GROUP BY note ORDER BY n DESC
 
 -- ------------------------------------------------------------------ reviews
 

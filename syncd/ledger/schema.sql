@@ -226,6 +226,7 @@ CREATE TABLE undo (
     PRIMARY KEY (write_id, run_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX undo_run ON undo (run_id, state);
+CREATE INDEX undo_head ON undo (head, run_id);
 CREATE INDEX undo_open ON undo (due_at) WHERE state IN ('asked', 'intent');
 CREATE INDEX undo_intent ON undo (contact_id) WHERE state = 'intent';
 CREATE UNIQUE INDEX undo_once ON undo (write_id) WHERE state IN ('asked', 'intent', 'undone');
@@ -257,6 +258,7 @@ CREATE TABLE run (
     note TEXT NOT NULL DEFAULT ''               -- of an undo: what was to be put back, and who wanted it
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
+CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
     cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
