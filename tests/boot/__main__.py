@@ -248,7 +248,7 @@ def newer_release(host: Container) -> str:
     return f"{folder.name}.tar.gz"
 
 
-WANTED = {"syncd", "connectors", "pyproject.toml", "README.md", "LICENSE"}
+WANTED = {"syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE"}
 STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.install,
     Boot.configure,

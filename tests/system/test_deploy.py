@@ -134,7 +134,7 @@ def test_uv_installs_the_wheel_as_a_tool_with_the_sandbox_in_it(tmp_path: Path) 
     if not wheels.is_dir() or not uv.exists():
         pytest.skip("needs the packages that `make install` has fetched, and uv")
     source = tmp_path / "source"
-    kept = {"syncd", "connectors", "pyproject.toml", "README.md", "LICENSE"}
+    kept = {"syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE"}
     shutil.copytree(ROOT, source, ignore=lambda at, names: {*names} - kept if Path(at) == ROOT else {"__pycache__"})
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
     subprocess.run(build, check=True, capture_output=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,8 +68,8 @@ class Mail:
 
 
 @contextmanager
-def mail() -> Iterator[Mail]:
-    """A mail server that takes everything."""
+def mail(tls: ssl.SSLContext | None = None) -> Iterator[Mail]:
+    """A mail server that takes everything, behind TLS where it is given a context."""
     server = Mail()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -82,6 +83,8 @@ def mail() -> Iterator[Mail]:
                 self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as made:
+        if tls is not None:
+            made.socket = tls.wrap_socket(made.socket, server_side=True)
         server.port = made.server_address[1]
         thread = threading.Thread(target=made.serve_forever, args=(0.05,))
         thread.start()
