@@ -18,6 +18,7 @@ import yaml
 
 from .commands import CALLS
 from .container import CanNot, Container, missing
+from .image import UNIT, Image
 from .readme import sections
 from .releases import ROOT, debian_package, newer_release
 
@@ -277,6 +278,22 @@ class Boot:
         self.host.run(f"test -s {LEDGER} && test -s /etc/credstore/syncd.zeliq-key && test ! -e /etc/syncd")
         self.host.run("test ! -e /opt/syncd && test ! -e /etc/systemd/system/syncd.service.d/credentials.conf")
 
+    # --- without systemd --------------------------------------------------------------------------
+
+    def the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root(self) -> None:
+        self.host.run("mv /var/lib/private/syncd /root/kept && rm -f /var/lib/syncd")
+        image = Image(self.host)
+        image.build()
+        self.host.run("install -d /etc/syncd && install -d -o 10001 -m 0500 /run/secrets")
+        for name in (*KEYS, "callback-secret"):
+            self.host.run(f"install -o 10001 -m 0400 /etc/credstore/syncd.{name} /run/secrets/{name}")
+        text = yaml.safe_dump(self.settings, sort_keys=False).replace("127.0.0.1:8080", "0.0.0.0:8080")
+        self.write(text.replace("credential: ", "file: /run/secrets/"))
+        image.start()
+        self.host.wait_for("the health check", image.healthy)
+        self.host.run(f"systemctl is-active {UNIT} && test -s {LEDGER}")
+        self.host.run(f"systemctl stop {UNIT}")
+
 
 STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.install,
@@ -299,6 +316,7 @@ STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.the_debian_package_takes_the_place_of_the_script,
     Boot.an_upgrade_of_the_package_copies_the_ledger_and_goes_on,
     Boot.without_the_package_the_data_stays,
+    Boot.the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root,
 )
 
 

@@ -227,7 +227,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = {"syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE"}
     ignored = lambda at, names: {*names} - kept if Path(at) == ROOT else {"__pycache__"}  # noqa: E731
     shutil.copytree(ROOT, place / "source", ignore=ignored)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, place / "source"]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(place / "source")]
     subprocess.run(build, check=True, capture_output=True)
     return next(place.glob("*.whl"))
 
@@ -235,7 +235,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def uv_tool(folder: Path, wheel: Path) -> tuple[list[str | Path], dict[str, str]]:
     given = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin"), "UV_CACHE_DIR": str(folder)}
     uv = Path(sys.executable).with_name("uv")
-    offline = ["--offline", "--no-index", "--find-links", WHEELS, "--python", sys.executable]
+    offline = ["--offline", "--no-index", "--find-links", str(WHEELS), "--python", sys.executable]
     return [uv, "tool", "install", *offline, wheel], given
 
 
