@@ -30,7 +30,7 @@ CALLS: dict[str, Call] = {
     "in-doubt resolve": Call("in-doubt resolve --provider zeliq --since 2h --not-sent", says="No call is like this."),
     "plan": Call("plan --json", says="worst_case_credits"),
     "reconcile": Call("reconcile"),
-    "retry": Call("retry {contact}", says="nothing"),
+    "retry": Call("retry {contact}", says="Nothing was done"),
     "review accept": Call("review accept --why nothing-like-this", says=_NOTHING_WAITS),
     "review list": Call("review list"),
     "review refuse": Call("review refuse --why nothing-like-this", says=_NOTHING_WAITS),
