@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
-from . import results
-from .budgets import milli
+from . import results, shares
 from .claims import Lost
 from .results import Said
+from .shares import milli
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Call, Move, Tx, together
 from .submissions import Accepted, accept_many
@@ -366,9 +366,11 @@ def _settle(tx: Tx, final: Sequence[Reading]) -> None:
     """The last words; of several about one call the first stands, unless it told no charge and the next one does."""
     while final:
         first = {one.got.delivery.submission_id: one for one in reversed(final)}
-        rows = [[id_, *_charge(one.answer)] for id_, one in first.items()]
+        told = {id_: _charge(one.answer) for id_, one in first.items()}
+        split = shares.of_charges(tx, {id_: charged or 0 for id_, (charged, _) in told.items()})
+        rows = [[id_, *told[id_], split[id_]] for id_ in first]
         settled = {row[0] for row in tx.rows("submissions_settled", rows=json.dumps(rows))}
-        more = [row[:2] for row in rows if row[0] not in settled and row[1] is not None]
+        more = [row for row in rows if row[0] not in settled and row[1] is not None]
         if more:
             tx.run("submissions_more_charged", rows=json.dumps(more))
         final = [one for one in final if one is not first[one.got.delivery.submission_id]]

@@ -24,10 +24,11 @@ from syncd.contract.model import (
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, people, permits, results, suppressions
-from .budgets import Budget, milli
+from . import budgets, people, permits, results, room, suppressions
 from .permits import Permit, Use
 from .results import EVER, Said, Since, dump_identity, load_identity
+from .room import Limit
+from .shares import Shares, reservation
 from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
@@ -61,8 +62,8 @@ class Intent:
     items: Sequence[Item]
     provider: str
     sync: str
-    reserve: Decimal
-    budget: Budget
+    reserve: Shares
+    limits: Sequence[Limit]
     deadline: float
     now: float
     since: Mapping[Field, Since] = with_default(default_factory=dict)
@@ -83,8 +84,8 @@ def intend(
     *,
     provider: str,
     sync: str,
-    reserve: Decimal,
-    budget: Budget,
+    reserve: Shares,
+    limits: Sequence[Limit],
     deadline: float,
     now: float,
     since: Mapping[Field, Since] = MappingProxyType({}),
@@ -98,8 +99,8 @@ def intend(
     blocked or put on the suppression list since it was chosen, the same person is being asked about, or the identical
     question was asked `since` then (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
     """
-    limits = (provider, sync, reserve, budget, deadline, now, since, by_person, permit)
-    intend_many(tx, [Intent(submission, items, *limits)])
+    values = (provider, sync, reserve, limits, deadline, now, since, by_person, permit)
+    intend_many(tx, [Intent(submission, items, *values)])
 
 
 def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
@@ -128,22 +129,22 @@ def _use(intent: Intent, permit: Permit) -> Use:
     return Use(permit, intent.provider, intent.sync, jobs, intent.now)
 
 
-def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
-    """The calls with the worst case of each, as far as the budget of each sync allows for all of them."""
+def _reserve(tx: Tx, intents: Sequence[Intent]) -> None:
+    """The calls with the worst case of each. Once all are reserved, nothing that limits them may be exceeded."""
     seen: dict[str, Mapping[Field, Decimal]] = {}
-    wanted: dict[str, Decimal] = {}
+    counted: dict[Limit, Decimal] = {}
     rows = []
     for one in intents:
         if one.provider not in seen:
             seen[one.provider] = budgets.dearest(tx, one.provider, now=one.now)
         fields = [field for item in one.items for field in item.jobs]
         reserve = budgets.at_least(seen[one.provider], fields, one.reserve)
-        wanted[one.sync] = wanted.get(one.sync, Decimal(0)) + reserve
-        budgets.check_budget(tx, one.sync, wanted[one.sync], one.budget, now=one.now)
+        counted |= room.counting(one.limits, reserve)
         owner = None if one.permit is None else one.permit.owner.id
-        call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline, owner)
-        rows.append(call)
+        what = (len(one.items), *reservation(reserve))
+        rows.append((one.submission.id, one.provider, one.sync, *what, one.now, one.deadline, owner))
     tx.many("submission_make", rows)
+    room.require(tx, counted, now=max((one.now for one in intents), default=0.0), made=True)
 
 
 class _Attempt(NamedTuple):
@@ -451,13 +452,15 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     job = None if contact is None else tx.row("job_of_contact", contact_id=contact["id"], field=delivery.field)
     if contact is None or job is None or job["state"] != JobState.QUEUED:
         return False
+    reserved_mc, shares = reservation({delivery.field: reserve[delivery.field]})
     tx.run(
         "submission_make",
         id=delivery.submission_id,
         provider=provider,
         sync=job["sync"],
         requests=1,
-        reserved_mc=milli(reserve[delivery.field]),
+        reserved_mc=reserved_mc,
+        shares=shares,
         now=now,
         deadline=now + DAY,
         owner=None,
