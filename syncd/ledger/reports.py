@@ -66,7 +66,8 @@ def moving(
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
     if providers is not None:
         stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
-    return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
+    open_work = tx.value("open_work", unsigned=UNSIGNED) + tx.value("undos_open")
+    return int(sum(states[state] for state in _MOVING) - stuck + open_work)
 
 
 def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:

@@ -39,6 +39,12 @@ CREATE INDEX suppression_kind ON suppression (kind, forgotten);
 -- The key of these digests, made with the first entry. It stands in the ledger so that each copy can read its own list.
 CREATE TABLE suppression_key (key BLOB NOT NULL) STRICT;
 
+-- Requests about people who were erased, in calls that may still be answered: those answers are dropped. `fields`: of the
+-- question, as JSON.
+CREATE TABLE forgotten_request (
+    submission_id TEXT NOT NULL, request_id TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (submission_id, request_id)
+) STRICT, WITHOUT ROWID;
+
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
 -- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
 -- `missing`: for whom something is still to be done, and whom it did not bring.
@@ -220,6 +226,7 @@ CREATE TABLE undo (
     PRIMARY KEY (write_id, run_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX undo_run ON undo (run_id, state);
+CREATE INDEX undo_head ON undo (head, run_id);
 CREATE INDEX undo_open ON undo (due_at) WHERE state IN ('asked', 'intent');
 CREATE INDEX undo_intent ON undo (contact_id) WHERE state = 'intent';
 CREATE UNIQUE INDEX undo_once ON undo (write_id) WHERE state IN ('asked', 'intent', 'undone');
@@ -251,6 +258,7 @@ CREATE TABLE run (
     note TEXT NOT NULL DEFAULT ''               -- of an undo: what was to be put back, and who wanted it
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
+CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
     cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
@@ -351,6 +359,8 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
 END;
-CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
+CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, provider, submission_id ON step
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER step_note_is_append_only BEFORE UPDATE OF note ON step WHEN NEW.note <> '' -- but may be erased
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER history_is_append_only BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

@@ -35,6 +35,7 @@ from .store import Call, Move, Tx, together
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
+ERASED = ContactRef(connection="erased", object="erased", id="erased")  # of requests about people who were erased since
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
@@ -118,13 +119,9 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
         values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": json.dumps(wanted)}
         if tx.row("jobs_not_wanted", **values) is not None:
             raise Stale
-    if suppressions.of_contacts(tx, _contacts_of(tx, every)):
+    if suppressions.of_jobs(tx, [attempt.job_id for attempt in every]):
         raise Stale
     tx.many("attempts_make", every)
-
-
-def _contacts_of(tx: Tx, attempts: Iterable[_Attempt]) -> list[int]:
-    return [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=json.dumps([one.job_id for one in attempts]))]
 
 
 def _use(intent: Intent, permit: Permit) -> Use:
@@ -338,10 +335,22 @@ def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
     found = _requests(tx, [calls[id_] for id_ in provider_ids])
     if lost := [calls[id_]._replace(requests=None) for id_ in provider_ids if id_ not in found and calls[id_].requests]:
         found |= _requests(tx, lost)
+    if erased := [id_ for id_ in provider_ids if not found.get(id_)]:
+        found |= _of_the_forgotten(tx, erased)
     return {
         id_: Submission(id=id_, requests=tuple(found.get(id_, ())), callback_url="", provider_id=provider_id)
         for id_, provider_id in provider_ids.items()
     }
+
+
+def _of_the_forgotten(tx: Tx, calls: Sequence[str]) -> dict[str, list[EnrichmentRequest]]:
+    """Calls about nobody but people who were erased: their answers are still read, for what they cost."""
+    found: dict[str, list[EnrichmentRequest]] = {}
+    for row in tx.rows("forgotten_requests", ids=json.dumps(calls)):
+        fields = tuple(Field(name) for name in json.loads(row["fields"]))
+        request = EnrichmentRequest(id=row["request_id"], ref=ERASED, identity=BLANK, fields=fields)
+        found.setdefault(row["submission_id"], []).append(request)
+    return found
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:
