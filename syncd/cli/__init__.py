@@ -47,6 +47,7 @@ COMMANDS = {
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
     "suppress": ("suppress", "Who is never asked about and never written for."),
+    "forget": ("forget", "Erase a person, and never ask about them again."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }

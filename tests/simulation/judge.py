@@ -23,6 +23,7 @@ from . import purchases
 from .crm import PROPERTY, Crm, Entry, Record, is_selected
 from .oneness import Oneness
 from .people import Find
+from .spending import Spending
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
 
@@ -78,6 +79,7 @@ class Judge:
     def __init__(self, world: World) -> None:
         self._world = world
         self._taken: tuple[int, int] | None = None
+        self._spending = Spending(world)
 
     # --- at every commit ----------------------------------------------------------------------
 
@@ -89,6 +91,7 @@ class Judge:
         if taken == self._taken:
             return  # nothing was spent or reserved since
         self._taken = taken
+        self._spending.on_commit(tx)
         for crm in self._world.crms:
             for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):
                 since = self._world.now - (days + 1) * DAY - self._world.wall_clock.furthest
