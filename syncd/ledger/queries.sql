@@ -1194,6 +1194,16 @@ SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 
 FROM json_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
+-- name: values_standing
+-- The newest value of each field that was written and not put back, or is being written.
+SELECT job.id AS job_id, job.contact_id, job.field, job.destination, write.after, write.state, write.run_id,
+    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates
+FROM json_each(:contacts) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
+JOIN write ON write.id = (SELECT max(newest.id) FROM write AS newest WHERE newest.job_id = job.id
+    AND newest.state IN ('written', 'intent')
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newest.id AND undo.state = 'undone'))
+LEFT JOIN result ON result.id = write.result_id ORDER BY job.contact_id, job.id
+
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
 SELECT wanted.value ->> 0 AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref

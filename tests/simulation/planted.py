@@ -411,7 +411,7 @@ def no_cas_recheck() -> AbstractContextManager[None]:
 def restore_unchecked() -> AbstractContextManager[None]:
     """What is put back stands: nobody looks whether it covered another edit."""
 
-    async def restore(crm: Any, sync: Any, theirs: Any, _: Any) -> list[Any]:
+    async def restore(crm: Any, sync: Any, theirs: Any, _: Any, __: Any) -> list[Any]:
         changes = [
             Change(ref=ref, field=fld, expected=job.value, new=what.value) for (ref, fld), (job, what) in theirs.items()
         ]
