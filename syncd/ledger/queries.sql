@@ -46,7 +46,35 @@ DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
 -- The first reason why a process may not buy for a sync at a provider now.
 SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
 UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
-UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial LIMIT 1
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial
+UNION ALL SELECT 'paused: ' || why FROM pause WHERE (until IS NULL OR until > :now)
+    AND (kind = 'all' OR (kind = 'sync' AND name = :sync) OR (kind = 'provider' AND name = :provider)) LIMIT 1
+
+-- name: pause_set
+INSERT INTO pause VALUES (:kind, :name, :why, :now, :until, :by)
+ON CONFLICT DO UPDATE SET why = excluded.why, until = excluded.until, by = excluded.by,
+    since = iif(until IS NULL OR until > excluded.since, since, excluded.since)
+
+-- name: pause_end
+DELETE FROM pause WHERE kind = :kind AND name = :name RETURNING by
+
+-- name: pauses
+SELECT * FROM pause WHERE until IS NULL OR until > :now ORDER BY kind, name
+
+-- name: writes_of_run
+-- How many writes were begun since the newest pull of a sync.
+SELECT count(*) FROM write WHERE run_id = (SELECT max(id) FROM run WHERE sync = :sync) AND run_id > 0
+
+-- name: canary_state
+SELECT canary_policy, canary_writes, canary_looked_at FROM sync_state WHERE sync = :sync
+
+-- name: canary_begun
+INSERT INTO sync_state (sync, canary_policy, canary_writes) VALUES (:sync, :policy, :writes)
+ON CONFLICT DO UPDATE SET canary_writes = iif(canary_policy = excluded.canary_policy, canary_writes, 0) + excluded.canary_writes,
+    canary_looked_at = canary_looked_at AND canary_policy = excluded.canary_policy, canary_policy = excluded.canary_policy
+
+-- name: canary_looked_at
+UPDATE sync_state SET canary_looked_at = 1 WHERE sync = :sync
 
 -- name: connection_blocked
 SELECT blocked_until, refusals FROM connection WHERE name = :name
@@ -691,6 +719,9 @@ UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
 -- name: rename_connection_in_rates
 UPDATE OR REPLACE rate SET connection = :new WHERE connection = :old
 
+-- name: rename_connection_in_pauses
+UPDATE OR REPLACE pause SET name = :new WHERE kind = 'provider' AND name = :old
+
 -- name: rename_connection_in_turns
 UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
 
@@ -727,6 +758,12 @@ UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
 
 -- name: rename_sync_state
 UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
+
+-- name: rename_pauses
+UPDATE OR REPLACE pause SET name = :new WHERE kind = 'sync' AND name = :old
+
+-- name: rename_write_rates
+UPDATE OR REPLACE rate SET connection = 'writes of ' || :new WHERE connection = 'writes of ' || :old
 
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
@@ -1727,8 +1764,10 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
         OR sync || '/' || provider || '/' || field IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
         OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
-    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
-        WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id
+        LEFT JOIN connection ON connection.name = contact.connection
+        WHERE job.state IN ('accepted', 'writing') AND (coalesce(connection.trouble, '') <> ''
+            OR (job.state = 'accepted' AND job.sync IN (SELECT value FROM json_each(:unwritten)))))
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
         JOIN job INDEXED BY job_flight ON job.submission_id = delivery.submission_id
             AND job.state IN ('sending', 'sent', 'in_doubt')
