@@ -6,6 +6,7 @@ shape of a single section (`sections`), or of a single value (`scalars`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 from collections.abc import Mapping
@@ -212,9 +213,12 @@ class _Loader:
             what = f"{name} is set where syncd is started, and does not count; write it here if calls are to go there"
             self._report.warn(("network", "proxy"), what)
         file = None if section.ca_file is None else self._folder / section.ca_file
-        if file and (wrong := _no_authorities(file)):
+        if file is None:
+            return Network(proxy=proxy)
+        digest, wrong = _authorities(file)
+        if wrong:
             self._report.problem(("network", "ca_file"), wrong)
-        return Network(proxy=proxy, ca_file=file)
+        return Network(proxy=proxy, ca_file=file, ca_digest=digest)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -456,15 +460,15 @@ class _Loader:
         return kind
 
 
-def _no_authorities(file: Path) -> str:
-    """Why a file can't be trusted by, or ""."""
+def _authorities(file: Path) -> tuple[str, str]:
+    """A digest of a file of certificates, and why it can't be used, or ""."""
     try:
         ssl.create_default_context(cafile=str(file))
+        return hashlib.blake2b(file.read_bytes()).hexdigest(), ""
     except ssl.SSLError:
-        return f"{file} holds no certificates that can be read; it must be PEM, -----BEGIN CERTIFICATE-----"
+        return "", f"{file} holds no certificates that can be read; it must be PEM, -----BEGIN CERTIFICATE-----"
     except OSError as error:
-        return f"{file} can't be read ({error.strerror}); name a file that syncd can read"
-    return ""
+        return "", f"{file} can't be read ({error.strerror}); name a file that syncd can read"
 
 
 def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
