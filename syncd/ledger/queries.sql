@@ -870,6 +870,10 @@ WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
     AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) GROUP BY slot
 
+-- name: spent_first
+-- The quarter hour of the first call at a provider.
+SELECT slot FROM spend WHERE provider = :provider ORDER BY slot LIMIT 1
+
 -- name: over_budget_note
 INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
 ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
