@@ -369,6 +369,10 @@ SELECT contact_id FROM job WHERE lower(value) = :value
 UNION SELECT job.contact_id FROM result JOIN job ON job.id = result.job_id
 WHERE result.outcome = 'found' AND instr(lower(result.candidates), :value) > 0
 
+-- name: persons_of_contacts
+SELECT contact.person, min(contact.connection || '/' || contact.object || '/' || contact.ext_id) AS ref
+FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value GROUP BY contact.person ORDER BY ref
+
 -- name: forget_jobs
 SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value ORDER BY job.id
 
@@ -441,7 +445,7 @@ DELETE FROM contact_words WHERE rowid IN (SELECT value FROM json_each(:ids))
 DELETE FROM contact WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: forget_deliveries
-SELECT id, body, size, state FROM delivery WHERE submission_id = :submission_id
+SELECT id, body, size, state, received_at FROM delivery WHERE submission_id = :submission_id
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
@@ -1908,6 +1912,17 @@ DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
 
 -- name: thin_job
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
+
+-- name: newly_enriched
+-- What was written for whomever nothing had been written before.
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS contact, contact.identity, job.sync, job.field,
+    write.property, write.after AS value, result.provider, result.at AS found_at, write.done_at AS written_at
+FROM write JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.state = 'written' AND write.done_at >= :since AND NOT EXISTS (SELECT 1 FROM job AS own
+    JOIN write AS before ON before.job_id = own.id WHERE own.contact_id = contact.id AND before.state = 'written'
+        AND before.done_at < :since)
+ORDER BY write.id
 
 -- name: credits_of_provider
 SELECT * FROM credit_total WHERE provider = :provider
