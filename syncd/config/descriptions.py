@@ -109,6 +109,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "priority": "Its share of the turns at a provider that several syncs ask.",
         "buy_before_write": "Contacts to buy for before the CRM has confirmed a write; 0: any number.",
         "write_within": "A found value waits so long for a full batch at most.",
+        "writes_per_hour": "So many values are written in an hour at most.",
+        "writes_per_run": "So many values are written from one pull to the next at most.",
+        "canary": "After its first so many writes the sync is paused, until you have looked: `syncd resume`.",
         "paused": "true: keep it here, but do nothing.",
     },
     "FieldSection": {

@@ -379,6 +379,9 @@ class _Loader:
             priority=section.priority,
             buy_before_write=section.buy_before_write,
             write_within=section.write_within,
+            writes_per_hour=section.writes_per_hour,
+            writes_per_run=section.writes_per_run,
+            canary=section.canary,
             unproved_url="" if callbacks is None or callbacks.self_check else callbacks.public_url,
         )
 

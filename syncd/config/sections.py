@@ -290,6 +290,9 @@ class SyncSection(Section):
     priority: Annotated[int, Rule(ge=1, le=1000)] = 10
     buy_before_write: Annotated[int, Rule(ge=0, le=1000)] = 3
     write_within: Annotated[Duration, Rule(le=3600)] = 300
+    writes_per_hour: Annotated[int, Rule(ge=1)] | None = None
+    writes_per_run: Annotated[int, Rule(ge=1)] | None = None
+    canary: Annotated[int, Rule(ge=1)] | None = None  # the first so many writes, then it waits for `syncd resume`
     paused: bool = False
 
 
@@ -312,6 +315,7 @@ class ConditionKind(StrEnum):
     SWEEP = "sweep"  # a whole pull did not bring many who were known
     LATE = "late"  # a stage, the event loop or the ledger stands still
     CONFIGURATION = "configuration"  # a changed configuration was refused
+    PAUSED = "paused"  # somebody, or a canary, has stopped a sync, a provider, or everything
 
 
 class Alert(Section):

@@ -298,6 +298,11 @@ CREATE TABLE gate (
     watch TEXT NOT NULL, sync TEXT NOT NULL, owner INTEGER NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL,
     since REAL NOT NULL, PRIMARY KEY (watch, sync, owner)
 ) STRICT, WITHOUT ROWID;
+-- What a person, or a canary (`by`), has stopped: `kind` sync, provider or all; `until` NULL: until somebody resumes it.
+CREATE TABLE pause (
+    kind TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, since REAL NOT NULL, until REAL, by TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
 -- Callbacks that a process has sent to itself, to see whether they arrive.
 CREATE TABLE canary (nonce TEXT PRIMARY KEY, at REAL NOT NULL, arrived INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 -- What only the running process can see: a stage that is late, a vendor that does not answer.
@@ -326,7 +331,9 @@ CREATE TABLE turn (
 CREATE TABLE sync_state (
     sync TEXT PRIMARY KEY, policy TEXT NOT NULL DEFAULT '', confirmed_at REAL NOT NULL DEFAULT 0,
     refused INTEGER NOT NULL DEFAULT 0, words TEXT NOT NULL DEFAULT '', probes INTEGER NOT NULL DEFAULT 0,
-    probe_at REAL NOT NULL DEFAULT 0
+    probe_at REAL NOT NULL DEFAULT 0,
+    canary_policy TEXT NOT NULL DEFAULT '', -- what the sync wrote in its canary: see write_limits.py
+    canary_writes INTEGER NOT NULL DEFAULT 0, canary_looked_at INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
