@@ -50,6 +50,7 @@ COMMANDS = {
     "review": ("review", "Values that wait for your decision."),
     "suppress": ("suppress", "Who is never asked about and never written for."),
     "forget": ("forget", "Erase a person, and never ask about them again."),
+    "export": ("export", "All that is held on a person; who was newly enriched."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }

@@ -249,6 +249,12 @@ class People(Section):
     opt_out_scope: OptOutScope = OptOutScope.PERSON
 
 
+class Approve(Section):
+    """A person approves what is beyond so many values in a run."""
+
+    above: Annotated[int, Rule(ge=0)]
+
+
 class SyncSection(Section):
     """Which records are looked after, when, and how."""
 
@@ -266,6 +272,7 @@ class SyncSection(Section):
     sweep: Duration = DAY  # how often everything that lacks something is pulled again, whether it has changed or not
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: Duration = 14 * DAY
+    approve: bool | Approve = False
     extras: Extras = Extras()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
     priority: Annotated[int, Rule(ge=1, le=1000)] = 10

@@ -126,7 +126,8 @@ class Sync:
     ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
     `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
-    `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
+    `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
+    many values of a run are written without a person's approval; None: all of them.
     """
 
     name: str
@@ -153,6 +154,7 @@ class Sync:
     canary: int | None = None
     time_zone: str = "UTC"
     unproved_url: str = ""
+    approve: int | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)

@@ -369,6 +369,10 @@ SELECT contact_id FROM job WHERE lower(value) = :value
 UNION SELECT job.contact_id FROM result JOIN job ON job.id = result.job_id
 WHERE result.outcome = 'found' AND instr(lower(result.candidates), :value) > 0
 
+-- name: persons_of_contacts
+SELECT contact.person, min(contact.connection || '/' || contact.object || '/' || contact.ext_id) AS ref
+FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value GROUP BY contact.person ORDER BY ref
+
 -- name: forget_jobs
 SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value ORDER BY job.id
 
@@ -441,7 +445,7 @@ DELETE FROM contact_words WHERE rowid IN (SELECT value FROM json_each(:ids))
 DELETE FROM contact WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: forget_deliveries
-SELECT id, body, size, state FROM delivery WHERE submission_id = :submission_id
+SELECT id, body, size, state, received_at FROM delivery WHERE submission_id = :submission_id
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
@@ -591,7 +595,8 @@ SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wan
 SELECT job.* FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value ORDER BY job.id
 
 -- name: cases_results
-SELECT answer.*, coalesce(review.decision, '') AS decision, review.until FROM json_each(:ids) AS wanted
+SELECT answer.*, coalesce(review.decision, '') AS decision, review.until, review.why AS review_why, review.value AS review_value
+FROM json_each(:ids) AS wanted
 JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id ORDER BY answer.id
 
 -- name: cases_newest
@@ -1203,7 +1208,7 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
 -- then is what a race is judged against.
 SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     (SELECT answer.said FROM answer WHERE answer.id = job.result_id) AS said, result.verdict,
-    coalesce(review.decision, '') AS decision,
+    iif(review.why = 'approval', '', coalesce(review.decision, '')) AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
@@ -1389,15 +1394,27 @@ GROUP BY note ORDER BY n DESC
 -- name: reviews_open
 INSERT INTO review (result_id, job_id, value, why, until, opened_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM json_each(:rows) WHERE true
-ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why
+ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
+    decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
 -- name: review_decide
-UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by WHERE result_id = :result_id AND decision = ''
+-- With a `value`: only as long as that is what waits.
+UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by
+WHERE result_id = :result_id AND decision = '' AND (:value IS NULL OR value = :value)
+
+-- name: run_accepted
+SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
+
+-- name: run_accepts
+UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :sync)
 
 -- name: reviews_waiting
 -- Values that a person should look at, oldest first. A review is over when its job has moved on.
 SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict
+    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
+    answer.verdict, answer.submission_id, answer.asked_at,
+    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
+        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
 FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
 JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
@@ -1908,6 +1925,17 @@ DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
 
 -- name: thin_job
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
+
+-- name: newly_enriched
+-- What was written for whomever nothing had been written before.
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS contact, contact.identity, job.sync, job.field,
+    write.property, write.after AS value, result.provider, result.at AS found_at, write.done_at AS written_at
+FROM write JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.state = 'written' AND write.done_at >= :since AND NOT EXISTS (SELECT 1 FROM job AS own
+    JOIN write AS before ON before.job_id = own.id WHERE own.contact_id = contact.id AND before.state = 'written'
+        AND before.done_at < :since)
+ORDER BY write.id
 
 -- name: credits_of_provider
 SELECT * FROM credit_total WHERE provider = :provider
