@@ -778,7 +778,7 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT slot, :new, provider, field, run, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+INSERT INTO spend SELECT slot, :new, provider, field, run_id, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
 WHERE sync = :old ON CONFLICT DO UPDATE SET
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
     assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
@@ -892,7 +892,7 @@ WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(
 -- The same of the newest run of each sync.
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
     coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
-WHERE run IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+WHERE run_id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
         SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
     AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
@@ -959,7 +959,7 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run)
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run_id)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner,
     coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
@@ -2018,12 +2018,12 @@ GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
-    SELECT sync, provider, slot, field, run, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run,
+    SELECT sync, provider, slot, field, run_id, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run_id,
         -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
         -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
         FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5)
-GROUP BY sync, provider, slot, field, run HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+GROUP BY sync, provider, slot, field, run_id HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_shares
 -- What a call reserves, or was charged, is the sum of its shares.

@@ -600,7 +600,7 @@ def no_look_before_a_purchase() -> AbstractContextManager[None]:
 def bought_before_a_confirmed_write() -> AbstractContextManager[None]:
     """Whether the CRM takes what is written is found out when everything is bought."""
     allowance = confirmations.allowance
-    return swap(confirmations, "allowance", lambda *given, limit, now: allowance(*given, limit=0 * limit, now=now))
+    return swap(confirmations, "allowance", lambda *given, limit, **more: allowance(*given, limit=0 * limit, **more))
 
 
 def cleared_value_written_again() -> AbstractContextManager[None]:
