@@ -449,7 +449,7 @@ SELECT id, body, size, state, received_at FROM delivery WHERE submission_id = :s
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
-UPDATE delivery SET body = :body, headers = '{}', ref = NULL, note = '',
+UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), headers = '{}', ref = NULL, note = '',
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
