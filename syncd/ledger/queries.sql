@@ -275,6 +275,65 @@ UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id 
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error, last_contact = coalesce((SELECT max(id) FROM contact), 0) WHERE id = :id
 
+-- ------------------------------------------------------------------ suppression: who is left alone
+
+-- name: suppression_key
+SELECT key FROM suppression_key
+
+-- name: suppression_key_make
+INSERT INTO suppression_key VALUES (:key)
+
+-- name: suppression_kinds
+-- Those of some kinds of which the list has an entry.
+SELECT value FROM json_each(:kinds) AS wanted
+WHERE EXISTS (SELECT 1 FROM suppression WHERE kind = wanted.value AND forgotten >= :forgotten)
+
+-- name: suppression_add
+-- What was forgotten stays forgotten; otherwise the first reason stands.
+INSERT INTO suppression VALUES (:digest, :kind, :reason, :by, :now, :forgotten)
+ON CONFLICT DO UPDATE SET forgotten = 1 WHERE excluded.forgotten > forgotten
+
+-- name: suppression_remove
+DELETE FROM suppression WHERE digest = :digest
+
+-- name: suppressions
+SELECT * FROM suppression ORDER BY at, digest
+
+-- name: suppressions_of
+SELECT suppression.* FROM json_each(:digests) AS wanted CROSS JOIN suppression ON suppression.digest = wanted.value
+
+-- name: suppression_records
+-- The records of the persons of some contacts, themselves included.
+SELECT wanted.value AS contact_id, kin.id, kin.connection, kin.object, kin.ext_id, kin.identity, kin.vague, kin.learned
+FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person
+
+-- name: contacts_of_jobs
+SELECT DISTINCT job.contact_id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+
+-- name: suppression_answers
+-- What was found for some contacts.
+SELECT job.contact_id, job.field, answer.candidates, answer.said FROM json_each(:ids) AS wanted
+CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN answer ON answer.job_id = job.id WHERE answer.outcome = 'found'
+
+-- name: suppression_replan_keys
+-- Whoever holds one of these keys is decided on anew, with the person's other records.
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM json_each(:keys) AS wanted
+    CROSS JOIN person_key ON person_key.key = wanted.value CROSS JOIN contact ON contact.id = person_key.contact_id)
+
+-- name: suppression_replan_words
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM contact_words
+    CROSS JOIN contact ON contact.id = contact_words.rowid WHERE contact_words MATCH :words)
+
+-- name: suppression_replan_record
+UPDATE contact SET planned = 0 WHERE person IN (SELECT person FROM contact
+    WHERE connection = :connection AND object = :object AND ext_id = :ext_id)
+
+-- name: suppression_replan_suppressed
+-- An entry is gone: whoever was left alone is decided on anew.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT contact_id FROM job INDEXED BY job_ended WHERE state = 'done' AND reason = 'suppressed')
+
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
 -- name: selection_make
@@ -551,7 +610,7 @@ ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 -- records to think of.
 SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state,
+    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id
@@ -559,7 +618,7 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
-SELECT result.job_id, result.provider, result.round, result.way, result.outcome
+SELECT result.job_id, result.provider, result.round, result.way, result.outcome, result.submission_id, result.asked_at
 FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
 
 -- name: candidates_asked
@@ -584,21 +643,23 @@ JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
 WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT answer.* FROM json_each(:ids) AS wanted JOIN answer ON answer.job_id = wanted.value
-WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome = 'not_found' AND answer.at > :since)
+-- (Each job with the moments from which misses and finds count.)
+SELECT answer.* FROM json_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
+WHERE (answer.outcome = 'found' AND answer.at > wanted.value ->> 2)
+    OR (answer.outcome = 'not_found' AND answer.at > wanted.value ->> 1)
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
--- question and provider.)
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Question,
+-- provider, and the moments from which misses and finds count.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
@@ -607,8 +668,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
@@ -932,8 +993,10 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, state, at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
+INSERT INTO write (job_id, before, after, seen, property, state, at, run_id, result_id)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, 'intent', :now,
+    coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+FROM json_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: opted_out_elsewhere
@@ -1296,7 +1359,7 @@ SELECT name, n FROM tally ORDER BY name
 SELECT * FROM credit_total ORDER BY provider
 
 -- name: runs_latest
-SELECT * FROM run WHERE id IN (SELECT max(id) FROM run GROUP BY sync)
+SELECT * FROM run WHERE id IN (SELECT max(id) FROM run WHERE sync <> '' GROUP BY sync)
 
 -- name: jobs_of_contact
 SELECT * FROM job WHERE contact_id = :contact_id ORDER BY field
@@ -1314,7 +1377,33 @@ SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
-SELECT * FROM write WHERE job_id = :job_id ORDER BY id
+-- Each value with the answer that it is from, why it was accepted, who has decided on it, and whether it was put back.
+SELECT write.*, result.provider, result.submission_id, review.decided_by, undo.run_id AS undo_run, undo.state AS undo_state,
+    undo.back, undo.note AS undo_note, coalesce(undo.done_at, undo.at) AS undo_at,
+    (SELECT step.note FROM history JOIN step ON step.id = history.step_id WHERE history.job_id = write.job_id
+        AND step.source = 'answered' AND step.target = 'accepted' AND step.at <= write.at ORDER BY step.id DESC LIMIT 1) AS found
+FROM write LEFT JOIN result ON result.id = write.result_id
+LEFT JOIN review ON review.result_id = write.result_id AND review.decision = 'accepted'
+LEFT JOIN undo ON undo.write_id = write.id AND undo.run_id = (SELECT max(u.run_id) FROM undo AS u WHERE u.write_id = write.id)
+WHERE write.job_id = :job_id ORDER BY write.id
+
+-- name: costs_of_calls
+-- Whom each of these calls asked about, what of it was found, and what it was charged in all.
+SELECT submission.id AS submission_id, submission.provider, attempt.job_id, job.field,
+    coalesce(submission.charged_mc, iif(submission.assumed_mc > 0, submission.assumed_mc, NULL)) AS charged_mc,
+    EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id AND result.submission_id = submission.id
+        AND result.outcome = 'found') AS found
+FROM json_each(:ids) AS wanted CROSS JOIN submission ON submission.id = wanted.value
+CROSS JOIN attempt ON attempt.submission_id = submission.id CROSS JOIN job ON job.id = attempt.job_id
+ORDER BY submission.id, attempt.id
+
+-- name: runs_newest
+-- The newest runs, with how many values each has written; of an undo, how many it has put back, and has still to.
+SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, run.error, run.note,
+    (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
+FROM run WHERE :sync IS NULL OR run.sync = :sync ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
@@ -1458,6 +1547,9 @@ DELETE FROM result WHERE job_id = :id
 
 -- name: thin_reviews
 DELETE FROM review WHERE job_id = :id
+
+-- name: thin_undos
+DELETE FROM undo WHERE write_id IN (SELECT id FROM write WHERE job_id = :id)
 
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id

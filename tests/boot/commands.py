@@ -35,8 +35,13 @@ CALLS: dict[str, Call] = {
     "review list": Call("review list"),
     "review refuse": Call("review refuse --why nothing-like-this", says=_NOTHING_WAITS),
     "review show": Call("review show 999999999", status=1, says="`syncd review list` shows what does"),
+    "runs": Call("runs --limit 5"),
     "show": Call("show {contact}", says="written"),
     "status": Call("status", says="zeliq"),
+    "suppress add": Call("suppress add nobody@example.com --reason a-trial"),
+    "suppress import": Call("suppress import /etc/syncd/leave-alone.csv --reason a-trial"),
+    "suppress list": Call("suppress list", says="a-trial"),
+    "suppress remove": Call("suppress remove nobody@example.com"),
     "thaw": Call("thaw", says="Nothing is frozen."),
     "verify": Call("verify", says="adds up"),
 }

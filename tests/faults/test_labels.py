@@ -28,7 +28,7 @@ BY_NOTHING: dict[str, str] = {
     "budgets.note_reached": "the same",
     "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
     "writes.without_place": "the configuration stays what it is",
-    "dispatch.note": "no provider answers in the receipt of a call",
+    "paid_calls.note": "no provider answers in the receipt of a call",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {

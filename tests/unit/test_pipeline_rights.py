@@ -8,7 +8,7 @@ import structlog
 
 from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
 from syncd.contract.model import Field, Finding, Level, Selection
-from syncd.ledger import connections
+from syncd.ledger import confirmations, connections
 from syncd.pipeline import probe, rights
 from syncd.pipeline.gate import UNTRIED, WRITE_RIGHT, Gate, Shut
 from syncd.pipeline.rights import LOOK, REFUSED, SOON
@@ -73,6 +73,25 @@ def test_a_refusal_is_looked_at_again_sooner(house: House) -> None:
     assert look(house, 1) == ""
     assert house.dispatch() == 1
     assert look(house, LOOK - 1) == ""
+    assert checks(house) == 2
+
+
+def test_confirmed_writes_spare_every_second_look(house: House) -> None:
+    look(house)
+    for _ in range(4):
+        house.run(house.ledger.write(confirmations.confirm, "people", house.sync.writing, now=house.clock.now() + 1))
+        assert look(house, LOOK) == ""
+        assert watch(house) == ""
+    assert checks(house) == 3
+    house.crm.closed.add("email")
+    assert look(house, LOOK) != "", "without a write there is no proof"
+
+
+def test_a_refused_write_spares_no_look(house: House) -> None:
+    look(house)
+    house.run(house.ledger.write(confirmations.confirm, "people", house.sync.writing, now=house.clock.now()))
+    house.run(house.ledger.write(confirmations.refuse, "people", "no", first=True, now=house.clock.now()))
+    look(house, LOOK)
     assert checks(house) == 2
 
 
