@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -110,7 +111,7 @@ def show(planned: Preview, what: str) -> None:
     for one in planned.budgets:
         left = one["cap"] - one["used"]
         enough = "" if left >= price.worst else ", which is less than the worst case: the rest waits"
-        tell(f"{one['sync']}: {budgets.in_words(one)}; {left:g} are left{enough}")
+        tell(f"{one['budget']}: {budgets.in_words(one)}; {left:g} are left{enough}")
 
 
 def _row(total: PlannedTotal, price: Price) -> list[Any]:
@@ -139,6 +140,8 @@ async def on_copy(
                 await asyncio.to_thread(copies.back_up, settings.ledger.path, copy, line)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+        gc.freeze()  # all this lives as long as the process; and what a page makes leaves no cycles
+        gc.set_threshold(50_000, 20, 50)
         try:
             async with _seen(ledger):
                 since = await (preview(parts) if retry is None else preview_retry(parts, retry))
@@ -154,7 +157,7 @@ async def _read(parts: Parts, since: int, jobs: Sequence[int] | None, list_at_mo
     rates = await read(reports.hit_rates, at_least=ENOUGH)
     listed = {name: lane.provider.capabilities.price for name, lane in parts.lanes.items()}
     prices = {name: await read(budgets.worst_prices, name, price, now=now) for name, price in listed.items()}
-    used = await read(budgets.report, budgets_of(parts.settings.syncs), now=now)
+    used = await read(budgets.report, budgets_of(parts.settings), now=now)
     return Preview([(one, price_of(one, parts.syncs, prices, rates)) for one in totals], rows, used)
 
 

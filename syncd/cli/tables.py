@@ -46,7 +46,7 @@ def _show_condition(one: Mapping[str, Any]) -> None:
 def show_budgets(used: Sequence[Mapping[str, Any]]) -> None:
     """How much of each cap is used: charged, counted as charged, and reserved at worst."""
     for one in used:
-        say(one["sync"], f": {budgets.in_words(one)}", style="yellow" if one["reached"] else "bold")
+        say(one["budget"], f": {budgets.in_words(one)}", style="yellow" if one["reached"] else "bold")
     if used:
         say("", "")
 

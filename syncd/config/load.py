@@ -28,12 +28,14 @@ from .sections import (
     Admin,
     AgesSection,
     Alert,
+    Budget,
     Callbacks,
     ConnectionSection,
     Document,
     FieldSection,
     Ledger,
     Log,
+    NamedBudget,
     NetworkSection,
     PartialAges,
     People,
@@ -137,6 +139,7 @@ class _Loader:
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs(callbacks)
+        budgets = self._budgets(syncs)
         if self._strict or ledger is None:
             self._report.raise_if_any()
         else:  # what could not be read is not needed
@@ -150,6 +153,7 @@ class _Loader:
             log=log,
             rehearsal=rehearsal,
             people=people,
+            budgets=budgets,
             alerts=alerts,
             traces=traces,
             network=network,
@@ -290,6 +294,42 @@ class _Loader:
                 self._check_neighbours(sync, made, where)
                 made.append(sync)
         return tuple(made)
+
+    # --- budgets ------------------------------------------------------------------------------
+
+    def _budgets(self, syncs: tuple[Sync, ...]) -> tuple[NamedBudget, ...]:
+        raw = self._raw.get("budgets", [])
+        if not isinstance(raw, list):
+            self._report.problem(
+                ("budgets",), "must be a list, such as: - { name: all, per_day: 500, per_month: 10000 }"
+            )
+            return ()
+        taken = {sync.name: "by the budget of the sync of that name" for sync in syncs if sync.budget != Budget()}
+        made: list[NamedBudget] = []
+        for position, value in enumerate(raw):
+            where: Where = ("budgets", position)
+            section = self._fit(NamedBudget, value, where)
+            if section is None:
+                continue
+            if section.name in taken:
+                self._report.problem((*where, "name"), f"is taken {taken[section.name]}; choose another")
+            taken[section.name] = "by a budget above"
+            self._check_scope(section, where)
+            made.append(section)
+        return tuple(made)
+
+    def _check_scope(self, budget: NamedBudget, where: Where) -> None:
+        """What a budget names is there, and it limits something."""
+        declared = self._raw.get("syncs")
+        names = [one.get("name") for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
+        for position, name in enumerate(budget.syncs or ()):
+            if name not in names:
+                what = f"no sync is called {name!r}; {suggest(name, [str(one) for one in names])}"
+                self._report.problem((*where, "syncs", position), what)
+        for position, name in enumerate(budget.providers or ()):
+            self._kind_at(name, Port.PROVIDER, (*where, "providers", position))
+        if (budget.per_run, budget.per_day, budget.per_month) == (None, None, None):
+            self._report.problem(where, "limits nothing; add per_run, per_day or per_month, in credits")
 
     def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""

@@ -137,6 +137,7 @@ _CHECKS: dict[str, Callable[[sqlite3.Row], str]] = {  # query → what one of it
         f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
     ),
     "check_spend": _spend_is_off,
+    "check_shares": lambda row: f"the credits of call {row['id']} are not the sum of what its fields take of them",
     "check_totals": lambda row: f"the sum of all credits at {row['provider']} is not that of its calls",
     "check_events": lambda row: f"job {row['id']} is {row['state']}, but its history ends with {row['target']}",
     "check_chain": lambda row: (

@@ -6,7 +6,7 @@ import structlog
 
 from syncd.config import InDoubtPolicy, Port, Settings, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.ledger import connections, inbox, jobs, rates, reviews, submissions, unpriced, upkeep, writes
+from syncd.ledger import connections, inbox, jobs, rates, reviews, submissions, undos, unpriced, upkeep, writes
 from syncd.ledger.claims import Kind
 from syncd.ledger.rates import TooSoon
 from syncd.ledger.states import SubmissionState
@@ -73,6 +73,7 @@ async def recover(parts: Parts) -> int:
     hold_for = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold_for, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
+    await parts.ledger.write(undos.postpone_all, now=parts.clock.now())
     await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())

@@ -170,7 +170,7 @@ def _overview(status: dict[str, Any]) -> str:
         + _table(
             "Credits", ["provider"], ["calls", "charged", "assumed", "reserved", "in doubt", "balance"], _spent(status)
         )
-        + _table("Budgets", ["sync"], ["used"], [[one["sync"], budgets.in_words(one)] for one in status["budgets"]])
+        + _table("Budgets", ["budget"], ["used"], [[one["budget"], budgets.in_words(one)] for one in status["budgets"]])
         + _table("Balances that differ from the charges", ["provider", "difference"], [], _differences(status))
         + _table("Last pull", ["sync", "started (UTC)", "error"], ["contacts"], pulls)
         + _table("Counted", ["what"], ["times"], [[k.replace("_", " "), v] for k, v in status["tallies"].items()])

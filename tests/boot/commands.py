@@ -26,6 +26,7 @@ CALLS: dict[str, Call] = {
     "contacts": Call("contacts reason:written --limit 5", says="written"),
     "demo": Call("demo --contacts 20 --folder /var/tmp/demo", says="credits"),
     "doctor": Call("doctor", says="systemd: syncd.service is active"),
+    "forget": Call("forget {contact}", says="--yes"),
     "in-doubt list": Call("in-doubt list"),
     "in-doubt resolve": Call("in-doubt resolve --provider zeliq --since 2h --not-sent", says="No call is like this."),
     "plan": Call("plan --json", says="worst_case_credits"),
@@ -43,6 +44,7 @@ CALLS: dict[str, Call] = {
     "suppress list": Call("suppress list", says="a-trial"),
     "suppress remove": Call("suppress remove nobody@example.com"),
     "thaw": Call("thaw", says="Nothing is frozen."),
+    "undo": Call("undo --contact {contact}", says="--yes"),
     "verify": Call("verify", says="adds up"),
 }
 ELSEWHERE: dict[str, str] = {
