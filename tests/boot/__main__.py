@@ -255,6 +255,8 @@ class Boot:
         self.host.run(start)
         self.works()
         assert self.host.run("dpkg --verify syncd").stdout == ""
+        refused = self.host.run(f"/root/{self.newer.name}/install", check=False)
+        assert "the Debian package is installed here" in refused.stderr
         assert self.host.run("readlink -f $(command -v syncd)").stdout == "/opt/syncd/current/bin/syncd\n"
         self.host.run("systemctl cat syncd.service | grep -q hubspot-token && syncd check && syncd verify")
 
