@@ -28,6 +28,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Keep": {
         "raw": "Providers' answers, as they came.",
         "jobs": "The history, finds and values of finished jobs.",
+        "people": "Who was not seen in the CRM for so long, and what was asked about them.",
     },
     "Callbacks": {
         "listen": "Address and port for callbacks, behind a proxy that speaks TLS.",

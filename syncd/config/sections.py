@@ -37,6 +37,7 @@ class Keep(Section):
 
     raw: Duration = 30 * DAY  # providers' answers, as they came
     jobs: Duration = 400 * DAY  # the history, finds and values of finished jobs
+    people: Duration = 400 * DAY  # who was not seen in the CRM for so long, and what was asked about them
 
 
 class Ledger(Section):

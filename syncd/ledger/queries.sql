@@ -866,6 +866,10 @@ WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
     AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) GROUP BY slot
 
+-- name: spent_first
+-- The quarter hour of the first call at a provider.
+SELECT slot FROM spend WHERE provider = :provider ORDER BY slot LIMIT 1
+
 -- name: over_budget_note
 INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
 ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
@@ -1836,6 +1840,32 @@ DELETE FROM undo WHERE write_id IN (SELECT id FROM write WHERE job_id = :id)
 
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id
+
+-- name: people_portion_end
+-- The last of the next contacts, by their ids.
+SELECT max(id) FROM (SELECT id FROM contact WHERE id > :after ORDER BY id LIMIT :limit + 0)
+
+-- name: people_to_thin
+-- Not seen in the CRM for long, and nothing was done for them since. (0: to be pulled anew, after a restore.)
+SELECT id FROM contact WHERE id > :after AND id <= :until AND pulled_at > 0 AND pulled_at < :before AND identity <> '{}'
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND (state <> 'done' OR updated_at >= :before))
+
+-- name: thin_questions
+-- What was asked goes, its digest stays. (All fields of a request are one contact's.)
+UPDATE attempt SET asked = '{}' WHERE asked <> '' AND job_id IN (
+    SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value)
+
+-- name: thin_contacts
+UPDATE contact SET identity = '{}', revision = '', vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
+    person = CAST(id AS TEXT) WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: words_merge
+-- A bounded part of the work of `optimize`.
+INSERT INTO contact_words (contact_words, rank) VALUES ('merge', -500)
+
+-- name: forgotten_requests_over
+DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
+    WHERE submission.id = forgotten_request.submission_id AND created_at < :before)
 
 -- name: thin_job
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id

@@ -1,4 +1,4 @@
-"""The ledger about itself: its clock marks, what may go, and whether it still adds up."""
+"""The ledger about itself: its clock marks, and whether it still adds up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it wa
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
-_THIN = ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
 Progress = Callable[[int, int], None]
 
@@ -72,17 +71,6 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     set_mark(tx, LAST_SEEN, now)
     clear_mark(tx, STEPPED)
     return leapt
-
-
-def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
-    """Let go of what is older than it is to be kept: the bodies of answers that were read, and of
-    finished jobs the history, the finds and the values. That they were done, and what each call
-    cost, stays."""
-    tx.run("purge_bodies", before=raw_before)
-    for row in tx.rows("jobs_to_thin", before=jobs_before):
-        for statement in _THIN:
-            tx.run(statement, id=row["id"])
-    tx.run("steps_forget")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,7 @@ METRICS = (
     ),
     Metric("syncd_balance_credits", GAUGE, ("connection",), "The provider's own balance, as it was seen last"),
     Metric("syncd_balance_timestamp_seconds", GAUGE, ("connection",), "When the balance was seen"),
+    Metric("syncd_balance_lasts_days", GAUGE, ("connection", "by"), "Days that the balance lasts, as spent lately"),
     Metric("syncd_balance_floor_credits", GAUGE, ("connection",), "The configured floor of the balance"),
     Metric(
         "syncd_reconciliation_difference_credits",
@@ -232,6 +233,9 @@ def _money(snapshot: Snapshot) -> Told:
             yield f"syncd_budget_{what}_credits", labels, one[what]
         yield "syncd_budget_reached", labels, one["reached"]
         yield "syncd_budget_goes_on_timestamp_seconds", labels, one["goes_on_at"]
+    for name, one in status["balances"].items():
+        for days, left in one["days"].items():
+            yield "syncd_balance_lasts_days", (name, f"{days}d"), left
     for one in status["floors"]:
         yield "syncd_balance_floor_credits", (one["connection"],), one["floor"]
     for name, one in status["reconciliation"].items():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from syncd.config import Settings
-from syncd.ledger import budgets, floors, reports
+from syncd.config import Port, Settings
+from syncd.ledger import budgets, floors, reports, runway
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of, floors_of
@@ -22,6 +22,8 @@ def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     status = reports.status(tx)
     configured = {*settings.connections, *OTHERS}
     status["connections"] = {name: one for name, one in status["connections"].items() if name in configured}
+    providers = [name for name, one in settings.connections.items() if one.port is Port.PROVIDER]
+    status["balances"] = runway.report(tx, providers, now=now)
     status["floors"] = floors.report(tx, floors_of(settings), now=now)
     status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
     why, cure = disk(settings)

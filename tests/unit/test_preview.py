@@ -12,7 +12,8 @@ from syncd.ledger import reports
 from syncd.ledger.reports import PlannedTotal
 from syncd.ledger.store import Ledger
 from syncd.pipeline.dispatch import PAGE
-from syncd.pipeline.preview import Price, preview, price_of
+from syncd.pipeline.forecast import Price, price_of
+from syncd.pipeline.preview import preview
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
