@@ -20,6 +20,7 @@ _SUMS = {
 }
 _SHARE = 5  # one copy of so many has been bought for
 STEP = 1_000_000  # between the ids of two copies: more than the template has
+_SHARED = ("selection_id", "evidence_id")  # of all copies
 _FAST = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -500000")
 _COPIES = """CREATE TEMP TABLE copy AS
 WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ? - 1) SELECT k FROM n"""
@@ -86,7 +87,7 @@ def _value(table: str, name: str, kind: str) -> str:
         return "randomblob(32)"
     if (table, name) == ("person_key", "key"):
         return f"{old} + k"
-    if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name != "selection_id")):
+    if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name not in _SHARED)):
         return f"{old} + k * {STEP}"
     if name == "asked_person":
         return f"iif({old} = '', '', CAST(CAST({old} AS INTEGER) + k * {STEP} AS TEXT))"

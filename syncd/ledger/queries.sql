@@ -800,16 +800,22 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
+-- name: sample_known
+SELECT id FROM sample WHERE text = :text
+
+-- name: sample_add
+INSERT INTO sample (text) VALUES (:text)
+
 -- name: delivery_store
 INSERT INTO delivery (
-    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :ref, :field, :part, :state, :note, :now, :size)
-ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
+    provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
+VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :sample_id, :ref, :field, :part, :state, :note, :now, :size)
+ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
-UPDATE delivery SET source = 'poll', state = 'received', body = :body
-WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+UPDATE delivery SET source = 'poll', state = 'received', body = :body, sample_id = :sample_id
+WHERE submission_id = :submission_id AND digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
 -- name: deliveries_kept
@@ -822,15 +828,16 @@ SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
     coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
 
 -- name: deliveries_waiting
-SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received'
+SELECT id, size AS bytes FROM delivery WHERE state = 'received'
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = delivery.id) ORDER BY id LIMIT :limit + 0
 
 -- name: deliveries_received
-SELECT delivery.* FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
+SELECT delivery.*, sample.text AS sample FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
+LEFT JOIN sample ON sample.id = delivery.sample_id
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
-UPDATE delivery SET state = 'applied', note = :note, body = coalesce(:packed, body) WHERE id = :id AND state = 'received'
+UPDATE delivery SET state = 'applied', note = :note WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
 UPDATE delivery SET state = :state, note = :note WHERE id = :id AND state = 'received'
@@ -851,10 +858,10 @@ DELETE FROM delivery WHERE id = :id AND state = 'received'
 -- name: results_add
 -- Once: what says the same of the same question adds nothing.
 INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
-    asked_at, at)
+    at, asked_at)
 SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
-    coalesce(:asked_at, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = :job_id))), :now
+    :now, iif(:submission_id IS NULL, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = :job_id)), NULL)
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
     AND (outcome <> 'failed' OR submission_id IS :submission_id))
@@ -871,9 +878,13 @@ SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM resul
     :note, at
 FROM answer WHERE id = :id
 
+-- name: evidence_add
+INSERT INTO evidence (text) SELECT DISTINCT value ->> 2 FROM json_each(:rows) WHERE true ON CONFLICT DO NOTHING
+
 -- name: results_judged
-UPDATE result SET verdict = given.value ->> 1, evidence = given.value ->> 2 FROM json_each(:rows) AS given
-WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence <> given.value ->> 2)
+UPDATE result SET verdict = given.value ->> 1, evidence_id = evidence.id
+FROM json_each(:rows) AS given JOIN evidence ON evidence.text = given.value ->> 2
+WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence_id IS NOT evidence.id)
 
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
@@ -1310,7 +1321,7 @@ SELECT attempt.*, submission.state, submission.provider_id, submission.requests,
 FROM question AS attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
 
 -- name: deliveries_of_submission
-SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM delivery
+SELECT id, source, state, note, repeats, received_at, min(size, iif(sample_id IS NULL, length(body), size)) AS bytes FROM delivery
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
@@ -1437,7 +1448,7 @@ INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = exclude
 
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
-UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_full WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
 
 -- name: jobs_to_thin
@@ -1518,7 +1529,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
-    AND length(body) >= size
+    AND (sample_id IS NOT NULL OR length(body) >= size)
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

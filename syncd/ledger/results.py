@@ -89,7 +89,6 @@ class _Row(NamedTuple):
     told: str | None = None
     way: str = ""
     note: str = ""
-    asked_at: float | None = None
 
     @property
     def words(self) -> tuple[Any, ...]:
@@ -98,12 +97,8 @@ class _Row(NamedTuple):
         return self[:4], self.candidates, self.said, self.way, call
 
 
-_SAME = "="  # an answer that repeats of whom it was asked
-
-
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
-    said = dump_said(result.said)
     return _Row(
         attempt["job_id"],
         attempt["provider"],
@@ -112,9 +107,8 @@ def _row(one: Said) -> _Row:
         attempt["submission_id"],
         one.delivery_id,
         dump_candidates(result),
-        _SAME if said == f"[{attempt['asked']}]" else said,
+        _beside(result.said, attempt["asked"]),
         way=attempt["way"],
-        asked_at=attempt["created_at"],
         note=result.note,
     )
 
@@ -159,6 +153,7 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
     """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
     rows = [[id_, about.verdict, _dump({"for": about.agrees, "against": about.contradicts})] for id_, about in verdicts]
     if rows:
+        tx.run("evidence_add", rows=_dump(rows))
         tx.run("results_judged", rows=_dump(rows))
 
 
@@ -185,6 +180,15 @@ def load_candidates(text: str) -> tuple[Candidate, ...]:
 def dump_said(said: Iterable[Identity]) -> str:
     """What an answer said of people, as JSON."""
     return "[" + ",".join(dump_identity(one) for one in said) + "]"
+
+
+@lru_cache(maxsize=1024)
+def _beside(said: tuple[Identity, ...], asked: str) -> str:
+    """The same, shorter: of one person only what differs from whom it was asked about. The view `answer` undoes it."""
+    if len(said) != 1 or not asked:
+        return dump_said(said)
+    told, one = json.loads(asked), json.loads(dump_identity(said[0]))
+    return _dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
 @lru_cache(maxsize=1024)

@@ -342,7 +342,7 @@ class Calls:
 
         def note(tx: Tx) -> None:
             submissions.accept(tx, *call, poll_at=poll_at, deadline=deadline, now=now)
-            inbox.store(tx, self.connection.name, delivery, now=now)
+            inbox.store(tx, self.connection.name, delivery, now=now, sample=caps.sample)
 
         await self._record(note)
         self.parts.bells.ring("inbox")
