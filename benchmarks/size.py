@@ -104,9 +104,7 @@ def _decide(tx: Tx, rng: random.Random, copies: int) -> None:
 OPERATIONS: dict[str, Operation] = {
     "upsert": lambda tx, rng, copies: _store(tx, _numbers(rng, copies)),
     "change": lambda tx, rng, copies: _store(tx, _numbers(rng, copies), f"France {rng.random()}"),
-    "claim": lambda tx, _, __: candidates.candidates(
-        tx, SYNC, PROVIDER, candidates.waiting(tx, SYNC, PROVIDER, PAGE), known_since=0.0
-    ),
+    "claim": lambda tx, _, __: candidates.candidates(tx, SYNC, PROVIDER, candidates.waiting(tx, SYNC, PROVIDER, PAGE)),
     "decide": _decide,
     "deliver": _deliver,
     "status": lambda tx, _, __: [reports.status(tx) for _ in range(10)],

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
@@ -13,7 +14,7 @@ from syncd.frozen import frozen
 from syncd.people import evidence
 
 from . import people, results
-from .results import Heard, load_identity
+from .results import EVER, Heard, Since, load_identity
 from .states import UNDECIDED, JobState, Reason
 from .store import Tx
 
@@ -52,7 +53,7 @@ class Candidate:
     blocked: str | None  # why it must not be filled, the person's other records included
     email_job: int | None  # the job for the same contact's e-mail, while it is under way
     ways: frozenset[str]  # in which the provider was asked in this round
-    found_by: frozenset[str]  # providers whose finds this job has in this round, its own or shared ones
+    finds: frozenset[str]  # calls whose finds count for this job: its own, or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
     pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
@@ -100,19 +101,16 @@ def candidates(
     provider: str,
     jobs: Sequence[int],
     *,
-    known_since: float,
-    found_since: float | None = None,
+    since: Mapping[Field, Since] = MappingProxyType({}),
     by_person: bool = True,
 ) -> list[Candidate]:
     """Those of these jobs whose turn it is at a provider by now, in order of priority, then age.
 
-    `known_since`: misses of other records count from then on; finds from `found_since`. `by_person`: an opt-out is the
-    person's.
+    `since`: from when on what was said of other records counts. `by_person`: an opt-out is the person's.
     """
     rows = tx.rows("candidates", sync=sync, provider=provider, ids=json.dumps(list(jobs)))
     if not rows:
         return []
-    since = {"since": known_since, "found_since": known_since if found_since is None else found_since}
     page = _Page.read(tx, rows, since, by_person=by_person)
     return [_candidate(row, page) for row in rows]
 
@@ -122,22 +120,23 @@ class _Page:
     """What was said and asked before about the jobs of a page, each by job; identities are made once a contact."""
 
     ways: Mapping[int, set[str]]
-    found_by: Mapping[int, set[str]]
+    finds: Mapping[int, set[str]]
     asked_before: Mapping[int, Question]
     relatives: Mapping[int, Sequence[Relative]]
     opted_out: Mapping[int, str]
     identities: dict[tuple[int, str | None], Identity]
 
     @classmethod
-    def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float], *, by_person: bool) -> _Page:
+    def read(cls, tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[Field, Since], *, by_person: bool) -> _Page:
         ways: dict[int, set[str]] = defaultdict(set)
-        found_by: dict[int, set[str]] = defaultdict(set)
+        finds: dict[int, set[str]] = defaultdict(set)
         ids = json.dumps([row["id"] for row in rows])
         turn = {row["id"]: (row["provider"], row["round"]) for row in rows}
+        became_at = {row["id"]: row["became_at"] for row in rows}
         for row in tx.rows("candidates_heard", ids=ids):
             provider, round_ = turn[row["job_id"]]
-            if row["round"] == round_ and row["outcome"] == Outcome.FOUND:
-                found_by[row["job_id"]].add(row["provider"])
+            if row["outcome"] == Outcome.FOUND and row["asked_at"] >= became_at[row["job_id"]]:
+                finds[row["job_id"]].add(row["submission_id"])
             if (row["provider"], row["round"]) == (provider, round_) and row["outcome"] != Outcome.FAILED:
                 ways[row["job_id"]].add(row["way"])
         before: dict[int, Question] = {}
@@ -150,7 +149,7 @@ class _Page:
                 before[row["job_id"]] = Question(way=row["way"], told=load_identity(row["asked"]))
         return cls(
             ways=ways,
-            found_by=found_by,
+            finds=finds,
             asked_before=before,
             relatives=_relatives(tx, rows, since),
             opted_out=_opted_out(tx, rows) if by_person else {},
@@ -189,7 +188,7 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=frozenset(page.ways.get(id_, ())),
-        found_by=frozenset(page.found_by.get(id_, ())),
+        finds=frozenset(page.finds.get(id_, ())),
         again=page.again(id_),
         pulled_at=row["pulled_at"],
         relatives=tuple(page.relatives.get(id_, ())),
@@ -206,7 +205,7 @@ def _opted_out(tx: Tx, rows: Sequence[sqlite3.Row]) -> dict[int, str]:
     return {row["job_id"]: row["ref"] for row in tx.rows("opted_out_elsewhere", wanted=wanted)}
 
 
-def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float]) -> dict[int, list[Relative]]:
+def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[Field, Since]) -> dict[int, list[Relative]]:
     """By job: the same person's other records first, then those that may be the same person; a hundred of each."""
     fields = {row["id"]: Field(row["field"]) for row in rows}
     kin = json.dumps([row["id"] for row in rows if row["kin"]])
@@ -216,7 +215,8 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float]) 
     if not jobs:
         return {}
     heard: dict[int, list[sqlite3.Row]] = defaultdict(list)
-    for row in tx.rows("results_since", ids=json.dumps(sorted({row["id"] for row, _ in jobs})), **since):
+    wanted = sorted({(row["id"], *since.get(fields[row["for_job"]], EVER)) for row, _ in jobs})
+    for row in tx.rows("results_since", wanted=json.dumps(wanted)):
         heard[row["job_id"]].append(row)
     found: dict[int, list[Relative]] = defaultdict(list)
     counts: dict[tuple[int, bool], int] = defaultdict(int)
@@ -236,11 +236,11 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[str, float]) 
     return found
 
 
-def asked(tx: Tx, provider: str, questions: Sequence[str], *, since: float, found_since: float) -> dict[str, Asked]:
+def asked(tx: Tx, provider: str, questions: Mapping[str, Since]) -> dict[str, Asked]:
     """Of these questions (digests) to a provider, those that were asked since a moment, for whomever: the newest of
-    each. Those that found somebody, or were not answered, count from `found_since`."""
-    pairs = json.dumps([[question, provider] for question in questions])
-    rows = tx.rows("questions_asked", questions=pairs, since=since, found_since=found_since)
+    each. Those that found somebody, or were not answered, count as finds do."""
+    wanted = json.dumps([[question, provider, *since] for question, since in questions.items()])
+    rows = tx.rows("questions_asked", questions=wanted)
     return {
         row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])
         for row in rows

@@ -551,7 +551,7 @@ ORDER BY job.priority DESC, job.id LIMIT :limit + 0
 -- records to think of.
 SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, mail.id AS mail_id, mail.state AS mail_state,
+    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
     EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id
@@ -559,7 +559,7 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
-SELECT result.job_id, result.provider, result.round, result.way, result.outcome
+SELECT result.job_id, result.provider, result.round, result.way, result.outcome, result.submission_id, result.asked_at
 FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
 
 -- name: candidates_asked
@@ -584,21 +584,23 @@ JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
 WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
-SELECT answer.* FROM json_each(:ids) AS wanted JOIN answer ON answer.job_id = wanted.value
-WHERE (answer.outcome = 'found' AND answer.at > :found_since) OR (answer.outcome = 'not_found' AND answer.at > :since)
+-- (Each job with the moments from which misses and finds count.)
+SELECT answer.* FROM json_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
+WHERE (answer.outcome = 'found' AND answer.at > wanted.value ->> 2)
+    OR (answer.outcome = 'not_found' AND answer.at > wanted.value ->> 1)
 ORDER BY answer.id DESC
 
 -- name: questions_asked
--- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Pairs of
--- question and provider.)
+-- Who was asked the identical question lately, and what came of it: `result_id` of the newest answer. (Question,
+-- provider, and the moments from which misses and finds count.)
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
@@ -607,8 +609,8 @@ WHERE attempt.live = 1 AND (attempt.created_at > :since
 SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > :since
-    OR (attempt.created_at > :found_since AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
+    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 

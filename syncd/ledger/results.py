@@ -27,20 +27,32 @@ _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class Heard:
     """One answer of a provider to one job, with what is decided on.
 
-    `way` and `told`: how the provider was asked, and what it was told. `asked_at`: UTC seconds; of an answer that was
-    shared, when it was. `doubt`: why an answer that was given for another record is doubtful for this one, or "".
-    `decision`: a person's, "accepted" or "refused" ("" without one); `until`: how long a decision is waited for.
+    `call`: the submission that it answers. `way` and `told`: how the provider was asked, and what it was told.
+    `asked_at`: UTC seconds; of an answer that was shared, when it was. `doubt`: why an answer that was given for
+    another record is doubtful for this one, or "". `decision`: a person's, "accepted" or "refused" ("" without one);
+    `until`: how long a decision is waited for.
     """
 
     id: int
     provider: str
     result: EnrichmentResult
+    call: str | None = None
     way: str = ""
     told: Identity = BLANK
     asked_at: float = 0.0
     doubt: str = ""
     decision: str = ""
     until: float | None = None
+
+
+class Since(NamedTuple):
+    """From when on answers count (UTC seconds): misses, and finds."""
+
+    missed: float
+    found: float
+
+
+EVER = Since(0.0, 0.0)
 
 
 class Said(NamedTuple):
@@ -140,6 +152,7 @@ def heard(row: sqlite3.Row, field: Field) -> Heard:
             said=load_said(row["said"]),
             note=row["note"],
         ),
+        call=row["submission_id"],
         way=row["way"],
         told=load_identity(row["told"]),
         asked_at=row["asked_at"],

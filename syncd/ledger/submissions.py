@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import field as with_default
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from syncd.contract.model import (
@@ -25,7 +27,7 @@ from syncd.people.identity import BLANK
 from . import budgets, people, permits, results
 from .budgets import Budget, milli
 from .permits import Permit, Use
-from .results import Said, dump_identity, load_identity
+from .results import EVER, Said, Since, dump_identity, load_identity
 from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
@@ -62,8 +64,7 @@ class Intent:
     budget: Budget
     deadline: float
     now: float
-    known_since: float = 0.0
-    found_since: float | None = None
+    since: Mapping[Field, Since] = with_default(default_factory=dict)
     by_person: bool = True
     permit: Permit | None = None
 
@@ -85,8 +86,7 @@ def intend(
     budget: Budget,
     deadline: float,
     now: float,
-    known_since: float = 0.0,
-    found_since: float | None = None,
+    since: Mapping[Field, Since] = MappingProxyType({}),
     by_person: bool = True,
     permit: Permit | None = None,
 ) -> None:
@@ -94,11 +94,10 @@ def intend(
     process, that of the `permit`, to make this call.
 
     Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
-    blocked since it was chosen,
-    the same person is being asked about, or the identical question was asked since `known_since` (`found_since`, where
-    it found somebody or was not answered), or what `permits.use` does; either undoes it all.
+    blocked since it was chosen, the same person is being asked about, or the identical question was asked `since` then
+    (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
     """
-    limits = (provider, sync, reserve, budget, deadline, now, known_since, found_since, by_person, permit)
+    limits = (provider, sync, reserve, budget, deadline, now, since, by_person, permit)
     intend_many(tx, [Intent(submission, items, *limits)])
 
 
@@ -189,12 +188,14 @@ def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:
 
 def _not_asked_elsewhere(tx: Tx, attempts: Sequence[_Attempt], intents: Iterable[Intent]) -> None:
     """Looked at once the jobs are being sent, so that two of them about one person are seen, too."""
-    questions = [(one.question, one.provider) for one in attempts]
-    if len(set(questions)) != len(questions):
+    if len({(one.question, one.provider) for one in attempts}) != len(attempts):
         raise Stale
-    since = min(one.known_since for one in intents)
-    found_since = min(one.known_since if one.found_since is None else one.found_since for one in intents)
-    if tx.row("questions_taken", questions=json.dumps(questions), since=since, found_since=found_since) is not None:
+    fields = [(one, field) for one in intents for item in one.items for field in item.jobs]
+    questions = [
+        (attempt.question, attempt.provider, *intent.since.get(field, EVER))
+        for attempt, (intent, field) in zip(attempts, fields, strict=True)
+    ]
+    if tx.row("questions_taken", questions=json.dumps(questions)) is not None:
         raise Stale
 
 

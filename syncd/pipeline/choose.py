@@ -186,8 +186,7 @@ def _serves(one: Candidate, turn: Turn, relative: Relative, heard: Heard) -> str
     if ours and heard.way not in one.ways:
         return heard.way
     acceptable = any(j.value for j in values.judge(one.field, heard.result.candidates, one.identity, policy))
-    new = heard.provider in policy.providers and heard.provider not in one.found_by
-    listed = new and verdict.verdict is Verdict.SAME
+    listed = heard.provider in policy.providers and heard.call not in one.finds and verdict.verdict is Verdict.SAME
     return heard.way if listed and acceptable else None
 
 

@@ -27,7 +27,7 @@ from syncd.ledger import (
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.claims import Kind
-from syncd.ledger.results import question
+from syncd.ledger.results import Since, question
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Move, Tx
 from syncd.ledger.submissions import Item
@@ -225,7 +225,7 @@ class _Run:
             self.sync.name,
             name,
             held.items,
-            **self.calls.known_since(now),
+            since=self.calls.known_since(now),
             by_person=self.parts.rules.by_person,
         )
         choice = choose(found, await self._turn(found, asked, now), self.parts.new_id)
@@ -279,11 +279,9 @@ class _Run:
         turn = Turn(name=name, provider=provider, fields=fields)
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
-        digests = [question(fields_of[job], one.told) for job, one in told.items()]
         since = self.calls.known_since(now)
-        asked = await self.parts.ledger.read(
-            candidates.asked, name, digests, since=since["known_since"], found_since=since["found_since"]
-        )
+        digests = {question(fields_of[job], one.told): since[fields_of[job]] for job, one in told.items()}
+        asked = await self.parts.ledger.read(candidates.asked, name, digests)
         return replace(turn, asked=asked, told=told)
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
@@ -346,6 +344,8 @@ async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:
         return
     now = parts.clock.now()
     async with hold(parts, Kind.JOB, ids) as held:
-        found = await parts.ledger.read(candidates.candidates, sync.name, name, held.items, known_since=now)
+        found = await parts.ledger.read(
+            candidates.candidates, sync.name, name, held.items, since=dict.fromkeys(sync.fields, Since(now, now))
+        )
         await held.finish(put_aside, [skip(one, name, why) for one in found], now=now)
         parts.bells.ring("verify")

@@ -40,6 +40,7 @@ from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.gates import Shut
 from syncd.ledger.permits import Permit
 from syncd.ledger.rates import TooSoon
+from syncd.ledger.results import Since
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Item, Stale
 
@@ -98,13 +99,10 @@ class Calls:
         """Credits for each field, at worst."""
         return self.prices or self.lane.provider.capabilities.price
 
-    def known_since(self, now: float) -> dict[str, float]:
-        """Misses, and finds, count from then on, for other records and for identical questions, too."""
-        ages = [self.sync.ages(field, self.connection.name) for field in self.sync.fields]
-        return {
-            "known_since": now - max(age.not_found for age in ages),
-            "found_since": now - max(age.found for age in ages),
-        }
+    def known_since(self, now: float) -> dict[Field, Since]:
+        """From when on what is known counts, for other records and for identical questions, too."""
+        ages = {field: self.sync.ages(field, self.connection.name) for field in self.sync.fields}
+        return {field: Since(now - age.not_found, now - age.found) for field, age in ages.items()}
 
     def is_shut(self) -> bool:
         return self.parts.clock_was_set or bool(self.parts.gate.why(self.sync.name))
@@ -287,7 +285,7 @@ class Calls:
             budget=budget_of(self.sync),
             deadline=now + caps.answer_within,
             now=now,
-            **self.known_since(now),
+            since=self.known_since(now),
             by_person=self.parts.rules.by_person,
             permit=self._permit(),
         )

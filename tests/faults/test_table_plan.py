@@ -72,7 +72,7 @@ def test_f03_suppressed_between_plan_and_send(house: House) -> None:
     ada = house.person("Ada")
     house.pull()
     house.plan()
-    found = house.run(house.ledger.read(candidates.candidates, "people", "ann", [1], known_since=0.0))
+    found = house.run(house.ledger.read(candidates.candidates, "people", "ann", [1]))
     turn = Turn(name="ann", provider=house.fake, fields={EMAIL: house.sync.fields[EMAIL]})
     choice = choose(found, turn, lambda: "one")
     house.crm.records[ada].blocked = {EMAIL: "opted_out", PHONE: "opted_out"}

@@ -22,7 +22,7 @@ from connectors.fullenrich import Connector as FullEnrich
 from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
 from syncd.config import Ages
-from syncd.contract.model import Change, Delivery, Grade, Snapshot, WriteStatus
+from syncd.contract.model import Change, Delivery, Field, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import (
     budgets,
@@ -44,6 +44,7 @@ from syncd.ledger import (
 )
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
+from syncd.ledger.results import Since
 from syncd.ledger.selections import Pull
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
@@ -592,9 +593,8 @@ def finds_age_like_misses() -> Iterator[None]:
         missed = policy.ages(provider).not_found
         return Ages(found=missed, not_found=missed)
 
-    def known(run: Any, now: float) -> dict[str, float]:
-        missed = since(run, now)["known_since"]
-        return {"known_since": missed, "found_since": missed}
+    def known(run: Any, now: float) -> dict[Field, Since]:
+        return {field: Since(one.missed, one.missed) for field, one in since(run, now).items()}
 
     def stale(one: Any, policy: decide.Policy) -> float | None:
         return stale_at(one, replace(policy, ages=partial(ages, policy)))

@@ -186,7 +186,12 @@ class World(Owner):
         crm, record = self.record(ref)
         if any(entry.who == "syncd" for entry in crm.log):
             return 0
-        open_ = {p.ref for vendor in self.vendors.values() for p in vendor.purchases if p.is_awaited(self.now)}
+        open_ = {
+            p.ref
+            for vendor in self.vendors.values()
+            for p in vendor.purchases
+            if p.is_awaited(self.now) and p.submission not in vendor.polled
+        }
         return len([other for other in open_ if self.record(other)[0] is crm and self.record(other)[1] is not record])
 
     def begin_trouble(self, name: str, what: str) -> None:

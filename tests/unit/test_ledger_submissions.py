@@ -1,7 +1,7 @@
 """Paid calls in the ledger: intents, credits, caps, doubts, and the crash in every gap."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +27,7 @@ from syncd.contract.model import (
 )
 from syncd.ledger import budgets, contacts, inbox, submissions, writes
 from syncd.ledger.budgets import Budget, OverBudget
+from syncd.ledger.results import Since
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Move, Tx
 from syncd.ledger.submissions import Doubt, Item, Stale
@@ -37,6 +38,13 @@ from .furnish import queue_all, received
 NOW = 1_790_000_000.0
 DAY = 86_400.0
 NO_CAP = Budget()
+
+
+def since(moment: float) -> dict[Field, Since]:
+    """What is known counts from then on."""
+    return dict.fromkeys(Field, Since(moment, moment))
+
+
 FOUND = (Candidate(value="ada@acme.example.com", grade=Grade.VALID),)
 
 
@@ -70,7 +78,7 @@ class Books:
         now: float = NOW,
         round_: int = 0,
         provider: str = "ann",
-        known_since: float = 0.0,
+        since: Mapping[Field, Since] | None = None,
     ) -> Submission:
         if round_:
             anew = [Move(job, JobState.QUEUED, JobState.QUEUED, {"round": round_}) for job in jobs]
@@ -78,7 +86,7 @@ class Books:
         items = [self.item(name, job, round_) for job in jobs]
         submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
         values = {"provider": provider, "sync": "people", "reserve": Decimal(reserve), "budget": budget}
-        times = {"deadline": now + DAY, "now": now, "known_since": known_since}
+        times = {"deadline": now + DAY, "now": now, "since": since or {}}
         self.write(submissions.intend, submission, items, **values, **times)
         return submission
 
@@ -189,9 +197,9 @@ def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None
 
     books.write(turn_back)
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):
-        books.intend("b", 1, known_since=NOW)
+        books.intend("b", 1, since=since(NOW))
     assert books.calls() == {"a": "settled"}
-    books.intend("c", 1, round_=1, known_since=NOW)  # in another round it may be asked again
+    books.intend("c", 1, round_=1, since=since(NOW))  # in another round it may be asked again
 
 
 def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(books: Books) -> None:
@@ -201,13 +209,13 @@ def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(
     item = replace(books.item("b", 2), request=replace(books.item("b", 2).request, identity=told(1)))
     submission = Submission(id="b", requests=(item.request,), callback_url="")
     values: dict[str, Any] = {"provider": "ann", "sync": "people", "reserve": Decimal(1), "budget": NO_CAP}
-    for since in (0.0, NOW - 1, NOW):
+    for moment in (0.0, NOW - 1, NOW):
         with pytest.raises(Stale):
-            books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=since)
+            books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(moment))
     books.answer("a", 1)
     with pytest.raises(Stale):
-        books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=NOW - 1)
-    books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, known_since=NOW)
+        books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(NOW - 1))
+    books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(NOW))
     assert books.calls() == {"a": "settled", "b": "intent"}
 
 
@@ -395,7 +403,7 @@ def test_a_bulk_in_which_one_was_sent_twice_is_not_sent_again(books: Books) -> N
 
 
 @pytest.mark.parametrize(
-    ("refused", "again"), [(True, {}), (False, {"round_": 1, "known_since": NOW}), (False, {"provider": "bob"})],
+    ("refused", "again"), [(True, {}), (False, {"round_": 1, "since": since(NOW)}), (False, {"provider": "bob"})],
     ids=["refused at first", "in another round", "at another provider"],
 )  # fmt: skip
 def test_once_more_is_counted_by_what_may_have_arrived_there_in_this_round(

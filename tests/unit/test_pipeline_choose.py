@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from syncd.config import FieldPolicy, OnDoubt
+from syncd.config.sections import PartialAges
+from syncd.contract.model import Author, ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.contract.model import Candidate as Value
-from syncd.contract.model import ContactRef, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.ledger.candidates import Candidate, Relative
 from syncd.ledger.results import Heard
 from syncd.ledger.states import JobState
@@ -15,7 +16,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE
+from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
 
 ADA = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
 MAIL = Value(value="ada.stone@acme.example", grade=Grade.VALID)
@@ -23,14 +24,16 @@ FOUND = EnrichmentResult(request_id="", field=Field.EMAIL, outcome=Outcome.FOUND
 POLICY = FieldPolicy(property="email", also=(), providers=("ann", "zoe"), accept=frozenset({Grade.VALID}))
 
 
-@pytest.mark.parametrize(("found_by", "asked"), [((), 0), (("ann",), 1)], ids=["it is new", "the job has it already"])
-def test_a_find_of_another_record_is_taken_once(found_by: tuple[str, ...], asked: int) -> None:
-    heard = Heard(id=7, provider="ann", result=FOUND, way="all", told=ADA)
+@pytest.mark.parametrize(
+    ("finds", "asked"), [(("x",), 0), (("x", "y"), 1)], ids=["it is new", "the job has it already"]
+)
+def test_a_find_of_another_record_is_taken_once(finds: tuple[str, ...], asked: int) -> None:
+    heard = Heard(id=7, provider="ann", result=FOUND, call="y", way="all", told=ADA)
     relative = Relative(job_id=2, state=JobState.DONE, provider="ann", namesake=False, heard=(heard,))
     one = Candidate(
         job_id=1, field=Field.EMAIL, round=0, since=0.0, ref=ContactRef(connection="crm", object="contacts", id="501"),
         identity=ADA, person="1", names=frozenset(), lacking=True, blocked=None, email_job=None, ways=frozenset(),
-        found_by=frozenset(found_by), again=None, relatives=(relative,),
+        finds=frozenset(finds), again=None, relatives=(relative,),
     )  # fmt: skip
     turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY})
     choice = choose([one], turn, lambda: "id")
@@ -59,3 +62,52 @@ def test_two_records_do_not_hand_a_doubtful_find_to_and_fro_for_ever(build: Buil
     )
     moves = house.sql("SELECT count(*) FROM event WHERE target = 'answered' GROUP BY job_id ORDER BY job_id")
     assert moves == [(2,)] * 3, "each job hears each provider once"
+
+
+def test_a_find_that_was_cleared_in_the_crm_is_not_taken_again_from_another_record(build: Build) -> None:
+    """Zoe's miss grows old, so that she is asked once more; what Ann found is known already."""
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("zoe", "ann")]
+    house = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["zoe", "ann"]})
+    syncs = [
+        replace(sync, fields={EMAIL: replace(sync.fields[EMAIL], refill=True)}, retry_not_found=5 * DAY)
+        for sync in house.settings.syncs
+    ]
+    house.reopen(replace(house.settings, syncs=tuple(syncs)))
+    first, _ = house.crm.add(ADA), house.crms["crm2"].add(ADA)
+    house.finds(first, EMAIL, MAIL.value, by="ann")
+    _until_nothing_moves(house)
+    assert house.held(first) == MAIL.value
+    house.clock.time += 60
+    house.crm.edit(first, "email", "", by=Author.MACHINE)
+    _until_nothing_moves(house)
+    house.clock.time += 6 * DAY
+    asked = len(fakes[0].submitted)
+    _until_nothing_moves(house)
+    assert len(fakes[0].submitted) == asked + 1
+    assert house.held(first) == "", "never the same value again"
+    answered = "SELECT count(*) FROM event JOIN job ON job.id = job_id JOIN contact ON contact.id = contact_id"
+    where = "WHERE target = 'answered' AND ext_id = ?"
+    assert house.sql(f"{answered} {where}", first) < [(12,)]
+
+
+def test_a_miss_counts_for_as_long_as_its_own_field_says(build: Build) -> None:
+    """The e-mail's misses grow old sooner than the phone's, at one provider."""
+    fake = FakeProvider("zoe", capabilities=ONE_BY_ONE)
+    house = build(providers=[fake, FakeProvider("ann")], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
+    email = replace(house.sync.fields[EMAIL], ages={"": PartialAges.model_validate({"not_found": "5d"})})
+    sync = replace(house.sync, fields={**house.sync.fields, EMAIL: email}, retry_not_found=90 * DAY)
+    house.reopen(replace(house.settings, syncs=(sync,)))
+    house.crm.add(ADA)
+    _until_nothing_moves(house)
+    assert len(fake.submitted) == 2
+    house.clock.time += 6 * DAY
+    _until_nothing_moves(house)
+    assert [call.requests[0].fields for call in fake.submitted[2:]] == [(EMAIL,)]
+
+
+def _until_nothing_moves(house: House) -> None:
+    for _ in range(8):
+        house.ask()
+        house.answer_all("zoe")
+        house.answer_all("ann")
+        house.finish()
