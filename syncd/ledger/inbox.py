@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
-from . import results
+from . import ids, results
 from .budgets import milli
 from .claims import Lost
 from .results import Said
@@ -280,9 +280,8 @@ def _note(answer: Answer) -> str:
 
 def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[sqlite3.Row]:
     """The attempts that these answers speak of, as they stand now."""
-    named = dict.fromkeys(
-        (one.got.delivery.submission_id, result.request_id) for one in readings for result in one.answer.results
-    )
+    calls = [(one.got.delivery.submission_id, one.answer.results) for one in readings]
+    named = dict.fromkeys((call, ids.own_part(call, one.request_id)) for call, results in calls for one in results)
     return tx.rows("attempts_of_requests", requests=json.dumps(list(named))) if named else []
 
 

@@ -559,8 +559,8 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
-SELECT result.job_id, result.provider, result.round, result.way, result.outcome, result.submission_id, result.asked_at
-FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+SELECT heard.job_id, heard.provider, heard.round, heard.way, heard.outcome, heard.submission_id, heard.asked_at
+FROM json_each(:ids) AS wanted JOIN answer AS heard ON heard.job_id = wanted.value
 
 -- name: candidates_asked
 SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
@@ -682,8 +682,8 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadlin
 
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
-INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
+INSERT INTO attempt (job_id, submission_id, request, provider, round, way, question, asked, created_at)
+VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
     FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
@@ -693,18 +693,18 @@ FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.va
 ORDER BY attempt.id
 
 -- name: attempts_of_requests
--- Those that belong to some requests (pairs of submission and request).
+-- Those that belong to some requests (pairs of submission and what the request's id has of its own).
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
 FROM json_each(:requests) AS wanted
-JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
 -- name: requests_named
--- What was asked, and of whom (pairs of submission and request).
+-- What was asked, and of whom (the same pairs).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+FROM json_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -1361,11 +1361,20 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
 -- nothing is bought for the sync; or answered in a way that nobody could read or believe.
-SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR provider IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
-        OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
-    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
-        WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+-- Each part begins with what is in the way, so that nothing is counted where nothing is.
+WITH waits (sync) AS (
+    SELECT DISTINCT sync FROM counter WHERE state = 'queued' AND n > 0 AND sync NOT IN (SELECT value FROM json_each(:shut))),
+halted (name) AS (
+    SELECT name FROM connection WHERE trouble <> '' UNION SELECT value FROM json_each(:over_budget))
+SELECT (SELECT count(*) FROM json_each(:shut) AS shut
+        CROSS JOIN job INDEXED BY job_queued ON job.sync = shut.value AND job.state = 'queued')
+    + (SELECT count(*) FROM halted CROSS JOIN waits
+        CROSS JOIN job INDEXED BY job_queued ON job.sync = waits.sync AND job.provider = halted.name AND job.state = 'queued')
+    + (SELECT count(*) FROM json_each(:dear) AS dear CROSS JOIN waits
+        CROSS JOIN job INDEXED BY job_queued ON job.sync = waits.sync AND job.provider = dear.value ->> 0 AND job.state = 'queued'
+        WHERE job.field = dear.value ->> 1 AND job.provider NOT IN (SELECT name FROM halted))
+    + (SELECT count(*) FROM connection CROSS JOIN job INDEXED BY job_writeback CROSS JOIN contact ON contact.id = job.contact_id
+        WHERE connection.trouble <> '' AND job.state IN ('accepted', 'writing') AND contact.connection = connection.name)
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
         JOIN job INDEXED BY job_flight ON job.submission_id = delivery.submission_id
             AND job.state IN ('sending', 'sent', 'in_doubt')

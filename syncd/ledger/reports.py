@@ -60,7 +60,7 @@ def moving(
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
-    held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
+    held["dear"] = json.dumps(list(dear))
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
     if providers is not None:
         stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)

@@ -171,13 +171,14 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
 
 
 @lru_cache(maxsize=2048)
-def question(field: Field, told: Identity) -> str:
-    """A digest of what a provider is told: equal for identical questions, whoever they are asked for.
+def question(field: Field, told: Identity) -> int:
+    """A digest (64 bits) of what a provider is told: equal for identical questions, whoever they are asked for.
 
     Which provider it is does not go in: its connection may get another name.
     """
     basis = f"{field}|{dump_identity(told)}"
-    return hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 def dump_candidates(result: EnrichmentResult) -> str:

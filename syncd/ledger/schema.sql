@@ -100,17 +100,17 @@ CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),
-    submission_id TEXT NOT NULL REFERENCES submission (id), request_id TEXT NOT NULL,
+    submission_id TEXT NOT NULL REFERENCES submission (id),
+    request TEXT NOT NULL,                  -- what the request's id has of its own behind the call's: see `question`
     provider TEXT NOT NULL, round INTEGER NOT NULL, live INTEGER NOT NULL DEFAULT 1, asked TEXT NOT NULL,
     created_at REAL NOT NULL, way TEXT NOT NULL DEFAULT '',
-    question TEXT NOT NULL DEFAULT ''       -- digest of what is told: no identical one is bought while one is live and fresh
+    question INTEGER                        -- digest of what is told: no identical one is bought while one is live and fresh
 ) STRICT;
 -- At most one paid question per job, provider, round and way: an attempt stops being live only when it
 -- is certain that nothing was spent, or when the operator's policy says so.
-CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
+CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way, nullif(live, 0)); -- NULLs are all different
 CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
-CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
-CREATE INDEX attempt_job ON attempt (job_id);
+CREATE INDEX attempt_submission ON attempt (submission_id, request);
 
 -- Credits by the quarter hour in which a call was made: a day of any time zone consists of whole ones.
 -- `assumed`: calls that were never answered and count as charged; `doubt` is a part of `reserved`.
@@ -167,9 +167,11 @@ CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery s
 -- What was said and told, in full. Of one person, `said` may be an object: how it differs from what was asked (a JSON
 -- merge patch, RFC 7396). An attempt's `asked` is '' where the request's first attempt holds it.
 CREATE VIEW question AS
-SELECT id, job_id, submission_id, request_id, provider, round, live, created_at, way, question, iif(asked <> '', asked, (
-    SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
-        AND first.request_id = attempt.request_id AND first.asked <> '' LIMIT 1)) AS asked
+SELECT id, job_id, submission_id, request,
+    iif(request = '' OR request GLOB '.*', submission_id || request, request) AS request_id,
+    provider, round, live, created_at, way, question, iif(asked <> '', asked, (
+        SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
+            AND first.request = attempt.request AND first.asked <> '' LIMIT 1)) AS asked
 FROM attempt;
 CREATE VIEW answer AS
 SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at,

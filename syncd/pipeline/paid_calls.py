@@ -30,6 +30,7 @@ from syncd.ledger import (
     breakers,
     budgets,
     connections,
+    ids,
     inbox,
     submissions,
 )
@@ -310,7 +311,10 @@ class Calls:
         )
         return Submission(
             id=submission_id,
-            requests=tuple(i.request for i in items),
+            requests=tuple(
+                replace(i.request, id=submission_id if one else ids.of_request(submission_id, n))
+                for n, i in enumerate(items, 1)
+            ),
             callback_url=mint(),
             contact_url=mint(part=CONTACT_EVENT) if self.lane.provider.capabilities.batch > 1 else "",
             label=self._label(items, now),

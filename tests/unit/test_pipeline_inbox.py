@@ -10,7 +10,7 @@ import pytest
 
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Answer, Delivery, EnrichmentResult, Outcome, Source, Submission
-from syncd.ledger import connections, results
+from syncd.ledger import connections, ids, results
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.store import Tx
 from syncd.pipeline import inbox, verify
@@ -315,7 +315,7 @@ def test_an_answer_that_says_something_else_of_the_person_keeps_the_difference(b
     house.clock.time += 60
 
     def answered(tx: Tx) -> None:
-        (attempt,) = tx.rows("attempts_of_requests", requests=json.dumps([[call, request]]))
+        (attempt,) = tx.rows("attempts_of_requests", requests=json.dumps([[call, ids.own_part(call, request)]]))
         result = EnrichmentResult(request_id="", field=EMAIL, outcome=Outcome.FOUND, said=said)
         results.add_many(tx, [results.Said(attempt, result)], now=house.clock.now())
 
