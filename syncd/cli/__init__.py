@@ -34,6 +34,7 @@ COMMANDS = {
     "status": ("look", "What is where, what waits for what, credits, errors."),
     "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
+    "runs": ("look", "The last runs, and what each has written."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),
@@ -44,6 +45,7 @@ COMMANDS = {
     "completion": ("completion", "What a shell needs to complete commands."),
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
+    "suppress": ("suppress", "Who is never asked about and never written for."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }

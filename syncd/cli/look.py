@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -27,9 +28,10 @@ from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
 from . import host
+from .completion import syncs
 from .contacts import the_contact
 from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
-from .tables import show_journey, show_status
+from .tables import show_journey, show_runs, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 EVERY = 2.0  # seconds between two looks of `status --watch`
@@ -42,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("check", short_help="What keeps `syncd run` from working, and the cure.")(check)
     app.command("status", short_help="What is where, what waits for what, credits, errors.")(status)
     app.command("show", short_help="One contact's whole journey.")(show)
+    app.command("runs", short_help="The last runs, and what each has written.")(runs)
     app.command("connectors", short_help="Which CRMs and providers there are.")(connectors)
     config_app.command("schema")(schema)
     app.add_typer(config_app, name="config")
@@ -135,13 +138,46 @@ def show(
       syncd show hubspot-eu/contacts/501
       syncd show 501
     """
-    settings, _ = settings_from(config, secrets=False)
+    settings, registry = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
-        journey = reports.journey(tx, the_contact(tx, ref)) or {}
+        journey = reports.journey(tx, the_contact(tx, ref), listed_prices(settings, registry)) or {}
     if as_json:
         print_json(journey)
     else:
         show_journey(journey)
+
+
+def runs(
+    config: ConfigOption = None,
+    *,
+    sync: Annotated[str | None, typer.Option(autocompletion=syncs, help="Only those of this sync.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The last runs, newest first: each pull with the values that were written until the next one, and each undo.
+
+    \b
+    Examples:
+      syncd runs
+      syncd runs --sync people --limit 5
+    """
+    settings, _ = settings_from(config, secrets=False)
+    with reading(settings.ledger.path) as tx:
+        found = reports.runs(tx, sync, limit=limit)
+    if as_json:
+        print_json(found)
+    else:
+        show_runs(found)
+
+
+def listed_prices(settings: Settings, registry: Registry) -> dict[str, dict[str, Decimal]]:
+    """What a find costs by each provider's list, by connection and field."""
+    kinds = {name: registry.kind(one.connector).capabilities for name, one in settings.connections.items()}
+    return {
+        name: {str(field): price for field, price in can.price.items()}
+        for name, can in kinds.items()
+        if isinstance(can, ProviderCapabilities)
+    }
 
 
 def connectors(*, as_json: JsonOption = False) -> None:

@@ -32,11 +32,8 @@ if TYPE_CHECKING:
 
 _hidden: set[str] = set()  # secrets that were read, for the last resort to mask
 _given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
-# Commands in hints; not those that take no configuration.
-_COMMAND = re.compile(
-    r"(?<![\w./-])syncd ((?:run|plan|retry|check|status|show|contacts|backup|restore|thaw|reconcile|verify|doctor"
-    r"|(?:review|in-doubt|alert)(?: (?:list|show|accept|refuse|resolve|test))?)\b)( -c )?"
-)
+_NO_CONFIG = {"demo", "sandbox", "connectors", "completion", "config"}  # commands that take none
+_GROUPS = {"review", "suppress", "alert", "in-doubt"}  # of commands: the option follows the second word
 
 
 def __getattr__(name: str) -> Console:
@@ -155,7 +152,16 @@ def pasteable(text: str) -> str:
         return text
     config = f" -c {shlex.quote(str(_given['config']))}" if _given.get("config") else ""
     called = program()
-    return _COMMAND.sub(lambda found: f"{called} {found[1]}{found[2] or config}", text)
+    return _command().sub(lambda found: f"{called} {found[1]}{found[2] or config}", text)
+
+
+@cache
+def _command() -> re.Pattern[str]:
+    """A command in a hint, where it takes a configuration, and the option if it is there."""
+    from . import COMMANDS  # noqa: PLC0415 - not before all commands are known
+
+    plain = "|".join(sorted(COMMANDS.keys() - _GROUPS - _NO_CONFIG))
+    return re.compile(rf"(?<![\w./-])syncd ((?:{plain}|(?:{'|'.join(sorted(_GROUPS))})(?: [a-z]+)?)\b)( -c )?")
 
 
 def with_cure(what: str, cure: str) -> str:

@@ -74,6 +74,21 @@ def _show_reviews(status: dict[str, Any]) -> None:
         say("", "  → `syncd show` names it for each of them; correct it in the CRM\n")
 
 
+def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
+    """A line for each run. Of an undo, `contacts` is the number of values that were to be put back."""
+    heads = ["run", "kind", "sync", "started (UTC)", "ended (UTC)", "contacts", "written", "put back", "open", "note"]
+    kinds = ("contacts", "written", "undone", "open")
+    rows = (
+        [one["id"], one["kind"], one["sync"], when(one["started_at"]), when(one["ended_at"])]
+        + [one[kind] for kind in kinds]
+        + [one["error"] or one["note"]]
+        for one in runs
+    )
+    table("Runs", heads, rows)
+    if not runs:
+        say("", "Nothing has run yet.")
+
+
 def show_journey(journey: dict[str, Any]) -> None:
     """One contact: what was known, then each field with its events, calls, answers and writes."""
     say(journey["contact"], f"  sync {journey['sync']}, pulled {when(journey['pulled_at'])} UTC")
@@ -88,11 +103,12 @@ def _show_job(job: dict[str, Any]) -> None:
     ending = ": ".join(word for word in (job["state"], job["reason"]) if word)
     say(job["field"], f"  {ending}" + (f"  ({job['note']})" if job["note"] else ""))
     table("", ["when (UTC)", "move", "provider", "note"], (_event(event) for event in job["events"]))
-    heads = ["when (UTC)", "provider", "state", "people", "reserved", "charged", "deliveries"]
+    heads = ["when (UTC)", "provider", "state", "people", "reserved", "charged", "its part", "deliveries"]
     table("Calls", heads, (_call(call) for call in job["calls"]))
     heads = ["when (UTC)", "provider", "outcome", "candidates", "whose", "for", "against"]
     table("Answers", heads, (_answer(one) for one in job["answers"]))
-    table("Writes", ["when (UTC)", "before", "after", "came to"], (_write(write) for write in job["writes"]))
+    heads = ["when (UTC)", "run", "property", "before", "after", "came to", "found", "allowed by", "credits"]
+    table("Writes", heads, (_write(write) for write in job["writes"]))
     if job["same_person"]:
         say("", "the same person: " + ", ".join(job["same_person"]) + "\n")
 
@@ -113,7 +129,7 @@ def _event(event: dict[str, Any]) -> list[Any]:
 
 
 def _call(call: dict[str, Any]) -> list[Any]:
-    facts = [call[key] for key in ("provider", "state", "requests", "reserved", "charged")]
+    facts = [call[key] for key in ("provider", "state", "requests", "reserved", "charged", "cost")]
     return [when(call["at"]), *facts, len(call["deliveries"])]
 
 
@@ -125,4 +141,14 @@ def _answer(answer: dict[str, Any]) -> list[Any]:
 
 
 def _write(write: dict[str, Any]) -> list[Any]:
-    return [when(write["at"]), write["before"] or "(blank)", write["after"], write["note"] or write["state"]]
+    came_to = [write["note"] or write["state"], *(_undone(write["undo"]) if write["undo"] else ())]
+    allowed = ", ".join(filter(None, (write["policy"], write["accepted_by"])))
+    before = write["before"] or "(blank)"
+    told = [write["run"], write["property"], before, write["after"], "; ".join(came_to), write["found"], allowed]
+    return [when(write["at"]), *told, "not known" if write["cost"] is None else f"{write['cost']:g}"]
+
+
+def _undone(undo: Mapping[str, Any]) -> list[str]:
+    words = {"undone": "put back", "asked": "to be put back", "intent": "being put back"}
+    told = words.get(undo["state"], f"left as it is: {undo['note']}")
+    return [f"run {undo['run']} at {when(undo['at'])} UTC: {told}"]

@@ -13,7 +13,7 @@ from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
 from syncd.frozen import frozen
 from syncd.people import evidence
 
-from . import people, results
+from . import people, results, suppressions
 from .results import EVER, Heard, Since, load_identity
 from .states import UNDECIDED, JobState, Reason
 from .store import Tx
@@ -124,6 +124,7 @@ class _Page:
     asked_before: Mapping[int, Question]
     relatives: Mapping[int, Sequence[Relative]]
     opted_out: Mapping[int, str]
+    listed: Mapping[int, str]  # by contact: why it is on the suppression list
     identities: dict[tuple[int, str | None], Identity]
 
     @classmethod
@@ -153,6 +154,7 @@ class _Page:
             asked_before=before,
             relatives=_relatives(tx, rows, since),
             opted_out=_opted_out(tx, rows) if by_person else {},
+            listed=suppressions.of_contacts(tx, [row["contact_id"] for row in rows]),
             identities={},
         )
 
@@ -172,7 +174,9 @@ class _Page:
 def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
     field, id_, identity = Field(row["field"]), row["id"], page.identity(row)
     under_way = row["mail_state"] not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
-    blocked = None if row["blocked"] == "{}" else json.loads(row["blocked"]).get(field)
+    blocked = page.listed.get(row["contact_id"])
+    if blocked is None and row["blocked"] != "{}":
+        blocked = json.loads(row["blocked"]).get(field)
     if blocked is None and id_ in page.opted_out:
         blocked = f"opted_out: {page.opted_out[id_]}"
     return Candidate(

@@ -15,7 +15,7 @@ from syncd.frozen import frozen
 from syncd.people import emails
 from syncd.people.evidence import NOTHING, Learned
 
-from . import people, results
+from . import people, results, suppressions
 from .contacts import Rules
 from .results import Heard
 from .states import JobState, Reason
@@ -138,6 +138,7 @@ class _Rows:
 def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
     heard, writes = _heard(tx, rows), _writes(tx, rows)
     kin = _kin(tx, rows) if rules.by_person else {}
+    listed = suppressions.of_contacts(tx, [contact["id"] for contact in rows.contacts])
     for contact in rows.contacts:
         jobs = {Field(job["field"]): job for job in rows.jobs.get(contact["id"], ())}
         lacks = _lacks(contact["lacks"])
@@ -159,7 +160,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 became_at=contact["became_at"],
                 seen_at=contact["pulled_at"],
                 lacks=fld in lacks or fld not in (Field.EMAIL, Field.PHONE),
-                blocked=blocked.get(fld) or elsewhere.get(fld),
+                blocked=listed.get(contact["id"]) or blocked.get(fld) or elsewhere.get(fld),
                 selections=frozenset(rows.members.get(contact["id"], ())),
                 job=None if job is None else _job(job),
                 heard=tuple(heard.get(job["id"], ())) if job is not None else (),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .store import Tx
@@ -10,6 +12,10 @@ DAY = 86_400.0
 LATELY = 7 * DAY  # for so long a confirmed write speaks for the next ones
 IN_A_ROW = 3  # values that are refused without a confirmed write between them, before it is the rule's fault
 FIRST_PROBE, LONGEST_PROBE = 300.0, 1800.0  # seconds between writes that find out whether it is over
+
+
+class NotYet(Exception):
+    """Enough is on its way for a sync of which no write was confirmed; nothing was stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,14 @@ def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int 
     if not limit or state.is_good(policy, now):
         return None
     return max(0, limit - int(tx.value("contacts_on_their_way", sync=sync)))
+
+
+def require(tx: Tx, sync: str, policy: str, jobs: Sequence[int], *, limit: int, now: float) -> None:
+    """Raises NotYet where `allowance` does not reach for the contacts of these jobs: another provider's call may have
+    taken it since they were chosen."""
+    left = allowance(tx, sync, policy, limit=limit, now=now)
+    if left is not None and tx.value("contacts_among", jobs=json.dumps(list(jobs))) > left:
+        raise NotYet
 
 
 def can_be_tried(tx: Tx, sync: str) -> bool:

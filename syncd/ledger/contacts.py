@@ -16,7 +16,7 @@ from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity,
 from syncd.contract.normal import tidy
 from syncd.people import employers
 
-from . import people, search, selections
+from . import people, search, selections, suppressions
 from .results import dump_identity, load_identity
 from .states import JobState, Reason
 from .store import Tx
@@ -132,11 +132,12 @@ def store_all(
     fingerprint = _fingerprints(fields, rules)
     for part in _without_repeats(contacts):
         held = _held(tx, part)
-        news = []
+        news: list[_News] = []
         for ref, contact in part.items():
             before, print_ = held.get(ref), fingerprint(contact)
             if before is None or before["fingerprint"] != print_:
                 news.append((before, _columns(contact, sync, fields, print_, rules=rules, now=now)))
+        news = _without_the_forgotten(tx, news)
         if news:
             _store_news(tx, news, fields, now=now)
 
@@ -148,6 +149,14 @@ class _Columns(NamedTuple):
     opt_out: str
     where: tuple[str, str, str]
     values: tuple[Any, ...]
+
+    @property
+    def ref(self) -> ContactRef:
+        connection, object_, id_ = self.where
+        return ContactRef(connection=connection, object=object_, id=id_)
+
+
+_News = tuple["sqlite3.Row | None", _Columns]  # a contact as it was, and as it is
 
 
 def _columns(
@@ -168,14 +177,19 @@ def _columns(
     )
 
 
+def _without_the_forgotten(tx: Tx, news: Sequence[_News]) -> list[_News]:
+    """Whoever was erased stays so, although the CRM still holds them."""
+    unknown = [(columns.ref, columns.identity) for before, columns in news if before is None]
+    gone = suppressions.forgotten(tx, unknown) if unknown else set()
+    return [one for one in news if one[0] is not None or one[1].ref not in gone]
+
+
 @lru_cache(maxsize=64)
 def _list_of(fields: tuple[Field, ...]) -> str:
     return json.dumps(sorted(fields))
 
 
-def _store_news(
-    tx: Tx, news: Sequence[tuple[sqlite3.Row | None, _Columns]], fields: tuple[Field, ...], *, now: float
-) -> None:
+def _store_news(tx: Tx, news: Sequence[_News], fields: tuple[Field, ...], *, now: float) -> None:
     """Write what is new or changed, recognise it, and plan its kin anew where somebody opted out or in again."""
     changed = [before["id"] for before, _ in news if before is not None]
     former = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(changed))} if changed else {}

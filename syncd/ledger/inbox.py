@@ -359,14 +359,14 @@ class _Work:
 
 
 def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult, state: JobState, reason: str) -> bool:
-    """Does this result decide where the job stands, or is it a second opinion for the record?"""
+    """Does this result decide where the job stands, or is it a second opinion for the record? A find counts, however
+    often was asked since."""
     found = result.outcome is Outcome.FOUND
-    if attempt["round"] != attempt["job_round"]:
-        return False
+    awaited = bool(attempt["round"] == attempt["job_round"] and attempt["job_provider"] == attempt["provider"])
     if state in IN_FLIGHT:
-        return bool(attempt["job_provider"] == attempt["provider"])
+        return awaited
     if state in UNDECIDED:
-        return found or bool(attempt["job_provider"] == attempt["provider"])
+        return found or awaited
     return state is JobState.DONE and found and Reason(reason) in REOPENED_BY_LATE_ANSWER
 
 

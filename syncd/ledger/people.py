@@ -14,9 +14,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import Identity
-from syncd.people import evidence, groups
+from syncd.people import evidence, groups, suppression
 from syncd.people.evidence import Learned
 from syncd.people.groups import Grouping, Record
+from syncd.people.suppression import Sign
 
 from .results import load_identity
 from .states import ABOUT_THE_PERSON, JobState, Reason
@@ -86,6 +87,15 @@ def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[int]:
     known = load_identity(contact["identity"])
     ours = {_digest(kind.name, key) for kind, key in evidence.keys(known, evidence.STRONG)}
     return {_digest(kind.name, key) for one in said for kind, key in evidence.keys(one, evidence.STRONG)} - ours
+
+
+def keys_of_sign(sign: Sign) -> list[int]:
+    """The keys of the contacts that show a sign of the suppression list, where it has one."""
+    kind = _OF_SIGNS.get(sign.kind)
+    return [] if kind is None else [_digest(kind, sign.text)]
+
+
+_OF_SIGNS = {suppression.Kind.EMAIL: "mailbox", suppression.Kind.PROFILE: "profile"}
 
 
 def names_record(ref: str) -> str:

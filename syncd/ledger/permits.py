@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from syncd.contract.pacing import Window
 
-from . import claims, connections, gates, rates
+from . import claims, confirmations, connections, gates, rates
 from .claims import Claim, Owner
 from .rates import TooSoon
 from .store import Tx
@@ -21,12 +21,17 @@ from .store import Tx
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Who makes a call, under which claim on its jobs, for which CRM, and within which limits of the provider."""
+    """Who makes a call, under which claim on its jobs, for which CRM, and within which limits of the provider.
+
+    `writing`, `at_first`: what the sync writes, and for how many contacts is bought until such a write was confirmed.
+    """
 
     owner: Owner
     claim: Claim
     crm: str
     windows: tuple[Window, ...]
+    writing: str = ""
+    at_first: int = 0
 
 
 class Use(NamedTuple):
@@ -40,7 +45,7 @@ class Use(NamedTuple):
 
 
 def use(tx: Tx, uses: Sequence[Use]) -> None:
-    """All of these calls may be made. Raises Lost, Shut or TooSoon where one of them may not."""
+    """All of these calls may be made. Raises Lost, Shut, TooSoon or NotYet where one of them may not."""
     now = max((one.now for one in uses), default=0.0)
     for owner in {one.permit.owner for one in uses}:
         claims.renew(tx, owner, now=now)
@@ -48,6 +53,9 @@ def use(tx: Tx, uses: Sequence[Use]) -> None:
         claims.require(tx, claim, [job for one in uses if one.permit.claim == claim for job in one.jobs])
     for owner, sync, provider, crm in {(one.permit.owner, one.sync, one.provider, one.permit.crm) for one in uses}:
         gates.require_open(tx, owner, sync=sync, provider=provider, crm=crm)
+    for sync, writing, at_first in {(one.sync, one.permit.writing, one.permit.at_first) for one in uses}:
+        jobs = [job for one in uses if one.sync == sync for job in one.jobs]
+        confirmations.require(tx, sync, writing, jobs, limit=at_first, now=now)
     for (provider, windows), calls in Counter((one.provider, one.permit.windows) for one in uses).items():
         if (wait := connections.refused(tx, provider).until - now) > 0:
             raise TooSoon(wait)

@@ -275,6 +275,65 @@ UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id 
 -- name: run_end
 UPDATE run SET ended_at = :now, error = :error, last_contact = coalesce((SELECT max(id) FROM contact), 0) WHERE id = :id
 
+-- ------------------------------------------------------------------ suppression: who is left alone
+
+-- name: suppression_key
+SELECT key FROM suppression_key
+
+-- name: suppression_key_make
+INSERT INTO suppression_key VALUES (:key)
+
+-- name: suppression_kinds
+-- Those of some kinds of which the list has an entry.
+SELECT value FROM json_each(:kinds) AS wanted
+WHERE EXISTS (SELECT 1 FROM suppression WHERE kind = wanted.value AND forgotten >= :forgotten)
+
+-- name: suppression_add
+-- What was forgotten stays forgotten; otherwise the first reason stands.
+INSERT INTO suppression VALUES (:digest, :kind, :reason, :by, :now, :forgotten)
+ON CONFLICT DO UPDATE SET forgotten = 1 WHERE excluded.forgotten > forgotten
+
+-- name: suppression_remove
+DELETE FROM suppression WHERE digest = :digest
+
+-- name: suppressions
+SELECT * FROM suppression ORDER BY at, digest
+
+-- name: suppressions_of
+SELECT suppression.* FROM json_each(:digests) AS wanted CROSS JOIN suppression ON suppression.digest = wanted.value
+
+-- name: suppression_records
+-- The records of the persons of some contacts, themselves included.
+SELECT wanted.value AS contact_id, kin.id, kin.connection, kin.object, kin.ext_id, kin.identity, kin.vague, kin.learned
+FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person
+
+-- name: contacts_of_jobs
+SELECT DISTINCT job.contact_id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+
+-- name: suppression_answers
+-- What was found for some contacts.
+SELECT job.contact_id, job.field, answer.candidates, answer.said FROM json_each(:ids) AS wanted
+CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN answer ON answer.job_id = job.id WHERE answer.outcome = 'found'
+
+-- name: suppression_replan_keys
+-- Whoever holds one of these keys is decided on anew, with the person's other records.
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM json_each(:keys) AS wanted
+    CROSS JOIN person_key ON person_key.key = wanted.value CROSS JOIN contact ON contact.id = person_key.contact_id)
+
+-- name: suppression_replan_words
+UPDATE contact SET planned = 0 WHERE person IN (SELECT contact.person FROM contact_words
+    CROSS JOIN contact ON contact.id = contact_words.rowid WHERE contact_words MATCH :words)
+
+-- name: suppression_replan_record
+UPDATE contact SET planned = 0 WHERE person IN (SELECT person FROM contact
+    WHERE connection = :connection AND object = :object AND ext_id = :ext_id)
+
+-- name: suppression_replan_suppressed
+-- An entry is gone: whoever was left alone is decided on anew.
+UPDATE contact SET planned = 0 WHERE id IN (
+    SELECT contact_id FROM job INDEXED BY job_ended WHERE state = 'done' AND reason = 'suppressed')
+
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
 -- name: selection_make
@@ -945,8 +1004,10 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, state, at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'intent', :now FROM json_each(:rows)
+INSERT INTO write (job_id, before, after, seen, property, state, at, run_id, result_id)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, 'intent', :now,
+    coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+FROM json_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: opted_out_elsewhere
@@ -980,6 +1041,9 @@ SELECT count(DISTINCT contact_id) FROM (
     WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
+-- name: contacts_among
+SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
 
 -- name: is_under_way
 -- May an answer come soon, or be accepted?
@@ -1309,7 +1373,7 @@ SELECT name, n FROM tally ORDER BY name
 SELECT * FROM credit_total ORDER BY provider
 
 -- name: runs_latest
-SELECT * FROM run WHERE id IN (SELECT max(id) FROM run GROUP BY sync)
+SELECT * FROM run WHERE id IN (SELECT max(id) FROM run WHERE sync <> '' GROUP BY sync)
 
 -- name: jobs_of_contact
 SELECT * FROM job WHERE contact_id = :contact_id ORDER BY field
@@ -1327,7 +1391,33 @@ SELECT id, source, state, note, repeats, received_at, min(size, iif(sample_id IS
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
-SELECT * FROM write WHERE job_id = :job_id ORDER BY id
+-- Each value with the answer that it is from, why it was accepted, who has decided on it, and whether it was put back.
+SELECT write.*, result.provider, result.submission_id, review.decided_by, undo.run_id AS undo_run, undo.state AS undo_state,
+    undo.back, undo.note AS undo_note, coalesce(undo.done_at, undo.at) AS undo_at,
+    (SELECT step.note FROM history JOIN step ON step.id = history.step_id WHERE history.job_id = write.job_id
+        AND step.source = 'answered' AND step.target = 'accepted' AND step.at <= write.at ORDER BY step.id DESC LIMIT 1) AS found
+FROM write LEFT JOIN result ON result.id = write.result_id
+LEFT JOIN review ON review.result_id = write.result_id AND review.decision = 'accepted'
+LEFT JOIN undo ON undo.write_id = write.id AND undo.run_id = (SELECT max(u.run_id) FROM undo AS u WHERE u.write_id = write.id)
+WHERE write.job_id = :job_id ORDER BY write.id
+
+-- name: costs_of_calls
+-- Whom each of these calls asked about, what of it was found, and what it was charged in all.
+SELECT submission.id AS submission_id, submission.provider, attempt.job_id, job.field,
+    coalesce(submission.charged_mc, iif(submission.assumed_mc > 0, submission.assumed_mc, NULL)) AS charged_mc,
+    EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id AND result.submission_id = submission.id
+        AND result.outcome = 'found') AS found
+FROM json_each(:ids) AS wanted CROSS JOIN submission ON submission.id = wanted.value
+CROSS JOIN attempt ON attempt.submission_id = submission.id CROSS JOIN job ON job.id = attempt.job_id
+ORDER BY submission.id, attempt.id
+
+-- name: runs_newest
+-- The newest runs, with how many values each has written; of an undo, how many it has put back, and has still to.
+SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, run.error, run.note,
+    (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
+    (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
+FROM run WHERE :sync IS NULL OR run.sync = :sync ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
@@ -1480,6 +1570,9 @@ DELETE FROM result WHERE job_id = :id
 
 -- name: thin_reviews
 DELETE FROM review WHERE job_id = :id
+
+-- name: thin_undos
+DELETE FROM undo WHERE write_id IN (SELECT id FROM write WHERE job_id = :id)
 
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.contract.model import ContactRef
 
-from . import gates, reconciliation, upkeep
+from . import costs, gates, reconciliation, upkeep
+from .costs import Prices
 from .inbox import UNSIGNED
 from .states import JobState
 from .store import Tx
@@ -103,6 +104,11 @@ def status(tx: Tx) -> dict[str, Any]:
     }
 
 
+def runs(tx: Tx, sync: str | None = None, *, limit: int = 50) -> list[dict[str, Any]]:
+    """The newest pulls and undos first, with how many values each has written, put back, and has still to put back."""
+    return [dict(row) for row in tx.rows("runs_newest", sync=sync, limit=limit)]
+
+
 def _reviews(tx: Tx) -> dict[str, Any]:
     """How many values wait for a person, since when, and why: by reason."""
     rows = tx.rows("reviews_by_reason")
@@ -120,8 +126,9 @@ def answers_lately(tx: Tx, *, since: float) -> dict[str, dict[str, int]]:
     return {row["provider"]: {"judged": row["judged"], "other": row["other"]} for row in rows}
 
 
-def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:
-    """One contact's whole way: each job with its events, calls, answers and writes; None if unknown."""
+def journey(tx: Tx, ref: ContactRef, prices: Prices | None = None) -> dict[str, Any] | None:
+    """One contact's whole way: each job with its events, calls, answers and writes; None if unknown. `prices`: what
+    finds cost by the list, by which a call's bill is shared among the contacts that it was about."""
     contact = tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
     if contact is None:
         return None
@@ -134,12 +141,14 @@ def journey(tx: Tx, ref: ContactRef) -> dict[str, Any] | None:
         "learned": contact["learned"],
         "lacks": json.loads(contact["lacks"]),
         "blocked": json.loads(contact["blocked"]),
-        "jobs": [_job(tx, dict(row)) for row in tx.rows("jobs_of_contact", contact_id=contact["id"])],
+        "jobs": [_job(tx, dict(row), prices or {}) for row in tx.rows("jobs_of_contact", contact_id=contact["id"])],
     }
 
 
-def _job(tx: Tx, job: dict[str, Any]) -> dict[str, Any]:
+def _job(tx: Tx, job: dict[str, Any], prices: Prices) -> dict[str, Any]:
     attempts = [dict(row) for row in tx.rows("attempts_of_job", job_id=job["id"])]
+    shares = costs.of_calls(tx, [attempt["submission_id"] for attempt in attempts], prices)
+    own = {attempt["submission_id"]: shares.get((attempt["submission_id"], job["id"])) for attempt in attempts}
     return {
         **{key: job[key] for key in ("id", "field", "state", "reason", "note", "provider", "value")},
         "events": [dict(row) for row in tx.rows("events_of_job", job_id=job["id"])],
@@ -152,6 +161,7 @@ def _job(tx: Tx, job: dict[str, Any]) -> dict[str, Any]:
                 "requests": attempt["requests"],
                 "reserved": _credits(attempt["reserved_mc"]),
                 "charged": _credits(attempt["charged_mc"]),
+                "cost": _credits(own[attempt["submission_id"]]),
                 "at": attempt["created_at"],
                 "deliveries": [
                     dict(d) for d in tx.rows("deliveries_of_submission", submission_id=attempt["submission_id"])
@@ -161,8 +171,26 @@ def _job(tx: Tx, job: dict[str, Any]) -> dict[str, Any]:
         ],
         "answers": [_answer(row) for row in tx.rows("results_of_job", job_id=job["id"])],
         "reviews": [dict(row) for row in tx.rows("reviews_of_job", job_id=job["id"])],
-        "writes": [dict(row) for row in tx.rows("writes_of_job", job_id=job["id"])],
+        "writes": [_write(row, own) for row in tx.rows("writes_of_job", job_id=job["id"])],
         "same_person": _same_person(tx, job),
+    }
+
+
+def _write(row: sqlite3.Row, own: Mapping[str, int | None]) -> dict[str, Any]:
+    """A written value, in which run, from whom, why it was allowed, and what this contact's part of the call has cost.
+    An answer that was asked for another record of the person costs this one nothing."""
+    told = {
+        key: row[key] for key in ("id", "property", "before", "after", "state", "note", "at", "done_at", "provider")
+    }
+    undone = {"run": row["undo_run"], "state": row["undo_state"], "at": row["undo_at"], "note": row["undo_note"]}
+    return {
+        **told,
+        "run": row["run_id"] or None,
+        "policy": "fill_blank",
+        "found": row["found"] or "",
+        "accepted_by": row["decided_by"] or None,
+        "cost": _credits(own.get(row["submission_id"], 0)),
+        "undo": undone if row["undo_run"] else None,
     }
 
 

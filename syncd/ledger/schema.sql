@@ -29,6 +29,16 @@ CREATE TABLE person_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_key_contact ON person_key (contact_id);
 
+-- Who is left alone: a digest (HMAC-SHA-256, 128 bits, hexadecimal) for each mailbox, domain, profile … `forgotten`: the
+-- person was erased, and new records of theirs are not even stored.
+CREATE TABLE suppression (
+    digest TEXT PRIMARY KEY, kind TEXT NOT NULL, reason TEXT NOT NULL, added_by TEXT NOT NULL, at REAL NOT NULL,
+    forgotten INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX suppression_kind ON suppression (kind, forgotten);
+-- The key of these digests, made with the first entry. It stands in the ledger so that each copy can read its own list.
+CREATE TABLE suppression_key (key BLOB NOT NULL) STRICT;
+
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
 -- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
 -- `missing`: for whom something is still to be done, and whom it did not bring.
@@ -198,10 +208,28 @@ CREATE TABLE write (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), before TEXT NOT NULL,
     after TEXT NOT NULL, seen TEXT NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL DEFAULT '',
     property TEXT NOT NULL DEFAULT '',  -- of the CRM
-    at REAL NOT NULL, done_at REAL
+    at REAL NOT NULL, done_at REAL,
+    run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
+    result_id INTEGER                   -- the answer that the value is from
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
+CREATE INDEX write_run ON write (run_id);
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
+
+-- A written value that a person wants to be put back: `back` is what was there before. Several values that were written
+-- over each other are put back together: `head` is the newest of these writes, which still stands in the CRM.
+-- `state`: asked, intent, undone, kept (somebody has changed it since), gone, refused.
+CREATE TABLE undo (
+    write_id INTEGER NOT NULL, run_id INTEGER NOT NULL REFERENCES run (id), job_id INTEGER NOT NULL,
+    contact_id INTEGER NOT NULL, head INTEGER NOT NULL, back TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'asked',
+    seen TEXT NOT NULL DEFAULT '',      -- the CRM's stamp of the newest version at the read before our write
+    note TEXT NOT NULL DEFAULT '', due_at REAL NOT NULL DEFAULT 0, at REAL NOT NULL, done_at REAL,
+    PRIMARY KEY (write_id, run_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX undo_run ON undo (run_id, state);
+CREATE INDEX undo_open ON undo (due_at) WHERE state IN ('asked', 'intent');
+CREATE INDEX undo_intent ON undo (contact_id) WHERE state = 'intent';
+CREATE UNIQUE INDEX undo_once ON undo (write_id) WHERE state IN ('asked', 'intent', 'undone');
 
 -- What happened at one moment to one job or to many (`jobs` of them), and which jobs that were: read it as `event`.
 -- `provider` and `submission_id` stand where the move set them.
@@ -225,7 +253,9 @@ CREATE TABLE counter (
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
     contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
-    last_contact INTEGER NOT NULL DEFAULT 0     -- the newest contact when it ended: who comes later is new
+    last_contact INTEGER NOT NULL DEFAULT 0,    -- the newest contact when it ended: who comes later is new
+    kind TEXT NOT NULL DEFAULT 'pull',          -- or `undo`, which is of no sync (''): `contacts` counts its values
+    note TEXT NOT NULL DEFAULT ''               -- of an undo: what was to be put back, and who wanted it
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
 CREATE TABLE connection (

@@ -24,7 +24,7 @@ from syncd.contract.model import (
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, ids, people, permits, results
+from . import budgets, ids, people, permits, results, suppressions
 from .budgets import Budget, milli
 from .permits import Permit, Use
 from .results import EVER, Said, Since, dump_identity, load_identity
@@ -93,9 +93,9 @@ def intend(
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of one
     process, that of the `permit`, to make this call.
 
-    Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled or
-    blocked since it was chosen, the same person is being asked about, or the identical question was asked `since` then
-    (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
+    Raises OverBudget, or Stale when a job left the queue or is another provider's by now, its contact was filled,
+    blocked or put on the suppression list since it was chosen, the same person is being asked about, or the identical
+    question was asked `since` then (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
     """
     limits = (provider, sync, reserve, budget, deadline, now, since, by_person, permit)
     intend_many(tx, [Intent(submission, items, *limits)])
@@ -117,7 +117,13 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
         values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": json.dumps(wanted)}
         if tx.row("jobs_not_wanted", **values) is not None:
             raise Stale
+    if suppressions.of_contacts(tx, _contacts_of(tx, every)):
+        raise Stale
     tx.many("attempts_make", every)
+
+
+def _contacts_of(tx: Tx, attempts: Iterable[_Attempt]) -> list[int]:
+    return [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=json.dumps([one.job_id for one in attempts]))]
 
 
 def _use(intent: Intent, permit: Permit) -> Use:

@@ -22,6 +22,7 @@ BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it wa
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
+_THIN = ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
 
 
@@ -78,7 +79,7 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
     cost, stays."""
     tx.run("purge_bodies", before=raw_before)
     for row in tx.rows("jobs_to_thin", before=jobs_before):
-        for statement in ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_writes", "thin_job"):
+        for statement in _THIN:
             tx.run(statement, id=row["id"])
     tx.run("steps_forget")
 

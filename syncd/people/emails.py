@@ -127,7 +127,7 @@ def read(raw: str) -> Mailbox | Unusable:
 
 def same(one: str, other: str) -> bool:
     """Is it the same mailbox? Case, `mailto:` and the form of an international domain make no difference."""
-    return _compared(one) == _compared(other)
+    return compared(one) == compared(other)
 
 
 def is_role(address: str) -> bool:
@@ -206,7 +206,8 @@ def _disposable() -> set[str]:
     return hosts
 
 
-def _compared(raw: str) -> str:
+def compared(raw: str) -> str:
+    """The form in which addresses are compared: equal for one mailbox. Of a text that is none, some text."""
     local, at, host = raw.strip().casefold().removeprefix("mailto:").rpartition("@")
     if not host.isascii():
         with suppress(idna.IDNAError, UnicodeError):  # else it is compared as it stands

@@ -27,7 +27,7 @@ from syncd.ledger import (
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.candidates import Candidate
 from syncd.ledger.claims import Kind
-from syncd.ledger.results import Since, question
+from syncd.ledger.results import EVER, Since, question
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Move, Tx
 from syncd.ledger.submissions import Item
@@ -280,7 +280,7 @@ class _Run:
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
         since = self.calls.known_since(now)
-        digests = {question(fields_of[job], one.told): since[fields_of[job]] for job, one in told.items()}
+        digests = {question(fields_of[job], one.told): since.get(fields_of[job], EVER) for job, one in told.items()}
         asked = await self.parts.ledger.read(candidates.asked, name, digests)
         return replace(turn, asked=asked, told=told)
 

@@ -36,6 +36,7 @@ from syncd.ledger import (
 )
 from syncd.ledger.budgets import OverBudget
 from syncd.ledger.claims import Lost
+from syncd.ledger.confirmations import NotYet
 from syncd.ledger.connections import NONE
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.gates import Shut
@@ -139,7 +140,7 @@ class Calls:
         """A call whose intent is on disk; None where there is nothing to send for now."""
         try:
             return await self._intend(items)
-        except (Stale, Lost):
+        except (Stale, Lost, NotYet):
             return None  # they are looked at anew
         except Shut:
             self.stopped = True  # why is told where that was found
@@ -295,7 +296,10 @@ class Calls:
 
     def _permit(self) -> Permit:
         limits = self.lane.pacer.limits(self.spare)
-        return Permit(self.parts.at_work.owner, self.claimed.claim, self.sync.crm, limits)
+        sync = self.sync
+        return Permit(
+            self.parts.at_work.owner, self.claimed.claim, sync.crm, limits, sync.writing, sync.buy_before_write
+        )
 
     def _submission(self, items: Sequence[Item], now: float) -> Submission:
         one = items[0] if len(items) == 1 else None

@@ -14,9 +14,9 @@ import structlog
 
 from syncd.config import Sync
 from syncd.contract.errors import Halt, Retry, Unusable
-from syncd.contract.model import Change, ContactRef, Field, Snapshot, WriteOutcome, WriteStatus
+from syncd.contract.model import Change, ContactRef, Field, Identity, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
-from syncd.ledger import confirmations, connections, contacts, writes
+from syncd.ledger import confirmations, connections, contacts, suppressions, writes
 from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
@@ -140,9 +140,11 @@ async def _write_held(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequ
 
 
 async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[ToWrite]) -> int:
-    batch = _decide(jobs, await _read(crm, sync, {job.ref for job in jobs}))
+    snapshots = await _read(crm, sync, {job.ref for job in jobs})
+    batch = _decide(jobs, snapshots)
+    seen = {job.contact_id: snapshots[job.ref].identity for job in jobs}
     properties = {fld: one.property for fld, one in sync.selection.writable.items()}
-    intended = await held.write(_begin, batch, properties, parts.rules, now=parts.clock.now())
+    intended = await held.write(_begin, batch, properties, parts.rules, seen, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
     changes = [
@@ -229,24 +231,40 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
     return batch
 
 
-def _begin(tx: Tx, batch: _Batch, properties: Mapping[Field, str], rules: Rules, *, now: float) -> set[int]:
-    """T6: every intent and every end, in one transaction; returns the jobs that may be written."""
+def _begin(
+    tx: Tx,
+    batch: _Batch,
+    properties: Mapping[Field, str],
+    rules: Rules,
+    seen: Mapping[int, Identity | None],
+    *,
+    now: float,
+) -> set[int]:
+    """T6: every intent and every end, in one transaction; returns the jobs that may be written. `seen`: who each
+    contact is by what the CRM says now."""
     _finish(tx, batch.ended, now=now)
     writes.judge_again(tx, [(job, anew.note) for job, anew in batch.changed], now=now)
     for job, anew in batch.changed:
         contacts.restate(tx, job.contact_id, anew.identity, now=now)
     jobs = [job for job, _ in batch.put.values()]
-    elsewhere = writes.opted_out_elsewhere(tx, jobs) if rules.by_person else {}
-    blocked = [
-        Ended(job, Reason.BLOCKED, f"opted_out: {elsewhere[job.job_id]}") for job in jobs if job.job_id in elsewhere
-    ]
+    unwanted = _unwanted(tx, jobs, rules, seen)
+    blocked = [Ended(job, Reason.BLOCKED, unwanted[job.job_id]) for job in jobs if job.job_id in unwanted]
     writes.finish(tx, blocked, now=now)
     put = [
         Intent(job, put.before, put.seen, properties.get(job.field, ""))
         for job, put in batch.put.values()
-        if job.job_id not in elsewhere
+        if job.job_id not in unwanted
     ]
     return writes.intend(tx, put, now=now)
+
+
+def _unwanted(tx: Tx, jobs: Sequence[ToWrite], rules: Rules, seen: Mapping[int, Identity | None]) -> dict[int, str]:
+    """By job, why nothing is written: the person opted out in another record, or is on the suppression list."""
+    elsewhere = writes.opted_out_elsewhere(tx, jobs) if rules.by_person else {}
+    wanted = {job.contact_id: seen.get(job.contact_id) for job in jobs}
+    listed = suppressions.of_contacts(tx, wanted, wanted)
+    why = {id_: f"opted_out: {ref}" for id_, ref in elsewhere.items()}
+    return why | {job.job_id: listed[job.contact_id] for job in jobs if job.contact_id in listed}
 
 
 def _note_outcomes(tx: Tx, batch: _Batch, outcomes: Iterable[WriteOutcome], sync: Sync, *, now: float) -> int:

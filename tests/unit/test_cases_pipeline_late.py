@@ -67,6 +67,28 @@ def test_case_56_out_of_order_webhooks_never_turn_anything_back(build: Build) ->
     assert (house.job(ada), house.job(bo), house.submissions()) == (("done", "written"),) * 2 + (["settled"],)
 
 
+def test_a_late_find_counts_although_another_provider_was_asked_again_since(build: Build) -> None:
+    """Ann was asked before Bob's miss grew old, and answers after he has missed once more."""
+    house, ann, bob = waterfall(build)
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, retry_not_found=5 * DAY),)))
+    ada = house.person()
+    house.finds(ada, EMAIL, VALUE, by="ann")
+    house.ask()
+    for wait in (UNHEARD.answer_within, 6 * DAY):
+        house.clock.time += wait
+        house.sweep()
+        house.verify()
+        house.ask()
+        house.dispatch("bob")
+        house.answer_all("bob")
+        house.finish()
+    assert (len(ann.submitted), len(bob.submitted)) == (1, 2)
+    assert house.job(ada) == ("done", "no_callback")
+    house.answer_all("ann")
+    house.finish()
+    assert (house.job(ada), house.held(ada)) == (("done", "written"), VALUE)
+
+
 def test_case_59_a_forged_callback_is_an_empty_404(build: Build) -> None:
     house, (ada,) = emails(build, providers=[FakeProvider("ann", capabilities=UNHEARD)])
     sent = house.fake.submitted[0]

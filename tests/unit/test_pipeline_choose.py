@@ -105,6 +105,18 @@ def test_a_miss_counts_for_as_long_as_its_own_field_says(build: Build) -> None:
     assert [call.requests[0].fields for call in fake.submitted[2:]] == [(EMAIL,)]
 
 
+def test_what_waits_for_a_field_that_is_configured_no_more_is_put_aside(build: Build) -> None:
+    house = build(providers=[FakeProvider("zoe", capabilities=ONE_BY_ONE)], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
+    ada = house.crm.add(ADA)
+    house.pull()
+    house.plan()
+    sync = replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]})
+    house.parts = replace(house.parts, settings=replace(house.settings, syncs=(sync,)))
+    house.clock.time += 60
+    house.dispatch()
+    assert (house.state(ada), house.state(ada, PHONE)) == ("sent", "answered")
+
+
 def _until_nothing_moves(house: House) -> None:
     for _ in range(8):
         house.ask()

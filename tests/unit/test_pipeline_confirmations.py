@@ -6,8 +6,13 @@ from dataclasses import replace
 import pytest
 
 from syncd.contract.errors import Retry
+from syncd.ledger import candidates
+from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import LATELY
+from syncd.pipeline import dispatch
 from syncd.pipeline.dispatch import LINGER
+from syncd.pipeline.paid_calls import Calls
+from syncd.pipeline.work import hold
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
@@ -337,3 +342,22 @@ def test_what_is_last_does_not_wait(build: Build) -> None:
     house.clock.time += LINGER
     house.writeback()
     assert written(house) == 3
+
+
+def test_the_intent_looks_once_more_for_how_many_may_be_bought(build: Build) -> None:
+    """Since they were chosen, another provider's calls may have gone out."""
+    house = careful(build, 5)
+    house.clock.time += LINGER
+    parts = house.parts
+
+    async def send_all_that_was_chosen() -> None:
+        ids = await parts.ledger.read(candidates.waiting, "people", "ann", 10)
+        async with hold(parts, Kind.JOB, ids) as held:
+            calls = Calls(parts, parts.lanes["ann"], house.settings.connections["ann"], house.sync, held)
+            _, choice = await dispatch._Run(calls).choose(house.clock.time)
+            for item in choice.ask:
+                await calls.carry([item])
+
+    house.run(send_all_that_was_chosen())
+    assert bought(house) == 3
+    assert house.sql("SELECT count(*) FROM job WHERE state = 'queued'") == [(2,)]
