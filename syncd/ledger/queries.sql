@@ -121,11 +121,11 @@ SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value W
 
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, updated_at)
 SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
     coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
     coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
-        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
+        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now
 FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
 -- name: step_newest

@@ -3,7 +3,7 @@
 
 CREATE TABLE contact (
     id INTEGER PRIMARY KEY, connection TEXT NOT NULL, object TEXT NOT NULL, ext_id TEXT NOT NULL,
-    sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
+    sync TEXT NOT NULL, revision INTEGER NOT NULL, identity TEXT NOT NULL, person TEXT, -- `revision`: a digest of the CRM's
     lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
     pulled_at REAL NOT NULL,
     fingerprint INTEGER,                    -- digest of what was pulled: an equal one means that nothing changed
@@ -69,7 +69,7 @@ CREATE TABLE job (
     field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
-    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0,
     updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
     retried_at REAL NOT NULL DEFAULT 0,     -- since when a person wants it to be tried again
     asked_person TEXT NOT NULL DEFAULT ''   -- who is asked about; '' where that is not known, or is somebody else by now
