@@ -14,7 +14,7 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test quick install dev lint tests wheel smoke sbom release boot format bench soak lock clean
+.PHONY: help demo test quick install dev lint tests wheel smoke sbom release deb boot format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,8 +69,11 @@ sbom: wheel  ## dist/sbom.json: what a release contains (CycloneDX)
 release: sbom  ## dist/syncd-VERSION.tar.gz: what deploy/install installs (ARGS=--with-wheels: with all packages)
 	@scripts/release $(ARGS)
 
-boot: sbom  ## A bare Debian in a container, under a real systemd, by the commands of deploy/README.md; needs root
+deb: sbom  ## dist/syncd_VERSION_ARCH.deb, for the Debian whose Python $(VENV) has
 	@scripts/release --with-wheels
+	@scripts/deb dist/syncd-$$(basename dist/syncd-*.whl | cut -d- -f2) dist
+
+boot: deb  ## A bare Debian in a container, under a real systemd, by the commands of deploy/README.md; needs root
 	$(PY) -m tests.boot
 
 format: dev  ## Format, and mend what ruff can mend

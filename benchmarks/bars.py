@@ -83,6 +83,8 @@ BARS |= {
     "idle.cpu": ("idle: CPU, % of a core", most(0.5)),
     "idle.help": ("`syncd --help`: seconds of CPU", most(0.3)),
     "idle.start": ("a start: seconds of CPU until callbacks are taken (aim: 0.6)", None),
+    "plan.cpu": ("`syncd plan` on 200,000 contacts that are new: seconds of CPU", most(60)),
+    "plan.memory": ("`syncd plan` on 200,000 contacts that are new: highest memory, MB", most(300)),
     "people.cpu": ("recognising people: CPU µs for a contact", most(60)),
     "people.memory": ("recognising people: memory of its lists, MB", most(15)),
 }

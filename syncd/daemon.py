@@ -26,6 +26,7 @@ from syncd.observe.watcher import Watcher
 from syncd.pipeline import probe, sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
+from syncd.pipeline.room import over_budget
 from syncd.pipeline.watch import Watch, integrity
 from syncd.stages import BUYS_OR_WRITES, Stages, broken
 from syncd.web import private, public
@@ -248,7 +249,7 @@ async def settled(daemon: Daemon) -> None:
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    spent = list(await parts.ledger.read(connections.over_budget))
+    spent = list(await over_budget(parts))
     shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
     dear = [(name, field) for name, lane in parts.lanes.items() for field in lane.too_dear]
     if moving := await parts.ledger.read(reports.moving, spent, shut, dear, list(parts.lanes)):

@@ -20,7 +20,7 @@ from syncd.config import CronLine
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, work, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, undoing, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
@@ -39,6 +39,7 @@ CADENCE = {
     "flush": 5.0,
     "watch": 10.0,
     "lease": 60.0,
+    "undo": 5.0,
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
@@ -49,10 +50,12 @@ NEXT = {
     "inbox": ("verify",),
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
-    "probe": ("rights", "pull", "dispatch", "writeback"),
+    "undo": ("plan", "undo"),
+    "probe": ("rights", "pull", "dispatch", "writeback", "undo"),
     "lease": ("plan", "dispatch", "inbox", "verify", "writeback"),
 }
-BUYS_OR_WRITES = ("dispatch", "writeback")  # what can't be taken back: not before the ledger was looked over
+BUYS_OR_WRITES = ("dispatch", "writeback", "undo")  # what can't be taken back: not before the ledger was looked over
+WRITES = ("writeback:", "undo")
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
 PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
@@ -132,9 +135,9 @@ class Stages:
             stage.bell.set()
         for lane in self.parts.lanes.values():
             lane.pacer.close()
-        _cancel(task for task in self._running if not task.get_name().startswith(("dispatch:", "writeback:")))
+        _cancel(task for task in self._running if not task.get_name().startswith(("dispatch:", *WRITES)))
         busy = (await asyncio.wait(self._running, timeout=GRACE))[1] if self._running else set()
-        _cancel(task for task in busy if task.get_name().startswith("writeback:"))
+        _cancel(task for task in busy if task.get_name().startswith(WRITES))
         if busy:
             _cancel((await asyncio.wait(busy, timeout=STOP_WITHIN))[1])
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -150,6 +153,7 @@ class Stages:
             Stage("flush", lambda: probe.flush(parts)),
             Stage("watch", lambda: self._watch.run_once(parts)),
             Stage("lease", lambda: work.run_once(parts)),
+            Stage("undo", lambda: undoing.run_once(parts)),
         ]
         if parts.settings.callbacks is not None:
             stages.append(Stage("canary", lambda: self._canary.run_once(parts)))

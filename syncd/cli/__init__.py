@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": ("rehearse", "See it all work, against emulated vendors."),
     "sandbox": ("rehearse", "Emulated vendors, to rehearse a configuration."),
     "run": ("work", "The daemon, until SIGTERM."),
+    "undo": ("undo", "Put back what was written, where it is still ours."),
     "plan": ("plan", "Who would be enriched, at which cost; spends nothing."),
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
@@ -46,6 +47,7 @@ COMMANDS = {
     "config": ("look", "About the configuration file itself."),
     "review": ("review", "Values that wait for your decision."),
     "suppress": ("suppress", "Who is never asked about and never written for."),
+    "forget": ("forget", "Erase a person, and never ask about them again."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }

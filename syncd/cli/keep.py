@@ -139,7 +139,8 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     """
     settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
-        off = list(upkeep.problems(settings.ledger.path, tx))
+        with progress("verifying", "checks") as line:
+            off = list(upkeep.problems(settings.ledger.path, tx, line))
         balances = reconciliation.report(tx)
     if as_json:
         print_json({"ok": not off, "problems": off, "balances": balances})

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,8 @@ from .tables import show_journey, show_runs, show_status
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 EVERY = 2.0  # seconds between two looks of `status --watch`
 SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
+CHECKOUT = Path(__file__).parents[2]
+DOCUMENTS = Path(sys.prefix) / "share/doc/syncd"  # where pip puts those of the wheel
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
@@ -220,7 +223,14 @@ def _pages(settings: Settings, registry: Registry, found: Sequence[tuple[str, Fi
     """Of each connection with which something is wrong: where its key and rights are written down."""
     wrong = {where for where, one in found if one.level is Level.ERROR and where in settings.connections}
     pages = {name: registry.kind(settings.connections[name].connector).capabilities.keys for name in sorted(wrong)}
-    return {name: page for name, page in pages.items() if page}
+    return {name: _installed(page) for name, page in pages.items() if page}
+
+
+def _installed(page: str) -> str:
+    """`docs/…#part` of a checkout, or where the wheel has put that file."""
+    file, _, part = page.partition("#")
+    copy = DOCUMENTS / Path(file).name
+    return f"{copy}#{part}" if copy.is_file() and not (CHECKOUT / file).is_file() else page
 
 
 def _provider(name: str, can: ProviderCapabilities) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -15,12 +16,13 @@ import typer
 from syncd import compose
 from syncd.config import Settings
 from syncd.contract.pacing import Clock
-from syncd.ledger import budgets, copies, reports
+from syncd.ledger import budgets, copies, reports, runway
 from syncd.ledger.reports import Planned, PlannedTotal
 from syncd.ledger.store import Ledger
 from syncd.log import set_up
+from syncd.pipeline.forecast import ENOUGH, Price, Turn, fit, price_of_turns, turns_of
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.preview import ENOUGH, Price, preview, preview_retry, price_of
+from syncd.pipeline.preview import preview, preview_retry
 from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 
@@ -67,11 +69,13 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be decided: totals with their price, some single decisions, and how the budgets stand."""
+    """What would be decided: totals with each provider's turn, some single decisions, and how budgets and balances
+    stand."""
 
-    totals: list[tuple[PlannedTotal, Price]]
+    totals: list[tuple[PlannedTotal, list[Turn]]]
     rows: list[Planned]
-    budgets: list[dict[str, Any]]
+    budgets: list[dict[str, Any]]  # entries of `budgets.report`, with what of the plan fits
+    balances: dict[str, dict[str, Any]]  # `runway.report`
 
     @property
     def asked(self) -> int:
@@ -79,16 +83,29 @@ class Preview:
         return sum(total.contacts for total, _ in self.totals if total.provider is not None)
 
     @property
+    def turns(self) -> list[Turn]:
+        """Those of all."""
+        return [turn for _, turns in self.totals for turn in turns]
+
+    @property
     def price(self) -> Price:
         """That of all."""
-        return sum((price for _, price in self.totals), Price())
+        return price_of_turns(self.turns)
 
     def as_json(self, *, listed: bool) -> dict[str, Any]:
         """Plain data for scripts."""
-        totals = [{**asdict(total), **_credits(price)} for total, price in self.totals]
-        left = [{**one, "left": one["cap"] - one["used"]} for one in self.budgets]
+        totals = [{**asdict(total), **_credits(price_of_turns(turns))} for total, turns in self.totals]
         jobs = {"jobs": [asdict(one) for one in self.rows]} if listed else {}
-        return {"asked": self.asked, **_credits(self.price), "totals": totals, "budgets": left, **jobs}
+        return {"asked": self.asked, **_credits(self.price), "totals": totals, **self._money(), **jobs}
+
+    def _money(self) -> dict[str, Any]:
+        by_provider = {name: _at(name, self.turns) for name in self.balances}
+        balances = {name: {**one, **_credits(by_provider[name])} for name, one in self.balances.items()}
+        return {"budgets": self.budgets, "balances": balances}
+
+
+def _at(provider: str, turns: Sequence[Turn]) -> Price:
+    return price_of_turns(turn for turn in turns if turn.provider == provider)
 
 
 def _credits(price: Price) -> dict[str, Any]:
@@ -100,17 +117,40 @@ def _credits(price: Price) -> dict[str, Any]:
 
 
 def show(planned: Preview, what: str) -> None:
-    """The totals by sync, field, provider and reason; then the price beside what the budgets leave."""
+    """The totals by sync, field, provider and reason; then the price beside what budgets and balances leave."""
     heads = ["sync", "field", "next provider", "contacts", "expected", "at worst", "not, because"]
-    table("", heads, (_row(total, price) for total, price in planned.totals))
+    table("", heads, (_row(total, price_of_turns(turns)) for total, turns in planned.totals))
     price = planned.price
     likely = "" if price.expected is None else f"{price.expected:,.0f} credits are to be expected, and "
     unknown = " What is to be expected is known once each provider has answered 30 times." * (price.expected is None)
     tell(f"{planned.asked:,} {what}: {likely}{price.worst:,} credits at worst.{unknown}")
     for one in planned.budgets:
-        left = one["cap"] - one["used"]
-        enough = "" if left >= price.worst else ", which is less than the worst case: the rest waits"
-        tell(f"{one['sync']}: {budgets.in_words(one)}; {left:g} are left{enough}")
+        tell(f"{one['budget']}: {budgets.in_words(one)}; {_fits(one)}.")
+    for name, one in planned.balances.items():
+        _show_balance(name, one, _at(name, planned.turns))
+
+
+def _fits(one: dict[str, Any]) -> str:
+    """Whether the plan fits into what is left, and if not, how much of it would wait, and for what."""
+    left = f"{one['left']:g} are left"
+    if not one["waits_at_worst"]:
+        return f"{left}: enough for all {one['questions']:,} questions that it counts, at worst"
+    until = {"run": "the next run", "day": "the next day", "month": "older credits to leave the 30 days"}[one["window"]]
+    worst = f"{one['waits_at_worst']:,} of {one['questions']:,} questions wait for {until}"
+    if one["waits_as_expected"] is None:
+        return f"{left}: at worst {worst}"
+    if not one["waits_as_expected"]:
+        return f"{left}: enough for what is to be expected; at worst {worst}"
+    return f"{left}: as expected {one['waits_as_expected']:,}, at worst {worst}"
+
+
+def _show_balance(name: str, one: dict[str, Any], price: Price) -> None:
+    """What is left of a balance after the plan, and how long it lasts."""
+    if one["balance"] is None:
+        return
+    lasts = runway.in_words(one) or f"{one['balance']:g} credits are left"
+    short = "" if price.worst <= one["balance"] else f"; this plan may cost {price.worst:,} there at worst"
+    tell(f"{name}: {lasts}{short}.")
 
 
 def _row(total: PlannedTotal, price: Price) -> list[Any]:
@@ -139,6 +179,8 @@ async def on_copy(
                 await asyncio.to_thread(copies.back_up, settings.ledger.path, copy, line)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+        gc.freeze()  # all this lives as long as the process; and what a page makes leaves no cycles
+        gc.set_threshold(50_000, 20, 50)
         try:
             async with _seen(ledger):
                 since = await (preview(parts) if retry is None else preview_retry(parts, retry))
@@ -154,8 +196,11 @@ async def _read(parts: Parts, since: int, jobs: Sequence[int] | None, list_at_mo
     rates = await read(reports.hit_rates, at_least=ENOUGH)
     listed = {name: lane.provider.capabilities.price for name, lane in parts.lanes.items()}
     prices = {name: await read(budgets.worst_prices, name, price, now=now) for name, price in listed.items()}
-    used = await read(budgets.report, budgets_of(parts.settings.syncs), now=now)
-    return Preview([(one, price_of(one, parts.syncs, prices, rates)) for one in totals], rows, used)
+    used = await read(budgets.report, budgets_of(parts.settings), now=now)
+    priced = [(one, turns_of(one, parts.syncs, prices, rates)) for one in totals]
+    turns = [turn for _, of_one in priced for turn in of_one]
+    balances = await read(runway.report, list(prices), now=now)
+    return Preview(priced, rows, [{**one, **fit(one, turns)} for one in used], balances)
 
 
 @asynccontextmanager

@@ -72,7 +72,7 @@ def add(
         raise typer.BadParameter(str(error)) from error
     now = compose.clock_of(settings).now()
     path = settings.ledger.path
-    new = Ledger.change(path, suppressions.add, signs, reason=reason, by=_user(), now=now)
+    new = Ledger.change(path, suppressions.add, signs, reason=reason, by=user(), now=now)
     if as_json:
         print_json({"new": new, "known": len(set(signs)) - new})
         return
@@ -104,7 +104,7 @@ def import_(
         new = suppressions.new(tx, signs)
     if yes and signs:
         now = compose.clock_of(settings).now()
-        Ledger.change(settings.ledger.path, suppressions.add, signs, reason=reason, by=_user(), now=now)
+        Ledger.change(settings.ledger.path, suppressions.add, signs, reason=reason, by=user(), now=now)
     counts = Counter(sign.kind for sign in set(signs))
     if as_json:
         unread = [{"line": line, "why": why} for line, why in bad]
@@ -163,7 +163,7 @@ def remove(
     tell(f"{gone} taken from the list. Whom it concerned is decided on anew by a running daemon.")
 
 
-def _user() -> str:
+def user() -> str:
     """Who types this; in a container, a user may have no name."""
     try:
         return getpass.getuser()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from syncd.config import ConditionKind
-from syncd.ledger import budgets, reconciliation
+from syncd.ledger import budgets, reconciliation, runway
 
 from .output import say, table, when
 
@@ -22,6 +22,7 @@ def show_status(status: dict[str, Any]) -> None:
     table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
     _show_reviews(status)
     show_budgets(status.get("budgets", ()))
+    show_balances(status.get("balances", {}))
     for name, one in status["reconciliation"].items():
         if words := reconciliation.in_words(one):
             say(name, f": {words}\n  → syncd reconcile\n", style="red" if one["difference"] else "yellow")
@@ -46,8 +47,17 @@ def _show_condition(one: Mapping[str, Any]) -> None:
 def show_budgets(used: Sequence[Mapping[str, Any]]) -> None:
     """How much of each cap is used: charged, counted as charged, and reserved at worst."""
     for one in used:
-        say(one["sync"], f": {budgets.in_words(one)}", style="yellow" if one["reached"] else "bold")
+        say(one["budget"], f": {budgets.in_words(one)}", style="yellow" if one["reached"] else "bold")
     if used:
+        say("", "")
+
+
+def show_balances(balances: Mapping[str, Mapping[str, Any]]) -> None:
+    """How long each balance lasts."""
+    told = [(name, words) for name, one in balances.items() if (words := runway.in_words(one))]
+    for name, words in told:
+        say(name, f": {words}")
+    if told:
         say("", "")
 
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +83,19 @@ def only_daemon(ledger: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def is_alone(ledger: Path) -> bool:
+    """Does no daemon have this ledger open?"""
+    with suppress(FileNotFoundError):
+        lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(lock)
+    return True
 
 
 async def _run(settings: Settings, registry: Registry, file: Path, within: float | None) -> list[str]:

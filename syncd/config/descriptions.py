@@ -14,6 +14,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "log": "What is written to standard output.",
         "rehearsal": "Only against `syncd sandbox`, whose time runs faster.",
         "people": "Who is who, in all CRMs together.",
+        "budgets": "The most that may be spent: each call has to fit into all that count it.",
         "alerts": "Who is told of what is wrong, and of its end.",
         "traces": "Where spans are sent, by OTLP over HTTP.",
         "connections": "CRMs and providers, each under a name of yours.",
@@ -27,6 +28,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Keep": {
         "raw": "Providers' answers, as they came.",
         "jobs": "The history, finds and values of finished jobs.",
+        "people": "Who was not seen in the CRM for so long, and what was asked about them.",
     },
     "Callbacks": {
         "listen": "Address and port for callbacks, behind a proxy that speaks TLS.",
@@ -71,7 +73,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "ConnectionSection": {
         "connector": "Which kind of vendor it is.",
         "base_url": "Another host than the vendor's own: a sandbox, a gateway, another region.",
-        "floor": "A balance below this draws an alert.",
+        "floor": "So many credits are to be left: no call is made after which less could be.",
         "in_doubt": "What becomes of a paid call of which nobody knows whether it arrived.",
         "expired": "What becomes of the credits of a call that nobody answered.",
     },
@@ -92,7 +94,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "time_zone": "Of `schedule`.",
         "match": "Which records, in the CRM's own terms; without it: all.",
         "fields": "What is looked for, and who is asked.",
-        "budget": "The most that this sync may spend; without it: no limit.",
+        "budget": "The most that this sync may spend: the short form of an entry in `budgets`.",
         "ages": "How long an answer counts; after that the provider may be asked again.",
         "retry_not_found": "An older name of `ages.not_found`.",
         "sweep": "How often all that lack something are pulled anew, changed or not.",
@@ -118,6 +120,16 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "format": "+33639980012 (e164, usual), +33 6 39 98 00 12 (international), 06 39 98 00 12 (national).",
         "ages": "How long an answer counts, for this field alone.",
         "refill": "Look for another value where a program has cleared what syncd wrote.",
+    },
+    "NamedBudget": {
+        "name": "A name of yours; it is told when the budget is used up.",
+        "syncs": "For which syncs; without it, for all.",
+        "fields": "For which fields (email, phone); without it, for all.",
+        "providers": "At which providers; without it, at all.",
+        "per_run": "The most from one pull of a sync to its next.",
+        "per_day": "The most in a calendar day, open jobs in their worst case.",
+        "per_month": "The most in this day and the 29 before it.",
+        "time_zone": "Where days begin and end, such as Europe/Paris.",
     },
     "Budget": {
         "credits_per_day": "In credits of all providers together, open jobs in their worst case.",

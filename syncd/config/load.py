@@ -6,6 +6,7 @@ shape of a single section (`sections`), or of a single value (`scalars`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import ssl
 from collections.abc import Mapping
@@ -27,12 +28,14 @@ from .sections import (
     Admin,
     AgesSection,
     Alert,
+    Budget,
     Callbacks,
     ConnectionSection,
     Document,
     FieldSection,
     Ledger,
     Log,
+    NamedBudget,
     NetworkSection,
     PartialAges,
     People,
@@ -136,6 +139,7 @@ class _Loader:
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs(callbacks)
+        budgets = self._budgets(syncs)
         if self._strict or ledger is None:
             self._report.raise_if_any()
         else:  # what could not be read is not needed
@@ -149,6 +153,7 @@ class _Loader:
             log=log,
             rehearsal=rehearsal,
             people=people,
+            budgets=budgets,
             alerts=alerts,
             traces=traces,
             network=network,
@@ -208,9 +213,12 @@ class _Loader:
             what = f"{name} is set where syncd is started, and does not count; write it here if calls are to go there"
             self._report.warn(("network", "proxy"), what)
         file = None if section.ca_file is None else self._folder / section.ca_file
-        if file and (wrong := _no_authorities(file)):
+        if file is None:
+            return Network(proxy=proxy)
+        digest, wrong = _authorities(file)
+        if wrong:
             self._report.problem(("network", "ca_file"), wrong)
-        return Network(proxy=proxy, ca_file=file)
+        return Network(proxy=proxy, ca_file=file, ca_digest=digest)
 
     # --- connections --------------------------------------------------------------------------
 
@@ -286,6 +294,42 @@ class _Loader:
                 self._check_neighbours(sync, made, where)
                 made.append(sync)
         return tuple(made)
+
+    # --- budgets ------------------------------------------------------------------------------
+
+    def _budgets(self, syncs: tuple[Sync, ...]) -> tuple[NamedBudget, ...]:
+        raw = self._raw.get("budgets", [])
+        if not isinstance(raw, list):
+            self._report.problem(
+                ("budgets",), "must be a list, such as: - { name: all, per_day: 500, per_month: 10000 }"
+            )
+            return ()
+        taken = {sync.name: "by the budget of the sync of that name" for sync in syncs if sync.budget != Budget()}
+        made: list[NamedBudget] = []
+        for position, value in enumerate(raw):
+            where: Where = ("budgets", position)
+            section = self._fit(NamedBudget, value, where)
+            if section is None:
+                continue
+            if section.name in taken:
+                self._report.problem((*where, "name"), f"is taken {taken[section.name]}; choose another")
+            taken[section.name] = "by a budget above"
+            self._check_scope(section, where)
+            made.append(section)
+        return tuple(made)
+
+    def _check_scope(self, budget: NamedBudget, where: Where) -> None:
+        """What a budget names is there, and it limits something."""
+        declared = self._raw.get("syncs")
+        names = [one.get("name") for one in declared if isinstance(one, dict)] if isinstance(declared, list) else []
+        for position, name in enumerate(budget.syncs or ()):
+            if name not in names:
+                what = f"no sync is called {name!r}; {suggest(name, [str(one) for one in names])}"
+                self._report.problem((*where, "syncs", position), what)
+        for position, name in enumerate(budget.providers or ()):
+            self._kind_at(name, Port.PROVIDER, (*where, "providers", position))
+        if (budget.per_run, budget.per_day, budget.per_month) == (None, None, None):
+            self._report.problem(where, "limits nothing; add per_run, per_day or per_month, in credits")
 
     def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""
@@ -413,15 +457,15 @@ class _Loader:
         return kind
 
 
-def _no_authorities(file: Path) -> str:
-    """Why a file can't be trusted by, or ""."""
+def _authorities(file: Path) -> tuple[str, str]:
+    """A digest of a file of certificates, and why it can't be used, or ""."""
     try:
         ssl.create_default_context(cafile=str(file))
+        return hashlib.blake2b(file.read_bytes()).hexdigest(), ""
     except ssl.SSLError:
-        return f"{file} holds no certificates that can be read; it must be PEM, -----BEGIN CERTIFICATE-----"
+        return "", f"{file} holds no certificates that can be read; it must be PEM, -----BEGIN CERTIFICATE-----"
     except OSError as error:
-        return f"{file} can't be read ({error.strerror}); name a file that syncd can read"
-    return ""
+        return "", f"{file} can't be read ({error.strerror}); name a file that syncd can read"
 
 
 def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:

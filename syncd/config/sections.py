@@ -37,6 +37,7 @@ class Keep(Section):
 
     raw: Duration = 30 * DAY  # providers' answers, as they came
     jobs: Duration = 400 * DAY  # the history, finds and values of finished jobs
+    people: Duration = 400 * DAY  # who was not seen in the CRM for so long, and what was asked about them
 
 
 class Ledger(Section):
@@ -132,7 +133,7 @@ class ConnectionSection(Section):
     base_url: SafeUrl | None = None  # a sandbox, a proxy, another region
     in_doubt: InDoubtRule = InDoubtRule()
     expired: ExpiredRule = ExpiredRule()
-    floor: Credits | None = None  # a balance below it is told
+    floor: Credits | None = None  # so much is to be left of the balance
 
 
 class PartialAges(Section):
@@ -185,13 +186,31 @@ class FieldSection(Section):
 
 
 class Budget(Section):
-    """The most that a sync may spend, in credits of all providers together; None is no limit.
+    """The most that a sync may spend, in credits of all providers together; None is no limit. The short form of an
+    entry in `budgets` that has the sync's name.
 
     `time_zone`: where its days begin and end. A month is a day and the 29 before it.
     """
 
     credits_per_day: Credits | None = None
     credits_per_month: Credits | None = None
+    time_zone: TimeZone = "UTC"
+
+
+class NamedBudget(Section):
+    """The most that is spent for some syncs and fields at some providers; None is for all of them, or no limit.
+
+    Each call has to fit into all budgets that count it. `per_run`: from a pull of a sync to its next one. `time_zone`:
+    where days begin and end. A month is a day and the 29 before it.
+    """
+
+    name: Name
+    syncs: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
+    fields: Annotated[tuple[Literal[Field.EMAIL, Field.PHONE], ...], Rule(min_length=1)] | None = None
+    providers: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
+    per_run: Credits | None = None
+    per_day: Credits | None = None
+    per_month: Credits | None = None
     time_zone: TimeZone = "UTC"
 
 
@@ -260,7 +279,7 @@ class ConditionKind(StrEnum):
 
     BUDGET = "budget"  # a cap is reached
     CREDITS = "credits"  # a provider refused a call for want of credits
-    FLOOR = "floor"  # a balance is under its connection's `floor`
+    FLOOR = "floor"  # no more than a connection's `floor` may be left of its balance
     BALANCE = "balance"  # a balance moves otherwise than the charges say
     HALTED = "halted"  # a connection is not used
     UNREACHABLE = "unreachable"  # a vendor does not answer
@@ -305,6 +324,7 @@ class Document(Section):
     log: Log = Log()
     rehearsal: Rehearsal | None = None
     people: People = People()
+    budgets: tuple[NamedBudget, ...] = ()
     alerts: tuple[Alert, ...] = ()
     traces: Traces | None = None
     connections: Annotated[dict[Name, ConnectionSection], Rule(min_length=1)]

@@ -31,6 +31,7 @@ from .sections import (
     InDoubtPolicy,
     Ledger,
     Log,
+    NamedBudget,
     OnDoubt,
     PartialAges,
     People,
@@ -196,6 +197,7 @@ class Settings:
     connections: Mapping[str, Connection]
     syncs: tuple[Sync, ...]
     people: People = field(default_factory=People)
+    budgets: tuple[NamedBudget, ...] = ()
     alerts: tuple[Alert, ...] = ()
     traces: Traces | None = None
     network: Network = field(default_factory=Network)

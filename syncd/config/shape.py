@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -16,6 +17,8 @@ from .document import Report, Where
 from .secret import Secrets
 
 M = TypeVar("M", bound=BaseModel)
+_NUMBERS = {int, float, Decimal}
+_UNDERSCORES = re.compile(r"[-+]?[0-9.]+(?:_[0-9.]+)+(?:[eE][-+]?[0-9_]+)?")
 _MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  # how pydantic shows a member of an enumeration
 
 _WORDS = {
@@ -44,6 +47,8 @@ def fit(
 
     `beside` are keys that may stand beside the model's own, for suggestions.
     """
+    for step in _with_underscores(model, value):
+        report.problem((*where, *step), "is no number; write it without underscores, such as 10000")
     try:
         return model.model_validate(value)
     except ValidationError as invalid:
@@ -67,6 +72,21 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
 def secret_fields(model: type[BaseModel]) -> list[str]:
     """The fields whose type says that they hold a secret."""
     return [name for name, field in model.model_fields.items() if SecretStr in _inside(field.annotation)]
+
+
+def _with_underscores(wanted: Any, value: Any, place: Where = ()) -> Iterator[Where]:
+    """Where a number is wanted and `1_000` stands: a text in YAML 1.2, which pydantic would take for a thousand."""
+    parts = _inside(wanted)
+    if isinstance(value, dict):
+        model = next((part for part in parts if issubclass(part, BaseModel)), None)
+        fields = {} if model is None else model.model_fields
+        for key, inner in value.items():
+            yield from _with_underscores(fields[key].annotation if key in fields else wanted, inner, (*place, key))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from _with_underscores(wanted, inner, (*place, position))
+    elif isinstance(value, str) and _UNDERSCORES.fullmatch(value) and _NUMBERS.intersection(parts):
+        yield place
 
 
 def _explain(model: type[BaseModel], place: Where, error: dict[str, Any], beside: Iterable[str]) -> str:

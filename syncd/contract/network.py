@@ -24,10 +24,12 @@ _ELSEWHERE = (  # where distributions keep them, if a Python brings an OpenSSL o
 
 @dataclass(frozen=True)
 class Network:
-    """`proxy`: `http://host:port`, with user and password where it wants them; "" is none. `ca_file`: PEM."""
+    """`proxy`: `http://host:port`, with user and password where it wants them; "" is none. `ca_file`: PEM.
+    `ca_digest`: of that file's content when the configuration was read, so that a reload notices a renewed file."""
 
     proxy: str = field(default="", repr=False)
     ca_file: Path | None = None
+    ca_digest: str = field(default="", repr=False)
 
     @property
     def proxy_url(self) -> str:

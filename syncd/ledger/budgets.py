@@ -1,12 +1,12 @@
-"""Credits against the operator's caps: what was spent in a window of days, and what a call costs at worst.
+"""Credits against the operator's budgets: what was spent in a window, and what a call costs at worst.
 
 Credits cross this border as Decimal and are kept as thousandths. A day is a calendar day in the budget's own time
-zone; a month is that day and the 29 before it.
+zone; a month is that day and the 29 before it; a run is the newest pull of each sync and all that it led to since.
 """
 
 from __future__ import annotations
 
-import math
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,39 +17,63 @@ from zoneinfo import ZoneInfo
 
 from syncd.contract.model import Field
 
+from .shares import Shares, milli, reservation
 from .store import Tx
 
 SLOT = 900.0  # seconds: the quarter hours by which `spend` is kept
+RUN = "run"
 DAYS = {"day": 1, "month": 30}
-DAY = 86_400.0
+WINDOWS = (RUN, *DAYS)
 REMEMBER_PRICES = 90 * 86_400.0  # seconds since a price was last seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The operator's caps on a sync's credits, None where there is none. `time_zone`: where its days begin and end."""
+    """The operator's caps on what is spent for some syncs and fields at some providers; None: for all of them, or no
+    cap. `time_zone`: where its days begin and end."""
 
+    name: str = ""
+    syncs: frozenset[str] | None = None
+    fields: frozenset[Field] | None = None
+    providers: frozenset[str] | None = None
+    per_run: Decimal | None = None
     per_day: Decimal | None = None
     per_month: Decimal | None = None
     time_zone: str = "UTC"
 
     def cap(self, window: str) -> Decimal | None:
-        """The cap of one of the windows in `DAYS`."""
-        return self.per_day if window == "day" else self.per_month
+        """The cap of one of `WINDOWS`."""
+        return {RUN: self.per_run, "day": self.per_day, "month": self.per_month}[window]
 
+    def caps(self) -> list[tuple[str, Decimal]]:
+        """The windows that have a cap, with it."""
+        return [(window, cap) for window in WINDOWS if (cap := self.cap(window)) is not None]
 
-class OverBudget(Exception):
-    """The intent would let spent and reserved credits exceed a cap; nothing was written. `window`: whose cap; `needs`:
-    what the call could have cost."""
+    def covers(self, sync: str, provider: str) -> bool:
+        """Are calls for this sync at this provider within its scope?"""
+        return (self.syncs is None or sync in self.syncs) and (self.providers is None or provider in self.providers)
 
-    def __init__(self, what: str, window: str, needs: Decimal) -> None:
-        super().__init__(what)
-        self.window, self.needs = window, needs
+    def part(self, shares: Shares) -> Decimal | None:
+        """How much of a call it counts; None where it counts none of its fields."""
+        counted = [amount for field, amount in shares.items() if self.fields is None or field in self.fields]
+        return sum(counted, Decimal(0)) if counted else None
 
+    def exceeded(self, tx: Tx, more_mc: int, *, now: float) -> str | None:
+        """The window whose cap so much more (thousandths) would exceed, or None."""
+        for window, cap in self.caps():
+            if _spent(tx, self, window, now=now)["mc"] + more_mc > milli(cap):
+                return window
+        return None
 
-def milli(amount: Decimal) -> int:
-    """Credits as whole thousandths, rounded up: a reservation is never too small."""
-    return math.ceil(amount * 1000)
+    def in_words(self, cap: str) -> str:
+        """One of its caps, for the log."""
+        span = "a run" if cap == RUN else f"{DAYS[cap]} day{'s' if DAYS[cap] > 1 else ''}"
+        return f"{self.name}: {self.cap(cap)} credits in {span} ({self.time_zone})"
+
+    def scope(self) -> dict[str, str | None]:
+        """As the ledger's statements take it."""
+        names = {"syncs": self.syncs, "fields": self.fields, "providers": self.providers}
+        return {key: None if value is None else json.dumps(sorted(value)) for key, value in names.items()}
 
 
 def first_moment(now: float, time_zone: str, days: int = 1) -> float:
@@ -59,77 +83,73 @@ def first_moment(now: float, time_zone: str, days: int = 1) -> float:
     return datetime(first.year, first.month, first.day, tzinfo=zone).timestamp()
 
 
-def check_budget(tx: Tx, sync: str, reserve: Decimal, budget: Budget, *, now: float) -> None:
-    """Raises OverBudget when so much more could exceed a cap."""
-    for window, days in DAYS.items():
-        cap = budget.cap(window)
-        if cap is None:
-            continue
-        spent = tx.value("spent_since", sync=sync, slot=_slot(now, budget, days))
-        if spent + milli(reserve) > milli(cap):
-            what = f"{cap} credits in {days} day{'s' if days > 1 else ''} ({budget.time_zone})"
-            raise OverBudget(what, window, reserve)
+def _spent(tx: Tx, budget: Budget, window: str, *, now: float) -> Any:
+    """What was charged, reserved and assumed in a window; `mc`: all of it."""
+    if window == RUN:
+        return tx.row("spent_in_runs", **budget.scope())
+    return tx.row("spent_since", slot=_slot(now, budget, DAYS[window]), **budget.scope())
 
 
-def note_reached(tx: Tx, sync: str, provider: str, over: OverBudget, *, now: float) -> None:
-    """A single call did not fit into a cap. It is told to whoever looks for as long as it would not fit."""
-    needs = milli(over.needs)
-    tx.run("over_budget_note", sync=sync, provider=provider, cap=over.window, needs_mc=needs, now=now, stale=now - DAY)
+def report(tx: Tx, budgets: Iterable[Budget], *, now: float) -> list[dict[str, Any]]:
+    """For each cap of each budget: how much of it is used, and how."""
+    return [_window(tx, budget, window, cap, now=now) for budget in budgets for window, cap in budget.caps()]
 
 
-def report(tx: Tx, budgets: Mapping[str, Budget], *, now: float) -> list[dict[str, Any]]:
-    """For each cap of each sync: how much of it is used, and how."""
-    return [
-        _window(tx, sync, budget, window, now=now)
-        for sync, budget in budgets.items()
-        for window in DAYS
-        if budget.cap(window) is not None
-    ]
-
-
-def _window(tx: Tx, sync: str, budget: Budget, window: str, *, now: float) -> dict[str, Any]:
-    row = tx.row("spent_by_kind", sync=sync, slot=_slot(now, budget, DAYS[window]))
-    kinds = {kind: 0.0 if row is None else row[f"{kind}_mc"] / 1000 for kind in ("charged", "reserved", "assumed")}
-    cap, used = budget.cap(window) or Decimal(0), sum(kinds.values())
+def _window(tx: Tx, budget: Budget, window: str, cap: Decimal, *, now: float) -> dict[str, Any]:
+    row = _spent(tx, budget, window, now=now)
+    kinds = {kind: row[f"{kind}_mc"] / 1000 for kind in ("charged", "reserved", "assumed")}
+    used, scope = sum(kinds.values()), budget.scope()
     return {
-        "sync": sync,
+        "budget": budget.name,
+        **{key: None if names is None else json.loads(names) for key, names in scope.items()},
         "window": window,
         "cap": float(cap),
         "used": used,
         "left": max(0.0, float(cap) - used),
         **kinds,
         "time_zone": budget.time_zone,
-        "since": first_moment(now, budget.time_zone, DAYS[window]),
-        **_reached(tx, sync, budget, window, milli(cap) - round(used * 1000), now=now),
+        "since": _began(tx, budget, window, now=now),
+        **_reached(tx, budget, window, milli(cap) - row["mc"], now=now),
     }
 
 
-def _reached(tx: Tx, sync: str, budget: Budget, window: str, left_mc: int, *, now: float) -> dict[str, Any]:
-    """Is it used up, or is what is left too little for a call that was to be made today?"""
-    row = tx.row("over_budget", sync=sync, cap=window, since=first_moment(now, budget.time_zone))
+def _began(tx: Tx, budget: Budget, window: str, *, now: float) -> float | None:
+    if window == RUN:
+        began = tx.value("runs_began", syncs=budget.scope()["syncs"])
+        return None if began is None else float(began)
+    return first_moment(now, budget.time_zone, DAYS[window])
+
+
+def _reached(tx: Tx, budget: Budget, window: str, left_mc: int, *, now: float) -> dict[str, Any]:
+    """Is it used up, or is what is left too little for a call that was to be made in this day, or this run?"""
+    today = first_moment(now, budget.time_zone)
+    since = _began(tx, budget, window, now=now) if window == RUN else today
+    row = tx.row("over_budget", budget=budget.name, cap=window, since=today if since is None else since)
     needs = 1 if row is None else row["needs_mc"]
     if left_mc >= needs:
-        return {"reached": False, "reached_at": None, "needs": None, "goes_on_at": None}
+        return {"reached": False, "reached_at": None, "needs": None, "fits": True, "goes_on_at": None}
     return {
         "reached": True,
         "reached_at": None if row is None else row["since"],
         "needs": None if row is None else needs / 1000,
-        "goes_on_at": _goes_on(tx, sync, budget, window, needs, now=now),
+        "fits": needs <= milli(budget.cap(window) or Decimal(0)),  # into the whole cap
+        "goes_on_at": _goes_on(tx, budget, window, needs, now=now),
     }
 
 
-def _goes_on(tx: Tx, sync: str, budget: Budget, window: str, needs_mc: int, *, now: float) -> float | None:
+def _goes_on(tx: Tx, budget: Budget, window: str, needs_mc: int, *, now: float) -> float | None:
     """The first midnight by which so much has left the window that the call fits: at the latest then it goes on, for
-    what is reserved may become less before. None: it never fits."""
-    days, cap = DAYS[window], milli(budget.cap(window) or Decimal(0))
-    if needs_mc > cap:
+    what is reserved may become less before. None: it never fits, or with the next run."""
+    cap = milli(budget.cap(window) or Decimal(0))
+    if needs_mc > cap or window == RUN:
         return None
-    spent = [(row["slot"], row["mc"]) for row in tx.rows("spent_by_slot", sync=sync, slot=_slot(now, budget, days))]
+    days = DAYS[window]
+    rows = tx.rows("spent_by_slot", slot=_slot(now, budget, days), **budget.scope())
     moment = now
     for _ in range(days):
         moment = _next_midnight(moment, budget.time_zone)
         first = _slot(moment, budget, days)
-        if sum(mc for slot, mc in spent if slot >= first) + needs_mc <= cap:
+        if sum(row["mc"] for row in rows if row["slot"] >= first) + needs_mc <= cap:
             return moment
     return moment
 
@@ -142,8 +162,9 @@ def _next_midnight(now: float, time_zone: str) -> float:
 
 def in_words(one: Mapping[str, Any]) -> str:
     """One entry of `report`, such as `12 of 50 credits today (UTC)`; with what follows from it where it is reached."""
-    when = "today" if one["window"] == "day" else f"in {DAYS['month']} days"
-    words = f"{one['used']:g} of {one['cap']:g} credits {when} ({one['time_zone']})"
+    when = {RUN: "in this run", "day": f"today ({one['time_zone']})"}
+    words = f"{one['used']:g} of {one['cap']:g} credits "
+    words += when.get(one["window"], f"in {DAYS['month']} days ({one['time_zone']})")
     if one["needs"] and one["left"]:
         words += f", and the next call may cost {one['needs']:g}"
     if not one["reached"]:
@@ -152,8 +173,10 @@ def in_words(one: Mapping[str, Any]) -> str:
 
 
 def _until_when(one: Mapping[str, Any]) -> str:
-    if one["goes_on_at"] is None:
+    if not one["fits"]:
         return "no call fits into it, whatever was spent"
+    if one["window"] == RUN:
+        return "goes on with the next run"
     moment = datetime.fromtimestamp(one["goes_on_at"], ZoneInfo(one["time_zone"]))
     return f"goes on at {moment:%Y-%m-%d %H:%M} ({one['time_zone']}) at the latest"
 
@@ -170,10 +193,12 @@ def worst_prices(tx: Tx, provider: str, listed: Mapping[Field, Decimal], *, now:
     return {field: max(price, seen.get(field, price)) for field, price in listed.items()}
 
 
-def at_least(seen: Mapping[Field, Decimal], fields: Iterable[Field], reserve: Decimal) -> Decimal:
-    """A reservation that is not below the dearest prices charged for these fields: one may have been learnt since
-    the reservation was reckoned."""
-    return max(reserve, sum((seen.get(field, Decimal(0)) for field in fields), Decimal(0))) if seen else reserve
+def at_least(seen: Mapping[Field, Decimal], fields: Iterable[Field], reserve: Shares) -> Shares:
+    """Reservations that are not below the dearest prices charged for these fields: one may have been learnt since
+    they were calculated."""
+    if not seen:
+        return reserve
+    return {field: max(reserve[field], n * seen.get(field, Decimal(0))) for field, n in Counter(fields).items()}
 
 
 def learn_prices(
@@ -191,8 +216,9 @@ def learn_prices(
     for row in tx.rows("fields_of_open_calls", provider=provider):
         open_calls.setdefault(row["id"], Counter())[Field(row["field"])] = row["n"]
     for submission_id, fields in open_calls.items():
-        reserve = sum((prices.get(field, Decimal(0)) * n for field, n in fields.items()), Decimal(0))
-        tx.run("submission_reserve", id=submission_id, reserved_mc=milli(reserve))
+        reserve = {field: prices.get(field, Decimal(0)) * n for field, n in fields.items()}
+        reserved_mc, shares = reservation(reserve)
+        tx.run("submission_reserve", id=submission_id, reserved_mc=reserved_mc, shares=shares)
     return True
 
 

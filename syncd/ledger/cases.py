@@ -51,7 +51,8 @@ class Case:
     """One field of one contact, with all that is known of it. `job`: None where there was nothing to do so far.
 
     `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last, by property.
-    `refused`: values that the CRM does not take for good, why, and since when.
+    `refused`: values that the CRM does not take for good, why, and since when. `undone`: when a value of ours was put
+    back last (UTC seconds), and by which run.
     """
 
     contact_id: int
@@ -69,6 +70,7 @@ class Case:
     heard: tuple[Heard, ...] = ()
     written: Mapping[str, str] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
+    undone: tuple[float, int] | None = None
 
 
 @frozen()
@@ -149,7 +151,8 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             job = jobs.get(fld)
             if job is not None and job["state"] in UNDER_WAY:
                 continue
-            written, refused = _of_writes(writes.get(job["id"], ()) if job is not None else ())
+            of_job = writes.get(job["id"], ()) if job is not None else ()
+            written, refused = _of_writes(of_job)
             yield Case(
                 contact_id=contact["id"],
                 ref=ref,
@@ -166,6 +169,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 heard=tuple(heard.get(job["id"], ())) if job is not None else (),
                 written=written,
                 refused=refused,
+                undone=_undone(of_job),
             )
 
 
@@ -193,7 +197,8 @@ def _job(row: sqlite3.Row) -> Job:
 
 def _known(contact: sqlite3.Row, fld: Field, jobs: Mapping[Field, sqlite3.Row]) -> Identity:
     mail = jobs.get(Field.EMAIL) if fld is not Field.EMAIL else None
-    found = mail["value"] if mail is not None and mail["updated_at"] > contact["became_at"] else None
+    counts = mail is not None and mail["updated_at"] > contact["became_at"] and mail["reason"] != Reason.UNDONE
+    found = mail["value"] if mail is not None and counts else None
     learned = Learned(contact["learned"], found)
     return people.usable(contact["identity"], contact["vague"], learned)
 
@@ -251,12 +256,19 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
 def _of_writes(writes: Iterable[sqlite3.Row]) -> tuple[dict[str, str], dict[str, tuple[Reason, float]]]:
     written, refused = dict[str, str](), dict[str, tuple[Reason, float]]()
     for row in writes:
+        if row["undone_at"] is not None:
+            continue  # it was put back: what stood there before stands there now
         if row["state"] in ("written", "cleared", "unknown"):  # but for the first: it may have arrived
             written[row["property"]] = row["after"]
             refused.pop(row["after"], None)
         else:
             refused[row["after"]] = (_REFUSALS[row["state"]], row["at"])
     return written, refused
+
+
+def _undone(writes: Iterable[sqlite3.Row]) -> tuple[float, int] | None:
+    undone = [(row["undone_at"], row["undone_by"]) for row in writes if row["undone_at"] is not None]
+    return max(undone, default=None)
 
 
 def _kin(tx: Tx, rows: _Rows) -> dict[int, dict[Field, str]]:

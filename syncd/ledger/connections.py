@@ -80,18 +80,6 @@ def refused(tx: Tx, name: str) -> Refused:
     return NONE if row is None else Refused(row["refusals"], row["blocked_until"])
 
 
-def note_budget(tx: Tx, name: str, cap: str) -> bool:
-    """The cap that the last call would have exceeded, "" for none; True if that is news."""
-    if cap:
-        return tx.run("connection_over_budget", name=name, cap=cap) == 1
-    return tx.run("connection_within_budget", name=name) == 1
-
-
-def over_budget(tx: Tx) -> dict[str, str]:
-    """The connections whose last call would have exceeded a cap, and that cap."""
-    return {row["name"]: row["over_budget"] for row in tx.rows("connections") if row["over_budget"]}
-
-
 def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> reconciliation.News | None:
     """Keep the last known balance; what is new about how it compares with what this ledger was charged."""
     tx.run("connection_balance", name=name, balance=str(balance), now=now)

@@ -141,6 +141,20 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def empty_wal(path: Path) -> bool:
+    """Move all that is in the -wal into the file, and cut it off, beside a daemon or without one.
+
+    What was overwritten or deleted is in neither of them any more. False where somebody reads an older state at this
+    moment. Raises sqlite3.Error.
+    """
+    connection = connect(path)
+    try:
+        busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        connection.close()
+    return not busy
+
+
 def see_that_it_is_there(path: Path) -> None:
     """Raises LedgerError where there is no ledger, and OSError where this user may not look.
 

@@ -22,8 +22,8 @@ def new() -> str:
 
 
 def of_request(call: str, number: int) -> str:
-    """The id of a call's request."""
-    return f"{call}.{number}"
+    """The id of a call's request. No one is the beginning of another one: who looks for it in a text finds no other."""
+    return f"{call}.{number:04}"
 
 
 def requests_in(body: bytes) -> frozenset[str]:

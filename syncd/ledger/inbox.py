@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
-from . import ids, results
-from .budgets import milli
+from . import ids, results, shares
 from .claims import Lost
 from .results import Said
+from .shares import milli
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Call, Move, Tx, together
 from .submissions import Accepted, accept_many
@@ -245,8 +245,21 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
             continue
         tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
     _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
-    tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings))
+    _count_unmatched(tx, readings, work)
     return work.answered
+
+
+def _count_unmatched(tx: Tx, readings: Sequence[Reading], work: _Work) -> None:
+    """Items that belong to nobody; those of people who were erased since they were asked about are dropped."""
+    calls = {one.got.delivery.submission_id for one in readings if one.answer.unmatched} | work.without_attempt
+    erased = (
+        {row["submission_id"] for row in tx.rows("forgotten_requests", ids=json.dumps(sorted(calls)))}
+        if calls
+        else set()
+    )
+    dropped = [one for one in readings if one.got.delivery.submission_id in erased]
+    tx.tally("answers_of_forgotten", len(dropped))
+    tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings if one not in dropped))
 
 
 def packed(body: bytes, sample: bytes = b"") -> bytes | None:
@@ -299,9 +312,13 @@ class _Work:
         self._moves: list[Move] = []
         self._released: list[list[object]] = []
         self.answered = 0
+        self.without_attempt: set[str] = set()  # calls of which an answer speaks of a request that nobody made
 
     def attempts(self, submission_id: str, result: EnrichmentResult) -> Sequence[sqlite3.Row]:
-        return self._attempts.get((submission_id, result.request_id, result.field), ())
+        found = self._attempts.get((submission_id, result.request_id, result.field), ())
+        if not found:
+            self.without_attempt.add(submission_id)
+        return found
 
     def apply(self, attempt: sqlite3.Row, result: EnrichmentResult, got: Received) -> None:
         waits = attempt["job_submission"] == attempt["submission_id"]
@@ -374,9 +391,11 @@ def _settle(tx: Tx, final: Sequence[Reading]) -> None:
     """The last words; of several about one call the first stands, unless it told no charge and the next one does."""
     while final:
         first = {one.got.delivery.submission_id: one for one in reversed(final)}
-        rows = [[id_, *_charge(one.answer)] for id_, one in first.items()]
+        told = {id_: _charge(one.answer) for id_, one in first.items()}
+        split = shares.of_charges(tx, {id_: charged or 0 for id_, (charged, _) in told.items()})
+        rows = [[id_, *told[id_], split[id_]] for id_ in first]
         settled = {row[0] for row in tx.rows("submissions_settled", rows=json.dumps(rows))}
-        more = [row[:2] for row in rows if row[0] not in settled and row[1] is not None]
+        more = [row for row in rows if row[0] not in settled and row[1] is not None]
         if more:
             tx.run("submissions_more_charged", rows=json.dumps(more))
         final = [one for one in final if one is not first[one.got.delivery.submission_id]]

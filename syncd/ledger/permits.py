@@ -59,5 +59,4 @@ def use(tx: Tx, uses: Sequence[Use]) -> None:
     for (provider, windows), calls in Counter((one.provider, one.permit.windows) for one in uses).items():
         if (wait := connections.refused(tx, provider).until - now) > 0:
             raise TooSoon(wait)
-        connections.note_budget(tx, provider, "")
         rates.take(tx, provider, windows, now=now, calls=calls)

@@ -58,13 +58,6 @@ ON CONFLICT DO UPDATE SET refusals = refusals + 1, blocked_until = max(blocked_u
 -- name: connection_takes
 UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
 
--- name: connection_over_budget
-INSERT INTO connection (name, over_budget) VALUES (:name, :cap)
-ON CONFLICT DO UPDATE SET over_budget = excluded.over_budget WHERE over_budget <> excluded.over_budget
-
--- name: connection_within_budget
-UPDATE connection SET over_budget = '' WHERE name = :name AND over_budget <> ''
-
 -- name: rate_used
 SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
 FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
@@ -334,6 +327,162 @@ UPDATE contact SET planned = 0 WHERE person IN (SELECT person FROM contact
 UPDATE contact SET planned = 0 WHERE id IN (
     SELECT contact_id FROM job INDEXED BY job_ended WHERE state = 'done' AND reason = 'suppressed')
 
+-- ------------------------------------------------------------------ forgetting a person
+-- A command's work, for one person at a time. Whatever has a contact's or a job's id is deleted with it; a test sees that no
+-- table is left out.
+
+-- name: forget_contacts_of_persons
+SELECT kin.id FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person GROUP BY kin.id
+
+-- name: forget_contacts_holding
+-- Contacts for whom a value was found, or written: no index knows them by it.
+SELECT contact_id FROM job WHERE lower(value) = :value
+UNION SELECT job.contact_id FROM result JOIN job ON job.id = result.job_id
+WHERE result.outcome = 'found' AND instr(lower(result.candidates), :value) > 0
+
+-- name: forget_jobs
+SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value ORDER BY job.id
+
+-- name: forget_calls
+-- The calls that asked about these jobs, each with its requests about them, and whether others are asked about in it.
+SELECT attempt.submission_id, attempt.request_id, json_group_array(DISTINCT job.field) AS fields,
+    EXISTS (SELECT 1 FROM attempt AS other WHERE other.submission_id = attempt.submission_id
+        AND other.job_id NOT IN (SELECT value FROM json_each(:jobs))) AS shared
+FROM json_each(:jobs) AS wanted CROSS JOIN question AS attempt ON attempt.job_id = wanted.value
+JOIN job ON job.id = attempt.job_id GROUP BY attempt.submission_id, attempt.request_id
+
+-- name: forget_in_the_way
+-- What a process is about to do with these people: a call under way, an answer to be read, or something that it holds.
+SELECT 'a call about them is being made' FROM json_each(:jobs) AS wanted CROSS JOIN job ON job.id = wanted.value
+WHERE job.state = 'sending'
+UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo_intent
+WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
+UNION ALL SELECT 'an answer about them waits to be read' FROM json_each(:calls) AS one
+CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
+UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
+WHERE (kind IN ('contact', 'record') AND item IN (SELECT value FROM json_each(:ids)))
+    OR (kind = 'job' AND item IN (SELECT value FROM json_each(:jobs)))
+    OR (kind = 'submission' AND item IN (SELECT value FROM json_each(:calls)))
+    OR (kind = 'delivery' AND item IN (SELECT delivery.id FROM json_each(:calls) AS one
+        CROSS JOIN delivery ON delivery.submission_id = one.value))
+LIMIT 1
+
+-- name: forget_requests
+INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
+ON CONFLICT DO NOTHING
+
+-- name: forget_reviews
+DELETE FROM review WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_results
+DELETE FROM result WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_undos
+DELETE FROM undo WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_writes
+DELETE FROM write WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_attempts
+DELETE FROM attempt WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_again
+DELETE FROM again WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_steps
+UPDATE step SET jobs = jobs - lost.n FROM (SELECT step_id, count(*) AS n FROM json_each(:jobs) AS wanted
+    CROSS JOIN history ON history.job_id = wanted.value GROUP BY step_id) AS lost WHERE step.id = lost.step_id
+
+-- name: forget_history
+DELETE FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_jobs_themselves
+DELETE FROM job WHERE id IN (SELECT value FROM json_each(:jobs))
+
+-- name: forget_members
+DELETE FROM member WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_keys
+DELETE FROM person_key WHERE contact_id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_words
+DELETE FROM contact_words WHERE rowid IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_contacts_themselves
+DELETE FROM contact WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_deliveries
+SELECT delivery.id, body, sample.text AS sample, state FROM delivery LEFT JOIN sample ON sample.id = sample_id
+WHERE submission_id = :submission_id
+
+-- name: forget_body
+-- One that nobody has read yet would be read in vain.
+UPDATE delivery SET body = :body, sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}'), ref = NULL, note = '',
+    state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
+
+-- name: forget_bodies_of_results
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (SELECT delivery_id FROM result
+    WHERE result.id IN (SELECT value FROM json_each(:ids)))
+
+-- name: forget_labels
+UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each(:calls)) AND note <> ''
+
+-- name: forget_words_for_good
+-- The index keeps what was deleted until its parts are merged.
+INSERT INTO contact_words (contact_words) VALUES ('optimize')
+
+-- name: forget_mentions
+-- Answers to questions about other people that name one of these texts, and are not about those.
+SELECT id, job_id FROM result WHERE verdict <> 'same' AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace
+    WHERE instr(lower(result.candidates || result.said || coalesce(result.told, '') || result.note || result.doubt), trace.value) > 0)
+
+-- name: forget_jobs_of_results
+SELECT DISTINCT job_id FROM result WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_said
+UPDATE result SET candidates = '[]', said = '[]', note = '', doubt = iif(doubt = '', '', 'what it said was erased')
+WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: forget_notes_of_jobs
+UPDATE job SET note = '' WHERE id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
+    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+
+-- name: forget_why_of_reviews
+UPDATE review SET why = 'what it said was erased' WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
+    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+
+-- name: forget_notes_of_steps
+UPDATE step SET note = '' WHERE id IN (SELECT step_id FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs)))
+    AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+
+-- name: forget_in_breakers
+UPDATE breaker SET refused = '[]', why = iif(why = '', '', 'what it said was erased')
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(refused || why), trace.value) > 0)
+
+-- name: forget_in_connections
+UPDATE connection SET message = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(message), trace.value) > 0)
+
+-- name: forget_in_syncs
+UPDATE sync_state SET words = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(words), trace.value) > 0)
+
+-- name: forget_in_alerts
+UPDATE alert SET line = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(line), trace.value) > 0)
+
+-- name: forget_in_symptoms
+UPDATE symptom SET why = 'what it said was erased'
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+
+-- name: forget_in_runs
+UPDATE run SET error = iif(error = '', '', 'what it said was erased'), note = iif(note = '', '', 'what it said was erased')
+WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(error || note), trace.value) > 0)
+
+-- name: forgotten_requests
+SELECT submission_id, request_id, fields FROM forgotten_request WHERE submission_id IN (SELECT value FROM json_each(:ids))
+
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
 -- name: selection_make
@@ -424,8 +573,9 @@ GROUP BY result.job_id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at FROM json_each(:ids) AS wanted
-JOIN write ON write.job_id = wanted.value
+SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at,
+    undo.done_at AS undone_at, undo.run_id AS undone_by FROM json_each(:ids) AS wanted
+JOIN write ON write.job_id = wanted.value LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
 WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_members
@@ -587,8 +737,8 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT :new, slot, provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
-WHERE sync = :old ON CONFLICT DO UPDATE SET submissions = submissions + excluded.submissions,
+INSERT INTO spend SELECT slot, :new, provider, field, run, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+WHERE sync = :old ON CONFLICT DO UPDATE SET
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
     assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
 
@@ -689,25 +839,57 @@ OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_o
     AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
--- Credits of a sync since a quarter hour (of the epoch): what was charged, or is taken as charged, and what is
--- reserved at worst.
-SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) FROM spend WHERE sync = :sync AND slot >= :slot
+-- Credits since a quarter hour (of the epoch) in a budget's scope (names, or NULL for all): what was charged, or is taken
+-- as charged, and what is reserved at worst.
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
+    coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
 
--- name: spent_by_kind
-SELECT coalesce(sum(charged_mc), 0) AS charged_mc, coalesce(sum(reserved_mc), 0) AS reserved_mc,
-    coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend WHERE sync = :sync AND slot >= :slot
+-- name: spent_in_runs
+-- The same of the newest run of each sync.
+SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
+    coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
+WHERE run IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+        SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
+
+-- name: runs_began
+-- When the newest run of the syncs began; NULL if there was none.
+SELECT min(started_at) AS at FROM run WHERE id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+    SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
 
 -- name: spent_by_slot
-SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend WHERE sync = :sync AND slot >= :slot GROUP BY slot
+SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) GROUP BY slot
+
+-- name: spent_first
+-- The quarter hour of the first call at a provider.
+SELECT slot FROM spend WHERE provider = :provider ORDER BY slot LIMIT 1
 
 -- name: over_budget_note
-INSERT INTO over_budget VALUES (:sync, :provider, :cap, :needs_mc, :now, :now)
+INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
 ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
+RETURNING since >= at AS news
 
 -- name: over_budget
 -- The least that did not fit, lately.
-SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget WHERE sync = :sync AND cap = :cap AND at >= :since
-HAVING count(*) > 0
+SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget
+WHERE budget = :budget AND cap = :cap AND at >= :since HAVING count(*) > 0
+
+-- name: submissions_shares
+SELECT id, shares FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: asked_and_found
+-- For each field of these calls: how many contacts it was asked for, and for how many it was found.
+SELECT attempt.submission_id AS id, job.field, count(*) AS asked, sum(EXISTS (SELECT 1 FROM result
+    WHERE result.job_id = job.id AND result.submission_id = attempt.submission_id AND result.outcome = 'found')) AS found
+FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+GROUP BY attempt.submission_id, job.field
 
 -- name: dearest_prices
 SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
@@ -725,7 +907,7 @@ SELECT open.id, job.field, count(*) AS n FROM open
 JOIN attempt ON attempt.submission_id = open.id JOIN job ON job.id = attempt.job_id GROUP BY open.id, job.field
 
 -- name: submission_reserve
-UPDATE submission SET reserved_mc = :reserved_mc WHERE id = :id AND reserved_mc < :reserved_mc
+UPDATE submission SET reserved_mc = :reserved_mc, shares = :shares WHERE id = :id AND reserved_mc < :reserved_mc
     AND state IN ('intent', 'accepted', 'in_doubt')
 
 -- name: calls_since
@@ -736,8 +918,9 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, created_at, deadline, owner)
-VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :now, :deadline, :owner)
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run)
+VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner,
+    coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
@@ -813,12 +996,13 @@ UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note, owner = 
 UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
     reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END,
     assumed_mc = CASE WHEN given.value ->> 1 IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
-    note = given.value ->> 2
+    note = given.value ->> 2, shares = coalesce(given.value ->> 3, shares)
 FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
 -- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0
+UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0,
+    shares = coalesce(given.value ->> 3, shares)
 FROM json_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
@@ -868,9 +1052,12 @@ SELECT id FROM sample WHERE text = :text
 INSERT INTO sample (text) VALUES (:text)
 
 -- name: delivery_store
+-- Of a call about somebody who was erased, only what is still to be read is kept, until it is.
 INSERT INTO delivery (
     provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
-VALUES (:provider, :submission_id, :source, :digest, :headers, :body, :sample_id, :ref, :field, :part, :state, :note, :now, :size)
+SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
+    iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
+FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) WHERE true
 ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
@@ -898,10 +1085,15 @@ LEFT JOIN sample ON sample.id = delivery.sample_id
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
-UPDATE delivery SET state = 'applied', note = :note WHERE id = :id AND state = 'received'
+-- Of a call about somebody who was erased, no body is kept.
+UPDATE delivery SET state = 'applied', note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
+    WHERE forgotten_request.submission_id = delivery.submission_id), x'', body)
+WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
-UPDATE delivery SET state = :state, note = :note WHERE id = :id AND state = 'received'
+UPDATE delivery SET state = :state, note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
+    WHERE forgotten_request.submission_id = delivery.submission_id), x'', body)
+WHERE id = :id AND state = 'received'
 
 -- name: had_last_word
 -- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
@@ -967,6 +1159,7 @@ WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_ready
@@ -977,6 +1170,7 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
         AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
             WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
         AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
     ORDER BY job.due_at, job.id LIMIT :limit + 0)
 
 -- name: writes_load
@@ -990,6 +1184,7 @@ FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
+    AND mail.reason <> 'undone'
 LEFT JOIN write AS begun ON begun.job_id = job.id AND begun.state = 'intent'
 WHERE job.state IN ('accepted', 'writing') ORDER BY job.due_at, job.id
 
@@ -1073,6 +1268,96 @@ UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writin
 -- name: writes_close
 UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
 FROM json_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
+
+-- ------------------------------------------------------------------ undo
+
+-- name: writes_of_contact
+-- Our values that may be put back, those of each property together, the newest first. `later`: a newer one that stands.
+SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.connection, contact.object, contact.ext_id,
+    contact.identity, result.provider, EXISTS (SELECT 1 FROM write AS newer WHERE newer.job_id = write.job_id AND newer.id > write.id
+        AND newer.property = write.property AND newer.state = 'written'
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
+FROM job CROSS JOIN write ON write.job_id = job.id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE job.contact_id = :contact_id AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
+ORDER BY write.job_id, write.property, write.id DESC
+
+-- name: writes_of_runs
+SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.connection, contact.object, contact.ext_id,
+    contact.identity, result.provider, EXISTS (SELECT 1 FROM write AS newer WHERE newer.job_id = write.job_id AND newer.id > write.id
+        AND newer.property = write.property AND newer.state = 'written'
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
+FROM write INDEXED BY write_run JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.run_id BETWEEN :first AND :last AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
+ORDER BY write.job_id, write.property, write.id DESC
+
+-- name: run_first_since
+-- The oldest run in which a sync may have written at this moment or later.
+SELECT min(newest) FROM (SELECT coalesce(max(iif(started_at <= :since, id, NULL)), min(id)) AS newest
+    FROM run WHERE sync <> '' GROUP BY sync)
+
+-- name: undo_start
+INSERT INTO run (sync, kind, started_at, contacts, note) VALUES ('', 'undo', :now, :contacts, :note)
+
+-- name: undos_ask
+INSERT INTO undo (write_id, run_id, job_id, contact_id, head, back, at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, :now FROM json_each(:rows)
+WHERE true ON CONFLICT DO NOTHING
+
+-- name: undos_due
+-- While a write to a record is open, nothing of it is put back, and the other way round.
+SELECT undo.contact_id FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo.contact_id
+WHERE undo.due_at <= :now AND undo.state IN ('asked', 'intent') AND undo.write_id = undo.head
+    AND contact.connection = :connection
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = undo.contact_id AND job.state = 'writing')
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+ORDER BY undo.due_at LIMIT :limit + 0
+
+-- name: undos_load
+SELECT undo.*, write.after, write.property, write.seen AS read_before, job.field, job.destination,
+    contact.connection, contact.object, contact.ext_id, contact.identity
+FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id
+CROSS JOIN undo ON undo.write_id = write.id AND undo.head = undo.write_id AND undo.state IN ('asked', 'intent')
+JOIN contact ON contact.id = undo.contact_id WHERE undo.due_at <= :now
+    AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.contact_id = undo.contact_id AND other.state = 'writing')
+ORDER BY undo.write_id
+
+-- name: undos_set
+-- What became of undos (head, run, state, stamp, note, when it is due), and of what was put back with them.
+UPDATE undo SET state = given.value ->> 2, seen = given.value ->> 3, note = given.value ->> 4, due_at = given.value ->> 5,
+    done_at = :now
+FROM json_each(:rows) AS given CROSS JOIN undo AS part INDEXED BY undo_head ON part.head = given.value ->> 0
+    AND part.run_id = given.value ->> 1 AND part.state IN ('asked', 'intent')
+WHERE undo.write_id = part.write_id AND undo.run_id = part.run_id
+
+-- name: undos_postpone
+UPDATE undo SET due_at = :due_at WHERE write_id IN (SELECT value FROM json_each(:heads)) AND state = 'intent'
+
+-- name: undos_postpone_all
+UPDATE undo SET due_at = max(due_at, :due_at) WHERE state IN ('asked', 'intent') AND state = 'intent'
+
+-- name: undos_end
+-- An undo of which nothing is left to do has ended.
+UPDATE run INDEXED BY run_undo SET ended_at = :now WHERE kind = 'undo' AND ended_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent'))
+
+-- name: undos_open
+-- How many values will be put back by themselves.
+SELECT count(*) FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo.contact_id
+WHERE undo.state IN ('asked', 'intent') AND contact.connection IN (SELECT crm FROM sync)
+    AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> '')
+
+-- name: undo_counts
+SELECT state, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head GROUP BY state
+
+-- name: undo_left
+SELECT note, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head AND state IN ('kept', 'gone', 'refused')
+GROUP BY note ORDER BY n DESC
 
 -- ------------------------------------------------------------------ reviews
 
@@ -1387,7 +1672,7 @@ SELECT attempt.*, submission.state, submission.provider_id, submission.requests,
 FROM question AS attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
 
 -- name: deliveries_of_submission
-SELECT id, source, state, note, repeats, received_at, min(size, iif(sample_id IS NULL, length(body), size)) AS bytes FROM delivery
+SELECT id, source, state, note, repeats, received_at, iif(sample_id IS NULL OR length(body) = 0, length(body), size) AS bytes FROM delivery
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
@@ -1449,20 +1734,20 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
         AND delivery.note <> :unsigned)
 
 -- name: stuck
--- Queued or accepted, but the connection is halted (or over its budget, or short of credits for that field: `dear`), or
--- nothing is bought for the sync; or answered in a way that nobody could read or believe.
+-- Queued or accepted, but the connection is halted (or short of credits for that field: `dear`), no budget has room for
+-- it (`over_budget`: sync, provider, field), or nothing is bought for the sync; or answered in a way that nobody could read or believe.
 -- Each part begins with what is in the way, so that nothing is counted where nothing is.
 WITH waits (sync) AS (
     SELECT DISTINCT sync FROM counter WHERE state = 'queued' AND n > 0 AND sync NOT IN (SELECT value FROM json_each(:shut))),
-halted (name) AS (
-    SELECT name FROM connection WHERE trouble <> '' UNION SELECT value FROM json_each(:over_budget))
+lane (sync, provider, field) AS (
+    SELECT waits.sync, connection.name, counter.field FROM connection CROSS JOIN waits
+        CROSS JOIN counter ON counter.sync = waits.sync AND counter.state = 'queued' WHERE connection.trouble <> ''
+    UNION SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:over_budget) WHERE value ->> 0 IN (SELECT sync FROM waits)
+    UNION SELECT waits.sync, value ->> 0, value ->> 1 FROM json_each(:dear) CROSS JOIN waits)
 SELECT (SELECT count(*) FROM json_each(:shut) AS shut
         CROSS JOIN job INDEXED BY job_queued ON job.sync = shut.value AND job.state = 'queued')
-    + (SELECT count(*) FROM halted CROSS JOIN waits
-        CROSS JOIN job INDEXED BY job_queued ON job.sync = waits.sync AND job.provider = halted.name AND job.state = 'queued')
-    + (SELECT count(*) FROM json_each(:dear) AS dear CROSS JOIN waits
-        CROSS JOIN job INDEXED BY job_queued ON job.sync = waits.sync AND job.provider = dear.value ->> 0 AND job.state = 'queued'
-        WHERE job.field = dear.value ->> 1 AND job.provider NOT IN (SELECT name FROM halted))
+    + (SELECT count(*) FROM lane CROSS JOIN job INDEXED BY job_queued ON job.sync = lane.sync AND job.provider = lane.provider
+            AND job.state = 'queued' WHERE job.field = lane.field)
     + (SELECT count(*) FROM connection CROSS JOIN job INDEXED BY job_writeback CROSS JOIN contact ON contact.id = job.contact_id
         WHERE connection.trouble <> '' AND job.state IN ('accepted', 'writing') AND contact.connection = connection.name)
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
@@ -1577,6 +1862,32 @@ DELETE FROM undo WHERE write_id IN (SELECT id FROM write WHERE job_id = :id)
 -- name: thin_writes
 DELETE FROM write WHERE job_id = :id
 
+-- name: people_portion_end
+-- The last of the next contacts, by their ids.
+SELECT max(id) FROM (SELECT id FROM contact WHERE id > :after ORDER BY id LIMIT :limit + 0)
+
+-- name: people_to_thin
+-- Not seen in the CRM for long, and nothing was done for them since. (0: to be pulled anew, after a restore.)
+SELECT id FROM contact WHERE id > :after AND id <= :until AND pulled_at > 0 AND pulled_at < :before AND identity <> '{}'
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND (state <> 'done' OR updated_at >= :before))
+
+-- name: thin_questions
+-- What was asked goes, its digest stays. (All fields of a request are one contact's.)
+UPDATE attempt SET asked = '{}' WHERE asked <> '' AND job_id IN (
+    SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value)
+
+-- name: thin_contacts
+UPDATE contact SET identity = '{}', revision = '', vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
+    person = CAST(id AS TEXT) WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: words_merge
+-- A bounded part of the work of `optimize`.
+INSERT INTO contact_words (contact_words, rank) VALUES ('merge', -500)
+
+-- name: forgotten_requests_over
+DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
+    WHERE submission.id = forgotten_request.submission_id AND created_at < :before)
+
 -- name: thin_job
 UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
 
@@ -1586,6 +1897,12 @@ SELECT * FROM credit_total WHERE provider = :provider
 -- name: balance_note
 INSERT INTO balance VALUES (:provider, :now, :balance_mc, :charged_mc, :refund_mc)
 ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc, refund_mc = excluded.refund_mc
+
+-- name: balance_left_at_worst
+-- As it was read last, less what was charged since, and less what is reserved; NULL where none was ever read.
+SELECT balance.balance_mc - coalesce(total.charged_mc - balance.charged_mc + total.reserved_mc, 0) AS mc
+FROM balance LEFT JOIN credit_total AS total ON total.provider = balance.provider
+WHERE balance.provider = :provider ORDER BY balance.at DESC LIMIT 1
 
 -- name: balance_thin
 -- The newest of those that are old enough is where a late reading is compared with; what lies ahead was noted by a clock
@@ -1626,7 +1943,8 @@ WHERE state IN ('expired', 'settled') AND reserved_mc > 0 AND provider = :provid
 
 -- name: call_priced
 -- A person has looked it up. What the provider says itself, should it ever come, still counts more.
-UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0, assumed_mc = 0, note = :note
+UPDATE submission SET charged_mc = :charged_mc, reserved_mc = 0, assumed_mc = 0, note = :note,
+    shares = coalesce(:shares, shares)
 WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc > 0
 
 -- name: quarantined_again
@@ -1644,17 +1962,24 @@ GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
-    SELECT sync, provider, slot, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), -count(*), -sum(reserved_mc),
-        -sum(coalesce(charged_mc, 0)), -sum(assumed_mc), -sum(iif(state = 'in_doubt', reserved_mc, 0))
-        FROM submission GROUP BY 1, 2, 3)
-GROUP BY sync, provider, slot HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+    SELECT sync, provider, slot, field, run, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run,
+        -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
+        -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
+        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5)
+GROUP BY sync, provider, slot, field, run HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+
+-- name: check_shares
+-- What a call reserves, or was charged, is the sum of its shares.
+SELECT id FROM submission WHERE reserved_mc + coalesce(charged_mc, 0) + assumed_mc
+    NOT IN (0, (SELECT sum(value) FROM json_each(shares))) LIMIT 20
 
 -- name: check_totals
 SELECT provider FROM (
     SELECT provider, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM credit_total
-    UNION ALL SELECT provider, -sum(submissions), -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
-        FROM spend GROUP BY provider)
+    UNION ALL SELECT provider, 0, -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
+        FROM spend GROUP BY provider
+    UNION ALL SELECT provider, -count(*), 0, 0, 0, 0 FROM submission GROUP BY provider)
 GROUP BY provider HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_events

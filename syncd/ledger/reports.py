@@ -47,25 +47,30 @@ def by_state(tx: Tx) -> dict[JobState, int]:
 
 def moving(
     tx: Tx,
-    over_budget: Sequence[str] = (),
+    over_budget: Sequence[tuple[str, str, str]] = (),
     shut: Sequence[str] = (),
     dear: Sequence[tuple[str, str]] = (),
     providers: Sequence[str] | None = None,
 ) -> int:
     """How many things will still move by themselves.
 
-    Not counted: what is in doubt, what is queued at a halted connection or one of `over_budget`, for a sync
-    of `shut`, or for a field that a connection is short of credits for (`dear`), what was answered and set aside,
-    what a halted CRM keeps from being written, what waits for a provider that is none of `providers` any more (None:
-    all of them are there), and what stands behind another job, which is counted itself.
+    Not counted: what is in doubt, what is queued at a halted connection, for a sync of `shut`, for a sync, provider and
+    field for which a budget has no room (`over_budget`), or for a field that a connection is short of credits for
+    (`dear`), what was answered and set aside, what a halted CRM keeps from being written, what waits for a provider
+    that is none of `providers` any more (None: all of them are there), and what stands behind another job, which is
+    counted itself.
     """
     states = by_state(tx)
-    held = {"over_budget": json.dumps(list(over_budget)), "shut": json.dumps(list(shut))}
-    held["dear"] = json.dumps(list(dear))
+    held = {
+        "over_budget": json.dumps(list(over_budget)),
+        "shut": json.dumps(list(shut)),
+        "dear": json.dumps(list(dear)),
+    }
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
     if providers is not None:
         stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
-    return int(sum(states[state] for state in _MOVING) - stuck + tx.value("open_work", unsigned=UNSIGNED))
+    open_work = tx.value("open_work", unsigned=UNSIGNED) + tx.value("undos_open")
+    return int(sum(states[state] for state in _MOVING) - stuck + open_work)
 
 
 def credits_by_provider(tx: Tx) -> dict[str, dict[str, Any]]:
@@ -216,7 +221,7 @@ def _same_person(tx: Tx, job: Mapping[str, Any]) -> list[str]:
 
 def _connection(row: Any) -> dict[str, Any]:
     shown = {k: row[k] for k in ("trouble", "message", "cure", "since", "balance", "balance_at")}
-    shown |= {"over_budget": row["over_budget"], "blocked_until": row["blocked_until"] or None}
+    shown["blocked_until"] = row["blocked_until"] or None
     return {**shown, "limits": json.loads(row["windows"]) if row["windows"] else None}
 
 

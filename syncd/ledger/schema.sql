@@ -39,6 +39,12 @@ CREATE INDEX suppression_kind ON suppression (kind, forgotten);
 -- The key of these digests, made with the first entry. It stands in the ledger so that each copy can read its own list.
 CREATE TABLE suppression_key (key BLOB NOT NULL) STRICT;
 
+-- Requests about people who were erased, in calls that may still be answered: those answers are dropped. `fields`: of the
+-- question, as JSON.
+CREATE TABLE forgotten_request (
+    submission_id TEXT NOT NULL, request_id TEXT NOT NULL, fields TEXT NOT NULL, PRIMARY KEY (submission_id, request_id)
+) STRICT, WITHOUT ROWID;
+
 -- What a sync pulls: object, filter and properties, by their fingerprint, so that a sync can be renamed. `sweep` counts
 -- the full pulls that were begun; `sweeping`: the last one has not come to its end yet. `brought`: by the last whole one;
 -- `missing`: for whom something is still to be done, and whom it did not bring.
@@ -97,7 +103,9 @@ CREATE TABLE submission (
     id TEXT PRIMARY KEY, provider TEXT NOT NULL, sync TEXT NOT NULL, state TEXT NOT NULL,
     provider_id TEXT, requests INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER,
     assumed_mc INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT '',
-    owner INTEGER                           -- of an intent: the one process that may make the call
+    owner INTEGER,                          -- of an intent: the one process that may make the call
+    shares TEXT NOT NULL,                   -- how its credits are split among the fields: JSON, thousandths by field
+    run INTEGER NOT NULL                    -- the newest run of its sync when it was made: `per_run` of a budget
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
@@ -123,22 +131,25 @@ CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
 CREATE INDEX attempt_submission ON attempt (submission_id, request);
 
 -- Credits by the quarter hour in which a call was made: a day of any time zone consists of whole ones.
--- `assumed`: calls that were never answered and count as charged; `doubt` is a part of `reserved`.
+-- `assumed`: calls that were never answered and count as charged; `doubt` is a part of `reserved`. A budget of any scope
+-- is a sum of these rows.
 CREATE TABLE spend (
-    sync TEXT NOT NULL, slot INTEGER NOT NULL, provider TEXT NOT NULL, submissions INTEGER NOT NULL,
+    slot INTEGER NOT NULL, sync TEXT NOT NULL, provider TEXT NOT NULL, field TEXT NOT NULL, run INTEGER NOT NULL,
     reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL, assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL,
-    PRIMARY KEY (sync, slot, provider)
+    PRIMARY KEY (slot, sync, provider, field, run)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX spend_run ON spend (run);
 -- The same of each provider since the beginning. `refund`: what settled calls had reserved beyond their charge, which
 -- the provider may have taken when it took the call, and given back since.
 CREATE TABLE credit_total (
     provider TEXT PRIMARY KEY, submissions INTEGER NOT NULL, reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL,
     assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL, refund_mc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
--- A single call did not fit into a cap: it could have cost `needs_mc`. Whether it would fit now is reckoned anew.
+-- A single call did not fit into a cap (`day`, `month`, `run`) of a budget: it could have taken `needs_mc` of it. Whether
+-- it would fit now is calculated when somebody looks.
 CREATE TABLE over_budget (
-    sync TEXT NOT NULL, provider TEXT NOT NULL, cap TEXT NOT NULL, needs_mc INTEGER NOT NULL, since REAL NOT NULL,
-    at REAL NOT NULL, PRIMARY KEY (sync, provider, cap)
+    budget TEXT NOT NULL, cap TEXT NOT NULL, sync TEXT NOT NULL, provider TEXT NOT NULL, needs_mc INTEGER NOT NULL,
+    since REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (budget, cap, sync, provider)
 ) STRICT, WITHOUT ROWID;
 -- The dearest that one find was seen to cost, where that is more than the connector knows.
 CREATE TABLE dearest (
@@ -163,7 +174,7 @@ CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
 CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
 
--- What speaks for and against answers being about their contacts: the same few texts again and again.
+-- What speaks for and against answers being about their contacts: the same few texts again and again, of a fixed vocabulary.
 CREATE TABLE evidence (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE result (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), provider TEXT NOT NULL,
@@ -227,6 +238,7 @@ CREATE TABLE undo (
     PRIMARY KEY (write_id, run_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX undo_run ON undo (run_id, state);
+CREATE INDEX undo_head ON undo (head, run_id);
 CREATE INDEX undo_open ON undo (due_at) WHERE state IN ('asked', 'intent');
 CREATE INDEX undo_intent ON undo (contact_id) WHERE state = 'intent';
 CREATE UNIQUE INDEX undo_once ON undo (write_id) WHERE state IN ('asked', 'intent', 'undone');
@@ -258,13 +270,13 @@ CREATE TABLE run (
     note TEXT NOT NULL DEFAULT ''               -- of an undo: what was to be put back, and who wanted it
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
+CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
     cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
     account TEXT NOT NULL DEFAULT '',       -- the vendor's id of the account that all of this comes from
     blocked_until REAL NOT NULL DEFAULT 0,  -- the vendor wants no call before
-    refusals INTEGER NOT NULL DEFAULT 0,    -- so many in a row that were nobody's fault
-    over_budget TEXT NOT NULL DEFAULT ''    -- the cap that the last call would have exceeded
+    refusals INTEGER NOT NULL DEFAULT 0     -- so many in a row that were nobody's fault
 ) STRICT, WITHOUT ROWID;
 -- How many calls a connection has had, by slots of `width` seconds: see rates.py. `last`: when the newest call of the slot was.
 CREATE TABLE rate (
@@ -330,20 +342,26 @@ CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT R
 
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO spend
-    VALUES (NEW.sync, CAST(NEW.created_at / 900 AS INTEGER), NEW.provider, 1, NEW.reserved_mc, 0, 0, 0)
-    ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
+    SELECT CAST(NEW.created_at / 900 AS INTEGER), NEW.sync, NEW.provider, share.key, NEW.run, share.value, 0, 0, 0
+    FROM json_each(NEW.shares) AS share WHERE true
+    ON CONFLICT DO UPDATE SET reserved_mc = reserved_mc + excluded.reserved_mc;
     INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
     ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
 END;
+-- A call's credits are either reserved, charged or assumed, and its shares are those of whichever it is.
 CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission
 WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc OR NEW.assumed_mc <> OLD.assumed_mc
     OR (NEW.state = 'in_doubt') <> (OLD.state = 'in_doubt') BEGIN
-    UPDATE spend SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
-        charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
-        assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,
-        doubt_mc = doubt_mc
-            + iif(NEW.state = 'in_doubt', NEW.reserved_mc, 0) - iif(OLD.state = 'in_doubt', OLD.reserved_mc, 0)
-    WHERE sync = NEW.sync AND slot = CAST(NEW.created_at / 900 AS INTEGER) AND provider = NEW.provider;
+    UPDATE spend SET
+        reserved_mc = reserved_mc + iif(NEW.reserved_mc > 0, share.after, 0) - iif(OLD.reserved_mc > 0, share.before, 0),
+        charged_mc = charged_mc + iif(NEW.charged_mc > 0, share.after, 0) - iif(OLD.charged_mc > 0, share.before, 0),
+        assumed_mc = assumed_mc + iif(NEW.assumed_mc > 0, share.after, 0) - iif(OLD.assumed_mc > 0, share.before, 0),
+        doubt_mc = doubt_mc + iif(NEW.state = 'in_doubt' AND NEW.reserved_mc > 0, share.after, 0)
+            - iif(OLD.state = 'in_doubt' AND OLD.reserved_mc > 0, share.before, 0)
+    FROM (SELECT later.key AS field, later.value AS after, OLD.shares ->> later.key AS before
+        FROM json_each(NEW.shares) AS later) AS share
+    WHERE slot = CAST(NEW.created_at / 900 AS INTEGER) AND sync = NEW.sync AND provider = NEW.provider
+        AND spend.field = share.field AND run = NEW.run;
     UPDATE credit_total SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
         assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,
@@ -353,6 +371,8 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
 END;
-CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, note, provider, submission_id ON step
+CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, provider, submission_id ON step
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER step_note_is_append_only BEFORE UPDATE OF note ON step WHEN NEW.note <> '' -- but may be erased
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER history_is_append_only BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
     CLEARED = "cleared"  # what we wrote, or may have written, was cleared in the CRM since
+    UNDONE = "undone"  # what was written was put back, because a person wanted it so
     CANCELLED = "cancelled"
 
 

@@ -24,16 +24,18 @@ from syncd.contract.model import (
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, ids, people, permits, results, suppressions
-from .budgets import Budget, milli
+from . import budgets, ids, people, permits, results, room, suppressions
 from .permits import Permit, Use
 from .results import EVER, Said, Since, dump_identity, load_identity
+from .room import Limit
+from .shares import Shares, reservation
 from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
+ERASED = ContactRef(connection="erased", object="erased", id="erased")  # of requests about people who were erased since
 FORGOTTEN = "this ledger knows no such call"  # it was restored from a copy that is older than the call
 
 
@@ -60,8 +62,8 @@ class Intent:
     items: Sequence[Item]
     provider: str
     sync: str
-    reserve: Decimal
-    budget: Budget
+    reserve: Shares
+    limits: Sequence[Limit]
     deadline: float
     now: float
     since: Mapping[Field, Since] = with_default(default_factory=dict)
@@ -82,8 +84,8 @@ def intend(
     *,
     provider: str,
     sync: str,
-    reserve: Decimal,
-    budget: Budget,
+    reserve: Shares,
+    limits: Sequence[Limit],
     deadline: float,
     now: float,
     since: Mapping[Field, Since] = MappingProxyType({}),
@@ -97,8 +99,8 @@ def intend(
     blocked or put on the suppression list since it was chosen, the same person is being asked about, or the identical
     question was asked `since` then (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
     """
-    limits = (provider, sync, reserve, budget, deadline, now, since, by_person, permit)
-    intend_many(tx, [Intent(submission, items, *limits)])
+    values = (provider, sync, reserve, limits, deadline, now, since, by_person, permit)
+    intend_many(tx, [Intent(submission, items, *values)])
 
 
 def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
@@ -117,13 +119,9 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
         values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": json.dumps(wanted)}
         if tx.row("jobs_not_wanted", **values) is not None:
             raise Stale
-    if suppressions.of_contacts(tx, _contacts_of(tx, every)):
+    if suppressions.of_jobs(tx, [attempt.job_id for attempt in every]):
         raise Stale
     tx.many("attempts_make", every)
-
-
-def _contacts_of(tx: Tx, attempts: Iterable[_Attempt]) -> list[int]:
-    return [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=json.dumps([one.job_id for one in attempts]))]
 
 
 def _use(intent: Intent, permit: Permit) -> Use:
@@ -131,22 +129,22 @@ def _use(intent: Intent, permit: Permit) -> Use:
     return Use(permit, intent.provider, intent.sync, jobs, intent.now)
 
 
-def _reserve(tx: Tx, intents: Iterable[Intent]) -> None:
-    """The calls with the worst case of each, as far as the budget of each sync allows for all of them."""
+def _reserve(tx: Tx, intents: Sequence[Intent]) -> None:
+    """The calls with the worst case of each. Once all are reserved, nothing that limits them may be exceeded."""
     seen: dict[str, Mapping[Field, Decimal]] = {}
-    wanted: dict[str, Decimal] = {}
+    counted: dict[Limit, Decimal] = {}
     rows = []
     for one in intents:
         if one.provider not in seen:
             seen[one.provider] = budgets.dearest(tx, one.provider, now=one.now)
         fields = [field for item in one.items for field in item.jobs]
         reserve = budgets.at_least(seen[one.provider], fields, one.reserve)
-        wanted[one.sync] = wanted.get(one.sync, Decimal(0)) + reserve
-        budgets.check_budget(tx, one.sync, wanted[one.sync], one.budget, now=one.now)
+        counted |= room.counting(one.limits, reserve)
         owner = None if one.permit is None else one.permit.owner.id
-        call = (one.submission.id, one.provider, one.sync, len(one.items), milli(reserve), one.now, one.deadline, owner)
-        rows.append(call)
+        what = (len(one.items), *reservation(reserve))
+        rows.append((one.submission.id, one.provider, one.sync, *what, one.now, one.deadline, owner))
     tx.many("submission_make", rows)
+    room.require(tx, counted, now=max((one.now for one in intents), default=0.0), made=True)
 
 
 class _Attempt(NamedTuple):
@@ -344,10 +342,22 @@ def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
     found = _requests(tx, [calls[id_] for id_ in provider_ids])
     if lost := [calls[id_]._replace(requests=None) for id_ in provider_ids if id_ not in found and calls[id_].requests]:
         found |= _requests(tx, lost)
+    if erased := [id_ for id_ in provider_ids if not found.get(id_)]:
+        found |= _of_the_forgotten(tx, erased)
     return {
         id_: Submission(id=id_, requests=tuple(found.get(id_, ())), callback_url="", provider_id=provider_id)
         for id_, provider_id in provider_ids.items()
     }
+
+
+def _of_the_forgotten(tx: Tx, calls: Sequence[str]) -> dict[str, list[EnrichmentRequest]]:
+    """Calls about nobody but people who were erased: their answers are still read, for what they cost."""
+    found: dict[str, list[EnrichmentRequest]] = {}
+    for row in tx.rows("forgotten_requests", ids=json.dumps(calls)):
+        fields = tuple(Field(name) for name in json.loads(row["fields"]))
+        request = EnrichmentRequest(id=row["request_id"], ref=ERASED, identity=BLANK, fields=fields)
+        found.setdefault(row["submission_id"], []).append(request)
+    return found
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:
@@ -449,13 +459,15 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     job = None if contact is None else tx.row("job_of_contact", contact_id=contact["id"], field=delivery.field)
     if contact is None or job is None or job["state"] != JobState.QUEUED:
         return False
+    reserved_mc, shares = reservation({delivery.field: reserve[delivery.field]})
     tx.run(
         "submission_make",
         id=delivery.submission_id,
         provider=provider,
         sync=job["sync"],
         requests=1,
-        reserved_mc=milli(reserve[delivery.field]),
+        reserved_mc=reserved_mc,
+        shares=shares,
         now=now,
         deadline=now + DAY,
         owner=None,

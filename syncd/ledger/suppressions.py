@@ -77,10 +77,15 @@ def _open(tx: Tx, *, forgotten: bool = False) -> _List | None:
     kinds = frozenset(Kind(row[0]) for row in rows)
     if not kinds:
         return None
+    return _List(tx.value("suppression_key"), kinds, _former_names(tx) if Kind.RECORD in kinds else {})
+
+
+def _former_names(tx: Tx) -> dict[str, list[str]]:
+    """The names that connections had, by their names of now."""
     former: dict[str, list[str]] = defaultdict(list)
-    for row in tx.rows("former_names") if Kind.RECORD in kinds else ():
+    for row in tx.rows("former_names"):
         former[row["name"]].append(row["former"])
-    return _List(tx.value("suppression_key"), kinds, former)
+    return former
 
 
 # --- keeping the list ---------------------------------------------------------------------------------
@@ -158,6 +163,18 @@ def _entry(row: sqlite3.Row) -> Entry:
     return Entry(**{**dict(row), "forgotten": bool(row["forgotten"])})
 
 
+def signs_of(tx: Tx, contact_ids: Sequence[int]) -> set[Sign]:
+    """All that tells these contacts from others, what answers about them brought included; no domains, no numbers."""
+    kinds = frozenset({Kind.EMAIL, Kind.PROFILE, Kind.RECORD, Kind.NAME})
+    listed = _List(b"", kinds, _former_names(tx))
+    records = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(contact_ids))}
+    found = {sign for row in records.values() for sign in _of_record(row, listed)}
+    for one in _of_answers(tx, listed, [*records]):
+        if one.said is not None and _is_about(records[one.contact_id], one.said):
+            found |= one.signs
+    return found
+
+
 # --- comparing with it --------------------------------------------------------------------------------
 
 
@@ -185,6 +202,13 @@ def of_contacts(
         if row["id"] in found:
             why.setdefault(row["contact_id"], _why(found[row["id"]]))
     return why
+
+
+def of_jobs(tx: Tx, job_ids: Sequence[int]) -> dict[int, str]:
+    """The same for the contacts of some jobs."""
+    if _open(tx) is None:
+        return {}
+    return of_contacts(tx, [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=json.dumps(job_ids))])
 
 
 class _Shown(NamedTuple):

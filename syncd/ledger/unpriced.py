@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .budgets import milli
+from . import shares
+from .shares import milli
 from .store import Tx
 
 
@@ -56,4 +57,5 @@ def settle_old(tx: Tx, provider: str, *, free: bool, before: float) -> int:
 
 def settle(tx: Tx, submission_id: str, charged: Decimal, note: str) -> bool:
     """A person knows what it cost; False if it has a price by now."""
-    return tx.run("call_priced", id=submission_id, charged_mc=milli(charged), note=note) == 1
+    split = shares.of_charges(tx, {submission_id: milli(charged)})[submission_id]
+    return tx.run("call_priced", id=submission_id, charged_mc=milli(charged), shares=split, note=note) == 1

@@ -1,8 +1,8 @@
-"""The ledger about itself: its clock marks, what may go, and whether it still adds up."""
+"""The ledger about itself: its clock marks, and whether it still adds up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,8 @@ BACKWARD = 60.0  # seconds by which the clock may lag behind the last time it wa
 FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a long stop
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
-_THIN = ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
+Progress = Callable[[int, int], None]
 
 
 def mark(tx: Tx, key: str) -> float | None:
@@ -73,17 +73,6 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     return leapt
 
 
-def purge(tx: Tx, *, raw_before: float, jobs_before: float) -> None:
-    """Let go of what is older than it is to be kept: the bodies of answers that were read, and of
-    finished jobs the history, the finds and the values. That they were done, and what each call
-    cost, stays."""
-    tx.run("purge_bodies", before=raw_before)
-    for row in tx.rows("jobs_to_thin", before=jobs_before):
-        for statement in _THIN:
-            tx.run(statement, id=row["id"])
-    tx.run("steps_forget")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
     """Nothing is bought `until` then (UTC seconds), for the ledger was restored from a copy that knew of nothing after
@@ -108,48 +97,47 @@ def thaw(tx: Tx) -> None:
     tx.tally("thawed_by_hand")
 
 
-def problems(path: Path, tx: Tx) -> Iterator[str]:
-    """Everything about a ledger that does not add up, a sentence each."""
+def problems(path: Path, tx: Tx, progress: Progress = lambda _, __: None) -> Iterator[str]:
+    """Everything about a ledger that does not add up, a sentence each. `progress` is told how many of the checks are
+    done, and how many there are."""
+    progress(0, len(_CHECKS) + 1)
     yield from integrity(path)
     try:
-        yield from _sums(tx)
-        yield from _histories(tx)
-        yield from _evidence(tx)
+        for done, (query, sentence) in enumerate(_CHECKS.items(), 1):
+            progress(done, len(_CHECKS) + 1)
+            yield from filter(None, map(sentence, tx.rows(query)))
     except sqlite3.DatabaseError as error:
         yield f"it can't be read to its end: {error}"
 
 
-def _sums(tx: Tx) -> Iterator[str]:
-    for row in tx.rows("check_counters"):
-        yield f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
-    for row in tx.rows("check_spend"):
-        when = datetime.fromtimestamp(row["slot"] * budgets.SLOT, UTC).strftime("%Y-%m-%d %H:%M")
-        yield f"the credits of {row['sync']} at {row['provider']} in the quarter hour from {when} UTC don't add up"
-    for row in tx.rows("check_totals"):
-        yield f"the sum of all credits at {row['provider']} is not that of its calls"
+def _spend_is_off(row: sqlite3.Row) -> str:
+    when = datetime.fromtimestamp(row["slot"] * budgets.SLOT, UTC).strftime("%Y-%m-%d %H:%M")
+    return f"the credits of {row['sync']} at {row['provider']} in the quarter hour from {when} UTC don't add up"
 
 
-def _histories(tx: Tx) -> Iterator[str]:
-    for row in tx.rows("check_events"):
-        yield f"job {row['id']} is {row['state']}, but its history ends with {row['target']}"
-    for row in tx.rows("check_chain"):
-        yield f"the history of job {row['id']} has a gap between {row['before'] or 'its beginning'} and {row['source']}"
-    for row in tx.rows("check_histories"):
-        yield f"job {row['id']} is {row['state']}, but has no history"
-    for row in tx.rows("check_steps"):
-        yield f"step {row['id']} of the history has {row['found']} jobs instead of {row['jobs']}"
-    for row in tx.rows("check_moves"):
-        if row["target"] not in MOVES.get(row["source"], ()):
-            yield f"a job went from {row['source']} to {row['target']}, which must not happen"
+def _must_not_happen(row: sqlite3.Row) -> str:
+    allowed = row["target"] in MOVES.get(row["source"], ())
+    return "" if allowed else f"a job went from {row['source']} to {row['target']}, which must not happen"
 
 
-def _evidence(tx: Tx) -> Iterator[str]:
-    for row in tx.rows("check_flight"):
-        yield f"job {row['id']} is {row['state']} without a live attempt"
-    for row in tx.rows("check_written"):
-        yield f"job {row['id']} is said to be written without a find or a confirmed write"
-    for row in tx.rows("check_acknowledged"):
-        yield f"delivery {row['id']} was applied to a call that is not in this ledger"
+_CHECKS: dict[str, Callable[[sqlite3.Row], str]] = {  # query → what one of its rows means, or ""
+    "check_counters": lambda row: (
+        f"the counter of {row['sync']} {row['field']} {row['state']} {row['reason']} is off by {row['off']}"
+    ),
+    "check_spend": _spend_is_off,
+    "check_shares": lambda row: f"the credits of call {row['id']} are not the sum of what its fields take of them",
+    "check_totals": lambda row: f"the sum of all credits at {row['provider']} is not that of its calls",
+    "check_events": lambda row: f"job {row['id']} is {row['state']}, but its history ends with {row['target']}",
+    "check_chain": lambda row: (
+        f"the history of job {row['id']} has a gap between {row['before'] or 'its beginning'} and {row['source']}"
+    ),
+    "check_histories": lambda row: f"job {row['id']} is {row['state']}, but has no history",
+    "check_steps": lambda row: f"step {row['id']} of the history has {row['found']} jobs instead of {row['jobs']}",
+    "check_moves": _must_not_happen,
+    "check_flight": lambda row: f"job {row['id']} is {row['state']} without a live attempt",
+    "check_written": lambda row: f"job {row['id']} is said to be written without a find or a confirmed write",
+    "check_acknowledged": lambda row: f"delivery {row['id']} was applied to a call that is not in this ledger",
+}
 
 
 def integrity(path: Path) -> Iterator[str]:

@@ -94,10 +94,10 @@ def _budgets(status: Status) -> Iterator[Condition]:
         if one["reached"]:
             yield Condition(
                 kind=ConditionKind.BUDGET,
-                who=one["sync"],
-                what="has reached its budget",
+                who=one["budget"],
+                what="is used up" if not one["left"] else "has too little left for the next call",
                 why=budgets.in_words(one),
-                cure="Nothing to do, or raise the sync's budget.",
+                cure="Nothing to do, or raise this budget.",
                 detail=one["window"],
                 since=one["reached_at"],
                 until=one["goes_on_at"],
@@ -212,16 +212,19 @@ def _balances(status: Status) -> Iterator[Condition]:
 
 
 def _floors(status: Status) -> Iterator[Condition]:
-    for name, one in status["connections"].items():
-        floor, balance = one.get("floor"), one["balance"]
-        if floor is not None and balance is not None and Decimal(balance) < Decimal(floor):
+    """Told before it is reached, too: where the balance is low already, and nothing is to be asked."""
+    for one in status.get("floors", ()):
+        left = one["left_at_worst"]
+        if left is not None and (one["reached"] or left < one["floor"]):
+            next_call = f", and the next call may cost {one['needs']:g}" if one["needs"] else ""
             yield Condition(
                 kind=ConditionKind.FLOOR,
-                who=name,
-                what="has few credits left",
-                why=f"{Decimal(balance):f} credits are left, less than its floor of {Decimal(floor):f}",
-                cure="Buy credits there, or set another floor.",
-                blocks=False,
+                who=one["connection"],
+                what="is not asked for now" if one["reached"] else "has few credits left",
+                why=f"{left:g} credits are left at worst, and its floor is {one['floor']:g}{next_call}",
+                cure="Buy credits there, or set another floor; it goes on by itself within minutes.",
+                since=one["reached_at"],
+                blocks=one["reached"],
             )
 
 

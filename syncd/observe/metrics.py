@@ -49,18 +49,19 @@ METRICS = (
     Metric("syncd_events_total", COUNTER, ("name",), "What was counted: callbacks by outcome, races put right"),
     Metric("syncd_credits", GAUGE, ("provider", "kind"), "Credits since the beginning, by what is known of them"),
     Metric("syncd_submissions", GAUGE, ("provider",), "Paid calls since the beginning"),
-    Metric("syncd_budget_cap_credits", GAUGE, ("sync", "window"), "The cap"),
-    Metric("syncd_budget_used_credits", GAUGE, ("sync", "window"), "Charged, taken as charged, and reserved at worst"),
-    Metric("syncd_budget_left_credits", GAUGE, ("sync", "window"), "What is left of the cap"),
-    Metric("syncd_budget_reached", GAUGE, ("sync", "window"), "1 if the next call does not fit into the cap"),
+    Metric("syncd_budget_cap_credits", GAUGE, ("budget", "window"), "The cap"),
+    Metric("syncd_budget_used_credits", GAUGE, ("budget", "window"), "Charged, counted as charged, and reserved"),
+    Metric("syncd_budget_left_credits", GAUGE, ("budget", "window"), "What is left of the cap"),
+    Metric("syncd_budget_reached", GAUGE, ("budget", "window"), "1 if the next call does not fit into the cap"),
     Metric(
         "syncd_budget_goes_on_timestamp_seconds",
         GAUGE,
-        ("sync", "window"),
+        ("budget", "window"),
         "When a reached cap lets calls through again at the latest",
     ),
     Metric("syncd_balance_credits", GAUGE, ("connection",), "The provider's own balance, as it was seen last"),
     Metric("syncd_balance_timestamp_seconds", GAUGE, ("connection",), "When the balance was seen"),
+    Metric("syncd_balance_lasts_days", GAUGE, ("connection", "by"), "Days that the balance lasts, as spent lately"),
     Metric("syncd_balance_floor_credits", GAUGE, ("connection",), "The configured floor of the balance"),
     Metric(
         "syncd_reconciliation_difference_credits",
@@ -227,11 +228,16 @@ def _money(snapshot: Snapshot) -> Told:
         for kind in KINDS:
             yield "syncd_credits", (name, kind), one[kind]
     for one in status["budgets"]:
-        labels = (one["sync"], one["window"])
+        labels = (one["budget"], one["window"])
         for what in ("cap", "used", "left"):
             yield f"syncd_budget_{what}_credits", labels, one[what]
         yield "syncd_budget_reached", labels, one["reached"]
         yield "syncd_budget_goes_on_timestamp_seconds", labels, one["goes_on_at"]
+    for name, one in status["balances"].items():
+        for days, left in one["days"].items():
+            yield "syncd_balance_lasts_days", (name, f"{days}d"), left
+    for one in status["floors"]:
+        yield "syncd_balance_floor_credits", (one["connection"],), one["floor"]
     for name, one in status["reconciliation"].items():
         yield "syncd_reconciliation_difference_credits", (name,), one["difference"]
 
@@ -243,7 +249,6 @@ def _connections(snapshot: Snapshot) -> Told:
         yield "syncd_halted", (name,), bool(one.get("trouble"))
         yield "syncd_balance_credits", (name,), one.get("balance")
         yield "syncd_balance_timestamp_seconds", (name,), one.get("balance_at")
-        yield "syncd_balance_floor_credits", (name,), one.get("floor")
     rows = {one["connection"]: one for one in status["breakers"] if one["why"]}
     for name, lane in parts.lanes.items():
         row = rows.get(name)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from syncd.config import Settings
-from syncd.ledger import budgets, connections, reports
+from syncd.config import Port, Settings
+from syncd.ledger import budgets, floors, reports, runway
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
-from syncd.pipeline.spending import budgets_of
+from syncd.pipeline.spending import budgets_of, floors_of
 from syncd.pipeline.watch import disk
 
 from .conditions import OTHERS, derive
@@ -21,15 +21,15 @@ def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     """What `syncd status` shows, without the daemon; `conditions` are added by `concluded`."""
     status = reports.status(tx)
     configured = {*settings.connections, *OTHERS}
-    floors = {name: str(one.floor) for name, one in settings.connections.items() if one.floor is not None}
-    status["connections"] = {
-        name: {**one, "floor": floors.get(name)} for name, one in status["connections"].items() if name in configured
-    }
+    status["connections"] = {name: one for name, one in status["connections"].items() if name in configured}
+    providers = [name for name, one in settings.connections.items() if one.port is Port.PROVIDER]
+    status["balances"] = runway.report(tx, providers, now=now)
+    status["floors"] = floors.report(tx, floors_of(settings), now=now)
     status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
     why, cure = disk(settings)
     if why and all(one["watch"] != "disk" for one in status["gate"]):  # on a full disk nobody can tell the ledger
         status["gate"].append({"watch": "disk", "sync": "", "why": why, "cure": cure, "since": None})
-    status["budgets"] = budgets.report(tx, budgets_of(settings.syncs), now=now)
+    status["budgets"] = budgets.report(tx, budgets_of(settings), now=now)
     status["answers"] = reports.answers_lately(tx, since=now - ANSWERS_OF)
     return status
 
@@ -43,11 +43,7 @@ async def live(parts: Parts) -> dict[str, Any]:
     """The same, with the signs of life of this process."""
     now = parts.clock.now()
     status = await parts.ledger.read(look, parts.settings, now=now)
-    spent = await parts.ledger.read(connections.over_budget)
-    lanes = {
-        name: {"next_call_in": _finite(lane.pacer.ready_in()), "over_budget": spent.get(name, "")}
-        for name, lane in parts.lanes.items()
-    }
+    lanes = {name: {"next_call_in": _finite(lane.pacer.ready_in())} for name, lane in parts.lanes.items()}
     symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)
     late = parts.liveness.late()
     return concluded({**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms})

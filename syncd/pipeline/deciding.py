@@ -151,7 +151,16 @@ def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, n
         heard=[one for one in case.heard if not _is_asked_again(one, job)],
         opening=lambda provider: _opening(parts, case, provider),
         history=crm is None or crm.capabilities.history,
+        undone=_undone_by(case, job),
     )
+
+
+def _undone_by(case: Case, job: Job | None) -> int | None:
+    """The run that has put our value back, unless somebody wants it again, or the record is about somebody else now."""
+    if case.undone is None or job is None:
+        return None
+    at, run = case.undone
+    return run if at >= max(job.retried_at, case.became_at) else None
 
 
 def _is_asked_again(one: Heard, job: Job | None) -> bool:

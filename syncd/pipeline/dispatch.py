@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -23,9 +23,9 @@ from syncd.ledger import (
     candidates,
     confirmations,
     connections,
+    room,
 )
-from syncd.ledger.budgets import OverBudget
-from syncd.ledger.candidates import Candidate
+from syncd.ledger.candidates import Asked, Candidate
 from syncd.ledger.claims import Kind
 from syncd.ledger.results import EVER, Since, question
 from syncd.ledger.states import JobState
@@ -36,10 +36,9 @@ from . import account, breaker, fresh
 from .choose import Choice, Turn, choose, put_aside, questions, skip
 from .paid_calls import SPARE, Calls
 from .parts import NEVER_LOOKED, Lane, Parts, Vain
-from .spending import budget_of
+from .spending import budgets_of
 from .work import hold
 
-EVERYBODY = 10_000_000
 PAGE = 400  # candidates looked at in one go
 LOOK_AGAIN = 30.0  # seconds until a page of which nothing could be sent is looked at again, while nothing moves
 LINGER = 10.0  # seconds that a part-filled bulk waits for company
@@ -86,16 +85,27 @@ async def pretend(parts: Parts, name: str) -> int:
 
     Whoever is not asked now is put aside, or waits for those who are. Returns how many jobs moved.
     """
-    count, now = 0, parts.clock.now()
+    count, supposed = 0, dict[int, int]()
     for sync in parts.syncs:
         if any(name in policy.providers for policy in sync.fields.values()):
-            ids = await parts.ledger.read(candidates.waiting, sync.name, name, EVERYBODY)
-            async with hold(parts, Kind.JOB, ids) as held:
-                run = _Run(Calls(parts, parts.lanes[name], parts.settings.connections[name], sync, held))
-                _, choice = await run.choose(now)
-                jobs = [job for item in choice.ask for job in item.jobs.values()]
-                moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for job in jobs]
-                count += len(choice.aside) + len(await held.finish(Tx.move_many, moves, now=now))
+            calls = Calls(parts, parts.lanes[name], parts.settings.connections[name], sync)
+            count += await _pretend(_Run(calls, supposed=supposed))
+    return count
+
+
+async def _pretend(run: _Run) -> int:
+    """Page by page, as it would be asked: nobody is asked twice, on whichever pages they stand."""
+    parts, count, last = run.parts, 0, list[int]()
+    while ids := await parts.ledger.read(candidates.waiting, run.sync.name, run.connection.name, PAGE):
+        if ids == last:
+            break  # these neither can be asked nor wait for anybody, for now
+        last, now = ids, parts.clock.now()
+        async with hold(parts, Kind.JOB, ids) as run.calls.held:
+            _, choice = await run.choose(now)
+            asked = [(field, job, item) for item in choice.ask for field, job in item.jobs.items()]
+            moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for _, job, _ in asked]
+            count += len(choice.aside) + len(await run.calls.claimed.finish(Tx.move_many, moves, now=now))
+            run.supposed.update((question(field, item.request.identity), job) for field, job, item in asked)
     return count
 
 
@@ -143,6 +153,7 @@ class _Run:
 
     calls: Calls
     again_at: float = 0.0  # when (UTC seconds) a page of which nothing was sent is looked at once more
+    supposed: dict[int, int] = field(default_factory=dict)  # what a preview takes for asked: question, and its job
 
     @property
     def parts(self) -> Parts:
@@ -181,13 +192,14 @@ class _Run:
         limit = PAGE if calls is None else min(PAGE, 4 * calls * size)
         least, name = 0 if self.calls.spare else NEW, self.sync.name
         page = await self.parts.ledger.read(
-            candidates.page, name, self.connection.name, limit, fields=self._payable(), at_least=least
+            candidates.page, name, self.connection.name, limit, fields=await self._payable(least), at_least=least
         )
         if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
             return False
         async with hold(self.parts, Kind.JOB, page.jobs) as self.calls.held:
             self.again_at = self._look_again_at(self.parts.clock.now())
             going_on = await self._send_held(calls)
+            self.calls.tight = False
             if not going_on:
                 self.lane.vain[name] = Vain(page, self.again_at)
             return going_on
@@ -196,13 +208,14 @@ class _Run:
     def _look_again_at(self, now: float) -> float:
         """Soon, and when a budget's new day begins."""
         soon = now + LOOK_AGAIN
-        day = budgets.first_moment(soon, self.sync.budget.time_zone)
-        return day if day > now else soon
+        zones = {one.time_zone for one in budgets_of(self.parts.settings)}
+        days = [budgets.first_moment(soon, zone) for zone in zones]
+        return min((day for day in days if day > now), default=soon)
 
     async def _send_held(self, calls: int | None) -> bool:
         now = self.parts.clock.now()
         found, choice = await self.choose(now)
-        choice.ask = await self._at_first(await self._affordable(self._within_credits(choice.ask), now))
+        choice.ask = await self._at_first(await self._within_budgets(self._within_credits(choice.ask), now))
         batches = self._batches(choice, now)[:calls]
         if self.lane.breaker.trial:
             batches = [batch[:1] for batch in batches[:1]]
@@ -234,12 +247,21 @@ class _Run:
             self.parts.bells.ring("verify")
         return found, choice
 
-    def _payable(self) -> list[Field] | None:
-        """The fields for which the credits suffice as far as is known, None for all."""
-        short = self.lane.breaker.short
-        if short is None:
-            return None
-        return [field for field, price in self.calls.known_prices.items() if price < short]
+    async def _payable(self, least: int) -> list[Field] | None:
+        """The fields for which credits and budgets suffice as far as is known, None for all."""
+        short, name, now = self.lane.breaker.short, self.connection.name, self.parts.clock.now()
+        listed = self.lane.provider.capabilities.price
+        self.calls.prices = await self.parts.ledger.read(budgets.worst_prices, name, listed, now=now)
+        prices = {field: price for field, price in self.calls.prices.items() if short is None or price < short}
+        if limits := self.calls.limits:
+            full = await self.parts.ledger.read(room.without, limits, prices, now=now)
+            for field, cap in full.items():
+                if await self.parts.ledger.read(
+                    candidates.waiting, self.sync.name, name, 1, fields=[field], at_least=least
+                ):
+                    await self.calls.note_cap(cap)
+            prices = {field: price for field, price in prices.items() if field not in full}
+        return None if len(prices) == len(listed) else list(prices)
 
     def _within_credits(self, ask: Sequence[Item]) -> list[Item]:
         """Of a request for several fields, those that are not too dear together."""
@@ -252,11 +274,7 @@ class _Run:
         for asked in sorted(item.jobs, key=lambda fld: price[fld]):
             if sum((price[one] for one in (*kept, asked)), Decimal(0)) < short:
                 kept.append(asked)
-        if len(kept) == len(item.jobs):
-            return item
-        fields = tuple(fld for fld in item.request.fields if fld in kept)
-        request, jobs = replace(item.request, fields=fields), {fld: item.jobs[fld] for fld in fields}
-        return replace(item, request=request, jobs=jobs) if fields else None
+        return _only(item, kept)
 
     async def _at_first(self, ask: list[Item]) -> list[Item]:
         """All, or a handful of contacts where the CRM has not confirmed a write for this sync lately."""
@@ -282,6 +300,9 @@ class _Run:
         since = self.calls.known_since(now)
         digests = {question(fields_of[job], one.told): since.get(fields_of[job], EVER) for job, one in told.items()}
         asked = await self.parts.ledger.read(candidates.asked, name, digests)
+        for digest in digests if self.supposed else ():
+            if (job_id := self.supposed.get(digest)) is not None:
+                asked[digest] = Asked(job_id=job_id, under_way=True, result_id=None)
         return replace(turn, asked=asked, told=told)
 
     def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
@@ -316,23 +337,28 @@ class _Run:
         """Do the credits suffice, as far as is known by now?"""
         return self.lane.breaker.short is None or self.calls.worst_case(items) < self.lane.breaker.short
 
-    async def _affordable(self, ask: Sequence[Item], now: float) -> list[Item]:
-        """Those for which there are credits. Looked at first, so that no place in the rate windows is
-        taken for nothing: polls and other syncs need them."""
-        name, listed = self.connection.name, self.lane.provider.capabilities.price
-        self.calls.prices = await self.parts.ledger.read(budgets.worst_prices, name, listed, now=now)
-        dear: dict[Decimal, OverBudget] = {}
-        for price in {self.calls.worst_case([item]) for item in ask}:
-            try:
-                await self.parts.ledger.read(budgets.check_budget, self.sync.name, price, budget_of(self.sync), now=now)
-            except OverBudget as cap:
-                dear[price] = cap
-        affordable = [item for item in ask if self.calls.worst_case([item]) not in dear]
-        if ask and not affordable:
-            await self.calls.spent(next(iter(dear.values())))
-        elif dear:
-            await self.calls.note_cap(min(dear.values(), key=lambda cap: cap.needs))
-        return affordable
+    async def _within_budgets(self, ask: Sequence[Item], now: float) -> list[Item]:
+        """Each request with the fields that budgets have room for. Looked at first, so that no place in the rate
+        windows is taken for nothing: polls and other syncs need them."""
+        limits, prices = self.calls.limits, self.calls.known_prices
+        if not limits:
+            return list(ask)
+        fits: dict[frozenset[Field], frozenset[Field]] = {}
+        for fields in {frozenset(item.jobs) for item in ask}:
+            wanted = {field: prices[field] for field in fields}
+            fits[fields], over = await self.parts.ledger.read(room.fitting, limits, wanted, now=now)
+            if over is not None:
+                await self.calls.note_cap(over)
+        return [one for item in ask if (one := _only(item, fits[frozenset(item.jobs)])) is not None]
+
+
+def _only(item: Item, kept: Collection[Field]) -> Item | None:
+    """A request for some of its fields alone; None where none is left."""
+    if len(kept) == len(item.jobs):
+        return item
+    fields = tuple(field for field in item.request.fields if field in kept)
+    request, jobs = replace(item.request, fields=fields), {field: item.jobs[field] for field in fields}
+    return replace(item, request=request, jobs=jobs) if fields else None
 
 
 async def _pass_on(parts: Parts, sync: Sync, name: str, why: str) -> None:

@@ -136,8 +136,10 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     try:
         answer = await _parse(parts, got, lane, submission)
     except Garbled as error:
-        await _unreadable(parts, got, error)
-        return None
+        if any(request.ref != submissions.ERASED for request in submission.requests) or not submission.requests:
+            await _unreadable(parts, got, error)
+            return None
+        answer = _about_the_erased(error, lane, submission)
     await _out_of_credits(parts, got.provider, lane, answer)
     await _dearer(parts, got.provider, lane, answer)
     answer, fetch = _before_it_is_missing(got, answer, lane)
@@ -169,6 +171,14 @@ async def _parse(parts: Parts, got: Received, lane: Lane, submission: Submission
             return answer
     whole = await parts.ledger.read(submissions.load, submission.id)
     return lane.provider.parse(got.delivery, whole or submission)
+
+
+def _about_the_erased(error: Garbled, lane: Lane, submission: Submission) -> Answer:
+    """An answer about somebody who was erased can't be compared with anything. Its charge counts, if it can be true."""
+    price = lane.provider.capabilities.price
+    most = sum((price[field] for request in submission.requests for field in request.fields), Decimal(0))
+    charged = error.charged if error.charged is not None and error.charged <= most else None
+    return Answer(results=(), final=True, charged=charged, unmatched=1)
 
 
 def _before_it_is_missing(got: Received, answer: Answer, lane: Lane) -> tuple[Answer, bool]:

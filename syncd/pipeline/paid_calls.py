@@ -7,6 +7,7 @@ is in doubt.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,13 +29,12 @@ from syncd.contract.model import (
 )
 from syncd.ledger import (
     breakers,
-    budgets,
     connections,
     ids,
     inbox,
+    room,
     submissions,
 )
-from syncd.ledger.budgets import OverBudget
 from syncd.ledger.claims import Lost
 from syncd.ledger.confirmations import NotYet
 from syncd.ledger.connections import NONE
@@ -43,13 +43,13 @@ from syncd.ledger.gates import Shut
 from syncd.ledger.permits import Permit
 from syncd.ledger.rates import TooSoon
 from syncd.ledger.results import Since
+from syncd.ledger.room import Limit, OverBudget
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Item, Stale
 
 from . import breaker
 from .breaker import Breaker
 from .parts import Lane, Parts
-from .spending import budget_of
 from .work import Held
 
 DAY = 86_400.0
@@ -78,6 +78,7 @@ class Calls:
     held: Held | None = None  # the jobs that are being chosen from, and sent
     stopped: bool = False
     halted: bool = False  # nobody may ask this provider for now
+    tight: bool = False  # there was no room for a call in a budget: no other one of the same page is tried
     spare: float = SPARE  # the part of the limits that is left for those who are new
     sent: int = 0
     prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
@@ -85,6 +86,7 @@ class Calls:
     def may_send(self) -> bool:
         return (
             not self.stopped
+            and not self.tight
             and not self.is_shut()
             and self.lane.breaker.goes_out
             and self.lane.pacer.ready_in(self.spare) == 0
@@ -101,6 +103,11 @@ class Calls:
         """Credits for each field, at worst."""
         return self.prices or self.lane.provider.capabilities.price
 
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What these calls have to fit into."""
+        return self.parts.limits(self.sync.name, self.connection.name)
+
     def known_since(self, now: float) -> dict[Field, Since]:
         """From when on what is known counts, for other records and for identical questions, too."""
         ages = {field: self.sync.ages(field, self.connection.name) for field in self.sync.fields}
@@ -110,8 +117,12 @@ class Calls:
         return self.parts.clock_was_set or bool(self.parts.gate.why(self.sync.name))
 
     def worst_case(self, items: Iterable[Item]) -> Decimal:
-        price = self.known_prices
-        return sum((price[field] for item in items for field in item.jobs), Decimal(0))
+        return sum(self.worst_shares(items).values(), Decimal(0))
+
+    def worst_shares(self, items: Iterable[Item]) -> dict[Field, Decimal]:
+        """The worst case of each field."""
+        fields = Counter(field for item in items for field in item.jobs)
+        return {field: self.known_prices[field] * n for field, n in fields.items()}
 
     async def carry(self, items: Sequence[Item]) -> None:
         """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
@@ -259,20 +270,16 @@ class Calls:
         if len(items) > 1:
             await self.carry(items[: len(items) // 2])
         else:
-            await self.spent(cap)
-
-    async def spent(self, cap: OverBudget) -> None:
-        self.stopped = True
-        if await self._record(connections.note_budget, self.connection.name, str(cap)):
-            log.warning("budget_reached", sync=self.sync.name, cap=str(cap))
-        await self.note_cap(cap)
+            self.tight = True
+            await self.note_cap(cap)
 
     async def note_cap(self, cap: OverBudget) -> None:
         """A call does not fit into a cap: the ledger is told, now and then."""
-        key, moment = (self.sync.name, cap.window), self.parts.clock.monotonic()
+        key, moment = (self.sync.name, cap.limit, cap.cap), self.parts.clock.monotonic()
         if moment - self.lane.caps_noted.get(key, -NOTE_CAP_AGAIN) >= NOTE_CAP_AGAIN:
             self.lane.caps_noted[key] = moment
-            await self._write(budgets.note_reached, self.sync.name, self.connection.name, cap)
+            if await self._write(room.note_reached, self.sync.name, self.connection.name, cap):
+                log.warning("budget_reached", sync=self.sync.name, connection=self.connection.name, cap=str(cap))
 
     async def _intend(self, items: Sequence[Item]) -> Submission:
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
@@ -283,8 +290,8 @@ class Calls:
             items,
             provider=self.connection.name,
             sync=self.sync.name,
-            reserve=self.worst_case(items),
-            budget=budget_of(self.sync),
+            reserve=self.worst_shares(items),
+            limits=self.limits,
             deadline=now + caps.answer_within,
             now=now,
             since=self.known_since(now),
@@ -389,7 +396,7 @@ class Calls:
             await self.carry([replace(i, request=replace(i.request, id=self.parts.new_id())) for i in batch])
 
     def _ended(self) -> bool:
-        return self.stopped or bool(self.is_shut()) or not self.lane.breaker.goes_out
+        return self.stopped or self.tight or bool(self.is_shut()) or not self.lane.breaker.goes_out
 
     async def _refused(self, submission: Submission, why: str) -> None:
         await self._record(submissions.refuse, submission.id, why, now=self.parts.clock.now())

@@ -22,6 +22,7 @@ from syncd.ledger import gates, upkeep
 from syncd.ledger.candidates import Page
 from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
+from syncd.ledger.room import Limit
 from syncd.ledger.store import Ledger
 from syncd.people import employers
 
@@ -29,6 +30,7 @@ from .address import Addresses
 from .breaker import Breaker
 from .gate import Gate
 from .liveness import Liveness
+from .spending import budgets_of, floors_of
 from .symptoms import Symptoms
 from .work import AtWork
 
@@ -77,8 +79,8 @@ class Lane:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     vain: dict[str, Vain] = field(default_factory=dict)  # by sync
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
-    # By sync and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
-    caps_noted: dict[tuple[str, str], float] = field(default_factory=dict)
+    # By sync, budget and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
+    caps_noted: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     @property
     def too_dear(self) -> list[Field]:
@@ -125,6 +127,11 @@ class Parts:
         self.gate.expect(sync.name for sync in self.syncs)
         if self.settings.callbacks is None:  # all answers are fetched
             self.gate.set("callbacks", "")
+
+    def limits(self, sync: str, provider: str) -> tuple[Limit, ...]:
+        """All that calls for a sync at a provider have to fit into: budgets, and the floor of the balance."""
+        budgets = (one for one in budgets_of(self.settings) if one.covers(sync, provider))
+        return (*budgets, *(one for one in floors_of(self.settings) if one.name == provider))
 
     @property
     def clock_was_set(self) -> bool:

@@ -1,4 +1,4 @@
-"""Credits, as the stages see them: a sync's budget, and the price that a charge gives away. Pure."""
+"""Credits, as the stages see them: the budgets that are configured, and the price that a charge gives away. Pure."""
 
 from __future__ import annotations
 
@@ -6,20 +6,44 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from syncd.config import Sync
+from syncd.config import Settings, Sync
 from syncd.contract.model import EnrichmentResult, Field, Outcome
 from syncd.ledger.budgets import Budget
+from syncd.ledger.floors import Floor
 
 
-def budget_of(sync: Sync) -> Budget:
-    """A sync's caps, as the ledger takes them."""
+def budgets_of(settings: Settings) -> tuple[Budget, ...]:
+    """All budgets, as the ledger takes them: those of the list, and those that are written into a sync."""
+    named = [
+        Budget(
+            name=one.name,
+            syncs=None if one.syncs is None else frozenset(one.syncs),
+            fields=None if one.fields is None else frozenset(one.fields),
+            providers=None if one.providers is None else frozenset(one.providers),
+            per_run=one.per_run,
+            per_day=one.per_day,
+            per_month=one.per_month,
+            time_zone=one.time_zone,
+        )
+        for one in settings.budgets
+    ]
+    return (*named, *(own for sync in settings.syncs if (own := _own(sync)).caps()))
+
+
+def floors_of(settings: Settings) -> tuple[Floor, ...]:
+    """What is to be left of the balances."""
+    return tuple(Floor(name, one.floor) for name, one in settings.connections.items() if one.floor is not None)
+
+
+def _own(sync: Sync) -> Budget:
     caps = sync.budget
-    return Budget(per_day=caps.credits_per_day, per_month=caps.credits_per_month, time_zone=caps.time_zone)
-
-
-def budgets_of(syncs: Iterable[Sync]) -> dict[str, Budget]:
-    """The caps of each sync."""
-    return {sync.name: budget_of(sync) for sync in syncs}
+    return Budget(
+        name=sync.name,
+        syncs=frozenset({sync.name}),
+        per_day=caps.credits_per_day,
+        per_month=caps.credits_per_month,
+        time_zone=caps.time_zone,
+    )
 
 
 def dearer_prices(

@@ -6,9 +6,22 @@ import structlog
 
 from syncd.config import InDoubtPolicy, Port, Settings, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
-from syncd.ledger import connections, inbox, jobs, rates, reviews, submissions, unpriced, upkeep, writes
+from syncd.ledger import (
+    connections,
+    inbox,
+    jobs,
+    rates,
+    retention,
+    reviews,
+    submissions,
+    undos,
+    unpriced,
+    upkeep,
+    writes,
+)
 from syncd.ledger.claims import Kind
 from syncd.ledger.rates import TooSoon
+from syncd.ledger.retention import Purged
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Tx
 
@@ -43,7 +56,10 @@ async def run_once(parts: Parts) -> int:
 async def _time_passes(parts: Parts, now: float) -> int:
     moved = await parts.ledger.write(_what_is_due, now=now)
     moved += await _deadlines(parts, now)
-    return moved + await parts.ledger.write(_what_is_old, parts.settings, now=now)
+    old, purged = await parts.ledger.write(_what_is_old, parts.settings, now=now)
+    if any(purged):
+        log.info("purged", **purged._asdict())
+    return moved + old
 
 
 def _what_is_due(tx: Tx, *, now: float) -> int:
@@ -52,16 +68,17 @@ def _what_is_due(tx: Tx, *, now: float) -> int:
     return moved
 
 
-def _what_is_old(tx: Tx, settings: Settings, *, now: float) -> int:
-    """Calls of which nobody told the charge, raw answers and histories."""
+def _what_is_old(tx: Tx, settings: Settings, *, now: float) -> tuple[int, Purged]:
+    """Calls of which nobody told the charge, and what was kept for long enough."""
     moved = 0
     for connection in settings.connections.values():
         if connection.port is Port.PROVIDER:
             free = connection.expired.settle is Settle.FREE
-            before = now - connection.expired.after
-            moved += unpriced.settle_old(tx, connection.name, free=free, before=before)
-    upkeep.purge(tx, raw_before=now - settings.ledger.keep.raw, jobs_before=now - settings.ledger.keep.jobs)
-    return moved
+            over = now - connection.expired.after
+            moved += unpriced.settle_old(tx, connection.name, free=free, before=over)
+    keep = settings.ledger.keep
+    before = {"raw_before": now - keep.raw, "jobs_before": now - keep.jobs, "people_before": now - keep.people}
+    return moved, retention.purge(tx, **before, now=now)
 
 
 async def recover(parts: Parts) -> int:
@@ -73,6 +90,7 @@ async def recover(parts: Parts) -> int:
     hold_for = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold_for, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
+    await parts.ledger.write(undos.postpone_all, now=parts.clock.now())
     await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())

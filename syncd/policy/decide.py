@@ -110,6 +110,7 @@ class Facts:
     and `ended_at`. `retried_at`: since when a person wants it to be tried again: what was in vain before counts no
     more. `written`: the value that we wrote last. `refused`: values that the CRM does not take, and why. `opening`: how
     a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
+    `undone`: the run that has put our value back, since when nobody has wanted it again.
     """
 
     field: Field
@@ -128,6 +129,7 @@ class Facts:
     heard: Sequence[Heard] = ()
     opening: Callable[[str], Opening] = lambda _: Opening.NONE
     history: bool = True
+    undone: int | None = None
 
 
 @frozen()
@@ -145,6 +147,8 @@ class Weighed:
 
 def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
     """What to do, and how each answer was judged on the way."""
+    if facts.undone is not None:
+        return Nothing(Reason.UNDONE, f"put back by run {facts.undone}; `syncd retry` would write it again"), ()
     if facts.ended is not None and facts.ended[0] in _CRM_SAID and facts.ended_at > facts.seen_at:
         return Nothing(facts.ended[0], facts.ended[1]), ()  # nothing was heard of the CRM since
     if policy is None:

@@ -42,6 +42,7 @@ class Control:
             routes=[
                 Route("/info", self._info),
                 Route("/state", self._state),
+                Route("/records", self._every_property),
                 Route("/calls", self._calls),
                 Route("/bill", self._bill),
                 Route("/judge", self._judge, methods=["GET", "POST"]),
@@ -86,6 +87,15 @@ class Control:
             if wanted in {None, one.id}
         ]
         return JSONResponse({"now": self._clock.now(), "contacts": rows})
+
+    async def _every_property(self, request: Request) -> Response:
+        """Every property of every person's record of a CRM (`?crm=`) by its id, blanks and deleted records left out."""
+        if self._crm(request.query_params.get("crm")) == "salesforce":
+            store = self._salesforce.org.store
+            rows = [row for kind in ("Contact", "Lead") for row in store.tables[kind].rows.values()]
+            return JSONResponse({row.id: dict(row.values) for row in rows if not row.deleted})
+        items = self._hubspot.portal.contacts.items.values()
+        return JSONResponse({str(item.id): dict(item.values) for item in items if not item.archived})
 
     def _crm(self, name: object) -> str:
         if name not in {None, *self._records}:

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from syncd.config import ConditionKind
-from syncd.ledger import budgets, reconciliation, reviews
+from syncd.ledger import budgets, reconciliation, reviews, runway
 from syncd.observe import metrics
 from syncd.observe.status import live
 from syncd.observe.trial import WITHIN, Trial
@@ -170,11 +170,16 @@ def _overview(status: dict[str, Any]) -> str:
         + _table(
             "Credits", ["provider"], ["calls", "charged", "assumed", "reserved", "in doubt", "balance"], _spent(status)
         )
-        + _table("Budgets", ["sync"], ["used"], [[one["sync"], budgets.in_words(one)] for one in status["budgets"]])
+        + _table("Budgets", ["budget"], ["used"], [[one["budget"], budgets.in_words(one)] for one in status["budgets"]])
+        + _table("Balances", ["provider"], ["last"], _lasting(status))
         + _table("Balances that differ from the charges", ["provider", "difference"], [], _differences(status))
         + _table("Last pull", ["sync", "started (UTC)", "error"], ["contacts"], pulls)
         + _table("Counted", ["what"], ["times"], [[k.replace("_", " "), v] for k, v in status["tallies"].items()])
     )
+
+
+def _lasting(status: dict[str, Any]) -> list[list[Any]]:
+    return [[name, words] for name, one in status["balances"].items() if (words := runway.in_words(one))]
 
 
 def _spent(status: dict[str, Any]) -> list[list[Any]]:

@@ -16,10 +16,12 @@ from typing import Any
 
 import yaml
 
+from .commands import CALLS
 from .container import CanNot, Container, missing
+from .image import UNIT, Image
 from .readme import sections
+from .releases import ROOT, debian_package, newer_release
 
-ROOT = Path(__file__).parents[2]
 KEYS = {"hubspot-token": ("hubspot", "access_token"), "zeliq-key": ("zeliq", "api_key")}
 LEDGER = "/var/lib/syncd/ledger.db"
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  # what the container trusts, for the emulated vendors, too
@@ -38,6 +40,7 @@ class Boot:
         self.host = host
         self.readme = sections()
         self.settings: dict[str, Any] = {}
+        self.newer = Path()
 
     def follow(self, heading: str, given: Callable[[str], str] = lambda _: "") -> None:
         """Every command of a section of the page; `given`: what is pasted into one."""
@@ -65,6 +68,7 @@ class Boot:
         assert self.host.run("syncd --version").stdout.startswith("syncd ")
         vendors = "syncd sandbox --contacts=60 --speed=60 --json --write-config=/root/vendors.yaml"
         self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root --setenv=SSL_CERT_FILE={TRUSTED} {vendors}")
+        self.host.run("systemd-run --unit=hook caddy respond --listen 127.0.0.1:8099")
         self.host.wait_for("the vendors", (self.host.root / "root/vendors.yaml").exists)
 
     def configure(self) -> None:
@@ -81,6 +85,7 @@ class Boot:
             "secrets": [{"credential": "callback-secret"}],
         }
         told["admin"] = {"listen": "127.0.0.1:8081"}
+        told["alerts"] = [{"to": "json://127.0.0.1:8099/hook"}]
         self.settings = told
         self.write(told)
 
@@ -125,10 +130,20 @@ class Boot:
         assert {line["PRIORITY"] for line in found} >= {"3", "6"}, {line["PRIORITY"] for line in found}
         assert not any("timestamp" in line["MESSAGE"] or line["MESSAGE"].startswith("<") for line in found)
 
-    def commands_work_as_root(self) -> None:
-        for command in ("status", "verify", "in-doubt list", "review list", "connectors", "reconcile", "thaw"):
-            self.host.run(f"syncd {command}")
+    def every_command_works_as_root(self) -> None:
+        told = self.host.run("syncd contacts reason:written --limit 1 --json").stdout
+        contact = json.loads(told)["contacts"][0]["ref"]
+        for call in CALLS.values():
+            command = f"syncd {call.command.format(contact=contact)}"
+            say(f"    # {command}")
+            done = self.host.run(command, check=False)
+            assert (done.returncode, call.says in done.stdout + done.stderr) == (call.status, True), (command, done)
         self.the_ledger_is_the_daemons()
+
+    def a_second_daemon_is_refused(self) -> None:
+        done = self.host.run("syncd run", check=False)
+        assert done.returncode == 73, done
+        self.works()
 
     def the_ledger_is_the_daemons(self) -> None:
         owners = self.host.run("stat -c %u /var/lib/private/syncd /var/lib/private/syncd/*").stdout.split()
@@ -210,8 +225,8 @@ class Boot:
 
     def an_upgrade_and_a_rollback(self) -> None:
         old = self.host.run("syncd --version").stdout.strip()
-        new = newer_release(self.host)
-        self.host.run(f"cd /root && tar xzf {new} && cd {new.removesuffix('.tar.gz')}")
+        self.newer = newer_release(self.host.root / "root")
+        self.host.run(f"cd /root/{self.newer.name}")
         install, active, rollback = self.readme["Upgrade, and back"]
         self.host.run(install)
         self.host.run(active)
@@ -226,36 +241,68 @@ class Boot:
         assert self.host.show("Result", "ExecMainStatus") == {"Result": "success", "ExecMainStatus": "0"}
         self.host.run("syncd verify")
 
+    # --- the Debian package -----------------------------------------------------------------------
 
-def newer_release(host: Container) -> str:
-    """The same release under the next version, as if it had been made from a newer checkout."""
-    (archive,) = (ROOT / "dist").glob("syncd-*.tar.gz")
-    old = archive.name.removeprefix("syncd-").removesuffix(".tar.gz")
-    new = f"{old}.post1"
-    place = host.root / "root" / "newer"
-    shutil.copytree(ROOT, place, ignore=lambda _, names: {*names} - WANTED if "pyproject.toml" in names else set())
-    init = place / "syncd" / "__init__.py"
-    init.write_text(init.read_text().replace(f'"{old}"', f'"{new}"'))
-    build = [sys.executable, "-m", "build", "--quiet", "--wheel", "--no-isolation", str(place)]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    folder = host.root / "root" / f"syncd-{new}"
-    shutil.copytree(ROOT / "dist" / f"syncd-{old}", folder)
-    next(folder.glob("*.whl")).unlink()
-    shutil.copy(next((place / "dist").glob("*.whl")), folder)
-    subprocess.run(["tar", "-czf", f"{folder}.tar.gz", "-C", str(folder.parent), folder.name], check=True)
-    shutil.rmtree(place)
-    shutil.rmtree(folder)
-    return f"{folder.name}.tar.gz"
+    def the_debian_package_takes_the_place_of_the_script(self) -> None:
+        (package,) = (ROOT / "dist").glob("syncd_*.deb")
+        shutil.copy(package, self.host.root / "root")
+        refused = self.host.run("cd /root && apt install -y ./syncd_*.deb", check=False)
+        assert "run its './install --remove' first" in refused.stdout + refused.stderr
+        self.host.run(f"/root/{self.newer.name}/install --remove")
+        install, start, *_ = self.readme["As a Debian package"]
+        self.host.run(install)
+        self.host.run(start)
+        self.works()
+        assert self.host.run("dpkg --verify syncd").stdout == ""
+        assert self.host.run("readlink -f $(command -v syncd)").stdout == "/opt/syncd/current/bin/syncd\n"
+        self.host.run("systemctl cat syncd.service | grep -q hubspot-token && syncd check && syncd verify")
+
+    def an_upgrade_of_the_package_copies_the_ledger_and_goes_on(self) -> None:
+        before, old = self.copies(), self.host.run("dpkg-query -W -f '${Version}' syncd").stdout
+        package = debian_package(self.newer, self.host.root / "root")
+        self.host.run(f"apt install -y ./{package.name}")
+        self.works()
+        assert self.host.run("dpkg-query -W -f '${Version}' syncd").stdout > old
+        assert self.copies() > before
+        assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
+
+    def copies(self) -> int:
+        return len(self.host.run("ls /var/lib/syncd-backup").stdout.split())
+
+    def without_the_package_the_data_stays(self) -> None:
+        *_, remove, purge = self.readme["As a Debian package"]
+        self.host.run(remove)
+        self.host.run(f"test -s {LEDGER} && test -s /etc/syncd/config.yaml && ! command -v syncd")
+        assert self.host.show("LoadState") == {"LoadState": "not-found"}
+        self.host.run(purge)
+        self.host.run(f"test -s {LEDGER} && test -s /etc/credstore/syncd.zeliq-key && test ! -e /etc/syncd")
+        self.host.run("test ! -e /opt/syncd && test ! -e /etc/systemd/system/syncd.service.d/credentials.conf")
+
+    # --- without systemd --------------------------------------------------------------------------
+
+    def the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root(self) -> None:
+        self.host.run("mv /var/lib/private/syncd /root/kept && rm -f /var/lib/syncd")
+        image = Image(self.host)
+        image.build()
+        self.host.run("install -d /etc/syncd && install -d -o 10001 -m 0500 /run/secrets")
+        for name in (*KEYS, "callback-secret"):
+            self.host.run(f"install -o 10001 -m 0400 /etc/credstore/syncd.{name} /run/secrets/{name}")
+        text = yaml.safe_dump(self.settings, sort_keys=False).replace("127.0.0.1:8080", "0.0.0.0:8080")
+        self.write(text.replace("credential: ", "file: /run/secrets/"))
+        image.start()
+        self.host.wait_for("the health check", image.healthy)
+        self.host.run(f"systemctl is-active {UNIT} && test -s {LEDGER}")
+        self.host.run(f"systemctl stop {UNIT}")
 
 
-WANTED = {"syncd", "connectors", "pyproject.toml", "README.md", "LICENSE"}
 STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.install,
     Boot.configure,
     Boot.let_callbacks_in,
     Boot.start,
     Boot.it_is_shut_in,
-    Boot.commands_work_as_root,
+    Boot.every_command_works_as_root,
+    Boot.a_second_daemon_is_refused,
     Boot.a_reload_is_applied,
     Boot.a_wrong_file_is_refused_and_all_goes_on,
     Boot.a_start_with_a_wrong_file_leaves_the_port_open_and_a_mended_one_suffices,
@@ -266,6 +313,10 @@ STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.a_copy_is_made_and_restored,
     Boot.an_upgrade_and_a_rollback,
     Boot.it_stops_cleanly,
+    Boot.the_debian_package_takes_the_place_of_the_script,
+    Boot.an_upgrade_of_the_package_copies_the_ledger_and_goes_on,
+    Boot.without_the_package_the_data_stays,
+    Boot.the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root,
 )
 
 
@@ -282,7 +333,7 @@ def main() -> int:
                 say(step.__name__.replace("_", " "))
                 try:
                     step(boot)
-                except (AssertionError, subprocess.SubprocessError) as error:
+                except (AssertionError, LookupError, ValueError, subprocess.SubprocessError) as error:
                     failed += 1
                     boot.write(boot.settings)
                     told = host.run("syncd status", check=False)

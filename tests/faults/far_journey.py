@@ -25,9 +25,9 @@ from syncd.config.sections import Ledger as LedgerSection
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Author, ContactRef, EnrichmentRequest, Identity, Submission
 from syncd.contract.pacing import Pacer
-from syncd.ledger import copies
+from syncd.ledger import copies, undos
 from syncd.ledger.store import Ledger
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, verify, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, undoing, verify, writeback
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
@@ -38,7 +38,20 @@ from tests.contract.bench import START, JumpingClock
 from tests.unit.house import SECRET, House, settings_of, sync_of
 
 from .door import Door
-from .far_world import COLLEAGUES, EMAIL, FORGOTTEN, PEOPLE, PHONE, Crm, Memory, Vendor, calls, calls_back_never, id_of
+from .far_world import (
+    COLLEAGUES,
+    EMAIL,
+    FORGOTTEN,
+    PEOPLE,
+    PHONE,
+    UNDONE,
+    Crm,
+    Memory,
+    Vendor,
+    calls,
+    calls_back_never,
+    id_of,
+)
 from .journey import asked_of
 from .labels import LabelledLedger, LabelledPort, LabelledReceiver, Labels
 
@@ -49,6 +62,7 @@ ROUNDS = 60
 Stage = Callable[[], Awaitable[object]]
 _OPEN = (
     "SELECT (SELECT count(*) FROM job WHERE state <> 'done') + (SELECT count(*) FROM write WHERE state = 'intent')"
+    " + (SELECT count(*) FROM undo WHERE state IN ('asked', 'intent'))"
     " + (SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt'))"
 )
 
@@ -157,6 +171,9 @@ class _Traveller:
             *(partial(dispatch.run_once, parts, name) for name in parts.lanes),
             *answers,
             partial(writeback.run_once, parts, sync),
+            self._take_back,
+            partial(undoing.run_once, parts),
+            partial(plan.run_once, parts),
             partial(probe.flush, parts),
         ]
 
@@ -171,6 +188,15 @@ class _Traveller:
                     await self._say(door, name, call, b'{"riddle": "?"}')
                 if await self._say(door, name, call) == 200:
                     self._world.note("told", id=call.id)
+
+    async def _take_back(self) -> None:
+        """A person does not want what was written to some of them, and says so by a command, another process."""
+        for name in UNDONE:
+            wanted = undos.Wanted(contact=ContactRef(connection="crm", object="contacts", id=id_of(name)))
+            found = await self._ledger.read(undos.find, wanted)
+            if found and name not in {fact["of"] for fact in self._world.happened("taken back")}:
+                Ledger.change(self._ledger.path, undos.ask, found, name, now=self._clock.now())
+                self._world.note("taken back", of=name)
 
     async def _say(self, door: Door, name: str, call: Submission, body: bytes | None = None) -> int:
         delivery = self._vendors[name].delivery(call, body=body)

@@ -17,7 +17,7 @@ from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import ask, audit
 
-from .far_world import COLLEAGUES, EMAIL, PEOPLE, PHONE, Memory, Vendor, calls, id_of
+from .far_world import COLLEAGUES, EMAIL, LATER, PEOPLE, PHONE, UNDONE, Memory, Vendor, calls, id_of
 
 Jobs = dict[tuple[str, str], tuple[str, str]]
 Stands = dict[tuple[str, str], str]
@@ -25,6 +25,7 @@ Stands = dict[tuple[str, str], str]
 _JOBS = "SELECT ext_id, field, state, reason FROM job JOIN contact ON contact.id = contact_id"
 _OPEN = "SELECT state FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt')"
 _WRITES = "SELECT id FROM write WHERE state = 'intent'"
+_UNDOS = "SELECT write_id FROM undo WHERE state IN ('asked', 'intent')"
 
 
 def judge(folder: Path, *, arrived: bool) -> None:
@@ -69,7 +70,7 @@ def _right_values(world: Memory) -> None:
         history.setdefault((fact["contact"], fact["name"]), []).append((fact["by"], fact["value"]))
     for (contact, name), edits in history.items():
         theirs = [value for by, value in edits if by == Author.PERSON]
-        right = {PEOPLE[contact].truth[Field(name)], *theirs}
+        right = {PEOPLE[contact].truth[Field(name)], *theirs, *([""] if PEOPLE[contact].name in UNDONE else [])}
         wrong = [value for by, value in edits if by == Author.MACHINE and value not in right]
         assert not wrong, f"{contact} {name} was given {wrong}"
 
@@ -101,6 +102,7 @@ def _ended(path: Path, world: Memory) -> None:
     """I4; and whatever was bought and found has come to stand, but where a colleague was quicker."""
     assert ask(path, _OPEN) == [], "no call is open"
     assert ask(path, _WRITES) == [], "no write is open"
+    assert ask(path, _UNDOS) == [], "no undo is open"
     jobs = {(contact, field): (state, reason) for contact, field, state, reason in ask(path, _JOBS)}
     lacking = {
         (contact, field) for contact, one in PEOPLE.items() for field in (EMAIL, PHONE) if field not in one.typed
@@ -109,6 +111,8 @@ def _ended(path: Path, world: Memory) -> None:
     assert {state for state, _ in jobs.values()} == {"done"}
     stands = {(fact["contact"], fact["name"]): fact["value"] for fact in world.happened("edit")}
     _colleagues_kept(world, jobs, stands)
+    assert (stands[id_of("Val"), "email"], jobs[id_of("Val"), EMAIL]) == ("", ("done", "undone"))
+    assert stands[id_of("Wim"), "email"] == LATER, "what he has written since stands"
     for _, call in calls(world):
         for request in call.requests:
             for field in request.fields:
@@ -131,7 +135,7 @@ def _colleagues_kept(world: Memory, jobs: Jobs, stands: Stands) -> None:
 def _come_to_something(contact: str, field: Field, jobs: Jobs, stands: Stands) -> None:
     """What was bought and found stands at that person, who may be two contacts."""
     person = PEOPLE[contact]
-    if person.unknown or person.name in COLLEAGUES:
+    if person.unknown or person.name in COLLEAGUES or person.name in UNDONE:
         return
     places = [place for place, one in PEOPLE.items() if one.name == person.name]
     assert person.truth[field] in {stands.get((place, field)) for place in places}, f"{person.name}'s {field}"

@@ -75,6 +75,8 @@ _STORIES = {
     "Qi": _PHONE,  # ann's key is revoked when his turn comes
     "Rex": _MAIL,  # bob's answer is lost, the call was not carried out
     "Una": _PHONE,  # shows no profile
+    "Val": _PHONE,  # what was written to her is to be put back
+    "Wim": _PHONE,  # to him, too; a colleague is quicker than our write and slower than our read
 }
 PEOPLE: dict[str, Person] = {
     str(501 + place): Person(name, typed, "" if name == "Una" else name.lower(), name == "Hal")
@@ -83,6 +85,8 @@ PEOPLE: dict[str, Person] = {
 PEOPLE[str(501 + len(PEOPLE))] = Person("Ivy", _PHONE, "ivy")  # the same person once more
 _IDS = {person.name: contact for contact, person in reversed(PEOPLE.items())}
 COLLEAGUES = {"Jo": "jo.herself@acme.example.com", "Ned": "ned.himself@acme.example.com"}
+UNDONE = ("Val", "Wim")
+LATER = "wim.himself@acme.example.com"
 FORGOTTEN = "f" * 32  # the call about Max
 
 
@@ -151,6 +155,11 @@ class Crm(FakeCrm):
             self.edit(id_of("Jo"), "email", COLLEAGUES["Jo"])
         back = about.get(id_of("Jo"))
         if back is not None and back.new == COLLEAGUES["Jo"] and self.strikes("it can't be put back yet"):
+            return [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c in changes]
+        undone = about.get(id_of("Wim"))
+        if undone is not None and undone.new == "" and self.strikes("a colleague is quicker than an undo"):
+            self.edit(id_of("Wim"), "email", LATER)
+        if undone is not None and undone.new == LATER and self.strikes("it can't be put back after an undo yet"):
             return [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c in changes]
         lagging = [c for c in changes if c.ref.id == id_of("Lou") and self.strikes("a write that is none")]
         outcomes = await super().write([c for c in changes if c not in lagging], selection)

@@ -17,6 +17,7 @@ BY_NOTHING: dict[str, str] = {
     "reviews.decide": "a person's command, in a process of its own",
     "inbox.set_aside_surplus": "the journey's providers sign their callbacks: what comes later is read like the first",
     "inbox.count_paid_unread": "a counter beside a delivery that is quarantined, which the journey comes by",
+    "undos.finish": "the journey's CRM needs a look after each write; of what needs none, the end is written at once",
     "retries.retry": "a person's command, tried first on a copy of the ledger",
     "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
     "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",
@@ -24,8 +25,7 @@ BY_NOTHING: dict[str, str] = {
     "breakers.set_aside": "nobody is refused for a reason that no document knows",
     "budgets.learn_prices": "nothing costs more than its connector knows",
     "confirmations.postpone_probe": "the journey's CRM has no rule that refuses whatever is written",
-    "connections.note_budget": "the journey's sync has no budget",
-    "budgets.note_reached": "the same",
+    "room.note_reached": "the journey's sync has no budget",
     "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
     "writes.without_place": "the configuration stays what it is",
     "paid_calls.note": "no provider answers in the receipt of a call",
@@ -58,6 +58,12 @@ def test_kills_at_labels(nursery: Nursery, in_memory: Path, passed: Counter[str]
     rng = random.Random(6)
     for label in rng.sample(sorted(passed), 10):
         kill_at_label(nursery, in_memory / label, (label, rng.randint(1, passed[label])))
+
+
+@pytest.mark.parametrize("label", ["after undoing._begin", "before undoing._note_outcomes", "within undoing._settle"])
+def test_kills_while_values_are_put_back(nursery: Nursery, in_memory: Path, label: str) -> None:
+    """The intent is there, the CRM has carried it out, a colleague's value is back: each goes on."""
+    assert kill_at_label(nursery, in_memory / label, (label, 1)) == 1
 
 
 def test_a_kill_while_it_recovers_from_a_kill(nursery: Nursery, in_memory: Path) -> None:

@@ -12,7 +12,6 @@ from syncd.contract.errors import Retry
 from syncd.contract.model import Field, Page, Selection, Submission
 from syncd.contract.pacing import Pacer
 from syncd.ledger import candidates, submissions
-from syncd.ledger.budgets import Budget
 from syncd.ledger.submissions import Stale
 from syncd.pipeline import plan, pull
 from syncd.pipeline.choose import Turn, choose
@@ -84,7 +83,7 @@ def test_f03_suppressed_between_plan_and_send(house: House) -> None:
         house.run(
             house.ledger.write(
                 submissions.intend, submission, [item], provider="ann", sync="people", now=1.0, deadline=9.0,
-                reserve=ONE_BY_ONE.price[EMAIL], budget=Budget(),
+                reserve={EMAIL: ONE_BY_ONE.price[EMAIL]}, limits=[],
             )
         )  # fmt: skip
     assert house.dispatch() == 0

@@ -22,12 +22,15 @@ _HALTED = "SELECT 1 FROM connection WHERE trouble <> '' LIMIT 1"
 # What a stage left undone because the ledger failed is found by the next bell, which the real daemon rings soon.
 _IN_WORK = """
 SELECT 1 FROM job WHERE state IN ('queued', 'sending', 'answered')
-UNION ALL SELECT 1 FROM delivery WHERE state = 'received' UNION ALL SELECT 1 FROM contact WHERE planned = 0 LIMIT 1
+UNION ALL SELECT 1 FROM delivery WHERE state = 'received' UNION ALL SELECT 1 FROM contact WHERE planned = 0
+UNION ALL SELECT 1 FROM undo WHERE state = 'asked' LIMIT 1
 """
+_TO_UNDO = "SELECT 1 FROM undo WHERE state IN ('asked', 'intent') LIMIT 1"
 _DUE = """
 SELECT min(at) FROM (
     SELECT min(due_at) AS at FROM job WHERE state IN ('waiting', 'accepted', 'writing', 'review') AND due_at > :now
     UNION ALL SELECT min(at) FROM again WHERE at > :now
+    UNION ALL SELECT min(due_at) FROM undo WHERE state IN ('asked', 'intent') AND due_at > :now
     UNION ALL SELECT min(poll_at) FROM submission WHERE state = 'accepted' AND poll_at > :now
     UNION ALL SELECT min(deadline) FROM submission WHERE state IN ('accepted', 'in_doubt') AND deadline > :now
 )
@@ -57,6 +60,8 @@ class Bells:
         self._first = False
         if self._one(_AGAIN, now=self._clock.now()):
             kinds.add("plan")
+        if self._one(_TO_UNDO):
+            kinds.add("undo")
         if now - self._pulled > 8 * HOUR or rng.random() < 0.02:
             kinds, self._pulled = kinds | {"pull"}, now
         if now - self._probed > (3 * HOUR if self._one(_HALTED) else DAY):

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import ASKED, Change, Field, Grade, Identity
-from syncd.ledger import reviews
+from syncd.ledger import reviews, undos
 from syncd.ledger.file import LedgerError
 from syncd.ledger.reviews import Review
+from syncd.ledger.store import Tx
+from syncd.ledger.undos import Wanted
 
 from .crm import PROPERTY, Crm, Record
 from .life import Dead, Life
-from .timeline import DAY
+from .timeline import DAY, spawn
 
 if TYPE_CHECKING:
     from .world import World
@@ -114,28 +117,51 @@ class Colleagues:
         return f"typed{number}@typed.example.com" if fld is Field.EMAIL else f"+12125550{100 + number % 100}"
 
 
+def _ask(tx: Tx, wanted: Wanted, *, now: float) -> int:
+    return undos.ask(tx, undos.find(tx, wanted), str(wanted), now=now)
+
+
 class Operator:
     """Decides now and then on what waits for review: accepts what is right, refuses what is wrong.
 
-    `refused`: record, field and value. It judges by what it is shown, and has a rhythm of its own.
+    `refused`: record, field and value. It judges by what it is shown, and has a rhythm of its own. In some histories it
+    takes back what was written, a whole run or a single contact.
     """
 
     def __init__(self, world: World, rng: random.Random) -> None:
         self._world = world
         self._rng = rng
         self._per_day = rng.choice((0.0, 0.15, 1.0))
+        self._undoes_per_day = rng.choice((0.0, 0.0, 0.5))
         self.refused: set[tuple[str, str, str]] = set()
 
     async def work(self) -> None:
         """For ever."""
-        while self._per_day:
-            await asyncio.sleep(self._rng.expovariate(self._per_day) * DAY)
+        if self._undoes_per_day:
+            spawn(self._world, self._now_and_then(self._undoes_per_day, self._undo))
+        await self._now_and_then(self._per_day, self._decide)
+
+    async def _now_and_then(self, per_day: float, act: Callable[[Life], Awaitable[None]]) -> None:
+        while per_day:
+            await asyncio.sleep(self._rng.expovariate(per_day) * DAY)
             life = self._world.life
             if life is not None and life.alive and life.ready:
                 try:
-                    await asyncio.wait_for(self._decide(life), 60.0)
+                    await asyncio.wait_for(act(life), 60.0)
                 except (TimeoutError, LedgerError, Dead):
                     self._world.note("-- the operator's decision was not taken")
+
+    async def _undo(self, life: Life) -> None:
+        """What was written in one of the last runs, or to one of the contacts of that run."""
+        written = undos.find(life.ledger.tx, Wanted())
+        if not written:
+            return
+        one = self._rng.choice(written)
+        wanted = Wanted(run=one.run) if self._rng.random() < 0.5 else Wanted(contact=one.ref)
+        self._world.note(f"the operator takes back what was written: {wanted}")
+        self._world.weather.happened["undo"] += 1
+        life.check()
+        await life.ledger.write(_ask, wanted, now=self._world.wall_clock.now())
 
     async def _decide(self, life: Life) -> None:
         for review in reviews.waiting(life.ledger.tx):

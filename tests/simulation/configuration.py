@@ -18,11 +18,12 @@ from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
 from syncd.config import Settings, WhenUnavailable
-from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, OnDoubt
+from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, NamedBudget, OnDoubt
 from syncd.config.settings import Connection, FieldPolicy, Port, Sync
 from syncd.contract.model import Field, Grade
 from syncd.contract.ports import Options
 
+from . import spending
 from .crm import PROPERTY
 from .timeline import DAY, HOUR
 
@@ -49,9 +50,13 @@ class Former:
 class Configuration:
     """What is configured. `now` is what the running daemon has read, `wanted` what it will read at its next start."""
 
-    def __init__(self, rng: random.Random, changes: random.Random, path: Path, crms: tuple[str, ...]) -> None:
-        self._rng = changes
-        self.now = self.wanted = _settings(rng, path, crms)
+    def __init__(
+        self, rng: random.Random, changes: random.Random, money: random.Random, path: Path, crms: tuple[str, ...]
+    ) -> None:
+        self._rng, self._money = changes, money
+        settings = _settings(rng, path, crms)
+        budgets = spending.draw(money, tuple(sync.name for sync in settings.syncs))
+        self.now = self.wanted = replace(settings, budgets=budgets)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
         self.first_names = {name: name for name in self.now.connections}  # of every name that a connection ever had
@@ -71,7 +76,14 @@ class Configuration:
         connections = {
             self.called[name]: replace(one, name=self.called[name]) for name, one in settings.connections.items()
         }
-        return replace(settings, connections=connections, syncs=tuple(map(self._sync_as_called, settings.syncs)))
+        syncs = tuple(map(self._sync_as_called, settings.syncs))
+        return replace(settings, connections=connections, syncs=syncs, budgets=self._budgets_as_called(settings))
+
+    def _budgets_as_called(self, settings: Settings) -> tuple[NamedBudget, ...]:
+        return tuple(
+            one.model_copy(update={"providers": one.providers and tuple(self.called[name] for name in one.providers)})
+            for one in settings.budgets
+        )
 
     def _sync_as_called(self, sync: Sync) -> Sync:
         fields = {
@@ -89,8 +101,18 @@ class Configuration:
         place = self._rng.randrange(len(syncs))
         changed = _CHANGES[what](self, syncs[place])
         before, syncs[place] = syncs[place], changed
-        self.wanted = replace(self.wanted, syncs=tuple(syncs))
+        self.wanted = replace(self.wanted, syncs=tuple(syncs), budgets=self._other_budgets(what, before, changed))
         return "" if changed == before else f"{before.name}: {what}"
+
+    def _other_budgets(self, what: str, before: Sync, changed: Sync) -> tuple[NamedBudget, ...]:
+        """They are drawn anew now and then; and a sync's new name is written into them, too."""
+        if what == "other_budget" and self._money.random() < 0.5:
+            return spending.draw(self._money, tuple(sync.name for sync in self.wanted.syncs))
+        names = {before.name: changed.name}
+        return tuple(
+            one.model_copy(update={"syncs": one.syncs and tuple(names.get(name, name) for name in one.syncs)})
+            for one in self.wanted.budgets
+        )
 
     # --- for the judge ------------------------------------------------------------------------
 

@@ -254,13 +254,13 @@ class Crm:
             return Snapshot(ref=ref, current=None)
         record.read_at = self.world.now
         record.theirs = {f: self.world.acceptable(self.name, record, f) for f in PROPERTY}
-        versions = {f: tuple(record.versions.get(m.property, ())) for f, m in selection.fields.items()}
+        versions = {f: tuple(record.versions.get(m.property, ())) for f, m in selection.writable.items()}
         return Snapshot(
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.revision),
             identity=_identity(record),
-            values={f: v for f, m in selection.fields.items() if (v := record.values.get(m.property))},
+            values={f: v for f, m in selection.writable.items() if (v := record.values.get(m.property))},
             blocked=self._blocked(record),
             versions=versions if self.capabilities.history else {},
             changed_at="" if self.capabilities.history else f"{record.revision:09d}",
@@ -268,7 +268,7 @@ class Crm:
 
     def carry_out(self, sent: Sequence[_Sent], selection: Selection) -> list[WriteOutcome]:
         """One update of one record: its conditions hold for all of it, as of before it."""
-        names = [selection.fields[change.field].property for change, _ in sent]
+        names = [selection.writable[change.field].property for change, _ in sent]
         verdicts = [self._verdict(change, name) for (change, _), name in zip(sent, names, strict=True)]
         outcomes = []
         for (change, theirs), name, (status, holder) in zip(sent, names, verdicts, strict=True):
@@ -292,6 +292,8 @@ class Crm:
     def look_for_opt_out(self, change: Change) -> None:
         """Had the read before this write shown that the person must not be found?"""
         record = self.records[change.ref.id]
+        if any(one.value == change.new for one in record.versions.get(PROPERTY[change.field], ())):
+            return  # what stood there is put back
         if change.expected == "" and record.blocked_since.get(change.field, record.read_at) < record.read_at:
             self.forbidden.append((f"{change.ref} {change.field} was written, although opted out", self.world.now))
         if change.expected == "":

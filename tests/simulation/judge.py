@@ -23,6 +23,7 @@ from . import purchases
 from .crm import PROPERTY, Crm, Entry, Record, is_selected
 from .oneness import Oneness
 from .people import Find
+from .spending import Spending
 from .timeline import DAY
 from .vendor import Letter, Purchase, Vendor
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     Job = dict[str, Any]
 
-REFLECTED = {"written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
+REFLECTED = {"undone", "written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
 ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however long that takes
 TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
 SEEN = 300.0 + 900.0  # seconds for which a look is good, and in which a call that was under way arrives at last
@@ -58,6 +59,12 @@ _MISSES = """
 SELECT provider, max(asked_at) FROM answer
 WHERE job_id = ? AND provider IN (SELECT value FROM json_each(?)) AND outcome = 'not_found' GROUP BY provider
 """
+_TO_UNDO = "SELECT write_id FROM undo WHERE state IN ('asked', 'intent')"
+_UNDONE = """
+SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.field, write.after FROM undo
+JOIN write ON write.id = undo.write_id JOIN job ON job.id = undo.job_id JOIN contact ON contact.id = undo.contact_id
+WHERE undo.state = 'undone' AND job.reason = 'undone'
+"""
 _SET_ASIDE = """
 SELECT later.submission_id FROM delivery AS later
 JOIN delivery AS earlier ON earlier.submission_id = later.submission_id AND earlier.id < later.id
@@ -72,6 +79,7 @@ class Judge:
     def __init__(self, world: World) -> None:
         self._world = world
         self._taken: tuple[int, int] | None = None
+        self._spending = Spending(world)
 
     # --- at every commit ----------------------------------------------------------------------
 
@@ -83,6 +91,7 @@ class Judge:
         if taken == self._taken:
             return  # nothing was spent or reserved since
         self._taken = taken
+        self._spending.on_commit(tx)
         for crm in self._world.crms:
             for days, of in ((1, _PER_DAY), (30, _PER_MONTH)):
                 since = self._world.now - (days + 1) * DAY - self._world.wall_clock.furthest
@@ -110,7 +119,8 @@ class Judge:
         """What is still open, new rounds of questions aside."""
         jobs = self._jobs(ledger)
         open_ = [f"{job['id']} {job['state']} {job['round']}" for job in self._unsettled(jobs)]
-        return [*open_, *self._undiscovered(jobs)]
+        undos = [f"undo of {row[0]}" for row in ledger.connection.execute(_TO_UNDO)]
+        return [*open_, *undos, *self._undiscovered(jobs)]
 
     def _unsettled(self, jobs: list[Job]) -> list[Job]:
         policies = {c.name: c.in_doubt_policy for c in self._world.configuration.now.connections.values()}
@@ -144,6 +154,7 @@ class Judge:
         jobs = self._jobs(ledger)
         self._everything_ended(jobs)
         self._nothing_lost(jobs, ledger)
+        self._undone_is_gone(ledger)
         purchases.nothing_paid_twice(self._world)
         self._nothing_bought_blindly()
         self._nothing_bought_in_vain()
@@ -343,7 +354,15 @@ class Judge:
                 if entry.who == "syncd" and entry.value not in seen[place] | entry.theirs:
                     what = f"{crm.name}/{entry.record} {entry.name} was given {entry.value!r}, which is wrong"
                     self._world.violated("I5", f"{what}: it is not theirs (day {entry.at / DAY:.4f})")
-                seen[place].add(entry.value)
+                seen[place] |= {entry.value, entry.before}
+
+    def _undone_is_gone(self, ledger: InlineLedger) -> None:
+        """I3: what is said to be put back does not stand there as ours any more."""
+        for row in ledger.connection.execute(_UNDONE):
+            (crm, record), name = self._world.record(self._world.first_ref(row["ref"])), PROPERTY[Field(row["field"])]
+            newest = next((e for e in reversed(crm.log) if (e.record, e.name) == (record.id, name)), None)
+            if newest is not None and newest.who == "syncd" and newest.value == row["after"]:
+                self._world.violated("I3", f"{crm.name}/{record.id} {name} holds {newest.value!r}, said to be put back")
 
     def _nobody_suppressed(self) -> None:
         """I10: no write after an opt-out that the read before it showed; no purchase after one that was pulled, of

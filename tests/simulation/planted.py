@@ -25,7 +25,6 @@ from syncd.config import Ages
 from syncd.contract.model import Change, Delivery, Field, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import (
-    budgets,
     candidates,
     claims,
     configured,
@@ -42,6 +41,7 @@ from syncd.ledger import (
     submissions,
     writes,
 )
+from syncd.ledger.budgets import Budget
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.results import Since
@@ -126,8 +126,8 @@ def intent_after_send() -> AbstractContextManager[None]:
             items,
             provider=run.connection.name,
             sync=run.sync.name,
-            reserve=Decimal(0),
-            budget=budgets.Budget(),
+            reserve={field: Decimal(0) for item in items for field in item.jobs},
+            limits=[],
             deadline=run.parts.clock.now() + DAY,
             now=run.parts.clock.now(),
         )
@@ -195,6 +195,21 @@ def budget_ignores_reserved() -> AbstractContextManager[None]:
     return statement("spent_since", "charged_mc + reserved_mc + assumed_mc", "charged_mc")
 
 
+def budget_forgets_what_is_in_doubt() -> AbstractContextManager[None]:
+    """What a doubtful call has reserved counts against no budget."""
+    return statement("spent_since", "reserved_mc + assumed_mc)", "reserved_mc + assumed_mc - doubt_mc)")
+
+
+def budget_of_a_field_forgets_bulks() -> AbstractContextManager[None]:
+    """A call for several fields is none of a single field's budget."""
+    part = Budget.part
+
+    def of_one(budget: Budget, shares: Any) -> Any:
+        return None if budget.fields is not None and len(shares) > 1 else part(budget, shares)
+
+    return swap(Budget, "part", of_one)
+
+
 def release_on_doubt() -> AbstractContextManager[None]:
     """A doubtful call gives its reservation back."""
     return statement("submission_state", "SET state = :target", "SET reserved_mc = 0, state = :target")
@@ -223,7 +238,8 @@ def bulk_all_or_nothing() -> AbstractContextManager[None]:
     """A bulk dearer than the budget is not sent, nor any part of it."""
 
     async def afford(run: Any, _: Any, cap: Any) -> None:
-        await run.spent(cap)
+        run.tight = True
+        await run.note_cap(cap)
 
     return swap(paid_calls.Calls, "_afford", afford)
 
@@ -700,7 +716,8 @@ def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
 
 PLANTED = named(
     resend_on_timeout, intent_after_send, requeue_in_doubt_on_restart, reuse_live_attempt, share_without_person_lock,
-    budget_ignores_reserved, release_on_doubt, double_settle, charge_ignored, bulk_all_or_nothing,
+    budget_ignores_reserved, budget_forgets_what_is_in_doubt, budget_of_a_field_forgets_bulks,
+    release_on_doubt, double_settle, charge_ignored, bulk_all_or_nothing,
     gate_ignored,
     drop_early_callback, trust_any_mac, trust_any_signature, ack_before_commit, ack_when_disk_full, accept_mismatch,
     accept_any_grade, matched_by_position, late_answer_ignored, inbox_forgets_the_rest,
@@ -726,6 +743,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "write_again_at_once": ("crash_in_write", "crm_slow", "edit_after_write"),
     "no_cas_recheck": ("edit_before_write",),
     "ignore_blocked": ("opt_out", "clear"),
+    "budget_forgets_what_is_in_doubt": ("bad_gateway", "cut_after"),
     "double_settle": ("twice", "replayed", "unheard"),
     "drop_early_callback": ("early",),
     "ack_when_disk_full": ("disk_full", "locked"),
@@ -766,6 +784,7 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "ack_when_disk_full": 3,
     "answer_without_echo_believed": 3,
     "bought_before_a_confirmed_write": 4,
+    "budget_of_a_field_forgets_bulks": 22,
     "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,

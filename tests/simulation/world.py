@@ -85,7 +85,8 @@ class World(Owner):
         self.operator = Operator(self, random.Random(f"what is decided when, {seed}"))
         self.pasted: set[str] = set()  # profiles that stand in somebody else's record
         changes = random.Random(f"what is configured when, {seed}")
-        self.configuration = Configuration(rng, changes, path, tuple(self.crms))
+        money = random.Random(f"what may be spent when, {seed}")
+        self.configuration = Configuration(rng, changes, money, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
 

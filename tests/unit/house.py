@@ -22,16 +22,17 @@ from syncd.config.settings import Connection, Port
 from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, Identity, Submission
 from syncd.contract.pacing import Pacer
 from syncd.contract.ports import Options
-from syncd.ledger import connections
+from syncd.ledger import budgets, undos
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.states import JobState
-from syncd.ledger.store import Ledger
+from syncd.ledger.store import Ledger, Tx
 from syncd.observe.conditions import Condition, derive
 from syncd.observe.status import look
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, verify, work, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, sweep, undoing, verify, work, writeback
 from syncd.pipeline.address import Addresses
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Lane, Parts
+from syncd.pipeline.spending import budgets_of
 from tests.contract.bench import JumpingClock
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
@@ -166,6 +167,20 @@ class House:
     def writeback(self) -> int:
         return sum(self.run(writeback.run_once(self.parts, sync)) for sync in self.parts.settings.syncs)
 
+    def undo(self, **wanted: Any) -> int:
+        """A person wants what fits to be put back; returns the run. `undoing` carries it out."""
+
+        def ask(tx: Tx) -> int:
+            return undos.ask(tx, undos.find(tx, undos.Wanted(**wanted)), "by a test", now=self.clock.now())
+
+        return self.run(self.ledger.write(ask))
+
+    def undoing(self) -> int:
+        """One pass; what follows from it is decided."""
+        ended = self.run(undoing.run_once(self.parts))
+        self.plan()
+        return ended
+
     def ask(self) -> int:
         """From the CRM to paid calls; returns how many were made."""
         self.pull()
@@ -243,8 +258,9 @@ class House:
         return {k: Decimal(v or 0) / 1000 for k, v in zip(("reserved", "charged", "in_doubt"), row, strict=True)}
 
     def over_budget(self) -> dict[str, str]:
-        """The connections whose last call would have exceeded a cap."""
-        return self.run(self.ledger.read(connections.over_budget))
+        """The budgets that have no room for the next call, and the window of each."""
+        told = self.run(self.ledger.read(budgets.report, budgets_of(self.settings), now=self.clock.now()))
+        return {one["budget"]: one["window"] for one in told if one["reached"]}
 
     def assumed(self) -> Decimal:
         """Credits that count as charged, although nobody told."""

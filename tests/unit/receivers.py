@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,32 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+@contextmanager
+def _serving(server: socketserver.TCPServer) -> Iterator[int]:
+    """It runs meanwhile; its port."""
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.socket.getsockname()[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers["content-length"]))
+
+    def reply(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """It says nothing."""
 
 
 @dataclass
@@ -33,29 +60,17 @@ def web() -> Iterator[Web]:
     """A web server that takes what `json://` sends."""
     server = Web()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.body()
             if server.hold is not None:
                 server.hold.wait(30)
             if server.status == 200:
                 server.got.append(json.loads(body))
-            self.send_response(server.status)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            self.reply(server.status)
 
-        def log_message(self, *_: object) -> None:
-            """It says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        server.port = made.server_address[1]
-        thread = threading.Thread(target=made.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            made.shutdown()
-            thread.join()
+    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server.port:
+        yield server
 
 
 @dataclass
@@ -67,8 +82,8 @@ class Mail:
 
 
 @contextmanager
-def mail() -> Iterator[Mail]:
-    """A mail server that takes everything."""
+def mail(tls: ssl.SSLContext | None = None) -> Iterator[Mail]:
+    """A mail server that takes everything, behind TLS where it is given a context."""
     server = Mail()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -81,15 +96,11 @@ def mail() -> Iterator[Mail]:
                     server.got.append("".join(part.decode() for part in iter(self.rfile.readline, b".\r\n")))
                 self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as made:
-        server.port = made.server_address[1]
-        thread = threading.Thread(target=made.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            made.shutdown()
-            thread.join()
+    made = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        made.socket = tls.wrap_socket(made.socket, server_side=True)
+    with _serving(made) as server.port:
+        yield server
 
 
 @dataclass
@@ -111,23 +122,11 @@ def collector() -> Iterator[Collector]:
     """A receiver of OTLP over HTTP."""
     made = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(_Handler):
         def do_POST(self) -> None:
             made.headers.append({name.lower(): value for name, value in self.headers.items()})
-            made.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
+            made.bodies.append(self.body())
+            self.reply(200)
 
-        def log_message(self, *_: object) -> None:
-            """It says nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield made
-        finally:
-            server.shutdown()
-            thread.join()
+    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as made.port:
+        yield made

@@ -489,7 +489,7 @@ def test_the_schema_says_of_every_key_what_it_is_for_and_spells_defaults_as_one_
         for n, part in parts.items()
     }
     assert defaults["Admin"]["listen"] == "127.0.0.1:8081"
-    assert defaults["Keep"] == {"raw": "30d", "jobs": "400d"}
+    assert defaults["Keep"] == {"raw": "30d", "jobs": "400d", "people": "400d"}
     assert (defaults["Ledger"]["reserve"], defaults["InDoubtRule"]["hold"]) == ("256MiB", "2d")
     assert (defaults["SyncSection"]["write_within"], defaults["SyncSection"]["sweep"]) == ("5m", "1d")
     assert defaults["zeliq"]["plan"] == "starter"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from syncd.config import Alert, Settings, Traces, load
+from syncd.config import Alert, NamedBudget, Settings, Traces, load
 from syncd.config.sections import ConnectionSection, Document, Extras, FieldSection, InDoubtRule, Keep, SyncSection
 from syncd.contract.model import ASKED
 from syncd.registry import Registry
@@ -32,7 +32,8 @@ def test_it_loads_without_a_warning(settings: Settings) -> None:
 def models() -> Iterator[type[BaseModel]]:
     sections = [Document.model_fields[name].annotation for name in ("ledger", "callbacks", "admin", "log", "people")]
     yield from (section for section in sections if isinstance(section, type) and issubclass(section, BaseModel))
-    yield from (Document, Alert, Traces, Keep, ConnectionSection, InDoubtRule, SyncSection, FieldSection, Extras)
+    yield from (Document, Alert, NamedBudget, Traces, Keep, ConnectionSection, InDoubtRule)
+    yield from (SyncSection, FieldSection, Extras)
     yield from (REGISTRY.kind(name).options for name in REGISTRY.names())
 
 

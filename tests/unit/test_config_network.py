@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.contract.network import Network
 from tests.connectors.proxying import Authority
 
 from .test_config import ENVIRON, GOOD, problems, read
@@ -24,6 +25,17 @@ def test_n3_proxy_and_authorities_are_read(tmp_path: Path) -> None:
     assert settings.warnings == ()
     assert "prox-canary" in settings.secrets
     assert "prox-canary" not in repr(settings)
+
+
+def test_n3_authorities_that_were_renewed_under_the_same_name_are_another_network(tmp_path: Path) -> None:
+    def network() -> Network:
+        return read(tmp_path, with_network("{ ca_file: ca.pem }")).network
+
+    Authority(tmp_path)
+    before, again = network(), network()
+    Authority(tmp_path)
+    assert before == again
+    assert network() != before
 
 
 @pytest.mark.parametrize(

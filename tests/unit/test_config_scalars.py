@@ -104,6 +104,20 @@ def test_c1_what_is_no_number_of_credits_is_refused_with_its_line(tmp_path: Path
     assert problem.startswith("c.yaml:19: syncs[0].budget.credits_per_day: ")
 
 
+@pytest.mark.parametrize("written", ["1_000", "1_0.5", "'1_000'", "-1_0", "1_0e1"])
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("credits_per_day: 500", "credits_per_day: {}", "19: syncs[0].budget.credits_per_day"),
+        ("when_unavailable: next", "priority: {}", "20: syncs[0].priority"),
+        ("credits_per_day: 500", "credits_per_month: {}", "19: syncs[0].budget.credits_per_month"),
+    ],
+)
+def test_c1_a_number_has_no_underscores(tmp_path: Path, old: str, new: str, place: str, written: str) -> None:
+    found = problems(tmp_path, changed(old, new.format(written)))
+    assert f"c.yaml:{place}: is no number; write it without underscores, such as 10000" in found
+
+
 @pytest.mark.parametrize(
     "written", ["12:30", "1:30", "90", "0500", "1_000s", "1e3s", ".inf", "1e3", "30d 12", "-1h", "5 years"]
 )

@@ -38,6 +38,12 @@ def test_a_request_of_another_call_is_never_taken_for_one_of_this_call() -> None
     assert ids.own_part(one, ids.of_request(other, 1)) != ids.own_part(one, ids.of_request(one, 1))
 
 
+def test_no_request_is_the_beginning_of_another_one() -> None:
+    """Who erases a person cuts out of an answer what names their request."""
+    made = [ids.of_request("Ab3Ab3Ab3Ab3", number) for number in range(1, 1_000)]
+    assert not [(one, other) for one in made[:99] for other in made if one != other and one in other]
+
+
 def test_requests_are_found_in_an_answer_whatever_stands_around_them() -> None:
     one, other = ids.of_request(ids.new(), 1), ids.of_request(ids.new(), 99)
     body = f'{{"custom":{{"attempt_id":"{one}"}},"version":"1.10","ids":["{other}"],"domain":"firm21.example"}}'

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from syncd.contract.model import Answer, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.ledger import inbox, submissions, writes
-from syncd.ledger.budgets import Budget, OverBudget
+from syncd.ledger.budgets import Budget
+from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState, Reason, SubmissionState
 from syncd.ledger.store import Tx
 
@@ -61,7 +62,7 @@ class Life(RuleBasedStateMachine):
         fits = (reserved or 0) + (charged or 0) + 1000 * len(queued) <= CAP * 1000
         try:
             self.books.intend(
-                name, *queued, reserve=len(queued), budget=Budget(per_month=CAP), round_=rounds[queued[0]]
+                name, *queued, reserve=len(queued), budget=Budget(name="all", per_month=CAP), round_=rounds[queued[0]]
             )
         except OverBudget:
             assert not fits

@@ -39,6 +39,8 @@ BY_HAND = {
     "planned_totals",
     "answers_counted",
     "calls_without_price",
+    "forget_contacts_holding",
+    "forget_mentions",
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
 HOUSE = Path(__file__).parents[2] / "syncd"

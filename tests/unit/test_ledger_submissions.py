@@ -25,9 +25,10 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import budgets, contacts, inbox, submissions, writes
-from syncd.ledger.budgets import Budget, OverBudget
+from syncd.ledger import contacts, inbox, shares, submissions, writes
+from syncd.ledger.budgets import Budget
 from syncd.ledger.results import Since
+from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Move, Tx
 from syncd.ledger.submissions import Doubt, Item, Stale
@@ -85,7 +86,12 @@ class Books:
             self.write(lambda tx: tx.move_many(anew, now=now))
         items = [self.item(name, job, round_) for job in jobs]
         submission = Submission(id=name, requests=tuple(i.request for i in items), callback_url="")
-        values = {"provider": provider, "sync": "people", "reserve": Decimal(reserve), "budget": budget}
+        values = {
+            "provider": provider,
+            "sync": "people",
+            "reserve": {Field.EMAIL: Decimal(reserve)},
+            "limits": [budget],
+        }
         times = {"deadline": now + DAY, "now": now, "since": since or {}}
         self.write(submissions.intend, submission, items, **values, **times)
         return submission
@@ -208,7 +214,7 @@ def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(
     books.write(submissions.accept, "a", None, poll_at=None, deadline=NOW, now=NOW)
     item = replace(books.item("b", 2), request=replace(books.item("b", 2).request, identity=told(1)))
     submission = Submission(id="b", requests=(item.request,), callback_url="")
-    values: dict[str, Any] = {"provider": "ann", "sync": "people", "reserve": Decimal(1), "budget": NO_CAP}
+    values: dict[str, Any] = {"provider": "ann", "sync": "people", "reserve": {Field.EMAIL: Decimal(1)}, "limits": []}
     for moment in (0.0, NOW - 1, NOW):
         with pytest.raises(Stale):
             books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(moment))
@@ -270,8 +276,8 @@ def test_a_charge_that_is_not_told_keeps_the_reservation_until_it_is(books: Book
 
 
 def test_thousandths_are_rounded_up(books: Books) -> None:
-    assert budgets.milli(Decimal("0.0001")) == 1
-    assert budgets.milli(Decimal("4999.75")) == 4_999_750
+    assert shares.milli(Decimal("0.0001")) == 1
+    assert shares.milli(Decimal("4999.75")) == 4_999_750
 
 
 # --- how a call ends --------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from syncd.cli import app
-from syncd.contract.model import Delivery, Source
 from syncd.ledger import copies, upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
@@ -127,47 +126,6 @@ def test_what_can_be_the_time_after_the_last_look(house: House, later: float, be
 
 def test_the_clock_may_lag_a_minute_and_be_silent_for_a_week() -> None:
     assert (BACKWARD, FORWARD) == (60.0, 7 * DAY)
-
-
-# --- letting go -------------------------------------------------------------------------------
-
-
-def purge(house: House, *, raw: float = 0.0, jobs: float = 0.0) -> None:
-    house.run(house.ledger.write(upkeep.purge, raw_before=raw, jobs_before=jobs))
-
-
-def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(written: House) -> None:
-    now = written.clock.now()
-    written.deliver(Delivery(submission_id="s", source=Source.CALLBACK, body=b"unread", headers={"x": "1"}))
-    purge(written, raw=0.0)
-    assert written.sql("SELECT count(*) FROM delivery WHERE length(body) > 0") == [(3,)]
-    purge(written, raw=now + 1)
-    assert written.sql("SELECT body, headers FROM delivery WHERE state = 'received'") == [(b"unread", None)]
-    read = written.sql("SELECT DISTINCT body, headers, state FROM delivery WHERE state <> 'received'")
-    assert read == [(b"", None, "applied")]
-
-
-def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: House, copy: Path) -> None:
-    kept = "SELECT id, state, reason FROM job", "SELECT charged_mc, reserved_mc FROM submission"
-    histories = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM result), (SELECT count(*) FROM write)"
-    before = [ask(copy, one) for one in (*kept, histories)]
-    Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=0.0)
-    assert [ask(copy, one) for one in (*kept, histories)] == before, "nothing is old enough"
-    Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=written.clock.now() + 1)
-    assert ask(copy, histories) == [(0, 0, 0)]
-    assert ask(copy, "SELECT value, note, thinned FROM job") == [(None, "", 1)] * 2
-    assert [ask(copy, one) for one in kept] == before[:2]
-    assert told(copy) == []
-
-
-def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(house: House) -> None:
-    ada = house.person()
-    house.ask()
-    purge(house, jobs=house.clock.now() + 1)
-    assert house.state(ada) == "sent"
-    assert house.sql("SELECT source, target FROM event WHERE job_id = 1 ORDER BY id") == [
-        ("", "queued"), ("queued", "sending"), ("sending", "sent"),
-    ]  # fmt: skip
 
 
 # --- copies -----------------------------------------------------------------------------------

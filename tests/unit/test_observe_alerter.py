@@ -238,6 +238,18 @@ def test_n3_alerts_leave_by_the_same_proxy_and_trust_the_same_authorities(house:
         assert [line.split()[:2] for line in seen] == [["CONNECT", url.removeprefix("https://")]]
 
 
+def test_n3_mail_trusts_the_same_authorities(house: House, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with mail(tls=authority.server()) as post:
+        to = f"mailtos://127.0.0.1:{post.port}?from=syncd@example.com&to=ops@example.com&mode=ssl"
+        telling(house, {"to": to})
+        [alert] = house.settings.alerts
+        assert house.run(send(house.settings, alert, sample_message(""))) != ""
+        network = Network(ca_file=authority.file)
+        assert house.run(send(replace(house.settings, network=network), alert, sample_message(""))) == ""
+        assert len(post.got) == 1
+
+
 CONFIG = """
 ledger: {{ path: ledger.db }}
 callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{secret}"] }}

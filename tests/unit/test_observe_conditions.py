@@ -134,8 +134,8 @@ def test_s5_everybody_tells_it(build: Build) -> None:
     [told] = [one for one in json.loads(status)["conditions"] if one["kind"] == "budget"]
     assert told["until"] == moment("2026-11-28T00:00", "UTC")
     assert 'syncd_condition{detail="day",kind="budget",who="people"} 1.0' in metrics
-    assert 'syncd_budget_reached{sync="people",window="day"} 1.0' in metrics
-    assert 'syncd_budget_left_credits{sync="people",window="day"} 0.0' in metrics
+    assert 'syncd_budget_reached{budget="people",window="day"} 1.0' in metrics
+    assert 'syncd_budget_left_credits{budget="people",window="day"} 0.0' in metrics
     with redirect_stdout(StringIO()) as shown:
         found = house.run(house.ledger.read(look, house.settings, now=house.clock.now()))
         show_status({**concluded(found), "running": True})

@@ -273,7 +273,7 @@ def test_the_budget_stops_before_the_call_and_goes_on_the_next_day(build: Build)
     house = one_email(build, people=5, budget=Budget(credits_per_day=Decimal(2)))
     assert house.dispatch() == 2
     assert len(house.fake.submitted) == 2
-    assert house.over_budget() == {"ann": "2 credits in 1 day (UTC)"}
+    assert house.over_budget() == {"people": "day"}
     assert [house.dispatch() for _ in range(5)] == [0] * 5
     assert len(house.parts.lanes["ann"].pacer._calls) <= 5, "no place in the rate windows is taken for nothing"
     house.clock.time += 86_400

@@ -11,8 +11,10 @@ from syncd.contract.model import Author, Field, Grade, Identity
 from syncd.ledger import reports
 from syncd.ledger.reports import PlannedTotal
 from syncd.ledger.store import Ledger
-from syncd.pipeline.preview import Price, preview, price_of
-from tests.contract.fake_provider import FakeProvider
+from syncd.pipeline.dispatch import PAGE
+from syncd.pipeline.forecast import Price, price_of
+from syncd.pipeline.preview import preview
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
 from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House, sync_of
@@ -102,6 +104,24 @@ def test_plan_and_run_agree(build: Build, tmp_path: Path, seed: int) -> None:
         house.verify()
         house.finish()
         house.clock.time += rng.choice([60.0, DAY, 95 * DAY])
+
+
+def test_the_same_question_on_two_pages_is_asked_once(build: Build, tmp_path: Path) -> None:
+    """Nothing but a last name: nobody can say that it is the same person, but it is the very same question."""
+    house = build(
+        fields={EMAIL: ["ann"]}, providers=[FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=100))]
+    )
+    house.recover()
+    house.crm.add(Identity(last_name="Arnaud"))
+    for n in range(PAGE + 20):
+        house.crm.add(Identity(last_name=f"Number {n}"))
+    house.crm.add(Identity(last_name="Arnaud"))
+    wanted = planned(house, tmp_path)
+    assert len(wanted) == PAGE + 21
+    house.clock.time += 60
+    found = asked(house)
+    house.clock.time += 60
+    assert found | asked(house) == wanted
 
 
 # --- what it costs --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from syncd.ledger.store import Ledger
 from syncd.pipeline.gate import UNTRIED
 from syncd.pipeline.parts import Parts
 from syncd.registry import Registry
+from tests.connectors.proxying import Authority
 
 CONFIG = """
 ledger: {{ path: ledger.db }}
@@ -119,6 +120,23 @@ def test_another_public_url_is_tried_before_anything_is_bought(tmp_path: Path) -
         assert "b.example.com" in after.addresses.mint("zeliq", "s", expires=9e9)
 
     reloaded(tmp_path, look, url="https://b.example.com")
+
+
+def test_with_other_authorities_under_the_same_name_every_connection_is_made_anew(tmp_path: Path) -> None:
+    more = "network: { ca_file: ca.pem }"
+    Authority(tmp_path)
+    settings, registry = read(tmp_path, more=more)
+
+    async def run() -> None:
+        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), SystemClock())
+        parts.accounts.known.update(settings.connections)
+        Authority(tmp_path)
+        made = await reload.apply(parts, await reload.prepare(parts, lambda: read(tmp_path, more=more)))
+        assert made.lanes["zeliq"].provider is not parts.lanes["zeliq"].provider
+        assert made.accounts.known == set()
+        await compose.close(made)
+
+    asyncio.run(run())
 
 
 def test_reasons_of_a_sync_that_is_gone_are_gone(tmp_path: Path) -> None:

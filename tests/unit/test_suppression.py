@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from syncd.cli import app
 from syncd.contract.model import EnrichmentRequest, Identity, Submission
 from syncd.ledger import submissions, suppressions
-from syncd.ledger.budgets import Budget
 from syncd.ledger.submissions import Item, Stale
 from syncd.people import suppression
 from syncd.people.suppression import Kind, Sign
@@ -171,8 +170,8 @@ def test_whoever_comes_on_it_after_being_chosen_is_not_paid_for(house: House) ->
     values: dict[str, Any] = {
         "provider": "ann",
         "sync": "people",
-        "reserve": Decimal(1),
-        "budget": Budget(),
+        "reserve": {EMAIL: Decimal(1)},
+        "limits": [],
         "deadline": 9e9,
     }
     suppress(house, ADA)

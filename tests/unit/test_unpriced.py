@@ -17,6 +17,7 @@ from syncd.config import ExpiredRule, Settle
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Field
 from syncd.ledger import submissions
+from syncd.ledger.budgets import Budget
 from syncd.ledger.store import Ledger, reading
 from syncd.ledger.unpriced import unpriced
 from tests.contract.fake_provider import FakeProvider
@@ -85,8 +86,9 @@ def test_l21_what_counts_as_charged_stays_in_the_budget_of_its_days(build: Build
     house.sweep()
     assert house.sql("SELECT slot, reserved_mc, assumed_mc FROM spend") == [(slot, 0, 10_000)]
     with reading(house.path) as tx:
-        assert tx.value("spent_since", sync="people", slot=slot) == 10_000
-        assert tx.value("spent_since", sync="people", slot=slot + 1) == 0
+        scope = Budget(syncs=frozenset({"people"})).scope()
+        assert tx.value("spent_since", slot=slot, **scope) == 10_000
+        assert tx.value("spent_since", slot=slot + 1, **scope) == 0
 
 
 @pytest.mark.parametrize("settle", list(Settle))
@@ -277,7 +279,7 @@ def test_l21_a_decision_changes_nothing_that_an_answer_has_settled_meanwhile(bui
 
 
 def _settle_late(tx: Any, call: str) -> bool:
-    return bool(tx.run("call_priced", id=call, charged_mc=0, note=""))
+    return bool(tx.run("call_priced", id=call, charged_mc=0, shares=None, note=""))
 
 
 def test_a_doubt_that_was_named_is_decided_at_once(build: Build) -> None:

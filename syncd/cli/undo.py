@@ -1,0 +1,212 @@
+"""The command that takes back what was written: undo."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from syncd import compose, filters
+from syncd.config import Settings
+from syncd.contract.ports import Tools
+from syncd.ledger import undos
+from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.undos import Value, Wanted
+from syncd.pipeline import undoing
+from syncd.registry import Registry
+
+from .completion import syncs
+from .contacts import the_contact
+from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell, when
+from .progress import progress
+from .review import mask
+from .who import operator
+
+SHOWN = 20  # values of a dry run that are listed, unless all are wanted
+LOOK = 0.5  # seconds between two looks at how far an undo is
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("undo", short_help="Put back what was written, where it is still ours.")(undo)
+
+
+def undo(
+    config: ConfigOption = None,
+    *,
+    run: Annotated[int | None, typer.Option(help="What was written in this run: see `syncd runs`.")] = None,
+    sync: Annotated[str | None, typer.Option(autocompletion=syncs, help="What was written for this sync.")] = None,
+    contact: Annotated[
+        str | None, typer.Option(metavar="REF", help="What was written to this contact; an id may be shortened.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="What was written since: 2h, 3d, 2026-11-27T08:30 (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="What was written before.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="With --yes: wait until the daemon has done it.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Show what the ledger knows, without a look at the CRM.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--list", help=f"Show every value, not the first {SHOWN} only.")] = False,
+    unmasked: Annotated[bool, typer.Option("--unmasked", help="Show values in full.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put back what stood in the CRM before syncd wrote there: all that is said must fit.
+
+    A value is put back only while the CRM still holds it as syncd wrote it: whatever anybody has changed since, stays.
+    Nothing that was put back is written again, until `syncd retry` wants it; nothing is bought for it. The daemon does
+    it, by the same guards as any write; without a daemon, `syncd run --once` does.
+
+    \b
+    Examples:
+      syncd undo --run 118
+      syncd undo --run 118 --yes --wait
+      syncd undo --sync people --since 2h
+      syncd undo --contact hubspot-eu/contacts/501 --yes
+    """
+    if all(one is None for one in (run, sync, contact, since, until)):
+        raise typer.BadParameter("say what: --run, --sync, --contact, --since, --until")
+    looks = not (yes or offline)
+    settings, registry = settings_from(config, secrets=looks)
+    path = settings.ledger.path
+    wanted = _wanted(settings, contact, since=since, until=until)
+    wanted = replace(wanted, run=run, sync=sync)
+    started = None
+    if yes:
+        values, started = Ledger.change(path, _ask, wanted, operator(), now=compose.clock_of(settings).now())
+    else:
+        with reading(path) as tx:
+            values = undos.find(tx, wanted)
+        values = values if offline else asyncio.run(_seen(settings, registry, values))
+    if not as_json:
+        _show(values, every=every, unmasked=unmasked)
+        _conclude(values, started)
+    counts = _wait_for(path, started) if started is not None and wait else {}
+    if as_json:
+        print_json(_as_json(values, started, counts, unmasked=unmasked))
+    elif counts:
+        _tell_end(path, counts, started)
+
+
+def _wanted(settings: Settings, contact: str | None, *, since: str | None, until: str | None) -> Wanted:
+    now = compose.clock_of(settings).now()
+
+    def moment(option: str, text: str | None) -> float | None:
+        try:
+            return None if text is None else filters.moment(text, now)
+        except ValueError as error:
+            raise typer.BadParameter(f"{option}: {error}") from None
+
+    ref = None
+    if contact is not None:
+        with reading(settings.ledger.path) as tx:
+            ref = the_contact(tx, contact)
+    return Wanted(contact=ref, since=moment("--since", since), until=moment("--until", until))
+
+
+def _ask(tx: Tx, wanted: Wanted, by: str, *, now: float) -> tuple[list[Value], int | None]:
+    values = undos.find(tx, wanted)
+    fits = any(not one.why_not for one in values)
+    return values, undos.ask(tx, values, f"{wanted}, by {by}", now=now) if fits else None
+
+
+async def _seen(settings: Settings, registry: Registry, values: Sequence[Value]) -> list[Value]:
+    """The values as the CRMs hold them now."""
+    names = {one.ref.connection for one in values} & settings.connections.keys()
+    alone = replace(settings, connections={name: settings.connections[name] for name in names})
+    clock, rng = compose.clock_of(settings), random.Random()  # noqa: S311 - jitter, no secret
+    tools = Tools(clock, rng, compose.NoMemory(), network=settings.network)
+    crms, providers = compose.connect(alone, registry, lambda _: tools)
+    try:
+        return await undoing.preview(crms, values)
+    finally:
+        await compose.hang_up(crms, providers)
+
+
+def _show(values: Sequence[Value], *, every: bool, unmasked: bool) -> None:
+    totals = Counter((one.sync, one.field, one.provider, one.why_not) for one in values)
+    rows = [[sync, field, provider, n, why or "is put back"] for (sync, field, provider, why), n in totals.items()]
+    table("", ["sync", "field", "provider", "values", "what becomes of them"], rows)
+    shown = values if every else values[:SHOWN]
+    heads = ["contact", "field", "run", "written (UTC)", "ours", "put back", "left, because"]
+    table("", heads, (_row(one, unmasked=unmasked) for one in shown))
+    if len(shown) < len(values):
+        note(f"… and {len(values) - len(shown):,} more: --list shows all")
+
+
+def _row(one: Value, *, unmasked: bool) -> list[Any]:
+    ours, back = (text if unmasked or not text else mask(text) for text in (one.ours, one.back))
+    return [one.ref, one.field, one.run, when(one.at), ours, back or "(blank)", one.why_not]
+
+
+def _conclude(values: Sequence[Value], started: int | None) -> None:
+    n = sum(not one.why_not for one in values)
+    if not values:
+        tell("Nothing that syncd has written fits.")
+    elif started is None:
+        tell(f"{_values(n)} would be put back, {len(values) - n:,} left: add --yes to do it." if n else "All are left.")
+    else:
+        tell(f"Run {started}: {_values(n)} to be put back, by the running daemon, or else by `syncd run --once`.")
+
+
+def _values(n: int) -> str:
+    return "1 value" if n == 1 else f"{n:,} values"
+
+
+def _wait_for(path: Path, run: int) -> Mapping[str, int]:
+    """Until nothing of it is left to do; what a CRM that is down keeps from being done is waited for, too."""
+
+    def look() -> Mapping[str, int]:
+        with reading(path) as tx:
+            return undos.counts(tx, run)
+
+    with progress("put back", "values") as line:
+        while (open_ := _open(found := look())) > 0:
+            line(sum(found.values()) - open_, sum(found.values()))
+            time.sleep(LOOK)
+    return found
+
+
+def _open(counts: Mapping[str, int]) -> int:
+    return counts.get("asked", 0) + counts.get("intent", 0)
+
+
+def _tell_end(path: Path, counts: Mapping[str, int], run: int | None) -> None:
+    with reading(path) as tx:
+        left = undos.left(tx, run or 0)
+    tell(f"Put back: {_values(counts.get('undone', 0))}. Left as they are: {sum(left.values()):,}.")
+    table("", ["left, because", "values"], left.items())
+
+
+def _as_json(
+    values: Sequence[Value], started: int | None, counts: Mapping[str, int], *, unmasked: bool
+) -> dict[str, Any]:
+    masked: Callable[[str], str] = (lambda text: text) if unmasked else (lambda text: mask(text) if text else "")
+    rows = [
+        {
+            "contact": str(one.ref),
+            "field": one.field,
+            "property": one.property,
+            "sync": one.sync,
+            "provider": one.provider,
+            "run": one.run,
+            "at": one.at,
+            "ours": masked(one.ours),
+            "back": masked(one.back),
+            "left_because": one.why_not or None,
+        }
+        for one in values
+    ]
+    n = sum(not one.why_not for one in values)
+    return {"put_back": n, "left": len(values) - n, "done": started is not None, "run": started} | {
+        "became": dict(counts),
+        "values": rows,
+    }

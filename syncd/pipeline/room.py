@@ -1,0 +1,24 @@
+"""What can't be bought for now, because there is no room for it in a budget, or above a floor."""
+
+from __future__ import annotations
+
+from syncd.contract.model import Field
+from syncd.ledger import budgets, room
+
+from .parts import Parts
+
+
+async def over_budget(parts: Parts) -> set[tuple[str, str, Field]]:
+    """(sync, provider, field) of which not even one can be asked for now, because a budget has no room."""
+    full: set[tuple[str, str, Field]] = set()
+    now = parts.clock.now()
+    for sync in parts.syncs:
+        for name, lane in parts.lanes.items():
+            limits = parts.limits(sync.name, name)
+            fields = [field for field, policy in sync.fields.items() if name in policy.providers]
+            listed = {field: price for field, price in lane.provider.capabilities.price.items() if field in fields}
+            if limits and listed:
+                prices = await parts.ledger.read(budgets.worst_prices, name, listed, now=now)
+                found = await parts.ledger.read(room.without, limits, prices, now=now)
+                full |= {(sync.name, name, field) for field in found}
+    return full

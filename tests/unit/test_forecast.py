@@ -1,0 +1,114 @@
+"""What a plan will cost, what of it fits into the budgets, and how long a balance lasts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from syncd.ledger import runway
+from syncd.ledger.reports import PlannedTotal
+from syncd.ledger.store import reading
+from syncd.pipeline import probe
+from syncd.pipeline.forecast import fit, turns_of
+
+from .conftest import Build
+from .house import DAY, EMAIL, PHONE, House, sync_of
+
+PRICES = {"ann": {EMAIL: Decimal(1), PHONE: Decimal(10)}, "bob": {EMAIL: Decimal(2), PHONE: Decimal(5)}}
+SYNCS = [sync_of("crm", {EMAIL: ("ann", "bob"), PHONE: ("bob", "ann")})]
+RATES = {("ann", "email"): 0.5, ("bob", "email"): 0.25, ("bob", "phone"): 0.2, ("ann", "phone"): 0.5}
+
+
+def total(provider: str, field: str, contacts: int) -> PlannedTotal:
+    return PlannedTotal(sync="people", field=field, provider=provider, reason=None, contacts=contacts)
+
+
+def budget(left: float, **scope: list[str]) -> dict[str, Any]:
+    return {"syncs": None, "fields": None, "providers": None, "left": left, **scope}
+
+
+def turns(rates: dict[tuple[str, str], float]) -> list[Any]:
+    """E-mails of a hundred contacts (ann, then bob), and ten phones (bob, then ann)."""
+    return [
+        turn
+        for one in (total("ann", "email", 100), total("bob", "phone", 10))
+        for turn in turns_of(one, SYNCS, PRICES, rates)
+    ]
+
+
+def test_each_provider_in_its_turn_is_expected_to_be_asked_about_those_whom_the_others_missed() -> None:
+    told = [(one.provider, one.field, float(one.worst), one.expected) for one in turns(RATES)]
+    assert told == [
+        ("ann", "email", 100, 50),
+        ("bob", "email", 200, Decimal("0.5") * Decimal("0.25") * 200),
+        ("bob", "phone", 50, 10),
+        ("ann", "phone", 100, Decimal("0.8") * Decimal("0.5") * 100),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "expected", "worst", "waits"),
+    [
+        (budget(1_000), 125, 450, (0, 0)),
+        (budget(200), 125, 450, (0, 62)),  # of 110 questions, 450 credits at worst: 250 of them are not there
+        (budget(100), 125, 450, (22, 86)),
+        (budget(0, fields=["phone"]), 50, 150, (10, 10)),
+        (budget(30, providers=["ann"], fields=["email"]), 50, 100, (40, 70)),
+        (budget(5, syncs=["others"]), 0, 0, (0, 0)),
+    ],
+)
+def test_what_does_not_fit_into_a_budget_waits(
+    one: dict[str, Any], expected: int, worst: int, waits: tuple[int, int]
+) -> None:
+    told = fit(one, turns(RATES))
+    assert (told["expected_credits"], told["worst_case_credits"]) == (expected, worst)
+    assert (told["waits_as_expected"], told["waits_at_worst"]) == waits
+
+
+def test_what_is_expected_is_not_known_before_there_are_answers() -> None:
+    told = fit(budget(200), turns({}))
+    assert (told["expected_credits"], told["waits_as_expected"], told["waits_at_worst"]) == (None, None, 62)
+
+
+def spent(build: Build, calls: int, *, balance: int = 100) -> House:
+    """A house that has found so many phones today, for ten credits each."""
+    house = build(fields={PHONE: ["ann"]})
+    for n in range(calls):
+        house.finds(house.person(f"Ada{n}"), PHONE, f"+3363998001{n}")
+    house.ask()
+    house.answer_all()
+    house.fake.left = Decimal(balance)
+    house.run(probe.run_once(house.parts))
+    return house
+
+
+def lasting(house: House) -> dict[str, Any]:
+    with reading(house.path) as tx:
+        return runway.report(tx, ["ann"], now=house.clock.now())["ann"]
+
+
+def test_a_balance_lasts_as_long_as_the_last_days_say(build: Build) -> None:
+    house = spent(build, 7)
+    house.clock.time += 5 * DAY
+    assert lasting(house)["days"] == {"7": pytest.approx(100 / 14, rel=0.01), "30": pytest.approx(100 / 14, rel=0.01)}
+    house.clock.time += 15 * DAY
+    told = lasting(house)
+    assert told["days"] == {"7": None, "30": pytest.approx(100 / 3.5, rel=0.01)}
+    assert runway.in_words(told) == "100 credits last 29 days at the last 30 days' spend"
+
+
+def test_a_first_day_counts_as_a_whole_one(build: Build) -> None:
+    house = spent(build, 2)
+    house.clock.time += 600
+    assert (
+        runway.in_words(lasting(house))
+        == "100 credits last 5 days at the last 7 days' spend (5 days at the last 30 days')"
+    )
+
+
+def test_where_nothing_was_spent_nothing_is_said(build: Build) -> None:
+    house = spent(build, 0)
+    assert lasting(house)["days"] == {"7": None, "30": None}
+    assert runway.in_words(lasting(house)) == ""

@@ -1,0 +1,315 @@
+"""A person is erased: no byte of theirs is left in the files, the ledger adds up, and nobody asks about them again."""
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from syncd.cli import app
+from syncd.contract.errors import Garbled, InDoubt, RateLimited
+from syncd.contract.model import Answer, Delivery, Identity, Submission
+from syncd.ledger import forgetting, upkeep
+from syncd.ledger.inbox import unpacked
+from syncd.ledger.store import queries, reading
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+
+from .audit import BODIES
+from .conftest import Build
+from .house import EMAIL, PHONE, SECRET, UNHEARD, House
+from .test_suppression import CONFIG
+
+HANDLE = "adelheid-quendolin"
+PROFILE = f"https://www.linkedin.com/in/{HANDLE}"
+MAIL = "adelheid@quendolin.example.com"
+FOUND = "a.quendolin@works.example.com"
+NUMBER = "+442079460123"
+ADA = Identity(
+    first_name="Adelheid", last_name="Quendolin", company="Quendolin Ltd", domain="works.example.com",
+    linkedin_url=PROFILE, emails=(MAIL,), phones=("+442079460456",),
+)  # fmt: skip
+TRACES = ("adelheid", "quendolin", "2079460123", "2079460456")
+
+
+@pytest.fixture
+def lived(build: Build) -> House:
+    """Two records of one person in two CRMs, asked about in one bulk with others; found, written, and one in review."""
+    house = build(
+        providers=[FakeProvider("ann", capabilities=CAPABILITIES)],
+        second=FakeCrm("other", first=901),
+        fields={EMAIL: ["ann"], PHONE: ["ann"]},
+    )
+    ada = house.crm.add(ADA)
+    house.crms["other"].add(ADA)
+    for name in ("Bo", "Cy"):
+        house.finds(house.person(name), EMAIL, f"{name.lower()}@acme.example.com")
+    house.finds(ada, EMAIL, FOUND)
+    house.finds(ada, PHONE, NUMBER)
+    house.fake.says[ada, PHONE] = (Identity(first_name="Adelheid", last_name="Quendolin", company="Elsewhere"),)
+    house.ask()
+    house.clock.time += 60
+    house.dispatch()
+    house.answer_all()
+    house.finish()
+    house.pull()
+    house.plan()
+    assert house.held(ada) == FOUND
+    return house
+
+
+def command(house: House, *words: str, code: int = 0) -> str:
+    config = house.path.parent / "config.yaml"
+    config.write_text(CONFIG.format(path=house.path, secret=SECRET), "utf-8")
+    done = CliRunner().invoke(app, [*words, "-c", str(config)])
+    assert done.exit_code == code, (done.output, done.exception)
+    return done.stdout
+
+
+def forget(house: House, who: str) -> dict[str, object]:
+    told: dict[str, object] = json.loads(command(house, "forget", who, "--yes", "--json"))
+    return told
+
+
+def on_disk(house: House) -> bytes:
+    files = [Path(f"{house.path}{end}") for end in ("", "-wal", "-shm")]
+    return b"".join(file.read_bytes() for file in files if file.exists()).lower()
+
+
+def left_of(house: House, traces: tuple[str, ...] = TRACES) -> list[str]:
+    """What of a person is still in the files, in any of the forms in which texts are stored."""
+    found = on_disk(house)
+    forms = {trace: (trace.encode(), trace.encode("utf-16-le"), json.dumps(trace)[1:-1].encode()) for trace in traces}
+    return [trace for trace, all_ in forms.items() if any(form in found for form in all_)]
+
+
+def bodies(house: House) -> bytes:
+    """All raw answers, unpacked."""
+    return b"".join(unpacked(*row) for row in house.sql(BODIES)).lower()
+
+
+def adds_up(house: House) -> bool:
+    with reading(house.path) as tx:
+        return list(upkeep.problems(house.path, tx)) == []
+
+
+# --- erased -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", [MAIL, FOUND, MAIL.upper(), "crm/contacts/501", "other/contacts/901"])
+def test_no_byte_of_a_person_is_left(lived: House, who: str) -> None:
+    assert left_of(lived) == list(TRACES), "it is all there before"
+    assert b"quendolin" in bodies(lived)
+    told = forget(lived, who)
+    assert sorted(told["records"]) == ["crm/contacts/501", "other/contacts/901"]  # type: ignore[call-overload]
+    assert left_of(lived) == []
+    assert b"quendolin" not in bodies(lived)
+    assert adds_up(lived)
+
+
+def test_it_is_shown_first(lived: House) -> None:
+    told = json.loads(command(lived, "forget", MAIL, "--json"))
+    assert told["done"] is False
+    assert {what for what, n in told["held"].items() if n} >= {"records", "fields", "calls", "answers", "writes"}
+    assert left_of(lived) == list(TRACES)
+    assert "copies of the ledger" in command(lived, "forget", MAIL)
+
+
+def test_others_and_the_bill_are_as_they_were(lived: House) -> None:
+    query = """SELECT ext_id, field, job.state, job.reason, job.value, outcome, candidates FROM contact
+        JOIN job ON job.contact_id = contact.id LEFT JOIN result ON result.job_id = job.id
+        WHERE identity NOT LIKE '%Quendolin%' ORDER BY 1, 2, result.id"""
+    before, bill = lived.sql(query), lived.sql("SELECT * FROM spend ORDER BY 1, 2, 3")
+    forget(lived, MAIL)
+    assert lived.sql(query) == before
+    assert lived.sql("SELECT * FROM spend ORDER BY 1, 2, 3") == bill
+    assert lived.sql("SELECT count(*) FROM submission WHERE charged_mc > 0")[0][0] > 0
+
+
+def test_nobody_asks_again_although_the_crm_still_holds_them(lived: House) -> None:
+    forget(lived, MAIL)
+    before = len(lived.fake.submitted)
+    lived.crm.add(Identity(first_name="Adelheid", last_name="Quendolin", domain="works.example.com"))
+    lived.crms["other"].add(Identity(first_name="A.", last_name="Q.", linkedin_url=PROFILE))
+    for _ in range(2):
+        lived.clock.time += 100 * 86_400
+        lived.ask()
+        lived.finish()
+    asked = [request for call in lived.fake.submitted[before:] for request in call.requests]
+    assert {request.identity.first_name for request in asked} == {"Bo", "Cy"}
+    assert left_of(lived) == [], "not even stored again"
+
+
+def test_a_person_whom_the_ledger_does_not_know_is_left_alone_from_now_on(house: House) -> None:
+    house.person("Bo")
+    house.pull()
+    assert forget(house, MAIL)["records"] == []
+    house.crm.add(ADA)
+    assert house.ask() == 2, "only about the other one"
+    assert left_of(house) == []
+
+
+def test_who_waited_for_their_answer_goes_on(build: Build) -> None:
+    """A namesake stood behind them."""
+    house = build(fields={EMAIL: ["ann"]})
+    ada = house.crm.add(Identity(first_name="Adelheid", last_name="Quendolin", domain="works.example.com"))
+    twin = house.crm.add(Identity(first_name="Adelheid", last_name="Quendolin", domain="works.example.com"))
+    house.ask()
+    states = {house.state(ada), house.state(twin)}
+    assert states == {"sent", "waiting"}
+    asked = ada if house.state(ada) == "sent" else twin
+    other = twin if asked == ada else ada
+    forget(house, f"crm/contacts/{asked}")
+    assert house.sql("SELECT count(*) FROM job WHERE behind IS NOT NULL") == [(0,)]
+    assert house.state(other) == "queued"
+    assert adds_up(house)
+
+
+# --- while something is under way ---------------------------------------------------------------------
+
+
+def test_a_late_answer_is_dropped_and_its_charge_is_not(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    ada = house.crm.add(ADA)
+    house.finds(ada, EMAIL, FOUND)
+    house.ask()
+    forget(house, MAIL)
+    assert house.credits()["reserved"] == 1
+    house.answer_all()
+    house.finish()
+    assert house.held(ada) == ""
+    assert (house.credits()["charged"], house.credits()["reserved"]) == (1, 0)
+    assert house.tally("answers_of_forgotten") == 1
+    forget(house, MAIL)  # once more, to empty the -wal
+    assert left_of(house) == []
+    assert adds_up(house)
+
+
+class Doubter(FakeProvider):
+    """Believes no answer that it can't compare with what was asked, as the one that nobody signs."""
+
+    def parse(self, delivery: Delivery, submission: Submission) -> Answer:
+        if not any(request.identity.last_name for request in submission.requests):
+            raise Garbled("a find that repeats nothing of what was sent", charged=Decimal(1))
+        return super().parse(delivery, submission)
+
+
+def test_a_late_answer_that_can_not_be_believed_is_paid_and_dropped(build: Build) -> None:
+    house = build(providers=[Doubter("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
+    ada = house.crm.add(ADA)
+    house.finds(ada, EMAIL, FOUND)
+    house.ask()
+    forget(house, MAIL)
+    house.answer_all()
+    assert (house.credits()["charged"], house.credits()["reserved"]) == (1, 0)
+    assert (house.tally("answers_of_forgotten"), house.tally("paid_answers_set_aside")) == (1, 0)
+    assert bodies(house) == b""
+
+
+def test_of_a_late_bulk_the_others_are_taken(build: Build) -> None:
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    ada, bo = house.crm.add(ADA), house.person("Bo")
+    house.finds(ada, EMAIL, FOUND)
+    house.finds(bo, EMAIL, "bo@acme.example.com")
+    house.ask()
+    house.clock.time += 60
+    house.dispatch()
+    forget(house, MAIL)
+    house.answer_all()
+    house.finish()
+    assert (house.held(ada), house.held(bo)) == ("", "bo@acme.example.com")
+    assert house.tally("answers_of_forgotten") == 1
+    assert house.tally("items_unmatched") == 0
+    assert b"quendolin" not in bodies(house)
+    assert adds_up(house)
+
+
+@pytest.mark.parametrize("trouble", [InDoubt("cut off"), RateLimited("slow down", after=60.0)])
+def test_what_is_in_doubt_or_waits_is_erased_too(build: Build, trouble: Exception) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.crm.add(ADA)
+    house.fake.refusals.append(trouble)  # type: ignore[arg-type]  # a ConnectorError, each
+    house.ask()
+    forget(house, MAIL)
+    assert left_of(house) == []
+    assert adds_up(house)
+
+
+def test_an_unread_bulk_is_cut(build: Build) -> None:
+    """No daemon runs, and an answer waits: of the one who is erased it is taken out, the others are read later."""
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    ada, bo = house.crm.add(ADA), house.person("Bo")
+    house.finds(ada, EMAIL, FOUND)
+    house.finds(bo, EMAIL, "bo@acme.example.com")
+    house.ask()
+    house.clock.time += 60
+    house.dispatch()
+    for call in house.fake.accepted.values():
+        house.deliver(house.fake.delivery(call))
+    forget(house, MAIL)
+    assert left_of(house) == []
+    house.finish()
+    assert house.held(bo) == "bo@acme.example.com"
+    assert adds_up(house)
+
+
+def test_what_a_process_works_on_is_waited_for(lived: House) -> None:
+    """The claim of a stage is respected: nothing is deleted under its hands."""
+    with reading(lived.path) as tx:
+        contacts = forgetting.find(tx, MAIL)
+    now = lived.clock.now()
+    lived.run(lived.ledger.write(lambda tx: tx.run("worker_renew", owner=7, now=now, until=now + 60, worth=0)))
+    items = json.dumps(list(contacts))
+    take = {"kind": "record", "items": items, "owner": 7, "epoch": 99}
+    lived.run(lived.ledger.write(lambda tx: len(tx.rows("claims_take", **take))))
+    with pytest.raises(forgetting.InTheWay, match="worked on"):
+        lived.run(lived.ledger.write(forgetting.erase, contacts, [], set(), now=now, alone=False))
+    later = now + 61
+    lived.run(lived.ledger.write(forgetting.erase, contacts, [], set(), now=later, alone=False))
+    assert lived.sql("SELECT count(*) FROM contact WHERE identity LIKE '%Quendolin%'") == [(0,)]
+
+
+# --- said of others -----------------------------------------------------------------------------------
+
+
+def test_an_answer_about_somebody_else_that_names_them_is_emptied(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.crm.add(ADA, email="kept@works.example.com")
+    bo = house.person("Bo")
+    house.finds(bo, EMAIL, FOUND)
+    house.fake.says[bo, EMAIL] = (ADA,)
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert house.job(bo) == ("done", "identity_mismatch")
+    forget(house, MAIL)
+    assert left_of(house) == []
+    calls = len(house.submissions())
+    house.plan()
+    assert (len(house.submissions()), house.state(bo)) == (calls, "done"), "the question was asked, and stays so"
+    assert adds_up(house)
+
+
+def test_no_table_with_a_contact_or_a_job_is_left_out(house: House) -> None:
+    said = " ".join(text for name, text in queries().items() if name.startswith("forget_"))
+    deleted = set(re.findall(r"DELETE FROM (\w+)", said))
+    tables = [name for (name,) in house.sql("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    for table in tables:
+        columns = {row[1] for row in house.sql(f"PRAGMA table_info({table})")}
+        if columns & {"job_id", "contact_id"}:
+            assert table in deleted, table
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        (b'{"data": [{"id": "aa", "x": 1}, {"id": "bb"}]}', {"data": [{"id": "bb"}]}),
+        (b'[{"a": {"id": "aa"}}, {"b": [{"id": "bb"}]}]', [{"b": [{"id": "bb"}]}]),
+        (b'{"id": "aa", "x": [1]}', None),
+        (b"no JSON with aa", None),
+    ],
+)
+def test_items_are_cut_out_of_an_answer(body: bytes, left: object) -> None:
+    assert forgetting.cut(body, {"aa"}) == (b"" if left is None else json.dumps(left).encode())
