@@ -1877,7 +1877,7 @@ UPDATE attempt SET asked = '{}' WHERE asked <> '' AND job_id IN (
     SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value)
 
 -- name: thin_contacts
-UPDATE contact SET identity = '{}', revision = '', vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
+UPDATE contact SET identity = '{}', revision = 0, vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
     person = CAST(id AS TEXT) WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: words_merge
