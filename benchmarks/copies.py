@@ -15,12 +15,12 @@ from syncd.ledger.sqlite import sqlite3
 _EVERYBODY = ("contact", "person_key", "member", "job")
 _BOUGHT = ("again", "submission", "attempt", "delivery", "result", "review", "write", "step", "history")
 _SUMS = {
-    "spend": ("submissions", "reserved_mc", "charged_mc", "assumed_mc", "doubt_mc"),
+    "spend": ("reserved_mc", "charged_mc", "assumed_mc", "doubt_mc"),
     "credit_total": ("submissions", "reserved_mc", "charged_mc", "assumed_mc", "doubt_mc", "refund_mc"),
 }
 _SHARE = 5  # one copy of so many has been bought for
 STEP = 1_000_000  # between the ids of two copies: more than the template has
-_SHARED = ("selection_id", "evidence_id", "sample_id")  # of all copies
+_SHARED = ("selection_id", "evidence_id", "sample_id", "run_id")  # of all copies
 _FAST = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -500000")
 _COPIES = """CREATE TEMP TABLE copy AS
 WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ? - 1) SELECT k FROM n"""
