@@ -69,12 +69,13 @@ Facts = dict[str, Any]
 """What a unit of work wants to say of itself on its one line."""
 
 
-def set_up(log: Log, *, stream: TextIO = sys.stderr, hidden: Collection[str] = ()) -> None:
-    """Send every line of the process, ours and the libraries', to `stream`, in one form.
+def set_up(log: Log, *, stream: TextIO | None = None, hidden: Collection[str] = ()) -> None:
+    """Send every line of the process, ours and the libraries', to `stream` (standard error), in one form.
 
     `hidden` are secrets that are masked wherever they appear. Libraries speak from WARNING on.
     uvicorn must be started with `log_config=None`. Calling it again replaces what was set up before.
     """
+    stream = stream or sys.stderr
     terminal = stream.isatty()
     console = log.format is LogFormat.CONSOLE or (log.format is LogFormat.AUTO and terminal)
     renderers: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False)]

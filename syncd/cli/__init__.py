@@ -37,6 +37,8 @@ COMMANDS = {
     "show": ("look", "One contact's whole journey."),
     "runs": ("look", "The last runs, and what each has written."),
     "connectors": ("look", "Which CRMs and providers there are."),
+    "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
+    "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),
     "thaw": ("keep", "Buy again at once after a restore."),
@@ -48,6 +50,7 @@ COMMANDS = {
     "review": ("review", "Values that wait for your decision."),
     "suppress": ("suppress", "Who is never asked about and never written for."),
     "forget": ("forget", "Erase a person, and never ask about them again."),
+    "export": ("export", "All that is held on a person; who was newly enriched."),
     "alert": ("alert", "Who is told when something is wrong."),
     "in-doubt": ("in_doubt", "Paid calls that may not have arrived."),
 }

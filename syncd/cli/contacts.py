@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from syncd.ledger import search
 from syncd.ledger.search import Found, Results, Wanted
 from syncd.ledger.store import Tx, reading
 
+from .csvs import write_csv
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell, when
 
 PAGE = 1000  # rows that are read at once where all are wanted
@@ -136,17 +136,9 @@ def _row(one: Found) -> list[Any]:
     return [one.ref, one.name, one.company, one.field, ending, one.provider, one.value, when(one.at)]
 
 
-def _write_csv(rows: Any) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for one in rows:
-        writer.writerow([_cell(name, getattr(one, name)) for name in _COLUMNS])
+def _write_csv(rows: Iterable[Found]) -> None:
+    write_csv(sys.stdout, _COLUMNS, ({**asdict(one), "at": _moment(one.at)} for one in rows))
 
 
-def _cell(name: str, value: Any) -> str:
-    """No cell is taken for a formula by whoever opens the file: `=HYPERLINK(…)` is a company's name in some CRM."""
-    if name == "at":
-        return "" if value is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(value))
-    text = "" if value is None else str(value)
-    risky = text[:1] in "=@\t\r" if text else False
-    return f"'{text}" if risky or (text[:1] in ("+", "-") and not text[1:2].isdigit()) else text
+def _moment(at: float | None) -> str:
+    return "" if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

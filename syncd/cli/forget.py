@@ -14,7 +14,7 @@ from syncd.config import Settings
 from syncd.contract.errors import SyncdError
 from syncd.ledger import forgetting, suppressions
 from syncd.ledger.file import LedgerBusy, empty_wal
-from syncd.ledger.store import Ledger, reading
+from syncd.ledger.store import Ledger, Tx, reading
 from syncd.people.suppression import Sign
 
 from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell
@@ -56,7 +56,7 @@ def forget(
     settings, _ = settings_from(config, secrets=False)
     path = settings.ledger.path
     with reading(path) as tx:
-        contacts = forgetting.find(tx, who)
+        contacts = the_person(tx, who)
         signs = forgetting.signs(tx, who, contacts)
         held = forgetting.held(tx, contacts)
     if not signs:
@@ -74,6 +74,17 @@ def forget(
         tell(ELSEWHERE)
     if yes and not emptied:
         raise LedgerBusy(f"erased, but {path}-wal could not be emptied yet, for it is being read: run this again")
+
+
+def the_person(tx: Tx, who: str) -> tuple[int, ...]:
+    """The contacts of the one person that is meant; none where nobody is known. Raises SyncdError for several."""
+    contacts = forgetting.find(tx, who)
+    persons = forgetting.persons(tx, contacts)
+    if len(persons) > 1:
+        raise SyncdError(
+            f"{who!r} is held by {len(persons)} people: name the one by a record: {', '.join(persons[:10])}"
+        )
+    return contacts
 
 
 def _erase(settings: Settings, contacts: Sequence[int], signs: set[Sign]) -> Counter[str]:

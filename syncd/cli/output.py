@@ -176,7 +176,12 @@ def say(marked: str, rest: str, *, style: str = "bold") -> None:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """One JSON document; without `indent` on one line."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=indent))
+    typer.echo(to_json(value, indent=indent))
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """The same as a text."""
+    return json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
 
 
 def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

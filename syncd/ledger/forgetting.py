@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,11 @@ def find(tx: Tx, text: str) -> tuple[int, ...]:
         found |= {row[0] for row in tx.rows("contacts_of_keys", keys=keys, limit=1000)}
         found |= {row[0] for row in tx.rows("forget_contacts_holding", value=sign.text)}
     return tuple(row[0] for row in tx.rows("forget_contacts_of_persons", ids=json.dumps(sorted(found))))
+
+
+def persons(tx: Tx, contacts: Sequence[int]) -> list[str]:
+    """A record of each of the persons that these contacts are."""
+    return [row["ref"] for row in tx.rows("persons_of_contacts", ids=json.dumps(contacts))]
 
 
 def signs(tx: Tx, text: str, contacts: Sequence[int]) -> set[Sign]:
@@ -190,6 +195,27 @@ def cut(body: bytes, requests: Collection[str]) -> bytes:
         return b""
     text = json.dumps(kept, ensure_ascii=False)
     return b"" if any(one in text for one in requests) else text.encode("utf-8", "surrogatepass")
+
+
+def items(body: bytes, requests: Collection[str]) -> Any:
+    """The reverse: of a raw answer that speaks of several people, only the items that name these requests."""
+    try:
+        whole = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return list(_naming(whole, requests))
+
+
+def _naming(part: Any, requests: Collection[str]) -> Iterator[Any]:
+    match part:
+        case list():
+            for one in part:
+                within = list(_naming(one, requests))
+                text = json.dumps(one)
+                yield from within or ([one] if any(id_ in text for id_ in requests) else [])
+        case dict():
+            for value in part.values():
+                yield from _naming(value, requests)
 
 
 def _without(part: Any, requests: Collection[str]) -> Any:

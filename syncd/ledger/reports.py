@@ -51,22 +51,21 @@ def moving(
     shut: Sequence[str] = (),
     dear: Sequence[tuple[str, str]] = (),
     providers: Sequence[str] | None = None,
+    *,
+    unwritten: Sequence[str] = (),
 ) -> int:
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection, for a sync of `shut`, for a sync, provider and
     field for which a budget has no room (`over_budget`), or for a field that a connection is short of credits for
-    (`dear`), what was answered and set aside, what a halted CRM keeps from being written, what waits for a provider
+    (`dear`), what was answered and set aside, what a halted CRM, or a pause (`unwritten`: syncs) keeps from being
+    written, what waits for a provider
     that is none of `providers` any more (None: all of them are there), and what stands behind another job, which is
     counted itself.
     """
     states = by_state(tx)
-    held = {
-        "over_budget": json.dumps(list(over_budget)),
-        "shut": json.dumps(list(shut)),
-        "dear": json.dumps(list(dear)),
-    }
-    stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
+    held = {"over_budget": over_budget, "shut": shut, "dear": dear, "unwritten": unwritten}
+    stuck = tx.value("stuck", **{key: json.dumps(list(of)) for key, of in held.items()}, unsigned=UNSIGNED)
     if providers is not None:
         stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
     open_work = tx.value("open_work", unsigned=UNSIGNED) + tx.value("undos_open")

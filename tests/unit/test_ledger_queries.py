@@ -41,6 +41,7 @@ BY_HAND = {
     "calls_without_price",
     "forget_contacts_holding",
     "forget_mentions",
+    "newly_enriched",
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
 HOUSE = Path(__file__).parents[2] / "syncd"
