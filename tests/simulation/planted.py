@@ -818,6 +818,7 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "ack_when_disk_full": 4,
     "answer_without_echo_believed": 3,
     "bought_before_a_confirmed_write": 3,
+    "budget_forgets_what_is_in_doubt": 7,
     "budget_of_a_field_forgets_bulks": 22,
     "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
