@@ -124,7 +124,9 @@ def _reached(tx: Tx, budget: Budget, window: str, left_mc: int, *, now: float) -
     """Is it used up, or is what is left too little for a call that was to be made in this day, or this run?"""
     today = first_moment(now, budget.time_zone)
     since = _began(tx, budget, window, now=now) if window == RUN else today
-    row = tx.row("over_budget", budget=budget.name, cap=window, since=today if since is None else since)
+    whole = milli(budget.cap(window) or Decimal(0))
+    lately = today if since is None else since
+    row = tx.row("over_budget", budget=budget.name, cap=window, since=lately, left=left_mc, whole=whole)
     needs = 1 if row is None else row["needs_mc"]
     if left_mc >= needs:
         return {"reached": False, "reached_at": None, "needs": None, "fits": True, "goes_on_at": None}
@@ -132,7 +134,7 @@ def _reached(tx: Tx, budget: Budget, window: str, left_mc: int, *, now: float) -
         "reached": True,
         "reached_at": None if row is None else row["since"],
         "needs": None if row is None else needs / 1000,
-        "fits": needs <= milli(budget.cap(window) or Decimal(0)),  # into the whole cap
+        "fits": needs <= whole,  # when nothing is spent
         "goes_on_at": _goes_on(tx, budget, window, needs, now=now),
     }
 
@@ -174,7 +176,7 @@ def in_words(one: Mapping[str, Any]) -> str:
 
 def _until_when(one: Mapping[str, Any]) -> str:
     if not one["fits"]:
-        return "no call fits into it, whatever was spent"
+        return "such a call never fits into it, whatever was spent" if one["needs"] else "no call fits into it"
     if one["window"] == RUN:
         return "goes on with the next run"
     moment = datetime.fromtimestamp(one["goes_on_at"], ZoneInfo(one["time_zone"]))

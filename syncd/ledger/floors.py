@@ -46,9 +46,10 @@ def report(tx: Tx, floors: Iterable[Floor], *, now: float) -> list[dict[str, Any
 
 def _told(tx: Tx, floor: Floor, *, now: float) -> dict[str, Any]:
     left = _left(tx, floor.name)
-    row = tx.row("over_budget", budget=floor.name, cap=CAP, since=now - LATELY)
-    needs = 0 if row is None else row["needs_mc"]
-    reached = row is not None and left is not None and left - needs < milli(floor.credits)
+    above = None if left is None else left - milli(floor.credits)
+    given = {"budget": floor.name, "cap": CAP, "since": now - LATELY, "left": above, "whole": above}
+    row = None if above is None else tx.row("over_budget", **given)
+    needs, reached = (0 if row is None else row["needs_mc"]), row is not None
     return {
         "connection": floor.name,
         "floor": float(floor.credits),

@@ -927,13 +927,13 @@ SELECT slot FROM spend WHERE provider = :provider ORDER BY slot LIMIT 1
 
 -- name: over_budget_note
 INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
-ON CONFLICT DO UPDATE SET needs_mc = excluded.needs_mc, at = excluded.at, since = iif(at < :stale, excluded.since, since)
+ON CONFLICT DO UPDATE SET at = excluded.at, since = iif(at < :stale, excluded.since, since)
 RETURNING since >= at AS news
 
 -- name: over_budget
--- The least that did not fit, lately.
-SELECT min(needs_mc) AS needs_mc, min(since) AS since FROM over_budget
-WHERE budget = :budget AND cap = :cap AND at >= :since HAVING count(*) > 0
+-- Of what did not fit lately, and does not fit into what is left now, the least; what never will (`whole`) comes last.
+SELECT needs_mc, min(since) AS since FROM over_budget WHERE budget = :budget AND cap = :cap AND at >= :since
+    AND needs_mc > :left GROUP BY needs_mc ORDER BY needs_mc > :whole, needs_mc LIMIT 1
 
 -- name: submissions_shares
 SELECT id, shares FROM submission WHERE id IN (SELECT value FROM json_each(:ids))

@@ -149,7 +149,7 @@ CREATE TABLE credit_total (
 -- it would fit now is calculated when somebody looks.
 CREATE TABLE over_budget (
     budget TEXT NOT NULL, cap TEXT NOT NULL, sync TEXT NOT NULL, provider TEXT NOT NULL, needs_mc INTEGER NOT NULL,
-    since REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (budget, cap, sync, provider)
+    since REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (budget, cap, sync, provider, needs_mc)
 ) STRICT, WITHOUT ROWID;
 -- The dearest that one find was seen to cost, where that is more than the connector knows.
 CREATE TABLE dearest (

@@ -99,7 +99,7 @@ def _budgets(status: Status) -> Iterator[Condition]:
                 what="is used up" if not one["left"] else "has too little left for the next call",
                 why=budgets.in_words(one),
                 cure="Nothing to do, or raise this budget.",
-                detail=one["window"],
+                detail=one["window"] if one["fits"] else f"{one['window']}_too_small",
                 since=one["reached_at"],
                 until=one["goes_on_at"],
             )

@@ -275,7 +275,7 @@ class Calls:
 
     async def note_cap(self, cap: OverBudget) -> None:
         """A call does not fit into a cap: the ledger is told, now and then."""
-        key, moment = (self.sync.name, cap.limit, cap.cap), self.parts.clock.monotonic()
+        key, moment = (self.sync.name, cap.limit, cap.cap, cap.needs), self.parts.clock.monotonic()
         if moment - self.lane.caps_noted.get(key, -NOTE_CAP_AGAIN) >= NOTE_CAP_AGAIN:
             self.lane.caps_noted[key] = moment
             if await self._write(room.note_reached, self.sync.name, self.connection.name, cap):

@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 import structlog
@@ -79,8 +80,8 @@ class Lane:
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
     vain: dict[str, Vain] = field(default_factory=dict)  # by sync
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
-    # By sync, budget and window: when (monotonic) the ledger was last told that a call does not fit into its cap.
-    caps_noted: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    # By sync, budget, window and what a call needs: when (monotonic) the ledger was last told that it does not fit.
+    caps_noted: dict[tuple[str, str, str, Decimal], float] = field(default_factory=dict)
 
     @property
     def too_dear(self) -> list[Field]:

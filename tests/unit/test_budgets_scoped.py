@@ -95,6 +95,23 @@ def test_a_request_for_both_fields_is_made_for_the_one_that_fits(build: Build) -
     assert asked(house) == {("ann", "email"): 3, ("ann", "phone"): 1}
 
 
+def test_what_never_fits_is_told_apart_from_what_fits_tomorrow(build: Build) -> None:
+    """A phone costs more than the whole budget; e-mails go on, until they have used it up."""
+    house = limited(two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "small", "per_day": 4})
+    people(house, 3)
+    house.ask()
+    [never] = house.conditions("budget")
+    assert (never.detail, never.until) == ("day_too_small", None)
+    assert never.why.endswith("the next call may cost 10: such a call never fits into it, whatever was spent")
+    for name in ("Bo", "Cy", "Di"):
+        house.person(name)
+    house.ask()
+    assert asked(house) == {("ann", "email"): 4}
+    [used_up] = house.conditions("budget")
+    assert (used_up.detail, used_up.what) == ("day", "is used up")
+    assert "goes on at" in used_up.why
+
+
 def test_a_budget_of_one_provider_leaves_the_other(build: Build) -> None:
     house = limited(
         two(build, fields={EMAIL: ["ann"], PHONE: ["bob"]}), {"name": "first", "providers": ["ann"], "per_day": 1}

@@ -98,7 +98,7 @@ def test_s5_what_is_left_may_be_too_little_for_what_waits(build: Build) -> None:
     house.person("Ada")
     assert house.ask() == 0
     [told] = house.conditions("budget")
-    assert "0 of 9 credits today (UTC), and the next call may cost 10: no call fits into it" in told.why
+    assert "0 of 9 credits today (UTC), and the next call may cost 10: such a call never fits into it" in told.why
     assert told.until is None
 
 
