@@ -19,7 +19,7 @@ from syncd import reload
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
-from syncd.ledger import connections, reports, submissions
+from syncd.ledger import connections, pauses, reports, submissions
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.observe.watcher import EVERY as WATCH_EVERY
 from syncd.observe.watcher import Watcher
@@ -249,10 +249,12 @@ async def settled(daemon: Daemon) -> None:
 
 async def _moving(daemon: Daemon) -> int:
     parts = daemon.parts
-    spent = list(await over_budget(parts))
+    paused = await parts.ledger.read(pauses.in_force, now=parts.clock.now())
+    spent = list(await over_budget(parts, paused))
     shut = [sync.name for sync in parts.settings.syncs if parts.gate.waits_for_somebody(sync.name)]
+    unwritten = [one.name for one in parts.settings.syncs if any(stop.stops_writing(one.name) for stop in paused)]
     dear = [(name, field) for name, lane in parts.lanes.items() for field in lane.too_dear]
-    if moving := await parts.ledger.read(reports.moving, spent, shut, dear, list(parts.lanes)):
+    if moving := await parts.ledger.read(reports.moving, spent, shut, dear, list(parts.lanes), unwritten=unwritten):
         return moving
     ask = [name for name, one in parts.settings.connections.items() if one.in_doubt_policy is InDoubtPolicy.ASK]
     ending = await parts.ledger.read(submissions.overdue, ask, now=float("inf"))

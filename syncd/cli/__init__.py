@@ -37,6 +37,8 @@ COMMANDS = {
     "show": ("look", "One contact's whole journey."),
     "runs": ("look", "The last runs, and what each has written."),
     "connectors": ("look", "Which CRMs and providers there are."),
+    "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
+    "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),
     "thaw": ("keep", "Buy again at once after a restore."),

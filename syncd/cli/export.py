@@ -19,8 +19,8 @@ from syncd.ledger.store import reading
 from .contacts import wanted_from
 from .csvs import write_csv
 from .forget import the_person
-from .look import listed_prices
 from .output import ConfigOption, note, settings_from, to_json
+from .prices import listed_prices
 
 _COLUMNS = [one.name for one in fields(Enriched)]
 FORMATS = ("json", "csv")

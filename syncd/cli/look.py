@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +31,7 @@ from . import host
 from .completion import syncs
 from .contacts import the_contact
 from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
+from .prices import listed_prices
 from .tables import show_journey, show_runs, show_status
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
@@ -171,16 +171,6 @@ def runs(
         print_json(found)
     else:
         show_runs(found)
-
-
-def listed_prices(settings: Settings, registry: Registry) -> dict[str, dict[str, Decimal]]:
-    """What a find costs by each provider's list, by connection and field."""
-    kinds = {name: registry.kind(one.connector).capabilities for name, one in settings.connections.items()}
-    return {
-        name: {str(field): price for field, price in can.price.items()}
-        for name, can in kinds.items()
-        if isinstance(can, ProviderCapabilities)
-    }
 
 
 def connectors(*, as_json: JsonOption = False) -> None:

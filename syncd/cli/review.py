@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -14,18 +16,23 @@ from syncd.contract.errors import SyncdError
 from syncd.ledger import reviews, search
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
+from syncd.registry import Registry
 
 from .completion import connections, syncs
 from .contacts import FilterOption, wanted_from
 from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
+from .prices import listed_prices
+from .who import operator
 
 review_app = typer.Typer(
     no_args_is_help=True,
     short_help="Values that wait for your decision.",
-    help="Values of which it is doubtful whether they are the contact's. They were paid for, and nothing is written "
-    "until you decide (or until review_within is over: then the next provider is asked).",
+    help="Values that are to be approved, or of which it is doubtful whether they are the contact's. They were paid "
+    "for, and nothing is written until you decide (a doubtful one: or until review_within is over, then the next "
+    "provider is asked).",
 )
 
+Filters = tuple[str | None, str | None, str | None, str | None, str | None]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]…", help="As `syncd review list` shows them.")]
 SyncFilter = Annotated[str | None, typer.Option("--sync", autocompletion=syncs, help="Only those of this sync.")]
 FieldFilter = Annotated[str | None, typer.Option("--field", help="Only e-mails, or only phones: email, phone.")]
@@ -35,6 +42,9 @@ ProviderFilter = Annotated[
 ReasonFilter = Annotated[str | None, typer.Option("--why", help="Only those whose reason holds these words.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All that wait.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")]
+SetOption = Annotated[
+    str | None, typer.Option("--set", metavar="MARK", help="With --yes: exactly those that were shown with this mark.")
+]
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show values in full.")]
 
 
@@ -65,12 +75,13 @@ def list_(
       syncd review list
       syncd review list --why "another profile" --unmasked
     """
-    settings, _ = settings_from(config, secrets=False)
-    chosen = _chosen(settings, [], (sync, field, provider, why, query))
+    settings, registry = settings_from(config, secrets=False)
+    chosen = _chosen(settings, registry, [], (sync, field, provider, why, query))
     if as_json:
         print_json([_masked(one, unmasked=unmasked) for one in chosen])
         return
-    heads = ["id", "contact", "field", "value", "provider", "against", "until (UTC)"]
+    heads = ["id", "contact", "field", "now", "value", "provider", "grade", "credits", "found (UTC)"]
+    heads += ["why", "until (UTC)"]
     table("Waiting for you", heads, (_row(one, unmasked=unmasked) for one in chosen))
     if chosen:
         tell("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
@@ -91,14 +102,16 @@ def show(
     Example:
       syncd review show 17
     """
-    settings, _ = settings_from(config, secrets=False)
-    one = next((one for one in _waiting(settings) if one.id == id_), None)
+    settings, registry = settings_from(config, secrets=False)
+    one = next((one for one in _waiting(settings, registry) if one.id == id_), None)
     if one is None:
         raise SyncdError(f"nothing called {id_} waits for a decision; `syncd review list` shows what does")
     if as_json:
         print_json(_masked(one, unmasked=unmasked))
         return
-    say(f"{one.ref}  {one.field}", f"  {one.value if unmasked else mask(one.value)} by {one.provider}")
+    value = one.value if unmasked else mask(one.value)
+    say(f"{one.ref}  {one.field}", f"  {_now_there(one, unmasked=unmasked)} → {value}")
+    say("", f"{one.grade} by {one.provider} at {when(one.found_at)} UTC, credits: {_cost(one)}; waits for: {one.why}")
     table("", ["", "the contact", "the answer"], _side_by_side(one, unmasked=unmasked))
     table("", ["speaks for it", "speaks against it"], [["; ".join(one.speaks_for), "; ".join(one.speaks_against)]])
     tell(f"Decide: syncd review accept {one.id}, or syncd review refuse {one.id}")
@@ -115,6 +128,7 @@ def accept(
     why: ReasonFilter = None,
     query: FilterOption = None,
     yes: YesOption = False,
+    mark: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """It is the contact's: write it, through the same guards as any value.
@@ -123,9 +137,11 @@ def accept(
     Examples:
       syncd review accept 17
       syncd review accept --why "another profile"
-      syncd review accept --why "another profile" --yes
+      syncd review accept --why approval
+      syncd review accept --why approval --yes --set 1f6a0c3e
     """
-    _decide(config, reviews.ACCEPTED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
+    chosen = _Chosen(ids or (), (sync, field, provider, why, query), every=every, mark=mark)
+    _decide(config, reviews.ACCEPTED, chosen, yes=yes, as_json=as_json)
 
 
 def refuse(
@@ -139,56 +155,83 @@ def refuse(
     why: ReasonFilter = None,
     query: FilterOption = None,
     yes: YesOption = False,
+    mark: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """It is somebody else's: it is never written for this contact, and the next provider is asked.
+    """It is not wanted, or somebody else's: it is never written for this contact, and the next provider is asked.
 
     \b
     Examples:
       syncd review refuse 17 18
       syncd review refuse --provider NAME --all --yes
     """
-    _decide(config, reviews.REFUSED, ids, every, (sync, field, provider, why, query), yes=yes, as_json=as_json)
+    chosen = _Chosen(ids or (), (sync, field, provider, why, query), every=every, mark=mark)
+    _decide(config, reviews.REFUSED, chosen, yes=yes, as_json=as_json)
 
 
-Filters = tuple[str | None, str | None, str | None, str | None, str | None]
+class _Chosen(NamedTuple):
+    """What was said of those that are meant. `mark`: of the set that was shown."""
+
+    ids: Sequence[int]
+    filters: Filters
+    every: bool
+    mark: str | None
 
 
-def _decide(
-    config: Any, decision: str, ids: Sequence[int] | None, every: bool, filters: Filters, *, yes: bool, as_json: bool
-) -> None:
+def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, as_json: bool) -> None:
     """Named one by one it is done at once; by filter, what would be done is shown first."""
-    if not ids and not every and not any(filters):
+    if not wanted.ids and not wanted.every and not any(wanted.filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
-    settings, _ = settings_from(config, secrets=False)
-    chosen = _chosen(settings, ids or [], filters)
-    unknown = sorted(set(ids or ()) - {one.id for one in chosen})
+    settings, registry = settings_from(config, secrets=False)
+    chosen = _chosen(settings, registry, wanted.ids, wanted.filters)
+    unknown = sorted(set(wanted.ids) - {one.id for one in chosen})
     if unknown:
         raise SyncdError(f"nothing called {unknown[0]} waits for a decision; `syncd review list` shows what does")
-    done = yes or bool(ids)
-    if done and chosen:
-        now = compose.clock_of(settings).now()
-        by = "the operator"
-        Ledger.change(settings.ledger.path, reviews.decide, [one.id for one in chosen], decision, by, now=now)
+    mark = _mark_of(chosen)
+    if wanted.mark not in (None, mark):
+        raise SyncdError(
+            f"{len(chosen)} fit now, and they are not the ones that were shown as {wanted.mark}: look at them again; "
+            "nothing was decided"
+        )
+    done = yes or bool(wanted.ids)
+    decided = _carry_out(settings, chosen, decision) if done and chosen else 0
     if as_json:
-        print_json({"decision": decision, "done": done, "counts": _counts(chosen), "ids": [one.id for one in chosen]})
+        told = {"decision": decision, "done": done, "decided": decided, "set": mark}
+        print_json({**told, "counts": _counts(chosen), "ids": [one.id for one in chosen]})
         return
     table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in _counts(chosen).items()))
-    said = f"{len(chosen)} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
-    tell(said if chosen else "Nothing waits that is like this.")
+    told_ = f"{decided} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
+    tell(told_ if chosen else "Nothing waits that is like this.")
+    if chosen and not done:
+        tell(f"Exactly these, whatever comes meanwhile: add --yes --set {mark}")
+    if done and decided < len(chosen):
+        tell(f"{len(chosen) - decided} had changed meanwhile, and wait on: look at them again.")
 
 
-def _waiting(settings: Settings) -> list[Review]:
+def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str) -> int:
+    """Only what waits as it was shown is decided. Returns how many that were."""
+    shown = {one.id: one.value for one in chosen}
+    now = compose.clock_of(settings).now()
+    return Ledger.change(settings.ledger.path, reviews.decide, list(shown), decision, operator(), now=now, shown=shown)
+
+
+def _mark_of(chosen: Iterable[Review]) -> str:
+    """Of exactly these values: another one, or one less, has another mark."""
+    said = "\n".join(sorted(f"{one.id} {one.value}" for one in chosen))
+    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _waiting(settings: Settings, registry: Registry) -> list[Review]:
     with reading(settings.ledger.path) as tx:
-        return reviews.waiting(tx)
+        return reviews.waiting(tx, listed_prices(settings, registry))
 
 
-def _chosen(settings: Settings, ids: Sequence[int], filters: Filters) -> list[Review]:
+def _chosen(settings: Settings, registry: Registry, ids: Sequence[int], filters: Filters) -> list[Review]:
     """Those that fit all that was said; nothing said fits all."""
     sync, field, provider, why, query = filters
     wanted = wanted_from(query, now=compose.clock_of(settings).now())
     with reading(settings.ledger.path) as tx:
-        waiting = reviews.waiting(tx)
+        waiting = reviews.waiting(tx, listed_prices(settings, registry))
         found = search.fields_of(tx, wanted) if query else None
     return [
         one
@@ -213,12 +256,24 @@ def _counts(chosen: Iterable[Review]) -> dict[str, int]:
 def _row(one: Review, *, unmasked: bool) -> list[Any]:
     value = one.value if unmasked else mask(one.value)
     until = when(one.until) if one.until else "you decide"
-    return [one.id, one.ref, one.field, value, one.provider, one.why, until]
+    found = [one.provider, one.grade, _cost(one), when(one.found_at)]
+    return [one.id, one.ref, one.field, _now_there(one, unmasked=unmasked), value, *found, one.why, until]
+
+
+def _cost(one: Review) -> str:
+    return "not known" if one.cost is None else f"{one.cost:g}"
+
+
+def _now_there(one: Review, *, unmasked: bool) -> str:
+    """What the value would replace."""
+    if one.replaces_typed:
+        return "a value that is not ours"
+    return "(blank)" if not one.old else one.old if unmasked else mask(one.old)
 
 
 def _masked(one: Review, *, unmasked: bool) -> dict[str, Any]:
     shown = one.as_json()
-    return shown if unmasked else {**shown, "value": mask(one.value)}
+    return shown if unmasked else {**shown, "value": mask(one.value), "old": mask(one.old) if one.old else ""}
 
 
 def _side_by_side(one: Review, *, unmasked: bool) -> list[list[str]]:

@@ -101,11 +101,16 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "on_doubt": "An answer may be about somebody else: a person decides (review), the next provider is asked first "
         "(next), or it is written (accept).",
         "review_within": "Nobody has decided for so long: the next provider is asked.",
+        "approve": "Values wait for `syncd review accept` before they are written: all (true), or what is above so "
+        "many in a run ({ above: 100 }).",
         "extras": "What an answer brings for nothing, and the property that it is written to.",
         "when_unavailable": "While a provider can't be asked: wait for it, or ask the next.",
         "priority": "Its share of the turns at a provider that several syncs ask.",
         "buy_before_write": "Contacts to buy for before the CRM has confirmed a write; 0: any number.",
         "write_within": "A found value waits so long for a full batch at most.",
+        "writes_per_hour": "So many values are written in an hour at most.",
+        "writes_per_run": "So many values are written from one pull to the next at most.",
+        "canary": "After its first so many writes the sync is paused, until you have looked: `syncd resume`.",
         "paused": "true: keep it here, but do nothing.",
     },
     "FieldSection": {
@@ -142,5 +147,6 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "providers": "The same for some providers, by the name of their connection.",
     },
     "PartialAges": {"found": "How long a find counts.", "not_found": "How long a miss counts."},
+    "Approve": {"above": "So many values of a run are written without a person."},
     "Extras": {"linkedin": "The property for the profile's address, where that is blank."},
 }

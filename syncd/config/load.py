@@ -28,6 +28,7 @@ from .sections import (
     Admin,
     AgesSection,
     Alert,
+    Approve,
     Budget,
     Callbacks,
     ConnectionSection,
@@ -372,10 +373,14 @@ class _Loader:
             paused=section.paused,
             on_doubt=section.on_doubt,
             review_within=section.review_within,
+            approve=_approve(section.approve),
             linkedin=section.extras.linkedin,
             priority=section.priority,
             buy_before_write=section.buy_before_write,
             write_within=section.write_within,
+            writes_per_hour=section.writes_per_hour,
+            writes_per_run=section.writes_per_run,
+            canary=section.canary,
             unproved_url="" if callbacks is None or callbacks.self_check else callbacks.public_url,
         )
 
@@ -475,6 +480,13 @@ def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
 
 def _named(one: FieldMap) -> str:
     return " and ".join(repr(name) for name in (one.property, *one.also))
+
+
+def _approve(wanted: bool | Approve) -> int | None:
+    """How many values of a run are written without a person's approval."""
+    if isinstance(wanted, Approve):
+        return wanted.above
+    return 0 if wanted else None
 
 
 def _first(*values: float | None) -> float:

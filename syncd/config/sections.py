@@ -249,6 +249,12 @@ class People(Section):
     opt_out_scope: OptOutScope = OptOutScope.PERSON
 
 
+class Approve(Section):
+    """A person approves what is beyond so many values in a run."""
+
+    above: Annotated[int, Rule(ge=0)]
+
+
 class SyncSection(Section):
     """Which records are looked after, when, and how."""
 
@@ -266,11 +272,15 @@ class SyncSection(Section):
     sweep: Duration = DAY  # how often everything that lacks something is pulled again, whether it has changed or not
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: Duration = 14 * DAY
+    approve: bool | Approve = False
     extras: Extras = Extras()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
     priority: Annotated[int, Rule(ge=1, le=1000)] = 10
     buy_before_write: Annotated[int, Rule(ge=0, le=1000)] = 3
     write_within: Annotated[Duration, Rule(le=3600)] = 300
+    writes_per_hour: Annotated[int, Rule(ge=1)] | None = None
+    writes_per_run: Annotated[int, Rule(ge=1)] | None = None
+    canary: Annotated[int, Rule(ge=1)] | None = None  # the first so many writes, then it waits for `syncd resume`
     paused: bool = False
 
 
@@ -293,6 +303,7 @@ class ConditionKind(StrEnum):
     SWEEP = "sweep"  # a whole pull did not bring many who were known
     LATE = "late"  # a stage, the event loop or the ledger stands still
     CONFIGURATION = "configuration"  # a changed configuration was refused
+    PAUSED = "paused"  # somebody, or a canary, has stopped a sync, a provider, or everything
 
 
 class Alert(Section):

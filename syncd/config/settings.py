@@ -125,7 +125,9 @@ class Sync:
     a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
     ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
     `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
-    `write_within`: seconds for which a value may wait for a full batch while more are to be expected.
+    `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
+    `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
+    many values of a run are written without a person's approval; None: all of them.
     """
 
     name: str
@@ -147,8 +149,12 @@ class Sync:
     priority: int = 10
     buy_before_write: int = 3
     write_within: float = 300.0
+    writes_per_hour: int | None = None
+    writes_per_run: int | None = None
+    canary: int | None = None
     time_zone: str = "UTC"
     unproved_url: str = ""
+    approve: int | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)

@@ -100,6 +100,8 @@ def _rename(tx: Tx, old: str, new: str) -> None:
         "rename_counters",
         "rename_spend",
         "rename_turns",
+        "rename_pauses",
+        "rename_write_rates",
         "rename_sync_state",
     ):
         tx.run(statement, old=old, new=new)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .store import Tx
+from .write_limits import WriteLimits, canary_left
 
 DAY = 86_400.0
 LATELY = 7 * DAY  # for so long a confirmed write speaks for the next ones
@@ -51,13 +52,23 @@ def load(tx: Tx, sync: str) -> Confirmation:
     return Confirmation(**{key: row[key] for key in Confirmation.__dataclass_fields__})
 
 
-def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int | None:
+def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float, canary: int | None = None) -> int | None:
     """For how many more contacts credits may be spent, None for any number.
 
     `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or
     has refused one since. While it refuses whatever is written, none, as long as there is a value with which it can be
-    tried whether that is over; else one. Whoever was not found makes room for the next one.
+    tried whether that is over; else one. Whoever was not found makes room for the next one. Until somebody has looked
+    at a `canary` of so many writes, no more are on their way than it still has.
     """
+    left = _before_write(tx, sync, policy, limit=limit, now=now)
+    tried = canary_left(tx, sync, WriteLimits(canary=canary, policy=policy))
+    if tried is None:
+        return left
+    room = max(0, tried - int(tx.value("contacts_on_their_way", sync=sync)))
+    return room if left is None else min(left, room)
+
+
+def _before_write(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int | None:
     state = load(tx, sync)
     if state.is_shut:
         return 0 if can_be_tried(tx, sync) else 1
@@ -66,10 +77,12 @@ def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> int 
     return max(0, limit - int(tx.value("contacts_on_their_way", sync=sync)))
 
 
-def require(tx: Tx, sync: str, policy: str, jobs: Sequence[int], *, limit: int, now: float) -> None:
+def require(
+    tx: Tx, sync: str, policy: str, jobs: Sequence[int], *, limit: int, now: float, canary: int | None = None
+) -> None:
     """Raises NotYet where `allowance` does not reach for the contacts of these jobs: another provider's call may have
     taken it since they were chosen."""
-    left = allowance(tx, sync, policy, limit=limit, now=now)
+    left = allowance(tx, sync, policy, limit=limit, now=now, canary=canary)
     if left is not None and tx.value("contacts_among", jobs=json.dumps(list(jobs))) > left:
         raise NotYet
 

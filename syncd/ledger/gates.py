@@ -40,10 +40,11 @@ def keep(
     upkeep.set_mark(tx, upkeep.LOOKED_AT, now)
 
 
-def require_open(tx: Tx, owner: Owner, *, sync: str, provider: str, crm: str) -> None:
-    """Raises Shut while the gate is shut for a sync, one of its connections is halted, or no call may go out to the
-    provider, whichever process has found that."""
-    if (why := tx.value("what_stops_a_call", owner=owner.id, sync=sync, provider=provider, crm=crm)) is not None:
+def require_open(tx: Tx, owner: Owner, *, sync: str, provider: str, crm: str, now: float) -> None:
+    """Raises Shut while the gate is shut for a sync, one of its connections is halted, no call may go out to the
+    provider, or one of them is paused, whichever process has found that."""
+    which = {"owner": owner.id, "sync": sync, "provider": provider, "crm": crm}
+    if (why := tx.value("what_stops_a_call", **which, now=now)) is not None:
         raise Shut(why)
 
 

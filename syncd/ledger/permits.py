@@ -24,6 +24,7 @@ class Permit:
     """Who makes a call, under which claim on its jobs, for which CRM, and within which limits of the provider.
 
     `writing`, `at_first`: what the sync writes, and for how many contacts is bought until such a write was confirmed.
+    `canary`: after how many writes the sync waits for a person.
     """
 
     owner: Owner
@@ -32,6 +33,7 @@ class Permit:
     windows: tuple[Window, ...]
     writing: str = ""
     at_first: int = 0
+    canary: int | None = None
 
 
 class Use(NamedTuple):
@@ -52,10 +54,11 @@ def use(tx: Tx, uses: Sequence[Use]) -> None:
     for claim in {one.permit.claim for one in uses}:
         claims.require(tx, claim, [job for one in uses if one.permit.claim == claim for job in one.jobs])
     for owner, sync, provider, crm in {(one.permit.owner, one.sync, one.provider, one.permit.crm) for one in uses}:
-        gates.require_open(tx, owner, sync=sync, provider=provider, crm=crm)
-    for sync, writing, at_first in {(one.sync, one.permit.writing, one.permit.at_first) for one in uses}:
+        gates.require_open(tx, owner, sync=sync, provider=provider, crm=crm, now=now)
+    first = {(one.sync, one.permit.writing, one.permit.at_first, one.permit.canary) for one in uses}
+    for sync, writing, at_first, canary in first:
         jobs = [job for one in uses if one.sync == sync for job in one.jobs]
-        confirmations.require(tx, sync, writing, jobs, limit=at_first, now=now)
+        confirmations.require(tx, sync, writing, jobs, limit=at_first, canary=canary, now=now)
     for (provider, windows), calls in Counter((one.provider, one.permit.windows) for one in uses).items():
         if (wait := connections.refused(tx, provider).until - now) > 0:
             raise TooSoon(wait)

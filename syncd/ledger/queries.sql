@@ -46,7 +46,35 @@ DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
 -- The first reason why a process may not buy for a sync at a provider now.
 SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
 UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
-UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial LIMIT 1
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial
+UNION ALL SELECT 'paused: ' || why FROM pause WHERE (until IS NULL OR until > :now)
+    AND (kind = 'all' OR (kind = 'sync' AND name = :sync) OR (kind = 'provider' AND name = :provider)) LIMIT 1
+
+-- name: pause_set
+INSERT INTO pause VALUES (:kind, :name, :why, :now, :until, :by)
+ON CONFLICT DO UPDATE SET why = excluded.why, until = excluded.until, by = excluded.by,
+    since = iif(until IS NULL OR until > excluded.since, since, excluded.since)
+
+-- name: pause_end
+DELETE FROM pause WHERE kind = :kind AND name = :name RETURNING by
+
+-- name: pauses
+SELECT * FROM pause WHERE until IS NULL OR until > :now ORDER BY kind, name
+
+-- name: writes_of_run
+-- How many writes were begun since the newest pull of a sync.
+SELECT count(*) FROM write WHERE run_id = (SELECT max(id) FROM run WHERE sync = :sync) AND run_id > 0
+
+-- name: canary_state
+SELECT canary_policy, canary_writes, canary_looked_at FROM sync_state WHERE sync = :sync
+
+-- name: canary_begun
+INSERT INTO sync_state (sync, canary_policy, canary_writes) VALUES (:sync, :policy, :writes)
+ON CONFLICT DO UPDATE SET canary_writes = iif(canary_policy = excluded.canary_policy, canary_writes, 0) + excluded.canary_writes,
+    canary_looked_at = canary_looked_at AND canary_policy = excluded.canary_policy, canary_policy = excluded.canary_policy
+
+-- name: canary_looked_at
+UPDATE sync_state SET canary_looked_at = 1 WHERE sync = :sync
 
 -- name: connection_blocked
 SELECT blocked_until, refusals FROM connection WHERE name = :name
@@ -567,7 +595,8 @@ SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wan
 SELECT job.* FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value ORDER BY job.id
 
 -- name: cases_results
-SELECT answer.*, coalesce(review.decision, '') AS decision, review.until FROM json_each(:ids) AS wanted
+SELECT answer.*, coalesce(review.decision, '') AS decision, review.until, review.why AS review_why, review.value AS review_value
+FROM json_each(:ids) AS wanted
 JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id ORDER BY answer.id
 
 -- name: cases_newest
@@ -695,6 +724,9 @@ UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
 -- name: rename_connection_in_rates
 UPDATE OR REPLACE rate SET connection = :new WHERE connection = :old
 
+-- name: rename_connection_in_pauses
+UPDATE OR REPLACE pause SET name = :new WHERE kind = 'provider' AND name = :old
+
 -- name: rename_connection_in_turns
 UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
 
@@ -731,6 +763,12 @@ UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
 
 -- name: rename_sync_state
 UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
+
+-- name: rename_pauses
+UPDATE OR REPLACE pause SET name = :new WHERE kind = 'sync' AND name = :old
+
+-- name: rename_write_rates
+UPDATE OR REPLACE rate SET connection = 'writes of ' || :new WHERE connection = 'writes of ' || :old
 
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
@@ -1170,7 +1208,7 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
 -- then is what a race is judged against.
 SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     (SELECT answer.said FROM answer WHERE answer.id = job.result_id) AS said, result.verdict,
-    coalesce(review.decision, '') AS decision,
+    iif(review.why = 'approval', '', coalesce(review.decision, '')) AS decision,
     iif(job.field <> 'email', mail.value, NULL) AS found_email
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
@@ -1356,15 +1394,27 @@ GROUP BY note ORDER BY n DESC
 -- name: reviews_open
 INSERT INTO review (result_id, job_id, value, why, until, opened_at)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM json_each(:rows) WHERE true
-ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why
+ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
+    decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
 -- name: review_decide
-UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by WHERE result_id = :result_id AND decision = ''
+-- With a `value`: only as long as that is what waits.
+UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by
+WHERE result_id = :result_id AND decision = '' AND (:value IS NULL OR value = :value)
+
+-- name: run_accepted
+SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
+
+-- name: run_accepts
+UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :sync)
 
 -- name: reviews_waiting
 -- Values that a person should look at, oldest first. A review is over when its job has moved on.
 SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict
+    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
+    answer.verdict, answer.submission_id, answer.asked_at,
+    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
+        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
 FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
 JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
 WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
@@ -1731,8 +1781,10 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
 SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
         OR sync || '/' || provider || '/' || field IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
         OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
-    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id JOIN connection ON connection.name = contact.connection
-        WHERE job.state IN ('accepted', 'writing') AND connection.trouble <> '')
+    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id
+        LEFT JOIN connection ON connection.name = contact.connection
+        WHERE job.state IN ('accepted', 'writing') AND (coalesce(connection.trouble, '') <> ''
+            OR (job.state = 'accepted' AND job.sync IN (SELECT value FROM json_each(:unwritten)))))
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
         JOIN job INDEXED BY job_flight ON job.submission_id = delivery.submission_id
             AND job.state IN ('sending', 'sent', 'in_doubt')

@@ -39,6 +39,12 @@ def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float, call
     tx.run("rate_take", connection=connection, spans=spans, now=now, calls=calls)
 
 
+def left(tx: Tx, connection: str, window: Window, *, now: float) -> int:
+    """How many more a window holds now."""
+    used = tx.rows("rate_used", connection=connection, spans=json.dumps([_span(window, now)]))
+    return max(0, window.limit - int(used[0]["used"]))
+
+
 def know(tx: Tx, connection: str, windows: Iterable[Window], *, now: float) -> None:
     """From now on these are the limits: of one that was not counted so far, the calls that were made are."""
     for one in windows:

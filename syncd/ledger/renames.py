@@ -25,6 +25,7 @@ STATEMENTS = (
     "rename_connection_in_prices",
     "rename_connection_in_reconciliation",
     "rename_connection_in_breaker",
+    "rename_connection_in_pauses",
     "rename_connection_in_turns",
     "rename_connection_in_rates",
     "former_name_moves",

@@ -51,17 +51,21 @@ def moving(
     shut: Sequence[str] = (),
     dear: Sequence[tuple[str, str]] = (),
     providers: Sequence[str] | None = None,
+    *,
+    unwritten: Sequence[str] = (),
 ) -> int:
     """How many things will still move by themselves.
 
     Not counted: what is in doubt, what is queued at a halted connection, for a sync of `shut`, for a sync, provider and
     field for which a budget has no room (`over_budget`), or for a field that a connection is short of credits for
-    (`dear`), what was answered and set aside, what a halted CRM keeps from being written, what waits for a provider
+    (`dear`), what was answered and set aside, what a halted CRM, or a pause (`unwritten`: syncs) keeps from being
+    written, what waits for a provider
     that is none of `providers` any more (None: all of them are there), and what stands behind another job, which is
     counted itself.
     """
     states = by_state(tx)
     held = {"over_budget": json.dumps(["/".join(one) for one in over_budget]), "shut": json.dumps(list(shut))}
+    held["unwritten"] = json.dumps(list(unwritten))
     held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
     stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
     if providers is not None:

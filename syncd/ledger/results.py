@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+ACCEPTED, REFUSED = "accepted", "refused"  # a person's decisions
+APPROVAL = "approval"  # why a value waits that is not in doubt
+
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -30,7 +33,8 @@ class Heard:
     `call`: the submission that it answers. `way` and `told`: how the provider was asked, and what it was told.
     `asked_at`: UTC seconds; of an answer that was shared, when it was. `doubt`: why an answer that was given for
     another record is doubtful for this one, or "". `decision`: a person's, "accepted" or "refused" ("" without one);
-    `until`: how long a decision is waited for.
+    `until`: how long a decision is waited for. `in_review`: the value that waits for one; `for_approval`: it is not in
+    doubt, a person is only to approve it; `approved`: the value that a person has approved.
     """
 
     id: int
@@ -43,6 +47,9 @@ class Heard:
     doubt: str = ""
     decision: str = ""
     until: float | None = None
+    in_review: str | None = None
+    for_approval: bool = False
+    approved: str | None = None
 
 
 class Since(NamedTuple):
@@ -147,6 +154,9 @@ def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: s
 def heard(row: sqlite3.Row, field: Field) -> Heard:
     """A row of `result`, with its review where there is one."""
     keys = row.keys()
+    decision = row["decision"] if "decision" in keys else ""
+    for_approval = "review_why" in keys and row["review_why"] == APPROVAL
+    value = row["review_value"] if "review_value" in keys else None
     return Heard(
         id=row["id"],
         provider=row["provider"],
@@ -163,8 +173,11 @@ def heard(row: sqlite3.Row, field: Field) -> Heard:
         told=load_identity(row["told"]),
         asked_at=row["asked_at"],
         doubt=row["doubt"],
-        decision=row["decision"] if "decision" in keys else "",
+        decision="" if for_approval and decision == ACCEPTED else decision,
         until=row["until"] if "until" in keys else None,
+        in_review=value if decision == "" else None,
+        for_approval=for_approval,
+        approved=value if for_approval and decision == ACCEPTED else None,
     )
 
 

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .results import load_said
+from . import costs
+from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
+from .results import APPROVAL as APPROVAL  # noqa: PLC0414
+from .results import REFUSED as REFUSED  # noqa: PLC0414
+from .results import load_candidates, load_said
 from .states import NEVER, JobState
 from .store import Move, Tx
-
-ACCEPTED, REFUSED = "accepted", "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A value in question. `id` is its answer's; `speaks_for` and `speaks_against` are sentences about whose it is."""
+    """A value in question. `id` is its answer's; `speaks_for` and `speaks_against` are sentences about whose it is.
+
+    `old`: a value of ours that it would replace; `replaces_typed`: it would replace one that is not ours. `cost`: this
+    contact's part of the call, in credits; None: not known. `found_at`: UTC seconds when the provider was asked.
+    """
 
     id: int
     ref: str  # connection/object/id
@@ -24,6 +30,11 @@ class Review:
     field: str
     provider: str
     value: str
+    old: str
+    replaces_typed: bool
+    grade: str
+    cost: float | None
+    found_at: float
     why: str
     speaks_for: tuple[str, ...]
     speaks_against: tuple[str, ...]
@@ -61,17 +72,24 @@ def open_many(tx: Tx, doubtful: Iterable[Doubtful], *, now: float) -> None:
         tx.run("reviews_open", rows=json.dumps(rows), now=now)
 
 
-def waiting(tx: Tx) -> list[Review]:
-    """Everything that waits for a decision, oldest first."""
-    return [_review(row) for row in tx.rows("reviews_waiting")]
+def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
+    """Everything that waits for a decision, oldest first. `prices`: by which a call's bill is shared."""
+    rows = tx.rows("reviews_waiting")
+    calls = [row["submission_id"] for row in rows if row["submission_id"]]
+    shares = costs.of_calls(tx, calls, prices or {}) if calls else {}
+    return [_review(row, shares.get((row["submission_id"], row["job_id"]), 0)) for row in rows]
 
 
-def decide(tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float) -> int:
-    """Accept or refuse; the jobs are decided on again. Returns how many were still open."""
+def decide(
+    tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float, shown: Mapping[int, str] | None = None
+) -> int:
+    """Accept or refuse; the jobs are decided on again. `shown`: the values that were decided on; where another one
+    waits by now, nothing is decided. Returns how many were still open."""
     jobs = {row["result_id"]: row["job_id"] for row in tx.rows("reviews_waiting")}
     decided = 0
     for id_ in ids:
-        if id_ in jobs and tx.run("review_decide", result_id=id_, decision=decision, by=by, now=now):
+        value = shown.get(id_) if shown is not None else None
+        if id_ in jobs and tx.run("review_decide", result_id=id_, decision=decision, by=by, value=value, now=now):
             decided += 1
             tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=f"{decision} by {by}")
     return decided
@@ -84,8 +102,9 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
     return len(tx.move_many(due, now=now))
 
 
-def _review(row: Any) -> Review:
+def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
+    blank = row["field"] in json.loads(row["lacks"])
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -93,6 +112,11 @@ def _review(row: Any) -> Review:
         field=row["field"],
         provider=row["provider"],
         value=row["value"],
+        old="" if blank else row["ours"] or "",
+        replaces_typed=not blank and row["ours"] is None,
+        grade=_grade(row["candidates"], row["value"]),
+        cost=None if cost is None else cost / 1000,
+        found_at=row["asked_at"],
         why=row["why"],
         speaks_for=tuple(evidence.get("for", ())),
         speaks_against=tuple(evidence.get("against", ())),
@@ -101,3 +125,14 @@ def _review(row: Any) -> Review:
         since=row["opened_at"],
         until=row["until"],
     )
+
+
+def _grade(candidates: str, value: str) -> str:
+    """How good the provider says that the value is; values are written in another form than they come in."""
+    found = load_candidates(candidates)
+    same = [one for one in found if _plain(one.value) == _plain(value)] or list(found)
+    return str(same[0].grade) if same else ""
+
+
+def _plain(value: str) -> str:
+    return value.casefold().strip() if "@" in value else "".join(filter(str.isdigit, value))[-8:]

@@ -195,7 +195,8 @@ SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candida
     WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), '{}') AS told
 FROM result;
 
--- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt.
+-- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt, or whose
+-- value a person has to approve (`why`: approval).
 CREATE TABLE review (
     result_id INTEGER PRIMARY KEY REFERENCES result (id), job_id INTEGER NOT NULL REFERENCES job (id),
     value TEXT NOT NULL, why TEXT NOT NULL, opened_at REAL NOT NULL, until REAL,
@@ -255,7 +256,8 @@ CREATE TABLE run (
     contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
     last_contact INTEGER NOT NULL DEFAULT 0,    -- the newest contact when it ended: who comes later is new
     kind TEXT NOT NULL DEFAULT 'pull',          -- or `undo`, which is of no sync (''): `contacts` counts its values
-    note TEXT NOT NULL DEFAULT ''               -- of an undo: what was to be put back, and who wanted it
+    note TEXT NOT NULL DEFAULT '',              -- of an undo: what was to be put back, and who wanted it
+    accepted INTEGER NOT NULL DEFAULT 0         -- values that were accepted without a person, where only some may be
 ) STRICT;
 CREATE INDEX run_sync ON run (sync, id);
 CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
@@ -296,6 +298,11 @@ CREATE TABLE gate (
     watch TEXT NOT NULL, sync TEXT NOT NULL, owner INTEGER NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL,
     since REAL NOT NULL, PRIMARY KEY (watch, sync, owner)
 ) STRICT, WITHOUT ROWID;
+-- What a person, or a canary (`by`), has stopped: `kind` sync, provider or all; `until` NULL: until somebody resumes it.
+CREATE TABLE pause (
+    kind TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, since REAL NOT NULL, until REAL, by TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
 -- Callbacks that a process has sent to itself, to see whether they arrive.
 CREATE TABLE canary (nonce TEXT PRIMARY KEY, at REAL NOT NULL, arrived INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
 -- What only the running process can see: a stage that is late, a vendor that does not answer.
@@ -324,7 +331,9 @@ CREATE TABLE turn (
 CREATE TABLE sync_state (
     sync TEXT PRIMARY KEY, policy TEXT NOT NULL DEFAULT '', confirmed_at REAL NOT NULL DEFAULT 0,
     refused INTEGER NOT NULL DEFAULT 0, words TEXT NOT NULL DEFAULT '', probes INTEGER NOT NULL DEFAULT 0,
-    probe_at REAL NOT NULL DEFAULT 0
+    probe_at REAL NOT NULL DEFAULT 0,
+    canary_policy TEXT NOT NULL DEFAULT '', -- what the sync wrote in its canary: see write_limits.py
+    canary_writes INTEGER NOT NULL DEFAULT 0, canary_looked_at INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, reports
+from syncd.ledger.pauses import PauseKind
 from syncd.pipeline import canary
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
@@ -228,6 +229,22 @@ def _floors(status: Status) -> Iterator[Condition]:
             )
 
 
+def _pauses(status: Status) -> Iterator[Condition]:
+    for one in status.get("pauses", ()):
+        what = "is not asked for now" if one["kind"] == PauseKind.PROVIDER else "buys and writes nothing"
+        yield Condition(
+            kind=ConditionKind.PAUSED,
+            who=one["name"] or "syncd",
+            what=f"is paused, and {what}",
+            why=one["why"],
+            cure=f"Run: syncd resume {one['name'] or '--all'}",
+            detail=one["kind"],
+            since=one["since"],
+            until=one["until"],
+            blocks=False,
+        )
+
+
 def _contradictions(status: Status) -> Iterator[Condition]:
     for name, one in status.get("answers", {}).items():
         if one["judged"] >= JUDGED_AT_LEAST and one["other"] > CONTRADICTED * one["judged"]:
@@ -260,6 +277,7 @@ _SOURCES = (
     _symptoms,
     _halted,
     _gate,
+    _pauses,
     _budgets,
     _credits,
     _breakers,

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from syncd.config import Port, Settings
-from syncd.ledger import budgets, floors, reports, runway
+from syncd.ledger import budgets, floors, pauses, reports, runway
+from syncd.ledger.pauses import Pause
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of, floors_of
@@ -24,6 +25,7 @@ def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     status["connections"] = {name: one for name, one in status["connections"].items() if name in configured}
     providers = [name for name, one in settings.connections.items() if one.port is Port.PROVIDER]
     status["balances"] = runway.report(tx, providers, now=now)
+    status["pauses"] = [_pause(one) for one in pauses.in_force(tx, now=now)]
     status["floors"] = floors.report(tx, floors_of(settings), now=now)
     status["breakers"] = [one for one in status["breakers"] if one["connection"] in settings.connections]
     why, cure = disk(settings)
@@ -32,6 +34,10 @@ def look(tx: Tx, settings: Settings, *, now: float) -> dict[str, Any]:
     status["budgets"] = budgets.report(tx, budgets_of(settings), now=now)
     status["answers"] = reports.answers_lately(tx, since=now - ANSWERS_OF)
     return status
+
+
+def _pause(one: Pause) -> dict[str, Any]:
+    return {"kind": one.kind, "name": one.name, "why": one.why, "since": one.since, "until": one.until, "by": one.by}
 
 
 def concluded(status: dict[str, Any]) -> dict[str, Any]:

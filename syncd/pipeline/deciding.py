@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from syncd.config import Sync
@@ -22,7 +23,20 @@ from syncd.ledger.states import NEVER, JobState, Reason
 from syncd.ledger.store import Move, Tx
 from syncd.people.answers import Verdict
 from syncd.policy.asking import request_for, ways
-from syncd.policy.decide import Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Weighed, Write, decide
+from syncd.policy.decide import (
+    Ask,
+    Decision,
+    Facts,
+    Nothing,
+    Opening,
+    Policy,
+    Review,
+    Wait,
+    Weighed,
+    Write,
+    decide,
+    for_approval,
+)
 
 from .parts import Parts
 
@@ -212,7 +226,7 @@ _FINDS = ("linkedin_url", "email", "domain", "company", "last_name", "first_name
 def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) -> tuple[int, int]:
     """Let the ledger follow; returns how many jobs are new, and how many moved."""
     valid = cases.still(tx, found)
-    held = [one for one in decided if one.case.contact_id in valid]
+    held = _await_approval(tx, [one for one in decided if one.case.contact_id in valid])
     made = decisions.make(tx, [new for one in held if (new := _new(one)) is not None], now=now)
     moved = _follow(tx, [(one, one.case.job) for one in held if one.case.job is not None], now=now)
     decisions.settle(tx, valid, now=now)
@@ -222,6 +236,38 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     for one in held:
         _learn(tx, one, now=now)
     return made, moved
+
+
+def _await_approval(tx: Tx, held: Iterable[Decided]) -> list[Decided]:
+    """What a person has to approve waits for them; of a sync that allows some in a run, whatever is beyond those."""
+    accepted: dict[str, int] = {}
+    found = []
+    for one in held:
+        if one.sync is None or one.sync.approve is None or not _is_new(one):
+            found.append(one)
+            continue
+        name = one.sync.name
+        accepted[name] = n = accepted[name] if name in accepted else tx.value("run_accepted", sync=name) or 0
+        if n < one.sync.approve:
+            accepted[name] = n + 1
+            found.append(one)
+        elif isinstance(one.decision, Write):
+            found.append(replace(one, decision=for_approval(one.decision)))
+    for name, n in accepted.items():
+        tx.run("run_accepts", sync=name, n=n)
+    return found
+
+
+def _is_new(one: Decided) -> bool:
+    """Would a value be written that no person has approved?"""
+    if not isinstance(one.decision, Write) or one.case.job is None or stands(one.case, one.case.job, one.decision):
+        return False
+    value, heard = one.decision.value.text, _heard(one.case, one.decision.result_id)
+    return heard is not None and heard.approved != value and heard.decision != reviews.ACCEPTED
+
+
+def _heard(case: Case, result_id: int) -> Heard | None:
+    return next((one for one in case.heard if one.id == result_id), None)
 
 
 def _times(held: Iterable[Decided]) -> Iterator[tuple[int, float]]:
@@ -251,7 +297,7 @@ def _follow(tx: Tx, held: Iterable[tuple[Decided, Job]], *, now: float) -> int:
     for one, job in held:
         if one.sync is not None and job.sync != one.sync.name:
             decisions.adopt(tx, job, one.sync.name)
-        if stands(job, one.decision):
+        if stands(one.case, job, one.decision):
             continue
         if job.state is not JobState.ANSWERED:
             moves.append(Move(job.id, job.state, JobState.ANSWERED, {"note": _news(one)}))
@@ -285,19 +331,21 @@ def _move(one: Decided, job: Job, *, now: float) -> Move:
 def _doubtful(one: Decided, job: Job, *, now: float) -> Doubtful | None:
     match one.decision:
         case Review(value, result_id, note, waits):
-            until = now + one.sync.review_within if waits and one.sync else None
+            expires = waits and note != reviews.APPROVAL
+            until = now + one.sync.review_within if expires and one.sync else None
             return Doubtful(job.id, result_id, value.text, note, until)
     return None
 
 
-def stands(job: Job, decision: Decision) -> bool:
+def stands(case: Case, job: Job, decision: Decision) -> bool:
     """Does a job stand as it was decided already?"""
     match decision:
         case Write(value):
             target = "" if value.field.value == job.destination or not job.destination else job.destination
             return job.state is JobState.ACCEPTED and job.value == value.text and not target
-        case Review():
-            return job.state is JobState.REVIEW
+        case Review(value, result_id):
+            heard = _heard(case, result_id)
+            return job.state is JobState.REVIEW and heard is not None and heard.in_review == value.text
         case Ask(provider):
             return job.state in WAITING_TO_ASK and job.provider == provider and job.due_at < NEVER
         case Nothing(reason):

@@ -23,6 +23,7 @@ from syncd.ledger import (
     candidates,
     confirmations,
     connections,
+    pauses,
     room,
 )
 from syncd.ledger.candidates import Asked, Candidate
@@ -63,8 +64,11 @@ async def run_once(parts: Parts, name: str) -> int:
     lane.refused = await parts.ledger.read(connections.refused, name)
     lane.pacer.block(lane.refused.until - parts.clock.now())
     runs = []
+    paused = await parts.ledger.read(pauses.in_force, now=parts.clock.now())
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
+            continue
+        if pauses.buying_is_paused(paused, sync.name, name):
             continue
         if trouble is not None:
             if sync.when_unavailable is WhenUnavailable.NEXT:
@@ -290,6 +294,7 @@ class _Run:
             self.sync.name,
             self.sync.writing,
             limit=self.sync.buy_before_write,
+            canary=self.sync.canary,
             now=self.parts.clock.now(),
         )
         if left is None:

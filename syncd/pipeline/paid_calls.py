@@ -304,7 +304,13 @@ class Calls:
         limits = self.lane.pacer.limits(self.spare)
         sync = self.sync
         return Permit(
-            self.parts.at_work.owner, self.claimed.claim, sync.crm, limits, sync.writing, sync.buy_before_write
+            self.parts.at_work.owner,
+            self.claimed.claim,
+            sync.crm,
+            limits,
+            writing=sync.writing,
+            at_first=sync.buy_before_write,
+            canary=sync.canary,
         )
 
     def _submission(self, items: Sequence[Item], now: float) -> Submission:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from syncd.contract.model import Field
 from syncd.ledger import budgets, room
+from syncd.ledger.pauses import Pause, buying_is_paused
 
 from .parts import Parts
 
 
-async def over_budget(parts: Parts) -> set[tuple[str, str, Field]]:
-    """(sync, provider, field) of which not even one can be asked for now, because a budget has no room."""
+async def over_budget(parts: Parts, paused: Sequence[Pause] = ()) -> set[tuple[str, str, Field]]:
+    """(sync, provider, field) of which not even one can be asked for now, because a budget has no room, or a pause
+    stands."""
     full: set[tuple[str, str, Field]] = set()
     now = parts.clock.now()
     for sync in parts.syncs:
@@ -17,7 +21,9 @@ async def over_budget(parts: Parts) -> set[tuple[str, str, Field]]:
             limits = parts.limits(sync.name, name)
             fields = [field for field, policy in sync.fields.items() if name in policy.providers]
             listed = {field: price for field, price in lane.provider.capabilities.price.items() if field in fields}
-            if limits and listed:
+            if buying_is_paused(paused, sync.name, name):
+                full |= {(sync.name, name, field) for field in fields}
+            elif limits and listed:
                 prices = await parts.ledger.read(budgets.worst_prices, name, listed, now=now)
                 found = await parts.ledger.read(room.without, limits, prices, now=now)
                 full |= {(sync.name, name, field) for field in found}

@@ -10,6 +10,7 @@ from syncd.config import Settings, Sync
 from syncd.contract.model import EnrichmentResult, Field, Outcome
 from syncd.ledger.budgets import Budget
 from syncd.ledger.floors import Floor
+from syncd.ledger.write_limits import WriteLimits
 
 
 def budgets_of(settings: Settings) -> tuple[Budget, ...]:
@@ -43,6 +44,13 @@ def _own(sync: Sync) -> Budget:
         per_day=caps.credits_per_day,
         per_month=caps.credits_per_month,
         time_zone=caps.time_zone,
+    )
+
+
+def limits_of(sync: Sync) -> WriteLimits:
+    """What limits the writes of a sync."""
+    return WriteLimits(
+        per_hour=sync.writes_per_hour, per_run=sync.writes_per_run, canary=sync.canary, policy=sync.writing
     )
 
 

@@ -16,7 +16,7 @@ from syncd.config import Sync
 from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Identity, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
-from syncd.ledger import confirmations, connections, contacts, suppressions, writes
+from syncd.ledger import confirmations, connections, contacts, suppressions, write_limits, writes
 from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
@@ -28,6 +28,7 @@ from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_wri
 from . import account
 from .gate import REFUSALS
 from .parts import Parts
+from .spending import limits_of
 from .work import Held, hold
 
 LINGER = 5.0  # seconds that a part-filled batch waits for company although no answer is awaited
@@ -63,6 +64,7 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     if not state.is_shut and (not waiting.records or await _may_linger(parts, sync, state, waiting, size)):
         return 0
     jobs = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, 4 * size, now=parts.clock.now()))
+    jobs = await _allowed(parts, sync, jobs)
     if state.is_shut:
         jobs = await _probing(parts, sync, state, jobs)
     halted = await parts.ledger.read(connections.trouble, sync.crm) is not None
@@ -78,6 +80,13 @@ async def run_once(parts: Parts, sync: Sync) -> int:
             raise outcome
     await _tell(parts, sync, await parts.ledger.read(confirmations.load, sync.name))
     return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+
+
+async def _allowed(parts: Parts, sync: Sync, due: Sequence[Due]) -> list[Due]:
+    """What was begun, and of the others as many as the operator's limits allow."""
+    left = await parts.ledger.read(write_limits.allowed, sync.name, limits_of(sync), now=parts.clock.now())
+    begun = [job for job in due if job.state is not JobState.ACCEPTED]
+    return list(due) if left is None else [*begun, *[job for job in due if job.state is JobState.ACCEPTED][:left]]
 
 
 async def _placed(parts: Parts, sync: Sync, jobs: Sequence[Due]) -> list[Due]:
@@ -143,8 +152,7 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[
     snapshots = await _read(crm, sync, {job.ref for job in jobs})
     batch = _decide(jobs, snapshots)
     seen = {job.contact_id: snapshots[job.ref].identity for job in jobs}
-    properties = {fld: one.property for fld, one in sync.selection.writable.items()}
-    intended = await held.write(_begin, batch, properties, parts.rules, seen, now=parts.clock.now())
+    intended = await held.write(_begin, batch, sync, parts.rules, seen, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
     changes = [
@@ -234,7 +242,7 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _
 def _begin(
     tx: Tx,
     batch: _Batch,
-    properties: Mapping[Field, str],
+    sync: Sync,
     rules: Rules,
     seen: Mapping[int, Identity | None],
     *,
@@ -250,12 +258,19 @@ def _begin(
     unwanted = _unwanted(tx, jobs, rules, seen)
     blocked = [Ended(job, Reason.BLOCKED, unwanted[job.job_id]) for job in jobs if job.job_id in unwanted]
     writes.finish(tx, blocked, now=now)
+    wanted = [(job, put) for job, put in batch.put.values() if job.job_id not in unwanted]
+    left = write_limits.allowed(tx, sync.name, limits_of(sync), now=now)
+    new = [job.job_id for job, _ in wanted if not job.begun]
+    waits = set() if left is None else set(new[left:])
+    properties = {field: one.property for field, one in sync.selection.writable.items()}
     put = [
         Intent(job, put.before, put.seen, properties.get(job.field, ""))
-        for job, put in batch.put.values()
-        if job.job_id not in unwanted
+        for job, put in wanted
+        if job.job_id not in waits
     ]
-    return writes.intend(tx, put, now=now)
+    intended = writes.intend(tx, put, now=now)
+    write_limits.begun(tx, sync.name, limits_of(sync), len(intended.intersection(new)), now=now)
+    return intended
 
 
 def _unwanted(tx: Tx, jobs: Sequence[ToWrite], rules: Rules, seen: Mapping[int, Identity | None]) -> dict[int, str]:

@@ -193,7 +193,7 @@ def _on_answers(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighe
             one.about.verdict is Verdict.DOUBTFUL and policy.on_doubt is OnDoubt.ACCEPT
         )
         if sure:
-            return _accepted(facts, one), weighed
+            return _unless_it_waits(_accepted(facts, one), one.heard), weighed
         if one.about.verdict is Verdict.DOUBTFUL and doubt is None:
             doubt = _doubtful(one, one.best, policy, facts.now)
     if doubt is not None and doubt.waits:
@@ -220,6 +220,8 @@ def _still_counts(one: Weighed) -> bool:
 
 
 def _counts(one: Heard, policy: Policy, now: float) -> bool:
+    if one.for_approval and one.decision == "":
+        return True  # a person takes as long as they like, and nobody is paid meanwhile
     until = stale_at(one, policy)
     return until is None or now < until
 
@@ -295,6 +297,17 @@ def _accepted(facts: Facts, one: Weighed) -> Write:
         raise BrokenInvariant("a value was accepted that is none")
     note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *chosen.value.remarks))
     return Write(chosen.value, one.heard.id, note, tuple(o.value for o in best.values() if o.value is not None))
+
+
+def _unless_it_waits(write: Write, heard: Heard) -> Write | Review:
+    """A value that was put before a person stays there until they have decided."""
+    waits = heard.for_approval and heard.in_review is not None
+    return for_approval(write) if waits else write
+
+
+def for_approval(write: Write) -> Review:
+    """A value that may be written once a person has approved it."""
+    return Review(write.value, write.result_id, reviews.APPROVAL, waits=True)
 
 
 def _doubtful(one: Weighed, value: Usable, policy: Policy, now: float) -> Review:

@@ -121,7 +121,9 @@ class _Pages:
 
     async def reviews(self, _: Request) -> Response:
         """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
-        return JSONResponse([one.as_json() for one in await self._parts.ledger.read(reviews.waiting)])
+        lanes = self._parts.lanes.items()
+        prices = {n: {str(f): p for f, p in lane.provider.capabilities.price.items()} for n, lane in lanes}
+        return JSONResponse([one.as_json() for one in await self._parts.ledger.read(reviews.waiting, prices)])
 
     async def decide(self, request: Request) -> Response:
         """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""

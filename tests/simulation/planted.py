@@ -63,6 +63,7 @@ from syncd.pipeline import (
     pull,
     reconfigure,
     sweep,
+    undoing,
     writeback,
 )
 from syncd.pipeline import inbox as inbox_stage
@@ -72,7 +73,7 @@ from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.work import AtWork
-from syncd.policy import decide, guard, values
+from syncd.policy import decide, guard, undo, values
 from syncd.web import public
 
 from .timeline import DAY
@@ -429,6 +430,19 @@ def ignore_blocked() -> AbstractContextManager[None]:
     return swap(writeback, "before_write", lambda job, there: before(job, replace(there, blocked={})))
 
 
+def undo_ignores_a_later_edit() -> AbstractContextManager[None]:
+    """Whatever stands where we have written is taken back."""
+
+    def put(one: Any, now_there: Snapshot) -> undo.Put | undo.End:
+        if now_there.current is None:
+            return undo.End(undo.Outcome.GONE)
+        versions = now_there.versions.get(one.field, ())
+        newest = versions[0].at if versions else now_there.changed_at
+        return undo.Put(before=now_there.values.get(one.field, ""), seen=newest, revision=now_there.revision)
+
+    return swap(undoing, "before_undo", put)
+
+
 def write_again_at_once() -> AbstractContextManager[None]:
     """After a crash a write is repeated, although the first one may still be on its way."""
     return swap(writes, "postpone_all", lambda *_, **__: None)
@@ -749,7 +763,7 @@ PLANTED = named(
     renamed_provider_leaves_its_work, renamed_crm_leaves_its_contacts, renamed_provider_leaves_its_credits,
     answers_to_a_former_name_refused, another_account_not_noticed, no_breaker, no_look_before_a_purchase,
     bought_before_a_confirmed_write, cleared_value_written_again, old_miss_never_asked_again, finds_age_like_misses,
-    undecided_forgotten, suppression_checked_at_the_plan_only,
+    undecided_forgotten, undo_ignores_a_later_edit, suppression_checked_at_the_plan_only,
 )  # fmt: skip
 
 FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
@@ -793,6 +807,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "no_look_before_a_purchase": ("edit", "delete", "no_way_in"),
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
+    "undo_ignores_a_later_edit": ("edit",),
     "suppression_checked_at_the_plan_only": ("crm_halt", "rule"),
 }
 

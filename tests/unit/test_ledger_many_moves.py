@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from syncd.contract.errors import BrokenInvariant
-from syncd.ledger import copies, upkeep
+from syncd.ledger import copies, retention, upkeep
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Move, Tx, reading
 
@@ -88,7 +88,7 @@ def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: 
     move(queued, [Move(job, A, D, ended(Reason.NOT_FOUND)) for job in (1, 2)])
     copy = queued.path.with_name("copy.db")
     copies.back_up(queued.path, copy)
-    Ledger.change(copy, upkeep.purge, raw_before=0.0, jobs_before=far)
+    Ledger.change(copy, retention.purge, raw_before=0.0, jobs_before=far, people_before=0.0, now=far)
     assert ask(copy, "SELECT jobs FROM step WHERE note = 'together'") == [(1,)], "the third one's history is kept"
     assert ask(copy, "SELECT count(*) FROM step WHERE target = 'done'") == [(0,)]
 

@@ -248,7 +248,9 @@ def test_a_connection_that_another_process_has_halted_is_not_called(build: Build
     house.run(go())
     with pytest.raises(gates.Shut, match="crm is halted"):
         house.run(
-            house.ledger.write(gates.require_open, house.parts.at_work.owner, sync="people", provider="ann", crm="crm")
+            house.ledger.write(
+                gates.require_open, house.parts.at_work.owner, sync="people", provider="ann", crm="crm", now=NOW
+            )
         )
 
 
