@@ -188,7 +188,7 @@ def identical_question_not_looked_up() -> Iterator[None]:
     """Whether a provider was told the very same before does not matter."""
     with (
         swap(candidates, "asked", lambda *_, **__: {}),
-        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question = ''"),
+        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question IS NULL"),
     ):
         yield
 
@@ -413,7 +413,7 @@ def no_cas_recheck() -> AbstractContextManager[None]:
 def restore_unchecked() -> AbstractContextManager[None]:
     """What is put back stands: nobody looks whether it covered another edit."""
 
-    async def restore(crm: Any, sync: Any, theirs: Any, _: Any) -> list[Any]:
+    async def restore(crm: Any, sync: Any, theirs: Any, _: Any, __: Any) -> list[Any]:
         changes = [
             Change(ref=ref, field=fld, expected=job.value, new=what.value) for (ref, fld), (job, what) in theirs.items()
         ]
@@ -618,7 +618,7 @@ def no_look_before_a_purchase() -> AbstractContextManager[None]:
 def bought_before_a_confirmed_write() -> AbstractContextManager[None]:
     """Whether the CRM takes what is written is found out when everything is bought."""
     allowance = confirmations.allowance
-    return swap(confirmations, "allowance", lambda *given, limit, now: allowance(*given, limit=0 * limit, now=now))
+    return swap(confirmations, "allowance", lambda *given, limit, **more: allowance(*given, limit=0 * limit, **more))
 
 
 def cleared_value_written_again() -> AbstractContextManager[None]:

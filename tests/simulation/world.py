@@ -36,6 +36,7 @@ from .vendors import FullEnrich, Zeliq
 from .weather import Climate
 
 RESTLESS = 200  # bells a day at most, on average
+UNLIMITED = 8  # the first so many seeds know a sync's own budget only: they find what has nothing to do with money soon
 AT_WORK = 1500  # commits in an hour at most
 REMEMBERED = 60  # lines of a trace that are shown
 
@@ -87,7 +88,7 @@ class World(Owner):
         self.rights = Rights(self, seed)
         self.pasted: set[str] = set()  # profiles that stand in somebody else's record
         changes = random.Random(f"what is configured when, {seed}")
-        money = random.Random(f"what may be spent when, {seed}")
+        money = random.Random(f"what may be spent when, {seed}") if seed > UNLIMITED else None
         self.configuration = Configuration(rng, changes, money, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
