@@ -312,6 +312,7 @@ class ConditionKind(StrEnum):
     IN_DOUBT = "in_doubt"  # nobody knows whether a paid call arrived
     REVIEW = "review"  # values wait for a person's decision
     CONTRADICTIONS = "contradictions"  # many answers are about somebody else
+    PROVENANCE = "provenance"  # values are written without what was to be told of them
     SWEEP = "sweep"  # a whole pull did not bring many who were known
     LATE = "late"  # a stage, the event loop or the ledger stands still
     CONFIGURATION = "configuration"  # a changed configuration was refused
