@@ -20,6 +20,7 @@ from syncd.ledger.writes import LANDS
 from syncd.pipeline.undoing import RETRY_IN
 from tests.contract.fake_crm import FakeCrm
 
+from .callers import at_the_desk
 from .conftest import Build
 from .house import EMAIL, PHONE, House
 
@@ -417,3 +418,39 @@ def test_the_command_wants_to_know_what(build: Build) -> None:
     done = CliRunner().invoke(app, ["undo", "-c", str(house.path)])
     assert done.exit_code == 2
     assert "say what: --run, --sync, --contact, --since, --until" in done.output
+
+
+# --- the private API ------------------------------------------------------------------------------
+
+
+def api(house: House, method: str, path: str, **given: Any) -> tuple[int, Any]:
+    body = json.dumps(given).encode() if method == "POST" else b""
+    headers = {"content-type": "application/json"} if method == "POST" else {}
+    reply = at_the_desk(house, lambda line: line.call(method, path, body, **headers))
+    return reply.status, json.loads(reply.body)
+
+
+def test_the_private_api_shows_runs_and_takes_values_back(build: Build) -> None:
+    house, _, ada = written(build)
+    status, shown = api(house, "POST", "/api/undo", run=1)
+    assert (status, shown["put_back"], shown["done"], shown["values"][0]["ours"]) == (200, 1, False, MAIL)
+    assert house.sql("SELECT count(*) FROM undo") == [(0,)]
+    assert api(house, "POST", "/api/undo", run=1, do=True)[1]["run"] == 2
+    house.undoing()
+    assert house.held(ada) == ""
+    undo, pull = api(house, "GET", "/api/runs")[1]
+    assert (undo["kind"], undo["undone"], undo["note"]) == ("undo", 1, "run 1, by the private API")
+    assert (pull["kind"], pull["written"]) == ("pull", 1)
+    told = api(house, "GET", f"/api/contacts/crm/contacts/{ada}")[1]
+    [write] = told["jobs"][0]["writes"]
+    assert (write["cost"], write["undo"]["state"]) == (1.0, "undone")
+    assert api(house, "GET", "/api/contacts/crm/contacts/999")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"do": True}, {"runn": 1}, {"run": "1"}, {"contact": "501"}, {"since": "soon"}], ids=str
+)
+def test_the_private_api_wants_to_know_what(build: Build, given: dict[str, Any]) -> None:
+    house, _, _ = written(build)
+    assert api(house, "POST", "/api/undo", **given)[0] == 400
+    assert house.sql("SELECT count(*) FROM undo") == [(0,)]
