@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -146,12 +146,23 @@ class Crm(Protocol):
         """Carry out the changes, of at most `capabilities.write_batch` records; one outcome each.
 
         A record's changes stand or fall one by one: a refused e-mail does not stop the phone, a bad
-        record does not stop its batch-mates. `UNKNOWN` where it cannot be said. Safe to repeat only
-        after a fresh `read`. Never creates, merges or deletes a record, never writes another property.
+        record does not stop its batch-mates, and what is set `along` stops nothing. `UNKNOWN` where it
+        cannot be said. Safe to repeat only after a fresh `read`. Never creates, merges or deletes a record,
+        never writes another property than these.
         """
 
     async def aclose(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class MakesProperties(Protocol):
+    """A Crm in which properties can be made."""
+
+    async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
+        """See that the properties of `selection.stamps` are there: make those that are missing, where the API and our
+        rights allow it, and say of the others what a person has to do. With `dry_run` nothing is made. Safe to repeat.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +176,8 @@ class ProviderCapabilities:
     not expected any more. `needs_email_for`: fields for which a known e-mail makes a request
     possible that would lack its input otherwise. `echoes`: an answer says something of the person
     whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
-    costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs.
+    costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs. `sample`:
+    an answer as it usually looks, of somebody made up; what answers have in common with it takes no room in the ledger.
     """
 
     title: str
@@ -184,6 +196,7 @@ class ProviderCapabilities:
     echoes: bool = True
     bills_finds_only: bool = True
     keys: str = ""
+    sample: bytes = b""
 
 
 class Provider(Protocol):
