@@ -40,6 +40,7 @@ CALLS: dict[str, Call] = {
     "review refuse": Call("review refuse --why nothing-like-this", says=_NOTHING_WAITS),
     "review show": Call("review show 999999999", status=1, says="`syncd review list` shows what does"),
     "runs": Call("runs --limit 5"),
+    "setup": Call("setup hubspot", says="there is nothing to make"),
     "show": Call("show {contact}", says="written"),
     "status": Call("status", says="zeliq"),
     "suppress add": Call("suppress add nobody@example.com --reason a-trial"),
