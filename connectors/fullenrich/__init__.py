@@ -193,7 +193,7 @@ class Connector:
 
     def parse(self, delivery: Delivery, submission: Submission) -> Answer:
         """See `Provider.parse`. Reads either version, whichever is configured now."""
-        return answer.read(delivery, submission)
+        return answer.read(delivery, submission, twice=self._options.contact_webhooks)
 
     async def balance(self) -> Decimal | None:
         """See `Provider.balance`: GET /account/credits, `{"balance": 4999.75}`."""

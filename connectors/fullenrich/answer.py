@@ -23,6 +23,7 @@ from syncd.contract.model import (
     EnrichmentResult,
     Field,
     Grade,
+    Identity,
     Outcome,
     Source,
     Submission,
@@ -52,14 +53,15 @@ def is_stuck(status: object) -> bool:
     return _word(status) in _STUCK
 
 
-def read(delivery: Delivery, submission: Submission) -> Answer:
-    """The answer to a submission or to some of it; raises Garbled."""
+def read(delivery: Delivery, submission: Submission, *, twice: bool = True) -> Answer:
+    """The answer to a submission or to some of it; raises Garbled. `twice`: a contact comes by itself, and once more
+    with the whole job."""
     said = decode(delivery.body)
     shape = v1.SHAPE if v1.SHAPE.list_key in said else v2.SHAPE
     listed, status = said.get(shape.list_key), _word(said.get("status"))
     if not (listed is None or isinstance(listed, list)) or not (status or listed):
         raise Garbled("neither a status nor a list of contacts", charged=_cost(said))
-    items = [_item(shape.list_key, _text(raw)) for raw in records(listed)]
+    items = [_item(shape.list_key, _text(raw)) if twice else shape.item(raw) for raw in records(listed)]
     matched, unmatched = _match(items, submission.requests)
     scope = _scope(delivery, status, items)
     results = _results(submission.requests, matched, scope)
@@ -79,7 +81,7 @@ def read(delivery: Delivery, submission: Submission) -> Answer:
 
 @lru_cache(maxsize=1024)
 def _item(list_key: str, raw: str) -> Item:
-    """A contact comes by itself and, in the same words, with the whole job: it is read once."""
+    """What comes twice in the same words is read once."""
     shape = v1.SHAPE if list_key == v1.SHAPE.list_key else v2.SHAPE
     return shape.item(json.loads(raw))
 
@@ -134,7 +136,8 @@ def _results(
     for request in requests:
         item = matched.get(request.id)
         if item is not None:
-            results += (_result(request.id, field, item, scope.blank) for field in request.fields)
+            said = item.said
+            results += [_result(request.id, field, item, said, scope.blank) for field in request.fields]
         elif scope.final:
             results += (
                 EnrichmentResult(request_id=request.id, field=field, outcome=scope.absent) for field in request.fields
@@ -142,7 +145,7 @@ def _results(
     return tuple(result for result in results if scope.complete or result.outcome is Outcome.FOUND)
 
 
-def _result(request_id: str, field: Field, item: Item, blank: Outcome) -> EnrichmentResult:
+def _result(request_id: str, field: Field, item: Item, said: tuple[Identity, ...], blank: Outcome) -> EnrichmentResult:
     offered = (item.offered or {}).get(field, ())
     if any(candidate.grade is not Grade.INVALID for candidate in offered):
         outcome = Outcome.FOUND
@@ -152,7 +155,7 @@ def _result(request_id: str, field: Field, item: Item, blank: Outcome) -> Enrich
         outcome = Outcome.SKIPPED  # left out by silentFail
     else:
         outcome = blank
-    return EnrichmentResult(request_id=request_id, field=field, outcome=outcome, candidates=offered, said=item.said)
+    return EnrichmentResult(request_id=request_id, field=field, outcome=outcome, candidates=offered, said=said)
 
 
 def _readable(items: Iterable[Item]) -> bool:

@@ -16,6 +16,8 @@ from syncd.contract.reading import record, records, text
 
 def v2(profile: Mapping[str, Any]) -> Identity:
     """`{first_name, last_name, full_name, social_profiles, employment, location}`; any of it may be missing."""
+    if not profile:
+        return Identity()
     network = record(record(profile.get("social_profiles")).get("professional_network"))
     company = _current_company(record(profile.get("employment")))
     location = record(profile.get("location"))

@@ -14,6 +14,7 @@ from typing import Any
 from syncd.contract.model import Candidate, EnrichmentRequest, Field, Grade, Identity
 from syncd.contract.reading import record, records, text
 
+_NOBODY = Identity()
 CUSTOM_LIMIT = 100  # characters of a value in `custom`, which takes strings only
 _GRADES = {
     "DELIVERABLE": Grade.VALID,
@@ -27,7 +28,9 @@ _PHONE_DOUBTS = {  # of the optional fields that newer answers have; what is abs
     ("line_status", "INACTIVE"): (Grade.INVALID, "inactive"),
 }
 _LINES = {"MOBILE": "mobile", "LANDLINE": "fixed", "VOIP": "voip"}  # UNKNOWN and new words tell nothing
-_BEST_FIRST = tuple(Grade)
+_RANK = {grade: place for place, grade in enumerate(Grade)}  # the best first
+_NOT_DIGITS = re.compile(r"[^\d+]")
+_REGION = re.compile("[A-Z]{2}")
 _CANDIDATES = 50
 
 
@@ -46,7 +49,7 @@ class Item:
     @property
     def said(self) -> tuple[Identity, ...]:
         """What the item says of the person, in each place that says something."""
-        return tuple(identity for identity in (self.echo, self.person) if identity != Identity())
+        return tuple(identity for identity in (self.echo, self.person) if identity != _NOBODY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def phones(best: Mapping[str, Any], others: object) -> tuple[Candidate, ...]:
     merged: dict[str, dict[str, Any]] = {}
     for entry in (best, *records(others)):
         number = text(entry.get("number"))
-        if number is not None and (digits := re.sub(r"[^\d+]", "", number)):
+        if number is not None and (digits := _NOT_DIGITS.sub("", number)):
             known = {key: value for key, value in merged.get(digits, {}).items() if value is not None}
             merged[digits] = {**entry, "number": number, **known}
     return _ranked(_phone(entry) for entry in merged.values())
@@ -116,13 +119,17 @@ def phones(best: Mapping[str, Any], others: object) -> tuple[Candidate, ...]:
 
 def _phone(entry: Mapping[str, Any]) -> Candidate:
     number, region = entry["number"], (text(entry.get("region")) or "").upper()
-    region = region if re.fullmatch("[A-Z]{2}", region) else ""
-    doubts = [doubt for (key, word), doubt in _PHONE_DOUBTS.items() if (text(entry.get(key)) or "").upper() == word]
+    region = region if _REGION.fullmatch(region) else ""
+    doubts = [
+        doubt
+        for (key, word), doubt in _PHONE_DOUBTS.items()
+        if key in entry and (text(entry[key]) or "").upper() == word
+    ]
     if not region and not number.startswith("+"):
         doubts.append((Grade.UNKNOWN, "no country"))
     return Candidate(
         value=number,
-        grade=max((grade for grade, _ in doubts), key=_BEST_FIRST.index, default=Grade.VALID),
+        grade=max((grade for grade, _ in doubts), key=_RANK.__getitem__, default=Grade.VALID),
         word=text(entry.get("line_status")) or "",
         region=region or None,
         line=_LINES.get((text(entry.get("line_type")) or "").upper(), ""),
@@ -136,4 +143,4 @@ def best(raw: object, key: str) -> dict[str, Any]:
 
 
 def _ranked(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    return tuple(sorted(candidates, key=lambda c: _BEST_FIRST.index(c.grade))[:_CANDIDATES])
+    return tuple(sorted(candidates, key=lambda c: _RANK[c.grade])[:_CANDIDATES])

@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from syncd.frozen import frozen
 from syncd.people import evidence
 
 from . import people, results, suppressions
-from .results import EVER, Heard, Since, load_identity
+from .results import EVER, AnswerRow, Heard, Since, load_identity
 from .states import UNDECIDED, JobState, Reason
 from .store import Tx
 
@@ -77,7 +78,7 @@ def waiting(
     """
     wanted = None if fields is None else json.dumps(list(fields))
     of = {"sync": sync, "provider": provider}
-    return [row[0] for row in tx.rows("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least)]
+    return tx.packed("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least)
 
 
 class Page(NamedTuple):
@@ -188,7 +189,7 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         identity=identity,
         person=row["person"],
         names=_names(identity) if row["namesakes"] else frozenset(),
-        lacking=field in json.loads(row["lacks"]),
+        lacking=field in _lacks(row["lacks"]),
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=frozenset(page.ways.get(id_, ())),
@@ -197,6 +198,11 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         pulled_at=row["pulled_at"],
         relatives=tuple(page.relatives.get(id_, ())),
     )
+
+
+@lru_cache(maxsize=64)
+def _lacks(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text))
 
 
 def _names(identity: Identity) -> frozenset[str]:
@@ -218,10 +224,10 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[Field, Since]
     jobs += [(row, True) for row in tx.rows("jobs_of_namesakes", ids=alike)] if alike != "[]" else []
     if not jobs:
         return {}
-    heard: dict[int, list[sqlite3.Row]] = defaultdict(list)
+    heard: dict[int, list[AnswerRow]] = defaultdict(list)
     wanted = sorted({(row["id"], *since.get(fields[row["for_job"]], EVER)) for row, _ in jobs})
-    for row in tx.rows("results_since", wanted=json.dumps(wanted)):
-        heard[row["job_id"]].append(row)
+    for one in map(AnswerRow._make, tx.rows("results_since", wanted=json.dumps(wanted))):
+        heard[one.job_id].append(one)
     found: dict[int, list[Relative]] = defaultdict(list)
     counts: dict[tuple[int, bool], int] = defaultdict(int)
     for row, namesake in jobs:

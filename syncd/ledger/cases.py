@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as with_default
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from syncd.contract.model import ContactRef, Field, Identity
+from syncd.contract.model import ASKED, ContactRef, Field, Identity
 from syncd.frozen import frozen
 from syncd.people import emails
 from syncd.people.evidence import NOTHING, Learned
 
 from . import people, results, suppressions
 from .contacts import Rules
-from .results import Heard
-from .states import JobState, Reason
+from .results import AnswerRow, Heard
+from .states import STATES, JobState, Reason
 from .store import Tx
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Read:
 
 def changed(tx: Tx, limit: int, *, now: float) -> list[int]:
     """Contacts to decide on because something was learned of them, or because their time has come."""
-    rows = tx.rows("contacts_undecided", limit=limit) or tx.rows("contacts_due", limit=limit, now=now)
-    return list(dict.fromkeys(row["id"] for row in rows))
+    ids = tx.packed("contacts_undecided", limit=limit) or tx.packed("contacts_due", limit=limit, now=now)
+    return list(dict.fromkeys(ids))
 
 
 def answered(tx: Tx, limit: int) -> list[int]:
     """Contacts to decide on because a provider or a person has answered."""
-    return list(dict.fromkeys(row["id"] for row in tx.rows("contacts_answered", limit=limit)))
+    return list(dict.fromkeys(tx.packed("contacts_answered", limit=limit)))
 
 
 def read(tx: Tx, contact_ids: Iterable[int], rules: Rules) -> Read:
@@ -104,69 +104,105 @@ def still(tx: Tx, before: Read) -> set[int]:
     return {id_ for id_, stamp in before.stamps.items() if now.get(id_) == stamp}
 
 
+class _Contact(NamedTuple):
+    """All of a contact that a decision depends on, as `cases_contacts` selects it."""
+
+    id: int
+    connection: str
+    object: str
+    ext_id: str
+    identity: str
+    person: str | None
+    lacks: str
+    blocked: str
+    became_at: float
+    pulled_at: float
+    vague: str
+    learned: str | None
+    planned: int
+    selections: str
+
+
+class _JobRow(NamedTuple):
+    """The same of a job, as `cases_jobs` selects it."""
+
+    id: int
+    contact_id: int
+    sync: str
+    field: Field
+    state: JobState
+    reason: str
+    note: str
+    provider: str
+    round: int
+    value: str | None
+    destination: str
+    due_at: float
+    updated_at: float
+    retried_at: float
+    newest: int | None  # result
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> _JobRow:
+        id_, contact, sync, field, state, *rest = row
+        return cls(id_, contact, sync, _FIELDS[field], STATES[state], *rest)
+
+
+_FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as long, for each job
+
+
 @dataclass(slots=True)
 class _Rows:
-    contacts: list[sqlite3.Row]
-    jobs: dict[int, list[sqlite3.Row]]  # by contact
-    members: dict[int, set[int]]
-    newest: dict[int, int]  # result, by job
+    contacts: list[_Contact]
+    jobs: dict[int, list[_JobRow]]  # by contact
 
     @classmethod
     def of(cls, tx: Tx, ids: Sequence[int]) -> _Rows:
         wanted = json.dumps(list(ids))
-        jobs: dict[int, list[sqlite3.Row]] = defaultdict(list)
-        for row in tx.rows("cases_jobs", ids=wanted):
-            jobs[row["contact_id"]].append(row)
-        members: dict[int, set[int]] = defaultdict(set)
-        for row in tx.rows("cases_members", ids=wanted):
-            members[row["contact_id"]].add(row["selection_id"])
-        job_ids = json.dumps([job["id"] for of_one in jobs.values() for job in of_one])
-        newest = {row["job_id"]: row["newest"] for row in tx.rows("cases_newest", ids=job_ids)}
-        return cls(tx.rows("cases_contacts", ids=wanted), jobs, members, newest)
+        jobs: dict[int, list[_JobRow]] = defaultdict(list)
+        for job in map(_JobRow.of, tx.packed("cases_jobs", ids=wanted)):
+            jobs[job.contact_id].append(job)
+        return cls(list(map(_Contact._make, tx.packed("cases_contacts", ids=wanted))), jobs)
 
     def stamps(self) -> dict[int, int]:
-        return {row["id"]: self._stamp(row) for row in self.contacts}
-
-    def _stamp(self, contact: sqlite3.Row) -> int:
-        id_ = contact["id"]
-        jobs = [(*job, self.newest.get(job["id"])) for job in self.jobs.get(id_, ())]
-        return hash((*contact, *jobs, frozenset(self.members.get(id_, ()))))
+        return {contact.id: hash((contact, *self.jobs.get(contact.id, ()))) for contact in self.contacts}
 
     @property
     def job_ids(self) -> str:
-        return json.dumps([job["id"] for of_one in self.jobs.values() for job in of_one])
+        return json.dumps([job.id for of_one in self.jobs.values() for job in of_one])
 
 
 def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
-    heard, writes = _heard(tx, rows), _writes(tx, rows)
+    heard, writes = (_heard(tx, rows), _writes(tx, rows)) if rows.jobs else ({}, {})
     kin = _kin(tx, rows) if rules.by_person else {}
-    listed = suppressions.of_contacts(tx, [contact["id"] for contact in rows.contacts])
+    listed = suppressions.of_contacts(tx, [contact.id for contact in rows.contacts])
     for contact in rows.contacts:
-        jobs = {Field(job["field"]): job for job in rows.jobs.get(contact["id"], ())}
-        lacks = _lacks(contact["lacks"])
-        blocked = {} if contact["blocked"] == "{}" else json.loads(contact["blocked"])
-        elsewhere, own = kin.get(contact["id"], {}), _own(contact, jobs)
-        ref = ContactRef(connection=contact["connection"], object=contact["object"], id=contact["ext_id"])
+        jobs = {job.field: job for job in rows.jobs.get(contact.id, ())}
+        lacks = _lacks(contact.lacks)
+        blocked = {} if contact.blocked == "{}" else json.loads(contact.blocked)
+        elsewhere, own = kin.get(contact.id, {}), _own(contact, jobs)
+        ref = ContactRef(connection=contact.connection, object=contact.object, id=contact.ext_id)
+        selections = _ids(contact.selections)
         for fld in sorted({*jobs, *lacks}):
             job = jobs.get(fld)
-            if job is not None and job["state"] in UNDER_WAY:
+            if job is not None and job.state in UNDER_WAY:
                 continue
-            of_job = writes.get(job["id"], ()) if job is not None else ()
+            of_job = writes.get(job.id, ()) if job is not None else ()
             written, refused = _of_writes(of_job)
             yield Case(
-                contact_id=contact["id"],
+                contact_id=contact.id,
                 ref=ref,
                 field=fld,
-                person=contact["person"],
+                person=contact.person,
                 identity=_known(contact, fld, jobs),
                 own=own,
-                became_at=contact["became_at"],
-                seen_at=contact["pulled_at"],
-                lacks=fld in lacks or fld not in (Field.EMAIL, Field.PHONE),
-                blocked=listed.get(contact["id"]) or blocked.get(fld) or elsewhere.get(fld),
-                selections=frozenset(rows.members.get(contact["id"], ())),
+                became_at=contact.became_at,
+                seen_at=contact.pulled_at,
+                lacks=fld in lacks or fld not in ASKED,
+                blocked=listed.get(contact.id) or blocked.get(fld) or elsewhere.get(fld),
+                selections=selections,
                 job=None if job is None else _job(job),
-                heard=tuple(heard.get(job["id"], ())) if job is not None else (),
+                heard=tuple(heard.get(job.id, ())) if job is not None else (),
                 written=written,
                 refused=refused,
                 undone=_undone(of_job),
@@ -174,71 +210,73 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
 
 
 @lru_cache(maxsize=64)
+def _ids(text: str) -> frozenset[int]:
+    return frozenset(json.loads(text))
+
+
+@lru_cache(maxsize=64)
 def _lacks(text: str) -> frozenset[Field]:
     return frozenset(Field(name) for name in json.loads(text))
 
 
-def _job(row: sqlite3.Row) -> Job:
+def _job(row: _JobRow) -> Job:
     return Job(
-        id=row["id"],
-        sync=row["sync"],
-        state=JobState(row["state"]),
-        reason=row["reason"],
-        note=row["note"],
-        provider=row["provider"],
-        round=row["round"],
-        value=row["value"] or "",
-        destination=row["destination"],
-        due_at=row["due_at"],
-        ended_at=row["updated_at"],
-        retried_at=row["retried_at"],
+        id=row.id,
+        sync=row.sync,
+        state=row.state,
+        reason=row.reason,
+        note=row.note,
+        provider=row.provider,
+        round=row.round,
+        value=row.value or "",
+        destination=row.destination,
+        due_at=row.due_at,
+        ended_at=row.updated_at,
+        retried_at=row.retried_at,
     )
 
 
-def _known(contact: sqlite3.Row, fld: Field, jobs: Mapping[Field, sqlite3.Row]) -> Identity:
+def _known(contact: _Contact, fld: Field, jobs: Mapping[Field, _JobRow]) -> Identity:
     mail = jobs.get(Field.EMAIL) if fld is not Field.EMAIL else None
-    counts = mail is not None and mail["updated_at"] > contact["became_at"] and mail["reason"] != Reason.UNDONE
-    found = mail["value"] if mail is not None and counts else None
-    learned = Learned(contact["learned"], found)
-    return people.usable(contact["identity"], contact["vague"], learned)
+    counts = mail is not None and mail.updated_at > contact.became_at and mail.reason != Reason.UNDONE
+    found = mail.value if mail is not None and counts else None
+    learned = Learned(contact.learned, found) if contact.learned or found else NOTHING
+    return people.usable(contact.identity, contact.vague, learned)
 
 
-def _own(contact: sqlite3.Row, jobs: Mapping[Field, sqlite3.Row]) -> Identity:
+def _own(contact: _Contact, jobs: Mapping[Field, _JobRow]) -> Identity:
     """What the CRM says of itself: the mailbox that we found and wrote is no news."""
-    own = people.usable(contact["identity"], contact["vague"], NOTHING)
+    own = people.usable(contact.identity, contact.vague, NOTHING)
     mail = jobs.get(Field.EMAIL)
-    ours = mail is not None and own.email is not None and emails.same(own.email, mail["value"] or "")
+    ours = mail is not None and own.email is not None and emails.same(own.email, mail.value or "")
     return replace(own, email=None) if ours else own
 
 
 def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:
     """Answers by job, oldest first; one that names another record's profile or mailbox comes with that doubt."""
-    fields = {job["id"]: Field(job["field"]) for of_one in rows.jobs.values() for job in of_one}
+    fields = {job.id: job.field for of_one in rows.jobs.values() for job in of_one}
     heard: dict[int, list[Heard]] = defaultdict(list)
-    for row in tx.rows("cases_results", ids=rows.job_ids):
-        heard[row["job_id"]].append(results.heard(row, fields[row["job_id"]]))
+    for row in map(AnswerRow._make, tx.packed("cases_results", ids=rows.job_ids)):
+        heard[row.job_id].append(results.heard(row, fields[row.job_id]))
     _add_doubts(tx, rows, heard)
     return heard
 
 
 def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
-    contacts = {row["id"]: row for row in rows.contacts}
     named: dict[tuple[int, int], set[int]] = {}  # keys of others that an answer names, by job and place
-    for contact_id, jobs in rows.jobs.items():
-        contact = contacts.get(contact_id)
-        if contact is None:
-            continue
-        for job in jobs:
-            for place, one in enumerate(heard.get(job["id"], ())):
+    person: dict[int, str | None] = {}  # by job
+    for contact in rows.contacts:
+        for job in rows.jobs.get(contact.id, ()):
+            person[job.id] = contact.person
+            for place, one in enumerate(heard.get(job.id, ())):
                 if one.result.candidates and not one.doubt:
-                    named[job["id"], place] = people.keys_of_others(contact, one.result.said)
+                    named[job.id, place] = people.keys_of_others(contact.identity, one.result.said)
     wanted = sorted({key for keys in named.values() for key in keys})
     if not wanted:
         return
     holders: dict[int, list[sqlite3.Row]] = defaultdict(list)
     for row in tx.rows("cases_holders", keys=json.dumps(wanted)):
         holders[row["key"]].append(row)
-    person = {job["id"]: contacts[id_]["person"] for id_, jobs in rows.jobs.items() if id_ in contacts for job in jobs}
     for (job_id, place), keys in named.items():
         other = next((h["ref"] for key in sorted(keys) for h in holders[key] if h["person"] != person[job_id]), None)
         if other is not None:
@@ -274,7 +312,7 @@ def _undone(writes: Iterable[sqlite3.Row]) -> tuple[float, int] | None:
 def _kin(tx: Tx, rows: _Rows) -> dict[int, dict[Field, str]]:
     """Fields in which the same person's other record opted out, with a sentence."""
     found: dict[int, dict[Field, str]] = defaultdict(dict)
-    for row in tx.rows("cases_kin", ids=json.dumps([contact["id"] for contact in rows.contacts])):
+    for row in tx.rows("cases_kin", ids=json.dumps([contact.id for contact in rows.contacts])):
         for name in json.loads(row["opt_out"]):
             found[row["contact_id"]].setdefault(Field(name), f"opted_out: {row['ref']}")
     return found

@@ -70,8 +70,10 @@ def take(tx: Tx, kind: Kind, items: Sequence[Any], *, owner: Owner, now: float) 
     """Hold those of the items that nobody holds."""
     renew(tx, owner, now=now)
     epoch = int(tx.value("epoch_next"))
-    rows = tx.rows("claims_take", kind=kind, items=json.dumps(list(items)), owner=owner.id, epoch=epoch)
-    taken = {row[0] for row in rows}
+    wanted = json.dumps(list(items))
+    if tx.run("claims_take", kind=kind, items=wanted, owner=owner.id, epoch=epoch) == len(items):
+        return Claim(kind, epoch, tuple(items))
+    taken = {row[0] for row in tx.rows("claims_taken", kind=kind, items=wanted, epoch=epoch)}
     return Claim(kind, epoch, tuple(item for item in items if item in taken))
 
 

@@ -33,6 +33,11 @@ def trouble(tx: Tx, name: str) -> Trouble | None:
     return Trouble(row["trouble"]) if row is not None and row["trouble"] else None
 
 
+def troubles(tx: Tx) -> dict[str, Trouble]:
+    """The connections that are halted, and why."""
+    return {row["name"]: Trouble(row["trouble"]) for row in tx.rows("connections") if row["trouble"]}
+
+
 def keep_account(tx: Tx, name: str, account: str) -> str:
     """Keep whose account the connection is for, unless that is known; returns the one that is kept."""
     return str(tx.value("connection_account", name=name, account=account))

@@ -36,6 +36,7 @@ _PRAGMAS = {
     "trusted_schema": "0",
     "secure_delete": "1",
     "mmap_size": "0",
+    "cache_size": "-8000",  # KB: what the stages touch one after the other is read from the file once
     "journal_size_limit": str(64 * 1024 * 1024),
 }
 

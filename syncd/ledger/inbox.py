@@ -20,7 +20,7 @@ from . import ids, results, shares
 from .claims import Lost
 from .results import Said
 from .shares import milli
-from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
+from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, STATES, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Call, Move, Tx, together
 from .submissions import Accepted, accept_many
 
@@ -307,7 +307,7 @@ class _Work:
         self._jobs: dict[int, tuple[JobState, str]] = {}  # state and reason
         for row in attempts:
             self._attempts.setdefault((row["submission_id"], row["request_id"], row["field"]), []).append(row)
-            self._jobs[row["job_id"]] = (JobState(row["job_state"]), row["job_reason"])
+            self._jobs[row["job_id"]] = (STATES[row["job_state"]], row["job_reason"])
         self._said: list[Said] = []
         self._moves: list[Move] = []
         self._released: list[list[object]] = []

@@ -82,11 +82,14 @@ def usable(identity: str, vague: str, learned: Learned) -> Identity:
     return evidence.usable(load_identity(identity), json.loads(vague), learned)
 
 
-def keys_of_others(contact: sqlite3.Row, said: Iterable[Identity]) -> set[int]:
-    """Profiles and mailboxes that an answer names and the contact does not hold, as keys."""
-    known = load_identity(contact["identity"])
-    ours = {_digest(kind.name, key) for kind, key in evidence.keys(known, evidence.STRONG)}
-    return {_digest(kind.name, key) for one in said for kind, key in evidence.keys(one, evidence.STRONG)} - ours
+def keys_of_others(identity: str, said: Iterable[Identity]) -> set[int]:
+    """Profiles and mailboxes that an answer names and the contact (its identity as text) does not hold, as keys."""
+    ours = _strong_keys(load_identity(identity))
+    return {_digest(kind, key) for one in said for kind, key in _strong_keys(one) - ours}
+
+
+def _strong_keys(one: Identity) -> AbstractSet[tuple[str, str]]:
+    return {(kind.name, key) for kind, key in evidence.keys(one, evidence.STRONG)}
 
 
 def keys_of_sign(sign: Sign) -> list[int]:
@@ -137,7 +140,8 @@ def _rekey(tx: Tx, contacts: Iterable[tuple[int, AbstractSet[int], AbstractSet[i
         gone += [(key, id_) for key in former - keys]
         new += [(key, id_) for key in keys - former]
     tx.many("keys_forget", gone)
-    tx.many("keys_add", sorted(new))
+    if new:
+        tx.run("keys_add", rows=json.dumps(sorted(new)))
 
 
 def _component(tx: Tx, fresh: int, near: AbstractSet[int]) -> list[sqlite3.Row]:

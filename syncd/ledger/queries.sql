@@ -3,7 +3,9 @@
 -- `:limit + 0`, and a state that is given is compared as `state = +:state`: SQLite plans a statement anew for each value of
 -- a bare `LIMIT :limit`, and of what a partial index may depend on, ten times the work of an empty look.
 --
--- Rows travel as one JSON array (`json_each(:rows)`): one statement for each table and batch.
+-- Rows travel as one JSON array (`jsonb_each(:rows)`): one statement for each table and batch. Where a row has several
+-- values, `jsonb_each` spares parsing the row's text anew for each of them. What is read in large numbers comes back in
+-- the same way (`Tx.packed`): each row that is fetched lets other threads of Python run first.
 --
 -- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
 -- and claim, then gate, breaker and connection, rate, submission (and with it spend), job, attempt and result, delivery,
@@ -19,7 +21,11 @@ ON CONFLICT DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.
 INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value
 
 -- name: claims_take
-INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each(:items) WHERE true ON CONFLICT DO NOTHING RETURNING item
+INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each(:items) WHERE true ON CONFLICT DO NOTHING
+
+-- name: claims_taken
+SELECT item FROM json_each(:items) AS wanted CROSS JOIN claim ON claim.kind = :kind AND claim.item = wanted.value
+WHERE claim.epoch = :epoch
 
 -- name: claims_held
 SELECT count(*) FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each(:items)) AND epoch = :epoch
@@ -88,14 +94,14 @@ UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
 
 -- name: rate_used
 SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
-FROM json_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
+FROM jsonb_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
     AND rate.slot >= span.value ->> 'first' AND rate.last > span.value ->> 'since' GROUP BY span.key
 
 -- name: rate_slots
 SELECT used, last FROM rate WHERE connection = :connection AND width = :width AND last > :since ORDER BY slot
 
 -- name: rate_take
-INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', :calls, :now FROM json_each(:spans)
+INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', :calls, :now FROM jsonb_each(:spans)
 WHERE true ON CONFLICT DO UPDATE SET used = used + excluded.used, last = max(last, excluded.last)
 
 -- name: rate_not_ahead
@@ -120,9 +126,8 @@ UPDATE job SET
     value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
     destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
     asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person)
-FROM json_each(:rows) AS given
+FROM jsonb_each(:rows) AS given
 WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
-RETURNING id, sync, field
 
 -- name: jobs_move_alike
 UPDATE job SET
@@ -131,11 +136,12 @@ UPDATE job SET
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
     asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person)
-FROM json_each(:ids) AS given WHERE job.id = given.value AND job.state = +:source
-RETURNING id, sync, field
+WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:source
 
--- name: jobs_reasons
-SELECT id, reason FROM job WHERE id IN (SELECT value FROM json_each(:ids))
+-- name: jobs_places
+-- Where jobs stand, those that stand alike in one row: each row that is fetched lets other threads run first.
+SELECT sync, field, state, iif(state = 'done', reason, ''), json_group_array(id) FROM job
+WHERE id IN (SELECT value FROM json_each(:ids)) GROUP BY 1, 2, 3, 4
 
 -- name: jobs_behind
 SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value WHERE job.state = 'waiting' ORDER BY job.id
@@ -147,7 +153,7 @@ SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'p
     coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
     coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
         AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now
-FROM json_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
+FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
 -- name: step_newest
 SELECT max(id) FROM step
@@ -155,13 +161,15 @@ SELECT max(id) FROM step
 -- name: steps_add
 INSERT INTO step (id, source, target, reason, note, provider, submission_id, at, jobs)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
-FROM json_each(:rows)
+FROM jsonb_each(:rows)
 
 -- name: history_add
-INSERT INTO history SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+-- Each step with all of its jobs.
+INSERT INTO history SELECT moved.value, given.value ->> 0
+FROM jsonb_each(:steps) AS given CROSS JOIN json_each(given.value, '$[1]') AS moved
 
 -- name: counters_add
-INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(:rows)
+INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(:rows)
 WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
 
 -- name: job_by_id
@@ -252,7 +260,8 @@ SELECT person_key.contact_id, person_key.key FROM json_each(:ids) AS wanted CROS
 DELETE FROM person_key WHERE key = :key AND contact_id = :contact_id
 
 -- name: keys_add
-INSERT INTO person_key VALUES (:key, :contact_id) ON CONFLICT DO NOTHING
+-- (pairs of key and contact)
+INSERT INTO person_key SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO NOTHING
 
 -- name: holders_of_keys
 -- The first and the last holder of each key that anybody holds.
@@ -450,7 +459,8 @@ WHERE submission_id = :submission_id
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
-UPDATE delivery SET body = :body, sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}'), ref = NULL, note = '',
+UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), sample_id = NULL,
+    headers = iif(headers IS NULL, NULL, '{}'), ref = NULL, note = '',
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
@@ -578,31 +588,35 @@ UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: contacts_undecided
 -- The next to decide on: contacts that changed, then those of jobs that were answered, then those whose time has come.
-SELECT id, 'changed' AS why FROM contact INDEXED BY contact_unplanned WHERE planned = 0
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = contact.id) ORDER BY id LIMIT :limit + 0
+SELECT json_group_array(id) FROM (SELECT id FROM contact INDEXED BY contact_unplanned WHERE planned = 0
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = contact.id) ORDER BY id LIMIT :limit + 0)
 
 -- name: contacts_answered
-SELECT contact_id AS id FROM job INDEXED BY job_answered WHERE state = 'answered'
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY job.id LIMIT :limit + 0
+SELECT json_group_array(contact_id) FROM (SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered'
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY job.id LIMIT :limit + 0)
 
 -- name: contacts_due
-SELECT job.contact_id AS id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY again.at LIMIT :limit + 0
+SELECT json_group_array(contact_id) FROM (SELECT job.contact_id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY again.at LIMIT :limit + 0)
 
 -- name: cases_contacts
-SELECT contact.* FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value
+-- All of a contact that a decision depends on, in the order of `cases._Contact`; `cases_jobs`: of `cases._JobRow`,
+-- `cases_results`: of `results.AnswerRow`.
+SELECT json_group_array(json_array(contact.id, connection, object, ext_id, identity, person, lacks, blocked, became_at,
+    pulled_at, vague, learned, planned,
+    (SELECT json_group_array(selection_id) || '' FROM member WHERE member.contact_id = contact.id)))
+FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
 
 -- name: cases_jobs
-SELECT job.* FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value ORDER BY job.id
+SELECT json_group_array(json_array(job.id, contact_id, sync, field, state, reason, note, provider, round, job.value,
+    destination, due_at, updated_at, retried_at, (SELECT max(result.id) FROM result WHERE result.job_id = job.id))
+    ORDER BY job.id) FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
 
 -- name: cases_results
-SELECT answer.*, coalesce(review.decision, '') AS decision, review.until, review.why AS review_why, review.value AS review_value
-FROM json_each(:ids) AS wanted
-JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id ORDER BY answer.id
-
--- name: cases_newest
-SELECT result.job_id, max(result.id) AS newest FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
-GROUP BY result.job_id
+SELECT json_group_array(json_array(answer.job_id, answer.id, provider, outcome, candidates, said, note, submission_id, way,
+    told, asked_at, doubt, coalesce(review.decision, ''), review.until, review.why,
+    review.value) ORDER BY answer.id) FROM json_each(:ids) AS wanted
+JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
@@ -610,9 +624,6 @@ SELECT write.job_id, write.state, write.after, write.property, coalesce(write.do
     undo.done_at AS undone_at, undo.run_id AS undone_by FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
 WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
-
--- name: cases_members
-SELECT member.contact_id, member.selection_id FROM json_each(:ids) AS wanted JOIN member ON member.contact_id = wanted.value
 
 -- name: cases_kin
 -- The same person's other records that say not to fill some field.
@@ -631,7 +642,7 @@ JOIN contact ON contact.id = person_key.contact_id
 UPDATE contact SET planned = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND planned = 0
 
 -- name: again_set
-INSERT INTO again SELECT value ->> 0, value ->> 1 FROM json_each(:rows) WHERE true ON CONFLICT DO UPDATE SET at = excluded.at
+INSERT INTO again SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO UPDATE SET at = excluded.at
 
 -- name: again_over
 DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value)
@@ -791,11 +802,11 @@ DELETE FROM spend WHERE sync = :old
 
 -- name: candidates_waiting
 -- Jobs whose turn it is at one provider, and that nobody holds.
-SELECT job.id FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
-WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
-    AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = job.id)
-ORDER BY job.priority DESC, job.id LIMIT :limit + 0
+SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
+    WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
+        AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = job.id)
+    ORDER BY job.priority DESC, job.id LIMIT :limit + 0)
 
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
@@ -835,8 +846,9 @@ JOIN job ON job.contact_id = theirs.contact_id AND job.field = mine.field
 WHERE job.person <> mine.person ORDER BY job.id
 
 -- name: results_since
--- (Each job with the moments from which misses and finds count.)
-SELECT answer.* FROM json_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
+-- (In the order of `results.AnswerRow`. Each job with the moments from which misses and finds count.)
+SELECT answer.job_id, answer.id, provider, outcome, candidates, said, note, submission_id, way, told, asked_at, doubt, '',
+    NULL, NULL, NULL FROM jsonb_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
 WHERE (answer.outcome = 'found' AND answer.at > wanted.value ->> 2)
     OR (answer.outcome = 'not_found' AND answer.at > wanted.value ->> 1)
 ORDER BY answer.id DESC
@@ -847,7 +859,7 @@ ORDER BY answer.id DESC
 SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 'sent' OR job.state = 'in_doubt' AS under_way,
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
-FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+FROM jsonb_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
@@ -857,7 +869,7 @@ WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
-SELECT 1 FROM json_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
+SELECT 1 FROM jsonb_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
     ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
 WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
@@ -869,7 +881,7 @@ WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
 -- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
 -- about the same person.
 -- (pairs of job and round)
-SELECT 1 FROM json_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
+SELECT 1 FROM jsonb_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
 JOIN contact ON contact.id = job.contact_id
 WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
 OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
@@ -980,7 +992,7 @@ ORDER BY attempt.id
 -- Those that belong to some requests (pairs of submission and what the request's id has of its own).
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
-FROM json_each(:requests) AS wanted
+FROM jsonb_each(:requests) AS wanted
 JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
@@ -988,10 +1000,16 @@ JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 -- What was asked, and of whom (the same pairs).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
+FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
+
+-- name: jobs_in_flight
+-- Those that wait for some calls, those that stand alike in one row.
+SELECT job.state, json_group_array(job.id) FROM json_each(:ids) AS wanted
+CROSS JOIN job INDEXED BY job_flight ON job.submission_id = wanted.value AND job.state IN ('sending', 'sent', 'in_doubt')
+GROUP BY job.state
 
 -- name: requests_of_submissions
 -- The same for all requests of some calls.
@@ -1007,7 +1025,7 @@ UPDATE attempt SET live = 0 WHERE submission_id = :submission_id
 
 -- name: attempts_release
 -- Pairs of submission and job.
-UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(:pairs))
+UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(:pairs))
 
 -- name: submissions_get
 SELECT id, state, provider_id FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
@@ -1024,7 +1042,7 @@ UPDATE submission SET
     poll_at = CASE WHEN coalesce(provider_id, given.value ->> 1) IS NULL THEN NULL
         ELSE coalesce(poll_at, given.value ->> 2) END,
     deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, given.value ->> 3) ELSE deadline END
-FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0
+FROM jsonb_each(:rows) AS given WHERE submission.id = given.value ->> 0
 
 -- name: submission_state
 UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline), owner = NULL
@@ -1039,13 +1057,13 @@ UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
     reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END,
     assumed_mc = CASE WHEN given.value ->> 1 IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
     note = given.value ->> 2, shares = coalesce(given.value ->> 3, shares)
-FROM json_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
+FROM jsonb_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
 -- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
 UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0,
     shares = coalesce(given.value ->> 3, shares)
-FROM json_each(:rows) AS given
+FROM jsonb_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
 -- name: submission_failed
@@ -1174,11 +1192,11 @@ SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM resul
 FROM answer WHERE id = :id
 
 -- name: evidence_add
-INSERT INTO evidence (text) SELECT DISTINCT value ->> 2 FROM json_each(:rows) WHERE true ON CONFLICT DO NOTHING
+INSERT INTO evidence (text) SELECT DISTINCT value ->> 2 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO NOTHING
 
 -- name: results_judged
 UPDATE result SET verdict = given.value ->> 1, evidence_id = evidence.id
-FROM json_each(:rows) AS given JOIN evidence ON evidence.text = given.value ->> 2
+FROM jsonb_each(:rows) AS given JOIN evidence ON evidence.text = given.value ->> 2
 WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence_id IS NOT evidence.id)
 
 -- name: failures
@@ -1216,19 +1234,21 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM 
     ORDER BY job.due_at, job.id LIMIT :limit + 0)
 
 -- name: writes_load
--- The same with all that a write is decided on. `before` and `seen` are of the intent that is not resolved: what was seen
--- then is what a race is judged against.
-SELECT job.*, begun.before, begun.seen, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    (SELECT answer.said FROM answer WHERE answer.id = job.result_id) AS said, result.verdict,
-    iif(review.why = 'approval', '', coalesce(review.decision, '')) AS decision,
-    iif(job.field <> 'email', mail.value, NULL) AS found_email
+-- The same with all that a write is decided on, in the order of `writes._Row`. `before` and `seen` are of the intent that
+-- is not resolved: what was seen then is what a race is judged against.
+SELECT json_group_array(json_array(job.id, job.contact_id, job.state, job.field, job.destination, job.value,
+    job.updated_at, begun.before, begun.seen,
+    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
+    (SELECT answer.said FROM answer WHERE answer.id = job.result_id), result.verdict,
+    iif(review.why = 'approval', '', coalesce(review.decision, '')),
+    iif(job.field <> 'email', mail.value, NULL)) ORDER BY job.due_at, job.id)
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
     AND mail.reason <> 'undone'
 LEFT JOIN write AS begun ON begun.job_id = job.id AND begun.state = 'intent'
-WHERE job.state IN ('accepted', 'writing') ORDER BY job.due_at, job.id
+WHERE job.state IN ('accepted', 'writing')
 
 -- name: writes_of_contacts_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
@@ -1244,7 +1264,7 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 INSERT INTO write (job_id, before, after, seen, property, state, at, run_id, result_id)
 SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, 'intent', :now,
     coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
-FROM json_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
+FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: values_standing
@@ -1260,7 +1280,7 @@ LEFT JOIN result ON result.id = write.result_id ORDER BY job.contact_id, job.id
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
 SELECT wanted.value ->> 0 AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref
-FROM json_each(:wanted) AS wanted JOIN contact ON contact.id = wanted.value ->> 1
+FROM jsonb_each(:wanted) AS wanted JOIN contact ON contact.id = wanted.value ->> 1
 JOIN contact AS kin INDEXED BY contact_opt_out
     ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
 WHERE EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
@@ -1319,7 +1339,7 @@ UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writin
 
 -- name: writes_close
 UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
-FROM json_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
+FROM jsonb_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
 
 -- ------------------------------------------------------------------ undo
 
@@ -1415,7 +1435,7 @@ GROUP BY note ORDER BY n DESC
 
 -- name: reviews_open
 INSERT INTO review (result_id, job_id, value, why, until, opened_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM json_each(:rows) WHERE true
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM jsonb_each(:rows) WHERE true
 ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
     decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
@@ -1540,7 +1560,7 @@ INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT
 -- Each finds pairs of contact and job, newest first, from `:before` on; they differ in where they begin to look.
 
 -- name: words_set
-INSERT OR REPLACE INTO contact_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM json_each(:rows)
+INSERT OR REPLACE INTO contact_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows)
 
 -- name: words_are_known
 SELECT 1 FROM contact_words WHERE contact_words MATCH :words LIMIT 1
@@ -1605,7 +1625,7 @@ AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
 -- name: found_rows
 SELECT contact.id AS contact_id, contact.connection, contact.object, contact.ext_id, contact.identity, job.id AS job_id, job.sync,
     job.field, job.state, job.reason, job.note, job.provider, job.value, job.updated_at
-FROM json_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = wanted.value ->> 0
+FROM jsonb_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = wanted.value ->> 0
 LEFT JOIN job ON job.id = wanted.value ->> 1
 
 -- name: found_fields

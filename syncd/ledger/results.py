@@ -145,42 +145,69 @@ def copy(tx: Tx, result_id: int, job_id: int, round_: int, *, way: str, doubt: s
     tx.run("result_copy", id=result_id, job_id=job_id, round=round_, way=way, doubt=doubt, note=note, now=now)
 
 
-def heard(row: sqlite3.Row, field: Field) -> Heard:
-    """A row of `result`, with its review where there is one."""
-    keys = row.keys()
-    decision = row["decision"] if "decision" in keys else ""
-    for_approval = "review_why" in keys and row["review_why"] == APPROVAL
-    value = row["review_value"] if "review_value" in keys else None
+class AnswerRow(NamedTuple):
+    """A row of `answer` as the statements select it; from `decision` on its review's, where there is one."""
+
+    job_id: int
+    id: int
+    provider: str
+    outcome: str
+    candidates: str
+    said: str
+    note: str
+    call: str | None
+    way: str
+    told: str
+    asked_at: float
+    doubt: str
+    decision: str
+    until: float | None
+    review_why: str | None
+    review_value: str | None
+
+
+def heard(row: AnswerRow, field: Field) -> Heard:
+    """The answer in a row."""
+    decision, value, for_approval = row.decision, row.review_value, row.review_why == APPROVAL
     return Heard(
-        id=row["id"],
-        provider=row["provider"],
+        id=row.id,
+        provider=row.provider,
         result=EnrichmentResult(
             request_id="",
             field=field,
-            outcome=Outcome(row["outcome"]),
-            candidates=load_candidates(row["candidates"]),
-            said=load_said(row["said"]),
-            note=row["note"],
+            outcome=_OUTCOMES[row.outcome],
+            candidates=load_candidates(row.candidates) if row.candidates != "[]" else (),
+            said=load_said(row.said),
+            note=row.note,
         ),
-        call=row["submission_id"],
-        way=row["way"],
-        told=load_identity(row["told"]),
-        asked_at=row["asked_at"],
-        doubt=row["doubt"],
+        call=row.call,
+        way=row.way,
+        told=load_identity(row.told),
+        asked_at=row.asked_at,
+        doubt=row.doubt,
         decision="" if for_approval and decision == ACCEPTED else decision,
-        until=row["until"] if "until" in keys else None,
+        until=row.until,
         in_review=value if decision == "" else None,
         for_approval=for_approval,
         approved=value if for_approval and decision == ACCEPTED else None,
     )
 
 
+_OUTCOMES = {one.value: one for one in Outcome}  # `Outcome(...)` takes three times as long, for each answer
+_GRADES = {one.value: one for one in Grade}
+
+
 def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
     """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
-    rows = [[id_, about.verdict, _dump({"for": about.agrees, "against": about.contradicts})] for id_, about in verdicts]
+    rows = [[id_, about.verdict, _evidence(about.agrees, about.contradicts)] for id_, about in verdicts]
     if rows:
         tx.run("evidence_add", rows=_dump(rows))
         tx.run("results_judged", rows=_dump(rows))
+
+
+@lru_cache(maxsize=256)  # most answers agree in the same things
+def _evidence(agrees: tuple[str, ...], contradicts: tuple[str, ...]) -> str:
+    return _dump({"for": agrees, "against": contradicts})
 
 
 @lru_cache(maxsize=2048)
@@ -201,7 +228,10 @@ def dump_candidates(result: EnrichmentResult) -> str:
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
     """The reverse of `dump_candidates`."""
-    return tuple(Candidate(**{**c, "grade": Grade(c["grade"])}) for c in json.loads(text))
+    held = json.loads(text)
+    for one in held:
+        one["grade"] = _GRADES[one["grade"]]
+    return tuple(Candidate(**one) for one in held)
 
 
 def dump_said(said: Iterable[Identity]) -> str:

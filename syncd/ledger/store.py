@@ -48,7 +48,7 @@ from .file import (
     write_wal_anew,
 )
 from .sqlite import sqlite3
-from .states import MOVES, JobState
+from .states import MOVES, STATES, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,6 +93,15 @@ class Move(NamedTuple):
     values: Mapping[str, Any] = MappingProxyType({})
 
 
+class _Place(NamedTuple):
+    """Where a job stands, as the counters tell it; `reason`: of one that is done."""
+
+    sync: str
+    field: str
+    state: JobState
+    reason: str
+
+
 class Tx:
     """A transaction as the functions of the ledger see it: named statements and guarded moves."""
 
@@ -121,6 +130,11 @@ class Tx:
     def rows(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
         """All rows of a SELECT (or of a statement with RETURNING)."""
         return self._connection.execute(queries()[name], values).fetchall()
+
+    def packed(self, name: str, /, **values: Any) -> list[Any]:
+        """All that a SELECT gives as one JSON array: ids, or rows as arrays."""
+        found: list[Any] = json.loads(self.value(name, **values))
+        return found
 
     def row(self, name: str, /, **values: Any) -> sqlite3.Row | None:
         """The first row, or None."""
@@ -154,41 +168,48 @@ class Tx:
 
     def _move(self, batch: Mapping[int, Move], *, now: float) -> set[int]:
         """Moves of different jobs."""
-        reopened = [id_ for id_, one in batch.items() if one.source is JobState.DONE]
-        former = dict(self._pairs("jobs_reasons", ids=_json(reopened))) if reopened else {}
+        places = self._places(batch)
+        going = {id_: one for id_, one in batch.items() if id_ in places and places[id_].state is one.source}
         alike: dict[tuple[Any, ...], list[int]] = {}
-        for id_, one in batch.items():
+        for id_, one in going.items():
             alike.setdefault((one.source, one.target, *one.values.items()), []).append(id_)
-        moved = {row[0]: row for row in self._moved(batch, alike.values(), now=now)}
+        if self._update(going, alike.values(), now=now) != len(going):
+            raise BrokenInvariant("a job did not stand where it was seen in the same transaction")
         steps: dict[_Step, list[int]] = {}
+        left: dict[tuple[JobState, str], list[_Place]] = {}  # by the state that was reached, and why
         decided: list[int] = []
         for ids in alike.values():
-            rows = [row for id_ in ids if (row := moved.get(id_)) is not None]
-            first = batch[ids[0]]
-            for (sync, field, reason), n in Counter((row[1], row[2], former.get(row[0], "")) for row in rows).items():
-                self._count(sync, field, first.source, reason, -n)
-                self._count(sync, field, first.target, first.values.get("reason") or "", n)
-            here = [row[0] for row in rows]
-            steps.setdefault(_step(first.source, first.target, first.values), []).extend(here)
+            first = going[ids[0]]
+            left.setdefault((first.target, first.values.get("reason") or ""), []).extend(map(places.__getitem__, ids))
+            steps.setdefault(_step(first.source, first.target, first.values), []).extend(ids)
             if first.source is JobState.ANSWERED or first.target is JobState.DONE:
-                decided += here
+                decided += ids
+        for (target, reason), of_some in left.items():
+            for place, n in Counter(of_some).items():
+                self._count(*place, -n)
+                self._count(place.sync, place.field, target, reason, n)
         self._record(steps, now=now)
         if decided:
             self._wake(decided, now=now)
-        return set(moved)
+        return set(going)
 
-    def _moved(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> Iterator[sqlite3.Row]:
+    def _places(self, ids: Iterable[int]) -> dict[int, _Place]:
+        places: dict[int, _Place] = {}
+        for sync, field, state, reason, alike in self.rows("jobs_places", ids=_json(list(ids))):
+            places.update(dict.fromkeys(json.loads(alike), _Place(sync, field, STATES[state], reason)))
+        return places
+
+    def _update(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> int:
         """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each."""
-        single: list[dict[str, Any]] = []
+        moved, single = 0, list[dict[str, Any]]()
         for ids in alike:
             first = batch[ids[0]]
             if len(ids) < ALIKE:
                 single += [{"id": id_, "source": first.source, "target": first.target, **first.values} for id_ in ids]
             else:
                 values = {**_UNSET, **first.values, "source": first.source, "target": first.target}
-                yield from self.rows("jobs_move_alike", ids=_json(ids), now=now, **values)
-        if single:
-            yield from self.rows("jobs_move", rows=_json(single), now=now)
+                moved += self.run("jobs_move_alike", ids=_json(ids), now=now, **values)
+        return moved + (self.run("jobs_move", rows=_json(single), now=now) if single else 0)
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
         """What stood behind these jobs looks again, now that they have moved."""
@@ -227,13 +248,10 @@ class Tx:
         if history:
             numbered = [(next(self._steps), step) for step in history]
             self.run("steps_add", rows=_json([[id_, *step[:-1], len(step[-1])] for id_, step in numbered]))
-            self.run("history_add", rows=_json([[job, id_] for id_, step in numbered for job in step[-1]]))
+            self.run("history_add", steps=_json([[id_, step[-1]] for id_, step in numbered]))
         changed = [[*key, n] for key, n in counted.items() if n]
         if changed:
             self.run("counters_add", rows=_json(changed))
-
-    def _pairs(self, name: str, /, **values: Any) -> list[tuple[Any, Any]]:
-        return [(row[0], row[1]) for row in self.rows(name, **values)]
 
     def tally(self, name: str, n: int = 1) -> None:
         """Count something for `status` that is no job: a forged callback, a race put right."""
@@ -245,8 +263,8 @@ _Step = tuple[str, str, str, str, str, str | None]
 
 
 def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
-    reason, note, provider = (str(values.get(name) or "") for name in ("reason", "note", "provider"))
-    return str(source), str(target), reason, note, provider, values.get("submission_id")
+    get = values.get
+    return source, target, get("reason") or "", get("note") or "", get("provider") or "", get("submission_id")
 
 
 def _next_steps(connection: sqlite3.Connection) -> Iterator[int]:

@@ -587,10 +587,6 @@ def _move_flight(
     """Move the jobs that wait for these calls, and stand at one of `sources`."""
     if not submission_ids:
         return
-    flying = tx.rows("attempts_of_submissions", ids=json.dumps(list(submission_ids)))
-    moves = [
-        Move(one["job_id"], JobState(one["job_state"]), target, {"note": note})
-        for one in flying
-        if one["job_submission"] == one["submission_id"] and one["job_state"] in sources
-    ]
-    tx.move_many(moves, now=now)
+    flying = tx.rows("jobs_in_flight", ids=json.dumps(list(submission_ids)))
+    jobs = [(id_, JobState(state)) for state, ids in flying if state in sources for id_ in json.loads(ids)]
+    tx.move_many([Move(id_, state, target, {"note": note}) for id_, state in jobs], now=now)

@@ -54,6 +54,8 @@ def about(
     if not spoken:
         return About(Verdict.DOUBTFUL, (), (SILENT,)) if echoes else About(Verdict.SAME)
     judged = [_judge(contact, one, table) for one in spoken]
+    if len(judged) == 1:
+        return judged[0]
     return About(
         max((one.verdict for one in judged), key=_ORDER.index),
         tuple(dict.fromkeys(reason for one in judged for reason in one.agrees)),
@@ -64,7 +66,7 @@ def about(
 def _judge(contact: Identity, said: Identity, table: Sequence[Evidence]) -> About:
     strong, agrees, against = _parts(contact, said, table)
     match = names.compare(evidence.name_of(contact), evidence.name_of(said))
-    if match.agreement in {Agreement.SAME, Agreement.VARIANT}:
+    if match.agreement is Agreement.SAME or match.agreement is Agreement.VARIANT:
         return About(_named(strong, against), (match.why, *agrees), against)
     if match.agreement is Agreement.UNKNOWN:
         doubt = against or ("no name can be compared",)

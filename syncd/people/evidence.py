@@ -9,7 +9,6 @@ enough between records of two CRMs, unless something contradicts it. How many re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import lru_cache
 
@@ -250,12 +249,20 @@ def usable(known: Identity, vague: Iterable[str], learned: Learned = NOTHING) ->
     mine = tuple(address for address in mailboxes(known) if address not in gone)
     own = known.email if known.email and known.email.strip().casefold() in mine else None
     more = (learned.email,) if learned.email and learned.email.casefold() not in mine else ()
-    return replace(
-        known,
+    return Identity(  # `dataclasses.replace` takes three times as long
+        first_name=known.first_name,
+        last_name=known.last_name,
+        full_name=known.full_name,
+        company=known.company,
+        domain=known.domain,
         linkedin_url=(None if known.linkedin_url in gone else known.linkedin_url) or learned.profile,
         email=own or next(iter((*mine, *more)), None),
+        country=known.country,
+        employer_country=known.employer_country,
         emails=(*mine, *more),
+        phones=known.phones,
         shared=tuple(sorted(gone)),
+        others=known.others,
     )
 
 

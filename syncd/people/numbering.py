@@ -12,6 +12,8 @@ from syncd.frozen import frozen
 
 from .unusable import Unusable
 
+phonenumbers.enable_pattern_cache()  # its patterns are more than `re` keeps: they would be compiled again and again
+
 
 class Kind(StrEnum):
     MOBILE = "mobile"

@@ -12,7 +12,7 @@ from dataclasses import fields as dataclass_fields
 
 from syncd.config import FieldPolicy
 from syncd.contract.errors import BrokenInvariant
-from syncd.contract.model import EnrichmentRequest, Field, Identity, Outcome, Question
+from syncd.contract.model import ContactRef, EnrichmentRequest, Field, Identity, Outcome, Question
 from syncd.contract.ports import Provider
 from syncd.ledger import candidates
 from syncd.ledger.candidates import Asked, Candidate, Relative
@@ -32,7 +32,7 @@ class Choice:
     """What is to be asked, and what is put aside and how."""
 
     ask: list[Item] = field(default_factory=list)
-    places: dict[tuple[str, Identity], int] = field(default_factory=dict)  # in `ask`, by contact and what is told
+    places: dict[tuple[ContactRef, Identity], int] = field(default_factory=dict)  # in `ask`, by contact and question
     since: float = float("inf")  # when the oldest of `ask` was queued
     aside: list[Aside] = field(default_factory=list)
 
@@ -106,7 +106,7 @@ def choose(found: Iterable[Candidate], turn: Turn, new_id: Callable[[], str]) ->
 
 def _add(choice: Choice, one: Candidate, told: Question, new_id: Callable[[], str], *, combine: bool) -> None:
     """A request of its own, or a part of the one that asks for the same contact's other field in the same words."""
-    key = (str(one.ref), told.told)
+    key = (one.ref, told.told)
     position = choice.places.get(key) if combine else None
     if position is None:
         choice.places[key] = len(choice.ask)

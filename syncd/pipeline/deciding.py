@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from syncd.config import Sync
 from syncd.contract.model import ASKED, Field, Identity, Outcome, Question
@@ -103,8 +103,9 @@ def _decide(
     sync, inside = governing(parts.settings.syncs, case, marks, selected)
     policy = None
     if sync is not None:
-        policy = policies.get((sync.name, case.field)) or _policy(parts, sync, case.field)
-        policies[sync.name, case.field] = policy
+        policy = policies.get((sync.name, case.field))
+        if policy is None:
+            policy = policies[sync.name, case.field] = _policy(parts, sync, case.field)
     place = None if sync is None else sync.selection.writable.get(case.field)
     written = None if place is None else case.written.get(place.property)
     decision, weighed = decide(policy, _facts(parts, case, inside, written, now))
@@ -137,7 +138,7 @@ def _policy(parts: Parts, sync: Sync, field: Field) -> Policy:
     return Policy(
         sync=sync.name,
         field=policy,
-        ages=lambda provider: sync.ages(field, provider),
+        ages=cache(partial(sync.ages, field)),
         on_doubt=sync.on_doubt,
         silent=silent,
         refill=policy.refill,
@@ -163,7 +164,7 @@ def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, n
         written=written,
         refused={text: told for text, told in case.refused.items() if job is None or told[1] >= job.retried_at},
         heard=[one for one in case.heard if not _is_asked_again(one, job)],
-        opening=lambda provider: _opening(parts, case, provider),
+        opening=partial(_opening, parts, case),
         history=crm is None or crm.capabilities.history,
         undone=_undone_by(case, job),
     )

@@ -9,25 +9,18 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
-from syncd.contract.model import (
-    Field,
-)
-from syncd.ledger import (
-    breakers,
-    budgets,
-    candidates,
-    confirmations,
-    connections,
-    pauses,
-    room,
-)
+from syncd.contract.errors import Trouble
+from syncd.contract.model import Field
+from syncd.ledger import breakers, budgets, candidates, confirmations, connections, pauses, room, upkeep
 from syncd.ledger.candidates import Asked, Candidate
 from syncd.ledger.claims import Kind
+from syncd.ledger.connections import Refused
+from syncd.ledger.pauses import Pause
 from syncd.ledger.results import EVER, Since, question
 from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState
@@ -58,31 +51,46 @@ T = TypeVar("T")
 async def run_once(parts: Parts, name: str) -> int:
     """Send what may be sent to one provider now; returns how many calls were made."""
     lane, connection = parts.lanes[name], parts.settings.connections[name]
-    if not await parts.in_time(parts.clock.now()):
+    known = await parts.ledger.read(_known, name, now=parts.clock.now())
+    if parts.clock_was_set or not known.in_time:
         return 0  # the clock was set, and the watch has not looked yet
-    trouble = await parts.ledger.read(connections.trouble, name)
-    lane.breaker = breaker.from_row(await parts.ledger.read(breakers.load, name))
-    lane.refused = await parts.ledger.read(connections.refused, name)
+    trouble = known.troubles.get(name)
+    lane.breaker, lane.refused = breaker.from_row(known.breaker), known.refused
     lane.pacer.block(lane.refused.until - parts.clock.now())
     runs = []
-    paused = await parts.ledger.read(pauses.in_force, now=parts.clock.now())
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
             continue
-        if pauses.buying_is_paused(paused, sync.name, name):
+        if pauses.buying_is_paused(known.paused, sync.name, name):
             continue
         if trouble is not None:
             if sync.when_unavailable is WhenUnavailable.NEXT:
                 await _pass_on(parts, sync, name, f"{name} is halted: {trouble}")
         elif parts.gate.why(sync.name):
             continue
-        elif await _may_be_used(parts, name, sync):
+        elif sync.crm not in known.troubles and await _are_known(parts, name, sync.crm):
             runs.append(_Run(Calls(parts, lane, connection, sync)))
     if not lane.breaker.trial:
         return await _take_turns(parts, name, runs)
     async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
         return await _take_turns(parts, name, runs) if held.items else 0
     return 0
+
+
+class _Known(NamedTuple):
+    """What the ledger knows of the connections when a pass begins. `breaker`: the provider's row."""
+
+    in_time: bool
+    troubles: Mapping[str, Trouble]
+    breaker: Mapping[str, Any] | None
+    refused: Refused
+    paused: Sequence[Pause]
+
+
+def _known(tx: Tx, name: str, *, now: float) -> _Known:
+    troubles, refused = connections.troubles(tx), connections.refused(tx, name)
+    paused = pauses.in_force(tx, now=now)
+    return _Known(upkeep.in_time(tx, now), troubles, breakers.load(tx, name), refused, paused)
 
 
 async def pretend(parts: Parts, name: str) -> int:
@@ -145,11 +153,9 @@ async def _next(parts: Parts, name: str, waiting: Sequence[_Run], used: Mapping[
     return min(new or waiting, key=lambda run: used[run.sync.name])
 
 
-async def _may_be_used(parts: Parts, name: str, sync: Sync) -> bool:
-    """Nothing is bought for a CRM that is halted, nor with the key of another account than the one known."""
-    if await parts.ledger.read(connections.trouble, sync.crm) is not None:
-        return False
-    return await account.is_known(parts, name) and await account.is_known(parts, sync.crm)
+async def _are_known(parts: Parts, provider: str, crm: str) -> bool:
+    """Nothing is bought with the key of another account than the one known, nor for another CRM."""
+    return await account.is_known(parts, provider) and await account.is_known(parts, crm)
 
 
 @dataclass(slots=True)

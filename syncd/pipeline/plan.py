@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from syncd.ledger import cases
+from syncd.ledger import cases, upkeep
 from syncd.ledger.claims import Kind
+from syncd.ledger.store import Tx
 
 from . import deciding
 from .parts import Parts
@@ -16,8 +17,7 @@ TRIES = 5  # for a page that does not get anywhere
 async def run_once(parts: Parts) -> int:
     """Decide on what was pulled since; returns how many jobs are new or moved."""
     made, again, last = 0, 0, list[int]()
-    # While the clock is not believed, nothing is decided on anew because it were due.
-    while ids := await parts.ledger.read(cases.changed, PAGE, now=await _due_by(parts)):
+    while ids := await parts.ledger.read(_changed, parts.clock.now(), believed=not parts.clock_was_set):
         again = again + 1 if ids == last else 0
         if again == TRIES:
             break  # they change again and again while they are decided on: the next bell rings soon
@@ -31,6 +31,6 @@ async def run_once(parts: Parts) -> int:
     return made
 
 
-async def _due_by(parts: Parts) -> float:
-    now = parts.clock.now()
-    return now if await parts.in_time(now) else 0.0
+def _changed(tx: Tx, now: float, *, believed: bool) -> list[int]:
+    """While the clock is not believed, nothing is decided on anew because it were due."""
+    return cases.changed(tx, PAGE, now=now if believed and upkeep.in_time(tx, now) else 0.0)

@@ -142,7 +142,10 @@ class Weighed:
 
     @property
     def best(self) -> Usable | None:
-        return next((one.value for one in self.judged if one.value is not None), None)
+        for one in self.judged:
+            if one.value is not None:
+                return one.value
+        return None
 
 
 def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
@@ -208,9 +211,11 @@ def _on_answers(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighe
 
 def weigh(facts: Facts, policy: Policy) -> list[Weighed]:
     """Judge each answer that counts: about whom the record is about now, not too old; in the waterfall's order."""
-    order = {name: i for i, name in enumerate(policy.field.providers)}
     fresh = [one for one in facts.heard if one.asked_at >= facts.became_at and _counts(one, policy, facts.now)]
-    weighed = [_weigh(one, facts, policy) for one in sorted(fresh, key=lambda one: order.get(one.provider, len(order)))]
+    if len(fresh) > 1:
+        order = {name: i for i, name in enumerate(policy.field.providers)}
+        fresh.sort(key=lambda one: order.get(one.provider, len(order)))
+    weighed = [_weigh(one, facts, policy) for one in fresh]
     return [one for one in weighed if one.heard.asked_at >= facts.retried_at or _still_counts(one)]
 
 
