@@ -44,7 +44,7 @@ CALLS: dict[str, Call] = {
     "show": Call("show {contact}", says="written"),
     "status": Call("status", says="zeliq"),
     "suppress add": Call("suppress add nobody@example.com --reason a-trial"),
-    "suppress import": Call("suppress import /etc/syncd/leave-alone.csv --reason a-trial"),
+    "suppress import": Call("suppress import /root/leave-alone.csv --reason a-trial"),
     "suppress list": Call("suppress list", says="a-trial"),
     "suppress remove": Call("suppress remove nobody@example.com"),
     "thaw": Call("thaw", says="Nothing is frozen."),
