@@ -3,8 +3,8 @@
 The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
 vocabulary, `pull` sweeps and cursors, `look` and `membership` the look before buying, `portal` bulk reads,
 `records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and refusals, `check` the
-probe, `calls` the line to HubSpot with `limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own
-exceptions stay in `wire`.
+probe, `properties` those that tell of a value, `calls` the line to HubSpot with `limits`, `answers` and `wire` (the
+official SDK) behind it. HubSpot's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from syncd.contract.ports import CrmCapabilities, Tools
 from . import check as probe
 from . import look as looking
 from . import options as settings
+from . import properties
 from .calls import Calls
 from .options import Options
 from .portal import READ_CHUNK, Portal, closed_properties
@@ -92,8 +93,13 @@ class Connector:
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         """See the port. Unconditional: read just before and just after."""
         extras = {m.property for field, m in selection.extras.items() if any(c.field is field for c in changes)}
+        extras |= {name for change in changes for name in change.along}
         closed = closed_properties(extras, await self._portal.catalogue()) if extras else ()
         return await Writing(self._calls, selection, changes, closed).run()
+
+    async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
+        """See `syncd.contract.ports.MakesProperties`."""
+        return await properties.make(self._calls, self._portal, selection.stamps, dry_run=dry_run)
 
     async def aclose(self) -> None:
         await self._calls.aclose()

@@ -34,6 +34,8 @@ class Route(Enum):
     READ = ("POST", "/crm/v3/objects/contacts/batch/read", "/crm/objects/2026-09/contacts/batch/read")
     UPDATE = ("POST", "/crm/v3/objects/contacts/batch/update", "/crm/objects/2026-09/contacts/batch/update")
     COMPANIES = ("POST", "/crm/v3/objects/companies/batch/read", "/crm/objects/2026-09/companies/batch/read")
+    PROPERTY_GROUP = ("POST", "/crm/v3/properties/contacts/groups", "/crm/properties/2026-09/contacts/groups")
+    NEW_PROPERTY = ("POST", "/crm/v3/properties/contacts", "/crm/properties/2026-09/contacts")
     PROPERTIES = ("GET", "/crm/v3/properties/contacts", "/crm/properties/2026-09/contacts")
     ACCOUNT = ("GET", "/account-info/v3/details", "/account-info/2026-09/details")
     TOKEN = ("POST", "/oauth/2026-03/token", "/oauth/2026-03/token")  # v1 ends on 2027-02-16

@@ -9,7 +9,7 @@ from typing import Any
 from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import terms
+from . import properties, terms
 from .answers import MissingScope
 from .calls import Calls, Route
 from .options import Options
@@ -100,6 +100,10 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         for wrong in _property(fields, catalogue):
             cure = f"set another property for {field}, or none; until then it is not filled"
             yield Finding(level=Level.WARNING, what=wrong, cure=cure, at=EXTRAS.get(field, ""))
+    for told, name in selection.stamps.items():
+        for wrong in properties.wrong(told, name, catalogue):
+            what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
+            yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
         yield Finding(

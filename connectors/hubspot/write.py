@@ -24,16 +24,25 @@ CALLS = 40  # at most, to find the bad ones among a hundred: ~2·log2(100) for e
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One record of a batch, and the properties still to be written to it."""
+    """One record of a batch, and the properties still to be written to it. `along`: set with them, if they can be."""
 
     id: str
     changes: Mapping[str, Change]  # by property
+    along: Mapping[str, str]
 
     def without(self, names: Iterable[str]) -> Input:
-        return Input(self.id, {name: change for name, change in self.changes.items() if name not in set(names)})
+        kept = {name: change for name, change in self.changes.items() if name not in set(names)}
+        return Input(self.id, kept, self.along)
 
     def only(self, name: str) -> Input:
-        return Input(self.id, {name: self.changes[name]})
+        return Input(self.id, {name: self.changes[name]}, self.along)
+
+    def alone(self) -> Input:
+        return Input(self.id, self.changes, {})
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return {**self.along, **{name: change.new for name, change in self.changes.items()}}
 
 
 class Writing:
@@ -76,7 +85,9 @@ class Writing:
             records.setdefault(change.ref, {})[name] = change
         inputs = []
         for ref, by_name in records.items():
-            one = Input(ref.id, by_name)
+            told = {name: text for change in by_name.values() for name, text in change.along.items()}
+            along = {name: text for name, text in told.items() if name not in self._closed and name not in by_name}
+            one = Input(ref.id, by_name, along)
             idle = [name for name, change in by_name.items() if change.new == change.expected]
             shut = [name for name in by_name if name in self._closed and name not in idle]
             self._settle([one], WriteStatus.WRITTEN, "it was so already", names=idle)
@@ -84,7 +95,7 @@ class Writing:
             if not ref.id.isdigit():
                 self._settle([one], WriteStatus.GONE, "HubSpot's ids are numbers")
             elif rest := one.without([*idle, *shut]).changes:
-                inputs.append(Input(ref.id, rest))
+                inputs.append(Input(ref.id, rest, along))
         return [inputs[start : start + WRITE_CHUNK] for start in range(0, len(inputs), WRITE_CHUNK)]
 
     def _next(self) -> list[Input]:
@@ -99,7 +110,7 @@ class Writing:
             "inputs": [
                 {
                     "id": one.id,
-                    "properties": {name: change.new for name, change in one.changes.items()},
+                    "properties": one.properties,
                     "objectWriteTraceId": str(number),  # with it HubSpot writes the good ones and names the bad
                 }
                 for number, one in enumerate(batch)
@@ -137,7 +148,9 @@ class Writing:
         """Nothing was written: set the culprits aside, if they can be told, and send the others again."""
         fault = faults.read(refusal, _values(batch))
         culprits = [one for one in batch if one.id in {fault.record, *refusal.named("ids")}]
-        if len(batch) == 1:
+        if any(fault.properties & one.along.keys() for one in batch):
+            self._later += [one.alone() for one in batch]
+        elif len(batch) == 1:
             self._refused(batch[0], fault)
         elif fault.for_all and any(fault.properties & one.changes.keys() for one in batch):
             for one in batch:
@@ -157,10 +170,12 @@ class Writing:
         named = fault.properties & one.changes.keys()
         if fault.status not in {WriteStatus.INVALID, WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
             self._settle([one], fault.status, fault.reason)
+        elif one.along and not named:  # it may be what was only to be set along with the values
+            self._later.append(one.alone())
         elif named:
             self._settle([one], fault.status, fault.reason, fault.holder, named)
             if rest := one.without(named).changes:
-                self._later.append(Input(one.id, rest))
+                self._later.append(Input(one.id, rest, one.along))
         elif len(one.changes) > 1:
             self._batches += [[one.only(name)] for name in one.changes]
         else:

@@ -2,9 +2,9 @@
 
 The connector as the port sees it. Where things are: `options` what can be set, `soql` the queries and the
 `match` vocabulary, `pull` passes and cursors, `bulk` and `table` query jobs and their results, `org` all other
-reading, `records` fields ⇄ words, `write`, `batches` and `faults` updates and refusals, `check` the probe, `calls`
-the line to Salesforce with `limits`, `answers` and `wire` (simple-salesforce) behind it. simple-salesforce's own
-exceptions stay in `wire`.
+reading, `records` fields ⇄ words, `write`, `batches` and `faults` updates and refusals, `check` the probe,
+`properties` the fields that tell of a value, `calls` the line to Salesforce with `limits`, `answers` and `wire`
+(simple-salesforce) behind it. simple-salesforce's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from syncd.contract.ports import CrmCapabilities, Tools
 
 from . import check as probe
 from . import options as settings
+from . import properties
 from .batches import Fast, Guarded
 from .bulk import Bulk
 from .calls import Calls
@@ -96,6 +97,10 @@ class Connector:
         batches = Fast(self._calls) if self._options.fast else Guarded(self._calls)
         writing = Writing(self._calls, self._org, batches, self._tools.clock, self._tools.rng, selection)
         return await writing.run(changes)
+
+    async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
+        """See `syncd.contract.ports.MakesProperties`. Nothing is made, whether dry or not: it is said what to do."""
+        return properties.explained(await self._org.lens(selection, fresh=True))
 
     async def aclose(self) -> None:
         await self._calls.aclose()

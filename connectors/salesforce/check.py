@@ -8,7 +8,7 @@ from dataclasses import replace
 from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import soql
+from . import properties, soql
 from .calls import Calls
 from .options import Login, Options
 from .org import Org
@@ -55,7 +55,7 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
     except (Halt, Unusable) as error:
         return [_finding(error)]
     good = Finding(level=Level.OK, what=f"{_own(lens)} can be read and written")
-    return [good, *_hidden(lens), *_extras(lens), *_blind(lens)]
+    return [good, *_hidden(lens), *_extras(lens), *_provenance(lens), *_blind(lens)]
 
 
 def _wrong(lens: Lens) -> Iterator[Finding]:
@@ -115,6 +115,13 @@ def _extras(lens: Lens) -> Iterator[Finding]:
             advice = cure or f"set another property for {field}, or none"
             place = EXTRAS.get(field, "")
             yield Finding(level=Level.WARNING, what=f"{what}: {field} is not filled", cure=advice, at=place)
+
+
+def _provenance(lens: Lens) -> Iterator[Finding]:
+    """Fields that tell of a value where it is from: values are written without them."""
+    for told, problem, cure in properties.wrong(lens):
+        what = f"{problem}: values are written without it"
+        yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
 
 
 def _blind(lens: Lens) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ OLD_ENOUGH = 2.0  # seconds: stamps have no fractions, so a younger record could
 ROUNDS = 6
 LOCKS = 4  # tries for a record that others hold
 MOVES = 2  # a record that changes under our hands twice goes back to whoever decided
+_OF_THE_VALUE = {WriteStatus.INVALID, WriteStatus.REFUSED, WriteStatus.DUPLICATE}
 LIMITS = {"email": 80, "phone": 40}  # characters, where the describe tells none
 
 Part = dict[str, list[Change]]  # by Salesforce's field; the last change is the one that is sent
@@ -47,10 +48,12 @@ class Target:
     moves: int = 0
     wait: float = 0.0  # seconds until another look makes sense
     closed: str = ""  # why Salesforce would not write a field of the first part at all
+    along: dict[str, str] = field(default_factory=dict)  # set with each part, if it can be
 
     @property
     def update(self) -> Update:
-        return Update(self.id, {name: changes[-1].new for name, changes in self.parts[0].items()}, self.stamp)
+        values = {name: changes[-1].new for name, changes in self.parts[0].items()}
+        return Update(self.id, {**self.along, **values}, self.stamp)
 
     @property
     def changes(self) -> list[Change]:
@@ -108,6 +111,7 @@ class Writing:
             else:
                 target = self._open.setdefault(known, Target(known, [{}]))
                 target.parts[0].setdefault(name, []).append(change)
+                target.along |= {n: text for n, text in change.along.items() if lens.catalogue.writable(n)}
 
     def _may_write(self, lens: Lens) -> None:
         """Stop at once and say so once, instead of collecting the same refusal ten thousand times."""
@@ -211,6 +215,8 @@ class Writing:
         named = [name for name in part if name in fault.fields]
         if fault.locked:
             self._try_again(target, fault)
+        elif target.along and not named and not fault.look and fault.status in _OF_THE_VALUE:
+            target.along = {}  # it may be what was only to be set along with the values
         elif fault.look:
             target.moves += 1
             if target.moves >= MOVES:

@@ -31,6 +31,7 @@ COMMANDS = {
     "undo": ("undo", "Put back what was written, where it is still ours."),
     "plan": ("plan", "Who would be enriched, at which cost; spends nothing."),
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
+    "setup": ("setup", "Make the CRM properties that tell where values are from."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
     "status": ("look", "What is where, what waits for what, credits, errors."),
     "contacts": ("contacts", "Find contacts, and what became of them."),

@@ -104,6 +104,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "approve": "Values wait for `syncd review accept` before they are written: all (true), or what is above so "
         "many in a run ({ above: 100 }).",
         "extras": "What an answer brings for nothing, and the property that it is written to.",
+        "provenance": "Properties that tell of a record's values where they are from; `syncd setup` makes them.",
         "when_unavailable": "While a provider can't be asked: wait for it, or ask the next.",
         "priority": "Its share of the turns at a provider that several syncs ask.",
         "buy_before_write": "Contacts to buy for before the CRM has confirmed a write; 0: any number.",
@@ -148,5 +149,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "PartialAges": {"found": "How long a find counts.", "not_found": "How long a miss counts."},
     "Approve": {"above": "So many values of a run are written without a person."},
+    "Provenance": {
+        "source": "Who found them.",
+        "at": "When the last one was written.",
+        "status": "How good they are.",
+        "run": "In which run the last one was written.",
+    },
     "Extras": {"linkedin": "The property for the profile's address, where that is blank."},
 }

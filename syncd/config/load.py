@@ -374,6 +374,7 @@ class _Loader:
             on_doubt=section.on_doubt,
             review_within=section.review_within,
             approve=_approve(section.approve),
+            provenance=section.provenance.model_dump(exclude_none=True),
             linkedin=section.extras.linkedin,
             priority=section.priority,
             buy_before_write=section.buy_before_write,
@@ -395,6 +396,7 @@ class _Loader:
             self._report.problem((*where, "object"), what)
             crm = None
         self._check_ages(raw.get("ages"), (*where, "ages"))
+        self._check_provenance(raw, where)
         callbacks = self._raw.get("callbacks")
         if raw.get("buy_before_write") == 0 and isinstance(callbacks, dict) and callbacks.get("self_check") is False:
             what = "must be 1 or more with callbacks.self_check: false: only a first answer shows that one arrives"
@@ -409,6 +411,17 @@ class _Loader:
                 self._check_kinds(field, policy, place)
                 if crm and not policy.get("property") and field not in _usual_fields(crm, str(name)):
                     self._report.problem((*place, "property"), "the CRM has no usual property for it; name one")
+
+    def _check_provenance(self, raw: dict[str, Any], where: Where) -> None:
+        """What is told of values has properties of its own: they are set without a look at what they hold."""
+        named, fields = raw.get("provenance"), raw.get("fields")
+        named, fields = (one if isinstance(one, dict) else {} for one in (named, fields))
+        given = [one for one in fields.values() if isinstance(one, dict)]
+        taken = {name for one in given for name in (one.get("property"), one.get("mobile"), *(one.get("also") or ()))}
+        for told, name in named.items():
+            twice = [other for other, same in named.items() if same == name and other != told]
+            if name is not None and (name in taken or twice):
+                self._report.problem((*where, "provenance", told), "must be a property of its own; name another")
 
     def _check_ages(self, ages: Any, where: Where) -> None:
         """Ages of single providers name connections."""

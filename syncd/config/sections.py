@@ -23,6 +23,7 @@ DAY = 86_400.0
 
 HostName = Annotated[str, AfterValidator(host_name)]
 Credits = Annotated[Decimal, Rule(ge=0)]
+PropertyName = Annotated[str, Rule(min_length=1, max_length=100)]
 CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 
 
@@ -235,6 +236,16 @@ class Extras(Section):
     linkedin: str | None = None
 
 
+class Provenance(Section):
+    """Properties of the CRM in which it is told of a record's values who found them, when they were written, how good
+    they are, and in which run; set in the same update, where they are there."""
+
+    source: PropertyName | None = None
+    at: PropertyName | None = None
+    status: PropertyName | None = None
+    run: PropertyName | None = None
+
+
 class OptOutScope(StrEnum):
     """Whose an opt-out is."""
 
@@ -274,6 +285,7 @@ class SyncSection(Section):
     review_within: Duration = 14 * DAY
     approve: bool | Approve = False
     extras: Extras = Extras()
+    provenance: Provenance = Provenance()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
     priority: Annotated[int, Rule(ge=1, le=1000)] = 10
     buy_before_write: Annotated[int, Rule(ge=0, le=1000)] = 3

@@ -127,7 +127,8 @@ class Sync:
     `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
-    many values of a run are written without a person's approval; None: all of them.
+    many values of a run are written without a person's approval; None: all of them. `provenance`: what is told of a
+    record's values (of `Told`), and in which property.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Sync:
     time_zone: str = "UTC"
     unproved_url: str = ""
     approve: int | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -183,7 +185,9 @@ class Sync:
 
     def _selection(self) -> Selection:
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
-        return Selection(object=self.object, fields=maps, match=self.match, extras=self._extras())
+        return Selection(
+            object=self.object, fields=maps, match=self.match, extras=self._extras(), stamps=self.provenance
+        )
 
     def _extras(self) -> dict[Field, FieldMap]:
         phone = self.fields.get(Field.PHONE)

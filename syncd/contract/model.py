@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from dataclasses import field as beside  # where a part is called `field`
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Self
@@ -85,11 +86,21 @@ class Selection:
     fields: Mapping[Field, FieldMap]  # of ASKED: a record that lacks one of them is pulled
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
     extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
+    stamps: Mapping[str, str] = field(default_factory=dict)  # set along with a value: what they tell of it, and where
     # Every property that may be written: read with history, guarded and compared alike.
     writable: Mapping[Field, FieldMap] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "writable", {**self.fields, **self.extras})
+
+
+class Told(StrEnum):
+    """What can be told of a value in the CRM, beside it: each in a property of its own."""
+
+    SOURCE = "source"  # who found it
+    AT = "at"  # when it was written: a moment
+    STATUS = "status"  # how good it is
+    RUN = "run"  # in which run it was written
 
 
 OPT_OUTS = frozenset({
@@ -183,13 +194,18 @@ class Snapshot:
 
 @frozen(kw_only=True)
 class Change:
-    """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides)."""
+    """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides).
+
+    `along`: other properties of the record that are set in the same update ("" clears), where they are there and may be
+    written: whatever is wrong with them, the change itself is carried out.
+    """
 
     ref: ContactRef
     field: Field
     expected: str
     new: str
     revision: str = ""  # of the snapshot that the decision was made on
+    along: Mapping[str, str] = beside(default_factory=dict)
 
 
 class WriteStatus(StrEnum):

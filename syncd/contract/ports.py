@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -146,12 +146,23 @@ class Crm(Protocol):
         """Carry out the changes, of at most `capabilities.write_batch` records; one outcome each.
 
         A record's changes stand or fall one by one: a refused e-mail does not stop the phone, a bad
-        record does not stop its batch-mates. `UNKNOWN` where it cannot be said. Safe to repeat only
-        after a fresh `read`. Never creates, merges or deletes a record, never writes another property.
+        record does not stop its batch-mates, and what is set `along` stops nothing. `UNKNOWN` where it
+        cannot be said. Safe to repeat only after a fresh `read`. Never creates, merges or deletes a record,
+        never writes another property than these.
         """
 
     async def aclose(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class MakesProperties(Protocol):
+    """A Crm in which properties can be made."""
+
+    async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
+        """See that the properties of `selection.stamps` are there: make those that are missing, where the API and our
+        rights allow it, and say of the others what a person has to do. With `dry_run` nothing is made. Safe to repeat.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

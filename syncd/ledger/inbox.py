@@ -251,6 +251,12 @@ def unpacked(body: bytes, size: int) -> bytes:
     return zlib.decompress(body) if 0 < len(body) < size else body
 
 
+def body_of(row: sqlite3.Row) -> bytes:
+    """What is kept of a delivery's body, as it came: packed is only what was applied."""
+    body: bytes = row["body"]
+    return unpacked(body, row["size"]) if row["state"] == DeliveryState.APPLIED else body
+
+
 def _has_failed(answer: Answer) -> bool:
     """The provider failed, and did not say what it charged."""
     failed = bool(answer.results) and all(result.outcome is Outcome.FAILED for result in answer.results)

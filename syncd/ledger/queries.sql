@@ -458,7 +458,7 @@ SELECT id, body, size, state, received_at FROM delivery WHERE submission_id = :s
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
-UPDATE delivery SET body = :body, headers = '{}', ref = NULL, note = '',
+UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), headers = '{}', ref = NULL, note = '',
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
@@ -788,7 +788,7 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT slot, :new, provider, field, run, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+INSERT INTO spend SELECT slot, :new, provider, field, run_id, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
 WHERE sync = :old ON CONFLICT DO UPDATE SET
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
     assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
@@ -903,7 +903,7 @@ WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(
 -- The same of the newest run of each sync.
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
     coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
-WHERE run IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
+WHERE run_id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
         SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
     AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
@@ -970,7 +970,7 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run)
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run_id)
 VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner,
     coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
@@ -1253,6 +1253,16 @@ SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 
     coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
 FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
+
+-- name: values_standing
+-- The newest value of each field that was written and not put back, or is being written.
+SELECT job.id AS job_id, job.contact_id, job.field, job.destination, write.after, write.state, write.run_id,
+    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates
+FROM json_each(:contacts) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
+JOIN write ON write.id = (SELECT max(newest.id) FROM write AS newest WHERE newest.job_id = job.id
+    AND newest.state IN ('written', 'intent')
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newest.id AND undo.state = 'undone'))
+LEFT JOIN result ON result.id = write.result_id ORDER BY job.contact_id, job.id
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
@@ -2027,12 +2037,12 @@ GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
-    SELECT sync, provider, slot, field, run, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run,
+    SELECT sync, provider, slot, field, run_id, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run_id,
         -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
         -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
         FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5)
-GROUP BY sync, provider, slot, field, run HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+GROUP BY sync, provider, slot, field, run_id HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_shares
 -- What a call reserves, or was charged, is the sum of its shares.

@@ -114,7 +114,7 @@ def _review(row: Any, cost: int | None) -> Review:
         value=row["value"],
         old="" if blank else row["ours"] or "",
         replaces_typed=not blank and row["ours"] is None,
-        grade=_grade(row["candidates"], row["value"]),
+        grade=grade_of(row["candidates"], row["value"]),
         cost=None if cost is None else cost / 1000,
         found_at=row["asked_at"],
         why=row["why"],
@@ -127,7 +127,7 @@ def _review(row: Any, cost: int | None) -> Review:
     )
 
 
-def _grade(candidates: str, value: str) -> str:
+def grade_of(candidates: str, value: str) -> str:
     """How good the provider says that the value is; values are written in another form than they come in."""
     found = load_candidates(candidates)
     same = [one for one in found if _plain(one.value) == _plain(value)] or list(found)

@@ -67,6 +67,7 @@ class ToUndo:
 
     run_id: int
     head: int
+    job_id: int
     ref: ContactRef
     contact_id: int
     field: Field
@@ -136,6 +137,7 @@ def of(value: Value) -> ToUndo:
     return ToUndo(
         run_id=0,
         head=value.writes[0],
+        job_id=value.job_id,
         ref=value.ref,
         contact_id=value.contact_id,
         field=value.field,
@@ -172,6 +174,7 @@ def _to_undo(row: sqlite3.Row) -> ToUndo:
     return ToUndo(
         run_id=row["run_id"],
         head=row["head"],
+        job_id=row["job_id"],
         ref=ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]),
         contact_id=row["contact_id"],
         field=Field(row["destination"] or row["field"]),

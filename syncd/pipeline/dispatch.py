@@ -22,6 +22,7 @@ from syncd.ledger.claims import Kind
 from syncd.ledger.connections import Refused
 from syncd.ledger.pauses import Pause
 from syncd.ledger.results import EVER, Since, question
+from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Move, Tx
 from syncd.ledger.submissions import Item
@@ -264,19 +265,28 @@ class _Run:
 
     async def _payable(self, least: int) -> list[Field] | None:
         """The fields for which credits and budgets suffice as far as is known, None for all."""
-        short, name, now = self.lane.breaker.short, self.connection.name, self.parts.clock.now()
-        listed = self.lane.provider.capabilities.price
+        short, limits = self.lane.breaker.short, self.calls.limits
+        if short is None and not limits:
+            return None
+        await self._learn_prices()
+        prices = {one: price for one, price in self.calls.known_prices.items() if short is None or price < short}
+        full = await self.parts.ledger.read(room.without, limits, prices, now=self.parts.clock.now()) if limits else {}
+        await self._tell_full(full, least)
+        payable = [one for one in prices if one not in full]
+        return None if len(payable) == len(self.calls.known_prices) else payable
+
+    async def _tell_full(self, full: Mapping[Field, OverBudget], least: int) -> None:
+        """Of the fields without room, those that somebody waits for."""
+        sync, name = self.sync.name, self.connection.name
+        for one, cap in full.items():
+            if await self.parts.ledger.read(candidates.waiting, sync, name, 1, fields=[one], at_least=least):
+                await self.calls.note_cap(cap)
+
+    async def _learn_prices(self) -> None:
+        """What each field costs at worst, by now."""
+        name, listed = self.connection.name, self.lane.provider.capabilities.price
+        now = self.parts.clock.now()
         self.calls.prices = await self.parts.ledger.read(budgets.worst_prices, name, listed, now=now)
-        prices = {field: price for field, price in self.calls.prices.items() if short is None or price < short}
-        if limits := self.calls.limits:
-            full = await self.parts.ledger.read(room.without, limits, prices, now=now)
-            for field, cap in full.items():
-                if await self.parts.ledger.read(
-                    candidates.waiting, self.sync.name, name, 1, fields=[field], at_least=least
-                ):
-                    await self.calls.note_cap(cap)
-            prices = {field: price for field, price in prices.items() if field not in full}
-        return None if len(prices) == len(listed) else list(prices)
 
     def _within_credits(self, ask: Sequence[Item]) -> list[Item]:
         """Of a request for several fields, those that are not too dear together."""
@@ -356,9 +366,10 @@ class _Run:
     async def _within_budgets(self, ask: Sequence[Item], now: float) -> list[Item]:
         """Each request with the fields that budgets have room for. Looked at first, so that no place in the rate
         windows is taken for nothing: polls and other syncs need them."""
-        limits, prices = self.calls.limits, self.calls.known_prices
-        if not limits:
+        if not (limits := self.calls.limits):
+            await self._learn_prices()
             return list(ask)
+        prices = self.calls.known_prices
         fits: dict[frozenset[Field], frozenset[Field]] = {}
         for fields in {frozenset(item.jobs) for item in ask}:
             wanted = {field: prices[field] for field in fields}

@@ -104,7 +104,18 @@ async def _errors(parts: Parts, name: str, syncs: Sequence[Sync]) -> list[Findin
     except ConnectorError as error:
         cure = f"Wait; if it stays so, see what `syncd check` says of {name}."
         return [Finding(level=Level.ERROR, what=str(error), cure=cure, passing=True)]
+    _tell_of_provenance(parts, name, [one for one in found if one.at.startswith("provenance.")])
     return [one for one in found if one.level is Level.ERROR]
+
+
+def _tell_of_provenance(parts: Parts, name: str, missing: Sequence[Finding]) -> None:
+    """Values are written without what was to be told of them: said once, and once when it is over."""
+    before, now = parts.gate.without.get(name, ""), "; ".join(one.what for one in missing)
+    parts.gate.without[name] = now
+    if now and now != before:
+        log.warning("provenance_missing", connection=name, why=now, cure=missing[0].cure)
+    elif before and not now:
+        log.info("provenance_complete", connection=name)
 
 
 async def _halt(parts: Parts, name: str, found: Finding, trouble: Trouble) -> None:

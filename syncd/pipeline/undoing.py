@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from syncd.config import Sync
 from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, FieldMap, Selection, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
@@ -21,7 +22,7 @@ from syncd.ledger.store import Tx
 from syncd.ledger.undos import ToUndo, Value
 from syncd.policy.undo import Again, Check, End, Outcome, Put, Restore, after_undo, before_undo
 
-from . import account
+from . import account, provenance
 from .parts import Parts
 from .work import Held, hold
 
@@ -60,7 +61,9 @@ async def _one_batch(parts: Parts, crm: Crm, contacts: Sequence[int]) -> int:
     async with hold(parts, Kind.RECORD, contacts) as held:
         found = await parts.ledger.read(undos.load, held.items, now=parts.clock.now())
         if found:
-            return await _undo_held(parts, crm, held, alike(found))
+            selection, chosen = alike(found)
+            sync = _telling(parts, chosen[0].ref)
+            return await _undo_held(parts, crm, held, (_with_all_of(sync, selection), chosen))
     return 0
 
 
@@ -98,6 +101,20 @@ async def _preview(crm: Crm, values: Sequence[Value]) -> list[Value]:
     return seen
 
 
+def _telling(parts: Parts, ref: ContactRef) -> Sync | None:
+    """The sync that tells in the CRM where the values of such records are from."""
+    mine = [sync for sync in parts.settings.syncs if (sync.crm, sync.object) == (ref.connection, ref.object)]
+    return next((sync for sync in mine if sync.provenance), None)
+
+
+def _with_all_of(sync: Sync | None, selection: Selection) -> Selection:
+    """What stays is told of: then all that a sync writes is read."""
+    if sync is None:
+        return selection
+    others = {field: FieldMap(property=one.property) for field, one in sync.selection.writable.items()}
+    return replace(selection, extras={**others, **selection.extras})
+
+
 async def _undo_held(parts: Parts, crm: Crm, held: Held, wanted: tuple[Selection, list[ToUndo]]) -> int:
     selection, chosen = wanted
     try:
@@ -114,10 +131,19 @@ async def _undo_held(parts: Parts, crm: Crm, held: Held, wanted: tuple[Selection
 
 
 async def _undo(parts: Parts, crm: Crm, held: Held, selection: Selection, chosen: Sequence[ToUndo]) -> int:
-    batch = decide(chosen, await read(crm, selection, {one.ref for one in chosen}))
+    snapshots = await read(crm, selection, {one.ref for one in chosen})
+    batch = decide(chosen, snapshots)
     await held.write(_begin, batch, now=parts.clock.now())
+    told = await _told(parts, batch, snapshots)
     changes = [
-        Change(ref=ref, field=fld, expected=put.before, new=one.back, revision=put.revision)
+        Change(
+            ref=ref,
+            field=fld,
+            expected=put.before,
+            new=one.back,
+            revision=put.revision,
+            along=told.get(one.contact_id, {}),
+        )
         for (ref, fld), (one, put) in batch.put.items()
     ]
     held.require_lease()
@@ -142,6 +168,16 @@ def decide(chosen: Iterable[ToUndo], snapshots: Mapping[ContactRef, Snapshot]) -
             case Check():
                 batch.check[key] = (one, one.seen)
     return batch
+
+
+async def _told(parts: Parts, batch: _Batch, snapshots: Mapping[ContactRef, Snapshot]) -> dict[int, dict[str, str]]:
+    """What is told of the values that stay: of those that go, nothing."""
+    going = [one for one, _ in batch.put.values()]
+    if not going:
+        return {}
+    sync = _telling(parts, going[0].ref)
+    of_contacts = {one.contact_id: snapshots[one.ref] for one in going}
+    return await provenance.along(parts, sync, of_contacts, leave={one.job_id for one in going})
 
 
 def _begin(tx: Tx, batch: _Batch, *, now: float) -> None:

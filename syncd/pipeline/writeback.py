@@ -25,7 +25,7 @@ from syncd.ledger.store import Tx
 from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 
-from . import account
+from . import account, provenance
 from .gate import REFUSALS
 from .parts import Parts
 from .spending import limits_of
@@ -155,8 +155,17 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[
     intended = await held.write(_begin, batch, sync, parts.rules, seen, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
+    written = [job for job, _ in batch.put.values() if job.job_id in intended]
+    told = await provenance.along(parts, sync, {job.contact_id: snapshots[job.ref] for job in written})
     changes = [
-        Change(ref=ref, field=fld, expected=put.before, new=job.value, revision=put.revision)
+        Change(
+            ref=ref,
+            field=fld,
+            expected=put.before,
+            new=job.value,
+            revision=put.revision,
+            along=told.get(job.contact_id, {}),
+        )
         for (ref, fld), (job, put) in batch.put.items()
         if job.job_id in intended
     ]
@@ -189,7 +198,10 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, held: Held, batch: _
         await held.write(writes.put_back, back, now=now)
     if restore:
         held.require_lease()
-        done = await _restore(crm, sync, restore, batch)
+        contacts = {job.contact_id: snapshots[ref] for (ref, _), (job, _) in restore.items()}
+        leave = {job.job_id for job, _ in restore.values()}
+        told = await provenance.along(parts, sync, contacts, leave=leave)
+        done = await _restore(crm, sync, restore, batch, told)
         ended = {job.job_id for job, _ in done}
         left = [job for job, _ in restore.values() if job.job_id not in ended]
         await held.write(writes.postpone, left, now=parts.clock.now())
@@ -199,12 +211,16 @@ async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, held: Held, batch: _
 
 
 async def _restore(
-    crm: Crm, sync: Sync, restore: dict[Key, tuple[ToWrite, Restore]], batch: _Batch
+    crm: Crm,
+    sync: Sync,
+    restore: dict[Key, tuple[ToWrite, Restore]],
+    batch: _Batch,
+    told: Mapping[int, Mapping[str, str]],
 ) -> list[tuple[ToWrite, End]]:
     """A person was quicker than our write and slower than our read: theirs comes back, and is seen to
     stand in its turn."""
     changes = [
-        Change(ref=ref, field=fld, expected=job.value, new=theirs.value)
+        Change(ref=ref, field=fld, expected=job.value, new=theirs.value, along=told.get(job.contact_id, {}))
         for (ref, fld), (job, theirs) in restore.items()
     ]
     outcomes = await crm.write(changes, sync.selection)

@@ -133,6 +133,7 @@ class Boot:
     def every_command_works_as_root(self) -> None:
         told = self.host.run("syncd contacts reason:written --limit 1 --json").stdout
         contact = json.loads(told)["contacts"][0]["ref"]
+        (self.host.root / "etc/syncd/leave-alone.csv").write_text("email\nnobody@example.com\n")
         for call in CALLS.values():
             command = f"syncd {call.command.format(contact=contact)}"
             say(f"    # {command}")
@@ -254,6 +255,8 @@ class Boot:
         self.host.run(start)
         self.works()
         assert self.host.run("dpkg --verify syncd").stdout == ""
+        refused = self.host.run(f"/root/{self.newer.name}/install", check=False)
+        assert "the Debian package is installed here" in refused.stderr
         assert self.host.run("readlink -f $(command -v syncd)").stdout == "/opt/syncd/current/bin/syncd\n"
         self.host.run("systemctl cat syncd.service | grep -q hubspot-token && syncd check && syncd verify")
 

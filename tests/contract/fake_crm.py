@@ -84,6 +84,7 @@ class FakeCrm:
         self.rule = ""  # whatever is written is refused, in these words
         self.closed: set[str] = set()  # properties that we have no right to write
         self.hidden: set[str] = set()  # properties that we have no right to see
+        self.made: set[str] = set()  # properties that tell of a value
         self.owner = f"account-of-{name}"  # whose the key is
         self.looked: list[list[str]] = []  # the ids of each look
         self.selected: set[str] | None = None  # ids of those whom the selection holds; None: everybody
@@ -204,6 +205,11 @@ class FakeCrm:
             return [replace(outcome, status=WriteStatus.UNKNOWN) for outcome in outcomes]
         return outcomes
 
+    async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
+        missing = sorted({*selection.stamps.values()} - self.made)
+        self.made |= set() if dry_run else {*missing}
+        return [Finding(level=Level.OK, what=f"{name} {'would be' if dry_run else 'was'} made") for name in missing]
+
     async def aclose(self) -> None:
         self._begin("aclose")
 
@@ -289,6 +295,8 @@ class FakeCrm:
         status, holder = self._verdict(change, name)
         if status is WriteStatus.WRITTEN:
             self.edit(change.ref.id, name, change.new, self.books_as)
+            for other in change.along.keys() & self.made - self.closed:
+                self.edit(change.ref.id, other, change.along[other], self.books_as)
         detail = self.rule if status is WriteStatus.REFUSED else ""
         return WriteOutcome(ref=change.ref, field=change.field, status=status, detail=detail, holder=holder)
 

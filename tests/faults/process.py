@@ -176,7 +176,8 @@ class Load:
 
     def _body(self) -> bytes:
         """A call takes so many different answers and no more: from then on they are repeated."""
-        return answer(self.sent % (KEPT * len(self.urls)), padding=self.padding)
+        people = len(self.urls)
+        return answer(self.sent % (KEPT * people), about=self.sent % people, padding=self.padding)
 
     async def _one(self, url: str, body: bytes) -> None:
         while not await self._accepted(url, body) and self.stubborn:
@@ -197,11 +198,13 @@ class Load:
         return status == 200
 
 
-def answer(number: int, *, padding: int = 0) -> bytes:
-    """What Zeliq says about one contact; no two are alike."""
+def answer(number: int, *, about: int | None = None, padding: int = 0) -> bytes:
+    """What Zeliq says about one contact; no two are alike. `about`: which of the people of `asked_house`; the profile
+    that it was asked about is repeated then, without which a find is not believed."""
     found = {"most_probable_email": f"p{number}@acme.example.com", "most_probable_email_status": "valid"}
-    more = {"about": "x" * padding} if padding else {}
-    return json.dumps({"credit_used": 1, "contact": found | more}).encode()
+    found |= {} if about is None else {"linkedin_url": f"https://www.linkedin.com/in/person{about}"}
+    found |= {"about": "x" * padding} if padding else {}
+    return json.dumps({"credit_used": 1, "contact": found}).encode()
 
 
 def kept(ledger: Path) -> set[bytes]:

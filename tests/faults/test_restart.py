@@ -39,7 +39,7 @@ def terminate(here: Site, times: int, through: Door | None = None) -> int:
     """Returns how many callbacks there were."""
     load = asyncio.run(restarts(here, signal.SIGTERM, times, through=through))
     assert load.failed == [], here.log()
-    assert len(load.acknowledged) == load.sent > 50 * times
+    assert len(load.took) == load.sent > 50 * times
     assert load.acknowledged <= kept(here.ledger)
     assert all(one.returncode == 0 for one in here.running), here.log()
     assert json.loads(here.command("verify", "--json").stdout)["problems"] == []
@@ -49,7 +49,7 @@ def terminate(here: Site, times: int, through: Door | None = None) -> int:
 def kill(here: Site, times: int) -> int:
     """Returns how many callbacks there were."""
     load = asyncio.run(restarts(here, signal.SIGKILL, times, stubborn=True))
-    assert len(load.acknowledged) == load.sent > 50 * times
+    assert len(load.took) == load.sent > 50 * times
     assert load.acknowledged <= kept(here.ledger)
     assert json.loads(here.command("verify", "--json").stdout)["problems"] == []
     return load.sent

@@ -51,11 +51,12 @@ class Configuration:
     """What is configured. `now` is what the running daemon has read, `wanted` what it will read at its next start."""
 
     def __init__(
-        self, rng: random.Random, changes: random.Random, money: random.Random, path: Path, crms: tuple[str, ...]
+        self, rng: random.Random, changes: random.Random, money: random.Random | None, path: Path, crms: tuple[str, ...]
     ) -> None:
         self._rng, self._money = changes, money
         settings = _settings(rng, path, crms)
-        budgets = spending.draw(money, tuple(sync.name for sync in settings.syncs))
+        names = tuple(sync.name for sync in settings.syncs)
+        budgets = () if money is None else spending.draw(money, names)
         self.now = self.wanted = replace(settings, budgets=budgets)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
@@ -106,7 +107,7 @@ class Configuration:
 
     def _other_budgets(self, what: str, before: Sync, changed: Sync) -> tuple[NamedBudget, ...]:
         """They are drawn anew now and then; and a sync's new name is written into them, too."""
-        if what == "other_budget" and self._money.random() < 0.5:
+        if what == "other_budget" and self._money is not None and self._money.random() < 0.5:
             return spending.draw(self._money, tuple(sync.name for sync in self.wanted.syncs))
         names = {before.name: changed.name}
         return tuple(

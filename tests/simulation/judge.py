@@ -142,6 +142,7 @@ class Judge:
             if fld in sync.fields
             and not record.values.get(name)
             and (f"{crm.name}/contacts/{record.id}", fld) not in known
+            and not self._world.rights.may_be_erased(f"{crm.name}/contacts/{record.id}", record)
         ]
 
     # --- the last word ------------------------------------------------------------------------
@@ -167,6 +168,7 @@ class Judge:
         self._only_the_right_values()
         self._nobody_suppressed()
         self._nobody_suppressed_for_another(jobs)
+        self._whoever_asked_is_left_alone()
         self._credits_add_up(ledger)
         self._claims_are_true(jobs)
         if self._world.heard is not None:
@@ -187,16 +189,29 @@ class Judge:
                 if letter.acknowledged is not None:
                     self._stored(letter, ledger)
                     for purchase, find in letter.finds if letter.submission not in vendor.tampered else ():
-                        if self._counts(purchase, find):
+                        if self._counts(purchase, find) and purchase.ref not in self._world.rights.erased:
                             self._not_discarded(purchase, find.value, by_ref[purchase.ref, purchase.field])
 
     def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
         kept = "SELECT state, body, size FROM delivery WHERE submission_id = ?"
         found = ledger.connection.execute(kept, (letter.submission,)).fetchall()
-        states = {row["state"] for row in found if inbox.unpacked(row["body"], row["size"]) == letter.body}
-        useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter)
+        about = self._about_erased(letter)
+        states = {
+            row["state"]
+            for row in found
+            if inbox.unpacked(row["body"], row["size"]) == letter.body or about or self._may_be_emptied(row["body"])
+        }
+        useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter) or about
         if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):
             self._world.violated("I1", f"an acknowledged callback of {letter.submission[:6]} is lost: {sorted(states)}")
+
+    def _about_erased(self, letter: Letter) -> bool:
+        bought = self._world.vendors[letter.vendor].purchases
+        return any(one.submission == letter.submission and one.ref in self._world.rights.erased for one in bought)
+
+    def _may_be_emptied(self, body: bytes) -> bool:
+        """An answer about somebody else that named an erased person."""
+        return not body and bool(self._world.rights.erased)
 
     def _is_tampered(self, letter: Letter) -> bool:
         return letter.submission in self._world.vendors[letter.vendor].tampered
@@ -385,6 +400,20 @@ class Judge:
             told = self._world.record(other)[1].blocked_told.get(fld)
             if told is not None and told + TELLS < at:
                 self._world.violated("I10", f"{what} {ref} {fld} on day {at / DAY:.4f}, and {other} had opted out")
+
+    def _whoever_asked_is_left_alone(self) -> None:
+        """I10: no purchase and no write for whom the operator has suppressed or erased, once that was noted."""
+        left = self._world.rights.left
+        for purchase in self._purchases():
+            if left.get(purchase.ref, purchase.at) + SEEN < purchase.at:
+                what = f"{purchase.vendor} was asked about {purchase.ref} {purchase.field}"
+                self._world.violated("I10", f"{what} on day {purchase.at / DAY:.4f}, who is to be left alone")
+        for crm in self._world.crms.values():
+            for write in crm.writes:
+                ref = f"{crm.name}/contacts/{write.record}"
+                if left.get(ref, write.at) + SEEN < write.at:
+                    what = f"{ref} {write.field} was written on day {write.at / DAY:.4f}"
+                    self._world.violated("I10", f"{what}, who is to be left alone")
 
     def _nobody_suppressed_for_another(self, jobs: list[Job]) -> None:
         """I10: an opt-out is nobody else's."""

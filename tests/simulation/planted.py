@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import structlog
@@ -39,6 +40,7 @@ from syncd.ledger import (
     selections,
     store,
     submissions,
+    suppressions,
     writes,
 )
 from syncd.ledger.budgets import Budget
@@ -411,7 +413,7 @@ def no_cas_recheck() -> AbstractContextManager[None]:
 def restore_unchecked() -> AbstractContextManager[None]:
     """What is put back stands: nobody looks whether it covered another edit."""
 
-    async def restore(crm: Any, sync: Any, theirs: Any, _: Any) -> list[Any]:
+    async def restore(crm: Any, sync: Any, theirs: Any, _: Any, __: Any) -> list[Any]:
         changes = [
             Change(ref=ref, field=fld, expected=job.value, new=what.value) for (ref, fld), (job, what) in theirs.items()
         ]
@@ -460,6 +462,22 @@ def careless_log() -> Iterator[None]:
         return found
 
     with swap(decide, "_accepted", aloud), swap(Redaction, "__call__", lambda _, __, ___, line: line):
+        yield
+
+
+# --- who is left alone -------------------------------------------------------------------------------
+
+
+@contextmanager
+def suppression_checked_at_the_plan_only() -> Iterator[None]:
+    """The list is looked at when somebody changes: what was planned before is bought and written all the same."""
+    blind = SimpleNamespace(of_contacts=lambda *_: {}, of_jobs=lambda *_: {})
+    with (
+        swap(suppressions, "_decide_again", lambda *_: None),
+        swap(candidates, "suppressions", blind),
+        swap(submissions, "suppressions", blind),
+        swap(writeback, "suppressions", blind),
+    ):
         yield
 
 
@@ -600,7 +618,7 @@ def no_look_before_a_purchase() -> AbstractContextManager[None]:
 def bought_before_a_confirmed_write() -> AbstractContextManager[None]:
     """Whether the CRM takes what is written is found out when everything is bought."""
     allowance = confirmations.allowance
-    return swap(confirmations, "allowance", lambda *given, limit, now: allowance(*given, limit=0 * limit, now=now))
+    return swap(confirmations, "allowance", lambda *given, limit, **more: allowance(*given, limit=0 * limit, **more))
 
 
 def cleared_value_written_again() -> AbstractContextManager[None]:
@@ -745,7 +763,7 @@ PLANTED = named(
     renamed_provider_leaves_its_work, renamed_crm_leaves_its_contacts, renamed_provider_leaves_its_credits,
     answers_to_a_former_name_refused, another_account_not_noticed, no_breaker, no_look_before_a_purchase,
     bought_before_a_confirmed_write, cleared_value_written_again, old_miss_never_asked_again, finds_age_like_misses,
-    undecided_forgotten, undo_ignores_a_later_edit,
+    undecided_forgotten, undo_ignores_a_later_edit, suppression_checked_at_the_plan_only,
 )  # fmt: skip
 
 FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
@@ -790,6 +808,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
     "undo_ignores_a_later_edit": ("edit",),
+    "suppression_checked_at_the_plan_only": ("crm_halt", "rule"),
 }
 
 # Found in many histories only: what `make test` leaves to `make soak`.

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from .world import World
 
 _CALLS = """
-SELECT id, provider, sync, state, run, charged_mc, reserved_mc + assumed_mc AS open_mc FROM submission
+SELECT id, provider, sync, state, run_id, charged_mc, reserved_mc + assumed_mc AS open_mc FROM submission
 WHERE created_at >= ? AND created_at < ? AND state <> 'refused'"""
 _RUN = """
-SELECT id, provider, sync, state, run, charged_mc, reserved_mc + assumed_mc AS open_mc FROM submission
-WHERE run = ? AND state <> 'refused'"""
+SELECT id, provider, sync, state, run_id, charged_mc, reserved_mc + assumed_mc AS open_mc FROM submission
+WHERE run_id = ? AND state <> 'refused'"""
 _ASKED = """
 SELECT attempt.submission_id, job.field, count(*) FROM json_each(?) AS wanted
 JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id GROUP BY 1, 2"""

@@ -28,6 +28,7 @@ from .crm import PROPERTY, Crm, Record, is_selected
 from .judge import Judge
 from .life import Life
 from .people import Market, Person, may_be, populate
+from .rights import Rights
 from .spells import Spells
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
 from .vendor import Letter, Vendor
@@ -35,6 +36,7 @@ from .vendors import FullEnrich, Zeliq
 from .weather import Climate
 
 RESTLESS = 200  # bells a day at most, on average
+UNLIMITED = 8  # the first so many seeds know a sync's own budget only: they find what has nothing to do with money soon
 AT_WORK = 1500  # commits in an hour at most
 REMEMBERED = 60  # lines of a trace that are shown
 
@@ -83,9 +85,10 @@ class World(Owner):
         self.keys = {vendor.key for vendor in self.vendors.values()}  # all that there ever were
         self.colleagues = Colleagues(self)
         self.operator = Operator(self, random.Random(f"what is decided when, {seed}"))
+        self.rights = Rights(self, seed)
         self.pasted: set[str] = set()  # profiles that stand in somebody else's record
         changes = random.Random(f"what is configured when, {seed}")
-        money = random.Random(f"what may be spent when, {seed}")
+        money = random.Random(f"what may be spent when, {seed}") if seed > UNLIMITED else None
         self.configuration = Configuration(rng, changes, money, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
@@ -224,6 +227,7 @@ class World(Owner):
         spawn(self, self._hire(days))
         spawn(self, self._keep_alive())
         spawn(self, self.operator.work())
+        spawn(self, self.rights.work())
         for name, rate in self.weather.spells.items():
             if rate:
                 spawn(self, Spells(self).strike(name, rate))

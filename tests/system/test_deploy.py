@@ -114,7 +114,8 @@ def test_each_file_that_the_page_names_is_there() -> None:
 
 
 def test_the_script_is_a_shell_script_and_says_how_it_is_called() -> None:
-    for script in (DEPLOY / "install", ROOT / "scripts" / "release"):
+    debian = (DEPLOY / "debian" / name for name in ("preinst", "postinst", "prerm", "postrm"))
+    for script in (DEPLOY / "install", ROOT / "scripts" / "release", ROOT / "scripts" / "deb", *debian):
         assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
         assert os.access(script, os.X_OK)
         if shutil.which("shellcheck"):

@@ -67,6 +67,14 @@ def test_an_email_that_another_contact_holds(tmp_path: Path, form: int) -> None:
         assert ask(vendors.ledger, "SELECT count(*) FROM job WHERE reason = 'duplicate_of'") >= 1
 
 
+def test_n14_a_portal_that_books_our_writes_under_a_person(tmp_path: Path) -> None:
+    """Among colleagues who clear, fill and edit: what was written is known for ours, and theirs comes back."""
+    with Vendors(tmp_path, seed=2, contacts=60, faults=["hubspot_books_as_person:*"]) as vendors:
+        run_once(vendors)
+        assert_right(vendors)
+        assert ask(vendors.ledger, "SELECT count(*) FROM job WHERE reason = 'written'") > 10
+
+
 def test_a_job_that_runs_out_of_credits_is_paid_for_what_came(tmp_path: Path) -> None:
     with Vendors(tmp_path, seed=2, faults=["fullenrich_out_of_credits:1:1"]) as vendors:
         run_once(vendors)

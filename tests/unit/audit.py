@@ -21,7 +21,7 @@ __all__ = ["ask", "audit", "events_gone", "sqlite3"]
 _SLOT = "CAST(created_at / 900 AS INTEGER)"
 _KINDS = "sum(reserved_mc), sum(coalesce(charged_mc, 0)), sum(assumed_mc), sum(iif(state = 'in_doubt', reserved_mc, 0))"
 _SUMS = f"""
-SELECT {_SLOT}, sync, provider, share.key, run, sum(iif(reserved_mc > 0, share.value, 0)),
+SELECT {_SLOT}, sync, provider, share.key, run_id, sum(iif(reserved_mc > 0, share.value, 0)),
     sum(iif(charged_mc > 0, share.value, 0)), sum(iif(assumed_mc > 0, share.value, 0)),
     sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
 FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""

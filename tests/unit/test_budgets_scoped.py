@@ -131,7 +131,7 @@ def test_a_run_is_a_pull_and_what_it_leads_to_until_the_next(build: Build) -> No
     house.pull()
     assert house.dispatch() == 2
     house.answer_all()  # what is settled late counts for the run that it was made in
-    assert house.sql("SELECT DISTINCT run FROM spend ORDER BY 1") == [(1,), (2,)]
+    assert house.sql("SELECT DISTINCT run_id FROM spend ORDER BY 1") == [(1,), (2,)]
     assert house.dispatch() == 0 or house.credits()["charged"] == 0
 
 

@@ -199,62 +199,41 @@ def intended(build: Build) -> House:
     return house
 
 
-async def _sent(house: House) -> asyncio.Task[int]:
-    task = asyncio.create_task(dispatch.run_once(house.parts, "ann"))
-    while not house.fake.submitted:
-        await asyncio.sleep(0.001)
-    return task
+def in_the_midst_of_its_call(house: House, passes: float, parts: Parts) -> list[str]:
+    """What is known of the call when time has passed and a process has looked who is gone; then it is cut off."""
+
+    async def go() -> list[str]:
+        call = asyncio.create_task(dispatch.run_once(house.parts, "ann"))
+        while not house.fake.submitted:
+            await asyncio.sleep(0.001)
+        house.clock.time += passes
+        await work.run_once(parts)
+        found = house.submissions()
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        return found
+
+    return house.run(go())
 
 
 @pytest.mark.parametrize(("passes", "state"), [(claims.LEASE - 10, "intent"), (GONE, "in_doubt")])
 def test_an_intent_is_in_doubt_when_its_process_is_gone_and_not_before(build: Build, passes: float, state: str) -> None:
     house = intended(build)
-
-    async def go() -> list[str]:
-        task = await _sent(house)
-        house.clock.time += passes
-        await work.run_once(another(house))
-        found = house.submissions()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return found
-
-    assert house.run(go()) == [state]
+    assert in_the_midst_of_its_call(house, passes, another(house)) == [state]
     assert house.submissions() == ["in_doubt"], "whoever was cancelled in the midst of a call does not know either"
 
 
 def test_a_process_is_not_gone_for_itself(build: Build) -> None:
     """However long its own call takes, and whatever the clock says."""
     house = intended(build)
-
-    async def go() -> list[str]:
-        task = await _sent(house)
-        house.clock.time += 10 * GONE
-        await work.run_once(house.parts)
-        found = house.submissions()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return found
-
-    assert house.run(go()) == ["intent"]
+    assert in_the_midst_of_its_call(house, 10 * GONE, house.parts) == ["intent"]
 
 
 def test_while_the_clock_is_not_believed_nobody_is_gone(build: Build) -> None:
     house = intended(build)
-
-    async def go() -> list[str]:
-        task = await _sent(house)
-        parts = another(house)
-        parts.gate.offset = 0.0  # the watch saw the two clocks agree
-        house.clock.time += 10 * GONE
-        parts.gate.offset = -100.0
-        await work.run_once(parts)
-        found = house.submissions()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return found
-
-    assert house.run(go()) == ["intent"]
+    parts = another(house)
+    parts.gate.offset = -100.0  # its watch saw the two clocks differ
+    assert in_the_midst_of_its_call(house, 10 * GONE, parts) == ["intent"]
 
 
 # --- one process in the midst of the other --------------------------------------------------------------

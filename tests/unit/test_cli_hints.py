@@ -1,5 +1,6 @@
 """What a hint names can be pasted: the program as it was called, and the configuration that was named."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,41 +8,73 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
+PROGRAM = """#!{python}
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "{root}")
 from syncd.cli import output
 
-ROOT = Path(__file__).parents[2]
+if "-c" in sys.argv:
+    output.settings_from(Path(sys.argv[sys.argv.index("-c") + 1]), secrets=False)
+for text in sys.stdin.read().splitlines():
+    print(output.pasteable(text))
+"""
+CONFIG = """
+ledger: { path: ledger.db }
+callbacks: { public_url: "https://a.example.com", secrets: [a-secret-of-at-least-32-characters-1] }
+connections:
+  crm: { connector: hubspot, access_token: a-token-of-hubspot }
+  finder: { connector: zeliq, api_key: a-key-of-zeliq-0 }
+syncs:
+  - { name: people, crm: crm, object: contacts, every: 15m, fields: { email: { providers: [finder] } } }
+"""
 
 
 @pytest.fixture
-def called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`.venv/bin/syncd`, typed in the folder that it is in; nothing of that name is in the PATH."""
-    program = tmp_path / ".venv" / "bin" / "syncd"
-    program.parent.mkdir(parents=True)
-    program.touch(mode=0o755)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    monkeypatch.setattr(sys, "argv", [str(program), "status"])
-    monkeypatch.setitem(output._given, "config", None)
-    return program
+def program(tmp_path: Path) -> Path:
+    """`.venv/bin/syncd` of a folder: it says each line of its standard input as a hint."""
+    made = tmp_path / ".venv" / "bin" / "syncd"
+    made.parent.mkdir(parents=True)
+    made.write_text(PROGRAM.format(python=sys.executable, root=ROOT))
+    made.chmod(0o755)
+    return made
 
 
-def test_s12_the_program_is_named_as_it_was_called(called: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert output.pasteable("look: syncd status") == "look: .venv/bin/syncd status"
-    monkeypatch.setattr(sys, "argv", [".venv/bin/syncd", "status"])
-    assert output.pasteable("`syncd in-doubt list` shows it") == "`.venv/bin/syncd in-doubt list` shows it"
-    monkeypatch.setenv("PATH", str(called.parent))
-    assert output.pasteable("look: syncd status") == "look: syncd status"
-    monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/dist-packages/syncd/__main__.py", "status"])
-    assert output.pasteable("syncd thaw --yes") == f"{sys.executable} -m syncd thaw --yes"
+def hints(folder: Path, texts: list[str], *command: str | Path, path: str = "/usr/bin:/bin") -> list[str]:
+    """What a command, typed in a folder, makes of texts."""
+    given = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        command, input="\n".join(texts), cwd=folder, env=given, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
 
 
-def test_s12_the_configuration_that_was_named_is_named_again(called: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(called.parent))
-    monkeypatch.setitem(output._given, "config", Path("a b.yaml"))
-    assert output.pasteable("syncd review accept 7") == "syncd review accept -c 'a b.yaml' 7"
-    assert output.pasteable("syncd status -c demo/config.yaml") == "syncd status -c demo/config.yaml"
-    for text in ("syncd stopped itself", "a running syncd", "/etc/syncd/config.yaml", "syncd doctors nothing"):
-        assert output.pasteable(text) == text
+def test_s12_the_program_is_named_as_it_was_called(program: Path, tmp_path: Path) -> None:
+    texts = ["look: syncd status", "`syncd in-doubt list` shows it"]
+    expected = ["look: .venv/bin/syncd status", "`.venv/bin/syncd in-doubt list` shows it"]
+    assert hints(tmp_path, texts, program, "status") == expected
+    assert hints(tmp_path, texts, ".venv/bin/syncd", "status") == expected
+    assert hints(tmp_path, texts, program, "status", path=f"{program.parent}:/usr/bin:/bin") == texts
+
+
+def test_s12_run_as_a_module_it_is_named_as_one(program: Path, tmp_path: Path) -> None:
+    module = tmp_path / "syncd" / "__main__.py"
+    module.parent.mkdir()
+    module.write_text(program.read_text())
+    told = hints(tmp_path, ["syncd thaw --yes"], sys.executable, module, "status")
+    assert told == [f"{sys.executable} -m syncd thaw --yes"]
+
+
+def test_s12_the_configuration_that_was_named_is_named_again(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "a b.yaml").write_text(CONFIG)
+    changed = {"syncd review accept 7": "syncd review accept -c 'a b.yaml' 7"}
+    same = ["syncd status -c demo/config.yaml", "syncd stopped itself", "a running syncd", "/etc/syncd/config.yaml"]
+    texts = [*changed, *same, "syncd doctors nothing"]
+    path = f"{program.parent}:/usr/bin:/bin"
+    told = hints(tmp_path, texts, program, "status", "-c", "a b.yaml", path=path)
+    assert told == [changed.get(text, text) for text in texts]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

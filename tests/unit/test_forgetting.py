@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from typer.testing import CliRunner
 from syncd.cli import app
 from syncd.contract.errors import Garbled, InDoubt, RateLimited
 from syncd.contract.model import Answer, Delivery, Identity, Submission
-from syncd.ledger import forgetting, upkeep
+from syncd.ledger import forgetting, inbox, upkeep
 from syncd.ledger.inbox import unpacked
+from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
@@ -252,6 +254,28 @@ def test_an_unread_bulk_is_cut(build: Build) -> None:
     house.finish()
     assert house.held(bo) == "bo@acme.example.com"
     assert adds_up(house)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["set aside as it came", "of which the beginning was kept"])
+def test_a_bulk_that_was_set_aside_is_cut_or_emptied(build: Build, whole: bool) -> None:
+    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    ada, bo = house.crm.add(ADA), house.person("Bo")
+    house.finds(ada, EMAIL, FOUND)
+    house.finds(bo, EMAIL, "bo@acme.example.com")
+    house.ask()
+    house.clock.time += 60
+    house.dispatch()
+    [call] = house.fake.accepted.values()
+    delivery = house.fake.delivery(call)
+    kept = replace(delivery, body=delivery.body if whole else b"x" * 5000 + delivery.body)
+    now, state = house.clock.now(), DeliveryState.QUARANTINED
+    house.run(house.ledger.write(inbox.store, "ann", kept, now=now, state=state, note="set aside", believed=whole))
+    json.loads(command(house, "export", MAIL))
+    forget(house, MAIL)
+    assert left_of(house) == []
+    [(body, size)] = house.sql("SELECT body, size FROM delivery")
+    assert (b"bo@acme" in body) is whole
+    assert not whole or size == len(body)
 
 
 def test_what_a_process_works_on_is_waited_for(lived: House) -> None:

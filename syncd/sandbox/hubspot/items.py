@@ -9,7 +9,7 @@ import bisect
 import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .replies import iso
@@ -23,10 +23,11 @@ class Author:
     source_id: str | None = None
     user_id: int | None = None
     label: str | None = None
+    program: bool = False  # it is one, whatever the history says
 
     @property
     def human(self) -> bool:
-        return self.user_id is not None
+        return self.user_id is not None and not self.program
 
 
 def colleague(user_id: int = 28604240) -> Author:
@@ -34,6 +35,7 @@ def colleague(user_id: int = 28604240) -> Author:
     return Author("CRM_UI", f"userId:{user_id}", user_id)
 
 
+BOOKED_AS_PERSON = replace(colleague(9071), program=True)
 IMPORT = Author("IMPORT", "1441503", 28604240)
 PORTAL = Author("CONTACTS", "CRM")
 

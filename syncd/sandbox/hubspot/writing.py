@@ -14,7 +14,7 @@ from typing import Any
 from syncd.sandbox.faults import Faults
 
 from .access import Token
-from .items import Item
+from .items import BOOKED_AS_PERSON, Author, Item
 from .objects import BATCH, TOO_MANY, Answer, finish, inputs_of, render, store_of
 from .portal import PORTAL_ID, Portal
 from .replies import Refusal, bad_properties, error, invalid, missing_objects
@@ -26,6 +26,7 @@ FAULTS = {
     "hubspot_trace_ignored": "objectWriteTraceId changes nothing, while on: one bad input refuses the whole update",
     "hubspot_phone_rule": "an admin's rule, while on: phones must have an explicit country code (dated paths only)",
     "hubspot_merged_gone": "updates of merged-away ids are answered OBJECT_NOT_FOUND, while on",
+    "hubspot_books_as_person": "the property history books what this app writes under a user, while on",
     "hubspot_edit_between": "a colleague sets a property just before an update of it is carried out "
     "(parameter: property=value, default phone=+442079460999)",
 }
@@ -54,7 +55,8 @@ def update_batch(portal: Portal, kind: str, body: Any, token: Token, faults: Fau
     form = faults.setting("hubspot_conflict_form") or ("3" if alone else "1")
     if not alone or form != "3":
         _refuse_all(inputs, form, keep_apart=alone)
-    return _carry_out(portal, kind, inputs, missing, token)
+    author = token.author if faults.setting("hubspot_books_as_person") is None else BOOKED_AS_PERSON
+    return _carry_out(portal, kind, inputs, missing, author)
 
 
 def _checked(raw: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -162,7 +164,7 @@ def _coordinates(one: _Input, holder: int) -> str:
     )
 
 
-def _carry_out(portal: Portal, kind: str, inputs: list[_Input], missing: list[str], token: Token) -> Answer:
+def _carry_out(portal: Portal, kind: str, inputs: list[_Input], missing: list[str], author: Author) -> Answer:
     """Write what may be written, one after the other: an earlier input may take the e-mail of a later one."""
     store, at = store_of(portal, kind), portal.now_ms() + 1  # after whatever a colleague did just now
     results, errors = [], []
@@ -176,7 +178,7 @@ def _carry_out(portal: Portal, kind: str, inputs: list[_Input], missing: list[st
             body = error(f"Contact already exists. Existing ID: {holder}", "CONFLICT")
             errors.append(_entry(one, body, existingId=[str(holder)]))
         else:
-            store.write(one.item, one.values, token.author, at)
+            store.write(one.item, one.values, author, at)
             results.append(_result(portal, kind, one))
     if missing:
         errors.append(missing_objects(store.kind, missing))

@@ -1,0 +1,154 @@
+"""What is told of a record's values in the CRM: set with them, taken back with them, and never in their way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from syncd.config import load
+from syncd.contract.errors import ConfigError
+from syncd.contract.model import Finding, Level, Selection
+from syncd.pipeline import rights
+from syncd.registry import Registry
+from tests.contract.fake_crm import FakeCrm
+from tests.contract.fake_provider import FakeProvider
+
+from .conftest import Build
+from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .test_undo import CONFIG
+
+PLACES = {"source": "src", "at": "when", "status": "grade", "run": "run"}
+MAIL, NUMBER = "ada@acme.example.com", "+33639980123"
+
+
+def telling(build: Build, *, conditional: bool = False, made: bool = True, second: bool = True) -> tuple[House, str]:
+    """A house that tells of its values; ann finds Ada's e-mail, bob her number."""
+    crm = FakeCrm("crm", conditional=conditional, history=not conditional)
+    crm.made = {*PLACES.values()} if made else set()
+    providers = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
+    house = build(crm=crm, providers=providers, fields={EMAIL: ["ann"], PHONE: ["bob"]})
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, provenance=PLACES),)))
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL, by="ann")
+    if second:
+        house.finds(ada, PHONE, NUMBER, by="bob")
+    house.ask()
+    for name in ("ann", "bob"):
+        house.answer_all(name)
+    house.finish()
+    return house, ada
+
+
+def told(house: House, contact: str) -> dict[str, str]:
+    return {what: house.held(contact, name) for what, name in PLACES.items()}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_it_is_told_in_the_same_write(build: Build, conditional: bool) -> None:
+    house, ada = telling(build, conditional=conditional)
+    assert (house.held(ada), house.held(ada, "phone")) == (MAIL, NUMBER)
+    found = told(house, ada)
+    assert found.pop("at").endswith("Z")
+    assert found == {"source": "email: ann, phone: bob", "status": "email: valid, phone: valid", "run": "1"}
+    assert house.crm.calls.count("write") == 1
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_what_is_taken_back_is_not_told_of_any_more(build: Build, conditional: bool) -> None:
+    house, ada = telling(build, conditional=conditional)
+    house.crm.edit(ada, "phone", "+442079460000")
+    house.undo(sync="people")
+    house.undoing()
+    assert (house.held(ada), house.held(ada, "phone")) == ("", "+442079460000")
+    assert told(house, ada) == dict.fromkeys(PLACES, ""), "a colleague's number is not ours"
+
+
+def test_of_two_values_the_one_that_stays_is_told_of(build: Build) -> None:
+    house, ada = telling(build, second=False)
+    assert told(house, ada)["source"] == "email: ann"
+    house.finds(ada, PHONE, NUMBER, by="bob")
+    house.clock.time += 91 * 86_400
+    house.crm.edit(ada, "team", "north")
+    house.sweep()
+    house.ask()
+    house.answer_all("bob")
+    house.finish()
+    assert told(house, ada)["source"] == "email: ann, phone: bob"
+    [(run,)] = house.sql("SELECT run_id FROM write JOIN job ON job.id = job_id WHERE field = 'phone'")
+    house.undo(run=run)
+    house.undoing()
+    assert (house.held(ada), house.held(ada, "phone"), told(house, ada)["source"]) == (MAIL, "", "email: ann")
+
+
+def test_where_a_colleague_was_quicker_nothing_is_told(build: Build) -> None:
+    crm = FakeCrm("crm")
+    crm.made = {*PLACES.values()}
+    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    house.reopen(replace(house.settings, syncs=(replace(house.sync, provenance=PLACES),)))
+    ada = house.person()
+    house.finds(ada, EMAIL, MAIL)
+    house.ask()
+    house.answer_all()
+    crm.between_read_and_write = lambda: crm.edit(ada, "email", "ada@home.example.com")
+    house.finish()
+    assert (house.held(ada), told(house, ada)) == ("ada@home.example.com", dict.fromkeys(PLACES, ""))
+
+
+def test_missing_properties_keep_no_value_from_being_written(build: Build) -> None:
+    house, ada = telling(build, made=False)
+    assert (house.held(ada), told(house, ada)) == (MAIL, dict.fromkeys(PLACES, ""))
+
+
+def test_that_they_are_missing_is_logged_once_and_its_end_too(build: Build) -> None:
+    class Lacking(FakeCrm):
+        lacks = True
+
+        async def check(self, selections: object) -> list[Finding]:
+            what = Finding(
+                level=Level.WARNING, what="no property src", cure="run `syncd setup crm`", at="provenance.source"
+            )
+            return [what] if self.lacks else []
+
+    crm = Lacking("crm")
+    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    structlog.reset_defaults()
+    with capture_logs() as lines:
+        for lacks in (True, True, False, False):
+            crm.lacks = lacks
+            house.parts.gate.look_at.clear()
+            house.run(rights.run_once(house.parts, "crm"))
+    said = [one["event"] for one in lines if one["event"].startswith("provenance")]
+    assert said == ["provenance_missing", "provenance_complete"]
+    assert house.parts.gate.why("people") == "", "nothing stops for it"
+
+
+def test_it_changes_neither_selection_nor_what_is_written(build: Build) -> None:
+    house, _ = telling(build)
+    plain = replace(house.sync, provenance={})
+    assert house.sync.writing == plain.writing
+    assert isinstance(house.sync.selection, Selection)
+    assert house.sync.selection.stamps == PLACES
+
+
+def _load(folder: Path, text: str, email: str = "") -> dict[str, str]:
+    written = CONFIG.format(path=json.dumps(str(folder / "ledger.db")), secret="x" * 40)
+    written = written.replace("{ providers: [ann] }", f"{{ {email}providers: [ann] }}")
+    file = folder / "config.yaml"
+    file.write_text(written.replace("every: 15m,", f"every: 15m, provenance: {text},"), encoding="utf-8")
+    return dict(load(file, {}, registry=Registry()).syncs[0].provenance)
+
+
+def test_it_is_configured_for_each_sync(tmp_path: Path) -> None:
+    assert _load(tmp_path, "{ source: syncd_source, run: syncd_run }") == {"source": "syncd_source", "run": "syncd_run"}
+    assert _load(tmp_path, "{}") == {}
+
+
+def test_each_has_a_property_of_its_own(tmp_path: Path) -> None:
+    for text in ("{ source: one, status: one }", "{ source: work_email }"):
+        with pytest.raises(ConfigError, match="must be a property of its own"):
+            _load(tmp_path, text, email="property: work_email, ")
