@@ -15,11 +15,12 @@ from syncd.ledger.sqlite import sqlite3
 _EVERYBODY = ("contact", "person_key", "member", "job")
 _BOUGHT = ("again", "submission", "attempt", "delivery", "result", "review", "write", "step", "history")
 _SUMS = {
-    "spend": ("submissions", "reserved_mc", "charged_mc", "assumed_mc", "doubt_mc"),
+    "spend": ("reserved_mc", "charged_mc", "assumed_mc", "doubt_mc"),
     "credit_total": ("submissions", "reserved_mc", "charged_mc", "assumed_mc", "doubt_mc", "refund_mc"),
 }
 _SHARE = 5  # one copy of so many has been bought for
 STEP = 1_000_000  # between the ids of two copies: more than the template has
+_SHARED = ("selection_id", "evidence_id", "sample_id", "run_id")  # of all copies
 _FAST = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "cache_size = -500000")
 _COPIES = """CREATE TEMP TABLE copy AS
 WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ? - 1) SELECT k FROM n"""
@@ -83,14 +84,14 @@ def _value(table: str, name: str, kind: str) -> str:
     """A column of a copy: itself, or what makes it the copy's own."""
     old = f"old.{name}"
     if name == "digest":
-        return "randomblob(32)"
-    if (table, name) == ("person_key", "key"):
+        return "random()"
+    if (table, name) in {("person_key", "key"), ("attempt", "question")}:
         return f"{old} + k"
-    if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name != "selection_id")):
+    if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name not in _SHARED)):
         return f"{old} + k * {STEP}"
     if name == "asked_person":
         return f"iif({old} = '', '', CAST(CAST({old} AS INTEGER) + k * {STEP} AS TEXT))"
     if name in {"ext_id", "person"}:
         return f"CAST(CAST({old} AS INTEGER) + k * {STEP} AS TEXT)"
-    named = name in {"id", "question"} or (name.endswith("_id") and name != "provider_id")
+    named = name == "id" or (name.endswith("_id") and name != "provider_id")
     return f"printf('%06x', k) || nullif(substr({old}, 7), '')" if kind == "TEXT" and named else old

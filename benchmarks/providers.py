@@ -149,7 +149,7 @@ class Providers:
 def answer_about(number: int, url: str) -> Post:
     """FullEnrich's callback about one contact of a bulk."""
     asked = {"linkedin_url": f"https://www.linkedin.com/in/nora-lind-{number}", "enrich_fields": list(_PRICE)}
-    ids = {"attempt_id": f"{number:032x}", "batch_id": f"{number:032x}", "contact_id": str(number)}
+    ids = {"attempt_id": f"{number:012}.1", "batch_id": f"{number:012}", "contact_id": str(number)}
     item = _item({**asked, "custom": ids})
     return Post(url, {"id": "bench", "name": "bench", "status": "IN_PROGRESS", "data": [item]})
 

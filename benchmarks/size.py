@@ -93,7 +93,7 @@ def _contact(number: int, country: str) -> Contact:
 def _deliver(tx: Tx, rng: random.Random, _: int) -> None:
     for _ in range(50):
         post = answer_about(rng.randrange(10**9), "http://127.0.0.1/")
-        delivery = Delivery(submission_id=f"{rng.getrandbits(128):032x}", source=Source.CALLBACK, body=post.body)
+        delivery = Delivery(submission_id=f"{rng.getrandbits(48):012x}", source=Source.CALLBACK, body=post.body)
         inbox.store(tx, PROVIDER, delivery, now=time.time())
 
 

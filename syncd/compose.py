@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,7 +18,7 @@ from syncd.config import Connection, Settings
 from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.contract.watched import Calls, Tracer
-from syncd.ledger import connections, rates, renames, submissions
+from syncd.ledger import connections, ids, rates, renames, submissions
 from syncd.ledger.claims import LEASE, Owner
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
@@ -104,7 +103,7 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         ledger=ledger,
         clock=clock,
         rng=rng,
-        new_id=lambda: secrets.token_hex(16),
+        new_id=ids.new,
         settings=settings,
         crms=crms,
         lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},

@@ -13,11 +13,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.base import BaseTrigger
+if TYPE_CHECKING:
+    from .intervals import Intervals
 
 LOOK = 1.0  # real seconds between two looks at the wall clock
 STEP = 2.0  # seconds by which it must have deviated between them to have been set
@@ -46,16 +45,6 @@ class CronBell:
         return due
 
 
-class _Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """So many seconds from now: what was missed is not made up for."""
-
-    def __init__(self, seconds: float) -> None:
-        self._interval = timedelta(seconds=seconds)
-
-    def get_next_fire_time(self, _: datetime | None, now: datetime) -> datetime:
-        return now + self._interval
-
-
 class Schedule:
     """Rings bells in the running event loop, until stopped. `wall`: the clock that cron lines are about."""
 
@@ -63,17 +52,17 @@ class Schedule:
         self._wall = wall
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self._cron: list[tuple[CronBell, Callable[[], object]]] = []
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._intervals: Intervals | None = None
+        self._looking = False
         self._offset = 0.0  # the host's wall clock less the monotonic one
 
     def every(self, seconds: float, ring: Callable[[], object]) -> None:
         """Ring every so many real seconds, for the first time after as many."""
-
-        async def rung() -> None:  # a plain function would be called in a thread
-            ring()
+        from .intervals import Intervals  # noqa: PLC0415 - after callbacks are taken
 
         self._look_at_clocks()
-        self._scheduler.add_job(rung, _Every(seconds), coalesce=True, misfire_grace_time=None)
+        self._intervals = self._intervals or Intervals()
+        self._intervals.add(seconds, ring)
 
     def cron(self, line: Line, ring: Callable[[], object]) -> None:
         """Ring when the wall clock passes a moment of the line."""
@@ -98,20 +87,19 @@ class Schedule:
         """No bell any more."""
         for timer in self._timers.values():
             timer.cancel()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        if self._intervals is not None:
+            self._intervals.stop()
 
     def _look_at_clocks(self) -> None:
-        if not self._scheduler.running:
-            self._scheduler.start()
+        if not self._looking:
+            self._looking = True
             self._offset = time.time() - time.monotonic()
             self.tick(LOOK, self._look)
 
     def _look(self) -> None:
         offset = time.time() - time.monotonic()
-        if abs(offset - self._offset) > STEP:
-            for job in self._scheduler.get_jobs():
-                job.modify(next_run_time=job.trigger.get_next_fire_time(None, datetime.now(UTC)))
+        if self._intervals is not None and abs(offset - self._offset) > STEP:
+            self._intervals.begin_anew()
         self._offset = offset
         now = self._wall()
         for bell, ring in self._cron:

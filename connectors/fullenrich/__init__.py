@@ -41,6 +41,7 @@ from syncd.contract.ports import ProviderCapabilities, Tools
 from syncd.contract.reading import amount, decode
 
 from . import answer, wire
+from .sample import SAMPLE
 from .shape import CUSTOM_LIMIT, asked
 
 _CAPABILITIES = ProviderCapabilities(
@@ -58,6 +59,7 @@ _CAPABILITIES = ProviderCapabilities(
     signed=True,
     echoes=True,  # `input`, and `profile` where one was given or found
     bills_finds_only=True,  # https://docs.fullenrich.com/api/v2/general/credit
+    sample=SAMPLE,
 )
 _SIGNATURE = "x-signature-sha1"
 _MINUTE = 60.0

@@ -38,6 +38,7 @@ from syncd.contract.ports import ProviderCapabilities, Tools
 
 from . import answer, questions, wire
 from .hosts import Hosts
+from .sample import SAMPLE
 
 Plan = Literal["free", "starter", "essential", "advanced", "enterprise"]
 
@@ -107,6 +108,7 @@ def _capabilities(plan: Plan, price: Price) -> ProviderCapabilities:
         echoes=True,  # name, domain and profile with an e-mail; profile and e-mail with a phone
         keys="docs/keys.md#zeliq",
         bills_finds_only=True,  # "Credits are refunded if no email is found"; the same for phones
+        sample=SAMPLE,
     )
 
 

@@ -208,8 +208,11 @@ def doubt_resolve(
 
 
 def _telling(ids: Sequence[str]) -> int:
-    """So many digits tell one from another."""
-    return next(n for n in range(8, 33) if n == 32 or len({one[:n] for one in ids}) == len(ids))
+    """So many characters tell one from another."""
+    longest = max(map(len, ids), default=8)
+    return next(
+        n for n in range(min(8, longest), longest + 1) if n == longest or len({one[:n] for one in ids}) == len(ids)
+    )
 
 
 def _some(refs: Sequence[str]) -> str:

@@ -176,7 +176,8 @@ class ProviderCapabilities:
     not expected any more. `needs_email_for`: fields for which a known e-mail makes a request
     possible that would lack its input otherwise. `echoes`: an answer says something of the person
     whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
-    costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs.
+    costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs. `sample`:
+    an answer as it usually looks, of somebody made up; what answers have in common with it takes no room in the ledger.
     """
 
     title: str
@@ -195,6 +196,7 @@ class ProviderCapabilities:
     echoes: bool = True
     bills_finds_only: bool = True
     keys: str = ""
+    sample: bytes = b""
 
 
 class Provider(Protocol):

@@ -246,7 +246,7 @@ def _relatives(tx: Tx, rows: Sequence[sqlite3.Row], since: Mapping[Field, Since]
     return found
 
 
-def asked(tx: Tx, provider: str, questions: Mapping[str, Since]) -> dict[str, Asked]:
+def asked(tx: Tx, provider: str, questions: Mapping[int, Since]) -> dict[int, Asked]:
     """Of these questions (digests) to a provider, those that were asked since a moment, for whomever: the newest of
     each. Those that found somebody, or were not answered, count as finds do."""
     wanted = json.dumps([[question, provider, *since] for question, since in questions.items()])

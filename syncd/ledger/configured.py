@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .store import Tx
 
-CHUNK = 50_000  # jobs that are marked in one statement
+CHUNK = 10_000  # jobs that are marked in one unit of work: callbacks are stored between two of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Changes:
     removed: Sequence[str]
     fields: Sequence[tuple[str, str]]
     added: Sequence[str]  # selections of syncs that are new
+    jobs: int = 0  # the last one that may have to be decided on again
 
 
 def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
@@ -69,20 +70,34 @@ def compare(tx: Tx, wanted: Sequence[Known]) -> Changes:
         removed=[name for name in gone if name not in renamed],
         fields=sorted({*fields, *(left - asked)}),
         added=[one.selection for one in new if one.name not in renamed.values()],
+        jobs=tx.value("jobs_last"),
     )
 
 
-def follow(tx: Tx, changes: Changes, wanted: Iterable[Known], *, now: float) -> None:
-    """Let the ledger follow the configuration. What has changed is decided on again by and by."""
+def chunks(changes: Changes, size: int = CHUNK) -> list[range]:
+    """The jobs that `decide_again` is called with, one chunk after the other."""
+    last = changes.jobs if changes.added or changes.fields else 0
+    return [range(first, first + size) for first in range(1, last + 1, size)]
+
+
+def follow(tx: Tx, changes: Changes) -> None:
+    """What has another name keeps all that it had. Then comes `decide_again`, for each of the `chunks`, then `keep`."""
     for old, new in changes.renamed.items():
         _rename(tx, old, new)
-    last = tx.value("jobs_last")
+
+
+def decide_again(tx: Tx, changes: Changes, jobs: range, *, now: float) -> None:
+    """A chunk of jobs is decided on again, where the configuration has changed for them."""
+    part = {"first": jobs.start, "last": jobs.stop - 1, "now": now}
     for selection in changes.added:
-        for first in range(1, last + 1, CHUNK):
-            tx.run("again_members", selection=selection, first=first, last=first + CHUNK - 1, now=now)
+        tx.run("again_members", selection=selection, **part)
     for sync, field in changes.fields:
-        for first in range(1, last + 1, CHUNK):
-            tx.run("again_soon", sync=sync, field=field, first=first, last=first + CHUNK - 1, now=now)
+        tx.run("again_soon", sync=sync, field=field, **part)
+
+
+def keep(tx: Tx, changes: Changes, wanted: Iterable[Known]) -> None:
+    """The ledger has followed: a start that was cut off before would find the same changes, and follow once more."""
+    for sync, field in changes.fields:
         tx.run("policy_drop", sync=sync, field=field)
     for name in changes.removed:
         tx.run("sync_drop", name=name)

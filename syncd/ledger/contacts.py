@@ -173,7 +173,7 @@ def _columns(
         identity,
         opt_out,
         (ref.connection, ref.object, ref.id),
-        (sync, contact.revision, dump_identity(identity), _list_of(lacks), blocked, opt_out, print_, now),
+        (sync, _digest(contact.revision), dump_identity(identity), _list_of(lacks), blocked, opt_out, print_, now),
     )
 
 
@@ -264,6 +264,12 @@ def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact]
         return int.from_bytes(digest.digest(), "big", signed=True)
 
     return fingerprint
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True
+    )
 
 
 _parts = attrgetter(*(part.name for part in dataclass_fields(Identity)))

@@ -12,7 +12,7 @@ from syncd.contract.model import ContactRef
 
 from . import forgetting, reports, suppressions
 from .costs import Prices
-from .inbox import body_of
+from .inbox import unpacked
 from .results import load_identity
 from .store import Tx
 
@@ -50,7 +50,7 @@ def _raw(tx: Tx, contacts: Sequence[int]) -> Iterator[dict[str, Any]]:
     for submission_id, ids in requests.items():
         for row in tx.rows("forget_deliveries", submission_id=submission_id):
             if row["body"]:
-                body = body_of(row)
+                body = unpacked(row["body"], row["sample"])
                 said = forgetting.items(body, ids) if submission_id in shared else _whole(body)
                 yield {"call": submission_id, "at": row["received_at"], "said": said}
 

@@ -20,7 +20,7 @@ from syncd.people.suppression import Kind, Sign
 
 from . import people, suppressions
 from .file import LedgerBusy
-from .inbox import body_of
+from .inbox import unpacked
 from .results import load_identity
 from .states import JobState
 from .store import Move, Tx
@@ -182,7 +182,7 @@ def _erase_bodies(tx: Tx, calls: Sequence[sqlite3.Row]) -> int:
     for submission_id, ids in requests.items():
         for row in tx.rows("forget_deliveries", submission_id=submission_id):
             wanted = submission_id in shared and row["state"] in ("received", "quarantined")
-            body = cut(body_of(row), ids) if wanted else b""
+            body = cut(unpacked(row["body"], row["sample"]), ids) if wanted else b""
             count += tx.run("forget_body", id=row["id"], body=body)
     return count
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
-from . import results, shares
+from . import ids, results, shares
 from .claims import Lost
 from .results import Said
 from .shares import milli
@@ -35,7 +35,8 @@ KEPT = 20  # deliveries of one call that are kept beyond those that are expected
 PART = 4 << 10  # bytes that are kept of what is not believed
 PAGE_BYTES = 32 << 20  # of what is read at once
 SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
-PACKED_FROM = 300  # bytes
+PACKED_FROM = 100  # bytes
+_SMALL = 4 << 10  # bytes of a body that need no more than a small window
 FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
 
 
@@ -50,12 +51,14 @@ class Kept(IntEnum):
 
 @frozen(kw_only=True)
 class Received:
-    """A delivery that waits to be understood. `note`: why it was set aside before, if it was."""
+    """A delivery that waits to be understood. `note`: why it was set aside before, if it was. `checked`: its signature
+    was right when it came; its headers are not kept."""
 
     id: int
     provider: str
     delivery: Delivery
     note: str = ""
+    checked: bool = False
 
 
 def _store_all(tx: Tx, calls: Sequence[Call]) -> list[Kept]:
@@ -73,24 +76,28 @@ def store(
     note: str = "",
     believed: bool = True,
     bounded: bool = False,
+    sample: bytes = b"",
 ) -> Kept:
     """T4: keep the raw answer, once; of one that is not believed its digest, its size and the first bytes.
 
     What came by callback and was not taken as the last word is read once more when a poll brings the same.
-    `bounded`: a call keeps no more than can be genuine, and a few.
+    `bounded`: a call keeps no more than can be genuine, and a few. `sample`: an answer as it usually looks.
     """
-    way = (provider, delivery.submission_id, state, *filter(None, (delivery.part,)))
-    digest = hashlib.sha256(b"\0".join((*(word.encode() for word in way), delivery.body)))
-    if bounded and (refused := _too_many(tx, delivery.submission_id, digest.digest())):
+    digest = _digest(provider, delivery, state)
+    if bounded and (refused := _too_many(tx, delivery.submission_id, digest)):
         return refused
+    smaller = packed(delivery.body, sample) if believed else None
+    kept = {
+        "body": smaller or (delivery.body if believed else delivery.body[:PART]),
+        "sample_id": None if smaller is None else _sample_id(tx, sample),
+    }
     repeats = tx.value(
         "delivery_store",
         provider=provider,
         submission_id=delivery.submission_id,
         source=delivery.source,
-        digest=digest.digest(),
-        headers=json.dumps(dict(delivery.headers)),
-        body=delivery.body if believed else delivery.body[:PART],
+        digest=digest,
+        headers=None if state is DeliveryState.RECEIVED else json.dumps(dict(delivery.headers)),
         size=len(delivery.body),
         ref=None if delivery.ref is None else str(delivery.ref),
         field=delivery.field,
@@ -98,10 +105,23 @@ def store(
         state=state,
         note=note,
         now=now,
+        **kept,
     )
     if repeats and delivery.source is Source.POLL:
-        return Kept(tx.run("delivery_fetched", digest=digest.digest(), body=delivery.body) > 0)
+        return Kept(tx.run("delivery_fetched", submission_id=delivery.submission_id, digest=digest, **kept) > 0)
     return Kept(repeats == 0)
+
+
+def _digest(provider: str, delivery: Delivery, state: DeliveryState) -> int:
+    """What tells the deliveries of one call apart: a call has a few dozen at the most, so that 64 bits are enough."""
+    way = (provider, delivery.submission_id, state, *filter(None, (delivery.part,)))
+    whole = hashlib.sha256(b"\0".join((*(word.encode() for word in way), delivery.body)))
+    return int.from_bytes(whole.digest()[:8], "big", signed=True)
+
+
+def _sample_id(tx: Tx, sample: bytes) -> int:
+    known: int | None = tx.value("sample_known", text=sample)
+    return tx.insert("sample_add", text=sample) if known is None else known
 
 
 def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
@@ -117,7 +137,7 @@ def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
     return found
 
 
-def _too_many(tx: Tx, submission_id: str, digest: bytes) -> Kept | None:
+def _too_many(tx: Tx, submission_id: str, digest: int) -> Kept | None:
     """Why one more different answer to this call is not kept, or None."""
     kept = tx.row("deliveries_kept", id=submission_id, digest=digest)
     if kept is None or kept["known"] or kept["n"] < KEPT:
@@ -137,13 +157,14 @@ def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
             delivery=Delivery(
                 submission_id=row["submission_id"],
                 source=Source(row["source"]),
-                body=row["body"],
-                headers=json.loads(row["headers"]),
+                body=unpacked(row["body"], row["sample"]),
+                headers=json.loads(row["headers"] or "{}"),
                 ref=None if row["ref"] is None else ContactRef.parse(row["ref"]),
                 field=None if row["field"] is None else Field(row["field"]),
                 part=row["part"],
             ),
             note=row["note"],
+            checked=row["headers"] is None,
         )
         for row in tx.rows("deliveries_received", ids=json.dumps(list(ids)))
     ]
@@ -206,7 +227,7 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
     accepted, even if its own 2xx never reached us. Raises Lost where one of them was read by somebody else: a delivery
     is applied once.
     """
-    done = [(_note(one.answer), packed(one.got.delivery.body), one.got.id) for one in readings]
+    done = [(_note(one.answer), one.got.id) for one in readings]
     if tx.many("deliveries_applied", done) != len(done):
         raise Lost
     accept_many(tx, [_accepted(one) for one in readings], now=now)
@@ -231,30 +252,29 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
 def _count_unmatched(tx: Tx, readings: Sequence[Reading], work: _Work) -> None:
     """Items that belong to nobody; those of people who were erased since they were asked about are dropped."""
     calls = {one.got.delivery.submission_id for one in readings if one.answer.unmatched} | work.without_attempt
-    ids = json.dumps(sorted(calls))
-    erased = {row["submission_id"] for row in tx.rows("forgotten_requests", ids=ids)} if calls else set()
+    erased = (
+        {row["submission_id"] for row in tx.rows("forgotten_requests", ids=json.dumps(sorted(calls)))}
+        if calls
+        else set()
+    )
     dropped = [one for one in readings if one.got.delivery.submission_id in erased]
     tx.tally("answers_of_forgotten", len(dropped))
     tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings if one not in dropped))
 
 
-def packed(body: bytes) -> bytes | None:
-    """What was read is only kept for those who look: a quarter of the room is enough. None where nothing is gained."""
+def packed(body: bytes, sample: bytes = b"") -> bytes | None:
+    """A body in less room; what it has in common with `sample` takes next to none. None where nothing is gained."""
     if len(body) < PACKED_FROM:
         return None
-    smaller = zlib.compress(body)
+    window, memory = (-12, 5) if len(body) <= _SMALL else (-15, 8)  # what deflate prepares costs more than its work
+    packer = zlib.compressobj(6, zlib.DEFLATED, window, memory, zlib.Z_DEFAULT_STRATEGY, sample[-_SMALL:])
+    smaller = packer.compress(body) + packer.flush()
     return smaller if len(smaller) < len(body) else None
 
 
-def unpacked(body: bytes, size: int) -> bytes:
-    """The body of a delivery that was applied; `size`: the bytes that came."""
-    return zlib.decompress(body) if 0 < len(body) < size else body
-
-
-def body_of(row: sqlite3.Row) -> bytes:
-    """What is kept of a delivery's body, as it came: packed is only what was applied."""
-    body: bytes = row["body"]
-    return unpacked(body, row["size"]) if row["state"] == DeliveryState.APPLIED else body
+def unpacked(body: bytes, sample: bytes | None) -> bytes:
+    """A body as it came; `sample`: that with which it was packed, None where it is as it came."""
+    return body if sample is None else zlib.decompressobj(-15, sample[-_SMALL:]).decompress(body)
 
 
 def _has_failed(answer: Answer) -> bool:
@@ -273,9 +293,8 @@ def _note(answer: Answer) -> str:
 
 def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[sqlite3.Row]:
     """The attempts that these answers speak of, as they stand now."""
-    named = dict.fromkeys(
-        (one.got.delivery.submission_id, result.request_id) for one in readings for result in one.answer.results
-    )
+    calls = [(one.got.delivery.submission_id, one.answer.results) for one in readings]
+    named = dict.fromkeys((call, ids.own_part(call, one.request_id)) for call, results in calls for one in results)
     return tx.rows("attempts_of_requests", requests=json.dumps(list(named))) if named else []
 
 

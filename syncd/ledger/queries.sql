@@ -148,11 +148,11 @@ SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value W
 
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, created_at, updated_at)
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, updated_at)
 SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
     coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
     coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
-        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now, :now
+        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now
 FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
 -- name: step_newest
@@ -390,7 +390,7 @@ SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = w
 SELECT attempt.submission_id, attempt.request_id, json_group_array(DISTINCT job.field) AS fields,
     EXISTS (SELECT 1 FROM attempt AS other WHERE other.submission_id = attempt.submission_id
         AND other.job_id NOT IN (SELECT value FROM json_each(:jobs))) AS shared
-FROM json_each(:jobs) AS wanted CROSS JOIN attempt ON attempt.job_id = wanted.value
+FROM json_each(:jobs) AS wanted CROSS JOIN question AS attempt ON attempt.job_id = wanted.value
 JOIN job ON job.id = attempt.job_id GROUP BY attempt.submission_id, attempt.request_id
 
 -- name: forget_in_the_way
@@ -454,15 +454,17 @@ DELETE FROM contact_words WHERE rowid IN (SELECT value FROM json_each(:ids))
 DELETE FROM contact WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: forget_deliveries
-SELECT id, body, size, state, received_at FROM delivery WHERE submission_id = :submission_id
+SELECT delivery.id, body, sample.text AS sample, state, received_at FROM delivery LEFT JOIN sample ON sample.id = sample_id
+WHERE submission_id = :submission_id
 
 -- name: forget_body
 -- One that nobody has read yet would be read in vain.
-UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), headers = '{}', ref = NULL, note = '',
+UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), sample_id = NULL,
+    headers = iif(headers IS NULL, NULL, '{}'), ref = NULL, note = '',
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
-UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (SELECT delivery_id FROM result
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (SELECT delivery_id FROM result
     WHERE result.id IN (SELECT value FROM json_each(:ids)))
 
 -- name: forget_labels
@@ -819,8 +821,8 @@ LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'emai
 WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
 
 -- name: candidates_heard
-SELECT result.job_id, result.provider, result.round, result.way, result.outcome, result.submission_id, result.asked_at
-FROM json_each(:ids) AS wanted JOIN result ON result.job_id = wanted.value
+SELECT heard.job_id, heard.provider, heard.round, heard.way, heard.outcome, heard.submission_id, heard.asked_at
+FROM json_each(:ids) AS wanted JOIN answer AS heard ON heard.job_id = wanted.value
 
 -- name: candidates_asked
 SELECT attempt.job_id, attempt.provider, attempt.round, attempt.way, attempt.live, attempt.asked, submission.state
@@ -976,8 +978,8 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now,
 
 -- name: attempts_make
 -- What is asked now is about whom the record is about now, although the clock may have been set back since.
-INSERT INTO attempt (job_id, submission_id, request_id, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request_id, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
+INSERT INTO attempt (job_id, submission_id, request, provider, round, way, question, asked, created_at)
+VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
     FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
@@ -987,18 +989,18 @@ FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.va
 ORDER BY attempt.id
 
 -- name: attempts_of_requests
--- Those that belong to some requests (pairs of submission and request).
+-- Those that belong to some requests (pairs of submission and what the request's id has of its own).
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
 FROM jsonb_each(:requests) AS wanted
-JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
 
 -- name: requests_named
--- What was asked, and of whom (pairs of submission and request).
+-- What was asked, and of whom (the same pairs).
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request_id = wanted.value ->> 1
+FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -1103,19 +1105,25 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) 
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
+-- name: sample_known
+SELECT id FROM sample WHERE text = :text
+
+-- name: sample_add
+INSERT INTO sample (text) VALUES (:text)
+
 -- name: delivery_store
 -- Of a call about somebody who was erased, only what is still to be read is kept, until it is.
 INSERT INTO delivery (
-    provider, submission_id, source, digest, headers, body, ref, field, part, state, note, received_at, size)
-SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body),
+    provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
+SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
     iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
 FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) WHERE true
-ON CONFLICT (digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
+ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
-UPDATE delivery SET source = 'poll', state = 'received', body = :body
-WHERE digest = :digest AND source <> 'poll' AND state = 'applied'
+UPDATE delivery SET source = 'poll', state = 'received', body = :body, sample_id = :sample_id
+WHERE submission_id = :submission_id AND digest = :digest AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
 
 -- name: deliveries_kept
@@ -1128,17 +1136,18 @@ SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
     coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
 
 -- name: deliveries_waiting
-SELECT id, length(body) AS bytes FROM delivery WHERE state = 'received'
+SELECT id, size AS bytes FROM delivery WHERE state = 'received'
     AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = delivery.id) ORDER BY id LIMIT :limit + 0
 
 -- name: deliveries_received
-SELECT delivery.* FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
+SELECT delivery.*, sample.text AS sample FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
+LEFT JOIN sample ON sample.id = delivery.sample_id
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
 -- name: deliveries_applied
 -- Of a call about somebody who was erased, no body is kept.
 UPDATE delivery SET state = 'applied', note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
-    WHERE forgotten_request.submission_id = delivery.submission_id), x'', coalesce(:packed, body))
+    WHERE forgotten_request.submission_id = delivery.submission_id), x'', body)
 WHERE id = :id AND state = 'received'
 
 -- name: delivery_done
@@ -1162,10 +1171,10 @@ DELETE FROM delivery WHERE id = :id AND state = 'received'
 -- name: results_add
 -- Once: what says the same of the same question adds nothing.
 INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
-    asked_at, at)
+    at, asked_at)
 SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
-    coalesce(:asked_at, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = :job_id))), :now
+    :now, iif(:submission_id IS NULL, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
+        WHERE job.id = :job_id)), NULL)
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
     AND (outcome <> 'failed' OR submission_id IS :submission_id))
@@ -1182,9 +1191,13 @@ SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM resul
     :note, at
 FROM answer WHERE id = :id
 
+-- name: evidence_add
+INSERT INTO evidence (text) SELECT DISTINCT value ->> 2 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO NOTHING
+
 -- name: results_judged
-UPDATE result SET verdict = given.value ->> 1, evidence = given.value ->> 2 FROM jsonb_each(:rows) AS given
-WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence <> given.value ->> 2)
+UPDATE result SET verdict = given.value ->> 1, evidence_id = evidence.id
+FROM jsonb_each(:rows) AS given JOIN evidence ON evidence.text = given.value ->> 2
+WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence_id IS NOT evidence.id)
 
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
@@ -1743,7 +1756,7 @@ SELECT attempt.*, submission.state, submission.provider_id, submission.requests,
 FROM question AS attempt JOIN submission ON submission.id = attempt.submission_id WHERE attempt.job_id = :job_id ORDER BY attempt.id
 
 -- name: deliveries_of_submission
-SELECT id, source, state, note, repeats, received_at, length(body) AS bytes FROM delivery
+SELECT id, source, state, note, repeats, received_at, iif(sample_id IS NULL OR length(body) = 0, length(body), size) AS bytes FROM delivery
 WHERE submission_id = :submission_id ORDER BY id
 
 -- name: writes_of_job
@@ -1806,14 +1819,24 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
 
 -- name: stuck
 -- Queued or accepted, but the connection is halted (or short of credits for that field: `dear`), no budget has room for
--- it (`over_budget`: sync/provider/field), or nothing is bought for the sync; or answered in a way that nobody could read or believe.
-SELECT (SELECT count(*) FROM job WHERE state = 'queued' AND (provider IN (SELECT name FROM connection WHERE trouble <> '')
-        OR sync || '/' || provider || '/' || field IN (SELECT value FROM json_each(:over_budget)) OR sync IN (SELECT value FROM json_each(:shut))
-        OR provider || '/' || field IN (SELECT value FROM json_each(:dear))))
-    + (SELECT count(*) FROM job JOIN contact ON contact.id = job.contact_id
-        LEFT JOIN connection ON connection.name = contact.connection
-        WHERE job.state IN ('accepted', 'writing') AND (coalesce(connection.trouble, '') <> ''
-            OR (job.state = 'accepted' AND job.sync IN (SELECT value FROM json_each(:unwritten)))))
+-- it (`over_budget`: sync, provider, field), or nothing is bought for the sync; or answered in a way that nobody could read or believe.
+-- Each part begins with what is in the way, so that nothing is counted where nothing is.
+WITH waits (sync) AS (
+    SELECT DISTINCT sync FROM counter WHERE state = 'queued' AND n > 0 AND sync NOT IN (SELECT value FROM json_each(:shut))),
+lane (sync, provider, field) AS (
+    SELECT waits.sync, connection.name, counter.field FROM connection CROSS JOIN waits
+        CROSS JOIN counter ON counter.sync = waits.sync AND counter.state = 'queued' WHERE connection.trouble <> ''
+    UNION SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:over_budget) WHERE value ->> 0 IN (SELECT sync FROM waits)
+    UNION SELECT waits.sync, value ->> 0, value ->> 1 FROM json_each(:dear) CROSS JOIN waits)
+SELECT (SELECT count(*) FROM json_each(:shut) AS shut
+        CROSS JOIN job INDEXED BY job_queued ON job.sync = shut.value AND job.state = 'queued')
+    + (SELECT count(*) FROM lane CROSS JOIN job INDEXED BY job_queued ON job.sync = lane.sync AND job.provider = lane.provider
+            AND job.state = 'queued' WHERE job.field = lane.field)
+    + (SELECT count(*) FROM connection CROSS JOIN job INDEXED BY job_writeback CROSS JOIN contact ON contact.id = job.contact_id
+        WHERE connection.trouble <> '' AND job.state IN ('accepted', 'writing') AND contact.connection = connection.name)
+    + (SELECT count(*) FROM json_each(:unwritten) AS unwritten CROSS JOIN job INDEXED BY job_writeback
+            ON job.sync = unwritten.value AND job.state IN ('accepted', 'writing') CROSS JOIN contact ON contact.id = job.contact_id
+        WHERE job.state = 'accepted' AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> ''))
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
         JOIN job INDEXED BY job_flight ON job.submission_id = delivery.submission_id
             AND job.state IN ('sending', 'sent', 'in_doubt')
@@ -1898,7 +1921,7 @@ INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = exclude
 
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
-UPDATE delivery SET body = x'', headers = '{}' WHERE id IN (
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_full WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
 
 -- name: jobs_to_thin
@@ -1941,7 +1964,7 @@ UPDATE attempt SET asked = '{}' WHERE asked <> '' AND job_id IN (
     SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value)
 
 -- name: thin_contacts
-UPDATE contact SET identity = '{}', revision = '', vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
+UPDATE contact SET identity = '{}', revision = 0, vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
     person = CAST(id AS TEXT) WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: words_merge
@@ -2026,7 +2049,7 @@ WHERE id = :id AND state IN ('expired', 'settled') AND reserved_mc + assumed_mc 
 -- The newest that are still whole; with a `note`, those that were set aside for this reason.
 UPDATE delivery SET state = 'received' WHERE id IN (
     SELECT id FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' AND length(body) > 0
-    AND length(body) >= size
+    AND (sample_id IS NOT NULL OR length(body) >= size)
     AND (:note IS NULL OR note = :note) ORDER BY id DESC LIMIT :limit + 0)
 
 -- name: check_counters

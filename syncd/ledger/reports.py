@@ -64,10 +64,8 @@ def moving(
     counted itself.
     """
     states = by_state(tx)
-    held = {"over_budget": json.dumps(["/".join(one) for one in over_budget]), "shut": json.dumps(list(shut))}
-    held["unwritten"] = json.dumps(list(unwritten))
-    held["dear"] = json.dumps([f"{connection}/{field}" for connection, field in dear])
-    stuck = tx.value("stuck", **held, unsigned=UNSIGNED)
+    held = {"over_budget": over_budget, "shut": shut, "dear": dear, "unwritten": unwritten}
+    stuck = tx.value("stuck", **{key: json.dumps(list(of)) for key, of in held.items()}, unsigned=UNSIGNED)
     if providers is not None:
         stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
     open_work = tx.value("open_work", unsigned=UNSIGNED) + tx.value("undos_open")

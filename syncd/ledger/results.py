@@ -108,7 +108,6 @@ class _Row(NamedTuple):
     told: str | None = None
     way: str = ""
     note: str = ""
-    asked_at: float | None = None
 
     @property
     def words(self) -> tuple[Any, ...]:
@@ -117,12 +116,8 @@ class _Row(NamedTuple):
         return self[:4], self.candidates, self.said, self.way, call
 
 
-_SAME = "="  # an answer that repeats of whom it was asked
-
-
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
-    said = dump_said(result.said)
     return _Row(
         attempt["job_id"],
         attempt["provider"],
@@ -131,9 +126,8 @@ def _row(one: Said) -> _Row:
         attempt["submission_id"],
         one.delivery_id,
         dump_candidates(result),
-        _SAME if said == f"[{attempt['asked']}]" else said,
+        _beside(result.said, attempt["asked"]),
         way=attempt["way"],
-        asked_at=attempt["created_at"],
         note=result.note,
     )
 
@@ -207,6 +201,7 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
     """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
     rows = [[id_, about.verdict, _evidence(about.agrees, about.contradicts)] for id_, about in verdicts]
     if rows:
+        tx.run("evidence_add", rows=_dump(rows))
         tx.run("results_judged", rows=_dump(rows))
 
 
@@ -216,13 +211,14 @@ def _evidence(agrees: tuple[str, ...], contradicts: tuple[str, ...]) -> str:
 
 
 @lru_cache(maxsize=2048)
-def question(field: Field, told: Identity) -> str:
-    """A digest of what a provider is told: equal for identical questions, whoever they are asked for.
+def question(field: Field, told: Identity) -> int:
+    """A digest (64 bits) of what a provider is told: equal for identical questions, whoever they are asked for.
 
     Which provider it is does not go in: its connection may get another name.
     """
     basis = f"{field}|{dump_identity(told)}"
-    return hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(basis.casefold().encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big", signed=True)
 
 
 def dump_candidates(result: EnrichmentResult) -> str:
@@ -241,6 +237,15 @@ def load_candidates(text: str) -> tuple[Candidate, ...]:
 def dump_said(said: Iterable[Identity]) -> str:
     """What an answer said of people, as JSON."""
     return "[" + ",".join(dump_identity(one) for one in said) + "]"
+
+
+@lru_cache(maxsize=1024)
+def _beside(said: tuple[Identity, ...], asked: str) -> str:
+    """The same, shorter: of one person only what differs from whom it was asked about. The view `answer` undoes it."""
+    if len(said) != 1 or not asked:
+        return dump_said(said)
+    told, one = json.loads(asked), json.loads(dump_identity(said[0]))
+    return _dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 
 CREATE TABLE contact (
     id INTEGER PRIMARY KEY, connection TEXT NOT NULL, object TEXT NOT NULL, ext_id TEXT NOT NULL,
-    sync TEXT NOT NULL, revision TEXT NOT NULL, identity TEXT NOT NULL, person TEXT,
+    sync TEXT NOT NULL, revision INTEGER NOT NULL, identity TEXT NOT NULL, person TEXT, -- `revision`: a digest of the CRM's
     lacks TEXT NOT NULL, blocked TEXT NOT NULL, planned INTEGER NOT NULL DEFAULT 0,
     pulled_at REAL NOT NULL,
     fingerprint INTEGER,                    -- digest of what was pulled: an equal one means that nothing changed
@@ -75,7 +75,7 @@ CREATE TABLE job (
     field TEXT NOT NULL, person TEXT, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
     note TEXT NOT NULL DEFAULT '', round INTEGER NOT NULL DEFAULT 0,
     provider TEXT NOT NULL DEFAULT '', priority INTEGER NOT NULL DEFAULT 0, due_at REAL NOT NULL DEFAULT 0,
-    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL,
+    behind INTEGER, submission_id TEXT, value TEXT, thinned INTEGER NOT NULL DEFAULT 0,
     updated_at REAL NOT NULL, result_id INTEGER, destination TEXT NOT NULL DEFAULT '',
     retried_at REAL NOT NULL DEFAULT 0,     -- since when a person wants it to be tried again
     asked_person TEXT NOT NULL DEFAULT ''   -- who is asked about; '' where that is not known, or is somebody else by now
@@ -118,17 +118,17 @@ CREATE INDEX submission_failed ON submission (deadline) WHERE state = 'failed';
 
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id),
-    submission_id TEXT NOT NULL REFERENCES submission (id), request_id TEXT NOT NULL,
+    submission_id TEXT NOT NULL REFERENCES submission (id),
+    request TEXT NOT NULL,                  -- what the request's id has of its own behind the call's: see `question`
     provider TEXT NOT NULL, round INTEGER NOT NULL, live INTEGER NOT NULL DEFAULT 1, asked TEXT NOT NULL,
     created_at REAL NOT NULL, way TEXT NOT NULL DEFAULT '',
-    question TEXT NOT NULL DEFAULT ''       -- digest of what is told: no identical one is bought while one is live and fresh
+    question INTEGER                        -- digest of what is told: no identical one is bought while one is live and fresh
 ) STRICT;
 -- At most one paid question per job, provider, round and way: an attempt stops being live only when it
 -- is certain that nothing was spent, or when the operator's policy says so.
-CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way) WHERE live = 1;
+CREATE UNIQUE INDEX attempt_once ON attempt (job_id, provider, round, way, nullif(live, 0)); -- NULLs are all different
 CREATE INDEX attempt_question ON attempt (question) WHERE live = 1;
-CREATE INDEX attempt_submission ON attempt (submission_id, request_id);
-CREATE INDEX attempt_job ON attempt (job_id);
+CREATE INDEX attempt_submission ON attempt (submission_id, request);
 
 -- Credits by the quarter hour in which a call was made: a day of any time zone consists of whole ones.
 -- `assumed`: calls that were never answered and count as charged; `doubt` is a part of `reserved`. A budget of any scope
@@ -157,42 +157,55 @@ CREATE TABLE dearest (
     PRIMARY KEY (provider, field)
 ) STRICT, WITHOUT ROWID;
 
+-- How a provider's answers usually look: what `body` repeats of that takes no room. Rows stay as long as there are bodies.
+CREATE TABLE sample (id INTEGER PRIMARY KEY, text BLOB NOT NULL UNIQUE) STRICT;
 CREATE TABLE delivery (
     id INTEGER PRIMARY KEY, provider TEXT NOT NULL, submission_id TEXT NOT NULL, source TEXT NOT NULL,
-    digest BLOB NOT NULL UNIQUE, headers TEXT NOT NULL, body BLOB NOT NULL, ref TEXT, field TEXT, state TEXT NOT NULL,
+    digest INTEGER NOT NULL,                -- of the body and all that makes it one of its own: 64 bits
+    headers TEXT,                           -- NULL: its signature was checked when it came
+    body BLOB NOT NULL,                     -- of what is not believed only the first bytes
+    sample_id INTEGER REFERENCES sample (id), -- `body` is packed (raw deflate, with this sample as its dictionary)
+    ref TEXT, field TEXT, state TEXT NOT NULL,
     note TEXT NOT NULL DEFAULT '', repeats INTEGER NOT NULL DEFAULT 0, received_at REAL NOT NULL,
-    part TEXT NOT NULL DEFAULT '',
-    size INTEGER NOT NULL DEFAULT 0         -- bytes that came; of what is not believed only the first are in `body`,
-                                            -- and what was applied is packed by zlib where that is shorter
+    part TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0 -- bytes that came
 ) STRICT;
+CREATE UNIQUE INDEX delivery_once ON delivery (submission_id, digest);
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
 CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
 CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
-CREATE INDEX delivery_submission ON delivery (submission_id);
 
+-- What speaks for and against answers being about their contacts: the same few texts again and again, of a fixed vocabulary.
+CREATE TABLE evidence (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE result (
     id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES job (id), provider TEXT NOT NULL,
     round INTEGER NOT NULL, submission_id TEXT, delivery_id INTEGER, outcome TEXT NOT NULL,
     candidates TEXT NOT NULL, note TEXT NOT NULL, at REAL NOT NULL, said TEXT NOT NULL DEFAULT '[]',
-    told TEXT,                              -- NULL: what its attempt was told, see `answer`
-    way TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0,
-    doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence TEXT NOT NULL DEFAULT ''
+    told TEXT, asked_at REAL,               -- NULL: what its attempt was told, and when; read them in `answer`
+    way TEXT NOT NULL DEFAULT '',
+    doubt TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', evidence_id INTEGER REFERENCES evidence (id)
 ) STRICT;
 CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery says one thing of a job
--- What was said and told, in full. `said` is '=' where the answer repeats of whom it was asked, and an attempt's `asked`
--- is '' where the request's first attempt holds it.
+-- What was said and told, in full. Of one person, `said` may be an object: how it differs from what was asked (a JSON
+-- merge patch, RFC 7396). An attempt's `asked` is '' where the request's first attempt holds it. `+`: to be found by the
+-- job, which has a few attempts, not by the call, which has hundreds.
 CREATE VIEW question AS
-SELECT id, job_id, submission_id, request_id, provider, round, live, created_at, way, question, iif(asked <> '', asked, (
-    SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
-        AND first.request_id = attempt.request_id AND first.asked <> '' LIMIT 1)) AS asked
+SELECT id, job_id, submission_id, request,
+    iif(request = '' OR request GLOB '.*', submission_id || request, request) AS request_id,
+    provider, round, live, created_at, way, question, iif(asked <> '', asked, (
+        SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
+            AND first.request = attempt.request AND first.asked <> '' LIMIT 1)) AS asked
 FROM attempt;
 CREATE VIEW answer AS
-SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at, iif(said <> '=', said, '[' || (
-    SELECT question.asked FROM question
-    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1) || ']') AS said,
-    way, asked_at, doubt, verdict, evidence, coalesce(told, (
-    SELECT question.asked FROM question
-    WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), '{}') AS told
+SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at,
+    iif(said >= '{', '[' || json_patch((
+        SELECT question.asked FROM question
+        WHERE question.job_id = result.job_id AND +question.submission_id = result.submission_id LIMIT 1), said) || ']', said) AS said,
+    way, coalesce(asked_at, (
+        SELECT attempt.created_at FROM attempt
+        WHERE attempt.job_id = result.job_id AND +attempt.submission_id = result.submission_id LIMIT 1), at) AS asked_at,
+    doubt, verdict, coalesce((SELECT text FROM evidence WHERE evidence.id = evidence_id), '') AS evidence, coalesce(told, (
+        SELECT question.asked FROM question
+        WHERE question.job_id = result.job_id AND +question.submission_id = result.submission_id LIMIT 1), '{}') AS told
 FROM result;
 
 -- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt, or whose

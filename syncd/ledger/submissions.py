@@ -24,7 +24,7 @@ from syncd.contract.model import (
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, people, permits, results, room, suppressions
+from . import budgets, ids, people, permits, results, room, suppressions
 from .permits import Permit, Use
 from .results import EVER, Said, Since, dump_identity, load_identity
 from .room import Limit
@@ -107,7 +107,7 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
     """T2 for several calls: all of them, or none. Raises what `intend` does for any of them."""
     permits.use(tx, [_use(one, one.permit) for one in intents if one.permit is not None])
     _reserve(tx, intents)
-    attempts = [[attempt for item in one.items for attempt in _attempts_of(one, item)] for one in intents]
+    attempts = [_attempts_of(one) for one in intents]
     every = [attempt for of_one in attempts for attempt in of_one]
     _send(tx, every, now=max(one.now for one in intents))
     _not_asked_elsewhere(tx, every, intents)
@@ -152,23 +152,30 @@ class _Attempt(NamedTuple):
 
     job_id: int
     submission_id: str
-    request_id: str
+    request: str
     provider: str
     round: int
     way: str
-    question: str
+    question: int | None
     asked: str
     at: float
 
 
-def _attempts_of(intent: Intent, item: Item) -> Iterator[_Attempt]:
-    """One for each field of a request; what is told is the same for all, and stands with the first."""
-    told = item.request.identity
+def _attempts_of(intent: Intent) -> list[_Attempt]:
+    """One for each field of each request."""
+    requests = zip(intent.submission.requests, intent.items, strict=True)
+    return [one for request, item in requests for one in _attempts_at(intent, request, item)]
+
+
+def _attempts_at(intent: Intent, request: EnrichmentRequest, item: Item) -> Iterator[_Attempt]:
+    """One for each field; what is told is the same for all, and stands with the first."""
+    told = request.identity
+    own = ids.own_part(intent.submission.id, request.id)
     for n, (field, job_id) in enumerate(item.jobs.items()):
         yield _Attempt(
             job_id=job_id,
             submission_id=intent.submission.id,
-            request_id=item.request.id,
+            request=own,
             provider=intent.provider,
             round=item.rounds[field],
             way=item.way,
@@ -360,7 +367,7 @@ def _both(one: Wanted, other: Wanted) -> Wanted:
 
 
 def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
-    named = [[one.id, request] for one in calls for request in sorted(one.requests or ())]
+    named = [[one.id, ids.own_part(one.id, request)] for one in calls for request in sorted(one.requests or ())]
     whole = [one.id for one in calls if not one.requests]
     rows = tx.rows("requests_named", wanted=json.dumps(named)) if named else []
     rows += tx.rows("requests_of_submissions", ids=json.dumps(whole)) if whole else []
@@ -469,7 +476,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
     call = delivery.submission_id
     told = dump_identity(people.known(contact))
-    tx.many("attempts_make", [_Attempt(job["id"], call, call, provider, job["round"], "", "", told, now)])
+    tx.many("attempts_make", [_Attempt(job["id"], call, "", provider, job["round"], "", None, told, now)])
     tx.tally("calls_adopted")
     return True
 

@@ -45,7 +45,7 @@ class Turn:
     name: str
     provider: Provider
     fields: Mapping[Field, FieldPolicy]
-    asked: Mapping[str, Asked] = field(default_factory=dict)
+    asked: Mapping[int, Asked] = field(default_factory=dict)
     told: Mapping[int, Question] | None = None  # what `questions` says of the candidates, where that is known
 
 
@@ -55,14 +55,14 @@ class _Page:
 
     jobs: dict[object, int] = field(default_factory=dict)  # by person, name or question: the job that asks
 
-    def lead(self, one: Candidate, digest: str) -> int | None:
+    def lead(self, one: Candidate, digest: int) -> int | None:
         return next((self.jobs[key] for key in self._keys(one, digest) if key in self.jobs), None)
 
-    def take(self, one: Candidate, digest: str) -> None:
+    def take(self, one: Candidate, digest: int) -> None:
         self.jobs.update(dict.fromkeys(self._keys(one, digest), one.job_id))
 
     @staticmethod
-    def _keys(one: Candidate, digest: str) -> list[object]:
+    def _keys(one: Candidate, digest: int) -> list[object]:
         people = [(one.person, one.field)] if one.person else []
         return [digest, *people, *((name, one.field) for name in one.names)]
 
@@ -132,7 +132,7 @@ def _unaskable(one: Candidate, turn: Turn) -> Aside:
     return skip(one, turn.name, why or "it was asked in every way that it knows")
 
 
-def _elsewhere(one: Candidate, turn: Turn, told: Question, digest: str, page: _Page) -> Aside | None:
+def _elsewhere(one: Candidate, turn: Turn, told: Question, digest: int, page: _Page) -> Aside | None:
     """Somebody else asks about the same person, about one who may be, or the very same question: wait, or take
     the answer."""
     waits = next((r for r in one.relatives if r.state in _ASKS), None)

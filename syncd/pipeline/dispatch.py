@@ -118,13 +118,8 @@ async def _pretend(run: _Run) -> int:
             asked = [(field, job, item) for item in choice.ask for field, job in item.jobs.items()]
             moves = [Move(job, JobState.QUEUED, JobState.SENDING, {"asked_person": ""}) for _, job, _ in asked]
             count += len(choice.aside) + len(await run.calls.claimed.finish(Tx.move_many, moves, now=now))
-            run.supposed.update((_short(question(field, item.request.identity)), job) for field, job, item in asked)
+            run.supposed.update((question(field, item.request.identity), job) for field, job, item in asked)
     return count
-
-
-def _short(digest: str) -> int:
-    """Sixty bits of it: there may be hundreds of thousands."""
-    return int(digest[:15], 16)
 
 
 async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
@@ -327,7 +322,7 @@ class _Run:
         digests = {question(fields_of[job], one.told): since.get(fields_of[job], EVER) for job, one in told.items()}
         asked = await self.parts.ledger.read(candidates.asked, name, digests)
         for digest in digests if self.supposed else ():
-            if (job_id := self.supposed.get(_short(digest))) is not None:
+            if (job_id := self.supposed.get(digest)) is not None:
                 asked[digest] = Asked(job_id=job_id, under_way=True, result_id=None)
         return replace(turn, asked=asked, told=told)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ import structlog
 from syncd.contract.errors import Garbled, Trouble
 from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
 from syncd.ledger import breakers, budgets, connections, inbox, submissions
+from syncd.ledger import ids as names
 from syncd.ledger.claims import Kind, Lost
 from syncd.ledger.file import LedgerError
 from syncd.ledger.inbox import Reading, Received
@@ -26,7 +26,6 @@ from .work import Held, hold
 
 PAGE = 100
 MENTIONED = 16  # ids in one answer that are looked for
-_ID = re.compile(rb"[0-9a-f]{32}")  # as `Parts.new_id` makes them
 
 log = structlog.get_logger("syncd.inbox")
 
@@ -114,8 +113,8 @@ def _known(tx: Tx, parts: Parts, waiting: Sequence[Received]) -> _Known:
 
 def _mentioned(delivery: Delivery) -> frozenset[str] | None:
     """The ids in an answer about one contact of a bulk: its requests need not be loaded all. None: all of them."""
-    ids = frozenset(found.decode() for found in _ID.findall(delivery.body)) if delivery.part == CONTACT_EVENT else None
-    return ids if ids and len(ids) <= MENTIONED else None
+    named = names.requests_in(delivery.body) if delivery.part == CONTACT_EVENT else None
+    return named if named and len(named) <= MENTIONED else None
 
 
 async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
@@ -124,7 +123,7 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     if lane is None:
         await _quarantine(parts, got, "no sync uses this provider any more")
         return None
-    if got.note and not lane.provider.authenticate(got.delivery):
+    if got.note and not got.checked and not lane.provider.authenticate(got.delivery):
         await _quarantine(parts, got, inbox.UNSIGNED)
         return None
     submission = known.calls.get(got.delivery.submission_id) or await _adopted(parts, got, lane)

@@ -30,6 +30,7 @@ from syncd.contract.model import (
 from syncd.ledger import (
     breakers,
     connections,
+    ids,
     inbox,
     room,
     submissions,
@@ -327,7 +328,10 @@ class Calls:
         )
         return Submission(
             id=submission_id,
-            requests=tuple(i.request for i in items),
+            requests=tuple(
+                replace(i.request, id=submission_id if one else ids.of_request(submission_id, n))
+                for n, i in enumerate(items, 1)
+            ),
             callback_url=mint(),
             contact_url=mint(part=CONTACT_EVENT) if self.lane.provider.capabilities.batch > 1 else "",
             label=self._label(items, now),
@@ -357,7 +361,7 @@ class Calls:
 
         def note(tx: Tx) -> None:
             submissions.accept(tx, *call, poll_at=poll_at, deadline=deadline, now=now)
-            inbox.store(tx, self.connection.name, delivery, now=now)
+            inbox.store(tx, self.connection.name, delivery, now=now, sample=caps.sample)
 
         await self._record(note)
         self.parts.bells.ring("inbox")

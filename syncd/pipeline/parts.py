@@ -105,7 +105,7 @@ class Parts:
     ledger: Ledger
     clock: Clock
     rng: random.Random
-    new_id: Callable[[], str]  # 128 random bits, as text
+    new_id: Callable[[], str]  # of a call: see `ledger.ids`
     settings: Settings
     crms: Mapping[str, Crm]
     lanes: Mapping[str, Lane]  # by the provider's connection

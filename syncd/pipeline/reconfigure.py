@@ -22,6 +22,9 @@ async def run_once(parts: Parts) -> None:
     """At a start, before any stage: let the ledger follow the configuration, and tell what that means."""
     wanted = [_known(sync) for sync in parts.settings.syncs]
     changes: Changes = await parts.ledger.write(_follow, wanted, now=parts.clock.now())
+    for jobs in configured.chunks(changes):
+        await parts.ledger.write(configured.decide_again, changes, jobs, now=parts.clock.now())
+    await parts.ledger.write(configured.keep, changes, wanted)
     for old, new in changes.renamed.items():
         log.info("sync_renamed", sync=new, former=old)
     for name in changes.removed:
@@ -32,7 +35,7 @@ async def run_once(parts: Parts) -> None:
 
 def _follow(tx: Tx, wanted: list[Known], *, now: float) -> Changes:
     changes = configured.compare(tx, wanted)
-    configured.follow(tx, changes, wanted, now=now)
+    configured.follow(tx, changes)
     writes.without_place(tx, writes.begun_without_sync(tx, [one.name for one in wanted]), now=now)
     return changes
 

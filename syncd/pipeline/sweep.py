@@ -139,7 +139,8 @@ async def _ask(parts: Parts, name: str, lane: Lane, held: Held) -> int:
             again = None
         else:
             if delivery is not None:
-                stored += await held.write(inbox.store, name, delivery, now=parts.clock.now())
+                sample = lane.provider.capabilities.sample
+                stored += await held.write(inbox.store, name, delivery, now=parts.clock.now(), sample=sample)
                 parts.bells.ring("inbox")
         await held.write(submissions.polled, submission_id, again)
     return stored

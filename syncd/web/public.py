@@ -140,7 +140,8 @@ class _Receiver:
 
     async def _store(self, name: str, delivery: Delivery, unread: str = "") -> Response:
         """`unread`: why nothing more is known of the body than its bytes, or ""."""
-        seen = _look(self._parts.lanes.get(name), delivery, unread)
+        lane = self._parts.lanes.get(name)
+        seen = _look(lane, delivery, unread)
         try:
             kept = await self._parts.ledger.write(
                 inbox.store,
@@ -151,6 +152,7 @@ class _Receiver:
                 note=seen.note,
                 believed=seen.believed,
                 bounded=True,
+                sample=b"" if lane is None else lane.provider.capabilities.sample,
             )
         except LedgerError as error:
             log.error("not_stored", connection=name, why=str(error))

@@ -45,8 +45,8 @@ def judge(folder: Path, *, arrived: bool) -> None:
 
 def _kept(path: Path, world: Memory) -> None:
     """I1."""
-    kept = ask(path, "SELECT submission_id, body, size FROM delivery")
-    stored = {(submission, hashlib.sha256(unpacked(body, size)).hexdigest()) for submission, body, size in kept}
+    kept = ask(path, "SELECT submission_id, body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id")
+    stored = {(submission, hashlib.sha256(unpacked(body, sample)).hexdigest()) for submission, body, sample in kept}
     lost = {(fact["id"], fact["digest"]) for fact in world.happened("acknowledged")} - stored
     assert not lost, f"acknowledged, and lost: {lost}"
 

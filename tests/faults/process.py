@@ -24,7 +24,7 @@ import httpx
 import yaml
 
 from syncd.ledger.inbox import KEPT, unpacked
-from tests.unit.audit import ask
+from tests.unit.audit import BODIES, ask
 from tests.unit.house import SECRET
 
 from .door import Door, asked_house
@@ -209,7 +209,7 @@ def answer(number: int, *, about: int | None = None, padding: int = 0) -> bytes:
 
 def kept(ledger: Path) -> set[bytes]:
     """The body of every callback in a ledger."""
-    return {unpacked(*row) for row in ask(ledger, "SELECT body, size FROM delivery WHERE source = 'callback'")}
+    return {unpacked(*row) for row in ask(ledger, f"{BODIES} WHERE source = 'callback'")}
 
 
 async def restarts(

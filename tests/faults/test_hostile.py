@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from syncd.ledger.inbox import KEPT, SURPLUS_KEPT, unpacked
-from tests.unit.audit import ask
+from tests.unit.audit import BODIES, ask
 from tests.unit.house import House
 
 from . import corpus, forging
@@ -164,7 +164,7 @@ def settle(house: House) -> None:
 
 
 def kept(house: House) -> set[bytes]:
-    return {unpacked(*row) for row in house.sql("SELECT body, size FROM delivery")}
+    return {unpacked(*row) for row in house.sql(BODIES)}
 
 
 REQUESTS = {

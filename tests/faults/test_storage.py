@@ -22,7 +22,7 @@ from syncd.ledger import copies, inbox, upkeep
 from syncd.ledger.file import LedgerCorrupt
 from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import Ledger, reading
-from tests.unit.audit import ask, events_gone, sqlite3
+from tests.unit.audit import BODIES, ask, events_gone, sqlite3
 
 from .disk import NoDisk, fill, small_disk
 from .door import asked_house, opened, with_vendors
@@ -69,7 +69,7 @@ def test_a_full_disk_refuses_and_recovers(disk: Path) -> None:
     assert statuses[10:30].count(503) > 10
     assert set(statuses[30:]) == {200}
     house.close()
-    kept = {unpacked(*row) for row in ask(house.path, "SELECT body, size FROM delivery")}
+    kept = {unpacked(*row) for row in ask(house.path, BODIES)}
     assert kept == {body for status, body in taken if status == 200}
     assert ask(house.path, "PRAGMA integrity_check") == [("ok",)]
 

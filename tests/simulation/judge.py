@@ -193,13 +193,15 @@ class Judge:
                             self._not_discarded(purchase, find.value, by_ref[purchase.ref, purchase.field])
 
     def _stored(self, letter: Letter, ledger: InlineLedger) -> None:
-        kept = "SELECT state, body, size FROM delivery WHERE submission_id = ?"
+        kept = (
+            "SELECT state, body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id WHERE submission_id = ?"
+        )
         found = ledger.connection.execute(kept, (letter.submission,)).fetchall()
         about = self._about_erased(letter)
         states = {
             row["state"]
             for row in found
-            if inbox.unpacked(row["body"], row["size"]) == letter.body or about or self._may_be_emptied(row["body"])
+            if inbox.unpacked(row["body"], row["text"]) == letter.body or about or self._may_be_emptied(row["body"])
         }
         useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter) or about
         if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):

@@ -188,7 +188,7 @@ def identical_question_not_looked_up() -> Iterator[None]:
     """Whether a provider was told the very same before does not matter."""
     with (
         swap(candidates, "asked", lambda *_, **__: {}),
-        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question = ''"),
+        statement("questions_taken", "attempt.live = 1", "attempt.live = 1 AND attempt.question IS NULL"),
     ):
         yield
 

@@ -292,7 +292,7 @@ def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
         house.person(f"Ada{n}")
     assert house.ask() == 2
     changes = Changes(renamed={"people": "customers"}, removed=[], added=[], fields=[])
-    house.run(house.ledger.write(configured.follow, changes, [], now=house.clock.now()))
+    house.run(house.ledger.write(configured.follow, changes))
     house.answer_all()
     caps = budgets_of(replace(house.settings, syncs=(replace(house.sync, name="customers"),)))
     with reading(house.path) as tx:

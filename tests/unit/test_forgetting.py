@@ -19,6 +19,7 @@ from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
+from .audit import BODIES
 from .conftest import Build
 from .house import EMAIL, PHONE, SECRET, UNHEARD, House
 from .test_suppression import CONFIG
@@ -88,7 +89,7 @@ def left_of(house: House, traces: tuple[str, ...] = TRACES) -> list[str]:
 
 def bodies(house: House) -> bytes:
     """All raw answers, unpacked."""
-    return b"".join(unpacked(body, size) for body, size in house.sql("SELECT body, size FROM delivery")).lower()
+    return b"".join(unpacked(*row) for row in house.sql(BODIES)).lower()
 
 
 def adds_up(house: House) -> bool:

@@ -163,7 +163,7 @@ def test_an_intent_reserves_the_worst_case_and_takes_the_jobs(books: Books) -> N
     books.intend("a", 1, 2, reserve=2)
     assert books.jobs() == ["sending", "sending", "queued"]
     assert books.credits() == (2000, 0, 0)
-    assert ask(books.path, "SELECT job_id, request_id, live FROM attempt") == [(1, "a/1", 1), (2, "a/2", 1)]
+    assert ask(books.path, "SELECT job_id, request_id, live FROM question") == [(1, "a/1", 1), (2, "a/2", 1)]
 
 
 def test_an_intent_for_a_job_that_left_the_queue_leaves_nothing_behind(books: Books) -> None:
@@ -512,7 +512,7 @@ def test_a_forgotten_call_is_known_again_by_its_address_at_its_worst_case(books:
     assert ask(books.path, "SELECT id, provider, sync, state, requests, created_at, deadline FROM submission") == [
         ("lost", "bob", "people", "intent", 1, NOW, NOW + DAY)
     ]
-    assert ask(books.path, "SELECT job_id, request_id, provider, round, asked, live FROM attempt") == [
+    assert ask(books.path, "SELECT job_id, request_id, provider, round, asked, live FROM question") == [
         (1, "lost", "bob", 0, "{}", 1)
     ]
     assert ask(books.path, "SELECT provider, submission_id FROM job WHERE id = 1") == [("bob", "lost")]

@@ -53,8 +53,8 @@ DAMAGE = {
         "a job went from done to sent, which must not happen",
     "UPDATE job SET state = 'queued' WHERE id = 1": "job 1 is queued, but its history ends with done",
     "UPDATE job SET reason = 'cancelled' WHERE id = 1": "the counter of people email done cancelled is off by -1",
-    "INSERT INTO job (contact_id, sync, field, state, created_at, updated_at)"
-    " VALUES (1, 'people', 'x', 'queued', 0, 0)":
+    "INSERT INTO job (contact_id, sync, field, state, updated_at)"
+    " VALUES (1, 'people', 'x', 'queued', 0)":
         "job 3 is queued, but has no history",
     "DELETE FROM history WHERE job_id = 2 AND step_id = 1": "step 1 of the history has 1 jobs instead of 2",
     "UPDATE job SET state = 'sent', reason = '' WHERE id = 1; UPDATE attempt SET live = 0":

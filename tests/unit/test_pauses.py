@@ -128,7 +128,7 @@ def test_a_pause_goes_with_its_sync_to_another_name(build: Build) -> None:
     house = build(fields={EMAIL: ["ann"]})
     pause(house, PauseKind.SYNC, "people")
     changes = Changes(renamed={"people": "customers"}, removed=[], added=[], fields=[])
-    house.run(house.ledger.write(configured.follow, changes, [], now=house.clock.now()))
+    house.run(house.ledger.write(configured.follow, changes))
     assert [one.name for one in house.run(house.ledger.read(pauses.in_force, now=0.0))] == ["customers"]
 
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import random
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from syncd.contract.errors import Trouble
-from syncd.contract.model import Answer, Delivery, Outcome, Source, Submission
-from syncd.ledger import connections
+from syncd.contract.model import Answer, Delivery, EnrichmentResult, Outcome, Source, Submission
+from syncd.ledger import connections, ids, results
 from syncd.ledger import inbox as mailbox
+from syncd.ledger.store import Tx
 from syncd.pipeline import inbox, verify
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
@@ -260,17 +262,31 @@ def test_what_is_applied_takes_less_room_and_is_all_there(asked: House) -> None:
     (submission,) = asked.fake.accepted.values()
     body = asked.fake.body(submission) + b" " * 1000
     assert asked.call_back(submission, body) == 1
-    ((kept, size),) = asked.sql("SELECT body, size FROM delivery")
-    assert (len(kept) < size, mailbox.unpacked(kept, size)) == (True, body)
+    ((kept, size, sample),) = asked.sql("SELECT body, size, text FROM delivery JOIN sample ON sample.id = sample_id")
+    assert (len(kept) < size, mailbox.unpacked(kept, sample)) == (True, body)
 
 
-def test_a_callback_that_comes_once_more_by_poll_is_read_in_full(build: Build) -> None:
-    """It was packed when it was applied."""
-    body = b"[]" + b" " * 1000
-    house = build()
-    assert mailbox.unpacked(mailbox.packed(body) or b"", len(body)) == body
-    assert (mailbox.packed(b"[]"), mailbox.unpacked(b"[]", 2), mailbox.unpacked(b"", 99)) == (None, b"[]", b"")
-    house.leave()
+@pytest.mark.parametrize("sample", [b"", b'{"email":"","status":"DELIVERABLE"}', b"x" * 9_000])
+@pytest.mark.parametrize("length", [2, 99, 100, 4_096, 4_097, 200_000])
+def test_what_is_packed_is_read_as_it_came(length: int, sample: bytes) -> None:
+    body = (b'{"email":"ada@example.com","status":"DELIVERABLE"}' * length)[:length]
+    smaller = mailbox.packed(body, sample)
+    assert (smaller is None) == (length < mailbox.PACKED_FROM)
+    assert mailbox.unpacked(body if smaller is None else smaller, None if smaller is None else sample) == body
+    assert mailbox.packed(random.Random(length).randbytes(length), sample) is None, "nothing is gained"
+
+
+def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: House) -> None:
+    """Another version of a connector has another sample."""
+    (submission,) = asked.fake.accepted.values()
+    bodies = [asked.fake.body(submission) + b" " * n for n in (1_000, 1_001)]
+    for n, body in enumerate(bodies):
+        delivery = replace(asked.fake.delivery(submission), body=body)
+        sample = b"%d" % n + asked.fake.body(submission)
+        asked.run(asked.ledger.write(mailbox.store, "ann", delivery, now=1.0, sample=sample))
+    assert asked.sql("SELECT count(*), count(DISTINCT sample_id) FROM delivery") == [(2, 2)]
+    ids = asked.run(asked.ledger.read(mailbox.waiting, 9))
+    assert [got.delivery.body for got in asked.run(asked.ledger.read(mailbox.received, ids))] == bodies
 
 
 def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build: Build) -> None:
@@ -286,4 +302,25 @@ def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build:
     ((told,),) = house.sql("SELECT DISTINCT asked FROM question")
     assert json.loads(told)["last_name"] == "Test"
     assert house.sql("SELECT DISTINCT said, told FROM answer") == [(f"[{told}]", told)]
-    assert house.sql("SELECT DISTINCT said FROM result") == [("=",)]
+    assert house.sql("SELECT DISTINCT said FROM result") == [("{}",)]
+
+
+def test_an_answer_that_says_something_else_of_the_person_keeps_the_difference(build: Build) -> None:
+    house = build(fields={EMAIL: ["ann"]})
+    house.person()
+    house.ask()
+    ((asked, job, call, request),) = house.sql("SELECT asked, job_id, submission_id, request_id FROM question")
+    told = results.load_identity(asked)
+    said = (replace(told, last_name=None, full_name="Ada Byron", emails=("ada@example.com",)),)
+    house.clock.time += 60
+
+    def answered(tx: Tx) -> None:
+        (attempt,) = tx.rows("attempts_of_requests", requests=json.dumps([[call, ids.own_part(call, request)]]))
+        result = EnrichmentResult(request_id="", field=EMAIL, outcome=Outcome.FOUND, said=said)
+        results.add_many(tx, [results.Said(attempt, result)], now=house.clock.now())
+
+    house.run(house.ledger.write(answered))
+    ((kept,),) = house.sql("SELECT said FROM result WHERE job_id = ?", job)
+    assert json.loads(kept) == {"last_name": None, "full_name": "Ada Byron", "emails": ["ada@example.com"]}
+    ((read, asked_at, at),) = house.sql("SELECT said, asked_at, at FROM answer WHERE job_id = ?", job)
+    assert (results.load_said(read), at - asked_at) == (said, 60.0)

@@ -153,7 +153,7 @@ def test_a_refused_bulk_is_halved_until_the_culprit_stands_alone(build: Build) -
     assert house.job("503") == ("done", "rejected_input")
     assert {house.state(str(n)) for n in range(501, 509) if n != 503} == {"sent"}
     assert sorted(len(s.requests) for s in fake.accepted.values()) == [1, 2, 4]
-    requests = [r[0] for r in house.sql("SELECT request_id FROM attempt")]
+    requests = [r[0] for r in house.sql("SELECT request_id FROM question")]
     assert len(set(requests)) == len(requests) == 8 + 8 + 4 + 2, "each half has an intent and ids of its own"
     assert house.credits()["reserved"] == 7
 

@@ -310,14 +310,14 @@ def _fill(tx: Tx) -> None:
 FILL = f"""
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY})
 INSERT INTO contact (id, connection, object, ext_id, sync, revision, identity, lacks, blocked, pulled_at)
-SELECT i, 'crm', 'contacts', CAST(10000000 + i AS TEXT), 'people', '',
+SELECT i, 'crm', 'contacts', CAST(10000000 + i AS TEXT), 'people', 0,
     json_object('first_name', 'Ada', 'last_name', 'Stone' || i, 'company', 'Acme' || (i % 1000)),
     '[]', '{{}}', 1.0 FROM n;
 INSERT INTO contact_words (rowid, words) SELECT id, 'ada stone' || id || ' acme' || (id % 1000) FROM contact;
 INSERT INTO sync VALUES ('people', 'crm', 'contacts', '');
-INSERT INTO job (contact_id, sync, field, state, reason, provider, created_at, updated_at, thinned)
+INSERT INTO job (contact_id, sync, field, state, reason, provider, updated_at, thinned)
 SELECT id, 'people', field, iif(id % 2500 = 1, 'queued', 'done'),
-    CASE id % 2500 WHEN 1 THEN '' WHEN 2 THEN 'low_quality' ELSE 'written' END, 'ann', 1.0, id, 0
+    CASE id % 2500 WHEN 1 THEN '' WHEN 2 THEN 'low_quality' ELSE 'written' END, 'ann', id, 0
 FROM contact, (SELECT 'email' AS field UNION SELECT 'phone');
 INSERT INTO counter SELECT sync, field, state, reason, count(*) FROM job GROUP BY 1, 2, 3, 4
 """

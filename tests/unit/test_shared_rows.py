@@ -290,12 +290,12 @@ def table(house: House) -> Iterator[sqlite3.Connection]:
 def _rows(tx: Tx, number: int) -> None:
     tx._connection.execute(
         "INSERT INTO contact (id, connection, object, ext_id, sync, revision, identity, person, lacks, blocked, "
-        "planned, pulled_at) VALUES (?, 'crm', 'contacts', ?, 'people', '', '{}', 'one', '[]', '{}', 1, 1)",
+        "planned, pulled_at) VALUES (?, 'crm', 'contacts', ?, 'people', 0, '{}', 'one', '[]', '{}', 1, 1)",
         (number, str(number)),
     )
     tx._connection.execute(
-        "INSERT INTO job (id, contact_id, sync, field, person, state, created_at, updated_at) "
-        "VALUES (?, ?, 'people', 'email', 'one', 'queued', 1, 1)",
+        "INSERT INTO job (id, contact_id, sync, field, person, state, updated_at) "
+        "VALUES (?, ?, 'people', 'email', 'one', 'queued', 1)",
         (number, number),
     )
 

@@ -1,0 +1,74 @@
+"""Another configuration is followed in small units of work, and a start that was cut off follows it once more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from syncd.ledger import configured
+from syncd.ledger.configured import Changes, Known
+from syncd.ledger.store import Tx
+
+from .conftest import Build
+from .house import EMAIL, House
+
+KNOWN = Known(name="people", crm="crm", object="contacts", selection="s", policies={EMAIL: "as before"})
+CHANGED = replace(KNOWN, policies={EMAIL: "another"})
+
+
+@pytest.fixture
+def three(build: Build) -> House:
+    """A ledger with three jobs that knows the configuration."""
+    house = build(fields={EMAIL: ["ann"]})
+    for name in ("Ada", "Bo", "Cy"):
+        house.person(name)
+    house.ask()
+    house.run(house.ledger.write(keep))
+    return house
+
+
+def keep(tx: Tx) -> None:
+    configured.keep(tx, configured.compare(tx, [KNOWN]), [KNOWN])
+    tx.run("again_over", now=1e12, ids="[1, 2, 3]")
+
+
+def compared(house: House) -> Changes:
+    return house.run(house.ledger.read(configured.compare, [CHANGED]))
+
+
+def test_a_changed_policy_is_followed_chunk_by_chunk(three: House) -> None:
+    changes = compared(three)
+    assert (changes.fields, changes.jobs) == ([("people", EMAIL)], 3)
+    for n, jobs in enumerate(configured.chunks(changes, 1), 1):
+        three.run(three.ledger.write(configured.decide_again, changes, jobs, now=5.0))
+        assert three.sql("SELECT job_id, at FROM again ORDER BY job_id") == [(job, 5.0) for job in range(1, n + 1)]
+    three.run(three.ledger.write(configured.keep, changes, [CHANGED]))
+    assert (compared(three).fields, configured.chunks(compared(three))) == ([], [])
+
+
+@pytest.mark.parametrize(("jobs", "size", "parts"), [(0, 10, 0), (1, 10, 1), (10, 10, 1), (11, 10, 2)])
+def test_every_job_is_in_one_chunk(jobs: int, size: int, parts: int) -> None:
+    chunks = configured.chunks(Changes(renamed={}, removed=[], fields=[("people", EMAIL)], added=[], jobs=jobs), size)
+    assert len(chunks) == parts
+    assert {*range(1, jobs + 1)} <= {job for chunk in chunks for job in chunk}
+
+
+@pytest.mark.parametrize("done", range(4))
+def test_a_start_that_is_cut_off_follows_once_more(three: House, done: int) -> None:
+    changes = compared(three)
+    three.run(three.ledger.write(configured.follow, changes))
+    for jobs in configured.chunks(changes, 1)[:done]:
+        three.run(three.ledger.write(configured.decide_again, changes, jobs, now=5.0))
+    assert compared(three) == changes
+
+
+def test_a_sync_that_is_removed_is_known_until_its_contacts_are_decided_on_again(three: House) -> None:
+    look = partial(configured.compare, wanted=[])
+    changes = three.run(three.ledger.read(look))
+    assert (changes.removed, changes.fields) == (["people"], [("people", EMAIL)])
+    three.run(three.ledger.write(configured.follow, changes))
+    assert three.run(three.ledger.read(look)) == changes
+    three.run(three.ledger.write(configured.keep, changes, []))
+    assert three.run(three.ledger.read(look)).removed == []
