@@ -24,7 +24,7 @@ from .callers import at_the_desk
 from .conftest import Build
 from .house import EMAIL, PHONE, House
 
-MAIL = "ada@acme.example.com"
+MAIL, LATER = "ada@acme.example.com", "ada.test@acme.example.com"
 
 
 class Watched(FakeCrm):
@@ -342,6 +342,47 @@ def test_filters_combine(build: Build) -> None:
     assert found(sync="others") == []
     house.undo(run=2)
     assert found(sync="people") == [ada], "what waits to be put back already is left out"
+
+
+def overwritten(build: Build) -> tuple[House, str]:
+    """A house in which another value of ours was written over the first one, in a later run."""
+    house, crm, ada = written(build)
+    crm.edit(ada, "email", LATER, by=Author.MACHINE)
+    house.pull()
+
+    def again(tx: Tx) -> None:
+        [(run, job)] = [(row["run_id"], row["job_id"]) for row in tx.rows("writes_of_job", job_id=1)]
+        row = [[job, MAIL, LATER, "000000000003", "email"]]
+        tx.run("writes_make", rows=json.dumps(row), now=house.clock.now())
+        tx.run("writes_close", rows=json.dumps([[job, "written", ""]]), now=house.clock.now())
+        assert run == 1
+
+    house.run(house.ledger.write(again))
+    return house, ada
+
+
+def test_values_that_were_written_over_each_other_go_back_together(build: Build) -> None:
+    house, ada = overwritten(build)
+    run = house.undo(sync="people")
+    house.undoing()
+    assert (house.held(ada), counts(house, run)) == ("", {"undone": 1})
+    assert house.sql("SELECT state FROM undo") == [("undone",), ("undone",)]
+
+
+def test_the_later_one_alone_goes_back_to_the_earlier_one(build: Build) -> None:
+    house, ada = overwritten(build)
+    house.undo(run=2)
+    house.undoing()
+    assert (house.held(ada), house.reason(ada)) == (MAIL, "undone")
+
+
+def test_the_earlier_one_alone_is_left(build: Build) -> None:
+    house, ada = overwritten(build)
+    [value] = house.run(house.ledger.read(undos.find, undos.Wanted(run=1)))
+    assert value.why_not == "a later value of ours stands there"
+    house.undo(run=1)
+    house.undoing()
+    assert house.held(ada) == LATER
 
 
 def test_a_mailbox_that_was_put_back_is_told_to_nobody(build: Build) -> None:
