@@ -1,6 +1,6 @@
 """The sections of the file, as they are written: what each key is, and what it is when left out.
 
-What lives here: shapes and defaults. What does not: anything that looks at two sections at once
+In here: shapes and defaults. Not in here: anything that looks at two sections at once
 (`load`), and the resolved form that the rest of syncd works with (`settings`).
 """
 

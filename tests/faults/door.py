@@ -1,6 +1,6 @@
 """The public listener of a house on a real socket, and clients that need not be polite.
 
-What lives here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
+In here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
 """
 
 from __future__ import annotations
