@@ -825,5 +825,6 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "finds_age_like_misses": 7,
     "gate_ignored": 5,
     "restore_unchecked": 4,
+    "suppression_checked_at_the_plan_only": 3,
     "undecided_forgotten": 6,
 }
