@@ -464,8 +464,8 @@ UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), 
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
-UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (SELECT delivery_id FROM result
-    WHERE result.id IN (SELECT value FROM json_each(:ids)))
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}')
+WHERE id IN (SELECT delivery_id FROM result WHERE result.id IN (SELECT value FROM json_each(:ids)))
 
 -- name: forget_labels
 UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each(:calls)) AND note <> ''

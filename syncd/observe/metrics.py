@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 KINDS = ("charged", "assumed", "reserved", "in_doubt")  # of credits
 BREAKER_STATES = ("closed", "open", "trial")
+DAY = 86_400.0
 GAUGE, COUNTER, HISTOGRAM = "gauge", "counter", "histogram"
 
 
@@ -61,7 +62,7 @@ METRICS = (
     ),
     Metric("syncd_balance_credits", GAUGE, ("connection",), "The provider's own balance, as it was seen last"),
     Metric("syncd_balance_timestamp_seconds", GAUGE, ("connection",), "When the balance was seen"),
-    Metric("syncd_balance_lasts_days", GAUGE, ("connection", "by"), "Days that the balance lasts, as spent lately"),
+    Metric("syncd_balance_lasts_seconds", GAUGE, ("connection", "by"), "How long the balance lasts, as spent lately"),
     Metric("syncd_balance_floor_credits", GAUGE, ("connection",), "The configured floor of the balance"),
     Metric(
         "syncd_reconciliation_difference_credits",
@@ -235,7 +236,7 @@ def _money(snapshot: Snapshot) -> Told:
         yield "syncd_budget_goes_on_timestamp_seconds", labels, one["goes_on_at"]
     for name, one in status["balances"].items():
         for days, left in one["days"].items():
-            yield "syncd_balance_lasts_days", (name, f"{days}d"), left
+            yield "syncd_balance_lasts_seconds", (name, f"{days}d"), None if left is None else left * DAY
     for one in status["floors"]:
         yield "syncd_balance_floor_credits", (one["connection"],), one["floor"]
     for name, one in status["reconciliation"].items():

@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import NamedTuple
 
 import structlog
@@ -186,6 +187,12 @@ class Parts:
         hosts = filter(None, map(employers.host, people.own_domains))
         own = frozenset(filter(None, map(employers.domain, hosts)))
         return Rules(own_domains=own, by_person=people.opt_out_scope is OptOutScope.PERSON)
+
+    @property
+    def listed_prices(self) -> dict[str, dict[str, Decimal]]:
+        """What a find costs by each provider's list, by connection and field."""
+        prices = {name: lane.provider.capabilities.price for name, lane in self.lanes.items()}
+        return {name: {str(field): one for field, one in of_one.items()} for name, of_one in prices.items()}
 
     @property
     def syncs(self) -> tuple[Sync, ...]:

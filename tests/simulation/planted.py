@@ -815,13 +815,16 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
 RARE = {"no_breaker", "renamed_crm_leaves_its_contacts", "renamed_provider_leaves_its_work"}
 
 FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
-    "ack_when_disk_full": 3,
+    "ack_when_disk_full": 4,
     "answer_without_echo_believed": 3,
-    "bought_before_a_confirmed_write": 4,
+    "bought_before_a_confirmed_write": 3,
+    "budget_forgets_what_is_in_doubt": 7,
     "budget_of_a_field_forgets_bulks": 22,
     "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
     "gate_ignored": 5,
+    "restore_unchecked": 4,
+    "suppression_checked_at_the_plan_only": 3,
     "undecided_forgotten": 6,
 }
