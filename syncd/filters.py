@@ -1,6 +1,6 @@
 """The one language in which contacts are asked for, in commands and in the API: `lima reason:low_quality since:2d`.
 
-What lives here: from what a person typed to what is wanted. What does not: finding it (`ledger/search`).
+In here: from what a person typed to what is wanted. Not in here: finding it (`ledger/search`).
 """
 
 from __future__ import annotations

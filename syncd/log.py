@@ -1,7 +1,7 @@
 """Logging: one line per unit of work, readable on a terminal, JSON elsewhere, and nothing personal in it.
 
-What lives here: the set-up of structlog and of the standard library's loggers, the redaction that
-every line passes last, and `unit`, which writes the one line of a unit of work. What does not: what
+In here: the set-up of structlog and of the standard library's loggers, the redaction that
+every line passes last, and `unit`, which writes the one line of a unit of work. Not in here: what
 is worth a line. Names of people can't be recognised: don't log them.
 """
 

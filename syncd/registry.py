@@ -1,8 +1,8 @@
 """Finds connectors by name: files and folders in `connectors/`, and the entry points of others.
 
-What lives here: from a name to a class, and from a connection to an instance. A connector is
+In here: from a name to a class, and from a connection to an instance. A connector is
 imported when it is named, not before, and this is the only place where a module is imported by name.
-What does not: which names a configuration may use where (`config`), and what connectors do.
+Not in here: which names a configuration may use where (`config`), and what connectors do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """FullEnrich: up to a hundred people per call, e-mail and phone together; answers by callback or poll.
 
-What lives here: the connector, its settings, FullEnrich's limits and prices. `wire` is what is sent
+In here: the connector, its settings, FullEnrich's limits and prices. `wire` is what is sent
 and what the immediate answer means, `answer` what a result says, `v1` and `v2` the keys of either
-version. What does not: pacing and repeats, which are the pipeline's.
+version. Not in here: pacing and repeats, which are the pipeline's.
 
 Source: https://docs.fullenrich.com (v2; v1 under …/api/v1)
 """

@@ -1,6 +1,6 @@
 """What a FullEnrich result says, in our words: which item belongs to whom, and what became of it.
 
-Callbacks and polls have the same body. What does not live here: the keys of each version.
+Callbacks and polls have the same body. Not in here: the keys of each version.
 Source: https://docs.fullenrich.com/api/v2/general/webhooks and …/contact/enrich/bulk/get.md
 """
 

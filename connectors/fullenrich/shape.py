@@ -1,6 +1,6 @@
 """What both versions of FullEnrich's API have in common: an item sent, an item read, its values.
 
-What does not live here: the keys that differ (`v1`, `v2`), and what a job's status means (`answer`).
+Not in here: the keys that differ (`v1`, `v2`), and what a job's status means (`answer`).
 Source: https://docs.fullenrich.com/api/v2/contact/enrich/bulk/post.md and …/get.md
 """
 

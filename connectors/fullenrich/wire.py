@@ -1,6 +1,6 @@
 """What goes to FullEnrich, and what its immediate answer means.
 
-What does not live here: the results (`answer`) and the keys of each version (`v1`, `v2`).
+Not in here: the results (`answer`) and the keys of each version (`v1`, `v2`).
 Codes: the OpenAPI of https://docs.fullenrich.com; an error is `{"code": …, "message": …}`.
 """
 

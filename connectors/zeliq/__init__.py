@@ -1,8 +1,8 @@
 """Zeliq: one person and one kind of value per call; the answer comes by callback and no other way.
 
-What lives here: the connector, its settings, Zeliq's limits and prices. `questions` is how it can be asked, `hosts`
+In here: the connector, its settings, Zeliq's limits and prices. `questions` is how it can be asked, `hosts`
 where it is called, `wire` what is sent and what the immediate answer means, `answer` what a callback says, `echo`
-whether that repeats what was sent. What does not: pacing, repeats and the callback's own MAC (Zeliq signs nothing),
+whether that repeats what was sent. Not in here: pacing, repeats and the callback's own MAC (Zeliq signs nothing),
 which are the pipeline's.
 
 Source: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment-api

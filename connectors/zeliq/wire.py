@@ -1,6 +1,6 @@
 """What goes to Zeliq, and what its immediate answer means.
 
-What does not live here: the results, which come later and elsewhere (`answer`).
+Not in here: the results, which come later and elsewhere (`answer`).
 Statuses and texts: https://help.zeliq.com/en/articles/14652396-zeliq-enrichment-api
 """
 

@@ -1,6 +1,6 @@
 """The secrets of the unit, for a command that somebody runs beside it.
 
-systemd shows a unit's credentials to the unit alone, and to root while it runs. What lives here: finding them there,
+systemd shows a unit's credentials to the unit alone, and to root while it runs. In here: finding them there,
 and the line that runs a command with them where they can't be found.
 """
 

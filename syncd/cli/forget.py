@@ -12,7 +12,7 @@ import typer
 from syncd import compose
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
-from syncd.ledger import forgetting, suppressions
+from syncd.ledger import forgetting, search, suppressions
 from syncd.ledger.file import LedgerBusy, empty_wal
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.people.suppression import Sign
@@ -23,6 +23,7 @@ from .work import is_alone
 
 PATIENCE = 60.0  # seconds for which a daemon's work on the person is waited for
 LOOK = 0.5  # seconds between two tries
+PIECES = 1_000  # of merging the index of words, at most: each rewrites some 500 pages, the last one finds nothing to do
 ELSEWHERE = (
     "Elsewhere they are yours to erase: in the CRM (a record that stays there is left alone from now on), at the "
     "providers, in the log (ids only), and in copies of the ledger. A copy from before holds them still: delete it or, "
@@ -64,6 +65,9 @@ def forget(
             f"{who!r} is neither an e-mail nor connection/object/id; `syncd contacts NAME` finds the record"
         )
     gone = _erase(settings, contacts, signs) if yes else Counter[str]()
+    for _ in range(PIECES if yes else 0):  # so small that the daemon's work goes on between them
+        if not Ledger.change(path, search.merge):
+            break
     emptied = yes and _until(lambda: empty_wal(path) or None)
     if as_json:
         print_json({"records": held.refs, "held": held.counts, "done": yes, "gone": gone, "wal_emptied": bool(emptied)})

@@ -17,7 +17,7 @@ from syncd import compose, filters
 from syncd.config import Settings
 from syncd.contract.ports import Tools
 from syncd.ledger import undos
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.store import Ledger, reading
 from syncd.ledger.undos import Value, Wanted
 from syncd.pipeline import undoing
 from syncd.registry import Registry
@@ -81,7 +81,7 @@ def undo(
     wanted = replace(wanted, run=run, sync=sync)
     started = None
     if yes:
-        values, started = Ledger.change(path, _ask, wanted, operator(), now=compose.clock_of(settings).now())
+        values, started = Ledger.change(path, undos.ask_for, wanted, operator(), now=compose.clock_of(settings).now())
     else:
         with reading(path) as tx:
             values = undos.find(tx, wanted)
@@ -110,12 +110,6 @@ def _wanted(settings: Settings, contact: str | None, *, since: str | None, until
         with reading(settings.ledger.path) as tx:
             ref = the_contact(tx, contact)
     return Wanted(contact=ref, since=moment("--since", since), until=moment("--until", until))
-
-
-def _ask(tx: Tx, wanted: Wanted, by: str, *, now: float) -> tuple[list[Value], int | None]:
-    values = undos.find(tx, wanted)
-    fits = any(not one.why_not for one in values)
-    return values, undos.ask(tx, values, f"{wanted}, by {by}", now=now) if fits else None
 
 
 async def _seen(settings: Settings, registry: Registry, values: Sequence[Value]) -> list[Value]:
@@ -190,21 +184,7 @@ def _as_json(
     values: Sequence[Value], started: int | None, counts: Mapping[str, int], *, unmasked: bool
 ) -> dict[str, Any]:
     masked: Callable[[str], str] = (lambda text: text) if unmasked else (lambda text: mask(text) if text else "")
-    rows = [
-        {
-            "contact": str(one.ref),
-            "field": one.field,
-            "property": one.property,
-            "sync": one.sync,
-            "provider": one.provider,
-            "run": one.run,
-            "at": one.at,
-            "ours": masked(one.ours),
-            "back": masked(one.back),
-            "left_because": one.why_not or None,
-        }
-        for one in values
-    ]
+    rows = [{**one.as_json(), "ours": masked(one.ours), "back": masked(one.back)} for one in values]
     n = sum(not one.why_not for one in values)
     return {"put_back": n, "left": len(values) - n, "done": started is not None, "run": started} | {
         "became": dict(counts),

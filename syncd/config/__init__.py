@@ -1,10 +1,10 @@
 """The configuration: a YAML file and its secrets in, frozen and fully resolved settings out.
 
-What lives here: the strict reading of YAML with its line numbers (`document`), secrets from the
+In here: the strict reading of YAML with its line numbers (`document`), secrets from the
 environment, from files and from systemd credentials (`secret`), durations and addresses as people write
 them (`scalars`), cron lines (`cron`), the file's sections (`sections`), what the rest of syncd sees
 (`settings`), the joining of all these with every problem reported at once (`load`), and a JSON
-Schema for editors (`schema`). What does not: which connectors there are (they are passed in, see
+Schema for editors (`schema`). Not in here: which connectors there are (they are passed in, see
 `Kinds`), and anything that needs the network (`syncd check` asks the connections themselves).
 """
 

@@ -1,6 +1,6 @@
 """From a file to settings: reads, resolves, checks, and reports every problem at once.
 
-What lives here: the order of things, and what one section says about another. What does not: the
+In here: the order of things, and what one section says about another. Not in here: the
 shape of a single section (`sections`), or of a single value (`scalars`).
 """
 

@@ -1,6 +1,6 @@
 """The sections of the file, as they are written: what each key is, and what it is when left out.
 
-What lives here: shapes and defaults. What does not: anything that looks at two sections at once
+In here: shapes and defaults. Not in here: anything that looks at two sections at once
 (`load`), and the resolved form that the rest of syncd works with (`settings`).
 """
 
@@ -312,6 +312,7 @@ class ConditionKind(StrEnum):
     IN_DOUBT = "in_doubt"  # nobody knows whether a paid call arrived
     REVIEW = "review"  # values wait for a person's decision
     CONTRADICTIONS = "contradictions"  # many answers are about somebody else
+    PROVENANCE = "provenance"  # values are written without what was to be told of them
     SWEEP = "sweep"  # a whole pull did not bring many who were known
     LATE = "late"  # a stage, the event loop or the ledger stands still
     CONFIGURATION = "configuration"  # a changed configuration was refused

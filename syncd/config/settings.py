@@ -1,7 +1,7 @@
 """What the rest of syncd sees: the configuration with every default and reference resolved.
 
-What lives here: plain frozen values, and the little that the configuration must be told about
-connectors (`Kinds`). What does not: how a file is written or read.
+In here: plain frozen values, and the little that the configuration must be told about
+connectors (`Kinds`). Not in here: how a file is written or read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """pydantic's findings in the words of people: which key, what is wrong, what to write instead.
 
-What lives here: one value against one model. What does not: what a value means to another one.
+In here: one value against one model. Not in here: what a value means to another one.
 """
 
 from __future__ import annotations

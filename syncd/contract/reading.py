@@ -1,6 +1,6 @@
 """Reading what a vendor sent without trusting any of it: strict JSON, short clean strings, amounts.
 
-What does not live here: what any field means. Nothing here raises anything but Garbled.
+Not in here: what any field means. Nothing here raises anything but Garbled.
 """
 
 from __future__ import annotations

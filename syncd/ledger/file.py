@@ -1,6 +1,6 @@
 """The ledger as a file: opening it safely, looking it over, and what SQLite's errors ask for.
 
-What lives here: connections with the settings that the promises need, and the errors of the ledger. What is
+In here: connections with the settings that the promises need, and the errors of the ledger. What is
 done over a connection, and in which thread, is in `store`.
 """
 

@@ -125,7 +125,7 @@ def erase(
 ) -> Counter[str]:
     """Delete all about these contacts, and what other rows say of them; returns how many rows of what.
 
-    `alone`: no daemon runs. Raises InTheWay where one is working on them.
+    Their words leave the file by `search.merge`. `alone`: no daemon runs. Raises InTheWay where one is working on them.
     """
     ids = json.dumps(contacts)
     rows = tx.rows("forget_jobs", ids=ids)
@@ -141,7 +141,6 @@ def erase(
     for name in ("forget_members", "forget_keys", "forget_words"):
         tx.run(name, ids=ids)
     gone["records"] = tx.run("forget_contacts_themselves", ids=ids)
-    tx.run("forget_words_for_good")
     tx.tally("people_forgotten")
     return gone
 

@@ -464,15 +464,11 @@ UPDATE delivery SET body = :body, size = iif(:body = x'', size, length(:body)), 
     state = iif(state = 'received' AND :body = x'', 'surplus', state) WHERE id = :id
 
 -- name: forget_bodies_of_results
-UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (SELECT delivery_id FROM result
-    WHERE result.id IN (SELECT value FROM json_each(:ids)))
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}')
+WHERE id IN (SELECT delivery_id FROM result WHERE result.id IN (SELECT value FROM json_each(:ids)))
 
 -- name: forget_labels
 UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each(:calls)) AND note <> ''
-
--- name: forget_words_for_good
--- The index keeps what was deleted until its parts are merged.
-INSERT INTO contact_words (contact_words) VALUES ('optimize')
 
 -- name: forget_mentions
 -- Answers to questions about other people that name one of these texts, and are not about those.
@@ -1967,8 +1963,11 @@ UPDATE attempt SET asked = '{}' WHERE asked <> '' AND job_id IN (
 UPDATE contact SET identity = '{}', revision = 0, vague = '[]', namesakes = 0, learned = NULL, fingerprint = NULL,
     person = CAST(id AS TEXT) WHERE id IN (SELECT value FROM json_each(:ids))
 
+-- name: changes_so_far
+SELECT total_changes()
+
 -- name: words_merge
--- A bounded part of the work of `optimize`.
+-- A bounded part of the work of `optimize`: the index keeps what was deleted until its parts are merged.
 INSERT INTO contact_words (contact_words, rank) VALUES ('merge', -500)
 
 -- name: forgotten_requests_over

@@ -11,15 +11,14 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import upkeep
+from . import search, upkeep
 from .store import Tx
 
 LOOKED_TO = "people_looked_to"  # id of the contact up to which this round of purging has looked
 ROUND_ENDED = "people_round_ended"  # UTC seconds: when the last round had looked at all
-MERGES_LEFT = "word_merges_left"  # passes in which the index of words is merged, until nothing deleted is left in it
+MERGING = "merging_words"  # there while deleted words are still in the file
 ROUND = 86_400.0  # seconds from the end of a round to the next one
 PORTION = 2_000  # contacts that are looked at in a pass
-MERGES = 64  # passes; each rewrites some 500 pages of the index
 ANSWERS_DUE = 90 * 86_400.0  # seconds after which no answer to a call is taken: its address ended a month before
 _THIN = ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 
@@ -75,10 +74,9 @@ def _thin_people(tx: Tx, contacts: Sequence[int]) -> None:
     _thin(tx, [row["id"] for row in tx.rows("forget_jobs", ids=ids)])
     for name in ("thin_questions", "forget_keys", "forget_words", "thin_contacts"):
         tx.run(name, ids=ids)
-    upkeep.set_mark(tx, MERGES_LEFT, MERGES)
+    upkeep.set_mark(tx, MERGING, 1.0)
 
 
 def _merge_words(tx: Tx) -> None:
-    if left := upkeep.mark(tx, MERGES_LEFT):
-        tx.run("words_merge")
-        upkeep.set_mark(tx, MERGES_LEFT, left - 1)
+    if upkeep.mark(tx, MERGING) is not None and not search.merge(tx):
+        upkeep.clear_mark(tx, MERGING)

@@ -186,7 +186,8 @@ CREATE TABLE result (
 ) STRICT;
 CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery says one thing of a job
 -- What was said and told, in full. Of one person, `said` may be an object: how it differs from what was asked (a JSON
--- merge patch, RFC 7396). An attempt's `asked` is '' where the request's first attempt holds it.
+-- merge patch, RFC 7396). An attempt's `asked` is '' where the request's first attempt holds it. `+`: to be found by the
+-- job, which has a few attempts, not by the call, which has hundreds.
 CREATE VIEW question AS
 SELECT id, job_id, submission_id, request,
     iif(request = '' OR request GLOB '.*', submission_id || request, request) AS request_id,
@@ -198,13 +199,13 @@ CREATE VIEW answer AS
 SELECT id, job_id, provider, round, submission_id, delivery_id, outcome, candidates, note, at,
     iif(said >= '{', '[' || json_patch((
         SELECT question.asked FROM question
-        WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), said) || ']', said) AS said,
+        WHERE question.job_id = result.job_id AND +question.submission_id = result.submission_id LIMIT 1), said) || ']', said) AS said,
     way, coalesce(asked_at, (
         SELECT attempt.created_at FROM attempt
-        WHERE attempt.job_id = result.job_id AND attempt.submission_id = result.submission_id LIMIT 1), at) AS asked_at,
+        WHERE attempt.job_id = result.job_id AND +attempt.submission_id = result.submission_id LIMIT 1), at) AS asked_at,
     doubt, verdict, coalesce((SELECT text FROM evidence WHERE evidence.id = evidence_id), '') AS evidence, coalesce(told, (
         SELECT question.asked FROM question
-        WHERE question.job_id = result.job_id AND question.submission_id = result.submission_id LIMIT 1), '{}') AS told
+        WHERE question.job_id = result.job_id AND +question.submission_id = result.submission_id LIMIT 1), '{}') AS told
 FROM result;
 
 -- A value that waits for a person's decision, and what was decided: one row for each answer that is in doubt, or whose

@@ -84,6 +84,16 @@ def index(tx: Tx, contacts: Iterable[tuple[int, Identity]]) -> None:
         tx.run("words_set", rows=json.dumps(rows))
 
 
+def merge(tx: Tx) -> bool:
+    """A bounded piece of the work by which words that were deleted leave the file, too; False when nothing is left."""
+    before = tx.value("changes_so_far")
+    tx.run("words_merge")
+    return bool(tx.value("changes_so_far") - before >= _SOME_WORK)
+
+
+_SOME_WORK = 2  # changes: https://sqlite.org/fts5.html#the_merge_command
+
+
 def find(tx: Tx, wanted: Wanted, *, limit: int = 100, after: str | None = None) -> Results:
     """A page of what is wanted, newest first. Raises ValueError where `after` is no place in a list."""
     pairs = _pairs(tx, wanted, limit + 1, _place(after))

@@ -54,6 +54,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 W = TypeVar("W", bound=Callable[..., Any])
 
+READERS = 2  # threads
 GROUP = 256  # units of work per commit
 CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
 ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
@@ -336,9 +337,11 @@ class Ledger:
         self._closing = False
         self.on_answer: Callable[[], None] = lambda: None  # called in the task of whoever is answered
         self._thread = threading.Thread(target=self._write_forever, name="ledger-writer", daemon=True)
-        self._readers = ThreadPoolExecutor(2, "ledger-reader")
+        self._looks: SimpleQueue[_Unit | None] = SimpleQueue()
+        self._readers = [
+            threading.Thread(target=self._read_forever, name=f"ledger-reader-{n}", daemon=True) for n in range(READERS)
+        ]
         self._checker = ThreadPoolExecutor(1, "ledger-check", _yield_to_others)
-        self._local = threading.local()
 
     @classmethod
     def open(cls, path: Path, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
@@ -359,6 +362,8 @@ class Ledger:
         ledger._ready.wait()
         if ledger._failed is not None:
             raise type(ledger._failed)(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
+        for reader in ledger._readers:
+            reader.start()
         return ledger
 
     @classmethod
@@ -399,11 +404,11 @@ class Ledger:
         Raises LedgerError when the file could not be read: as for `write`, a LedgerFailed is for good.
         """
 
-        def look() -> T:
-            with told_of(self.path):
-                return work(self._reader(), *args, **kwargs)
-
-        found = await asyncio.get_running_loop().run_in_executor(self._readers, look)
+        if self._closing:
+            raise LedgerError("the ledger is closed")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._looks.put(_Unit.of(work, Call(args, kwargs), done))
+        found = await done
         self.on_answer()
         return found
 
@@ -424,7 +429,10 @@ class Ledger:
         self._closing = True
         self._queue.put(None)
         self._thread.join()
-        self._readers.shutdown()
+        for _ in self._readers:
+            self._looks.put(None)
+        for reader in self._readers:
+            reader.join()
         self._checker.shutdown()
 
     # --- the writer's thread ------------------------------------------------------------------
@@ -462,11 +470,20 @@ class Ledger:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
 
-    def _reader(self) -> Tx:
-        if not hasattr(self._local, "tx"):
-            self._local.tx = Tx(connect_read_only(self.path))
-        tx: Tx = self._local.tx
-        return tx
+    # --- the readers' threads -----------------------------------------------------------------
+
+    def _read_forever(self) -> None:
+        """Threads of our own: an executor takes as long for a look as most looks take themselves."""
+        tx: Tx | None = None
+        while (unit := self._looks.get()) is not None:
+            try:
+                with told_of(self.path):
+                    tx = tx or Tx(connect_read_only(self.path))
+                    unit.result = unit.work(tx)
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                unit.error = error
+            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                unit.loop.call_soon_threadsafe(_resolve, [unit])
 
 
 def _yield_to_others() -> None:

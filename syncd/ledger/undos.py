@@ -59,6 +59,13 @@ class Value:
     identity: Identity
     why_not: str = ""
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for scripts."""
+        told = {
+            key: getattr(self, key) for key in ("field", "property", "sync", "provider", "run", "at", "ours", "back")
+        }
+        return {"contact": str(self.ref), **told, "left_because": self.why_not or None}
+
 
 @frozen(kw_only=True)
 class ToUndo:
@@ -147,6 +154,13 @@ def of(value: Value) -> ToUndo:
         read_before=value.read_before,
         identity=value.identity,
     )
+
+
+def ask_for(tx: Tx, wanted: Wanted, by: str, *, now: float) -> tuple[list[Value], int | None]:
+    """A person wants what fits to be put back: the values, and the run; None where there is nothing to put back."""
+    values = find(tx, wanted)
+    fits = any(not one.why_not for one in values)
+    return values, ask(tx, values, f"{wanted}, by {by}", now=now) if fits else None
 
 
 def ask(tx: Tx, values: Iterable[Value], note: str, *, now: float) -> int:

@@ -143,6 +143,7 @@ def _symptoms(status: Status) -> Iterator[Condition]:
         ConditionKind.LATE: "does not go on",
         ConditionKind.UNREACHABLE: "does not answer",
         ConditionKind.CONFIGURATION: "was not taken",
+        ConditionKind.PROVENANCE: "takes values without their provenance",
     }
     for one in status["symptoms"]:
         kind = ConditionKind(one["kind"])
@@ -154,7 +155,7 @@ def _symptoms(status: Status) -> Iterator[Condition]:
                 why=one["why"],
                 cure=one["cure"],
                 since=one["since"],
-                blocks=kind is not ConditionKind.CONFIGURATION,
+                blocks=kind not in {ConditionKind.CONFIGURATION, ConditionKind.PROVENANCE},
             )
 
 

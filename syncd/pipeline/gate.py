@@ -51,7 +51,6 @@ class Gate:
     reasons: dict[Key, Shut] = field(default_factory=_untried)
     seen: dict[str, float] = field(default_factory=dict)  # by sync: when (monotonic) its CRM last would take writes
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when (monotonic) to look whether it takes writes
-    without: dict[str, str] = field(default_factory=dict)  # by CRM, why values are written without their provenance
     spared: set[str] = field(default_factory=set)  # CRMs of which the last look was spared, for writes were confirmed
     kept: list[dict[str, object]] | None = None  # what the ledger was last told, and when (monotonic)
     kept_at: float = 0.0

@@ -189,6 +189,12 @@ class Parts:
         return Rules(own_domains=own, by_person=people.opt_out_scope is OptOutScope.PERSON)
 
     @property
+    def listed_prices(self) -> dict[str, dict[str, Decimal]]:
+        """What a find costs by each provider's list, by connection and field."""
+        prices = {name: lane.provider.capabilities.price for name, lane in self.lanes.items()}
+        return {name: {str(field): one for field, one in of_one.items()} for name, of_one in prices.items()}
+
+    @property
     def syncs(self) -> tuple[Sync, ...]:
         """The syncs that are not paused."""
         return tuple(sync for sync in self.settings.syncs if not sync.paused)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from syncd.config import Sync
+from syncd.config import ConditionKind, Sync
 from syncd.contract.errors import ConnectorError, Halt, Trouble
 from syncd.contract.model import Finding, Level
 from syncd.ledger import confirmations, connections
@@ -110,8 +110,9 @@ async def _errors(parts: Parts, name: str, syncs: Sequence[Sync]) -> list[Findin
 
 def _tell_of_provenance(parts: Parts, name: str, missing: Sequence[Finding]) -> None:
     """Values are written without what was to be told of them: said once, and once when it is over."""
-    before, now = parts.gate.without.get(name, ""), "; ".join(one.what for one in missing)
-    parts.gate.without[name] = now
+    kind, now = ConditionKind.PROVENANCE, "; ".join(one.what for one in missing)
+    before = parts.symptoms.told.get((kind.value, name), ("", ""))[0]
+    parts.symptoms.set(kind, name, now, missing[0].cure if missing else "")
     if now and now != before:
         log.warning("provenance_missing", connection=name, why=now, cure=missing[0].cure)
     elif before and not now:

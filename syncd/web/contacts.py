@@ -18,7 +18,7 @@ async def contacts(parts: Parts, request: Request) -> Response:
     """`?q=` is the query, `limit=` so many rows, `after=` the `next` of the page before."""
     asked = request.query_params
     try:
-        limit = _limit(asked.get("limit", str(USUAL)))
+        limit = limit_of(request)
         wanted = filters.parse(asked.get("q", ""), now=parts.clock.now())
         found = await parts.ledger.read(search.find, wanted, limit=limit, after=asked.get("after"))
     except ValueError as error:
@@ -27,7 +27,9 @@ async def contacts(parts: Parts, request: Request) -> Response:
     return JSONResponse({"count": found.count, "next": found.next, "contacts": rows})
 
 
-def _limit(text: str) -> int:
+def limit_of(request: Request) -> int:
+    """How many rows are wanted; raises ValueError."""
+    text = request.query_params.get("limit", str(USUAL))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST):
         raise ValueError(f"limit must be a whole number from 1 to {MOST}")
     return int(text)

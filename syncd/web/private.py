@@ -28,6 +28,7 @@ from syncd.observe.status import live
 from syncd.observe.trial import WITHIN, Trial
 from syncd.pipeline.parts import Parts
 
+from . import runs
 from .contacts import contacts
 from .hosts import OPEN, KnownHosts
 
@@ -50,7 +51,7 @@ th.n, td.n {{ text-align: right; font-variant-numeric: tabular-nums }} .bad {{ c
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
-    """`/`, `/healthz`, `/readyz`, `/metrics`, `/api/status`, `/api/contacts`, `/api/reviews`."""
+    """`/`, `/healthz`, `/readyz`, `/metrics`, and `/api/` status, contacts, runs, undo, reviews."""
     pages = _Pages(parts, commit_within)
     app = Starlette(
         routes=[
@@ -60,6 +61,9 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/metrics", pages.metrics),
             Route("/api/status", pages.status),
             Route("/api/contacts", partial(contacts, parts)),
+            Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
+            Route("/api/runs", partial(runs.runs, parts)),
+            Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/reviews", pages.reviews),
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
         ],
@@ -121,9 +125,8 @@ class _Pages:
 
     async def reviews(self, _: Request) -> Response:
         """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
-        lanes = self._parts.lanes.items()
-        prices = {n: {str(f): p for f, p in lane.provider.capabilities.price.items()} for n, lane in lanes}
-        return JSONResponse([one.as_json() for one in await self._parts.ledger.read(reviews.waiting, prices)])
+        waiting = await self._parts.ledger.read(reviews.waiting, self._parts.listed_prices)
+        return JSONResponse([one.as_json() for one in waiting])
 
     async def decide(self, request: Request) -> Response:
         """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""

@@ -40,7 +40,7 @@ class Image:
     def build(self) -> None:
         """Follow the instructions; packages come from this machine's wheels."""
         shutil.copytree(ROOT / ".cache" / "wheels", self._host.root / WHEELS.lstrip("/"))
-        self._host.run("ln -s python3 /usr/local/bin/python")
+        self._host.run("ln -s /usr/bin/python3 /usr/local/bin/python")
         for word, rest in lines():
             self._follow(word, rest)
         self._host.run("rm /usr/local/bin/python")

@@ -1,6 +1,6 @@
 """A real HTTP server on loopback that answers what a test tells it to, and remembers what it was asked.
 
-What does not live here: any vendor's rules; those are the sandbox's.
+Not in here: any vendor's rules; those are the sandbox's.
 """
 
 from __future__ import annotations

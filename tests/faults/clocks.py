@@ -1,6 +1,6 @@
 """Random walks through a house whose wall clock jumps, stands still and is set, while the real time goes on.
 
-What lives here: the clocks, the walk, and what must be true at each step and in the end. How often: the tests and
+In here: the clocks, the walk, and what must be true at each step and in the end. How often: the tests and
 the soak.
 """
 

@@ -1,6 +1,6 @@
 """A small disk, a disk that fails, a ledger that somebody else holds: done to a daemon while callbacks pour in.
 
-What lives here: doing it, once or as often as one likes, and what must be true of it. How often: the tests and the
+In here: doing it, once or as often as one likes, and what must be true of it. How often: the tests and the
 soak. `Site` and `Load` are in `process`.
 """
 

@@ -1,6 +1,6 @@
 """The public listener of a house on a real socket, and clients that need not be polite.
 
-What lives here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
+In here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from syncd.contract.model import Field
 from syncd.contract.pacing import Pacer
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
+from syncd.sandbox.hubspot.portal import PORTAL_ID
 from syncd.web import public
 from syncd.web.listener import Listener
 from tests.connectors.fullenrich_said import KEY
@@ -154,5 +155,6 @@ def asked_house(
     if not isinstance(people, int):
         named = zip(people, made, strict=True)
         house.crm.records = {contact: replace(house.crm.records[one], id=contact) for contact, one in named}
+        house.crm.owner = str(PORTAL_ID)  # they are the sandbox's
     house.ask()
     return house, [one.callback_url for one in fake.accepted.values()]

@@ -1,6 +1,6 @@
 """Drills with copies of a ledger: made under load and restored, and an old one put in the ledger's place.
 
-What lives here: one drill, by a seed, and what must be true after it. How often: the tests and the soak.
+In here: one drill, by a seed, and what must be true after it. How often: the tests and the soak.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The world of the far journey: people with a story each, a CRM and two providers that remember what happened.
 
-What lives here: who they are and how the vendors treat them. Everything that happens is a line in world.log,
+In here: who they are and how the vendors treat them. Everything that happens is a line in world.log,
 so the world survives the process; a misfortune strikes once. How a process travels: `far_journey`; what must
 be true in the end: `far_verdict`.
 """

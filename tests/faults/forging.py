@@ -1,6 +1,6 @@
 """Callback addresses that are not ours: made from genuine ones, as somebody would who has seen a few.
 
-What lives here: the forgeries, and putting them to the test. How many: the tests and the soak.
+In here: the forgeries, and putting them to the test. How many: the tests and the soak.
 """
 
 from __future__ import annotations

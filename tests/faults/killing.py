@@ -1,6 +1,6 @@
 """Kills a journey at one of its labels or system calls, or lets one of those fail, and looks at what is left.
 
-What lives here: one such blow and the inspection that follows. How many, and where: the tests and the soak.
+In here: one such blow and the inspection that follows. How many, and where: the tests and the soak.
 """
 
 from __future__ import annotations

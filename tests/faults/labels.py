@@ -2,7 +2,7 @@
 the ledger, after it has worked and before it is committed, before and after every call to the outside,
 before and after every 200.
 
-What lives here: the labels, and the ledger, connectors and receiver that pass them. They are given to the
+In here: the labels, and the ledger, connectors and receiver that pass them. They are given to the
 house in the place of the plain ones; the product knows nothing of them.
 """
 

@@ -2,7 +2,7 @@
 
     python -m tests.faults.nursery    one wish per line (JSON), one answer per line: how the child ended
 
-What lives here: both ends of that, and strace, which is tied to a child before it begins.
+In here: both ends of that, and strace, which is tied to a child before it begins.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The daemon as a process of its own, on a socket that somebody else holds, and callbacks that pour in.
 
-What lives here: the configuration, starting and ending, the load. What is to be true: the tests.
+In here: the configuration, starting and ending, the load. What is to be true: the tests.
 The vendors can't be reached: what is looked at is what comes in.
 """
 

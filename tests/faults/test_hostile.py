@@ -78,6 +78,9 @@ def contents(house: House, provider: str = "", prefix: str = "-") -> list[Any]:
     rows = {table: sorted(house.sql(f"SELECT * FROM {table}"), key=repr) for table in tables if table != "tally"}
     mine = house.sql("SELECT id FROM delivery WHERE provider = ? AND submission_id LIKE ?", provider, f"{prefix}%")
     rows["delivery"] = [row for row in rows["delivery"] if (row[0],) not in mine]
+    others = {sample for (sample,) in house.sql("SELECT sample_id FROM delivery WHERE id NOT IN (SELECT value FROM "
+              "json_each(?))", json.dumps([id_ for (id_,) in mine]))}  # fmt: skip
+    rows["sample"] = [row for row in rows["sample"] if row[0] in others]
     return sorted(rows.items())
 
 

@@ -18,6 +18,7 @@ BY_NOTHING: dict[str, str] = {
     "inbox.set_aside_surplus": "the journey's providers sign their callbacks: what comes later is read like the first",
     "inbox.count_paid_unread": "a counter beside a delivery that is quarantined, which the journey comes by",
     "undos.finish": "the journey's CRM needs a look after each write; of what needs none, the end is written at once",
+    "undos.ask_for": "a person's command; the journey's own is another process, as with a command",
     "retries.retry": "a person's command, tried first on a copy of the ledger",
     "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
     "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import random
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -218,7 +219,7 @@ def test_f24_the_ledger_is_full(asked: House) -> None:
         tx._connection.execute(f"PRAGMA max_page_count = {used + spare}")
 
     asked.run(asked.ledger.write(pages, 0))
-    big = find(linkedin_url="x" * 100_000)
+    big = find(linkedin_url=random.Random(24).randbytes(50_000).hex())
     [refused] = at_the_door(asked, lambda door: door.post(address(asked), big))
     assert refused.status == 503
     assert b"retry-after: " in refused.head

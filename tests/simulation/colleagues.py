@@ -13,7 +13,6 @@ from syncd.contract.model import ASKED, Change, Field, Grade, Identity
 from syncd.ledger import reviews, undos
 from syncd.ledger.file import LedgerError
 from syncd.ledger.reviews import Review
-from syncd.ledger.store import Tx
 from syncd.ledger.undos import Wanted
 
 from .crm import PROPERTY, Crm, Record
@@ -117,10 +116,6 @@ class Colleagues:
         return f"typed{number}@typed.example.com" if fld is Field.EMAIL else f"+12125550{100 + number % 100}"
 
 
-def _ask(tx: Tx, wanted: Wanted, *, now: float) -> int:
-    return undos.ask(tx, undos.find(tx, wanted), str(wanted), now=now)
-
-
 class Operator:
     """Decides now and then on what waits for review: accepts what is right, refuses what is wrong.
 
@@ -161,7 +156,7 @@ class Operator:
         self._world.note(f"the operator takes back what was written: {wanted}")
         self._world.weather.happened["undo"] += 1
         life.check()
-        await life.ledger.write(_ask, wanted, now=self._world.wall_clock.now())
+        await life.ledger.write(undos.ask_for, wanted, "the operator", now=self._world.wall_clock.now())
 
     async def _decide(self, life: Life) -> None:
         for review in reviews.waiting(life.ledger.tx):

@@ -1,6 +1,6 @@
 """A simulated CRM, seen from both sides: the port that the daemon uses, and colleagues at work.
 
-What lives here: records with their history and a log of every change, which is all that the judge
+In here: records with their history and a log of every change, which is all that the judge
 reads. What goes wrong on the way, and who edits inside which window, is the weather's.
 """
 

@@ -1,6 +1,6 @@
 """One life of the daemon: the real stages, ledger, receiver and connectors, from a start to a crash.
 
-What lives here: how they are joined to the simulated world, the bell-ringer in the scheduler's place,
+In here: how they are joined to the simulated world, the bell-ringer in the scheduler's place,
 and death: every task ends at once, and whatever its last words are reaches neither ledger nor network.
 """
 

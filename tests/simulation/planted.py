@@ -824,5 +824,7 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,
     "gate_ignored": 5,
+    "restore_unchecked": 4,
+    "suppression_checked_at_the_plan_only": 3,
     "undecided_forgotten": 6,
 }

@@ -1,6 +1,6 @@
 """What befalls a history by itself, again and again: crashes, faults of the vendors, edits, other configurations.
 
-What lives here: the spells of the weather, carried out. How often each begins is the weather's.
+In here: the spells of the weather, carried out. How often each begins is the weather's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Virtual time: an event loop whose clock jumps to the next timer, so that months pass in seconds.
 
-What lives here: the loop and the clock that the process under test is given. No thread, no socket, no
+In here: the loop and the clock that the process under test is given. No thread, no socket, no
 real clock: what happens, and in which order, is decided by the seed alone.
 """
 

@@ -1,6 +1,6 @@
 """The world of one history: people, CRMs, providers, colleagues, and the weather that strikes them.
 
-What lives here: what joins the sides. What happens by itself is in `spells`; whether it went well is the judge's.
+In here: what joins the sides. What happens by itself is in `spells`; whether it went well is the judge's.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from syncd.sandbox.hubspot.access import Token
+from syncd.sandbox.hubspot.items import colleague
+from syncd.sandbox.hubspot.portal import Portal
 from syncd.sandbox.server import Sandbox, SandboxThread
 from tests.faults.gauges import Gauge, leaks, slope, watching
 from tests.faults.pour import pour
@@ -85,6 +87,7 @@ def _drain(here: Site, wishes: Wishes, part: Part, contacts: list[str], crm: int
     part.figures |= {"seconds until all was read": round(time.monotonic() - started)}
     hubspot = {"tokens": (Token(CRM_TOKEN),), "unlimited": True}
     with SandboxThread(wishes.seed, PEOPLE, ports={"hubspot": crm}, quirks={}, hubspot=hubspot) as vendors:
+        _name(vendors.hubspot.portal, contacts)
         started = time.monotonic()
         waiting_jobs = "SELECT count(*) FROM job WHERE state <> 'done'"
         until("all is written", lambda: ask(here.ledger, waiting_jobs) == [(0,)], within=DRAIN, every=1.0)
@@ -93,6 +96,14 @@ def _drain(here: Site, wishes: Wishes, part: Part, contacts: list[str], crm: int
         values = [items[int(contact)].values.get("email", "") for contact in contacts]
     if wrong := sum(not _said_of(index, value, len(contacts)) for index, value in enumerate(values)):
         part.violations.append(f"{wrong} contacts of {len(contacts)} don't hold what was said of them")
+
+
+def _name(portal: Portal, contacts: list[str]) -> None:
+    """The contacts are the people of `asked_house`; else nothing that is said of those would be written."""
+    for index, contact in enumerate(contacts):
+        profile = f"https://www.linkedin.com/in/person{index}"
+        values = {"firstname": f"Person{index}", "lastname": "Test", "company": "Acme", "hs_linkedin_url": profile}
+        portal.contacts.write(portal.contacts.items[int(contact)], values, colleague(), portal.now_ms())
 
 
 def _said_of(index: int, value: str, contacts: int) -> bool:

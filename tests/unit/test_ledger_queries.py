@@ -1,5 +1,6 @@
 """Every named statement: it fits the schema, nobody forgot it, and it stays quick on a big ledger."""
 
+import json
 import re
 from collections.abc import Iterator
 from importlib import resources
@@ -86,6 +87,19 @@ QUEUES = ["contacts_answered", "deliveries_waiting", "contacts_undecided", "subm
 @pytest.mark.parametrize("name", QUEUES)
 def test_no_stage_sorts_its_queue(schema: sqlite3.Connection, name: str) -> None:
     assert not any("TEMP B-TREE" in step for step in plan_of(schema, name))
+
+
+@pytest.mark.parametrize("name", ["cases_results", "results_since", "writes_load"])
+def test_what_an_answer_was_asked_is_found_by_its_job(schema: sqlite3.Connection, name: str) -> None:
+    """A job has a few attempts, a call has hundreds."""
+    plan = plan_of(schema, name)
+    assert "SEARCH attempt USING INDEX attempt_once (job_id=?)" in plan
+    assert "SEARCH attempt USING INDEX attempt_submission (submission_id=?)" not in plan
+
+
+def test_a_time_comes_out_of_json_as_it_went_in(schema: sqlite3.Connection) -> None:
+    for moment in (1795780593.9431233, 1795780593.0, 0.1 + 0.2, 253402300799.0):
+        assert json.loads(schema.execute("SELECT json_array(?)", (moment,)).fetchone()[0]) == [moment]
 
 
 def test_each_name_is_given_once() -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from syncd.config import load
 from syncd.contract.errors import ConfigError
 from syncd.contract.model import Finding, Level, Selection
+from syncd.observe.status import live
 from syncd.pipeline import rights
 from syncd.registry import Registry
 from tests.contract.fake_crm import FakeCrm
@@ -117,11 +118,15 @@ def test_that_they_are_missing_is_logged_once_and_its_end_too(build: Build) -> N
     crm = Lacking("crm")
     house = build(crm=crm, fields={EMAIL: ["ann"]})
     structlog.reset_defaults()
+    shown = []
     with capture_logs() as lines:
         for lacks in (True, True, False, False):
             crm.lacks = lacks
             house.parts.gate.look_at.clear()
             house.run(rights.run_once(house.parts, "crm"))
+            seen = [one for one in house.run(live(house.parts))["conditions"] if one["kind"] == "provenance"]
+            shown += [(len(seen), any(one["blocks"] for one in seen))]
+    assert shown == [(1, False), (1, False), (0, False), (0, False)]
     said = [one["event"] for one in lines if one["event"].startswith("provenance")]
     assert said == ["provenance_missing", "provenance_complete"]
     assert house.parts.gate.why("people") == "", "nothing stops for it"

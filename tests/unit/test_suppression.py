@@ -1,6 +1,7 @@
 """The suppression list: whoever is on it is never asked about and never written for, in any CRM."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from syncd.cli import app
+from syncd.config.sections import OptOutScope, People
 from syncd.contract.model import EnrichmentRequest, Identity, Submission
 from syncd.ledger import submissions, suppressions
 from syncd.ledger.submissions import Item, Stale
@@ -123,9 +125,11 @@ def test_others_are_asked_about(house: House) -> None:
     assert house.ask() == 2
 
 
-@pytest.mark.parametrize("by_person", [True, False])
-def test_it_holds_for_all_records_of_the_person_in_all_crms(build: Build, by_person: bool) -> None:
+@pytest.mark.parametrize("scope", OptOutScope)
+def test_it_holds_for_all_records_of_the_person_in_all_crms(build: Build, scope: OptOutScope) -> None:
+    """Whatever the scope of an opt-out that stands in a CRM."""
     house = build(second=FakeCrm("other", first=901), fields={EMAIL: ["ann"]})
+    house.reopen(replace(house.settings, people=People(opt_out_scope=scope)))
     ada = house.person("Ada")
     other = house.crms["other"].add(Identity(first_name="Ada", last_name="Test", linkedin_url=ADA, emails=(MAIL,)))
     suppress(house, MAIL)

@@ -20,10 +20,11 @@ from syncd.ledger.writes import LANDS
 from syncd.pipeline.undoing import RETRY_IN
 from tests.contract.fake_crm import FakeCrm
 
+from .callers import at_the_desk
 from .conftest import Build
 from .house import EMAIL, PHONE, House
 
-MAIL = "ada@acme.example.com"
+MAIL, LATER = "ada@acme.example.com", "ada.test@acme.example.com"
 
 
 class Watched(FakeCrm):
@@ -343,6 +344,47 @@ def test_filters_combine(build: Build) -> None:
     assert found(sync="people") == [ada], "what waits to be put back already is left out"
 
 
+def overwritten(build: Build) -> tuple[House, str]:
+    """A house in which another value of ours was written over the first one, in a later run."""
+    house, crm, ada = written(build)
+    crm.edit(ada, "email", LATER, by=Author.MACHINE)
+    house.pull()
+
+    def again(tx: Tx) -> None:
+        [(run, job)] = [(row["run_id"], row["job_id"]) for row in tx.rows("writes_of_job", job_id=1)]
+        row = [[job, MAIL, LATER, "000000000003", "email"]]
+        tx.run("writes_make", rows=json.dumps(row), now=house.clock.now())
+        tx.run("writes_close", rows=json.dumps([[job, "written", ""]]), now=house.clock.now())
+        assert run == 1
+
+    house.run(house.ledger.write(again))
+    return house, ada
+
+
+def test_values_that_were_written_over_each_other_go_back_together(build: Build) -> None:
+    house, ada = overwritten(build)
+    run = house.undo(sync="people")
+    house.undoing()
+    assert (house.held(ada), counts(house, run)) == ("", {"undone": 1})
+    assert house.sql("SELECT state FROM undo") == [("undone",), ("undone",)]
+
+
+def test_the_later_one_alone_goes_back_to_the_earlier_one(build: Build) -> None:
+    house, ada = overwritten(build)
+    house.undo(run=2)
+    house.undoing()
+    assert (house.held(ada), house.reason(ada)) == (MAIL, "undone")
+
+
+def test_the_earlier_one_alone_is_left(build: Build) -> None:
+    house, ada = overwritten(build)
+    [value] = house.run(house.ledger.read(undos.find, undos.Wanted(run=1)))
+    assert value.why_not == "a later value of ours stands there"
+    house.undo(run=1)
+    house.undoing()
+    assert house.held(ada) == LATER
+
+
 def test_a_mailbox_that_was_put_back_is_told_to_nobody(build: Build) -> None:
     house = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
     ada = house.person()
@@ -417,3 +459,39 @@ def test_the_command_wants_to_know_what(build: Build) -> None:
     done = CliRunner().invoke(app, ["undo", "-c", str(house.path)])
     assert done.exit_code == 2
     assert "say what: --run, --sync, --contact, --since, --until" in done.output
+
+
+# --- the private API ------------------------------------------------------------------------------
+
+
+def api(house: House, method: str, path: str, **given: Any) -> tuple[int, Any]:
+    body = json.dumps(given).encode() if method == "POST" else b""
+    headers = {"content-type": "application/json"} if method == "POST" else {}
+    reply = at_the_desk(house, lambda line: line.call(method, path, body, **headers))
+    return reply.status, json.loads(reply.body)
+
+
+def test_the_private_api_shows_runs_and_takes_values_back(build: Build) -> None:
+    house, _, ada = written(build)
+    status, shown = api(house, "POST", "/api/undo", run=1)
+    assert (status, shown["put_back"], shown["done"], shown["values"][0]["ours"]) == (200, 1, False, MAIL)
+    assert house.sql("SELECT count(*) FROM undo") == [(0,)]
+    assert api(house, "POST", "/api/undo", run=1, do=True)[1]["run"] == 2
+    house.undoing()
+    assert house.held(ada) == ""
+    undo, pull = api(house, "GET", "/api/runs")[1]
+    assert (undo["kind"], undo["undone"], undo["note"]) == ("undo", 1, "run 1, by the private API")
+    assert (pull["kind"], pull["written"]) == ("pull", 1)
+    told = api(house, "GET", f"/api/contacts/crm/contacts/{ada}")[1]
+    [write] = told["jobs"][0]["writes"]
+    assert (write["cost"], write["undo"]["state"]) == (1.0, "undone")
+    assert api(house, "GET", "/api/contacts/crm/contacts/999")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"do": True}, {"runn": 1}, {"run": "1"}, {"contact": "501"}, {"since": "soon"}], ids=str
+)
+def test_the_private_api_wants_to_know_what(build: Build, given: dict[str, Any]) -> None:
+    house, _, _ = written(build)
+    assert api(house, "POST", "/api/undo", **given)[0] == 400
+    assert house.sql("SELECT count(*) FROM undo") == [(0,)]
