@@ -64,7 +64,7 @@ def test_restarts_decide_nothing(seed: int) -> None:
     """
     straight, stopped = history(seed, 12.0, only=()), history(seed, 12.0, only=("restart",))
     assert stopped.happened["restart"] > straight.happened["restart"] == 0
-    assert not sum(told.happened[act] for told in (straight, stopped) for act in ("undo", "suppress", "erase"))
+    assert not sum(told.happened[act] for told in (straight, stopped) for act in ("undo", "suppress", "forget"))
     assert stopped.stands.keys() == straight.stands.keys() != set()
     for place, value in straight.stands.items():
         other = stopped.stands[place]
