@@ -45,7 +45,7 @@ def pause(
     \b
     Examples:
       syncd pause people --reason "CRM clean-up" --until 4h
-      syncd pause zeliq
+      syncd pause my-provider
       syncd pause --all
     """
     settings, _ = settings_from(config, secrets=False)

@@ -70,7 +70,9 @@ async def run_once(parts: Parts, name: str) -> int:
             continue
         elif sync.crm not in known.troubles and await _are_known(parts, name, sync.crm):
             runs.append(_Run(Calls(parts, lane, connection, sync)))
-    if not runs or not lane.breaker.trial:  # a claim for nothing would be in the way of the probe that lifts a halt
+    if lane.breaker.trial:  # a claim for nothing would be in the way of the probe, which learns of new credits
+        runs = [run for run in runs if await run.can_ask_somebody()]
+    if not runs or not lane.breaker.trial:
         return await _take_turns(parts, name, runs)
     async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
         return await _take_turns(parts, name, runs) if held.items else 0
@@ -189,6 +191,11 @@ class _Run:
             if not await self._send_page(None if calls is None else calls - self.calls.sent + begun):
                 return False
         return self._choose_spare()
+
+    async def can_ask_somebody(self) -> bool:
+        """Does anybody wait for whom the credits suffice, as far as is known?"""
+        sync, name, fields = self.sync.name, self.connection.name, await self._payable(0)
+        return bool(await self.parts.ledger.read(candidates.waiting, sync, name, 1, fields=fields))
 
     def _choose_spare(self) -> bool:
         """May anything go out? If it is only for somebody new, `spare` says so from then on."""
