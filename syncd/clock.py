@@ -42,7 +42,8 @@ class RehearsalClock:
         while (left := end - self.monotonic()) > 0:
             leap = self._leapt
             try:
-                await asyncio.wait_for(leap.wait(), left / self.speed)
+                async with asyncio.timeout(left / self.speed):
+                    await leap.wait()
             except TimeoutError:
                 return
 

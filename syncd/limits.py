@@ -60,7 +60,8 @@ class _Limited:
     async def _submit(self, call: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         try:
             with self._watching():
-                return await asyncio.wait_for(call(*args), min(LIMITS["submit"], self._call))
+                async with asyncio.timeout(min(LIMITS["submit"], self._call)):
+                    return await call(*args)
         except TimeoutError as error:
             raise InDoubt(self._told()) from error
 
@@ -69,7 +70,8 @@ class _Limited:
     ) -> list[WriteOutcome]:
         try:
             with self._watching():
-                return await asyncio.wait_for(call(changes, *args), self._call)
+                async with asyncio.timeout(self._call):
+                    return await call(changes, *args)
         except TimeoutError:
             unknown = partial(WriteOutcome, status=WriteStatus.UNKNOWN, detail=self._told())
             return [unknown(ref=change.ref, field=change.field) for change in changes]
@@ -78,7 +80,8 @@ class _Limited:
         within = min(LIMITS.get(call.__name__, self._call), self._call)
         try:
             with self._watching():
-                return await asyncio.wait_for(call(*args, **kwargs), within)
+                async with asyncio.timeout(within):
+                    return await call(*args, **kwargs)
         except TimeoutError as error:
             raise Retry(self._told()) from error
 
@@ -87,7 +90,8 @@ class _Limited:
         while True:
             try:
                 with self._watching():
-                    page = await asyncio.wait_for(anext(pages), self._page)
+                    async with asyncio.timeout(self._page):
+                        page = await anext(pages)
             except StopAsyncIteration:
                 return
             except TimeoutError as error:

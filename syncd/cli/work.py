@@ -110,7 +110,8 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
 
     async def until_settled(running: Daemon) -> None:
         try:
-            await asyncio.wait_for(settled(running), within)
+            async with asyncio.timeout(within):
+                await settled(running)
         except TimeoutError:
             return
 

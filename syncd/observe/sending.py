@@ -34,7 +34,8 @@ async def send(settings: Settings, alert: Alert, message: Message, *, within: fl
         env=_environment(settings),
     )
     try:
-        _, why = await asyncio.wait_for(process.communicate(told), within)
+        async with asyncio.timeout(within):
+            _, why = await process.communicate(told)
     except TimeoutError:
         return f"it was not taken within {within:g} s"
     finally:

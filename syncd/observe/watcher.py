@@ -73,7 +73,8 @@ class Watcher:
     async def _look(self, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         """The status; the last one with what is new of the process, where the ledger does not answer."""
         try:
-            return await asyncio.wait_for(live(self._parts), LOOK_WITHIN)
+            async with asyncio.timeout(LOOK_WITHIN):  # `wait_for` of Python 3.11 may swallow that it was cancelled
+                return await live(self._parts)
         except (LedgerError, TimeoutError):
             if self._status is None:
                 return None

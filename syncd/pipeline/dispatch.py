@@ -50,13 +50,25 @@ T = TypeVar("T")
 
 async def run_once(parts: Parts, name: str) -> int:
     """Send what may be sent to one provider now; returns how many calls were made."""
-    lane, connection = parts.lanes[name], parts.settings.connections[name]
+    lane = parts.lanes[name]
     known = await parts.ledger.read(_known, name, now=parts.clock.now())
     if parts.clock_was_set or not known.in_time:
         return 0  # the clock was set, and the watch has not looked yet
-    trouble = known.troubles.get(name)
     lane.breaker, lane.refused = breaker.from_row(known.breaker), known.refused
     lane.pacer.block(lane.refused.until - parts.clock.now())
+    runs = await _runs(parts, name, known)
+    if lane.breaker.trial:  # a claim for nothing would be in the way of the probe, which learns of new credits
+        runs = [run for run in runs if await run.can_ask_somebody()]
+    if not runs or not lane.breaker.trial:
+        return await _take_turns(parts, name, runs)
+    async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
+        return await _take_turns(parts, name, runs) if held.items else 0
+    return 0
+
+
+async def _runs(parts: Parts, name: str, known: _Known) -> list[_Run]:
+    """Of each sync that may ask this provider now; where it is halted, the next one's turn comes if the operator wants."""
+    lane, connection, trouble = parts.lanes[name], parts.settings.connections[name], known.troubles.get(name)
     runs = []
     for sync in parts.syncs:
         if not any(name in policy.providers for policy in sync.fields.values()):
@@ -70,13 +82,7 @@ async def run_once(parts: Parts, name: str) -> int:
             continue
         elif sync.crm not in known.troubles and await _are_known(parts, name, sync.crm):
             runs.append(_Run(Calls(parts, lane, connection, sync)))
-    if lane.breaker.trial:  # a claim for nothing would be in the way of the probe, which learns of new credits
-        runs = [run for run in runs if await run.can_ask_somebody()]
-    if not runs or not lane.breaker.trial:
-        return await _take_turns(parts, name, runs)
-    async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
-        return await _take_turns(parts, name, runs) if held.items else 0
-    return 0
+    return runs
 
 
 class _Known(NamedTuple):
