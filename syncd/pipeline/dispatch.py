@@ -67,7 +67,7 @@ async def run_once(parts: Parts, name: str) -> int:
 
 
 async def _runs(parts: Parts, name: str, known: _Known) -> list[_Run]:
-    """Of each sync that may ask this provider now; where it is halted, the next one's turn comes if the operator wants."""
+    """Of each sync that may ask this provider now. Where it is halted, `when_unavailable` may pass the turn on."""
     lane, connection, trouble = parts.lanes[name], parts.settings.connections[name], known.troubles.get(name)
     runs = []
     for sync in parts.syncs:
