@@ -157,6 +157,7 @@ def test_it_is_seen_everywhere(sites: dict[str, Site], name: str) -> None:
 def test_its_end_is_told_too(sites: dict[str, Site]) -> None:
     site = sites["writer"]
     assert site.lock is not None
+    until("its beginning to be told", lambda: any("ledger: late" in one["title"] for one in site.told.got))
     site.lock.execute("ROLLBACK")
     until("it to be ready", lambda: "ledger" not in site.daemon.api("/readyz").text)
     until("the end to be told", lambda: any("ledger: late is over" in one["title"] for one in site.told.got))
