@@ -23,13 +23,11 @@ async def along(
     contact; `leave`: jobs whose value goes."""
     if sync is None or not sync.provenance or not snapshots:
         return {}
-    found = await parts.ledger.read(provenance.standing, list(snapshots))
-    told = {contact: [one for one in found if one.contact_id == contact] for contact in snapshots}
-    return {
-        contact: texts(sync.provenance, [one for one in of_one if one.job_id not in leave and _stands(one, snapshot)])
-        for contact, snapshot in snapshots.items()
-        for of_one in [told[contact]]
-    }
+    told: dict[int, list[Standing]] = {contact: [] for contact in snapshots}
+    for one in await parts.ledger.read(provenance.standing, list(snapshots)):
+        if one.job_id not in leave and _stands(one, snapshots[one.contact_id]):
+            told[one.contact_id].append(one)
+    return {contact: texts(sync.provenance, standing) for contact, standing in told.items()}
 
 
 def _stands(one: Standing, snapshot: Snapshot) -> bool:

@@ -20,7 +20,8 @@ from syncd.ledger import connections, undos
 from syncd.ledger.claims import Kind
 from syncd.ledger.store import Tx
 from syncd.ledger.undos import ToUndo, Value
-from syncd.policy.undo import Again, Check, End, Outcome, Put, Restore, after_undo, before_undo
+from syncd.policy.guard import Again, Check, Put, Restore
+from syncd.policy.undo import End, Outcome, after_undo, before_undo
 
 from . import account, provenance
 from .parts import Parts

@@ -24,7 +24,8 @@ from . import values
 
 @frozen()
 class Put:
-    """Write it. `seen` is the stamp of the newest version there is now, `revision` the record's."""
+    """Write it where `before` still stands. `seen`: the stamp of the newest version there is now; `revision`: the
+    record's."""
 
     before: str
     seen: str
@@ -33,7 +34,7 @@ class Put:
 
 @frozen()
 class Check:
-    """A write of ours stands there already: only see whether it won a race it should not have."""
+    """What we would write stands there already: only see whether a write of ours won a race it should not have."""
 
 
 @frozen()

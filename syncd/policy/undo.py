@@ -14,6 +14,7 @@ from syncd.frozen import frozen
 from syncd.ledger.undos import ToUndo
 
 from . import values
+from .guard import Again, Check, Put, Restore
 
 
 class Outcome(StrEnum):
@@ -25,37 +26,11 @@ class Outcome(StrEnum):
 
 
 @frozen()
-class Put:
-    """Put `one.back` where `before` still stands. `seen` is the stamp of the newest version there is now."""
-
-    before: str
-    seen: str
-    revision: str = ""
-
-
-@frozen()
-class Check:
-    """What we wanted to put back stands there already: only see whether our write has covered an edit."""
-
-
-@frozen()
 class End:
     """Nothing (more) to put back, and why."""
 
     outcome: Outcome
     note: str = ""
-
-
-@frozen()
-class Restore:
-    """A value slipped in between our read and our write: put it back ("" where it was a clearing)."""
-
-    value: str
-
-
-@frozen()
-class Again:
-    """Our write did not happen: the same again, from a fresh read."""
 
 
 _CHANGED = End(Outcome.KEPT, "somebody has changed it since")

@@ -101,7 +101,7 @@ def test_malformed_bodies_to_the_right_address(tmp_path: Path, vendor: str) -> N
         assert {one.status for one in said} <= {200, 400, 429}
         settle(house)
         dropped = taken(said, bodies) - kept(house)
-        assert kept(house) == taken(said, bodies) - dropped
+        assert kept(house) <= taken(said, bodies)
         assert len(kept(house)) >= min(KEPT, len(set(bodies)))
         assert len(dropped) == max(0, house.tally("deliveries_surplus") - SURPLUS_KEPT), "after a last word, some are"
         assert house.crm.calls.count("write") == 0

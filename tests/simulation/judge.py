@@ -197,11 +197,11 @@ class Judge:
             "SELECT state, body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id WHERE submission_id = ?"
         )
         found = ledger.connection.execute(kept, (letter.submission,)).fetchall()
-        about = self._about_erased(letter)
+        about, emptied = self._about_erased(letter), self._world.rights.names_somebody_erased(letter.body)
         states = {
             row["state"]
             for row in found
-            if inbox.unpacked(row["body"], row["text"]) == letter.body or about or self._may_be_emptied(row["body"])
+            if inbox.unpacked(row["body"], row["text"]) == letter.body or about or (emptied and not row["body"])
         }
         useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter) or about
         if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):
@@ -210,10 +210,6 @@ class Judge:
     def _about_erased(self, letter: Letter) -> bool:
         bought = self._world.vendors[letter.vendor].purchases
         return any(one.submission == letter.submission and one.ref in self._world.rights.erased for one in bought)
-
-    def _may_be_emptied(self, body: bytes) -> bool:
-        """An answer about somebody else that named an erased person."""
-        return not body and bool(self._world.rights.erased)
 
     def _is_tampered(self, letter: Letter) -> bool:
         return letter.submission in self._world.vendors[letter.vendor].tampered

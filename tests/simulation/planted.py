@@ -433,12 +433,12 @@ def ignore_blocked() -> AbstractContextManager[None]:
 def undo_ignores_a_later_edit() -> AbstractContextManager[None]:
     """Whatever stands where we have written is taken back."""
 
-    def put(one: Any, now_there: Snapshot) -> undo.Put | undo.End:
+    def put(one: Any, now_there: Snapshot) -> guard.Put | undo.End:
         if now_there.current is None:
             return undo.End(undo.Outcome.GONE)
         versions = now_there.versions.get(one.field, ())
         newest = versions[0].at if versions else now_there.changed_at
-        return undo.Put(before=now_there.values.get(one.field, ""), seen=newest, revision=now_there.revision)
+        return guard.Put(before=now_there.values.get(one.field, ""), seen=newest, revision=now_there.revision)
 
     return swap(undoing, "before_undo", put)
 

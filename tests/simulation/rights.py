@@ -34,6 +34,7 @@ class Rights:
         self.left: dict[str, float] = {}
         self.erased: set[str] = set()
         self._signs: set[Sign] = set()
+        self._traces: set[str] = set()  # texts by which answers about others may name an erased person
 
     async def work(self) -> None:
         """For ever."""
@@ -49,6 +50,11 @@ class Rights:
     def may_be_erased(self, ref: str, record: Record) -> bool:
         """Does it show something by which an erased person is recognised?"""
         return ref in self.erased or bool(self._signs & suppression.signs(tidy(record.identity)))
+
+    def names_somebody_erased(self, body: bytes) -> bool:
+        """Does an answer name a person who was erased, whoever it is about?"""
+        text = body.decode("utf-8", "replace").casefold()
+        return any(trace in text for trace in self._traces)
 
     async def _leave_alone(self, life: Life) -> None:
         refs = [row["ref"] for row in life.ledger.connection.execute(_CONTACTS)]
@@ -72,6 +78,7 @@ class Rights:
         self._signs |= signs
         self.erased |= {self._world.first_ref(one) for one in refs}
         traces = forgetting.traces(signs)
+        self._traces |= traces
         for _ in range(TRIES):
             mentioned = forgetting.mentions(tx, contacts, traces)
             try:

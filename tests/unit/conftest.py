@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .house import House
+from .house import EMAIL, House
 
 Build = Callable[..., House]
 
@@ -22,3 +22,16 @@ def build(tmp_path: Path) -> Iterator[Build]:
 def house(build: Build) -> House:
     """One provider, one call per person and field."""
     return build()
+
+
+@pytest.fixture
+def written(build: Build) -> House:
+    """Contact 501 was written, 502 was not found."""
+    house = build(fields={EMAIL: ["ann"]})
+    house.finds(house.person("Ada"), EMAIL, "ada@acme.example.com")
+    house.person("Bo")
+    house.ask()
+    house.answer_all()
+    house.finish()
+    assert (house.job("501"), house.job("502")) == (("done", "written"), ("done", "not_found"))
+    return house

@@ -22,7 +22,7 @@ from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
 from .house import DAY, EMAIL, ONE_BY_ONE, House
-from .test_undo import CONFIG
+from .test_cli_review import CONFIG
 
 NAMES = ("Ada", "Bo", "Cy")
 

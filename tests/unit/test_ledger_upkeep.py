@@ -17,23 +17,9 @@ from syncd.ledger.upkeep import BACKWARD, FORWARD
 from syncd.pipeline.watch import Watch
 
 from .audit import ask, events_gone, sqlite3
-from .conftest import Build
-from .house import DAY, EMAIL, SECRET, House
+from .house import DAY, SECRET, House
 
 VALUE = "ada@acme.example.com"
-
-
-@pytest.fixture
-def written(build: Build) -> House:
-    """Contact 501 was written, 502 was not found."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.finds(house.person("Ada"), EMAIL, VALUE)
-    house.person("Bo")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    assert (house.job("501"), house.job("502")) == (("done", "written"), ("done", "not_found"))
-    return house
 
 
 # --- does it add up? --------------------------------------------------------------------------

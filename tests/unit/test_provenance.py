@@ -21,7 +21,7 @@ from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
 from .house import EMAIL, ONE_BY_ONE, PHONE, House
-from .test_undo import CONFIG
+from .test_cli_review import CONFIG
 
 PLACES = {"source": "src", "at": "when", "status": "grade", "run": "run"}
 MAIL, NUMBER = "ada@acme.example.com", "+33639980123"

@@ -24,18 +24,6 @@ ADA = Identity(
 
 
 @pytest.fixture
-def written(build: Build) -> House:
-    """Contact 501 was written, 502 was not found."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.finds(house.person("Ada"), EMAIL, VALUE)
-    house.person("Bo")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    return house
-
-
-@pytest.fixture
 def copy(written: House, tmp_path: Path) -> Path:
     copies.back_up(written.path, tmp_path / "copy.db")
     return tmp_path / "copy.db"

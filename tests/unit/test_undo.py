@@ -23,6 +23,7 @@ from tests.contract.fake_crm import FakeCrm
 from .callers import at_the_desk
 from .conftest import Build
 from .house import EMAIL, PHONE, House
+from .test_cli_review import CONFIG
 
 MAIL, LATER = "ada@acme.example.com", "ada.test@acme.example.com"
 
@@ -404,15 +405,6 @@ def test_a_mailbox_that_was_put_back_is_told_to_nobody(build: Build) -> None:
 
 
 # --- the command ----------------------------------------------------------------------------------
-
-CONFIG = """\
-ledger: {{ path: {path} }}
-callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{secret}"] }}
-connections:
-  crm: {{ connector: hubspot, access_token: a-token }}
-  ann: {{ connector: zeliq, api_key: a-key }}
-syncs: [{{ name: people, crm: crm, object: contacts, every: 15m, fields: {{ email: {{ providers: [ann] }} }} }}]
-"""
 
 
 def command(house: House, *arguments: str) -> str:
