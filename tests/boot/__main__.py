@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from .commands import CALLS
-from .container import CanNot, Container, missing
+from .container import HOME, CanNot, Container, missing
 from .image import UNIT, Image
 from .readme import sections
 from .releases import ROOT, debian_package, newer_release
@@ -63,16 +63,16 @@ class Boot:
 
     def install(self) -> None:
         for archive in (ROOT / "dist").glob("syncd-*.tar.gz"):
-            shutil.copy(archive, self.host.root / "root")
+            shutil.copy(archive, self.host.home)
         self.follow("Install")
         assert self.host.run("syncd --version").stdout.startswith("syncd ")
-        vendors = "syncd sandbox --contacts=60 --speed=60 --json --write-config=/root/vendors.yaml"
-        self.host.run(f"systemd-run --unit=vendors --setenv=HOME=/root --setenv=SSL_CERT_FILE={TRUSTED} {vendors}")
+        vendors = f"syncd sandbox --contacts=60 --speed=60 --json --write-config={HOME}/vendors.yaml"
+        self.host.run(f"systemd-run --unit=vendors --setenv=HOME={HOME} --setenv=SSL_CERT_FILE={TRUSTED} {vendors}")
         self.host.run("systemd-run --unit=hook caddy respond --listen 127.0.0.1:8099")
-        self.host.wait_for("the vendors", (self.host.root / "root/vendors.yaml").exists)
+        self.host.wait_for("the vendors", (self.host.home / "vendors.yaml").exists)
 
     def configure(self) -> None:
-        told = yaml.safe_load((self.host.root / "root/vendors.yaml").read_text())
+        told = yaml.safe_load((self.host.home / "vendors.yaml").read_text())
         pasted = {}
         for name, (connection, option) in KEYS.items():
             pasted[name] = told["connections"][connection][option]
@@ -133,7 +133,7 @@ class Boot:
     def every_command_works_as_root(self) -> None:
         told = self.host.run("syncd contacts reason:written --limit 1 --json").stdout
         contact = json.loads(told)["contacts"][0]["ref"]
-        (self.host.root / "root/leave-alone.csv").write_text("email\nnobody@example.com\n")
+        (self.host.home / "leave-alone.csv").write_text("email\nnobody@example.com\n")
         for call in CALLS.values():
             command = f"syncd {call.command.format(contact=contact)}"
             say(f"    # {command}")
@@ -226,8 +226,8 @@ class Boot:
 
     def an_upgrade_and_a_rollback(self) -> None:
         old = self.host.run("syncd --version").stdout.strip()
-        self.newer = newer_release(self.host.root / "root")
-        self.host.run(f"cd /root/{self.newer.name}")
+        self.newer = newer_release(self.host.home)
+        self.host.run(f"cd {HOME}/{self.newer.name}")
         install, active, rollback = self.readme["Upgrade, and back"]
         self.host.run(install)
         self.host.run(active)
@@ -246,23 +246,23 @@ class Boot:
 
     def the_debian_package_takes_the_place_of_the_script(self) -> None:
         (package,) = (ROOT / "dist").glob("syncd_*.deb")
-        shutil.copy(package, self.host.root / "root")
-        refused = self.host.run("cd /root && apt install -y ./syncd_*.deb", check=False)
+        shutil.copy(package, self.host.home)
+        refused = self.host.run(f"cd {HOME} && apt install -y ./syncd_*.deb", check=False)
         assert "run its './install --remove' first" in refused.stdout + refused.stderr
-        self.host.run(f"/root/{self.newer.name}/install --remove")
+        self.host.run(f"{HOME}/{self.newer.name}/install --remove")
         install, start, *_ = self.readme["As a Debian package"]
         self.host.run(install)
         self.host.run(start)
         self.works()
         assert self.host.run("dpkg --verify syncd").stdout == ""
-        refused = self.host.run(f"/root/{self.newer.name}/install", check=False)
+        refused = self.host.run(f"{HOME}/{self.newer.name}/install", check=False)
         assert "the Debian package is installed here" in refused.stderr
         assert self.host.run("readlink -f $(command -v syncd)").stdout == "/opt/syncd/current/bin/syncd\n"
         self.host.run("systemctl cat syncd.service | grep -q hubspot-token && syncd check && syncd verify")
 
     def an_upgrade_of_the_package_copies_the_ledger_and_goes_on(self) -> None:
         before, old = self.copies(), self.host.run("dpkg-query -W -f '${Version}' syncd").stdout
-        package = debian_package(self.newer, self.host.root / "root")
+        package = debian_package(self.newer, self.host.home)
         self.host.run(f"apt install -y ./{package.name}")
         self.works()
         assert self.host.run("dpkg-query -W -f '${Version}' syncd").stdout > old
@@ -284,7 +284,7 @@ class Boot:
     # --- without systemd --------------------------------------------------------------------------
 
     def the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root(self) -> None:
-        self.host.run("mv /var/lib/private/syncd /root/kept && rm -f /var/lib/syncd")
+        self.host.run(f"mv /var/lib/private/syncd {HOME}/kept && rm -f /var/lib/syncd")
         image = Image(self.host)
         image.build()
         self.host.run("install -d /etc/syncd && install -d -o 10001 -m 0500 /run/secrets")

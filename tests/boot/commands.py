@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .container import HOME
+
 
 @dataclass(frozen=True)
 class Call:
@@ -18,7 +20,7 @@ class Call:
 _NOTHING_WAITS = "Nothing waits that is like this."
 CALLS: dict[str, Call] = {
     "alert test": Call("alert test", says="sent"),
-    "backup": Call("backup /root/one-more.db", says="MB in"),
+    "backup": Call(f"backup {HOME}/one-more.db", says="MB in"),
     "check": Call("check"),
     "completion": Call("completion bash", says="_syncd"),
     "config schema": Call("config schema", says="$schema"),
@@ -44,7 +46,7 @@ CALLS: dict[str, Call] = {
     "show": Call("show {contact}", says="written"),
     "status": Call("status", says="zeliq"),
     "suppress add": Call("suppress add nobody@example.com --reason a-trial"),
-    "suppress import": Call("suppress import /root/leave-alone.csv --reason a-trial"),
+    "suppress import": Call(f"suppress import {HOME}/leave-alone.csv --reason a-trial"),
     "suppress list": Call("suppress list", says="a-trial"),
     "suppress remove": Call("suppress remove nobody@example.com"),
     "thaw": Call("thaw", says="Nothing is frozen."),

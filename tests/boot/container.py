@@ -18,6 +18,7 @@ SUITE = os.environ.get("SUITE", "bookworm")
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,caddy,curl,sqlite3,procps"
 CACHE = Path(__file__).parents[2] / ".cache" / "boot"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
+HOME = "/srv"  # where the administrator is when a trial begins
 
 
 class CanNot(Exception):
@@ -63,7 +64,8 @@ class Container:
         self._name = name
         self._place = Path("/run") / f"{name}-{os.getpid()}"
         self.root = self._place / "root"
-        self.cwd = "/root"
+        self.home = self.root / HOME.lstrip("/")
+        self.cwd = HOME
 
     def __enter__(self) -> Container:
         lower = base()
@@ -131,7 +133,7 @@ class Container:
         inside = ["nsenter", f"--target={self._leader}", "--all", "--", "/bin/bash", "-c", script]
         done = subprocess.run(
             inside,
-            env={**environment, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"},
+            env={**environment, "HOME": HOME, "DEBIAN_FRONTEND": "noninteractive"},
             input=given,
             capture_output=True,
             text=True,

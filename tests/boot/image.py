@@ -9,11 +9,11 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from .container import Container
+from .container import HOME, Container
 from .releases import ROOT
 
 UNIT = "image"
-WHEELS = "/root/wheels"
+WHEELS = f"{HOME}/wheels"
 
 
 class Line(NamedTuple):
