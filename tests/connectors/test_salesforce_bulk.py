@@ -436,7 +436,7 @@ class Stage:
 
     async def remove(self, job: str) -> None:
         """As Salesforce does after seven days."""
-        headers = {"authorization": f"Bearer {self.vendor.door.open().text}"}
+        headers = {"authorization": f"Bearer {self.vendor.access.open().text}"}
         async with httpx.AsyncClient(headers=headers) as client:
             answer = await client.delete(f"{self.url}/services/data/v66.0/jobs/query/{job}")
             assert answer.status_code == 204
@@ -545,7 +545,7 @@ def test_a_session_that_ends_in_the_middle() -> None:
         found = list[Page]()
         async for page in stage.pull():
             found.append(page)
-            stage.vendor.door.close_all()
+            stage.vendor.access.close_all()
         assert set(ids(found)) == everybody
         assert found[-1].cursor["paged"] == ""
         assert stage.asked["jobs/query/results"] == 2 + 1  # one of them was a 401

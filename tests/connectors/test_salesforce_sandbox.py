@@ -257,7 +257,7 @@ def test_pitfall_01_and_07_a_lead_keeps_owner_and_value_through_an_expired_sessi
         stage.vendor.clock.skip(60)
         [snapshot] = await stage.snapshots(LEADS, [one])
         stage.faults.add("salesforce_edit_between:1:Email=colleague@example.com")
-        stage.vendor.door.close_all()
+        stage.vendor.access.close_all()
         outcomes = await stage.crm.write([change(snapshot, Field.EMAIL, "ours@example.com")], LEADS)
         assert [outcome.status for outcome in outcomes] == [WriteStatus.MOVED_ON]
         assert stage.held(one, "Email") == "colleague@example.com"
@@ -400,7 +400,7 @@ def test_the_day_s_limit_is_waited_for() -> None:
 
 
 WAYS: dict[str, Callable[[Salesforce], dict[str, Any]]] = {
-    "jwt": lambda v: {"username": v.keys.username, "private_key": v.door.private_key, "client_secret": None},
+    "jwt": lambda v: {"username": v.keys.username, "private_key": v.access.private_key, "client_secret": None},
     "soap": lambda v: {
         "username": v.keys.username,
         "password": v.keys.password,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .door import target
+from .client import target
 from .gauges import percentile
 from .process import ROOT, environment
 

@@ -1,4 +1,4 @@
-"""Random walks through a house whose wall clock jumps, stands still and is set, while the real time goes on.
+"""Random walks through a harness whose wall clock jumps, stands still and is set, while the real time goes on.
 
 In here: the clocks, the walk, and what must be true at each step and in the end. How often: the tests and
 the soak.
@@ -18,7 +18,7 @@ from syncd.contract.model import Receipt, Submission
 from syncd.pipeline.watch import Watch
 from tests.contract.bench import JumpingClock
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import EMAIL, UNHEARD, House
+from tests.unit.harness import EMAIL, UNHEARD, Harness
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 CALM = 100 * DAY  # after which every clock has caught up
@@ -66,7 +66,7 @@ class Interrupted(FakeProvider):
 class Walk:
     """So many jumps of the clock, each followed by some hours of ordinary work, then calm."""
 
-    house: House
+    harness: Harness
     rng: random.Random
     jumps: Counter[str] = field(default_factory=Counter)
     met: Counter[str] = field(default_factory=Counter)  # states of jobs at a jump
@@ -75,11 +75,11 @@ class Walk:
     _answered: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        house, self.clock, self.watch = self.house, Clocks(), Watch()
-        house.clock = self.clock
-        house.parts = house._assemble(house.ledger)
-        assert isinstance(house.fake, Interrupted)
-        self.provider = house.fake
+        harness, self.clock, self.watch = self.harness, Clocks(), Watch()
+        harness.clock = self.clock
+        harness.parts = harness._assemble(harness.ledger)
+        assert isinstance(harness.fake, Interrupted)
+        self.provider = harness.fake
 
     def run(self, jumps: int) -> None:
         """Walk, then come to rest."""
@@ -103,7 +103,7 @@ class Walk:
         off |= {"days": r(HOUR, 6 * DAY), "step": r(-59, 59)}
 
         def happen() -> None:
-            self.met.update(row[0] for row in self.house.sql("SELECT state FROM job"))
+            self.met.update(row[0] for row in self.harness.sql("SELECT state FROM job"))
             if kind == "stands":
                 self.clock.stands = True
             else:
@@ -113,7 +113,7 @@ class Walk:
         if where < 0.25:
             self.provider.meanwhile = happen
         elif where < 0.5:
-            self.house.crm.between_read_and_write = happen
+            self.harness.crm.between_read_and_write = happen
         else:
             happen()
 
@@ -123,21 +123,21 @@ class Walk:
         """Some hours in which everything is tried; nothing of it may happen while the clock is not believed."""
         for _ in range(self.rng.randrange(2, 12)):
             self._look()
-            before = self._deeds() if self.house.parts.gate.hold else None
+            before = self._deeds() if self.harness.parts.gate.hold else None
             self.rng.choice(
-                (self._newcomers, self._ask, self._answer, self._finish, self.house.sweep, self._sweep_at_once)
+                (self._newcomers, self._ask, self._answer, self._finish, self.harness.sweep, self._sweep_at_once)
             )()
             if before is not None:
                 self._idle_since(before, "in hold mode")
             self.clock.spend(self.rng.uniform(MINUTE, HOUR))
 
     def _look(self) -> None:
-        self.house.run(self.watch.run_once(self.house.parts))
-        self.held += self.house.parts.gate.hold
+        self.harness.run(self.watch.run_once(self.harness.parts))
+        self.held += self.harness.parts.gate.hold
 
     def _deeds(self) -> tuple[int, ...]:
         """Calls made, calls that are given up, bodies that were let go of."""
-        [counts] = self.house.sql(
+        [counts] = self.harness.sql(
             "SELECT (SELECT count(*) FROM submission), (SELECT count(*) FROM submission WHERE state = 'expired'), "
             "(SELECT count(*) FROM delivery WHERE length(body) = 0)"
         )
@@ -151,36 +151,36 @@ class Walk:
     def _newcomers(self) -> None:
         for _ in range(self.rng.randrange(1, 4)):
             self.people += 1
-            contact = self.house.person(f"Person{self.people}")
-            self.house.finds(contact, EMAIL, f"p{contact}@acme.example.com")
+            contact = self.harness.person(f"Person{self.people}")
+            self.harness.finds(contact, EMAIL, f"p{contact}@acme.example.com")
 
     def _ask(self) -> None:
         if self.rng.random() < 0.2:
             self.provider.refusals.append(InDoubt("the line went dead"))
-        self.house.ask()
+        self.harness.ask()
 
     def _answer(self) -> None:
         """Some calls are answered, at the address that they were given."""
         waiting = [call for key, call in self.provider.accepted.items() if key not in self._answered]
         for call in self.rng.sample(waiting, min(len(waiting), 3)):
             query = parse_qsl(call.callback_url.partition("?")[2])
-            assert self.house.parts.addresses.check(self.provider.name, query, now=self.clock.now()) is not None
+            assert self.harness.parts.addresses.check(self.provider.name, query, now=self.clock.now()) is not None
             self._answered.add(call.id)
-            self.house.deliver(self.provider.delivery(call))
+            self.harness.deliver(self.provider.delivery(call))
         if self.rng.random() < 0.7:
-            self.house.inbox()
+            self.harness.inbox()
 
     def _finish(self) -> None:
-        self.house.inbox()
-        self.house.verify()
+        self.harness.inbox()
+        self.harness.verify()
         self.clock.spend(MINUTE)
-        self.house.writeback()
+        self.harness.writeback()
 
     def _sweep_at_once(self) -> None:
         """The clock has just leapt, and the watch has not looked yet."""
         before, off = self._deeds(), self.clock.off
         self.clock.set(off + 30 * DAY)
-        self.house.sweep()
+        self.harness.sweep()
         self._idle_since(before, "on the word of a clock that leapt")
         self.clock.set(off)
 
@@ -189,17 +189,17 @@ class Walk:
     def _rest(self) -> None:
         """The clock is right from now on: everybody has the value that was paid for once."""
         self.clock.set(0.0)
-        self.provider.meanwhile = self.house.crm.between_read_and_write = None
+        self.provider.meanwhile = self.harness.crm.between_read_and_write = None
         self.provider.refusals.clear()
         for _ in range(int(CALM / (6 * HOUR))):
             self._look()
-            if not self.house.parts.gate.shut:
+            if not self.harness.parts.gate.shut:
                 break
             self.clock.spend(6 * HOUR)
-        assert self.house.parts.gate.shut == ""
+        assert self.harness.parts.gate.shut == ""
         for _ in range(8):
-            self.house.sweep()
-            self.house.ask()
+            self.harness.sweep()
+            self.harness.ask()
             while len(self._answered) < len(self.provider.accepted):
                 self._answer()
             self._finish()
@@ -209,18 +209,18 @@ class Walk:
     def _everything_is_right(self) -> None:
         asked = Counter(call.requests[0].ref.id for call in self.provider.accepted.values())
         assert set(asked.values()) <= {1}, "nobody is bought twice"
-        rows = self.house.sql("SELECT ext_id, state, reason FROM job JOIN contact ON contact.id = contact_id")
+        rows = self.harness.sql("SELECT ext_id, state, reason FROM job JOIN contact ON contact.id = contact_id")
         assert len(rows) == self.people == len(asked)
         assert {row[1:] for row in rows} <= {("done", "written")}
         for contact in asked:
-            assert self.house.held(contact) == f"p{contact}@acme.example.com"
+            assert self.harness.held(contact) == f"p{contact}@acme.example.com"
 
 
 def walk(folder: Path, seed: int, jumps: int) -> Walk:
     """One walk with so many jumps."""
     folder.mkdir(parents=True, exist_ok=True)
     provider = Interrupted("ann", capabilities=UNHEARD)
-    with House(folder, providers=[provider], fields={EMAIL: ["ann"]}) as house:
-        walked = Walk(house, random.Random(seed))
+    with Harness(folder, providers=[provider], fields={EMAIL: ["ann"]}) as harness:
+        walked = Walk(harness, random.Random(seed))
         walked.run(jumps)
         return walked

@@ -1,4 +1,4 @@
-"""Houses for the tests of faults, closed and audited whatever happens."""
+"""Harnesses for the tests of faults, closed and audited whatever happens."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.house import House
+from tests.unit.harness import Harness
 
-from .nursery import Nursery, memory
+from .fork_server import ForkServer, memory
 
-Build = Callable[..., House]
+Build = Callable[..., Harness]
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
-    """Makes a house as a test wants it."""
+    """Makes a harness as a test wants it."""
     with ExitStack() as stack:
-        yield lambda **wishes: stack.enter_context(House(tmp_path, **wishes))
+        yield lambda **wishes: stack.enter_context(Harness(tmp_path, **wishes))
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
+def fork_server() -> Iterator[ForkServer]:
     """Where journeys are born."""
-    with Nursery() as raised:
+    with ForkServer() as raised:
         yield raised
 
 
@@ -36,6 +36,6 @@ def in_memory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def house(build: Build) -> House:
+def harness(build: Build) -> Harness:
     """One provider, one call per person and field."""
     return build()

@@ -76,7 +76,7 @@ async def under_load(here: Site, per_second: float, padding: int = 0) -> AsyncIt
     """Callbacks pour in on a running daemon, which is the same one at the end and ends well."""
     daemon = here.start()
     await asyncio.to_thread(here.serving)
-    load, stop = Load(here.door, here.urls, per_second=per_second, padding=padding), asyncio.Event()
+    load, stop = Load(here.client, here.urls, per_second=per_second, padding=padding), asyncio.Event()
     pouring = asyncio.create_task(load.run(stop))
     try:
         yield load
@@ -120,7 +120,7 @@ def _failing(here: Site, inject: str, *only: str) -> subprocess.Popen[bytes]:
 def fail_to_keep(here: Site, inject: str, *only: str, per_second: float = 60.0, padding: int = 0) -> Load:
     """A daemon on a disk that fails to keep, as strace is told to `inject` it; it exits with 74."""
     daemon = _failing(here, inject, *only)
-    load = Load(here.door, here.urls, per_second=per_second, padding=padding)
+    load = Load(here.client, here.urls, per_second=per_second, padding=padding)
 
     async def pour() -> None:
         pouring = asyncio.create_task(load.run(asyncio.Event()))
@@ -150,7 +150,7 @@ def no_room_at(folder: Path, first: int, last: int) -> tuple[int, int]:
     daemon; from then on it answers with 503, and with 200 once there is room. Returns (acknowledged, refused)."""
     with site(folder, 40) as here:
         daemon = _failing(here, f"pwrite64:error=ENOSPC:when={first}..{last}")
-        load, stop = Load(here.door, here.urls, per_second=60.0), asyncio.Event()
+        load, stop = Load(here.client, here.urls, per_second=60.0), asyncio.Event()
 
         async def pour() -> None:
             pouring = asyncio.create_task(load.run(stop))

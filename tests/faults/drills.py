@@ -21,10 +21,10 @@ from syncd.ledger.store import Ledger
 from syncd.pipeline.watch import Watch
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.audit import ask
-from tests.unit.house import EMAIL, UNHEARD, House
+from tests.unit.harness import EMAIL, UNHEARD, Harness
 
+from .client import DAY
 from .disk import sound, wait_until
-from .door import DAY
 from .process import PATIENCE, Load, Site, kept
 
 
@@ -45,7 +45,7 @@ async def copy_under_load(here: Site, rng: random.Random, copies: int) -> dict[s
     whatever was acknowledged before that copy began is in it, and what comes from then on is taken."""
     here.start()
     await asyncio.to_thread(here.serving)
-    load, stop = Load(here.door, here.urls, per_second=100.0), asyncio.Event()
+    load, stop = Load(here.client, here.urls, per_second=100.0), asyncio.Event()
     pouring = asyncio.create_task(load.run(stop))
     for number in range(copies):
         seen = len(load.acknowledged)
@@ -91,7 +91,7 @@ def _goes_on(here: Site, load: Load) -> None:
 
 async def _say_again(here: Site, bodies: list[bytes]) -> set[bytes]:
     for number, body in enumerate(bodies):
-        assert (await here.door.post(here.urls[number % len(here.urls)], body)).status == 200
+        assert (await here.client.post(here.urls[number % len(here.urls)], body)).status == 200
     return set(bodies)
 
 
@@ -105,105 +105,105 @@ def old_copy(folder: Path, seed: int) -> dict[str, int]:
     CRM. Only whose first call was never answered may be bought twice, and nobody else is."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, provider = random.Random(seed), FakeProvider("ann", capabilities=UNHEARD)
-    with House(folder, providers=[provider], fields={EMAIL: ["ann"]}) as house:
-        return _Drill(house, rng).run()
+    with Harness(folder, providers=[provider], fields={EMAIL: ["ann"]}) as harness:
+        return _Drill(harness, rng).run()
 
 
 class _Drill:
-    def __init__(self, house: House, rng: random.Random) -> None:
-        self.house, self.rng, self.people = house, rng, list[str]()
+    def __init__(self, harness: Harness, rng: random.Random) -> None:
+        self.harness, self.rng, self.people = harness, rng, list[str]()
         self.answered: set[str] = set()
-        house.run(house.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, house.clock.now()))
+        harness.run(harness.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, harness.clock.now()))
 
     def run(self) -> dict[str, int]:
         for _ in range(self.rng.randrange(1, 5)):
             self._live()
-        copy = self.house.path.with_name("copy.db")
-        copies.back_up(self.house.path, copy)
+        copy = self.harness.path.with_name("copy.db")
+        copies.back_up(self.harness.path, copy)
         had = set(self.answered)
-        known = {row[0] for row in self.house.sql("SELECT id FROM submission")}
+        known = {row[0] for row in self.harness.sql("SELECT id FROM submission")}
         for _ in range(self.rng.randrange(1, 5)):
             self._live()
-        forgotten = [call for call in self.house.fake.submitted if call.id not in known]
-        gone = {contact_of(call) for call in self.house.fake.submitted if call.id in (self.answered - had) & known}
+        forgotten = [call for call in self.harness.fake.submitted if call.id not in known]
+        gone = {contact_of(call) for call in self.harness.fake.submitted if call.id in (self.answered - had) & known}
         until = self._restore(copy)
         again = self._thaw(until, self._while_frozen(forgotten), gone)
         return {"people": len(self.people), "forgotten calls": len(forgotten), "bought again": again}
 
     def _live(self) -> None:
         """Some people come, some are asked about, some are answered, some get their value."""
-        house = self.house
+        harness = self.harness
         for _ in range(self.rng.randrange(1, 6)):
-            contact = house.person(f"Person{len(self.people)}")
-            house.finds(contact, EMAIL, f"p{contact}@acme.example.com")
+            contact = harness.person(f"Person{len(self.people)}")
+            harness.finds(contact, EMAIL, f"p{contact}@acme.example.com")
             self.people.append(contact)
         if self.rng.random() < 0.8:
-            house.ask()
-        self._answer([call for call in house.fake.submitted if self.rng.random() < 0.5])
+            harness.ask()
+        self._answer([call for call in harness.fake.submitted if self.rng.random() < 0.5])
         if self.rng.random() < 0.6:
-            house.finish()
+            harness.finish()
 
     def _answer(self, calls: list[Submission]) -> None:
         """As the receiver takes it: what the address says of the contact is kept with the answer."""
         for call in calls:
             query = parse_qsl(call.callback_url.partition("?")[2])
-            address = self.house.parts.addresses.check("ann", query, now=self.house.clock.now())
+            address = self.harness.parts.addresses.check("ann", query, now=self.harness.clock.now())
             assert address is not None
-            delivery = self.house.fake.delivery(call)
-            self.house.deliver(replace(delivery, ref=address.ref, field=address.field))
+            delivery = self.harness.fake.delivery(call)
+            self.harness.deliver(replace(delivery, ref=address.ref, field=address.field))
             self.answered.add(call.id)
-        self.house.inbox()
+        self.harness.inbox()
 
     def _restore(self, copy: Path) -> float:
-        house = self.house
-        house.ledger.close()
+        harness = self.harness
+        harness.ledger.close()
         for end in ("", "-wal", "-shm"):
-            house.path.with_name(house.path.name + end).unlink(missing_ok=True)
-        until = house.clock.now() + 2 * DAY
-        assert copies.restore(copy, house.path, frozen_until=until, now=0.0).generation == 1
-        house.parts = house._assemble(Ledger.open(house.path))
-        sound(house.path)
+            harness.path.with_name(harness.path.name + end).unlink(missing_ok=True)
+        until = harness.clock.now() + 2 * DAY
+        assert copies.restore(copy, harness.path, frozen_until=until, now=0.0).generation == 1
+        harness.parts = harness._assemble(Ledger.open(harness.path))
+        sound(harness.path)
         return until
 
     def _look(self) -> str:
-        self.house.run(Watch().run_once(self.house.parts))
-        return self.house.parts.gate.shut
+        self.harness.run(Watch().run_once(self.harness.parts))
+        return self.harness.parts.gate.shut
 
     def _while_frozen(self, forgotten: list[Submission]) -> set[str]:
         """Some answers come late. Returns who may be bought again: whose answer never came, or went with the ledger."""
-        house = self.house
+        harness = self.harness
         assert "restored from a copy" in self._look()
-        house.recover()
-        house.sweep()
-        assert house.ask() == 0
-        house.sweep()
-        late = [call for call in house.fake.submitted if call.id not in self.answered and self.rng.random() < 0.6]
+        harness.recover()
+        harness.sweep()
+        assert harness.ask() == 0
+        harness.sweep()
+        late = [call for call in harness.fake.submitted if call.id not in self.answered and self.rng.random() < 0.6]
         self._answer(late)
-        house.finish()
+        harness.finish()
         lost = {contact_of(call) for call in forgotten if call not in late}
-        return {contact for contact in lost if not house.held(contact)}
+        return {contact for contact in lost if not harness.held(contact)}
 
     def _thaw(self, until: float, lost: set[str], gone: set[str]) -> int:
         """Everybody has the value in the end, but for those whose call the copy knew and whose answer went with the
         ledger: they are given up in time. Returns how many were bought again."""
-        house, before = self.house, len(self.house.fake.submitted)
-        house.clock.time = until + 1
+        harness, before = self.harness, len(self.harness.fake.submitted)
+        harness.clock.time = until + 1
         assert self._look() == ""
-        asked = {contact_of(call) for call in house.fake.submitted}
+        asked = {contact_of(call) for call in harness.fake.submitted}
         for _ in range(3):
-            house.sweep()
-            house.ask()
-            self._answer([call for call in house.fake.submitted if call.id not in self.answered])
-            house.finish()
-        again = [contact_of(call) for call in house.fake.submitted[before:] if contact_of(call) in asked]
+            harness.sweep()
+            harness.ask()
+            self._answer([call for call in harness.fake.submitted if call.id not in self.answered])
+            harness.finish()
+        again = [contact_of(call) for call in harness.fake.submitted[before:] if contact_of(call) in asked]
         assert set(again) <= lost, "whoever was answered, or still can be, is not bought twice"
         assert max(Counter(again).values(), default=0) <= 1
         for contact in self.people:
-            if contact in gone and not house.held(contact):
-                assert house.job(contact) == ("done", "no_callback")
+            if contact in gone and not harness.held(contact):
+                assert harness.job(contact) == ("done", "no_callback")
             else:
-                assert house.held(contact) == f"p{contact}@acme.example.com"
-        sound(house.path)
+                assert harness.held(contact) == f"p{contact}@acme.example.com"
+        sound(harness.path)
         return len(again)
 
 

@@ -35,9 +35,9 @@ from syncd.pipeline.watch import Watch, integrity
 from syncd.web import public
 from syncd.web.listener import Listener
 from tests.contract.bench import START, JumpingClock
-from tests.unit.house import SECRET, House, settings_of, sync_of
+from tests.unit.harness import SECRET, Harness, settings_of, sync_of
 
-from .door import Door
+from .client import Client
 from .far_world import (
     COLLEAGUES,
     EMAIL,
@@ -72,13 +72,15 @@ def prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     world = Memory(folder)
     known = [Vendor(world, name, bulk=name != "ann") for name in ("ann", "bob", "carl")]
-    with House(folder, crm=Crm(world, people=2), providers=known, fields={**ORDER, PHONE: ["carl", "bob"]}) as house:
-        house.pull()
-        house.plan()
+    with Harness(
+        folder, crm=Crm(world, people=2), providers=known, fields={**ORDER, PHONE: ["carl", "bob"]}
+    ) as harness:
+        harness.pull()
+        harness.plan()
         copy = folder / "copy.db"
-        copies.back_up(house.path, copy)
-    house.path.unlink()
-    copies.restore(copy, house.path, frozen_until=START + 1000, now=0.0)
+        copies.back_up(harness.path, copy)
+    harness.path.unlink()
+    copies.restore(copy, harness.path, frozen_until=START + 1000, now=0.0)
     copy.unlink()
     who = ContactRef(connection="crm", object="contacts", id=id_of("Max"))
     url = Addresses("https://enrich.example.com", [SECRET]).mint(
@@ -140,7 +142,7 @@ class _Traveller:
         self._parts = replace(self._parts, addresses=Addresses(f"http://127.0.0.1:{listener.port}", [SECRET]))
         try:
             for pause in itertools.islice(itertools.cycle(PACE), ROUNDS):
-                await self._round(Door(listener.port))
+                await self._round(Client(listener.port))
                 if not await self._ledger.read(_open_things):
                     return
                 self._clock.time += pause
@@ -148,8 +150,8 @@ class _Traveller:
         finally:
             await listener.stop()
 
-    async def _round(self, door: Door) -> None:
-        for stage in self._stages(partial(self._call_back, door)):
+    async def _round(self, client: Client) -> None:
+        for stage in self._stages(partial(self._call_back, client)):
             with contextlib.suppress(ConnectorError):  # the daemon lets that stage wait for its next bell
                 await stage()
 
@@ -179,14 +181,14 @@ class _Traveller:
 
     # --- the world's part ---------------------------------------------------------------------
 
-    async def _call_back(self, door: Door) -> None:
+    async def _call_back(self, client: Client) -> None:
         """Each call that was carried out is answered until that is acknowledged."""
         told = {fact["id"] for fact in self._world.happened("told")}
         for name, call in calls(self._world):
             if call.id not in told and not calls_back_never(call):
                 if id_of("Gus") in {one.ref.id for one in call.requests} and self._world.strikes("a riddle"):
-                    await self._say(door, name, call, b'{"riddle": "?"}')
-                if await self._say(door, name, call) == 200:
+                    await self._say(client, name, call, b'{"riddle": "?"}')
+                if await self._say(client, name, call) == 200:
                     self._world.note("told", id=call.id)
 
     async def _take_back(self) -> None:
@@ -198,9 +200,9 @@ class _Traveller:
                 Ledger.change(self._ledger.path, undos.ask, found, name, now=self._clock.now())
                 self._world.note("taken back", of=name)
 
-    async def _say(self, door: Door, name: str, call: Submission, body: bytes | None = None) -> int:
+    async def _say(self, client: Client, name: str, call: Submission, body: bytes | None = None) -> int:
         delivery = self._vendors[name].delivery(call, body=body)
-        return (await door.post(call.callback_url, delivery.body, delivery.headers)).status
+        return (await client.post(call.callback_url, delivery.body, delivery.headers)).status
 
     def _acknowledged(self, submission: str, digest: str) -> None:
         self._world.note("acknowledged", id=submission, digest=digest)
@@ -211,7 +213,7 @@ def _open_things(tx: Any) -> int:
 
 
 def _settings(folder: Path) -> Settings:
-    """As a house has it, for these vendors. What is in doubt at ann is never sent again, at bob once."""
+    """As a harness has it, for these vendors. What is in doubt at ann is never sent again, at bob once."""
     path = folder / "ledger.db"
     usual = settings_of(path, ["ann", "bob"], ["crm"], (sync_of("crm", ORDER),), InDoubtPolicy.NEVER)
     connections = {name: replace(one, in_doubt_hold=12 * HOUR) for name, one in usual.connections.items()}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from syncd.pipeline.address import Addresses
-from tests.unit.house import House
+from tests.unit.harness import Harness
 
-from .door import VENDORS, request, target
+from .client import VENDORS, request, target
 
 Query = list[tuple[str, str]]
 Way = Callable[[random.Random, Query, Query], Query]
@@ -122,9 +122,9 @@ def forgeries(rng: random.Random, urls: Sequence[str], number: int) -> Iterator[
         yield WAYS[n % len(WAYS)](rng, list(mine), list(other))
 
 
-def taken(house: House, provider: str, tries: Iterable[Query]) -> list[Query]:
+def taken(harness: Harness, provider: str, tries: Iterable[Query]) -> list[Query]:
     """Those that the check lets through: at their own provider, and at each of the others."""
-    addresses, now = house.parts.addresses, house.clock.now()
+    addresses, now = harness.parts.addresses, harness.clock.now()
     return [query for query in tries if any(addresses.check(name, query, now=now) for name in (provider, *VENDORS, ""))]
 
 

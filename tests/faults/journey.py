@@ -1,6 +1,6 @@
 """A short journey of three people from the CRM and back, in a process that a test may kill anywhere.
 
-    python -m tests.faults.journey FOLDER    or, many times over, as a child of the `nursery`
+    python -m tests.faults.journey FOLDER    or, many times over, as a child of the `fork_server`
 
 The ledger is FOLDER/ledger.db. What the world knows is in FOLDER/world.log, a line for each call that
 a provider took on, each answer of which it was told that it is kept, and each value that came to stand
@@ -36,7 +36,7 @@ from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.results import dump_identity, load_identity
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import EMAIL, ONE_BY_ONE, House
+from tests.unit.harness import EMAIL, ONE_BY_ONE, Harness
 
 TRIES = 3
 PEOPLE = {"501": "Ada", "502": "Bo", "503": "Cy"}
@@ -108,19 +108,19 @@ class Crm(FakeCrm):
         return outcomes
 
 
-def open_house(folder: Path) -> House:
-    """The house as a process finds it: the ledger that was left, and the world as it is by now."""
+def open_harness(folder: Path) -> Harness:
+    """The harness as a process finds it: the ledger that was left, and the world as it is by now."""
     crm = Crm("crm")
     crm.world = Vendor.world = World(folder)
     vendor = Vendor("ann", capabilities=ONE_BY_ONE)
-    house = House(folder, crm=crm, providers=[vendor], fields={EMAIL: ["ann"]})
-    house.parts = replace(house.parts, new_id=lambda: secrets.token_hex(16))
+    harness = Harness(folder, crm=crm, providers=[vendor], fields={EMAIL: ["ann"]})
+    harness.parts = replace(harness.parts, new_id=lambda: secrets.token_hex(16))
     for contact, name in PEOPLE.items():
-        house.person(name)
+        harness.person(name)
         vendor.finds[contact, EMAIL] = (Candidate(value=value_of(contact), grade=Grade.VALID),)
     for fact in crm.world.happened("write"):
         crm.edit(fact["contact"], "email", fact["value"], by=Author.MACHINE)
-    return house
+    return harness
 
 
 def calls(world: World) -> Iterator[Submission]:
@@ -130,19 +130,19 @@ def calls(world: World) -> Iterator[Submission]:
         yield Submission(id=call["id"], requests=requests, callback_url="")
 
 
-def travel(house: House, world: World) -> None:
+def travel(harness: Harness, world: World) -> None:
     """From wherever things stand to where nothing moves any more."""
-    vendor = house.fake
-    patiently(house.recover)
-    patiently(house.ask)
+    vendor = harness.fake
+    patiently(harness.recover)
+    patiently(harness.ask)
     for call in calls(world):
-        patiently(partial(house.deliver, vendor.delivery(call)))
+        patiently(partial(harness.deliver, vendor.delivery(call)))
         world.note("acknowledged", id=call.id)
-    patiently(house.inbox)
-    patiently(house.verify)
+    patiently(harness.inbox)
+    patiently(harness.verify)
     for _ in range(3):
-        house.clock.time += 60
-        patiently(house.writeback)
+        harness.clock.time += 60
+        patiently(harness.writeback)
 
 
 def patiently(step: Callable[[], object]) -> None:
@@ -161,9 +161,9 @@ def patiently(step: Callable[[], object]) -> None:
 
 def main(folder: Path) -> None:
     """One process."""
-    house = open_house(folder)
-    travel(house, World(folder))
-    house.leave()
+    harness = open_harness(folder)
+    travel(harness, World(folder))
+    harness.leave()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from syncd.ledger.store import Ledger
 from tests.unit.audit import ask, audit
 
 from .far_verdict import judge
+from .fork_server import REFUSED, STRACE, ForkServer
 from .journey import PEOPLE, World, value_of
-from .nursery import REFUSED, STRACE, Nursery
 
 __all__ = ["ERRORS", "STRACE", "fail_at", "kill_at", "kill_at_label", "passings", "points"]
 
@@ -26,26 +26,28 @@ ERRORS = ("EIO", "ENOSPC", "EINTR")
 # --- labels ---------------------------------------------------------------------------------------
 
 
-def passings(nursery: Nursery, folder: Path) -> Counter[str]:
+def passings(fork_server: ForkServer, folder: Path) -> Counter[str]:
     """How often an undisturbed far journey passes each label."""
-    ended = nursery.far_journey(folder)
+    ended = fork_server.far_journey(folder)
     assert ended.status == 0, ended.said
     judge(folder, arrived=True)
-    return nursery.passed(folder)
+    return fork_server.passed(folder)
 
 
-def kill_at_label(nursery: Nursery, folder: Path, *blows: tuple[str, int], puts_off: tuple[str, ...] = ()) -> int:
+def kill_at_label(
+    fork_server: ForkServer, folder: Path, *blows: tuple[str, int], puts_off: tuple[str, ...] = ()
+) -> int:
     """A far journey killed at a label's so-manieth passing, the next process at the next one, the last one at none.
 
     Returns how many struck: the second process may not come by what it was to be killed at.
     """
     struck = 0
     for blow in blows:
-        ended = nursery.far_journey(folder, blow, puts_off=puts_off)
+        ended = fork_server.far_journey(folder, blow, puts_off=puts_off)
         assert ended.status in (0, KILLED), ended.said
         struck += ended.status == KILLED
         judge(folder, arrived=ended.status == 0)
-    ended = nursery.far_journey(folder, puts_off=puts_off)
+    ended = fork_server.far_journey(folder, puts_off=puts_off)
     assert ended.status == 0, ended.said
     judge(folder, arrived=True)
     return struck
@@ -54,9 +56,9 @@ def kill_at_label(nursery: Nursery, folder: Path, *blows: tuple[str, int], puts_
 # --- system calls ---------------------------------------------------------------------------------
 
 
-def points(nursery: Nursery, folder: Path) -> Counter[str]:
+def points(fork_server: ForkServer, folder: Path) -> Counter[str]:
     """How often one thread of a whole short journey makes each write-type call about the ledger."""
-    ended = nursery.journey(folder, *_about(folder, *WRITES))
+    ended = fork_server.journey(folder, *_about(folder, *WRITES))
     assert ended.status == 0, ended.said
     lines = (folder / "trace").read_text().splitlines()
     seen = Counter(found.groups() for line in lines if (found := re.match(r"(\d+) +(\w+)\(", line)))
@@ -66,29 +68,29 @@ def points(nursery: Nursery, folder: Path) -> Counter[str]:
     return most
 
 
-def kill_at(nursery: Nursery, folder: Path, call: str, number: int) -> bool:
+def kill_at(fork_server: ForkServer, folder: Path, call: str, number: int) -> bool:
     """A short journey that is killed at its so-manieth system call, and then travelled to its end.
 
     Returns whether it was: how many calls there are varies a little, with what is committed together.
     """
-    ended = nursery.journey(folder, *_about(folder, call), "-e", f"inject={call}:signal=KILL:when={number}")
+    ended = fork_server.journey(folder, *_about(folder, call), "-e", f"inject={call}:signal=KILL:when={number}")
     assert ended.status in (0, KILLED), ended.said
     inspect(folder, arrived=ended.status == 0)
-    _travel_on(nursery, folder)
+    _travel_on(fork_server, folder)
     return ended.status == KILLED
 
 
-def fail_at(nursery: Nursery, folder: Path, call: str, number: int, error: str) -> str:
+def fail_at(fork_server: ForkServer, folder: Path, call: str, number: int, error: str) -> str:
     """A short journey of which one system call fails: it goes on, or ends and says why; then the rest of it.
 
     Returns what became of it: it "went on", it "ended", or the call was "not met".
     """
-    ended = nursery.journey(folder, *_about(folder, call), "-e", f"inject={call}:error={error}:when={number}")
+    ended = fork_server.journey(folder, *_about(folder, call), "-e", f"inject={call}:error={error}:when={number}")
     assert ended.status == 0 or (ended.status == REFUSED and ended.said.startswith("the ledger ")), ended
     assert "restore a copy" not in ended.said, "one bad moment of a disk is no damage"
     inspect(folder, arrived=ended.status == 0)
     met = "INJECTED" in (folder / "trace").read_text()
-    _travel_on(nursery, folder)
+    _travel_on(fork_server, folder)
     return ("went on" if met else "not met") if ended.status == 0 else "ended"
 
 
@@ -98,8 +100,8 @@ def _about(folder: Path, *calls: str) -> tuple[str, ...]:
     return (*files, "-e", f"trace={','.join(calls)}")
 
 
-def _travel_on(nursery: Nursery, folder: Path) -> None:
-    ended = nursery.journey(folder)
+def _travel_on(fork_server: ForkServer, folder: Path) -> None:
+    ended = fork_server.journey(folder)
     assert ended.status == 0, ended.said
     inspect(folder, arrived=True)
 

@@ -3,7 +3,7 @@ the ledger, after it has worked and before it is committed, before and after eve
 before and after every 200.
 
 In here: the labels, and the ledger, connectors and receiver that pass them. They are given to the
-house in the place of the plain ones; the product knows nothing of them.
+harness in the place of the plain ones; the product knows nothing of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from syncd.ledger.store import Ledger, Tx
 P = ParamSpec("P")
 T = TypeVar("T")
 
-HOUSE = Path(__file__).parents[2] / "syncd"
+SYNCD = Path(__file__).parents[2] / "syncd"
 PASSED_ON = {"_record", "_write"}  # methods that hand their first argument to `Ledger.write`
 OUTSIDE = {"submit", "poll", "parse", "check", "balance", "pull", "read", "write"}
 
@@ -157,7 +157,7 @@ class LabelledReceiver:
 
 def units_of_work() -> set[str]:
     """Every function that the product's stages and listeners give to `Ledger.write`."""
-    files = [*sorted(HOUSE.glob("pipeline/*.py")), *sorted(HOUSE.glob("web/*.py"))]
+    files = [*sorted(SYNCD.glob("pipeline/*.py")), *sorted(SYNCD.glob("web/*.py"))]
     return {name for path in files for name in _given(path)}
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from .door import Door
+from .client import Client
 from .gauges import percentile
 from .process import ROOT, Load, environment
 
@@ -35,7 +35,7 @@ def pour(port: int, urls: Sequence[str], per_second: float, seconds: float, *, f
 
 
 async def _main(wish: dict[str, Any]) -> dict[str, Any]:
-    load, stop = Load(Door(wish["port"]), wish["urls"], wish["per_second"], sent=wish["first"]), asyncio.Event()
+    load, stop = Load(Client(wish["port"]), wish["urls"], wish["per_second"], sent=wish["first"]), asyncio.Event()
     pouring = asyncio.create_task(load.run(stop))
     late = await _lateness(wish["seconds"])
     stop.set()

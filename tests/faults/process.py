@@ -25,9 +25,9 @@ import yaml
 
 from syncd.ledger.inbox import KEPT, unpacked
 from tests.unit.audit import BODIES, ask
-from tests.unit.house import SECRET
+from tests.unit.harness import SECRET
 
-from .door import Door, asked_house
+from .client import Client, asked_harness
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -64,8 +64,8 @@ class Site:
         return self.folder / "config.yaml"
 
     @property
-    def door(self) -> Door:
-        return Door(self.holder.getsockname()[1])
+    def client(self) -> Client:
+        return Client(self.holder.getsockname()[1])
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """A whole command of syncd."""
@@ -90,12 +90,12 @@ class Site:
 
     def serving(self) -> None:
         """Wait until a daemon answers: the question waits in the held socket's queue like everybody's."""
-        answer = httpx.get(f"http://127.0.0.1:{self.door.port}/healthz", timeout=PATIENCE, trust_env=False)
+        answer = httpx.get(f"http://127.0.0.1:{self.client.port}/healthz", timeout=PATIENCE, trust_env=False)
         assert answer.status_code == 200, self.log()
 
     def configure(self) -> None:
         """Write the configuration."""
-        port = self.door.port
+        port = self.client.port
         crm, nobody = f"http://127.0.0.1:{self.crm}", "http://127.0.0.1:9"
         asked = {"providers": ["zeliq"]}
         settings = {
@@ -133,8 +133,8 @@ def site(folder: Path, calls: int | Sequence[str], disk: Path | None = None, *, 
     """A site with so many calls under way (or one for each of these contacts), its ledger on `disk` if there is one,
     its HubSpot on port `crm`; whatever it started is ended."""
     folder.mkdir(parents=True, exist_ok=True)
-    house, urls = asked_house(disk or folder, calls, now=time.time())
-    house.close()
+    harness, urls = asked_harness(disk or folder, calls, now=time.time())
+    harness.close()
     holder = socket.create_server(("127.0.0.1", 0), backlog=4096)
     made = Site(folder, urls, holder, disk or folder, crm)
     made.configure()
@@ -154,7 +154,7 @@ class Load:
     """Callbacks at a steady pace, each on its own connection. `stubborn`: what fails is sent again; `padding`:
     so many bytes more in each."""
 
-    door: Door
+    client: Client
     urls: Sequence[str]
     per_second: float = 100.0
     stubborn: bool = False
@@ -186,7 +186,7 @@ class Load:
     async def _accepted(self, url: str, body: bytes) -> bool:
         started = time.monotonic()
         try:
-            status = (await self.door.post(url, body, within=PATIENCE)).status
+            status = (await self.client.post(url, body, within=PATIENCE)).status
         except (OSError, TimeoutError) as error:
             self.failed.append(type(error).__name__)
             return False
@@ -199,7 +199,7 @@ class Load:
 
 
 def answer(number: int, *, about: int | None = None, padding: int = 0) -> bytes:
-    """What Zeliq says about one contact; no two are alike. `about`: which of the people of `asked_house`; the profile
+    """What Zeliq says about one contact; no two are alike. `about`: which of the people of `asked_harness`; the profile
     that it was asked about is repeated then, without which a find is not believed."""
     found = {"most_probable_email": f"p{number}@acme.example.com", "most_probable_email_status": "valid"}
     found |= {} if about is None else {"linkedin_url": f"https://www.linkedin.com/in/person{about}"}
@@ -213,13 +213,13 @@ def kept(ledger: Path) -> set[bytes]:
 
 
 async def restarts(
-    here: Site, number: signal.Signals, times: int, *, stubborn: bool = False, through: Door | None = None
+    here: Site, number: signal.Signals, times: int, *, stubborn: bool = False, through: Client | None = None
 ) -> Load:
     """End the daemon with a signal so many times while callbacks pour in, and start it again each time. `through`: a
     proxy that they come through."""
     here.start()
     await asyncio.to_thread(here.serving)
-    load, stop = Load(through or here.door, here.urls, stubborn=stubborn), asyncio.Event()
+    load, stop = Load(through or here.client, here.urls, stubborn=stubborn), asyncio.Event()
     pouring = asyncio.create_task(load.run(stop))
     for _ in range(times):
         await asyncio.sleep(0.5)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.system.rig import until
 
-from .door import Door
+from .client import Client
 from .process import PATIENCE, ROOT, free_port
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
@@ -53,9 +53,9 @@ class Proxy:
     port: int
 
     @property
-    def door(self) -> Door:
+    def client(self) -> Client:
         """The way in, for clients that believe its certificate and no other."""
-        return Door(self.port, ssl.create_default_context(cafile=str(self.folder / "cert.pem")), _NAME)
+        return Client(self.port, ssl.create_default_context(cafile=str(self.folder / "cert.pem")), _NAME)
 
     def judged(self) -> str:
         """What `nginx -t` says; nothing when all is well. Warnings count."""
@@ -96,12 +96,12 @@ def proxy(folder: Path, daemon: int) -> Proxy:
 
 
 @contextmanager
-def running(made: Proxy) -> Iterator[Door]:
+def running(made: Proxy) -> Iterator[Client]:
     """nginx, from when it answers."""
     with subprocess.Popen(made.command(), stderr=subprocess.DEVNULL) as process:
         try:
             until("nginx to answer", lambda: _answers(made, process))
-            yield made.door
+            yield made.client
         finally:
             process.terminate()
             process.wait(PATIENCE)

@@ -68,7 +68,7 @@ def test_n1_a_wall_clock_that_is_set_neither_stops_nor_floods_a_daemon(here: Sit
     here.serving()
 
     async def main() -> Load:
-        load, stop = Load(here.door, here.urls, per_second=20.0), asyncio.Event()
+        load, stop = Load(here.client, here.urls, per_second=20.0), asyncio.Event()
         pouring = asyncio.create_task(load.run(stop))
         await asyncio.sleep(1)
         for off in (10 * DAY, 400 * DAY, -400 * DAY, 0):

@@ -8,11 +8,11 @@ import pytest
 
 from syncd.pipeline.watch import STEADY, Watch
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import EMAIL, UNHEARD, House
+from tests.unit.harness import EMAIL, UNHEARD, Harness
 
+from .client import opened
 from .clocks import Clocks
 from .conftest import Build
-from .door import opened
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 ANSWERS_WITHIN = 2 * DAY
@@ -22,22 +22,22 @@ class Stepped:
     """A call under way whose answer can only come by callback, another provider whose turn would be next, and a
     watch that looks every ten seconds of real time."""
 
-    def __init__(self, house: House) -> None:
-        self.house, self.clock, self.watch = house, Clocks(), Watch()
-        house.clock = self.clock
-        house.parts = house._assemble(house.ledger)
-        self.contact = house.person("Ada")
+    def __init__(self, harness: Harness) -> None:
+        self.harness, self.clock, self.watch = harness, Clocks(), Watch()
+        harness.clock = self.clock
+        harness.parts = harness._assemble(harness.ledger)
+        self.contact = harness.person("Ada")
         self.look()
-        assert house.ask() == 1
+        assert harness.ask() == 1
 
     def restart(self) -> None:
-        self.house.reopen()
+        self.harness.reopen()
         self.watch = Watch()
 
     def look(self) -> bool:
         """Is the clock believed?"""
-        self.house.run(self.watch.run_once(self.house.parts))
-        return not self.house.parts.gate.hold
+        self.harness.run(self.watch.run_once(self.harness.parts))
+        return not self.harness.parts.gate.hold
 
     def run(self, seconds: float) -> list[bool]:
         """Ordinary work goes on for so long; returns what each look said."""
@@ -49,13 +49,13 @@ class Stepped:
         return looks
 
     def work(self) -> None:
-        self.house.sweep()
-        self.house.verify()
-        self.house.ask()
+        self.harness.sweep()
+        self.harness.verify()
+        self.harness.ask()
 
     @property
     def bought(self) -> int:
-        return sum(len(fake.submitted) for fake in self.house.fakes.values())
+        return sum(len(fake.submitted) for fake in self.harness.fakes.values())
 
 
 @pytest.fixture
@@ -74,13 +74,13 @@ def test_n2_a_step_that_was_seen_expires_nothing_and_buys_nothing_until_the_cloc
 ) -> None:
     stepped.run(MINUTE)
     stepped.clock.set(step)
-    stepped.house.person("Bo")
+    stepped.harness.person("Bo")
     stepped.work()  # the watch has not looked yet
-    assert (stepped.bought, stepped.house.state(stepped.contact)) == (1, "sent")
+    assert (stepped.bought, stepped.harness.state(stepped.contact)) == (1, "sent")
     assert not any(stepped.run(STEADY - 10))
-    assert (stepped.bought, stepped.house.submissions()) == (1, ["accepted"])
+    assert (stepped.bought, stepped.harness.submissions()) == (1, ["accepted"])
     assert stepped.run(40)[-1]
-    assert stepped.house.state(stepped.contact) == "sent", "its answer may still come"
+    assert stepped.harness.state(stepped.contact) == "sent", "its answer may still come"
     assert stepped.bought == 2, "Bo is asked about now"
 
 
@@ -91,22 +91,22 @@ def test_n2_a_deadline_is_counted_on_from_where_it_stood(stepped: Stepped, step:
     stepped.clock.spend(ANSWERS_WITHIN - HOUR)
     assert stepped.look()
     stepped.work()
-    assert stepped.house.submissions() == ["accepted"]
+    assert stepped.harness.submissions() == ["accepted"]
     stepped.clock.spend(HOUR if step > -DAY else ANSWERS_WITHIN)  # set back far, a call keeps two days at the least
     stepped.run(MINUTE)
-    assert stepped.house.submissions()[0] == "expired"
+    assert stepped.harness.submissions()[0] == "expired"
     assert stepped.bought == 2
 
 
 @pytest.mark.parametrize("step", [HOUR, 6 * DAY, -6 * DAY])
 def test_n2_a_clock_that_is_put_right_soon_has_moved_nothing(stepped: Stepped, step: float) -> None:
-    [before] = stepped.house.sql("SELECT deadline FROM submission")
+    [before] = stepped.harness.sql("SELECT deadline FROM submission")
     stepped.clock.set(step)
     stepped.run(5 * MINUTE)
     stepped.clock.set(0.0)
     assert not any(stepped.run(STEADY - 10)), "it is held until it has been steady from then on"
     assert stepped.run(40)[-1]
-    [after] = stepped.house.sql("SELECT deadline FROM submission")
+    [after] = stepped.harness.sql("SELECT deadline FROM submission")
     assert after[0] == pytest.approx(before[0], abs=1)
 
 
@@ -119,7 +119,7 @@ def test_n2_a_restart_does_not_make_it_believe(stepped: Stepped, step: float) ->
     assert not any(stepped.run(STEADY - 20))
     stepped.run(MINUTE if step > 0 else HOUR)  # set back unseen: an hour, as ever
     assert stepped.look()
-    assert stepped.house.submissions() == ["accepted"]
+    assert stepped.harness.submissions() == ["accepted"]
     assert stepped.bought == 1
 
 
@@ -130,7 +130,7 @@ def test_n2_a_clock_that_stands_or_races_is_not_believed(stepped: Stepped, lost:
         stepped.run(10)
     assert not stepped.look()
     assert stepped.bought == 1
-    assert stepped.house.submissions() == ["accepted"]
+    assert stepped.harness.submissions() == ["accepted"]
 
 
 @pytest.mark.parametrize("drift", [1e-4, 0.05, -0.05])
@@ -143,21 +143,21 @@ def test_n2_a_clock_that_is_slewed_is_believed(stepped: Stepped, drift: float) -
 
 def test_n2_an_address_is_good_for_as_long_as_it_was(stepped: Stepped) -> None:
     """A step of many weeks is believed in the end: what was paid for before may still come in, after a restart too."""
-    url = stepped.house.fake.submitted[0].callback_url
+    url = stepped.harness.fake.submitted[0].callback_url
     stepped.clock.set(400 * DAY)
     stepped.run(STEADY + MINUTE)
     assert stepped.look()
 
     async def post() -> int:
-        async with opened(stepped.house.parts) as door:
-            return (await door.post(url)).status
+        async with opened(stepped.harness.parts) as client:
+            return (await client.post(url)).status
 
-    assert stepped.house.run(post()) == 200
+    assert stepped.harness.run(post()) == 200
     stepped.restart()
     assert stepped.look()
-    assert stepped.house.run(post()) == 200
+    assert stepped.harness.run(post()) == 200
     stepped.clock.spend(61 * DAY)
-    assert stepped.house.run(post()) == 404
+    assert stepped.harness.run(post()) == 404
 
 
 class HeldUp(Clocks):
@@ -174,14 +174,14 @@ class HeldUp(Clocks):
 
 
 def test_a_process_that_was_held_up_between_two_clocks_takes_neither_for_set(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    house.clock = HeldUp()
-    house.parts = house._assemble(house.ledger)
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.clock = HeldUp()
+    harness.parts = harness._assemble(harness.ledger)
     watch = Watch()
     for _ in range(20):
-        house.run(watch.run_once(house.parts))
-        assert not house.parts.gate.hold
-        assert not house.parts.clock_was_set
+        harness.run(watch.run_once(harness.parts))
+        assert not harness.parts.gate.hold
+        assert not harness.parts.clock_was_set
 
 
 def test_a_doubted_clock_is_nobodys_to_mend(build: Build) -> None:
@@ -189,4 +189,4 @@ def test_a_doubted_clock_is_nobodys_to_mend(build: Build) -> None:
     stepped = Stepped(build(fields={EMAIL: ["ann"]}))
     stepped.clock.set(9 * DAY)
     assert not stepped.look()
-    assert not stepped.house.parts.gate.waits_for_somebody("people")
+    assert not stepped.harness.parts.gate.waits_for_somebody("people")

@@ -16,10 +16,10 @@ import pytest
 
 from syncd.ledger.inbox import KEPT, SURPLUS_KEPT, unpacked
 from tests.unit.audit import BODIES, ask
-from tests.unit.house import House
+from tests.unit.harness import Harness
 
 from . import corpus, forging
-from .door import VENDORS, Door, Said, asked_house, opened, request, target, with_vendors
+from .client import VENDORS, Client, Said, asked_harness, opened, request, target, with_vendors
 from .process import answer
 
 FORGERIES = 20_000  # at the address check itself
@@ -36,49 +36,51 @@ def test_no_forgery_is_taken(tmp_path: Path, vendor: str) -> None:
 
 def forge(folder: Path, vendor: str, *, seed: int = 17, number: int = FORGERIES, over_sockets: int = POSTED) -> None:
     """So many forgeries at the check itself, and some over sockets between honest callbacks."""
-    house, urls = asked_house(folder, 8, vendor)
-    with house:
-        house.parts = with_vendors(house.parts)
-        before = contents(house)
+    harness, urls = asked_harness(folder, 8, vendor)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
+        before = contents(harness)
         rng = random.Random(seed)
-        assert forging.taken(house, vendor, forging.forgeries(rng, urls, number)) == []
+        assert forging.taken(harness, vendor, forging.forgeries(rng, urls, number)) == []
         forged = forging.over_http(rng, urls, over_sockets, vendor)
-        honest = [house.parts.addresses.mint("zeliq", f"honest{n}", expires=house.clock.now() + 60) for n in range(40)]
-        refused, answered = house.run(under_attack(house, forged, honest))
+        honest = [
+            harness.parts.addresses.mint("zeliq", f"honest{n}", expires=harness.clock.now() + 60) for n in range(40)
+        ]
+        refused, answered = harness.run(under_attack(harness, forged, honest))
         assert set(refused) <= {404, 400, 0}
         assert refused.count(404) > over_sockets * 0.9
         assert answered == [200] * len(honest)
-        assert contents(house, "zeliq", "honest") == before
+        assert contents(harness, "zeliq", "honest") == before
 
 
-async def under_attack(house: House, forged: list[bytes], honest: list[str]) -> tuple[list[int], list[int]]:
+async def under_attack(harness: Harness, forged: list[bytes], honest: list[str]) -> tuple[list[int], list[int]]:
     """Forgeries over sockets, and honest callbacks in between; the statuses of both."""
-    async with opened(house.parts) as door:
-        attack = asyncio.create_task(many(door, forged))
-        kept = [(await door.post(url, answer(n))).status for n, url in enumerate(honest)]
+    async with opened(harness.parts) as client:
+        attack = asyncio.create_task(many(client, forged))
+        kept = [(await client.post(url, answer(n))).status for n, url in enumerate(honest)]
         return [said.status for said in await attack], kept
 
 
-async def many(door: Door, requests: list[bytes]) -> list[Said]:
+async def many(client: Client, requests: list[bytes]) -> list[Said]:
     """Raw requests, sixteen at a time."""
     places = asyncio.Semaphore(16)
 
     async def one(raw: bytes) -> Said:
         async with places:
-            return await door.raw(raw, within=5.0)
+            return await client.raw(raw, within=5.0)
 
     return await asyncio.gather(*map(one, requests))
 
 
-def contents(house: House, provider: str = "", prefix: str = "-") -> list[Any]:
+def contents(harness: Harness, provider: str = "", prefix: str = "-") -> list[Any]:
     """Every row of every table, but for what came from a provider to calls of a prefix."""
     tables = [
-        row[0] for row in house.sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        row[0] for row in harness.sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
     ]
-    rows = {table: sorted(house.sql(f"SELECT * FROM {table}"), key=repr) for table in tables if table != "tally"}
-    mine = house.sql("SELECT id FROM delivery WHERE provider = ? AND submission_id LIKE ?", provider, f"{prefix}%")
+    rows = {table: sorted(harness.sql(f"SELECT * FROM {table}"), key=repr) for table in tables if table != "tally"}
+    mine = harness.sql("SELECT id FROM delivery WHERE provider = ? AND submission_id LIKE ?", provider, f"{prefix}%")
     rows["delivery"] = [row for row in rows["delivery"] if (row[0],) not in mine]
-    others = {sample for (sample,) in house.sql("SELECT sample_id FROM delivery WHERE id NOT IN (SELECT value FROM "
+    others = {sample for (sample,) in harness.sql("SELECT sample_id FROM delivery WHERE id NOT IN (SELECT value FROM "
               "json_each(?))", json.dumps([id_ for (id_,) in mine]))}  # fmt: skip
     rows["sample"] = [row for row in rows["sample"] if row[0] in others]
     return sorted(rows.items())
@@ -93,37 +95,37 @@ def test_malformed_bodies_to_the_right_address(tmp_path: Path, vendor: str) -> N
 
     Of what comes after the last word of a call that nobody signs, a few are kept and the rest is counted.
     """
-    house, urls = asked_house(tmp_path, 1, vendor)
-    with house:
-        house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(tmp_path, 1, vendor)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
         bodies = list(corpus.malformed())
-        said = house.run(posted(house, vendor, urls[0], bodies))
+        said = harness.run(posted(harness, vendor, urls[0], bodies))
         assert {one.status for one in said} <= {200, 400, 429}
-        settle(house)
-        dropped = taken(said, bodies) - kept(house)
-        assert kept(house) <= taken(said, bodies)
-        assert len(kept(house)) >= min(KEPT, len(set(bodies)))
-        assert len(dropped) == max(0, house.tally("deliveries_surplus") - SURPLUS_KEPT), "after a last word, some are"
-        assert house.crm.calls.count("write") == 0
-        assert house.state("501") in {"sent", "answered", "queued"} or house.job("501")[0] == "done"
+        settle(harness)
+        dropped = taken(said, bodies) - kept(harness)
+        assert kept(harness) <= taken(said, bodies)
+        assert len(kept(harness)) >= min(KEPT, len(set(bodies)))
+        assert len(dropped) == max(0, harness.tally("deliveries_surplus") - SURPLUS_KEPT), "after a last word, some are"
+        assert harness.crm.calls.count("write") == 0
+        assert harness.state("501") in {"sent", "answered", "queued"} or harness.job("501")[0] == "done"
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_naughty_strings_in_every_place(tmp_path: Path, vendor: str) -> None:
     """I5: whatever stands in a well-formed answer, what is written is a clean address and nothing else."""
-    house, urls = asked_house(tmp_path, 1, vendor)
-    with house:
-        house.parts = with_vendors(house.parts)
-        request_id = house.fake.submitted[0].requests[0].id
+    harness, urls = asked_harness(tmp_path, 1, vendor)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
+        request_id = harness.fake.submitted[0].requests[0].id
         bodies = list(corpus.naughty(vendor, request_id))
-        said = house.run(posted(house, vendor, urls[0], bodies))
+        said = harness.run(posted(harness, vendor, urls[0], bodies))
         assert {one.status for one in said} <= {200, 429}
-        settle(house)
-        written = house.held("501")
+        settle(harness)
+        written = harness.held("501")
         assert len(written) <= 254
         assert all(c.isprintable() and not c.isspace() for c in written)
         assert written == "" or written.count("@") == 1
-        assert house.sql("SELECT count(*) FROM job") == [(1,)], "no string was taken for SQL"
+        assert harness.sql("SELECT count(*) FROM job") == [(1,)], "no string was taken for SQL"
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -134,24 +136,24 @@ def test_mutations_of_genuine_answers(tmp_path: Path, vendor: str) -> None:
 
 def mutate(folder: Path, vendor: str, *, seed: int = 19, number: int = MUTATIONS) -> None:
     """So many mutated answers to one call."""
-    house, urls = asked_house(folder, 1, vendor)
-    with house:
-        house.parts = with_vendors(house.parts)
-        sample = corpus.sample(vendor, house.fake.submitted[0].requests[0].id)
+    harness, urls = asked_harness(folder, 1, vendor)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
+        sample = corpus.sample(vendor, harness.fake.submitted[0].requests[0].id)
         bodies = list(corpus.mutations(random.Random(seed), sample, number))
-        said = house.run(posted(house, vendor, urls[0], bodies))
+        said = harness.run(posted(harness, vendor, urls[0], bodies))
         assert {one.status for one in said} <= {200, 400, 429}
-        settle(house)
-        assert kept(house) == taken(said, bodies)
-        assert len(kept(house)) >= KEPT
-        written = house.held("501")
+        settle(harness)
+        assert kept(harness) == taken(said, bodies)
+        assert len(kept(harness)) >= KEPT
+        written = harness.held("501")
         assert written == "" or "@" in written
 
 
-async def posted(house: House, vendor: str, url: str, bodies: list[bytes]) -> list[Said]:
+async def posted(harness: Harness, vendor: str, url: str, bodies: list[bytes]) -> list[Said]:
     """Each body to the same address, with the vendor's right signature, on few connections."""
-    async with opened(house.parts) as door:
-        return await many(door, [request(url, body, corpus.signed(vendor, body)) for body in bodies])
+    async with opened(harness.parts) as client:
+        return await many(client, [request(url, body, corpus.signed(vendor, body)) for body in bodies])
 
 
 def taken(said: list[Said], bodies: list[bytes]) -> set[bytes]:
@@ -159,15 +161,15 @@ def taken(said: list[Said], bodies: list[bytes]) -> set[bytes]:
     return {body for one, body in zip(said, bodies, strict=True) if one.status != 429}
 
 
-def settle(house: House) -> None:
+def settle(harness: Harness) -> None:
     """Everything that came is looked at, decided on and written."""
-    house.finish()
-    house.clock.time += 60
-    house.writeback()
+    harness.finish()
+    harness.clock.time += 60
+    harness.writeback()
 
 
-def kept(house: House) -> set[bytes]:
-    return {unpacked(*row) for row in house.sql(BODIES)}
+def kept(harness: Harness) -> set[bytes]:
+    return {unpacked(*row) for row in harness.sql(BODIES)}
 
 
 REQUESTS = {
@@ -191,22 +193,22 @@ REQUESTS = {
 @pytest.mark.parametrize("what", REQUESTS)
 def test_malformed_requests(tmp_path: Path, what: str) -> None:
     """I6: refused or dropped without a 5xx and without a trace in the ledger; the next callback is answered."""
-    house, urls = asked_house(tmp_path, 1)
-    with house:
-        house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(tmp_path, 1)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
         raw = REQUESTS[what].replace(b"%s", target(urls[0]).encode()) + b"\r\nconnection: close\r\n\r\n{}"
 
         async def main() -> tuple[int, int]:
-            async with opened(house.parts) as door:
-                return (await door.raw(raw, within=5.0)).status, (await door.post(urls[0], answer(1))).status
+            async with opened(harness.parts) as client:
+                return (await client.raw(raw, within=5.0)).status, (await client.post(urls[0], answer(1))).status
 
-        refused, honest = house.run(main())
+        refused, honest = harness.run(main())
         assert refused in {0, 400, 404, 415}
         assert honest == 200
         unread = (
             {b"{}"} if what == "compressed" else set()
         )  # came to a good address: put aside, as whatever nobody can read
-        assert kept(house) == {answer(1)} | unread
+        assert kept(harness) == {answer(1)} | unread
 
 
 # --- clients ----------------------------------------------------------------------------------
@@ -230,19 +232,19 @@ def slow(url: str) -> dict[str, tuple[list[bytes], set[int]]]:
 @pytest.mark.parametrize("way", list(slow("https://x.test/")))
 def test_slow_clients_are_let_go(tmp_path: Path, way: str) -> None:
     """I1: whoever does not come to the point within the deadline loses the connection; others are served."""
-    house, urls = asked_house(tmp_path, 2)
-    with house:
-        house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(tmp_path, 2)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
         pieces, statuses = slow(urls[0])[way]
 
         async def main() -> tuple[list[Said], Said]:
-            async with opened(house.parts, head=0.5, body=0.5) as door:
-                slowly = [asyncio.create_task(door.raw(*pieces, pause=0.1, within=3.0)) for _ in range(20)]
-                honest = await door.post(urls[1], answer(1))
+            async with opened(harness.parts, head=0.5, body=0.5) as client:
+                slowly = [asyncio.create_task(client.raw(*pieces, pause=0.1, within=3.0)) for _ in range(20)]
+                honest = await client.post(urls[1], answer(1))
                 return await asyncio.gather(*slowly), honest
 
         started = asyncio.run(clock())
-        said, honest = house.run(main())
+        said, honest = harness.run(main())
         assert {one.status for one in said} <= statuses
         assert honest.status == 200
         assert asyncio.run(clock()) - started < 15.0
@@ -254,37 +256,37 @@ async def clock() -> float:
 
 def test_a_flood_of_connections(tmp_path: Path) -> None:
     """I1: hundreds of silent connections are open at once; honest callbacks are answered, and memory is bounded."""
-    house, urls = asked_house(tmp_path, 60)
-    with house:
-        house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(tmp_path, 60)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
 
         async def main() -> list[int]:
-            async with opened(house.parts, head=2.0) as door:
-                idle = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(FLOOD)]
+            async with opened(harness.parts, head=2.0) as client:
+                idle = [await asyncio.open_connection("127.0.0.1", client.port) for _ in range(FLOOD)]
                 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                statuses = [one.status for one in await door.posts(urls, answer(1))]
+                statuses = [one.status for one in await client.posts(urls, answer(1))]
                 for _, writer in idle:
                     writer.close()
                 assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024, "KiB"
                 return statuses
 
-        assert house.run(main()) == [200] * 60
-        assert ask(house.path, "SELECT count(*) FROM delivery") == [(60,)]
+        assert harness.run(main()) == [200] * 60
+        assert ask(harness.path, "SELECT count(*) FROM delivery") == [(60,)]
 
 
 def test_memory_does_not_follow_what_is_refused(tmp_path: Path) -> None:
     """I1: a thousand large bodies to forged addresses leave nothing behind."""
-    house, _ = asked_house(tmp_path, 1)
-    with house:
-        house.parts = with_vendors(house.parts)
+    harness, _ = asked_harness(tmp_path, 1)
+    with harness:
+        harness.parts = with_vendors(harness.parts)
         forged = request("https://x.test/callbacks/zeliq?a=1&k=2&m=3", json.dumps({"x": "y" * 100_000}).encode())
 
         async def main() -> int:
-            async with opened(house.parts) as door:
-                await many(door, [forged] * 100)
+            async with opened(harness.parts) as client:
+                await many(client, [forged] * 100)
                 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-                await many(door, [forged] * 400)
+                await many(client, [forged] * 400)
                 return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
-        assert house.run(main()) < 32 * 1024
-        assert kept(house) == set()
+        assert harness.run(main()) < 32 * 1024
+        assert kept(harness) == set()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from .fork_server import ForkServer
 from .killing import kill_at_label, passings
 from .labels import units_of_work
-from .nursery import Nursery
 
 # Units of work that the journey does not come by, each with the reason.
 BY_NOTHING: dict[str, str] = {
@@ -40,9 +40,9 @@ OUTSIDE = {
 
 
 @pytest.fixture(scope="module")
-def passed(nursery: Nursery, in_memory: Path) -> Counter[str]:
+def passed(fork_server: ForkServer, in_memory: Path) -> Counter[str]:
     """How often an undisturbed journey passes each label."""
-    return passings(nursery, in_memory / "undisturbed")
+    return passings(fork_server, in_memory / "undisturbed")
 
 
 def test_every_write_and_every_call_is_a_labelled_place(passed: Counter[str]) -> None:
@@ -54,22 +54,22 @@ def test_every_write_and_every_call_is_a_labelled_place(passed: Counter[str]) ->
     assert {label.partition(" ")[0] for label in passed} == {"before", "within", "after"}
 
 
-def test_kills_at_labels(nursery: Nursery, in_memory: Path, passed: Counter[str]) -> None:
+def test_kills_at_labels(fork_server: ForkServer, in_memory: Path, passed: Counter[str]) -> None:
     """Ten labels, and at each of them any passing: all that was promised holds, then and in the end."""
     rng = random.Random(6)
     for label in rng.sample(sorted(passed), 10):
-        kill_at_label(nursery, in_memory / label, (label, rng.randint(1, passed[label])))
+        kill_at_label(fork_server, in_memory / label, (label, rng.randint(1, passed[label])))
 
 
 @pytest.mark.parametrize("label", ["after undoing._begin", "before undoing._note_outcomes", "within undoing._settle"])
-def test_kills_while_values_are_put_back(nursery: Nursery, in_memory: Path, label: str) -> None:
+def test_kills_while_values_are_put_back(fork_server: ForkServer, in_memory: Path, label: str) -> None:
     """The intent is there, the CRM has carried it out, a colleague's value is back: each goes on."""
-    assert kill_at_label(nursery, in_memory / label, (label, 1)) == 1
+    assert kill_at_label(fork_server, in_memory / label, (label, 1)) == 1
 
 
-def test_a_kill_while_it_recovers_from_a_kill(nursery: Nursery, in_memory: Path) -> None:
+def test_a_kill_while_it_recovers_from_a_kill(fork_server: ForkServer, in_memory: Path) -> None:
     blows = ("after Provider.submit", 9), ("after submissions.recover", 1)
-    assert kill_at_label(nursery, in_memory / "twice", *blows) == 2
+    assert kill_at_label(fork_server, in_memory / "twice", *blows) == 2
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_a_kill_while_it_recovers_from_a_kill(nursery: Nursery, in_memory: Path)
     ],
     ids=["a 200 before the commit", "an intent after the call"],
 )
-def test_planted_bugs_are_found(nursery: Nursery, in_memory: Path, put_off: str, label: str, found: str) -> None:
+def test_planted_bugs_are_found(fork_server: ForkServer, in_memory: Path, put_off: str, label: str, found: str) -> None:
     """A unit of work that is called done before it is begun."""
     blows = [(label, number) for number in range(1, 5)]
 
     def kill() -> None:
         for blow in blows:
-            kill_at_label(nursery, in_memory / f"{put_off}-{blow[1]}", blow, puts_off=(put_off,))
+            kill_at_label(fork_server, in_memory / f"{put_off}-{blow[1]}", blow, puts_off=(put_off,))
 
     with pytest.raises(AssertionError, match=found):
         kill()

@@ -21,7 +21,7 @@ def test_a_load_while_the_crm_is_down(tmp_path: Path) -> None:
         daemon = here.start()
         here.serving()
         with watching(daemon.pid, here.ledger, every=0.2) as gauge:
-            came = pour(here.door.port, here.urls, 100.0, 3.0)
+            came = pour(here.client.port, here.urls, 100.0, 3.0)
         assert (came["sent"] > 200, came["failed"]) == (True, {})
         assert ask(here.ledger, "SELECT count(*) FROM delivery") == [(came["sent"],)]
         assert max(one.wal for one in gauge.samples) < 16

@@ -15,7 +15,7 @@ from syncd.web import public
 from syncd.web.listener import HEAD_DEADLINE
 
 from . import proxy
-from .door import Door, asked_house, opened, with_vendors
+from .client import Client, asked_harness, opened, with_vendors
 from .process import ROOT, Site, answer, free_port, site
 from .test_restart import terminate
 
@@ -59,10 +59,10 @@ def test_a_termination_behind_it_refuses_nobody(tmp_path: Path) -> None:
 
 def behind(here: Site, times: int) -> int:
     """So many terminations behind nginx; returns how many callbacks there were."""
-    made = proxy.proxy(here.folder / "nginx", here.door.port)
+    made = proxy.proxy(here.folder / "nginx", here.client.port)
     assert made.judged() == ""
-    with proxy.running(made) as door:
-        sent = terminate(here, times, door)
+    with proxy.running(made) as client:
+        sent = terminate(here, times, client)
     written = (made.folder / "syncd.log").read_text("utf-8")
     assert written.count("POST /callbacks/zeliq 200") == sent
     assert not [word for word in SECRETS if word in made.logs()]
@@ -72,14 +72,14 @@ def behind(here: Site, times: int) -> int:
 @needs_nginx
 def test_what_it_lets_in(tmp_path: Path) -> None:
     """The largest callback of a vendor, and no other address; a refusal comes back as the daemon said it."""
-    house, urls = asked_house(tmp_path, 2, "fullenrich")
-    house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(tmp_path, 2, "fullenrich")
+    harness.parts = with_vendors(harness.parts)
 
     async def main() -> list[int]:
-        async with opened(house.parts) as inner:
-            with proxy.running(proxy.proxy(tmp_path / "nginx", inner.port)) as door:
-                health = await door.raw(b"GET /healthz HTTP/1.1\r\nhost: x.test\r\nconnection: close\r\n\r\n")
-                return [health.status, *[(await door.post(url, body)).status for url, body in wanted]]
+        async with opened(harness.parts) as inner:
+            with proxy.running(proxy.proxy(tmp_path / "nginx", inner.port)) as client:
+                health = await client.raw(b"GET /healthz HTTP/1.1\r\nhost: x.test\r\nconnection: close\r\n\r\n")
+                return [health.status, *[(await client.post(url, body)).status for url, body in wanted]]
 
     large = answer(1, padding=(16 << 20) - 1_000)
     wanted = [
@@ -89,8 +89,8 @@ def test_what_it_lets_in(tmp_path: Path) -> None:
         ("/metrics", b""),
         ("/callbacks/../metrics", b""),
     ]
-    with house:
-        assert house.run(main()) == [200, 401, 404, 404, 404, 404]  # nobody signed it: it was read
+    with harness:
+        assert harness.run(main()) == [200, 401, 404, 404, 404, 404]  # nobody signed it: it was read
 
 
 @needs_nginx
@@ -99,12 +99,12 @@ def test_its_logs_tell_no_address(tmp_path: Path) -> None:
     made = proxy.proxy(tmp_path / "nginx", free_port())
     url = "https://x.test/callbacks/zeliq?contactId=501&m=0123"
 
-    async def main(door: Door) -> list[int]:
-        nobody_there = await door.post(url, b"{}")
+    async def main(client: Client) -> list[int]:
+        nobody_there = await client.post(url, b"{}")
         shutil.rmtree(made.folder / "body")
-        return [nobody_there.status, (await door.post(url, b"x" * LARGE)).status]
+        return [nobody_there.status, (await client.post(url, b"x" * LARGE)).status]
 
-    with proxy.running(made) as door:
-        assert asyncio.run(main(door)) == [502, 502]
+    with proxy.running(made) as client:
+        assert asyncio.run(main(client)) == [502, 502]
     assert "POST /callbacks/zeliq 502" in made.logs()
     assert not [word for word in SECRETS if word in made.logs()]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .client import Client
 from .disk import fail_to_keep, fails_to_keep_from, no_room_at, rivals
-from .door import Door
 from .killing import STRACE
 from .process import Site, kept, restarts, site
 
@@ -35,7 +35,7 @@ def test_three_kills_under_load_lose_nothing_acknowledged(here: Site) -> None:
     kill(here, 3)
 
 
-def terminate(here: Site, times: int, through: Door | None = None) -> int:
+def terminate(here: Site, times: int, through: Client | None = None) -> int:
     """Returns how many callbacks there were."""
     load = asyncio.run(restarts(here, signal.SIGTERM, times, through=through))
     assert load.failed == [], here.log()

@@ -24,10 +24,10 @@ from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import BODIES, ask, events_gone, sqlite3
 
+from .client import asked_harness, opened, with_vendors
 from .disk import NoDisk, fill, small_disk
-from .door import asked_house, opened, with_vendors
+from .fork_server import ROOT, ForkServer
 from .killing import ERRORS, STRACE, fail_at, kill_at, points
-from .nursery import ROOT, Nursery
 from .page_cache import Disk
 from .process import within
 
@@ -47,78 +47,78 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_refuses_and_recovers(disk: Path) -> None:
     """503 while it is full, 200 once there is room, in the same process; what was acknowledged is there."""
-    house, urls = asked_house(disk, 40)
-    house.parts = with_vendors(house.parts)
+    harness, urls = asked_harness(disk, 40)
+    harness.parts = with_vendors(harness.parts)
     ballast = disk / "ballast"
 
     async def main() -> list[tuple[int, bytes]]:
         taken = []
-        async with opened(house.parts) as door:
+        async with opened(harness.parts) as client:
             for number, url in enumerate(urls):
                 if number == 10:
                     fill(ballast)
                 if number == 30:
                     ballast.unlink()
                 body = BODY % (str(number) * 5_000).encode()
-                taken.append(((await door.post(url, body)).status, body))
+                taken.append(((await client.post(url, body)).status, body))
         return taken
 
-    taken = house.run(main())
+    taken = harness.run(main())
     statuses = [status for status, _ in taken]
     assert set(statuses[:10]) == {200}
     assert statuses[10:30].count(503) > 10
     assert set(statuses[30:]) == {200}
-    house.close()
-    kept = {unpacked(*row) for row in ask(house.path, BODIES)}
+    harness.close()
+    kept = {unpacked(*row) for row in ask(harness.path, BODIES)}
     assert kept == {body for status, body in taken if status == 200}
-    assert ask(house.path, "PRAGMA integrity_check") == [("ok",)]
+    assert ask(harness.path, "PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_locked_ledger_waits_then_refuses_then_recovers(tmp_path: Path) -> None:
     """A short lock delays the answer, a long one makes it a 503; nothing is lost in either."""
-    house, urls = asked_house(tmp_path, 3)
-    house.parts = with_vendors(house.parts)
-    other = sqlite3.connect(house.path, isolation_level=None)
+    harness, urls = asked_harness(tmp_path, 3)
+    harness.parts = with_vendors(harness.parts)
+    other = sqlite3.connect(harness.path, isolation_level=None)
 
     async def main() -> list[int]:
-        async with opened(house.parts) as door:
+        async with opened(harness.parts) as client:
             other.execute("BEGIN IMMEDIATE")
-            short = asyncio.create_task(door.post(urls[0]))
+            short = asyncio.create_task(client.post(urls[0]))
             _, waiting = await asyncio.wait([short], timeout=0.3)
             assert waiting, "it is not acknowledged while it can't be written"
             other.execute("COMMIT")
             first = await short
             other.execute("BEGIN IMMEDIATE")
-            second = await door.post(urls[1])
+            second = await client.post(urls[1])
             other.execute("COMMIT")
-            return [first.status, second.status, (await door.post(urls[1])).status]
+            return [first.status, second.status, (await client.post(urls[1])).status]
 
-    assert house.run(main()) == [200, 503, 200]
+    assert harness.run(main()) == [200, 503, 200]
     other.close()
-    house.close()
-    assert ask(house.path, "SELECT count(*) FROM delivery") == [(2,)]
+    harness.close()
+    assert ask(harness.path, "SELECT count(*) FROM delivery") == [(2,)]
 
 
 @pytest.fixture(scope="module")
-def places(nursery: Nursery, in_memory: Path) -> list[tuple[str, int]]:
+def places(fork_server: ForkServer, in_memory: Path) -> list[tuple[str, int]]:
     """Every system call of a journey, by its name and number."""
-    found = points(nursery, in_memory / "whole")
+    found = points(fork_server, in_memory / "whole")
     assert {"pread64", "pwrite64", "fsync", "ftruncate", "openat", "unlink"} <= found.keys()
     return [(call, number) for call, most in sorted(found.items()) for number in range(1, most + 1)]
 
 
 @needs_strace
-def test_kills_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
+def test_kills_at_system_calls(fork_server: ForkServer, in_memory: Path, places: list[tuple[str, int]]) -> None:
     """Nothing acknowledged is lost, nothing is asked twice, and the next process comes to the end."""
     some = random.Random(4).sample(places, 10)
-    assert sum(kill_at(nursery, in_memory / f"kill-{call}-{number}", call, number) for call, number in some) >= 8
+    assert sum(kill_at(fork_server, in_memory / f"kill-{call}-{number}", call, number) for call, number in some) >= 8
 
 
 @needs_strace
-def test_errors_at_system_calls(nursery: Nursery, in_memory: Path, places: list[tuple[str, int]]) -> None:
+def test_errors_at_system_calls(fork_server: ForkServer, in_memory: Path, places: list[tuple[str, int]]) -> None:
     """The same of whatever the kernel refuses: the process goes on, or says why it can't."""
     outcomes = Counter(
-        fail_at(nursery, in_memory / f"{error}-{call}-{number}", call, number, error)
+        fail_at(fork_server, in_memory / f"{error}-{call}-{number}", call, number, error)
         for call, number in random.Random(5).sample(places, 5)
         for error in ERRORS
     )
@@ -128,14 +128,16 @@ def test_errors_at_system_calls(nursery: Nursery, in_memory: Path, places: list[
 
 @needs_strace
 @pytest.mark.parametrize("number", [5, 20], ids=["at the start", "while at work"])
-def test_what_the_disk_does_not_give_once_is_not_called_damage(nursery: Nursery, in_memory: Path, number: int) -> None:
+def test_what_the_disk_does_not_give_once_is_not_called_damage(
+    fork_server: ForkServer, in_memory: Path, number: int
+) -> None:
     """It ends as for any failure of the disk, and is started again: nobody is told to restore a copy."""
-    assert fail_at(nursery, in_memory / f"read-{number}", "pread64", number, "EIO") == "ended"
+    assert fail_at(fork_server, in_memory / f"read-{number}", "pread64", number, "EIO") == "ended"
 
 
 def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) -> None:
     """VACUUM INTO while callbacks pour in: everything acknowledged before it began is in it, and it adds up."""
-    house, _ = asked_house(tmp_path / "here", 5)
+    harness, _ = asked_harness(tmp_path / "here", 5)
     copy, restored = tmp_path / "copy.db", tmp_path / "restored.db"
 
     async def pour(stop: asyncio.Event, taken: list[str]) -> None:
@@ -143,7 +145,7 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
         while not stop.is_set():
             number += 1
             delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=BODY % str(number).encode())
-            await house.ledger.write(inbox.store, "zeliq", delivery, now=1.0)
+            await harness.ledger.write(inbox.store, "zeliq", delivery, now=1.0)
             taken.append(delivery.submission_id)
 
     async def main() -> tuple[set[str], int]:
@@ -152,14 +154,14 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
         while len(taken) < 400:
             await asyncio.sleep(0.005)
         before = set(taken)
-        await asyncio.to_thread(copies.back_up, house.path, copy)
+        await asyncio.to_thread(copies.back_up, harness.path, copy)
         during = len(taken) - len(before)
         stop.set()
         await asyncio.gather(*pouring)
         return before, during
 
-    before, _ = house.run(main())
-    house.close()
+    before, _ = harness.run(main())
+    harness.close()
     assert copies.restore(copy, restored, frozen_until=2.0, now=0.0).generation == 1
     kept = {row[0] for row in ask(restored, "SELECT submission_id FROM delivery")}
     assert before <= kept
@@ -178,15 +180,15 @@ def problems(path: Path) -> list[str]:
 def travelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sound ledger at the end of a journey, with one call still open."""
     folder = tmp_path_factory.mktemp("travelled")
-    house, _ = asked_house(folder, 4)
-    with house:
+    harness, _ = asked_harness(folder, 4)
+    with harness:
         for contact in ("501", "502"):
-            house.finds(contact, house.fake.submitted[0].requests[0].fields[0], f"p{contact}@acme.example.com")
-        for call in house.fake.submitted[:3]:
-            house.call_back(call)
-        house.finish()
-    assert problems(house.path) == []
-    return house.path
+            harness.finds(contact, harness.fake.submitted[0].requests[0].fields[0], f"p{contact}@acme.example.com")
+        for call in harness.fake.submitted[:3]:
+            harness.call_back(call)
+        harness.finish()
+    assert problems(harness.path) == []
+    return harness.path
 
 
 def flip(path: Path, table: str, offset: int) -> None:

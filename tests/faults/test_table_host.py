@@ -30,35 +30,35 @@ from syncd.pipeline.watch import Watch
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
 from tests.unit.audit import audit, sqlite3
-from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, SECRET, UNHEARD, House
+from tests.unit.harness import EMAIL, ONE_BY_ONE, PHONE, SECRET, UNHEARD, Harness
 
+from .client import DAY, nobody, opened
 from .clocks import walk
 from .conftest import Build
-from .door import DAY, nobody, opened
+from .fork_server import ROOT
 from .killing import inspect
-from .nursery import ROOT
 
 HOUR = 3_600.0
 
 
-def watch(house: House, by: Watch | None = None) -> str:
+def watch(harness: Harness, by: Watch | None = None) -> str:
     """One look of a watch; returns why the gate is shut."""
-    house.run((by or Watch()).run_once(house.parts))
-    return house.parts.gate.shut
+    harness.run((by or Watch()).run_once(harness.parts))
+    return harness.parts.gate.shut
 
 
 @pytest.fixture
-def sent(build: Build) -> House:
+def sent(build: Build) -> Harness:
     """A call under way whose answer can only come by callback, and a person who could be asked about next."""
-    house = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
-    house.person("Ada")
-    house.ask()
-    watch(house)
-    house.person("Bo")
-    return house
+    harness = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
+    harness.person("Ada")
+    harness.ask()
+    watch(harness)
+    harness.person("Bo")
+    return harness
 
 
-def test_f40_the_clock_is_set_back(sent: House) -> None:
+def test_f40_the_clock_is_set_back(sent: Harness) -> None:
     """I2, I4, I12: hold: nothing is bought, nothing expires; answers are taken. Over as soon as it has caught up."""
     sent.clock.time -= 2 * HOUR
     assert "set back" in watch(sent)
@@ -71,7 +71,7 @@ def test_f40_the_clock_is_set_back(sent: House) -> None:
 
 
 @pytest.mark.parametrize("leap", [30 * DAY, -2 * HOUR])
-def test_f40_nothing_is_bought_before_the_watch_has_seen_the_leap(sent: House, leap: float) -> None:
+def test_f40_nothing_is_bought_before_the_watch_has_seen_the_leap(sent: Harness, leap: float) -> None:
     """I8: a budget of another day is not spent in the seconds until the watch looks."""
     sent.clock.time += leap
     assert sent.ask() == 0
@@ -79,7 +79,7 @@ def test_f40_nothing_is_bought_before_the_watch_has_seen_the_leap(sent: House, l
     assert sent.ask() == 1
 
 
-def test_f40_the_clock_was_wrong_and_is_put_right(sent: House) -> None:
+def test_f40_the_clock_was_wrong_and_is_put_right(sent: Harness) -> None:
     """I4: back by forty days is no reason to wait for forty days: an hour of steady running is enough."""
     sent.clock.time += 40 * DAY
     by = Watch()
@@ -97,7 +97,7 @@ def test_f40_the_clock_was_wrong_and_is_put_right(sent: House) -> None:
     assert sent.ask() == 1
 
 
-def test_f40_the_clock_leaps(sent: House) -> None:
+def test_f40_the_clock_leaps(sent: Harness) -> None:
     """I4: a leap of a month makes no answer look overdue; it is believed after an hour of steady running."""
     sent.clock.time += 30 * DAY
     by = Watch()
@@ -113,22 +113,22 @@ def test_f40_the_clock_leaps(sent: House) -> None:
     assert sent.state("501") == "answered"
 
 
-def test_f40_nobody_has_looked_at_the_clock_yet(sent: House) -> None:
+def test_f40_nobody_has_looked_at_the_clock_yet(sent: Harness) -> None:
     """I4: between the leap (or a start) and the first look of the watch, nothing expires either."""
     sent.clock.time += 30 * DAY
     sent.sweep()
     assert sent.state("501") == "sent"
 
 
-def test_f40_no_address_is_too_old_for_a_clock_that_leapt(sent: House) -> None:
+def test_f40_no_address_is_too_old_for_a_clock_that_leapt(sent: Harness) -> None:
     """I1: in hold mode what comes in is taken, whatever year the clock says it is."""
     url = sent.fake.submitted[0].callback_url
 
     async def main() -> list[int]:
-        async with opened(sent.parts) as door:
-            before = (await door.post(url)).status
+        async with opened(sent.parts) as client:
+            before = (await client.post(url)).status
             await Watch().run_once(sent.parts)
-            return [before, (await door.post(url)).status, (await door.post(url + "0")).status]
+            return [before, (await client.post(url)).status, (await client.post(url + "0")).status]
 
     sent.clock.time += 20_000 * DAY
     assert sent.run(main()) == [404, 200, 404]
@@ -140,7 +140,7 @@ def test_f40_jumps_at_random(tmp_path: Path) -> None:
     assert walked.held > 10
 
 
-def test_f41_the_disk_is_nearly_full(sent: House) -> None:
+def test_f41_the_disk_is_nearly_full(sent: Harness) -> None:
     """I1, I9: below the reserve nothing is bought; what comes in is still kept; it goes on when there is room."""
     roomy = sent.parts.settings
     ledger = roomy.ledger.model_copy(update={"reserve": 1 << 60})
@@ -233,66 +233,66 @@ def tally(tx: Tx) -> None:
 
 def test_f44_an_old_copy_is_restored(build: Build, tmp_path: Path) -> None:
     """I1, I2: nothing is bought at first; what it forgot is recognised by its address, or found in the CRM."""
-    house = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
-    house.run(house.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, house.clock.now()))
-    ada, bo, cy, dan = (house.person(name) for name in ("Ada", "Bo", "Cy", "Dan"))
-    house.finds(ada, EMAIL, "ada@acme.example.com")
-    house.finds(bo, EMAIL, "bo@acme.example.com")
-    house.pull()
-    house.plan()
+    harness = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={EMAIL: ["ann"]})
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, harness.clock.now()))
+    ada, bo, cy, dan = (harness.person(name) for name in ("Ada", "Bo", "Cy", "Dan"))
+    harness.finds(ada, EMAIL, "ada@acme.example.com")
+    harness.finds(bo, EMAIL, "bo@acme.example.com")
+    harness.pull()
+    harness.plan()
     copy = tmp_path / "copy.db"
-    copies.back_up(house.path, copy)
-    house.dispatch()
-    by_contact = {call.requests[0].ref.id: call for call in house.fake.submitted}
-    house.call_back(by_contact[ada])
-    house.finish()
-    assert house.job(ada) == ("done", "written")
+    copies.back_up(harness.path, copy)
+    harness.dispatch()
+    by_contact = {call.requests[0].ref.id: call for call in harness.fake.submitted}
+    harness.call_back(by_contact[ada])
+    harness.finish()
+    assert harness.job(ada) == ("done", "written")
 
-    house.ledger.close()
+    harness.ledger.close()
     for end in ("", "-wal", "-shm"):
-        house.path.with_name(house.path.name + end).unlink(missing_ok=True)
-    until = house.clock.now() + 2 * DAY
-    assert copies.restore(copy, house.path, frozen_until=until, now=0.0).generation == 1
-    house.parts = house._assemble(Ledger.open(house.path))
+        harness.path.with_name(harness.path.name + end).unlink(missing_ok=True)
+    until = harness.clock.now() + 2 * DAY
+    assert copies.restore(copy, harness.path, frozen_until=until, now=0.0).generation == 1
+    harness.parts = harness._assemble(Ledger.open(harness.path))
     forgotten = by_contact[bo]
     query = parse_qsl(forgotten.callback_url.partition("?")[2])
-    address = house.parts.addresses.check("ann", query, now=house.clock.now())
+    address = harness.parts.addresses.check("ann", query, now=harness.clock.now())
     assert address is not None
 
-    assert "restored from a copy" in watch(house)
-    house.recover()
-    house.pull()
-    house.plan()
-    house.sweep()
-    assert house.dispatch() == 0
-    assert house.job(ada) == ("done", "cancelled"), "what was written since then stands in the CRM"
-    late = replace(house.fake.delivery(forgotten), ref=address.ref, field=address.field)
-    house.deliver(late)
-    house.finish()
-    assert house.held(bo) == "bo@acme.example.com"
-    assert house.tally("calls_adopted") == 1
-    house.clock.time = until + 1
-    assert watch(house) == ""
-    house.dispatch()
-    again = [call.requests[0].ref.id for call in house.fake.submitted[4:]]
+    assert "restored from a copy" in watch(harness)
+    harness.recover()
+    harness.pull()
+    harness.plan()
+    harness.sweep()
+    assert harness.dispatch() == 0
+    assert harness.job(ada) == ("done", "cancelled"), "what was written since then stands in the CRM"
+    late = replace(harness.fake.delivery(forgotten), ref=address.ref, field=address.field)
+    harness.deliver(late)
+    harness.finish()
+    assert harness.held(bo) == "bo@acme.example.com"
+    assert harness.tally("calls_adopted") == 1
+    harness.clock.time = until + 1
+    assert watch(harness) == ""
+    harness.dispatch()
+    again = [call.requests[0].ref.id for call in harness.fake.submitted[4:]]
     assert sorted(again) == [cy, dan], "their first calls were never answered: the only ones that are bought twice"
 
 
 def test_f44_what_nobody_can_place_is_kept_and_left_alone_in_the_end(build: Build) -> None:
     """I1: an answer that names no single contact is kept; it is looked at again only while the ledger is frozen."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, house.clock.now() + DAY))
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, harness.clock.now() + DAY))
     signed = {SIGNATURE: sign(b"{}")}
-    house.deliver(Delivery(submission_id="forgotten", source=Source.CALLBACK, body=b"{}", headers=signed))
+    harness.deliver(Delivery(submission_id="forgotten", source=Source.CALLBACK, body=b"{}", headers=signed))
     for _ in range(2):
-        house.inbox()
-        assert house.sql("SELECT state, note FROM delivery") == [("quarantined", submissions.FORGOTTEN)]
-        house.sweep()
-        assert house.sql("SELECT state FROM delivery") == [("received",)]
-    house.inbox()
-    house.clock.time += 2 * DAY
-    house.sweep()
-    assert house.sql("SELECT state FROM delivery") == [("quarantined",)]
+        harness.inbox()
+        assert harness.sql("SELECT state, note FROM delivery") == [("quarantined", submissions.FORGOTTEN)]
+        harness.sweep()
+        assert harness.sql("SELECT state FROM delivery") == [("received",)]
+    harness.inbox()
+    harness.clock.time += 2 * DAY
+    harness.sweep()
+    assert harness.sql("SELECT state FROM delivery") == [("quarantined",)]
 
 
 def test_f45_two_daemons_on_one_ledger(tmp_path: Path) -> None:
@@ -339,55 +339,55 @@ def without(settings: Settings, provider: str, *, at_all: bool = False) -> Setti
 
 def test_f47_a_provider_is_taken_out_of_the_syncs(build: Build) -> None:
     """I4: whoever waits for it is passed on to the next one; what it still owes is taken."""
-    house = build(
+    harness = build(
         providers=[FakeProvider(n, capabilities=ONE_BY_ONE) for n in ("ann", "ben")], fields={EMAIL: ["ann", "ben"]}
     )
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, "ada@acme.example.com", by="ann")
-    house.pull()
-    house.plan()
-    house.dispatch("ann")
-    bo = house.person("Bo")
-    house.pull()
-    house.plan()
-    house.reopen(without(house.settings, "ann"))
-    house.recover()
-    house.verify()
-    assert house.dispatch("ann") == 0
-    assert house.dispatch("ben") == 1
-    assert (house.state(ada), house.state(bo)) == ("sent", "sent")
-    house.call_back(house.fakes["ann"].submitted[0], name="ann")
-    house.verify()
-    assert house.state(ada) == "queued", "found by one that is not asked any more: the next one is asked"
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, "ada@acme.example.com", by="ann")
+    harness.pull()
+    harness.plan()
+    harness.dispatch("ann")
+    bo = harness.person("Bo")
+    harness.pull()
+    harness.plan()
+    harness.reopen(without(harness.settings, "ann"))
+    harness.recover()
+    harness.verify()
+    assert harness.dispatch("ann") == 0
+    assert harness.dispatch("ben") == 1
+    assert (harness.state(ada), harness.state(bo)) == ("sent", "sent")
+    harness.call_back(harness.fakes["ann"].submitted[0], name="ann")
+    harness.verify()
+    assert harness.state(ada) == "queued", "found by one that is not asked any more: the next one is asked"
 
 
 def test_f47_a_field_and_its_only_provider_go(build: Build) -> None:
     """I4: what is not wanted any more ends, and says why."""
-    house = build(
+    harness = build(
         providers=[FakeProvider(n, capabilities=ONE_BY_ONE) for n in ("ann", "ben")],
         fields={EMAIL: ["ann"], PHONE: ["ben"]},
     )
-    ada = house.person("Ada")
-    house.pull()
-    house.plan()
-    house.reopen(without(house.settings, "ben", at_all=True))
-    house.recover()
-    house.pull()
-    house.plan()
-    assert house.job(ada, PHONE) == ("done", "cancelled")
-    assert house.state(ada) == "queued"
+    ada = harness.person("Ada")
+    harness.pull()
+    harness.plan()
+    harness.reopen(without(harness.settings, "ben", at_all=True))
+    harness.recover()
+    harness.pull()
+    harness.plan()
+    assert harness.job(ada, PHONE) == ("done", "cancelled")
+    assert harness.state(ada) == "queued"
 
 
-def test_f47_an_answer_of_a_provider_that_is_gone(sent: House) -> None:
+def test_f47_an_answer_of_a_provider_that_is_gone(sent: Harness) -> None:
     """I1, I4: taken with 200 and kept, for it was paid for; used for nothing; its job ends at its deadline."""
     sent.parts = replace(sent.parts, settings=without(sent.settings, "ann", at_all=True), lanes={})
 
     async def main() -> list[int]:
-        async with opened(sent.parts) as door:
+        async with opened(sent.parts) as client:
             url = sent.fake.submitted[0].callback_url
             return [
-                (await door.post(url, b'{"credit_used": 1}')).status,
-                (await door.post(url[:-1] + "z", b"{}")).status,
+                (await client.post(url, b'{"credit_used": 1}')).status,
+                (await client.post(url[:-1] + "z", b"{}")).status,
             ]
 
     assert sent.run(main()) == [200, 404]
@@ -398,7 +398,7 @@ def test_f47_an_answer_of_a_provider_that_is_gone(sent: House) -> None:
     assert sent.job("501") == ("done", "cancelled")
 
 
-def test_f48_a_secret_is_rotated(sent: House) -> None:
+def test_f48_a_secret_is_rotated(sent: Harness) -> None:
     """I6: with both in the list, addresses of either are right; without the old one, its addresses are forged."""
     new = "another secret that is 32 characters"
     url = sent.fake.submitted[0].callback_url
@@ -407,8 +407,8 @@ def test_f48_a_secret_is_rotated(sent: House) -> None:
         sent.parts = replace(sent.parts, addresses=Addresses("https://enrich.example.com", secrets))
 
         async def main() -> int:
-            async with opened(sent.parts) as door:
-                return (await door.post(url, b"{}")).status
+            async with opened(sent.parts) as client:
+                return (await client.post(url, b"{}")).status
 
         return sent.run(main())
 
@@ -418,14 +418,14 @@ def test_f48_a_secret_is_rotated(sent: House) -> None:
 
 
 @pytest.mark.parametrize("where", ["nobody listens", "somebody else answers"])
-def test_f49_callbacks_can_t_reach_us(sent: House, where: str) -> None:
+def test_f49_callbacks_can_t_reach_us(sent: Harness, where: str) -> None:
     """I9: a callback of our own does not come back: nothing is bought, and `status` says what to mend."""
 
     async def main() -> tuple[str, Trouble | None]:
         other = replace(sent.parts, addresses=Addresses("https://x.test", ["somebody else's secret, 32 long"]))
         with nobody() as port:
-            async with opened(other) as door:
-                at = port if where == "nobody listens" else door.port
+            async with opened(other) as client:
+                at = port if where == "nobody listens" else client.port
                 sent.parts = replace(sent.parts, addresses=Addresses(f"http://127.0.0.1:{at}", [SECRET]))
                 await Canary().run_once(sent.parts)
                 return sent.parts.gate.shut, await sent.ledger.read(connections.trouble, "public callback URL")
@@ -436,14 +436,14 @@ def test_f49_callbacks_can_t_reach_us(sent: House, where: str) -> None:
     assert sent.ask() == 0
 
 
-def test_f49_callbacks_reach_us_again(sent: House) -> None:
+def test_f49_callbacks_reach_us_again(sent: Harness) -> None:
     """I9: one round trip through the public address opens the gate."""
     canary = Canary()
     sent.parts.gate.set("callbacks", "not tried yet")
 
     async def main() -> int:
-        async with opened(sent.parts, canary=canary) as door:
-            ours = replace(sent.parts, addresses=Addresses(f"http://127.0.0.1:{door.port}", [SECRET]))
+        async with opened(sent.parts, canary=canary) as client:
+            ours = replace(sent.parts, addresses=Addresses(f"http://127.0.0.1:{client.port}", [SECRET]))
             return await canary.run_once(ours)
 
     assert sent.run(main()) == 1
@@ -475,14 +475,14 @@ def test_f50_zones_leap_seconds_and_the_crm_s_clock(tmp_path: Path, zone: str) -
 def elsewhere(folder: str) -> None:
     """A race with a colleague in a CRM whose stamps lie before every one of ours."""
     crm = ElsewhereCrm("crm")
-    with House(Path(folder), crm=crm, fields={EMAIL: ["ann"]}) as house:
-        ada, bo = house.person("Ada"), house.person("Bo")
-        house.finds(ada, EMAIL, "ada@acme.example.com")
-        house.finds(bo, EMAIL, "bo@acme.example.com")
-        house.ask()
-        house.answer_all()
+    with Harness(Path(folder), crm=crm, fields={EMAIL: ["ann"]}) as harness:
+        ada, bo = harness.person("Ada"), harness.person("Bo")
+        harness.finds(ada, EMAIL, "ada@acme.example.com")
+        harness.finds(bo, EMAIL, "bo@acme.example.com")
+        harness.ask()
+        harness.answer_all()
         crm.between_read_and_write = lambda: crm.edit(ada, "email", "typed@example.com")
-        house.finish()
-        assert house.held(ada) == "typed@example.com"
-        assert house.held(bo) == "bo@acme.example.com"
-        assert {row[0] // 86_400 for row in house.sql("SELECT at FROM event")} == {house.clock.now() // 86_400}
+        harness.finish()
+        assert harness.held(ada) == "typed@example.com"
+        assert harness.held(bo) == "bo@acme.example.com"
+        assert {row[0] // 86_400 for row in harness.sql("SELECT at FROM event")} == {harness.clock.now() // 86_400}

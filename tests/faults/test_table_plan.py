@@ -19,26 +19,28 @@ from syncd.pipeline.parts import Lane
 from tests.connectors.hubspot_play import pages, using
 from tests.connectors.scripted_crm import ScriptedCrm, contact
 from tests.contract.fake_crm import FakeCrm
-from tests.unit.house import EMAIL, ONE_BY_ONE, PHONE, House
+from tests.unit.harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 from .conftest import Build
 
 
 def test_f01_crash_during_pull(build: Build) -> None:
     """I4, I12: page and cursor are one transaction; going on repeats nothing, pulling anew adds nothing."""
-    house = build(crm=_DiesAfterOnePage("crm", page=2))
+    harness = build(crm=_DiesAfterOnePage("crm", page=2))
     for name in ("Ada", "Bo", "Cy"):
-        house.person(name)
+        harness.person(name)
     with pytest.raises(_PowerCut):
-        house.pull()
-    house.reopen()
-    assert house.pull() == 1
-    house.plan()
-    before = house.sql("SELECT * FROM job")
-    house.run(house.ledger.write(lambda tx: tx._connection.execute("UPDATE selection SET swept_at = NULL").rowcount))
-    assert house.pull() == 3
-    assert house.plan() == 0
-    assert house.sql("SELECT * FROM job") == before
+        harness.pull()
+    harness.reopen()
+    assert harness.pull() == 1
+    harness.plan()
+    before = harness.sql("SELECT * FROM job")
+    harness.run(
+        harness.ledger.write(lambda tx: tx._connection.execute("UPDATE selection SET swept_at = NULL").rowcount)
+    )
+    assert harness.pull() == 3
+    assert harness.plan() == 0
+    assert harness.sql("SELECT * FROM job") == before
 
 
 class _PowerCut(Exception):
@@ -66,71 +68,71 @@ def test_f02_the_search_index_lags() -> None:
     assert page.stale == 1
 
 
-def test_f03_suppressed_between_plan_and_send(house: House) -> None:
+def test_f03_suppressed_between_plan_and_send(harness: Harness) -> None:
     """I10: the intent's own transaction looks again; nothing is asked about, nothing is reserved."""
-    ada = house.person("Ada")
-    house.pull()
-    house.plan()
-    found = house.run(house.ledger.read(candidates.candidates, "people", "ann", [1]))
-    turn = Turn(name="ann", provider=house.fake, fields={EMAIL: house.sync.fields[EMAIL]})
+    ada = harness.person("Ada")
+    harness.pull()
+    harness.plan()
+    found = harness.run(harness.ledger.read(candidates.candidates, "people", "ann", [1]))
+    turn = Turn(name="ann", provider=harness.fake, fields={EMAIL: harness.sync.fields[EMAIL]})
     choice = choose(found, turn, lambda: "one")
-    house.crm.records[ada].blocked = {EMAIL: "opted_out", PHONE: "opted_out"}
-    house.crm._touch(house.crm.records[ada])
-    house.pull()
+    harness.crm.records[ada].blocked = {EMAIL: "opted_out", PHONE: "opted_out"}
+    harness.crm._touch(harness.crm.records[ada])
+    harness.pull()
     [item] = choice.ask
     submission = Submission(id="s", requests=(item.request,), callback_url="")
     with pytest.raises(Stale):
-        house.run(
-            house.ledger.write(
+        harness.run(
+            harness.ledger.write(
                 submissions.intend, submission, [item], provider="ann", sync="people", now=1.0, deadline=9.0,
                 reserve={EMAIL: ONE_BY_ONE.price[EMAIL]}, limits=[],
             )
         )  # fmt: skip
-    assert house.dispatch() == 0
-    assert house.job(ada) == ("done", "suppressed")
-    assert house.credits() == {"reserved": 0, "charged": 0, "in_doubt": 0}
+    assert harness.dispatch() == 0
+    assert harness.job(ada) == ("done", "suppressed")
+    assert harness.credits() == {"reserved": 0, "charged": 0, "in_doubt": 0}
 
 
 def test_f04_the_same_person_in_two_crms(build: Build) -> None:
     """I2: one purchase; the second contact waits for the first one's answer and takes it."""
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     other = FakeCrm("crm2")
-    second = replace(house.sync, name="others", crm="crm2")
-    house.parts = replace(
-        house.parts,
-        settings=replace(house.settings, syncs=(house.sync, second)),
-        crms={"crm": house.crm, "crm2": other},
-        lanes={"ann": Lane(provider=house.fake, pacer=Pacer((), house.clock))},
+    second = replace(harness.sync, name="others", crm="crm2")
+    harness.parts = replace(
+        harness.parts,
+        settings=replace(harness.settings, syncs=(harness.sync, second)),
+        crms={"crm": harness.crm, "crm2": other},
+        lanes={"ann": Lane(provider=harness.fake, pacer=Pacer((), harness.clock))},
     )
-    ada = house.person("Ada")
-    other.records[other.add(house.crm.records[ada].identity)].id = "901"
+    ada = harness.person("Ada")
+    other.records[other.add(harness.crm.records[ada].identity)].id = "901"
     other.records["901"] = other.records.pop("501")
-    house.finds(ada, EMAIL, "ada@acme.example.com")
-    house.pull()
-    house.run(pull.run_once(house.parts, second))
-    house.run(plan.run_once(house.parts))
-    assert house.dispatch() == 1
-    assert house.sql("SELECT state, count(*) FROM job GROUP BY 1") == [("sent", 1), ("waiting", 1)]
-    house.answer_all()
-    house.verify()
-    assert house.dispatch() == 0
-    house.verify()
-    assert house.sql("SELECT state, value FROM job") == [("accepted", "ada@acme.example.com")] * 2
-    assert len(house.fake.submitted) == 1
+    harness.finds(ada, EMAIL, "ada@acme.example.com")
+    harness.pull()
+    harness.run(pull.run_once(harness.parts, second))
+    harness.run(plan.run_once(harness.parts))
+    assert harness.dispatch() == 1
+    assert harness.sql("SELECT state, count(*) FROM job GROUP BY 1") == [("sent", 1), ("waiting", 1)]
+    harness.answer_all()
+    harness.verify()
+    assert harness.dispatch() == 0
+    harness.verify()
+    assert harness.sql("SELECT state, value FROM job") == [("accepted", "ada@acme.example.com")] * 2
+    assert len(harness.fake.submitted) == 1
 
 
-def test_f04_twice_in_one_crm(house: House) -> None:
+def test_f04_twice_in_one_crm(harness: Harness) -> None:
     """I2: the same profile twice is asked about once, in whatever order the two are chosen."""
     for _ in range(2):
-        house.person("Ada")
-    assert house.ask() == 2, "an e-mail and a phone, each once"
-    assert {one.requests[0].fields for one in house.fake.submitted} == {(Field.EMAIL,), (Field.PHONE,)}
+        harness.person("Ada")
+    assert harness.ask() == 2, "an e-mail and a phone, each once"
+    assert {one.requests[0].fields for one in harness.fake.submitted} == {(Field.EMAIL,), (Field.PHONE,)}
 
 
-def test_f01_a_pull_that_breaks_off(house: House) -> None:
+def test_f01_a_pull_that_breaks_off(harness: Harness) -> None:
     """I4: what came stays, and the next pull goes on."""
-    house.person("Ada")
-    house.crm.fail("pull", Retry("the connection was cut"))
+    harness.person("Ada")
+    harness.crm.fail("pull", Retry("the connection was cut"))
     with pytest.raises(Retry):
-        house.pull()
-    assert house.pull() == 1
+        harness.pull()
+    assert harness.pull() == 1

@@ -63,7 +63,7 @@ def test_client_credentials_are_served_only_by_the_orgs_own_host(small: Org) -> 
 def assertion(one: Org, **claims: object) -> str:
     usual = {"iss": KEYS.client_id, "sub": KEYS.username, "aud": "https://login.salesforce.com"}
     made = {**usual, "exp": f"{time.time() + 180:.0f}", **claims}
-    return jwt.encode(made, one.vendor.door.private_key, algorithm="RS256")
+    return jwt.encode(made, one.vendor.access.private_key, algorithm="RS256")
 
 
 def test_signed_assertions(small: Org) -> None:
@@ -144,7 +144,7 @@ def test_sessions_end_on_demand_or_after_some_calls(small: Org) -> None:
     refusal(small.get("/limits"), 401, "INVALID_SESSION_ID")
     refusal(small.get("/limits"), 401, "INVALID_SESSION_ID")
     small.login()
-    small.vendor.door.close_all()
+    small.vendor.access.close_all()
     refusal(small.get("/limits"), 401, "INVALID_SESSION_ID")
     with org(1, 1, session_calls=2) as one:
         assert [one.get("/limits").status_code for _ in range(3)] == [200, 200, 401]

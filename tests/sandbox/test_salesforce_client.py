@@ -61,7 +61,7 @@ def logged_in(session: requests.Session) -> Any:
 
 def test_it_logs_in_in_every_way(some: Org, session: requests.Session) -> None:
     common: dict[str, Any] = {"domain": KEYS.domain, "session": session, "username": KEYS.username}
-    key = some.vendor.door.private_key
+    key = some.vendor.access.private_key
     signed = Salesforce(**common, consumer_key=KEYS.client_id, privatekey=key, version="66.0")
     soap = Salesforce(**common, password=KEYS.password, security_token=KEYS.security_token, version="64.0")
     for one in (signed, soap):
@@ -102,10 +102,10 @@ def test_it_logs_in_again_and_loses_its_headers(some: Org, client: Any) -> None:
     row = some.lacking("phone")[0]
     url = f"https://x{BASE}/sobjects/Contact/{row}"
     condition = {"If-Unmodified-Since": "Sat, 21 Nov 1998 10:00:01 GMT"}
-    some.vendor.door.close_all()
+    some.vendor.access.close_all()
     client._call_salesforce("PATCH", url, json={"Phone": "+442079460001"}, headers=condition)
     assert client.Contact.get(row)["Phone"] == "+442079460001"
-    some.vendor.door.close_all()
+    some.vendor.access.close_all()
     part = {**update_part(row, {"Phone": "+442079460002"}, **condition), "referenceId": "r0"}
     answer = client.restful("composite", method="POST", json={"compositeRequest": [part]})
     assert answer["compositeResponse"][0]["httpStatusCode"] == 412

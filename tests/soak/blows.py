@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.faults import killing
-from tests.faults.nursery import STRACE, Nursery, memory
+from tests.faults.fork_server import STRACE, ForkServer, memory
 
 from .part import Part, Until, Wishes
 
@@ -21,7 +21,7 @@ WORKERS = 2
 
 
 def strike_all(
-    places: Sequence[P], strike: Callable[[Nursery, Path, P], str], wishes: Wishes, part: Part
+    places: Sequence[P], strike: Callable[[ForkServer, Path, P], str], wishes: Wishes, part: Part
 ) -> Counter[str]:
     """Strike at all places; returns how many came to what `strike` says of each. What the bound on time left
     out is among the figures."""
@@ -29,13 +29,13 @@ def strike_all(
     todo = iter(list(enumerate(places)))
 
     def work(_: int) -> Iterator[str]:
-        with Nursery() as nursery, tempfile.TemporaryDirectory(dir=memory()) as folder:
+        with ForkServer() as fork_server, tempfile.TemporaryDirectory(dir=memory()) as folder:
             for number, place in todo:
                 if not time_left:
                     yield "left out as the time was over"
                     continue
                 try:
-                    yield strike(nursery, Path(folder) / str(number), place)
+                    yield strike(fork_server, Path(folder) / str(number), place)
                 except AssertionError as error:
                     part.violations.append(f"{place}: {error}")
                     yield "violations"
@@ -54,8 +54,8 @@ def system_calls(wishes: Wishes, part: Part) -> list[tuple[str, int]]:
     if STRACE is None:
         part.figures["skipped"] = "strace is not installed"
         return []
-    with Nursery() as nursery, tempfile.TemporaryDirectory(dir=memory()) as folder:
-        found = killing.points(nursery, Path(folder) / "whole")
+    with ForkServer() as fork_server, tempfile.TemporaryDirectory(dir=memory()) as folder:
+        found = killing.points(fork_server, Path(folder) / "whole")
     places = [(call, number) for call, most in sorted(found.items()) for number in range(1, most + 1)]
     random.Random(wishes.seed).shuffle(places)
     return places

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from tests.faults import killing
-from tests.faults.nursery import Nursery
+from tests.faults.fork_server import ForkServer
 
 from .blows import strike_all, system_calls
 from .part import Part, Wishes
@@ -17,8 +17,8 @@ def work(wishes: Wishes, _: Path, part: Part) -> None:
     places = [(error, place) for place in system_calls(wishes, part) for error in killing.ERRORS]
     random.Random(wishes.seed).shuffle(places)
 
-    def strike(nursery: Nursery, folder: Path, place: tuple[str, tuple[str, int]]) -> str:
+    def strike(fork_server: ForkServer, folder: Path, place: tuple[str, tuple[str, int]]) -> str:
         error, (call, number) = place
-        return f"{error}: {killing.fail_at(nursery, folder, call, number, error)}"
+        return f"{error}: {killing.fail_at(fork_server, folder, call, number, error)}"
 
     strike_all(places, strike, wishes, part)

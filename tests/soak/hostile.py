@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.faults import test_hostile
-from tests.faults.door import VENDORS
+from tests.faults.client import VENDORS
 
 from .part import Part, Wishes
 

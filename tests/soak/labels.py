@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults import killing
-from tests.faults.nursery import Nursery, memory
+from tests.faults.fork_server import ForkServer, memory
 
 from .blows import strike_all
 from .part import Part, Wishes
@@ -20,14 +20,14 @@ Blow = tuple[str, int]
 
 def work(wishes: Wishes, _: Path, part: Part) -> None:
     """All that was promised holds after each kill, and in the end."""
-    with Nursery() as nursery, tempfile.TemporaryDirectory(dir=memory()) as folder:
-        passed = killing.passings(nursery, Path(folder) / "undisturbed")
+    with ForkServer() as fork_server, tempfile.TemporaryDirectory(dir=memory()) as folder:
+        passed = killing.passings(fork_server, Path(folder) / "undisturbed")
     rng = random.Random(wishes.seed)
     once = _in_turn(passed, rng)
     twice = [(blow, rng.choice(once)) for blow in once]
 
-    def strike(nursery: Nursery, place: Path, blows: tuple[Blow, ...]) -> str:
-        struck = killing.kill_at_label(nursery, place, *blows)
+    def strike(fork_server: ForkServer, place: Path, blows: tuple[Blow, ...]) -> str:
+        struck = killing.kill_at_label(fork_server, place, *blows)
         return ("not met", "single kills", "double kills")[struck]
 
     part.figures["labels"] = len(passed)

@@ -55,7 +55,7 @@ def _load(wishes: Wishes, folder: Path, part: Part, crm: int) -> None:
         daemon = here.start()
         here.serving()
         with watching(daemon.pid, here.ledger) as gauge:
-            burst = pour(here.door.port, here.urls, BURST, 60 * min(wishes.minutes, LONGEST))
+            burst = pour(here.client.port, here.urls, BURST, 60 * min(wishes.minutes, LONGEST))
             _answered(part, "burst", burst)
             backlog = ask(here.ledger, "SELECT count(*) FROM delivery WHERE state = 'received'")[0][0]
             part.figures |= {"backlog after the burst": backlog}
@@ -99,7 +99,7 @@ def _drain(here: Site, wishes: Wishes, part: Part, contacts: list[str], crm: int
 
 
 def _name(portal: Portal, contacts: list[str]) -> None:
-    """The contacts are the people of `asked_house`; else nothing that is said of those would be written."""
+    """The contacts are the people of `asked_harness`; else nothing that is said of those would be written."""
     for index, contact in enumerate(contacts):
         profile = f"https://www.linkedin.com/in/person{index}"
         values = {"firstname": f"Person{index}", "lastname": "Test", "company": "Acme", "hs_linkedin_url": profile}
@@ -118,7 +118,7 @@ def _said_of(index: int, value: str, contacts: int) -> bool:
 def _steady(here: Site, wishes: Wishes, part: Part, first: int) -> None:
     daemon = here.running[-1]
     with watching(daemon.pid, here.ledger) as gauge:
-        came = pour(here.door.port, here.urls, STEADY, 60 * wishes.minutes, first=first)
+        came = pour(here.client.port, here.urls, STEADY, 60 * wishes.minutes, first=first)
     _answered(part, "steady", came)
     warm = gauge.samples[int(WARM_UP * len(gauge.samples)) :]
     fds = {one.fds for one in warm}

@@ -32,10 +32,10 @@ def _under_attack(here: Site, seconds: float, part: Part) -> None:
     daemon = here.start()
     here.serving()
     attackers: dict[str, Any] = {}
-    calm = pour(here.door.port, here.urls[1:], PER_SECOND, 20.0)
+    calm = pour(here.client.port, here.urls[1:], PER_SECOND, 20.0)
     with watching(daemon.pid, here.ledger) as gauge:
-        with attack(here.door.port, here.urls[0], ATTACKERS, attackers):
-            honest = pour(here.door.port, here.urls[1:], PER_SECOND, seconds, first=calm["sent"])
+        with attack(here.client.port, here.urls[0], ATTACKERS, attackers):
+            honest = pour(here.client.port, here.urls[1:], PER_SECOND, seconds, first=calm["sent"])
         grown, fds = gauge.grown, max(one.fds for one in gauge.samples)
         left = gauge.samples[-1].fds
     daemon.terminate()

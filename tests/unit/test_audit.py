@@ -16,26 +16,26 @@ from syncd.people.identity import Identity
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, PHONE, House
+from .harness import EMAIL, PHONE, Harness
 
 PRICES = {"ann": {"email": Decimal(1), "phone": Decimal(10)}}
 
 
-def journey(house: House, contact: str, prices: costs.Prices = PRICES) -> dict[str, Any]:
-    told = house.run(house.ledger.read(reports.journey, house.ref(contact), prices))
+def journey(harness: Harness, contact: str, prices: costs.Prices = PRICES) -> dict[str, Any]:
+    told = harness.run(harness.ledger.read(reports.journey, harness.ref(contact), prices))
     assert told is not None
     return {job["field"]: job for job in told["jobs"]}
 
 
 def test_a_written_value_is_told_with_all_that_led_to_it(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    house.pull()
-    ada = house.person()
-    house.finds(ada, EMAIL, "ada@acme.example.com")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    [write] = journey(house, ada)["email"]["writes"]
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.pull()
+    ada = harness.person()
+    harness.finds(ada, EMAIL, "ada@acme.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    [write] = journey(harness, ada)["email"]["writes"]
     told = {k: write[k] for k in ("run", "property", "before", "after", "provider", "policy", "found", "accepted_by")}
     assert told == {
         "run": 2,
@@ -52,49 +52,49 @@ def test_a_written_value_is_told_with_all_that_led_to_it(build: Build) -> None:
 
 
 def test_a_value_that_a_person_accepted_says_who_it_was(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person()
-    house.finds(ada, EMAIL, "ada@acme.example.com")
-    house.fake.says[ada, EMAIL] = (Identity(first_name="Ada", last_name="Test", company="Elsewhere"),)
-    house.ask()
-    house.answer_all()
-    house.verify()
-    [review] = house.run(house.ledger.read(reviews.waiting))
-    house.run(house.ledger.write(reviews.decide, [review.id], reviews.ACCEPTED, "maria", now=house.clock.now()))
-    house.verify()
-    house.finish()
-    [write] = journey(house, ada)["email"]["writes"]
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person()
+    harness.finds(ada, EMAIL, "ada@acme.example.com")
+    harness.fake.says[ada, EMAIL] = (Identity(first_name="Ada", last_name="Test", company="Elsewhere"),)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    [review] = harness.run(harness.ledger.read(reviews.waiting))
+    harness.run(harness.ledger.write(reviews.decide, [review.id], reviews.ACCEPTED, "maria", now=harness.clock.now()))
+    harness.verify()
+    harness.finish()
+    [write] = journey(harness, ada)["email"]["writes"]
     assert (write["state"], write["accepted_by"]) == ("written", "maria")
 
 
 @pytest.mark.parametrize("bill", ["13", "12.998", "40.001", "0.002"])
 def test_the_parts_of_a_bulk_are_exactly_its_bill(build: Build, bill: str) -> None:
     """As listed, cheaper, dearer: nothing of it is lost, and who was not found bears nothing."""
-    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
-    people = [house.person(name) for name in ("Ada", "Bo", "Cy", "Di")]
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
+    people = [harness.person(name) for name in ("Ada", "Bo", "Cy", "Di")]
     for contact in people[:3]:
-        house.finds(contact, EMAIL, f"{contact}@acme.example.com")
-    house.finds(people[0], PHONE, "+33639980123")
-    house.pull()
-    house.plan()
-    house.clock.time += 60
-    house.dispatch()
-    [submission] = house.fake.accepted.values()
-    said = json.loads(house.fake.body(submission))
-    house.call_back(submission, json.dumps({**said, "charged": bill}).encode())
-    house.finish()
-    parts = {(c, field): job["calls"][0]["cost"] for c in people for field, job in journey(house, c).items()}
+        harness.finds(contact, EMAIL, f"{contact}@acme.example.com")
+    harness.finds(people[0], PHONE, "+33639980123")
+    harness.pull()
+    harness.plan()
+    harness.clock.time += 60
+    harness.dispatch()
+    [submission] = harness.fake.accepted.values()
+    said = json.loads(harness.fake.body(submission))
+    harness.call_back(submission, json.dumps({**said, "charged": bill}).encode())
+    harness.finish()
+    parts = {(c, field): job["calls"][0]["cost"] for c in people for field, job in journey(harness, c).items()}
     assert sum(Decimal(str(part)) for part in parts.values()) == Decimal(bill)
     found = {*((contact, "email") for contact in people[:3]), (people[0], "phone")}
     assert all(part == 0 for key, part in parts.items() if key not in found)
-    assert journey(house, people[0])["phone"]["writes"][0]["cost"] == parts[people[0], "phone"]
+    assert journey(harness, people[0])["phone"]["writes"][0]["cost"] == parts[people[0], "phone"]
 
 
 def test_a_call_of_which_nobody_told_the_bill_has_no_parts_yet(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person()
-    house.ask()
-    [call] = journey(house, ada)["email"]["calls"]
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person()
+    harness.ask()
+    [call] = journey(harness, ada)["email"]["calls"]
     assert (call["charged"], call["cost"]) == (None, None)
 
 

@@ -20,7 +20,7 @@ from benchmarks.shapes import Run, figures
 from syncd.ledger import reports
 from syncd.ledger.store import Ledger
 
-from .house import House
+from .harness import Harness
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_what_is_begun_too_late_is_not_measured(capsys: pytest.CaptureFixture[st
     assert "the time was over" in capsys.readouterr().out
 
 
-def test_copies_of_a_ledger_are_a_ledger(house: House, tmp_path: Path) -> None:
+def test_copies_of_a_ledger_are_a_ledger(harness: Harness, tmp_path: Path) -> None:
     """Ten times the contacts and the jobs, in one piece, and counted."""
-    house.person("Ada")
-    house.person("Bo")
-    house.ask()
-    house.ledger.close()
-    multiply(house.path, tmp_path / "large.db", 10)
+    harness.person("Ada")
+    harness.person("Bo")
+    harness.ask()
+    harness.ledger.close()
+    multiply(harness.path, tmp_path / "large.db", 10)
     ledger = Ledger.open(tmp_path / "large.db")
     try:
         counted = sum(one["n"] for one in asyncio.run(ledger.read(reports.counts)))

@@ -25,7 +25,7 @@ from syncd.pipeline.spending import budgets_of, dearer_prices
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -69,42 +69,42 @@ def test_l28_a_month_is_thirty_days_of_the_zone(build: Build) -> None:
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu"])
 def test_l28_the_day_of_a_budget_ends_at_midnight_of_its_zone_and_not_of_utc(build: Build, zone: str) -> None:
-    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2), time_zone=zone))
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2), time_zone=zone))
     for n in range(8):
-        house.person(f"Ada{n}")
-    house.clock.time = at("2026-11-26T12:00", zone)
-    assert house.ask() == 2
+        harness.person(f"Ada{n}")
+    harness.clock.time = at("2026-11-26T12:00", zone)
+    assert harness.ask() == 2
     end = at("2026-11-27T00:00", zone)
     for moment in (end - 11 * HOUR, end - 5.5 * HOUR, end - HOUR, end - 1):  # midnight of UTC is among these
-        house.clock.time = moment
-        assert house.dispatch() == 0
-    house.clock.time = end
-    assert house.dispatch() == 2
-    assert house.dispatch() == 0
+        harness.clock.time = moment
+        assert harness.dispatch() == 0
+    harness.clock.time = end
+    assert harness.dispatch() == 2
+    assert harness.dispatch() == 0
 
 
 def test_l28_another_zone_counts_what_was_spent_before_it_was_set(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2)))
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2)))
     for n in range(4):
-        house.person(f"Ada{n}")
-    house.clock.time = at("2026-11-26T23:30", "UTC")  # half past midnight in Paris
-    assert house.ask() == 2
-    house.clock.time += HOUR
-    paris = replace(house.sync, budget=Budget(credits_per_day=Decimal(2), time_zone="Europe/Paris"))
-    house.reopen(replace(house.settings, syncs=(paris,)))
-    assert house.dispatch() == 0, "in Paris it was today"
+        harness.person(f"Ada{n}")
+    harness.clock.time = at("2026-11-26T23:30", "UTC")  # half past midnight in Paris
+    assert harness.ask() == 2
+    harness.clock.time += HOUR
+    paris = replace(harness.sync, budget=Budget(credits_per_day=Decimal(2), time_zone="Europe/Paris"))
+    harness.reopen(replace(harness.settings, syncs=(paris,)))
+    assert harness.dispatch() == 0, "in Paris it was today"
 
 
 def test_l28_the_zone_is_said_where_the_budget_is(build: Build) -> None:
     caps = Budget(credits_per_day=Decimal(50), credits_per_month=Decimal(70), time_zone="Europe/Paris")
-    house = build(fields={EMAIL: ["ann"]}, budget=caps)
-    house.finds(house.person(), EMAIL, "ada@acme.example.com")
-    house.ask()
-    house.answer_all()
-    house.person("Bo")
-    house.ask()
-    with reading(house.path) as tx:
-        told = budgets.report(tx, budgets_of(house.settings), now=house.clock.now())
+    harness = build(fields={EMAIL: ["ann"]}, budget=caps)
+    harness.finds(harness.person(), EMAIL, "ada@acme.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.person("Bo")
+    harness.ask()
+    with reading(harness.path) as tx:
+        told = budgets.report(tx, budgets_of(harness.settings), now=harness.clock.now())
     assert [budgets.in_words(one) for one in told] == [
         "2 of 50 credits today (Europe/Paris)",
         "2 of 70 credits in 30 days (Europe/Paris)",
@@ -113,11 +113,11 @@ def test_l28_the_zone_is_said_where_the_budget_is(build: Build) -> None:
 
 
 def test_l28_the_cap_that_stops_names_its_zone(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(0), time_zone="Europe/Paris"))
-    house.person()
-    assert house.ask() == 0
-    assert house.over_budget() == {"people": "day"}
-    assert budgets_of(house.settings)[0].in_words("day") == "people: 0 credits in 1 day (Europe/Paris)"
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(0), time_zone="Europe/Paris"))
+    harness.person()
+    assert harness.ask() == 0
+    assert harness.over_budget() == {"people": "day"}
+    assert budgets_of(harness.settings)[0].in_words("day") == "people: 0 credits in 1 day (Europe/Paris)"
 
 
 @pytest.mark.parametrize(
@@ -147,85 +147,87 @@ def test_l28_what_is_no_zone_at_all_is_refused(wrong: str) -> None:
 # --- prices -----------------------------------------------------------------------------------
 
 
-def dear(build: Build, cap: int, *, people: int = 4, places: int = 1) -> House:
+def dear(build: Build, cap: int, *, people: int = 4, places: int = 1) -> Harness:
     """A provider that lists a phone at ten credits, one call at a time."""
     ann = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=(Window(60.0, places),)))
-    house = build(providers=[ann], fields={PHONE: ["ann"]}, budget=Budget(credits_per_day=Decimal(cap)))
+    harness = build(providers=[ann], fields={PHONE: ["ann"]}, budget=Budget(credits_per_day=Decimal(cap)))
     for n in range(people):
-        house.finds(house.person(f"Ada{n}"), PHONE, f"+3363998001{n}")
-    return house
+        harness.finds(harness.person(f"Ada{n}"), PHONE, f"+3363998001{n}")
+    return harness
 
 
-def answer(house: House, call: Submission, price: int) -> None:
+def answer(harness: Harness, call: Submission, price: int) -> None:
     """The call is charged at so many credits a find."""
-    said = json.loads(house.fake.body(call))
+    said = json.loads(harness.fake.body(call))
     finds = sum(result["outcome"] == "found" for result in said["results"])
-    house.call_back(call, json.dumps({**said, "charged": str(price * finds)}).encode())
+    harness.call_back(call, json.dumps({**said, "charged": str(price * finds)}).encode())
 
 
 @pytest.mark.parametrize(("price", "cap", "bought"), [(10, 20, 2), (15, 20, 1), (15, 29, 1), (15, 30, 2), (25, 49, 1)])
 def test_l20_the_cap_holds_although_a_find_is_dearer_than_listed(
     build: Build, price: int, cap: int, bought: int
 ) -> None:
-    house = dear(build, cap)
-    house.ask()
+    harness = dear(build, cap)
+    harness.ask()
     for _ in range(4):
-        for call in list(house.fake.accepted.values()):
-            answer(house, call, price)
-        house.clock.time += 61
-        house.dispatch()
-    assert len(house.fake.accepted) == bought
-    assert house.credits()["charged"] == bought * price <= cap
+        for call in list(harness.fake.accepted.values()):
+            answer(harness, call, price)
+        harness.clock.time += 61
+        harness.dispatch()
+    assert len(harness.fake.accepted) == bought
+    assert harness.credits()["charged"] == bought * price <= cap
 
 
 def test_l20_calls_under_way_are_reserved_with_the_dearer_price_too(build: Build) -> None:
-    house = dear(build, 45, places=3)
-    assert house.ask() == 3
-    assert house.credits()["reserved"] == 30
-    first, *others = list(house.fake.accepted.values())
+    harness = dear(build, 45, places=3)
+    assert harness.ask() == 3
+    assert harness.credits()["reserved"] == 30
+    first, *others = list(harness.fake.accepted.values())
     with capture_logs() as logs:
-        answer(house, first, 15)
-    assert house.credits() == {"charged": 15, "reserved": 30, "in_doubt": 0}, "two at fifteen"
+        answer(harness, first, 15)
+    assert harness.credits() == {"charged": 15, "reserved": 30, "in_doubt": 0}, "two at fifteen"
     assert [line["charged"] for line in logs if line["event"] == "dearer_than_listed"] == [{"phone": "15.000"}]
-    house.clock.time += 61
-    assert house.dispatch() == 0
+    harness.clock.time += 61
+    assert harness.dispatch() == 0
     for call in others:
-        answer(house, call, 15)
-    assert house.credits()["charged"] == 45
+        answer(harness, call, 15)
+    assert harness.credits()["charged"] == 45
 
 
 def test_l20_the_price_is_remembered_over_a_restart_and_forgotten_after_months(build: Build) -> None:
-    house = dear(build, 1000)
-    house.ask()
-    for call in list(house.fake.accepted.values()):
-        answer(house, call, 15)
-    house.reopen()
-    house.clock.time += 61
-    house.dispatch()
-    assert house.credits()["reserved"] == 15
-    house.clock.time += budgets.REMEMBER_PRICES + 1
-    house.dispatch()
-    assert house.credits()["reserved"] == 25
+    harness = dear(build, 1000)
+    harness.ask()
+    for call in list(harness.fake.accepted.values()):
+        answer(harness, call, 15)
+    harness.reopen()
+    harness.clock.time += 61
+    harness.dispatch()
+    assert harness.credits()["reserved"] == 15
+    harness.clock.time += budgets.REMEMBER_PRICES + 1
+    harness.dispatch()
+    assert harness.credits()["reserved"] == 25
 
 
 def test_l20_a_price_is_known_of_its_provider_and_field_alone(build: Build) -> None:
     ann, bob = (FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob"))
-    house = build(providers=[ann, bob], fields={PHONE: ["ann", "bob"], EMAIL: ["bob", "ann"]})
+    harness = build(providers=[ann, bob], fields={PHONE: ["ann", "bob"], EMAIL: ["bob", "ann"]})
     listed = ONE_BY_ONE.price
-    house.run(house.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, listed, now=house.clock.now()))
-    with reading(house.path) as tx:
-        assert budgets.worst_prices(tx, "ann", listed, now=house.clock.now()) == {EMAIL: 1, PHONE: 15}
-        assert budgets.worst_prices(tx, "bob", listed, now=house.clock.now()) == {EMAIL: 1, PHONE: 10}
-    house.person()
-    house.ask()
-    assert house.sql("SELECT provider, reserved_mc FROM submission ORDER BY 1") == [("ann", 15_000), ("bob", 1_000)]
+    harness.run(
+        harness.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, listed, now=harness.clock.now())
+    )
+    with reading(harness.path) as tx:
+        assert budgets.worst_prices(tx, "ann", listed, now=harness.clock.now()) == {EMAIL: 1, PHONE: 15}
+        assert budgets.worst_prices(tx, "bob", listed, now=harness.clock.now()) == {EMAIL: 1, PHONE: 10}
+    harness.person()
+    harness.ask()
+    assert harness.sql("SELECT provider, reserved_mc FROM submission ORDER BY 1") == [("ann", 15_000), ("bob", 1_000)]
 
 
-def test_l20_the_reservation_is_reckoned_once_more_when_it_is_made(house: House) -> None:
+def test_l20_the_reservation_is_reckoned_once_more_when_it_is_made(harness: Harness) -> None:
     """A price may have been learnt since the choice."""
-    now = house.clock.now()
-    house.run(house.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, {}, now=now))
-    with reading(house.path) as tx:
+    now = harness.clock.now()
+    harness.run(harness.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, {}, now=now))
+    with reading(harness.path) as tx:
         seen = budgets.dearest(tx, "ann", now=now)
         assert budgets.dearest(tx, "bob", now=now) == {}
     one, ten = Decimal(1), Decimal(10)
@@ -267,12 +269,12 @@ def test_l20_what_is_listed_as_free_may_cost_something() -> None:
 
 
 def test_l28_status_shows_budgets_and_check_refuses_a_zone(tmp_path: Path, build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     config = tmp_path / "config.yaml"
 
     def say(zone: str, *words: str) -> str:
         config.write_text(
-            f'ledger: {{ path: "{house.path}" }}\n'
+            f'ledger: {{ path: "{harness.path}" }}\n'
             f'callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{"x" * 40}"] }}\n'
             "connections:\n  crm: { connector: hubspot, access_token: a }\n  ann: { connector: zeliq, api_key: a }\n"
             "syncs: [{ name: people, crm: crm, object: contacts, every: 15m, fields: { email: { providers: [ann] } },"
@@ -287,14 +289,14 @@ def test_l28_status_shows_budgets_and_check_refuses_a_zone(tmp_path: Path, build
 
 
 def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2)))
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(2)))
     for n in range(4):
-        house.person(f"Ada{n}")
-    assert house.ask() == 2
+        harness.person(f"Ada{n}")
+    assert harness.ask() == 2
     changes = Changes(renamed={"people": "customers"}, removed=[], added=[], fields=[])
-    house.run(house.ledger.write(configured.follow, changes))
-    house.answer_all()
-    caps = budgets_of(replace(house.settings, syncs=(replace(house.sync, name="customers"),)))
-    with reading(house.path) as tx:
-        assert [one["used"] for one in budgets.report(tx, caps, now=house.clock.now())] == [0], "nothing was found"
-    assert house.sql("SELECT DISTINCT sync FROM spend") == [("customers",)]
+    harness.run(harness.ledger.write(configured.follow, changes))
+    harness.answer_all()
+    caps = budgets_of(replace(harness.settings, syncs=(replace(harness.sync, name="customers"),)))
+    with reading(harness.path) as tx:
+        assert [one["used"] for one in budgets.report(tx, caps, now=harness.clock.now())] == [0], "nothing was found"
+    assert harness.sql("SELECT DISTINCT sync FROM spend") == [("customers",)]

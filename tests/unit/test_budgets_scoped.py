@@ -21,166 +21,166 @@ from syncd.registry import Registry
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 DAY = 86_400.0
 BULKS = replace(CAPABILITIES, batch=100)
 
 
-def limited(house: House, *named: dict[str, Any]) -> House:
-    """The same house with these budgets."""
-    house.reopen(replace(house.settings, budgets=tuple(NamedBudget(**one) for one in named)))
-    house.run(reconfigure.run_once(house.parts))
-    return house
+def limited(harness: Harness, *named: dict[str, Any]) -> Harness:
+    """The same harness with these budgets."""
+    harness.reopen(replace(harness.settings, budgets=tuple(NamedBudget(**one) for one in named)))
+    harness.run(reconfigure.run_once(harness.parts))
+    return harness
 
 
-def two(build: Build, **values: Any) -> House:
+def two(build: Build, **values: Any) -> Harness:
     """Two providers that are asked one by one; ann before bob."""
     ann, bob = (FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob"))
     return build(providers=[ann, bob], **values)
 
 
-def asked(house: House) -> dict[tuple[str, str], int]:
+def asked(harness: Harness) -> dict[tuple[str, str], int]:
     """How many fields were asked for, by provider and field."""
-    rows = house.sql(
+    rows = harness.sql(
         "SELECT attempt.provider, job.field, count(*) FROM attempt JOIN job ON job.id = job_id GROUP BY 1, 2"
     )
     return {(provider, field): n for provider, field, n in rows}
 
 
-def taken(house: House, field: Field) -> dict[str, int]:
+def taken(harness: Harness, field: Field) -> dict[str, int]:
     """Thousandths by kind that the ledger counts for a field."""
-    row = house.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(assumed_mc) FROM spend WHERE field = ?", field)[0]
+    row = harness.sql("SELECT sum(reserved_mc), sum(charged_mc), sum(assumed_mc) FROM spend WHERE field = ?", field)[0]
     return dict(zip(("reserved", "charged", "assumed"), row, strict=True))
 
 
-def people(house: House, n: int) -> list[str]:
-    return [house.person(f"Ada{i}") for i in range(n)]
+def people(harness: Harness, n: int) -> list[str]:
+    return [harness.person(f"Ada{i}") for i in range(n)]
 
 
 # --- scopes -----------------------------------------------------------------------------------
 
 
 def test_a_budget_on_phones_stops_phones_and_leaves_e_mails(build: Build) -> None:
-    house = limited(
+    harness = limited(
         two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "dear", "fields": ["phone"], "per_day": 20}
     )
-    people(house, 4)
-    house.ask()
-    assert asked(house) == {("ann", "email"): 4, ("ann", "phone"): 2}
-    assert house.over_budget() == {"dear": "day"}
-    house.clock.time += DAY
-    house.dispatch()
-    assert asked(house)["ann", "phone"] == 4
+    people(harness, 4)
+    harness.ask()
+    assert asked(harness) == {("ann", "email"): 4, ("ann", "phone"): 2}
+    assert harness.over_budget() == {"dear": "day"}
+    harness.clock.time += DAY
+    harness.dispatch()
+    assert asked(harness)["ann", "phone"] == 4
 
 
 def test_phones_that_no_budget_has_room_for_do_not_stand_in_the_way_of_e_mails(build: Build) -> None:
     """Not even where more of them wait than a page holds."""
-    house = limited(
+    harness = limited(
         two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "dear", "fields": ["phone"], "per_day": 0}
     )
-    people(house, 450)
-    assert house.ask() == 450
-    assert asked(house) == {("ann", "email"): 450}
-    assert house.run(room.over_budget(house.parts)) == {("people", "ann", PHONE)}
+    people(harness, 450)
+    assert harness.ask() == 450
+    assert asked(harness) == {("ann", "email"): 450}
+    assert harness.run(room.over_budget(harness.parts)) == {("people", "ann", PHONE)}
 
 
 def test_a_request_for_both_fields_is_made_for_the_one_that_fits(build: Build) -> None:
-    house = build(
+    harness = build(
         providers=[FakeProvider("ann", capabilities=replace(BULKS, batch=1))], fields={EMAIL: ["ann"], PHONE: ["ann"]}
     )
-    limited(house, {"name": "dear", "fields": ["phone"], "per_day": 10})
-    people(house, 3)
-    house.ask()
-    assert asked(house) == {("ann", "email"): 3, ("ann", "phone"): 1}
+    limited(harness, {"name": "dear", "fields": ["phone"], "per_day": 10})
+    people(harness, 3)
+    harness.ask()
+    assert asked(harness) == {("ann", "email"): 3, ("ann", "phone"): 1}
 
 
 def test_what_never_fits_is_told_apart_from_what_fits_tomorrow(build: Build) -> None:
     """A phone costs more than the whole budget; e-mails go on, until they have used it up."""
-    house = limited(two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "small", "per_day": 4})
-    people(house, 3)
-    house.ask()
-    [never] = house.conditions("budget")
+    harness = limited(two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "small", "per_day": 4})
+    people(harness, 3)
+    harness.ask()
+    [never] = harness.conditions("budget")
     assert (never.detail, never.until) == ("day_too_small", None)
     assert never.why.endswith("the next call may cost 10: such a call never fits into it, whatever was spent")
     for name in ("Bo", "Cy", "Di"):
-        house.person(name)
-    house.ask()
-    assert asked(house) == {("ann", "email"): 4}
-    [used_up] = house.conditions("budget")
+        harness.person(name)
+    harness.ask()
+    assert asked(harness) == {("ann", "email"): 4}
+    [used_up] = harness.conditions("budget")
     assert (used_up.detail, used_up.what) == ("day", "is used up")
     assert "goes on at" in used_up.why
 
 
 def test_a_budget_of_one_provider_leaves_the_other(build: Build) -> None:
-    house = limited(
+    harness = limited(
         two(build, fields={EMAIL: ["ann"], PHONE: ["bob"]}), {"name": "first", "providers": ["ann"], "per_day": 1}
     )
-    people(house, 3)
-    house.ask()
-    assert asked(house) == {("ann", "email"): 1, ("bob", "phone"): 3}
+    people(harness, 3)
+    harness.ask()
+    assert asked(harness) == {("ann", "email"): 1, ("bob", "phone"): 3}
 
 
 def test_every_budget_that_counts_a_call_has_to_have_room(build: Build) -> None:
-    house = two(build, fields={EMAIL: ["ann"], PHONE: ["bob"]}, budget=Budget(credits_per_day=Decimal(100)))
+    harness = two(build, fields={EMAIL: ["ann"], PHONE: ["bob"]}, budget=Budget(credits_per_day=Decimal(100)))
     limited(
-        house,
+        harness,
         {"name": "all", "per_day": 25},
         {"name": "phones", "fields": ["phone"], "per_month": 30},
         {"name": "elsewhere", "syncs": ["customers"], "per_day": 0},
     )
-    people(house, 8)
-    house.ask()
-    spent = asked(house).get(("ann", "email"), 0) + 10 * asked(house).get(("bob", "phone"), 0)
+    people(harness, 8)
+    harness.ask()
+    spent = asked(harness).get(("ann", "email"), 0) + 10 * asked(harness).get(("bob", "phone"), 0)
     assert spent <= 25 < spent + 10, "the least of the caps that count it"
-    assert [one.name for one in budgets_of(house.settings)] == ["all", "phones", "elsewhere", "people"]
+    assert [one.name for one in budgets_of(harness.settings)] == ["all", "phones", "elsewhere", "people"]
 
 
 def test_a_run_is_a_pull_and_what_it_leads_to_until_the_next(build: Build) -> None:
-    house = limited(two(build, fields={EMAIL: ["ann"]}), {"name": "first", "per_run": 2})
-    people(house, 6)
-    assert house.ask() == 2
-    house.clock.time += 10 * DAY
-    assert house.dispatch() == 0, "only another pull is another run"
-    assert house.over_budget() == {"first": "run"}
-    [told] = house.run(house.ledger.read(budgets.report, budgets_of(house.settings), now=house.clock.now()))
+    harness = limited(two(build, fields={EMAIL: ["ann"]}), {"name": "first", "per_run": 2})
+    people(harness, 6)
+    assert harness.ask() == 2
+    harness.clock.time += 10 * DAY
+    assert harness.dispatch() == 0, "only another pull is another run"
+    assert harness.over_budget() == {"first": "run"}
+    [told] = harness.run(harness.ledger.read(budgets.report, budgets_of(harness.settings), now=harness.clock.now()))
     assert budgets.in_words(told) == "2 of 2 credits in this run: goes on with the next run"
-    house.pull()
-    assert house.dispatch() == 2
-    house.answer_all()  # what is settled late counts for the run that it was made in
-    assert house.sql("SELECT DISTINCT run_id FROM spend ORDER BY 1") == [(1,), (2,)]
-    assert house.dispatch() == 0 or house.credits()["charged"] == 0
+    harness.pull()
+    assert harness.dispatch() == 2
+    harness.answer_all()  # what is settled late counts for the run that it was made in
+    assert harness.sql("SELECT DISTINCT run_id FROM spend ORDER BY 1") == [(1,), (2,)]
+    assert harness.dispatch() == 0 or harness.credits()["charged"] == 0
 
 
 # --- a call for both fields -------------------------------------------------------------------
 
 
-def bulk(build: Build, *named: dict[str, Any], n: int = 4) -> House:
-    house = build(providers=[FakeProvider("ann", capabilities=BULKS)], fields={EMAIL: ["ann"], PHONE: ["ann"]})
-    limited(house, *named)
-    people(house, n)
-    house.clock.time += 60
-    return house
+def bulk(build: Build, *named: dict[str, Any], n: int = 4) -> Harness:
+    harness = build(providers=[FakeProvider("ann", capabilities=BULKS)], fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    limited(harness, *named)
+    people(harness, n)
+    harness.clock.time += 60
+    return harness
 
 
 def test_a_bulk_is_reserved_by_field(build: Build) -> None:
-    house = bulk(build)
-    house.ask()
-    house.clock.time += 60
-    house.dispatch()
-    assert house.submissions() == ["accepted"]
-    assert taken(house, EMAIL) == {"reserved": 4_000, "charged": 0, "assumed": 0}
-    assert taken(house, PHONE) == {"reserved": 40_000, "charged": 0, "assumed": 0}
+    harness = bulk(build)
+    harness.ask()
+    harness.clock.time += 60
+    harness.dispatch()
+    assert harness.submissions() == ["accepted"]
+    assert taken(harness, EMAIL) == {"reserved": 4_000, "charged": 0, "assumed": 0}
+    assert taken(harness, PHONE) == {"reserved": 40_000, "charged": 0, "assumed": 0}
 
 
 def test_a_bulk_is_cut_to_what_a_budget_of_one_field_has_room_for(build: Build) -> None:
-    house = bulk(build, {"name": "dear", "fields": ["phone"], "per_day": 25})
-    house.ask()
+    harness = bulk(build, {"name": "dear", "fields": ["phone"], "per_day": 25})
+    harness.ask()
     for _ in range(4):
-        house.clock.time += 60
-        house.dispatch()
-    assert asked(house) == {("ann", "email"): 4, ("ann", "phone"): 2}
-    assert taken(house, PHONE)["reserved"] == 20_000
+        harness.clock.time += 60
+        harness.dispatch()
+    assert asked(harness) == {("ann", "email"): 4, ("ann", "phone"): 2}
+    assert taken(harness, PHONE)["reserved"] == 20_000
 
 
 @pytest.mark.parametrize(
@@ -198,30 +198,30 @@ def test_a_bulk_is_cut_to_what_a_budget_of_one_field_has_room_for(build: Build) 
 def test_what_a_bulk_was_charged_is_shared_by_what_it_found(
     build: Build, emails: int, phones: int, charged: int, split: tuple[int, int]
 ) -> None:
-    house = bulk(build, n=0)
-    for n, contact in enumerate(people(house, 4)):
+    harness = bulk(build, n=0)
+    for n, contact in enumerate(people(harness, 4)):
         if n < emails:
-            house.finds(contact, EMAIL, f"ada{n}@acme.example.com")
+            harness.finds(contact, EMAIL, f"ada{n}@acme.example.com")
         if n < phones:
-            house.finds(contact, PHONE, f"+3363998001{n}")
-    house.ask()
-    house.clock.time += 60
-    house.dispatch()
-    [call] = house.fake.accepted.values()
-    house.call_back(call, json.dumps({**json.loads(house.fake.body(call)), "charged": str(charged)}).encode())
-    assert (taken(house, EMAIL)["charged"], taken(house, PHONE)["charged"]) == split
-    assert taken(house, EMAIL)["reserved"] == taken(house, PHONE)["reserved"] == 0
+            harness.finds(contact, PHONE, f"+3363998001{n}")
+    harness.ask()
+    harness.clock.time += 60
+    harness.dispatch()
+    [call] = harness.fake.accepted.values()
+    harness.call_back(call, json.dumps({**json.loads(harness.fake.body(call)), "charged": str(charged)}).encode())
+    assert (taken(harness, EMAIL)["charged"], taken(harness, PHONE)["charged"]) == split
+    assert taken(harness, EMAIL)["reserved"] == taken(harness, PHONE)["reserved"] == 0
 
 
 def test_what_is_in_doubt_counts_in_every_budget_until_somebody_knows(build: Build) -> None:
-    house = bulk(build, {"name": "dear", "fields": ["phone"], "per_day": 40})
-    house.fake.refusals.append(InDoubt("cut off"))
-    house.ask()
-    house.clock.time += 60
-    house.dispatch()
-    assert house.submissions() == ["in_doubt"]
-    with reading(house.path) as tx:
-        [told] = budgets.report(tx, budgets_of(house.settings), now=house.clock.now())
+    harness = bulk(build, {"name": "dear", "fields": ["phone"], "per_day": 40})
+    harness.fake.refusals.append(InDoubt("cut off"))
+    harness.ask()
+    harness.clock.time += 60
+    harness.dispatch()
+    assert harness.submissions() == ["in_doubt"]
+    with reading(harness.path) as tx:
+        [told] = budgets.report(tx, budgets_of(harness.settings), now=harness.clock.now())
     assert (told["used"], told["left"], told["reserved"]) == (40, 0, 40)
 
 

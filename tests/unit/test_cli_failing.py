@@ -20,7 +20,7 @@ from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy, LedgerCorrupt, L
 from syncd.ledger.sqlite import sqlite3
 from syncd.ledger.store import Ledger
 
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65_534
@@ -41,9 +41,9 @@ def made() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="syncd-failing-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        with House(folder, fields={EMAIL: ["ann"]}) as house:
-            house.person("Ada")
-            house.ask()
+        with Harness(folder, fields={EMAIL: ["ann"]}) as harness:
+            harness.person("Ada")
+            harness.ask()
         (folder / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(folder / "ledger.db"))), "utf-8")
         yield folder
 

@@ -17,7 +17,7 @@ from syncd.contract.errors import Trouble
 from syncd.contract.model import Finding, Level
 from syncd.ledger import connections
 
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 CONFIG = """\
 ledger: {{ path: {path} }}
@@ -105,8 +105,8 @@ def doctor(config: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[
 
 
 def test_a_host_on_which_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with House(tmp_path, fields={EMAIL: ["ann"]}) as house:
-        house.person("Ada")
+    with Harness(tmp_path, fields={EMAIL: ["ann"]}) as harness:
+        harness.person("Ada")
     tmp_path.chmod(0o700)
     (tmp_path / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(tmp_path / "ledger.db")), port=0), "utf-8")
     code, told = doctor(tmp_path / "config.yaml", capsys)
@@ -118,9 +118,9 @@ def test_a_host_on_which_all_is_well(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_last_troubles_of_the_ledger_are_told_with_their_cure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with House(tmp_path, fields={EMAIL: ["ann"]}) as house:
+    with Harness(tmp_path, fields={EMAIL: ["ann"]}) as harness:
         halt = (Trouble.CREDENTIALS, "the key is refused", "set another key")
-        house.run(house.ledger.write(connections.halt, "ann", *halt, now=house.clock.now()))
+        harness.run(harness.ledger.write(connections.halt, "ann", *halt, now=harness.clock.now()))
     (tmp_path / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(tmp_path / "ledger.db")), port=0), "utf-8")
     code, told = doctor(tmp_path / "config.yaml", capsys)
     assert (code, told["error"]) == (1, ["ledger: ann is halted: the key is refused"])

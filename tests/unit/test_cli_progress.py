@@ -10,7 +10,7 @@ import sys
 from syncd.ledger import upkeep
 from syncd.ledger.store import reading
 
-from .house import House
+from .harness import Harness
 
 WORK = """
 import sys, time
@@ -48,9 +48,9 @@ def test_short_work_shows_nothing() -> None:
     assert shown(0) == "end\r\n"
 
 
-def test_verify_tells_how_many_of_its_checks_are_done(house: House) -> None:
+def test_verify_tells_how_many_of_its_checks_are_done(harness: Harness) -> None:
     told: list[tuple[int, int]] = []
-    with reading(house.path) as tx:
-        assert list(upkeep.problems(house.path, tx, lambda done, total: told.append((done, total)))) == []
+    with reading(harness.path) as tx:
+        assert list(upkeep.problems(harness.path, tx, lambda done, total: told.append((done, total)))) == []
     total = told[0][1]
     assert told == [(done, total) for done in range(total)]

@@ -15,7 +15,7 @@ from syncd.contract.model import Identity
 from syncd.web import private
 from tests.contract.fake_provider import FakeProvider
 
-from .house import EMAIL, ONE_BY_ONE, House
+from .harness import EMAIL, ONE_BY_ONE, Harness
 
 ADA = Identity(
     first_name="Ada", last_name="Stone", company="Acme", domain="acme.example", linkedin_url="linkedin.com/in/ada"
@@ -32,9 +32,9 @@ syncs: [{{ name: people, crm: crm, object: contacts, every: 15m, fields: {{ emai
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def harness(tmp_path: Path) -> Iterator[Harness]:
     """Two contacts whose answers name another profile: both wait."""
-    with House(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)], fields={EMAIL: ["ann"]}) as made:
+    with Harness(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)], fields={EMAIL: ["ann"]}) as made:
         for name in ("ada", "bea"):
             contact = made.crm.add(replace(ADA, first_name=name.title(), linkedin_url=f"linkedin.com/in/{name}"))
             made.finds(contact, EMAIL, f"{name}.stone@acme.example")
@@ -47,75 +47,75 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def run(house: House, *arguments: str) -> str:
-    done = CliRunner().invoke(app, ["review", *arguments, "-c", str(house.path.parent / "config.yaml")])
+def run(harness: Harness, *arguments: str) -> str:
+    done = CliRunner().invoke(app, ["review", *arguments, "-c", str(harness.path.parent / "config.yaml")])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def waiting(house: House) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(run(house, "list", "--json"))
+def waiting(harness: Harness) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(run(harness, "list", "--json"))
     return found
 
 
-def held(house: House) -> list[str]:
-    return sorted(value for record in house.crm.records.values() for value in record.values.values())
+def held(harness: Harness) -> list[str]:
+    return sorted(value for record in harness.crm.records.values() for value in record.values.values())
 
 
-def test_what_waits_is_shown_masked_with_what_speaks_for_and_against(house: House) -> None:
-    first, second = waiting(house)
+def test_what_waits_is_shown_masked_with_what_speaks_for_and_against(harness: Harness) -> None:
+    first, second = waiting(harness)
     assert (first["ref"], first["value"], first["why"]) == ("crm/contacts/501", "a…@acme.example", "another profile")
     assert first["speaks_for"] == ["the names are equal", "the employer"]
-    shown = json.loads(run(house, "show", str(second["id"]), "--json", "--unmasked"))
+    shown = json.loads(run(harness, "show", str(second["id"]), "--json", "--unmasked"))
     assert shown["value"] == "bea.stone@acme.example"
     assert shown["contact"]["linkedin_url"] != shown["answer"][0]["linkedin_url"] == RENAMED.linkedin_url
-    side_by_side = run(house, "show", str(second["id"]))
+    side_by_side = run(harness, "show", str(second["id"]))
     assert "bea.stone@acme.example" not in side_by_side
     assert "ada-brook" in side_by_side
-    assert held(house) == []
+    assert held(harness) == []
 
 
-def test_accepting_writes_it_and_refusing_never_does(house: House) -> None:
-    first, second = (str(one["id"]) for one in waiting(house))
-    run(house, "accept", first)
-    run(house, "refuse", second)
-    house.verify()
-    house.clock.time += 60
-    house.writeback()
-    assert held(house) == ["ada.stone@acme.example"]
-    assert [house.job(one) for one in ("501", "502")] == [("done", "written"), ("done", "review_refused")]
-    assert waiting(house) == []
+def test_accepting_writes_it_and_refusing_never_does(harness: Harness) -> None:
+    first, second = (str(one["id"]) for one in waiting(harness))
+    run(harness, "accept", first)
+    run(harness, "refuse", second)
+    harness.verify()
+    harness.clock.time += 60
+    harness.writeback()
+    assert held(harness) == ["ada.stone@acme.example"]
+    assert [harness.job(one) for one in ("501", "502")] == [("done", "written"), ("done", "review_refused")]
+    assert waiting(harness) == []
 
 
-def test_by_filter_nothing_is_done_before_it_was_looked_at(house: House) -> None:
-    preview = json.loads(run(house, "accept", "--why", "another profile", "--json"))
+def test_by_filter_nothing_is_done_before_it_was_looked_at(harness: Harness) -> None:
+    preview = json.loads(run(harness, "accept", "--why", "another profile", "--json"))
     assert (preview["done"], preview["counts"]) == (False, {"people/email/ann": 2})
-    assert len(waiting(house)) == 2
-    assert json.loads(run(house, "refuse", "--provider", "zoe", "--yes", "--json"))["ids"] == []
-    assert "2 accepted" in run(house, "accept", "--field", "email", "--yes")
-    assert waiting(house) == []
+    assert len(waiting(harness)) == 2
+    assert json.loads(run(harness, "refuse", "--provider", "zoe", "--yes", "--json"))["ids"] == []
+    assert "2 accepted" in run(harness, "accept", "--field", "email", "--yes")
+    assert waiting(harness) == []
 
 
-def test_an_id_that_waits_no_more_is_told_and_changes_nothing(house: House) -> None:
+def test_an_id_that_waits_no_more_is_told_and_changes_nothing(harness: Harness) -> None:
     with pytest.raises(SyncdError, match="nothing called 999 waits"):
-        run(house, "accept", str(waiting(house)[0]["id"]), "999")
-    assert len(waiting(house)) == 2
+        run(harness, "accept", str(waiting(harness)[0]["id"]), "999")
+    assert len(waiting(harness)) == 2
 
 
-def test_nobody_decides_in_time_and_the_job_goes_on(house: House) -> None:
-    house.clock.time += 15 * 86_400
-    house.sweep()
-    house.verify()
-    assert house.state("501") == "review", "nobody else to ask: it still waits"
-    run(house, "accept", str(waiting(house)[0]["id"]))
-    assert house.state("501") == "answered"
+def test_nobody_decides_in_time_and_the_job_goes_on(harness: Harness) -> None:
+    harness.clock.time += 15 * 86_400
+    harness.sweep()
+    harness.verify()
+    assert harness.state("501") == "review", "nobody else to ask: it still waits"
+    run(harness, "accept", str(waiting(harness)[0]["id"]))
+    assert harness.state("501") == "answered"
 
 
-def test_the_api_lists_and_decides(house: House) -> None:
+def test_the_api_lists_and_decides(harness: Harness) -> None:
     async def talk() -> tuple[list[dict[str, object]], httpx.Response, list[int]]:
-        transport = httpx.ASGITransport(private.application(house.parts))
+        transport = httpx.ASGITransport(private.application(harness.parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             listed = (await client.get("/api/reviews")).json()
             done = await client.post("/api/reviews/accept", json={"ids": [listed[0]["id"], 999]})
@@ -128,7 +128,7 @@ def test_the_api_lists_and_decides(house: House) -> None:
             assert status["reviews"]["waiting"] == 1
             return listed, done, refused
 
-    listed, done, refused = house.run(talk())
+    listed, done, refused = harness.run(talk())
     assert listed[0]["value"] == "ada.stone@acme.example"
     assert (done.json(), refused) == ({"decided": 1}, [400, 404, 404])
-    assert house.state("501") == "answered"
+    assert harness.state("501") == "answered"

@@ -11,7 +11,7 @@ from syncd.config import load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
 
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 CONFIG = """\
 ledger: {{ path: {path} }}
@@ -44,9 +44,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A ledger with one contact, whose daemon is stopped."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(credentials.VARIABLE, raising=False)
-    with House(tmp_path, fields={EMAIL: ["ann"]}) as house:
-        house.person("Ada")
-        house.ask()
+    with Harness(tmp_path, fields={EMAIL: ["ann"]}) as harness:
+        harness.person("Ada")
+        harness.ask()
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG.format(path=json.dumps(str(tmp_path / "ledger.db"))), "utf-8")
     return path

@@ -13,13 +13,13 @@ from syncd.ledger import exports, forgetting
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 from .test_forgetting import FOUND, MAIL, NUMBER, PROFILE, command, left_of, lived
 
 __all__ = ["lived"]
 
 
-def test_all_that_is_held_on_a_person_is_told(lived: House) -> None:
+def test_all_that_is_held_on_a_person_is_told(lived: Harness) -> None:
     """In two CRMs, and of a bulk that speaks of others only what is theirs."""
     told = json.loads(command(lived, "export", MAIL))
     text = json.dumps(told)
@@ -32,7 +32,7 @@ def test_all_that_is_held_on_a_person_is_told(lived: House) -> None:
     assert "bo@acme" not in text
 
 
-def test_it_goes_into_a_new_file_that_only_its_owner_can_read(lived: House, tmp_path: Path) -> None:
+def test_it_goes_into_a_new_file_that_only_its_owner_can_read(lived: Harness, tmp_path: Path) -> None:
     out = tmp_path / "ada.json"
     command(lived, "export", "crm/contacts/501", "--out", str(out))
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
@@ -40,62 +40,64 @@ def test_it_goes_into_a_new_file_that_only_its_owner_can_read(lived: House, tmp_
     assert command(lived, "export", "crm/contacts/501", "--out", str(out), code=1) == ""
 
 
-def test_of_somebody_who_was_erased_nothing_is_told(lived: House) -> None:
+def test_of_somebody_who_was_erased_nothing_is_told(lived: Harness) -> None:
     command(lived, "forget", MAIL, "--yes")
     assert command(lived, "export", MAIL, code=1) == ""
 
 
 def test_who_was_newly_enriched_is_told_for_a_notice(build: Build) -> None:
-    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
-    first = house.crm.add(
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    first = harness.crm.add(
         Identity(first_name="=Ada", last_name="Stone", linkedin_url="https://www.linkedin.com/in/ada")
     )
-    house.finds(first, EMAIL, "ada@acme.example.com")
-    _enrich(house)
-    house.clock.time += 86_400
-    later = house.clock.now()
-    second = house.person("Bo")
-    house.finds(second, EMAIL, "bo@acme.example.com")
-    _enrich(house)
-    everybody = json.loads(command(house, "export", "--new-since", "2000-01-01"))
+    harness.finds(first, EMAIL, "ada@acme.example.com")
+    _enrich(harness)
+    harness.clock.time += 86_400
+    later = harness.clock.now()
+    second = harness.person("Bo")
+    harness.finds(second, EMAIL, "bo@acme.example.com")
+    _enrich(harness)
+    everybody = json.loads(command(harness, "export", "--new-since", "2000-01-01"))
     assert [(one["contact"], one["value"], one["source"]) for one in everybody] == [
         (f"crm/contacts/{first}", "ada@acme.example.com", "ann"),
         (f"crm/contacts/{second}", "bo@acme.example.com", "ann"),
     ]
-    with_head = list(csv.reader(io.StringIO(command(house, "export", "--new-since", "2000-01-01", "--format", "csv"))))
+    with_head = list(
+        csv.reader(io.StringIO(command(harness, "export", "--new-since", "2000-01-01", "--format", "csv")))
+    )
     assert with_head[0][:3] == ["contact", "name", "email"]
     assert with_head[1][1] == "'=Ada Stone", "no cell is a formula"
-    newly = house.run(house.ledger.read(exports.newly_enriched, later))
+    newly = harness.run(harness.ledger.read(exports.newly_enriched, later))
     assert [one.contact for one in newly] == [f"crm/contacts/{second}"]
 
 
-def _enrich(house: House) -> None:
-    house.ask()
-    house.clock.time += 60
-    house.dispatch()
-    house.answer_all()
-    house.finish()
+def _enrich(harness: Harness) -> None:
+    harness.ask()
+    harness.clock.time += 60
+    harness.dispatch()
+    harness.answer_all()
+    harness.finish()
 
 
 @pytest.mark.parametrize(
     "words", [["export"], ["export", MAIL, "--new-since", "1d"], ["export", MAIL, "--format", "csv"]]
 )
-def test_what_makes_no_sense_is_a_usage_error(house: House, words: list[str]) -> None:
-    command(house, *words, code=2)
+def test_what_makes_no_sense_is_a_usage_error(harness: Harness, words: list[str]) -> None:
+    command(harness, *words, code=2)
 
 
-def test_a_mailbox_of_two_people_is_neither_told_nor_erased(house: House) -> None:
+def test_a_mailbox_of_two_people_is_neither_told_nor_erased(harness: Harness) -> None:
     for name in ("Ada", "Bo"):
-        house.crm.add(Identity(first_name=name, last_name=name * 2, emails=("both@acme.example.com",)))
-    house.pull()
-    command(house, "export", "both@acme.example.com", code=1)
-    command(house, "forget", "both@acme.example.com", "--yes", code=1)
-    assert left_of(house, ("bobo", "adaada")) == ["bobo", "adaada"]
-    command(house, "forget", "crm/contacts/501", "--yes")
-    assert left_of(house, ("bobo", "adaada")) == ["bobo"]
-    house.crm.add(Identity(first_name="Cy", last_name="Cycy", emails=("both@acme.example.com",)))
-    house.pull()
-    assert left_of(house, ("cycy",)) == ["cycy"], "what two people shared tells nobody"
+        harness.crm.add(Identity(first_name=name, last_name=name * 2, emails=("both@acme.example.com",)))
+    harness.pull()
+    command(harness, "export", "both@acme.example.com", code=1)
+    command(harness, "forget", "both@acme.example.com", "--yes", code=1)
+    assert left_of(harness, ("bobo", "adaada")) == ["bobo", "adaada"]
+    command(harness, "forget", "crm/contacts/501", "--yes")
+    assert left_of(harness, ("bobo", "adaada")) == ["bobo"]
+    harness.crm.add(Identity(first_name="Cy", last_name="Cycy", emails=("both@acme.example.com",)))
+    harness.pull()
+    assert left_of(harness, ("cycy",)) == ["cycy"], "what two people shared tells nobody"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from syncd.pipeline import probe
 from syncd.pipeline.forecast import fit, turns_of
 
 from .conftest import Build
-from .house import DAY, EMAIL, PHONE, House, sync_of
+from .harness import DAY, EMAIL, PHONE, Harness, sync_of
 
 PRICES = {"ann": {EMAIL: Decimal(1), PHONE: Decimal(10)}, "bob": {EMAIL: Decimal(2), PHONE: Decimal(5)}}
 SYNCS = [sync_of("crm", {EMAIL: ("ann", "bob"), PHONE: ("bob", "ann")})]
@@ -72,43 +72,43 @@ def test_what_is_expected_is_not_known_before_there_are_answers() -> None:
     assert (told["expected_credits"], told["waits_as_expected"], told["waits_at_worst"]) == (None, None, 62)
 
 
-def spent(build: Build, calls: int, *, balance: int = 100) -> House:
-    """A house that has found so many phones today, for ten credits each."""
-    house = build(fields={PHONE: ["ann"]})
+def spent(build: Build, calls: int, *, balance: int = 100) -> Harness:
+    """A harness that has found so many phones today, for ten credits each."""
+    harness = build(fields={PHONE: ["ann"]})
     for n in range(calls):
-        house.finds(house.person(f"Ada{n}"), PHONE, f"+3363998001{n}")
-    house.ask()
-    house.answer_all()
-    house.fake.left = Decimal(balance)
-    house.run(probe.run_once(house.parts))
-    return house
+        harness.finds(harness.person(f"Ada{n}"), PHONE, f"+3363998001{n}")
+    harness.ask()
+    harness.answer_all()
+    harness.fake.left = Decimal(balance)
+    harness.run(probe.run_once(harness.parts))
+    return harness
 
 
-def lasting(house: House) -> dict[str, Any]:
-    with reading(house.path) as tx:
-        return runway.report(tx, ["ann"], now=house.clock.now())["ann"]
+def lasting(harness: Harness) -> dict[str, Any]:
+    with reading(harness.path) as tx:
+        return runway.report(tx, ["ann"], now=harness.clock.now())["ann"]
 
 
 def test_a_balance_lasts_as_long_as_the_last_days_say(build: Build) -> None:
-    house = spent(build, 7)
-    house.clock.time += 5 * DAY
-    assert lasting(house)["days"] == {"7": pytest.approx(100 / 14, rel=0.01), "30": pytest.approx(100 / 14, rel=0.01)}
-    house.clock.time += 15 * DAY
-    told = lasting(house)
+    harness = spent(build, 7)
+    harness.clock.time += 5 * DAY
+    assert lasting(harness)["days"] == {"7": pytest.approx(100 / 14, rel=0.01), "30": pytest.approx(100 / 14, rel=0.01)}
+    harness.clock.time += 15 * DAY
+    told = lasting(harness)
     assert told["days"] == {"7": None, "30": pytest.approx(100 / 3.5, rel=0.01)}
     assert runway.in_words(told) == "100 credits last 29 days at the last 30 days' spend"
 
 
 def test_a_first_day_counts_as_a_whole_one(build: Build) -> None:
-    house = spent(build, 2)
-    house.clock.time += 600
+    harness = spent(build, 2)
+    harness.clock.time += 600
     assert (
-        runway.in_words(lasting(house))
+        runway.in_words(lasting(harness))
         == "100 credits last 5 days at the last 7 days' spend (5 days at the last 30 days')"
     )
 
 
 def test_where_nothing_was_spent_nothing_is_said(build: Build) -> None:
-    house = spent(build, 0)
-    assert lasting(house)["days"] == {"7": None, "30": None}
-    assert runway.in_words(lasting(house)) == ""
+    harness = spent(build, 0)
+    assert lasting(harness)["days"] == {"7": None, "30": None}
+    assert runway.in_words(lasting(harness)) == ""

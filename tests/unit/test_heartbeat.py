@@ -22,7 +22,7 @@ from syncd.pipeline.gate import UNTRIED, Gate
 from syncd.pipeline.liveness import INSIDE, Liveness
 from syncd.pipeline.parts import Parts
 
-from .house import House
+from .harness import Harness
 
 WATCHDOG = 0.6  # seconds
 
@@ -77,38 +77,38 @@ async def until(what: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def lived(house: House, live: Callable[[Daemon], Awaitable[None]]) -> None:
+def lived(harness: Harness, live: Callable[[Daemon], Awaitable[None]]) -> None:
     """A daemon that lives for as long as `live` takes."""
 
     async def run() -> None:
         async def goal(daemon: Daemon) -> None:
             await live(daemon)
 
-        await Daemon(house.parts, Home()).run(goal)
+        await Daemon(harness.parts, Home()).run(goal)
 
-    house.run(asyncio.wait_for(run(), 60))
+    harness.run(asyncio.wait_for(run(), 60))
 
 
-def test_it_is_ready_once_it_works_and_says_when_it_stops(house: House, manager: Manager) -> None:
+def test_it_is_ready_once_it_works_and_says_when_it_stops(harness: Harness, manager: Manager) -> None:
     async def live(_: Daemon) -> None:
         await until(lambda: manager.count("WATCHDOG") >= 2)
 
-    lived(house, live)
+    lived(harness, live)
     told = manager.listen()
     assert [name for message in told for name in ("READY", "STOPPING") if name in message] == ["READY", "STOPPING"]
     assert next(i for i, m in enumerate(told) if "READY" in m) < next(i for i, m in enumerate(told) if "WATCHDOG" in m)
     assert told[-1]["STATUS"] == "Stopping: calls under way are finished."
 
 
-def test_it_is_not_ready_before_what_was_left_is_seen_to_and_asks_for_time(house: House, manager: Manager) -> None:
-    go_on, read = asyncio.Event(), house.ledger.write
+def test_it_is_not_ready_before_what_was_left_is_seen_to_and_asks_for_time(harness: Harness, manager: Manager) -> None:
+    go_on, read = asyncio.Event(), harness.ledger.write
 
     async def slow(work, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         if work.__name__ == "_follow":
             await go_on.wait()
         return await read(work, *args, **kwargs)
 
-    house.ledger.write = slow  # type: ignore[method-assign]
+    harness.ledger.write = slow  # type: ignore[method-assign]
 
     async def live(_: Daemon) -> None:
         await until(lambda: manager.count("EXTEND_TIMEOUT_USEC") >= 2)
@@ -117,15 +117,15 @@ def test_it_is_not_ready_before_what_was_left_is_seen_to_and_asks_for_time(house
         go_on.set()
         await until(lambda: manager.count("READY") == 1)
 
-    lived(house, live)
+    lived(harness, live)
 
 
-def test_s11_a_writer_that_hangs_starves_the_watchdog(house: House, manager: Manager) -> None:
+def test_s11_a_writer_that_hangs_starves_the_watchdog(harness: Harness, manager: Manager) -> None:
     hanging = threading.Event()
 
     async def live(_: Daemon) -> None:
         await until(lambda: manager.count("WATCHDOG") >= 2)
-        stuck = asyncio.create_task(house.ledger.write(lambda _: hanging.wait(60)))
+        stuck = asyncio.create_task(harness.ledger.write(lambda _: hanging.wait(60)))
         await asyncio.sleep(WATCHDOG)
         before = manager.count("WATCHDOG")
         await asyncio.sleep(3 * WATCHDOG)
@@ -134,10 +134,10 @@ def test_s11_a_writer_that_hangs_starves_the_watchdog(house: House, manager: Man
         await stuck
         await until(lambda: manager.count("WATCHDOG") > before + 2)
 
-    lived(house, live)
+    lived(harness, live)
 
 
-def test_s11_a_stage_that_stands_still_starves_the_watchdog(house: House, manager: Manager) -> None:
+def test_s11_a_stage_that_stands_still_starves_the_watchdog(harness: Harness, manager: Manager) -> None:
     class Hands:
         time = time.monotonic()
 
@@ -145,7 +145,7 @@ def test_s11_a_stage_that_stands_still_starves_the_watchdog(house: House, manage
             return self.time
 
     hands = Hands()
-    house.parts = replace(house.parts, liveness=Liveness(now=hands))
+    harness.parts = replace(harness.parts, liveness=Liveness(now=hands))
 
     async def live(daemon: Daemon) -> None:
         await until(lambda: manager.count("WATCHDOG") >= 2)
@@ -160,10 +160,10 @@ def test_s11_a_stage_that_stands_still_starves_the_watchdog(house: House, manage
         assert manager.count("WATCHDOG") == before
         assert manager.listen()[-1]["STATUS"].startswith("Stands still: ")
 
-    lived(house, live)
+    lived(harness, live)
 
 
-def test_a_loop_that_stood_still_and_turns_again_is_fed(house: House, manager: Manager) -> None:
+def test_a_loop_that_stood_still_and_turns_again_is_fed(harness: Harness, manager: Manager) -> None:
     """It has recovered: to be killed a minute later would help nobody."""
 
     async def live(daemon: Daemon) -> None:
@@ -171,29 +171,29 @@ def test_a_loop_that_stood_still_and_turns_again_is_fed(house: House, manager: M
         before = manager.count("WATCHDOG")
         await until(lambda: manager.count("WATCHDOG") > before + 1)
 
-    lived(house, live)
+    lived(harness, live)
 
 
-def test_a_full_disk_is_no_reason_to_be_killed(house: House, manager: Manager) -> None:
+def test_a_full_disk_is_no_reason_to_be_killed(harness: Harness, manager: Manager) -> None:
     async def full(_work, /, *_args, **_kwargs):  # type: ignore[no-untyped-def]
         raise LedgerError("database or disk is full")
 
     async def live(_: Daemon) -> None:
         await until(lambda: manager.count("WATCHDOG") >= 1)
-        house.ledger.write, write = full, house.ledger.write  # type: ignore[method-assign]
+        harness.ledger.write, write = full, harness.ledger.write  # type: ignore[method-assign]
         before = manager.count("WATCHDOG")
         await until(lambda: manager.count("WATCHDOG") > before + 2)
-        house.ledger.write = write  # type: ignore[method-assign,assignment]
+        harness.ledger.write = write  # type: ignore[method-assign,assignment]
 
-    lived(house, live)
+    lived(harness, live)
 
 
-def test_the_status_is_words(house: House) -> None:
-    beat = Heartbeat(house.parts)
+def test_the_status_is_words(harness: Harness) -> None:
+    beat = Heartbeat(harness.parts)
     assert beat.words() == "Working."
-    house.parts.gate.set("backlog", "many values wait", sync=house.parts.syncs[0].name)
-    assert beat.words() == f"Working; buys nothing for {house.parts.syncs[0].name}: many values wait."
-    beat.parts = replace(house.parts, gate=Gate())
+    harness.parts.gate.set("backlog", "many values wait", sync=harness.parts.syncs[0].name)
+    assert beat.words() == f"Working; buys nothing for {harness.parts.syncs[0].name}: many values wait."
+    beat.parts = replace(harness.parts, gate=Gate())
     assert beat.words().startswith("Working; buys nothing: ")
     assert UNTRIED["disk"] in beat.words()
     beat.refused = "config.yaml:3: ledger: unknown key"

@@ -12,21 +12,21 @@ from syncd.ledger.configured import Changes, Known
 from syncd.ledger.store import Tx
 
 from .conftest import Build
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 KNOWN = Known(name="people", crm="crm", object="contacts", selection="s", policies={EMAIL: "as before"})
 CHANGED = replace(KNOWN, policies={EMAIL: "another"})
 
 
 @pytest.fixture
-def three(build: Build) -> House:
+def three(build: Build) -> Harness:
     """A ledger with three jobs that knows the configuration."""
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo", "Cy"):
-        house.person(name)
-    house.ask()
-    house.run(house.ledger.write(keep))
-    return house
+        harness.person(name)
+    harness.ask()
+    harness.run(harness.ledger.write(keep))
+    return harness
 
 
 def keep(tx: Tx) -> None:
@@ -34,11 +34,11 @@ def keep(tx: Tx) -> None:
     tx.run("again_over", now=1e12, ids="[1, 2, 3]")
 
 
-def compared(house: House) -> Changes:
-    return house.run(house.ledger.read(configured.compare, [CHANGED]))
+def compared(harness: Harness) -> Changes:
+    return harness.run(harness.ledger.read(configured.compare, [CHANGED]))
 
 
-def test_a_changed_policy_is_followed_chunk_by_chunk(three: House) -> None:
+def test_a_changed_policy_is_followed_chunk_by_chunk(three: Harness) -> None:
     changes = compared(three)
     assert (changes.fields, changes.jobs) == ([("people", EMAIL)], 3)
     for n, jobs in enumerate(configured.chunks(changes, 1), 1):
@@ -56,7 +56,7 @@ def test_every_job_is_in_one_chunk(jobs: int, size: int, parts: int) -> None:
 
 
 @pytest.mark.parametrize("done", range(4))
-def test_a_start_that_is_cut_off_follows_once_more(three: House, done: int) -> None:
+def test_a_start_that_is_cut_off_follows_once_more(three: Harness, done: int) -> None:
     changes = compared(three)
     three.run(three.ledger.write(configured.follow, changes))
     for jobs in configured.chunks(changes, 1)[:done]:
@@ -64,7 +64,7 @@ def test_a_start_that_is_cut_off_follows_once_more(three: House, done: int) -> N
     assert compared(three) == changes
 
 
-def test_a_sync_that_is_removed_is_known_until_its_contacts_are_decided_on_again(three: House) -> None:
+def test_a_sync_that_is_removed_is_known_until_its_contacts_are_decided_on_again(three: Harness) -> None:
     look = partial(configured.compare, wanted=[])
     changes = three.run(three.ledger.read(look))
     assert (changes.removed, changes.fields) == (["people"], [("people", EMAIL)])

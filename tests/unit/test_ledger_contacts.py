@@ -17,7 +17,7 @@ from tests.contract.fake_provider import FakeProvider
 from .audit import ask
 from .conftest import Build
 from .furnish import queue_all
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 NOW = 1_790_000_000.0
 
@@ -130,20 +130,20 @@ def test_who_stands_between_two_groups_unites_and_parts_them(path: Path) -> None
     assert people_of(path, enumerate(records)) == "aaa"
 
 
-def test_a_job_goes_with_its_contact_to_another_person(house: House) -> None:
+def test_a_job_goes_with_its_contact_to_another_person(harness: Harness) -> None:
     """Who waited for an answer about one person asks for another one."""
-    ada, twin = house.person("Ada"), house.person("Ada")
-    house.ask()
-    assert (house.state(ada), house.state(twin)) == ("sent", "waiting")
-    house.crm.records[twin].identity = replace(
-        house.crm.records[twin].identity, first_name="Bo", linkedin_url=f"{WEB}bo-example"
+    ada, twin = harness.person("Ada"), harness.person("Ada")
+    harness.ask()
+    assert (harness.state(ada), harness.state(twin)) == ("sent", "waiting")
+    harness.crm.records[twin].identity = replace(
+        harness.crm.records[twin].identity, first_name="Bo", linkedin_url=f"{WEB}bo-example"
     )
-    house.crm.edit(twin, "work_phone", "1")
-    house.ask()
-    house.verify()
-    house.dispatch()
-    assert house.state(twin) == "sent"
-    assert house.fake.submitted[-1].requests[0].identity.first_name == "Bo"
+    harness.crm.edit(twin, "work_phone", "1")
+    harness.ask()
+    harness.verify()
+    harness.dispatch()
+    assert harness.state(twin) == "sent"
+    assert harness.fake.submitted[-1].requests[0].identity.first_name == "Bo"
 
 
 # --- pulls ------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_a_job_is_known_by_its_contact_and_its_field(path: Path) -> None:
 
 
 @pytest.fixture
-def two(build: Build) -> House:
+def two(build: Build) -> Harness:
     """Two providers in turn for the e-mail."""
     return build(
         providers=[FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")],
@@ -206,7 +206,7 @@ def two(build: Build) -> House:
     )
 
 
-def test_who_could_not_be_asked_about_is_tried_anew_from_the_first_provider_on(two: House) -> None:
+def test_who_could_not_be_asked_about_is_tried_anew_from_the_first_provider_on(two: Harness) -> None:
     nobody = two.crm.add(Identity(first_name="Ada"))
     for _ in two.fakes:
         two.ask()
@@ -222,72 +222,74 @@ def test_who_could_not_be_asked_about_is_tried_anew_from_the_first_provider_on(t
 
 
 @pytest.mark.parametrize("reason", ["suppressed", "human_value_kept"])
-def test_what_is_blocked_still_or_was_cleared_by_a_person_is_not_opened_by_a_change(house: House, reason: str) -> None:
-    ada = house.person("Ada")
+def test_what_is_blocked_still_or_was_cleared_by_a_person_is_not_opened_by_a_change(
+    harness: Harness, reason: str
+) -> None:
+    ada = harness.person("Ada")
     if reason == "suppressed":
-        house.crm.records[ada].blocked = {EMAIL: "opted_out"}
+        harness.crm.records[ada].blocked = {EMAIL: "opted_out"}
     else:
-        house.pull()
-        house.plan()
-        house.crm.edit(ada, "email", "typed@acme.example.com")
-    house.ask()
-    assert house.job(ada) == ("done", reason)
-    house.crm.edit(ada, "email", "")
-    house.crm.records[ada].identity = Identity(first_name="Ada", last_name="Byron", domain="acme.example.com")
-    house.crm.records[ada].blocked = {EMAIL: "opted_out"} if reason == "suppressed" else {}
-    house.pull()
-    house.plan()
-    assert house.job(ada) == ("done", "suppressed"), "a person wants it blank, and nobody is asked"
+        harness.pull()
+        harness.plan()
+        harness.crm.edit(ada, "email", "typed@acme.example.com")
+    harness.ask()
+    assert harness.job(ada) == ("done", reason)
+    harness.crm.edit(ada, "email", "")
+    harness.crm.records[ada].identity = Identity(first_name="Ada", last_name="Byron", domain="acme.example.com")
+    harness.crm.records[ada].blocked = {EMAIL: "opted_out"} if reason == "suppressed" else {}
+    harness.pull()
+    harness.plan()
+    assert harness.job(ada) == ("done", "suppressed"), "a person wants it blank, and nobody is asked"
 
 
-def test_the_operators_own_domain_is_no_employer(house: House) -> None:
-    people = house.settings.people.model_copy(update={"own_domains": ("www.Acme.example",)})
-    house.reopen(replace(house.settings, people=people))
+def test_the_operators_own_domain_is_no_employer(harness: Harness) -> None:
+    people = harness.settings.people.model_copy(update={"own_domains": ("www.Acme.example",)})
+    harness.reopen(replace(harness.settings, people=people))
     for name in ("Ada Stone", "Bea Brook"):
         first, last = name.split()
-        house.crm.add(Identity(first_name=first, last_name=last, domain="mail.acme.example"))
-    house.crm.add(Identity(first_name="Cleo", last_name="Birch", domain="birch.example"))
-    house.pull()
-    known = [row[0] for row in house.sql("SELECT identity FROM contact ORDER BY id")]
+        harness.crm.add(Identity(first_name=first, last_name=last, domain="mail.acme.example"))
+    harness.crm.add(Identity(first_name="Cleo", last_name="Birch", domain="birch.example"))
+    harness.pull()
+    known = [row[0] for row in harness.sql("SELECT identity FROM contact ORDER BY id")]
     assert ["acme" in identity for identity in known] == [False, False, False]
     assert "birch.example" in known[2]
 
 
-def test_a_mailbox_of_hundreds_is_nobodys_and_everybody_is_recognised(house: House) -> None:
+def test_a_mailbox_of_hundreds_is_nobodys_and_everybody_is_recognised(harness: Harness) -> None:
     for number in range(230):
-        house.crm.add(Identity(first_name=f"Ada{number}", last_name="Stone"), email="stone.family@acme.example")
-    house.pull()
-    people = [row[0] for row in house.sql("SELECT person FROM contact")]
+        harness.crm.add(Identity(first_name=f"Ada{number}", last_name="Stone"), email="stone.family@acme.example")
+    harness.pull()
+    people = [row[0] for row in harness.sql("SELECT person FROM contact")]
     assert len(set(people)) == 230
     assert None not in people
-    newest = house.sql("SELECT vague FROM contact ORDER BY id DESC LIMIT 1")[0][0]
+    newest = harness.sql("SELECT vague FROM contact ORDER BY id DESC LIMIT 1")[0][0]
     assert newest == '["stone.family@acme.example"]'
 
 
-def test_who_is_no_longer_the_one_who_opted_out_is_asked_about(house: House) -> None:
+def test_who_is_no_longer_the_one_who_opted_out_is_asked_about(harness: Harness) -> None:
     profile = "https://www.linkedin.com/in/ada-stone"
     ada = Identity(first_name="Ada", last_name="Stone", linkedin_url=profile)
-    one, other = house.crm.add(ada), house.crm.add(ada)
-    house.crm.block(one, EMAIL, "opted_out")
-    house.pull()
-    house.plan()
-    assert house.job(other) == ("done", "suppressed")
-    house.crm.rename(one, Identity(first_name="Bea", last_name="Brook"))
-    house.pull()
-    house.plan()
-    assert house.state(other) == "queued"
+    one, other = harness.crm.add(ada), harness.crm.add(ada)
+    harness.crm.block(one, EMAIL, "opted_out")
+    harness.pull()
+    harness.plan()
+    assert harness.job(other) == ("done", "suppressed")
+    harness.crm.rename(one, Identity(first_name="Bea", last_name="Brook"))
+    harness.pull()
+    harness.plan()
+    assert harness.state(other) == "queued"
 
 
-def test_an_answer_that_names_another_record_waits_for_a_person(house: House) -> None:
+def test_an_answer_that_names_another_record_waits_for_a_person(harness: Harness) -> None:
     """Two records of one name at one employer: what names the profile of one is not the other's by its name."""
     profile = "https://www.linkedin.com/in/ada-stone"
     ada = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
-    house.crm.add(replace(ada, linkedin_url=profile), email="ada@private.example")
-    other = house.crm.add(ada)
-    house.finds(other, EMAIL, "ada.stone@acme.example")
-    house.fake.says[other, EMAIL] = (replace(ada, linkedin_url=profile),)
-    house.ask()
-    house.answer_all()
-    house.verify()
-    assert house.job(other)[0] == "review"
-    assert house.note(other) == "the answer names the profile or the mailbox of crm/contacts/501"
+    harness.crm.add(replace(ada, linkedin_url=profile), email="ada@private.example")
+    other = harness.crm.add(ada)
+    harness.finds(other, EMAIL, "ada.stone@acme.example")
+    harness.fake.says[other, EMAIL] = (replace(ada, linkedin_url=profile),)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    assert harness.job(other)[0] == "review"
+    assert harness.note(other) == "the answer names the profile or the mailbox of crm/contacts/501"

@@ -19,26 +19,26 @@ from syncd.ledger.store import Tx
 
 from .audit import ask
 from .conftest import Build
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 
 @pytest.fixture
-def written(build: Build) -> House:
+def written(build: Build) -> Harness:
     """A ledger with a contact that was asked about."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.person("Ada")
-    house.ask()
-    return house
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.person("Ada")
+    harness.ask()
+    return harness
 
 
 @pytest.fixture
-def copy(written: House, tmp_path: Path) -> Path:
+def copy(written: Harness, tmp_path: Path) -> Path:
     """A copy of it."""
     copies.back_up(written.path, tmp_path / "copy.db")
     return tmp_path / "copy.db"
 
 
-def test_s8_what_can_not_be_copied_leaves_nothing_behind(written: House, tmp_path: Path) -> None:
+def test_s8_what_can_not_be_copied_leaves_nothing_behind(written: Harness, tmp_path: Path) -> None:
     place = tmp_path / "copies"
     place.mkdir()
 
@@ -55,7 +55,7 @@ def test_s8_what_can_not_be_copied_leaves_nothing_behind(written: House, tmp_pat
 
 
 def test_s8_what_a_killed_one_has_left_is_used_and_one_that_runs_is_not_disturbed(
-    written: House, tmp_path: Path
+    written: Harness, tmp_path: Path
 ) -> None:
     left = tmp_path / ".copy.db.partial"
     left.write_bytes(b"half a page" * 10_000)
@@ -72,7 +72,7 @@ def test_s8_what_a_killed_one_has_left_is_used_and_one_that_runs_is_not_disturbe
 
 
 def test_s9_what_stood_in_the_way_of_a_restored_ledger_is_kept_and_can_be_read(
-    written: House, copy: Path, tmp_path: Path
+    written: Harness, copy: Path, tmp_path: Path
 ) -> None:
     old = tmp_path / "old" / "ledger.db"
     old.parent.mkdir()
@@ -91,7 +91,7 @@ def test_s9_what_stood_in_the_way_of_a_restored_ledger_is_kept_and_can_be_read(
     assert [one.name for one in again.aside] == ["ledger.db.19700101T000000Z.1"], "nothing is written over"
 
 
-def test_s9_a_wal_without_its_ledger_is_not_taken_for_the_copys(written: House, copy: Path, tmp_path: Path) -> None:
+def test_s9_a_wal_without_its_ledger_is_not_taken_for_the_copys(written: Harness, copy: Path, tmp_path: Path) -> None:
     target = tmp_path / "ledger.restored"
     shutil.copy(f"{written.path}-wal", f"{target}-wal")
     done = copies.restore(copy, target, frozen_until=7.0, now=0.0)
@@ -100,7 +100,7 @@ def test_s9_a_wal_without_its_ledger_is_not_taken_for_the_copys(written: House, 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root restores for somebody else")
-def test_s2_what_root_restores_belongs_to_the_owner_of_the_folder(written: House, copy: Path, tmp_path: Path) -> None:
+def test_s2_what_root_restores_belongs_to_the_owner_of_the_folder(written: Harness, copy: Path, tmp_path: Path) -> None:
     folder = tmp_path / "private"
     folder.mkdir(mode=0o700)
     os.chown(folder, 61_234, 61_234)  # as a dynamic user of systemd
@@ -112,14 +112,14 @@ def test_s2_what_root_restores_belongs_to_the_owner_of_the_folder(written: House
     assert {one.name for one in folder.iterdir()} == {"ledger.db", "ledger.db.lock"}
 
 
-def grow(house: House) -> None:
+def grow(harness: Harness) -> None:
     """So large that SQLite does not copy it at once."""
 
     def more(tx: Tx) -> None:
         for number in range(20_000):
             upkeep.set_mark(tx, str(number), 1.0)
 
-    house.run(house.ledger.write(more))
+    harness.run(harness.ledger.write(more))
 
 
 @contextmanager

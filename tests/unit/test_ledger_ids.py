@@ -8,7 +8,7 @@ from syncd.ledger import ids
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL
+from .harness import EMAIL
 
 
 def test_an_id_is_short_random_and_fit_for_an_address_and_a_command_line() -> None:
@@ -51,9 +51,9 @@ def test_requests_are_found_in_an_answer_whatever_stands_around_them() -> None:
 
 
 def test_the_view_tells_each_requests_id_in_full(build: Build) -> None:
-    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo"):
-        house.person(name)
-    house.ask()
-    told = {request.id for call in house.fake.submitted for request in call.requests}
-    assert {row[0] for row in house.sql("SELECT request_id FROM question")} == told
+        harness.person(name)
+    harness.ask()
+    told = {request.id for call in harness.fake.submitted for request in call.requests}
+    assert {row[0] for row in harness.sql("SELECT request_id FROM question")} == told

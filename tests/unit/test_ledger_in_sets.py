@@ -15,27 +15,27 @@ from syncd.pipeline import inbox as inbox_stage
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said, sign
 
 from .conftest import Build
-from .house import EMAIL, PHONE, House
+from .harness import EMAIL, PHONE, Harness
 
 BULK = replace(CAPABILITIES, batch=100, combines=True)
 
 
-def asked(build: Build, people: int, kind: type[FakeProvider] = FakeProvider) -> House:
+def asked(build: Build, people: int, kind: type[FakeProvider] = FakeProvider) -> Harness:
     """A bulk of so many contacts is under way for both fields; the even ones will be found."""
-    house = build(providers=[kind("ann", capabilities=BULK)])
+    harness = build(providers=[kind("ann", capabilities=BULK)])
     for n in range(people):
-        contact = house.person(f"Ada{n}")
+        contact = harness.person(f"Ada{n}")
         if n % 2 == 0:
-            house.finds(contact, EMAIL, f"ada{n}@acme.example.com")
-            house.finds(contact, PHONE, f"+44207946{n:04d}")
-    house.pull()
-    house.plan()
-    house.clock.time += 60
-    assert house.dispatch() == 1
-    return house
+            harness.finds(contact, EMAIL, f"ada{n}@acme.example.com")
+            harness.finds(contact, PHONE, f"+44207946{n:04d}")
+    harness.pull()
+    harness.plan()
+    harness.clock.time += 60
+    assert harness.dispatch() == 1
+    return harness
 
 
-def statements(house: House, work: Callable[[], Any]) -> int:
+def statements(harness: Harness, work: Callable[[], Any]) -> int:
     """How many statements the ledger's writer runs for it, those of its triggers and of the commits apart. One that is
     prepared once for many packed bodies, which can't travel as JSON, counts once."""
     seen: Counter[str] = Counter()
@@ -50,7 +50,7 @@ def statements(house: House, work: Callable[[], Any]) -> int:
         def set_(tx: Tx) -> None:
             tx._connection.set_trace_callback(trace if on else None)
 
-        house.run(house.ledger.write(set_))
+        harness.run(harness.ledger.write(set_))
 
     watch(True)
     work()
@@ -58,12 +58,12 @@ def statements(house: House, work: Callable[[], Any]) -> int:
     return seen.total()
 
 
-def by_contact(house: House) -> list[Delivery]:
+def by_contact(harness: Harness) -> list[Delivery]:
     """A callback about each contact of the bulk."""
-    (submission,) = house.fake.accepted.values()
+    (submission,) = harness.fake.accepted.values()
     found = []
     for request in submission.requests:
-        body = house.fake.body(replace(submission, requests=(request,)), final=False)
+        body = harness.fake.body(replace(submission, requests=(request,)), final=False)
         headers = {"x-fake-signature": sign(body)}
         found.append(
             Delivery(
@@ -75,21 +75,21 @@ def by_contact(house: House) -> list[Delivery]:
 
 @pytest.mark.parametrize("people", [3, 100])
 def test_a_bulk_answered_in_one_callback_is_applied_in_a_handful_of_statements(build: Build, people: int) -> None:
-    house = asked(build, people)
-    (submission,) = house.fake.accepted.values()
-    house.deliver(house.fake.delivery(submission))
-    assert statements(house, house.inbox) <= 16
-    assert house.sql("SELECT DISTINCT state FROM job") == [("answered",)]
+    harness = asked(build, people)
+    (submission,) = harness.fake.accepted.values()
+    harness.deliver(harness.fake.delivery(submission))
+    assert statements(harness, harness.inbox) <= 16
+    assert harness.sql("SELECT DISTINCT state FROM job") == [("answered",)]
 
 
 @pytest.mark.parametrize("people", [3, 100])
 def test_callbacks_about_single_contacts_that_wait_are_applied_together(build: Build, people: int) -> None:
-    house = asked(build, people)
-    for delivery in by_contact(house):
-        house.deliver(delivery)
-    assert statements(house, house.inbox) <= 16
-    assert house.sql("SELECT DISTINCT state FROM job") == [("answered",)]
-    assert house.sql("SELECT DISTINCT state FROM delivery WHERE part <> ''") == [("applied",)]
+    harness = asked(build, people)
+    for delivery in by_contact(harness):
+        harness.deliver(delivery)
+    assert statements(harness, harness.inbox) <= 16
+    assert harness.sql("SELECT DISTINCT state FROM job") == [("answered",)]
+    assert harness.sql("SELECT DISTINCT state FROM delivery WHERE part <> ''") == [("applied",)]
 
 
 class Watched(FakeProvider):
@@ -101,17 +101,17 @@ class Watched(FakeProvider):
 
 
 def test_a_callback_about_one_contact_loads_that_contact_alone(build: Build) -> None:
-    house = asked(build, 100, Watched)
-    for delivery in by_contact(house)[:3]:
-        house.deliver(delivery)
-        house.inbox()
-    assert isinstance(house.fake, Watched)
-    assert house.fake.read == [1, 1, 1]
+    harness = asked(build, 100, Watched)
+    for delivery in by_contact(harness)[:3]:
+        harness.deliver(delivery)
+        harness.inbox()
+    assert isinstance(harness.fake, Watched)
+    assert harness.fake.read == [1, 1, 1]
 
 
 def test_a_callback_that_names_no_request_of_ours_is_read_with_all_of_them(build: Build) -> None:
-    house = asked(build, 3)
-    (submission,) = house.fake.accepted.values()
+    harness = asked(build, 3)
+    (submission,) = harness.fake.accepted.values()
     first = submission.requests[0].id
     for body in (
         said([_found("e" * 32)], final=False),  # a stranger's
@@ -122,10 +122,10 @@ def test_a_callback_that_names_no_request_of_ours_is_read_with_all_of_them(build
             submission_id=submission.id, source=Source.CALLBACK, body=body,
             headers={"x-fake-signature": sign(body)}, part=CONTACT_EVENT,
         )  # fmt: skip
-        house.deliver(delivery)
-    house.inbox()
-    assert house.tally("items_unmatched") == 2
-    assert house.sql("SELECT count(*) FROM job WHERE state = 'answered'") == [(1,)]
+        harness.deliver(delivery)
+    harness.inbox()
+    assert harness.tally("items_unmatched") == 2
+    assert harness.sql("SELECT count(*) FROM job WHERE state = 'answered'") == [(1,)]
 
 
 def test_what_answers_do_together_is_what_they_do_one_after_the_other(build: Build, tmp_path: Any) -> None:
@@ -134,14 +134,14 @@ def test_what_answers_do_together_is_what_they_do_one_after_the_other(build: Bui
     for page in (1, 100):
         folder = tmp_path / str(page)
         folder.mkdir()
-        with House(folder, providers=[FakeProvider("ann", capabilities=BULK)]) as house:
+        with Harness(folder, providers=[FakeProvider("ann", capabilities=BULK)]) as harness:
             for n in range(6):
-                house.person(f"Ada{n}")
-            house.pull()
-            house.plan()
-            house.clock.time += 60
-            house.dispatch()
-            (submission,) = house.fake.accepted.values()
+                harness.person(f"Ada{n}")
+            harness.pull()
+            harness.plan()
+            harness.clock.time += 60
+            harness.dispatch()
+            (submission,) = harness.fake.accepted.values()
             ids = [request.id for request in submission.requests]
             bodies = [
                 said([_found(ids[0])], final=False),
@@ -154,34 +154,34 @@ def test_what_answers_do_together_is_what_they_do_one_after_the_other(build: Bui
                 said([_found(ids[5])], final=True),
             ]
             for body in bodies:
-                house.deliver(house.fake.delivery(submission, body=body))
-            house.parts.lanes["ann"].pacer.block(0)
+                harness.deliver(harness.fake.delivery(submission, body=body))
+            harness.parts.lanes["ann"].pacer.block(0)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(inbox_stage, "PAGE", page)
-                house.inbox()
+                harness.inbox()
             states.append(
                 [
-                    house.sql("SELECT id, state, reason, note, due_at FROM job ORDER BY id"),
-                    house.sql("SELECT job_id, outcome, candidates, note FROM result ORDER BY job_id, id"),
-                    house.sql("SELECT state, charged_mc, reserved_mc, provider_id FROM submission"),
-                    house.sql("SELECT job_id, live FROM attempt ORDER BY id"),
-                    house.sql("SELECT id, state, note FROM delivery ORDER BY id"),
-                    house.sql("SELECT job_id, source, target, reason, note FROM event ORDER BY job_id, id"),
+                    harness.sql("SELECT id, state, reason, note, due_at FROM job ORDER BY id"),
+                    harness.sql("SELECT job_id, outcome, candidates, note FROM result ORDER BY job_id, id"),
+                    harness.sql("SELECT state, charged_mc, reserved_mc, provider_id FROM submission"),
+                    harness.sql("SELECT job_id, live FROM attempt ORDER BY id"),
+                    harness.sql("SELECT id, state, note FROM delivery ORDER BY id"),
+                    harness.sql("SELECT job_id, source, target, reason, note FROM event ORDER BY job_id, id"),
                 ]
             )
     assert states[0] == states[1]
 
 
 def test_a_delivery_that_breaks_the_rules_does_not_stop_its_page_mates(build: Build) -> None:
-    house = asked(build, 3)
-    first, second, third = by_contact(house)
+    harness = asked(build, 3)
+    first, second, third = by_contact(harness)
     for delivery in (first, second, third):
-        house.deliver(delivery)
+        harness.deliver(delivery)
     # The schema itself refuses what the second one says.
-    house.run(house.ledger.write(_refuse_results_of, 2))
+    harness.run(harness.ledger.write(_refuse_results_of, 2))
     with pytest.raises(Exception, match="not this one"):
-        house.inbox()
-    assert house.sql("SELECT id, state FROM delivery WHERE part <> '' ORDER BY id") == [
+        harness.inbox()
+    assert harness.sql("SELECT id, state FROM delivery WHERE part <> '' ORDER BY id") == [
         (1, "applied"), (2, "received"), (3, "applied"),
     ]  # fmt: skip
 
@@ -200,17 +200,17 @@ def _found(request: str, outcome: str = "found") -> dict[str, Any]:
 
 @pytest.mark.parametrize("people", [3, 100])
 def test_a_page_of_answers_is_decided_on_and_written_in_a_handful_of_statements(build: Build, people: int) -> None:
-    house = asked(build, people)
-    (submission,) = house.fake.accepted.values()
-    house.deliver(house.fake.delivery(submission))
-    house.inbox()
-    assert statements(house, house.verify) <= 20
-    house.clock.time += 60
+    harness = asked(build, people)
+    (submission,) = harness.fake.accepted.values()
+    harness.deliver(harness.fake.delivery(submission))
+    harness.inbox()
+    assert statements(harness, harness.verify) <= 20
+    harness.clock.time += 60
 
     def write() -> None:
-        while house.writeback():
+        while harness.writeback():
             pass
 
-    pages = 1 + people // (2 * house.crm.capabilities.write_batch)
-    assert statements(house, write) <= 25 * pages
-    assert house.sql("SELECT DISTINCT reason FROM job ORDER BY 1") == [("not_found",), ("written",)]
+    pages = 1 + people // (2 * harness.crm.capabilities.write_batch)
+    assert statements(harness, write) <= 25 * pages
+    assert harness.sql("SELECT DISTINCT reason FROM job ORDER BY 1") == [("not_found",), ("written",)]

@@ -13,35 +13,35 @@ from syncd.ledger.store import Ledger, Move, Tx, reading
 
 from .audit import ask
 from .conftest import Build
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 Q, W, A, D = JobState.QUEUED, JobState.WAITING, JobState.ANSWERED, JobState.DONE
 
 
 @pytest.fixture
-def queued(build: Build) -> House:
+def queued(build: Build) -> Harness:
     """Four contacts, each with a job for its e-mail that is queued: 1, 2, 3, 4."""
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo", "Cy", "Di"):
-        house.person(name)
-    house.pull()
-    house.plan()
-    return house
+        harness.person(name)
+    harness.pull()
+    harness.plan()
+    return harness
 
 
-def move(house: House, moves: Sequence[Move]) -> set[int]:
-    return house.run(house.ledger.write(Tx.move_many, moves, now=house.clock.now()))
+def move(harness: Harness, moves: Sequence[Move]) -> set[int]:
+    return harness.run(harness.ledger.write(Tx.move_many, moves, now=harness.clock.now()))
 
 
-def states(house: House) -> list[str]:
-    return [row[0] for row in house.sql("SELECT state FROM job ORDER BY id")]
+def states(harness: Harness) -> list[str]:
+    return [row[0] for row in harness.sql("SELECT state FROM job ORDER BY id")]
 
 
 def ended(reason: Reason) -> dict[str, str]:
     return {"reason": reason, "note": "because"}
 
 
-def test_only_who_stands_at_the_source_is_moved_and_recorded(queued: House) -> None:
+def test_only_who_stands_at_the_source_is_moved_and_recorded(queued: Harness) -> None:
     before = queued.sql("SELECT count(*) FROM event")[0][0]
     assert move(queued, [Move(1, Q, A), Move(2, W, A), Move(3, Q, D, ended(Reason.CANCELLED)), Move(99, Q, A)]) == {
         1,
@@ -51,13 +51,13 @@ def test_only_who_stands_at_the_source_is_moved_and_recorded(queued: House) -> N
     assert queued.sql("SELECT count(*) FROM event")[0][0] == before + 2
 
 
-def test_one_move_that_is_not_allowed_stops_them_all(queued: House) -> None:
+def test_one_move_that_is_not_allowed_stops_them_all(queued: Harness) -> None:
     with pytest.raises(BrokenInvariant):
         move(queued, [Move(1, Q, A), Move(2, Q, JobState.WRITING)])
     assert states(queued) == ["queued"] * 4
 
 
-def test_several_moves_of_one_job_are_made_in_their_order(queued: House) -> None:
+def test_several_moves_of_one_job_are_made_in_their_order(queued: Harness) -> None:
     moves = [Move(1, Q, A), Move(1, A, D, ended(Reason.NOT_FOUND)), Move(2, Q, A), Move(1, D, Q), Move(1, Q, A)]
     assert move(queued, moves) == {1, 2}
     steps = queued.sql("SELECT source, target, reason FROM event WHERE job_id = 1 ORDER BY id")
@@ -67,7 +67,7 @@ def test_several_moves_of_one_job_are_made_in_their_order(queued: House) -> None
     ]  # fmt: skip
 
 
-def test_what_stood_behind_several_leads_is_woken_once_they_are_decided(queued: House) -> None:
+def test_what_stood_behind_several_leads_is_woken_once_they_are_decided(queued: Harness) -> None:
     later = {"due_at": queued.clock.now() + 1e6}
     move(
         queued,
@@ -77,7 +77,7 @@ def test_what_stood_behind_several_leads_is_woken_once_they_are_decided(queued: 
     assert states(queued) == ["queued", "queued", "queued", "done"]
 
 
-def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: House) -> None:
+def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: Harness) -> None:
     move(queued, [Move(job, Q, A, {"note": "together"}) for job in (1, 2, 3)] + [Move(4, Q, A, {"note": "alone"})])
     assert queued.sql("SELECT note, jobs FROM step WHERE target = 'answered' ORDER BY id") == [
         ("together", 3),
@@ -94,7 +94,7 @@ def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: 
 
 
 @pytest.mark.parametrize("forgotten", ["_history", "_counted"])
-def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: House, forgotten: str) -> None:
+def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: Harness, forgotten: str) -> None:
     """Broken on purpose: `syncd verify` tells."""
     copy = queued.path.with_name("copy.db")
     copies.back_up(queued.path, copy)
@@ -114,7 +114,7 @@ def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: 
         ]  # fmt: skip
 
 
-def test_who_moves_alike_stands_as_if_moved_alone(queued: House) -> None:
+def test_who_moves_alike_stands_as_if_moved_alone(queued: Harness) -> None:
     """Four go through the statement for many, back, and each alone through the other one: with the same columns."""
     told = {"note": "later", "due_at": 7.0, "behind": None, "provider": "bob", "round": 2}
     columns = "SELECT state, reason, note, round, provider, due_at, behind, submission_id, value, destination FROM job"

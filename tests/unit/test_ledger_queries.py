@@ -45,7 +45,7 @@ BY_HAND = {
     "newly_enriched",
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
-HOUSE = Path(__file__).parents[2] / "syncd"
+SYNCD = Path(__file__).parents[2] / "syncd"
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_each_name_is_given_once() -> None:
 
 
 def test_each_statement_is_used_and_each_use_has_a_statement() -> None:
-    said = "".join(path.read_text("utf-8") for path in HOUSE.rglob("*.py"))
+    said = "".join(path.read_text("utf-8") for path in SYNCD.rglob("*.py"))
     used = set(re.findall(r"""tx\.(?:run|insert|many|rows?|packed|value)\(\s*"(\w+)\"""", said))
     used |= set(re.findall(r"""self\.run\("(\w+)\"""", said))
     assert used - queries().keys() == set()

@@ -6,25 +6,25 @@ from syncd.ledger import results
 from syncd.ledger.store import Tx
 
 from .conftest import Build
-from .house import EMAIL
+from .harness import EMAIL
 
 
 def test_an_answer_says_what_was_told_although_only_its_question_keeps_it(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, "ada@acme.example")
-    house.pull()
-    house.plan()
-    house.clock.time += 60
-    house.dispatch()
-    house.answer_all()
-    [(asked, job)] = house.sql("SELECT asked, job_id FROM attempt")
-    assert house.sql("SELECT told FROM result") == [(None,)]
-    assert house.sql("SELECT told FROM answer") == [(asked,)]
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, "ada@acme.example")
+    harness.pull()
+    harness.plan()
+    harness.clock.time += 60
+    harness.dispatch()
+    harness.answer_all()
+    [(asked, job)] = harness.sql("SELECT asked, job_id FROM attempt")
+    assert harness.sql("SELECT told FROM result") == [(None,)]
+    assert harness.sql("SELECT told FROM answer") == [(asked,)]
 
     def shared(tx: Tx) -> None:
         [said] = tx.rows("results_of_job", job_id=job)
-        results.copy(tx, said["id"], job, 5, way="", doubt="", note="", now=house.clock.now())
+        results.copy(tx, said["id"], job, 5, way="", doubt="", note="", now=harness.clock.now())
 
-    house.run(house.ledger.write(shared))
-    assert house.sql("SELECT told FROM answer") == [(asked,), (asked,)]
+    harness.run(harness.ledger.write(shared))
+    assert harness.sql("SELECT told FROM answer") == [(asked,), (asked,)]

@@ -17,7 +17,7 @@ from syncd.ledger.upkeep import BACKWARD, FORWARD
 from syncd.pipeline.watch import Watch
 
 from .audit import ask, events_gone, sqlite3
-from .house import DAY, SECRET, House
+from .harness import DAY, SECRET, Harness
 
 VALUE = "ada@acme.example.com"
 
@@ -53,8 +53,8 @@ DAMAGE = {
 
 
 @pytest.fixture
-def copy(written: House, tmp_path: Path) -> Path:
-    """A copy of that house's ledger, to be damaged."""
+def copy(written: Harness, tmp_path: Path) -> Path:
+    """A copy of that harness's ledger, to be damaged."""
     copies.back_up(written.path, tmp_path / "copy.db")
     return tmp_path / "copy.db"
 
@@ -69,7 +69,9 @@ def test_a_sound_ledger_has_no_problems(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "sentence"), DAMAGE.items(), ids=DAMAGE.values())
-def test_whatever_does_not_add_up_is_told_in_a_sentence(written: House, copy: Path, damage: str, sentence: str) -> None:
+def test_whatever_does_not_add_up_is_told_in_a_sentence(
+    written: Harness, copy: Path, damage: str, sentence: str
+) -> None:
     """Somebody has been at it with another tool."""
     connection = sqlite3.connect(copy)
     connection.executescript(damage)
@@ -101,13 +103,13 @@ def test_a_torn_file_is_told_and_not_restored(copy: Path) -> None:
     ("later", "believed"),
     [(-BACKWARD, True), (-BACKWARD - 1, False), (0.0, True), (FORWARD, True), (FORWARD + 1, False)],
 )
-def test_what_can_be_the_time_after_the_last_look(house: House, later: float, believed: bool) -> None:
+def test_what_can_be_the_time_after_the_last_look(harness: Harness, later: float, believed: bool) -> None:
     def tried(tx: Tx) -> bool:
         assert upkeep.in_time(tx, 0.0), "there was no look yet"
         upkeep.set_mark(tx, upkeep.LAST_SEEN, 1e9)
         return upkeep.in_time(tx, 1e9 + later)
 
-    assert house.run(house.ledger.write(tried)) is believed
+    assert harness.run(harness.ledger.write(tried)) is believed
 
 
 def test_the_clock_may_lag_a_minute_and_be_silent_for_a_week() -> None:
@@ -117,7 +119,7 @@ def test_the_clock_may_lag_a_minute_and_be_silent_for_a_week() -> None:
 # --- copies -----------------------------------------------------------------------------------
 
 
-def test_a_copy_is_for_its_owner_alone_and_never_put_over_something(written: House, copy: Path) -> None:
+def test_a_copy_is_for_its_owner_alone_and_never_put_over_something(written: Harness, copy: Path) -> None:
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     before = copy.read_bytes()
     with pytest.raises(LedgerError, match=r"copy\.db is there already: name a new file"):
@@ -128,7 +130,7 @@ def test_a_copy_is_for_its_owner_alone_and_never_put_over_something(written: Hou
 
 
 def test_a_restored_copy_counts_its_generations_buys_nothing_for_a_while_and_pulls_anew(
-    written: House, tmp_path: Path
+    written: Harness, tmp_path: Path
 ) -> None:
     first, second = tmp_path / "a" / "b" / "first.db", tmp_path / "second.db"
     assert copies.restore(written.path, first, frozen_until=7.0, now=0.0).generation == 1
@@ -168,7 +170,7 @@ def say(path: Path, *words: str, **holds: str) -> str:
     ],
 )
 def test_l24_a_restored_copy_waits_for_the_longest_hold_of_its_providers(
-    written: House, tmp_path: Path, holds: dict[str, str], hours: float
+    written: Harness, tmp_path: Path, holds: dict[str, str], hours: float
 ) -> None:
     copies.back_up(written.path, tmp_path / "copy.db")
     target = tmp_path / "new.db"
@@ -180,7 +182,7 @@ def test_l24_a_restored_copy_waits_for_the_longest_hold_of_its_providers(
     assert before + hours * 3600 <= until <= time.time() + hours * 3600
 
 
-def test_l24_thaw_says_what_it_would_mean_and_does_it_only_when_told_to(written: House, tmp_path: Path) -> None:
+def test_l24_thaw_says_what_it_would_mean_and_does_it_only_when_told_to(written: Harness, tmp_path: Path) -> None:
     copies.back_up(written.path, tmp_path / "copy.db")
     target = tmp_path / "new.db"
     say(target, "restore", str(tmp_path / "copy.db"), ann="4h", bob="1h")
@@ -194,17 +196,17 @@ def test_l24_thaw_says_what_it_would_mean_and_does_it_only_when_told_to(written:
     assert json.loads(say(target, "thaw", "--yes", "--json")) == {"frozen": None, "thawed": False}
 
 
-def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(house: House) -> None:
-    now = house.clock.now()
-    house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, now + DAY))
+def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(harness: Harness) -> None:
+    now = harness.clock.now()
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, now + DAY))
     look = Watch()
-    house.run(look.run_once(house.parts))
-    assert "restored from a copy: nothing is bought for 24 h," in house.parts.gate.why("people")
-    house.clock.time += DAY - 1200
-    house.run(look.run_once(house.parts))
-    assert "nothing is bought for 20 min," in house.parts.gate.why("people")
-    Ledger.change(house.path, upkeep.thaw)  # from another process
-    house.clock.time += 10
-    house.run(look.run_once(house.parts))
-    assert house.parts.gate.why("people") == ""
-    assert house.tally("thawed_by_hand") == 1
+    harness.run(look.run_once(harness.parts))
+    assert "restored from a copy: nothing is bought for 24 h," in harness.parts.gate.why("people")
+    harness.clock.time += DAY - 1200
+    harness.run(look.run_once(harness.parts))
+    assert "nothing is bought for 20 min," in harness.parts.gate.why("people")
+    Ledger.change(harness.path, upkeep.thaw)  # from another process
+    harness.clock.time += 10
+    harness.run(look.run_once(harness.parts))
+    assert harness.parts.gate.why("people") == ""
+    assert harness.tally("thawed_by_hand") == 1

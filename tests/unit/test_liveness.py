@@ -18,7 +18,7 @@ from syncd.pipeline.parts import Parts
 from syncd.web import private
 
 from .callers import Reply, at_the_desk, served
-from .house import House
+from .harness import Harness
 
 
 class Hands:
@@ -88,18 +88,18 @@ def test_a_lag_of_the_loop_is_told_for_a_minute(life: Liveness, hands: Hands) ->
 # --- /readyz ----------------------------------------------------------------------------------
 
 
-def ready(house: House, **headers: str) -> Reply:
-    return at_the_desk(house, lambda line: line.call("GET", "/readyz", b"", **headers))
+def ready(harness: Harness, **headers: str) -> Reply:
+    return at_the_desk(harness, lambda line: line.call("GET", "/readyz", b"", **headers))
 
 
-def test_readyz_names_a_stage_that_has_not_turned(house: House, life: Liveness, hands: Hands) -> None:
-    house.parts = replace(house.parts, liveness=life)
+def test_readyz_names_a_stage_that_has_not_turned(harness: Harness, life: Liveness, hands: Hands) -> None:
+    harness.parts = replace(harness.parts, liveness=life)
     life.expect("inbox", 1.0)
-    assert ready(house).status == 200
+    assert ready(harness).status == 200
     hands.time += 1_000
-    reply = ready(house)
+    reply = ready(harness)
     assert (reply.status, reply.body) == (503, b"inbox: it has not been at work for 1000 s\n")
-    reply = ready(house, accept="application/json")
+    reply = ready(harness, accept="application/json")
     assert reply.status == 503
     [obstacle] = json.loads(reply.body)["obstacles"]
     assert {key: obstacle[key] for key in ("kind", "who", "why", "cure")} == {
@@ -108,34 +108,34 @@ def test_readyz_names_a_stage_that_has_not_turned(house: House, life: Liveness, 
         "why": "it has not been at work for 1000 s",
         "cure": "",
     }
-    told = json.loads(at_the_desk(house, lambda line: line.call("GET", "/api/status")).body)
+    told = json.loads(at_the_desk(harness, lambda line: line.call("GET", "/api/status")).body)
     assert told["late"] == {"inbox": "it has not been at work for 1000 s"}
 
 
-def test_readyz_says_as_json_that_all_is_well(house: House) -> None:
-    reply = ready(house, accept="application/json")
+def test_readyz_says_as_json_that_all_is_well(harness: Harness) -> None:
+    reply = ready(harness, accept="application/json")
     assert (reply.status, json.loads(reply.body)) == (200, {"ready": True, "obstacles": [], "notes": []})
 
 
-def test_readyz_names_a_loop_that_stood_still(house: House) -> None:
-    house.parts.liveness.lag(8.0)
-    assert b"event loop: it stood still for 8 s" in ready(house).body
+def test_readyz_names_a_loop_that_stood_still(harness: Harness) -> None:
+    harness.parts.liveness.lag(8.0)
+    assert b"event loop: it stood still for 8 s" in ready(harness).body
 
 
-def test_readyz_names_a_ledger_that_does_not_commit(house: House) -> None:
+def test_readyz_names_a_ledger_that_does_not_commit(harness: Harness) -> None:
     """Its writer hangs, as in an fsync; whoever asks is answered all the same, and asks it once."""
     hanging = threading.Event()
 
     async def look() -> tuple[list[Reply], int, Reply]:
-        async with served(private.application(house.parts, commit_within=0.3)) as line:
-            stuck = asyncio.create_task(house.ledger.write(lambda _: hanging.wait(60)))
+        async with served(private.application(harness.parts, commit_within=0.3)) as line:
+            stuck = asyncio.create_task(harness.ledger.write(lambda _: hanging.wait(60)))
             held = [await line.call("GET", "/readyz") for _ in range(3)]
-            waiting = house.ledger._queue.qsize()
+            waiting = harness.ledger._queue.qsize()
             hanging.set()
             await stuck
             return held, waiting, await line.call("GET", "/readyz")
 
-    held, waiting, after = house.run(look())
+    held, waiting, after = harness.run(look())
     assert {(one.status, one.body) for one in held} == {(503, b"ledger: it has not answered for 0.3 s\n")}
     assert waiting <= 1
     assert after.status == 200
@@ -144,18 +144,18 @@ def test_readyz_names_a_ledger_that_does_not_commit(house: House) -> None:
 # --- the daemon -------------------------------------------------------------------------------
 
 
-def test_the_daemon_tells_of_a_call_that_never_ends_and_of_its_end(house: House, hands: Hands) -> None:
+def test_the_daemon_tells_of_a_call_that_never_ends_and_of_its_end(harness: Harness, hands: Hands) -> None:
     life = Liveness(now=hands)
-    house.parts = replace(house.parts, liveness=life)
+    harness.parts = replace(harness.parts, liveness=life)
     asked, answer = asyncio.Event(), asyncio.Event()
-    check = house.crm.check
+    check = harness.crm.check
 
     async def hanging(selections):  # type: ignore[no-untyped-def]
         asked.set()
         await answer.wait()
         return await check(selections)
 
-    house.crm.check = hanging  # type: ignore[method-assign]
+    harness.crm.check = hanging  # type: ignore[method-assign]
 
     async def until(_: Daemon) -> None:
         await asked.wait()
@@ -167,15 +167,15 @@ def test_the_daemon_tells_of_a_call_that_never_ends_and_of_its_end(house: House,
             await asyncio.sleep(0.05)
 
     async def run() -> None:
-        await Daemon(house.parts, Home()).run(until)
+        await Daemon(harness.parts, Home()).run(until)
 
     with structlog.testing.capture_logs() as lines:
-        house.run(asyncio.wait_for(run(), 60))
+        harness.run(asyncio.wait_for(run(), 60))
     assert sum(line["event"] == "late" and line["of"] == "rights:crm" for line in lines) == 1
 
 
-def test_the_daemon_notes_that_its_loop_stood_still(house: House) -> None:
-    house.parts = replace(house.parts, liveness=Liveness(lag_allowed=0.5))
+def test_the_daemon_notes_that_its_loop_stood_still(harness: Harness) -> None:
+    harness.parts = replace(harness.parts, liveness=Liveness(lag_allowed=0.5))
 
     async def until(running: Daemon) -> None:
         while not running.tried:
@@ -184,7 +184,7 @@ def test_the_daemon_notes_that_its_loop_stood_still(house: House) -> None:
         while "event loop" not in running.parts.liveness.late():
             await asyncio.sleep(0.05)
 
-    house.run(asyncio.wait_for(Daemon(house.parts, Home()).run(until), 60))
+    harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(until), 60))
 
 
 class Home(Canary):

@@ -28,25 +28,27 @@ from syncd.registry import Registry
 from tests.connectors.hostile import hostile
 from tests.connectors.proxying import Authority, proxy
 
-from .house import House
+from .harness import Harness
 from .receivers import mail, web
 
 SECRET = "hunter2-hunter2"
 
 
-def telling(house: House, *targets: dict[str, object]) -> House:
-    """A house whose alerts go there."""
+def telling(harness: Harness, *targets: dict[str, object]) -> Harness:
+    """A harness whose alerts go there."""
     made = tuple(Alert.model_validate(one) for one in targets)
-    house.reopen(replace(house.settings, alerts=made))
-    return house
+    harness.reopen(replace(harness.settings, alerts=made))
+    return harness
 
 
-def halt(house: House) -> None:
+def halt(harness: Harness) -> None:
     key = "the key sk-live-0123456789abcdef is refused, says ada@acme.example.com"
-    house.run(house.ledger.write(connections.halt, "ann", Trouble.CREDENTIALS, key, "give one", now=house.clock.now()))
+    harness.run(
+        harness.ledger.write(connections.halt, "ann", Trouble.CREDENTIALS, key, "give one", now=harness.clock.now())
+    )
 
 
-def rounds(house: House, alerter: Alerter, *, after: float = SETTLE, more: float = 0.0) -> None:
+def rounds(harness: Harness, alerter: Alerter, *, after: float = SETTLE, more: float = 0.0) -> None:
     """A look now and one later; what is sent then has been sent, or not, when this returns."""
 
     async def go() -> None:
@@ -58,134 +60,138 @@ def rounds(house: House, alerter: Alerter, *, after: float = SETTLE, more: float
         await look(0.0)
 
     async def look(later: float) -> None:
-        house.clock.time += later
+        harness.clock.time += later
         await alerter.round(await conditions(), writable=True)
 
     async def conditions() -> list[Condition]:
-        return derive(await live(house.parts))
+        return derive(await live(harness.parts))
 
-    house.run(go())
+    harness.run(go())
 
 
-def test_it_is_told_once_also_over_a_restart_and_its_end_too(house: House) -> None:
+def test_it_is_told_once_also_over_a_restart_and_its_end_too(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url})
-        halt(house)
-        rounds(house, Alerter(house.parts))
+        telling(harness, {"to": hook.url})
+        halt(harness)
+        rounds(harness, Alerter(harness.parts))
         [told] = hook.got
         assert told["title"].endswith("ann: halted")
         assert "ann is halted" in told["message"]
-        house.reopen(house.settings)
-        rounds(house, Alerter(house.parts))
+        harness.reopen(harness.settings)
+        rounds(harness, Alerter(harness.parts))
         assert len(hook.got) == 1, "a restart repeats nothing"
-        house.run(house.ledger.write(connections.clear, "ann"))
-        rounds(house, Alerter(house.parts))
+        harness.run(harness.ledger.write(connections.clear, "ann"))
+        rounds(harness, Alerter(harness.parts))
         assert [one["title"].endswith("ann: halted is over") for one in hook.got] == [False, True]
-        assert house.sql("SELECT count(*) FROM alert") == [(0,)]
+        assert harness.sql("SELECT count(*) FROM alert") == [(0,)]
 
 
-def test_nothing_personal_and_no_secret_leaves_the_house_or_is_kept(house: House) -> None:
+def test_nothing_personal_and_no_secret_leaves_the_process_or_is_kept(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": f"json://admin:{SECRET}@127.0.0.1:{hook.port}/hook"})
-        halt(house)
+        telling(harness, {"to": f"json://admin:{SECRET}@127.0.0.1:{hook.port}/hook"})
+        halt(harness)
         with structlog.testing.capture_logs() as lines:
-            rounds(house, Alerter(house.parts))
+            rounds(harness, Alerter(harness.parts))
         [told] = hook.got
-        for text in (json.dumps(told), json.dumps(lines), json.dumps(house.sql("SELECT * FROM alert WHERE line = ''"))):
+        for text in (
+            json.dumps(told),
+            json.dumps(lines),
+            json.dumps(harness.sql("SELECT * FROM alert WHERE line = ''")),
+        ):
             assert "sk-live" not in text
             assert "ada@" not in text
             assert SECRET not in text
-        assert house.settings.secrets >= {SECRET}
-        assert SECRET not in str(house.sql("SELECT * FROM alert"))
+        assert harness.settings.secrets >= {SECRET}
+        assert SECRET not in str(harness.sql("SELECT * FROM alert"))
 
 
-def test_who_does_not_take_it_is_tried_again_for_a_while_and_then_no_more(house: House) -> None:
+def test_who_does_not_take_it_is_tried_again_for_a_while_and_then_no_more(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url})
-        halt(house)
+        telling(harness, {"to": hook.url})
+        halt(harness)
         hook.status = 500
-        alerter = Alerter(house.parts, first=0.0, tries=3)
+        alerter = Alerter(harness.parts, first=0.0, tries=3)
         with structlog.testing.capture_logs() as lines:
-            rounds(house, alerter)
-            rounds(house, alerter, after=1.0)
-            rounds(house, alerter, after=1.0)
+            rounds(harness, alerter)
+            rounds(harness, alerter, after=1.0)
+            rounds(harness, alerter, after=1.0)
         assert [one["event"] for one in lines] == ["alert_failed", "alert_failed", "alert_lost"]
         assert all("500" in one["why"] for one in lines)
         hook.status = 200
-        rounds(house, alerter)
+        rounds(harness, alerter)
         assert hook.got == [], "it was given up"
-        assert house.parts.alerts_sent == {"failed": 2, "lost": 1}
+        assert harness.parts.alerts_sent == {"failed": 2, "lost": 1}
 
 
-def test_who_does_not_answer_holds_up_nobody_and_is_ended(house: House) -> None:
+def test_who_does_not_answer_holds_up_nobody_and_is_ended(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url})
+        telling(harness, {"to": hook.url})
         hook.hold = threading.Event()
         begun = time.monotonic()
-        why = house.run(send(house.settings, house.settings.alerts[0], sample_message(""), within=2.0))
+        why = harness.run(send(harness.settings, harness.settings.alerts[0], sample_message(""), within=2.0))
         assert why == "it was not taken within 2 s"
         assert time.monotonic() - begun < 10
         hook.hold.set()
 
 
-def test_it_goes_on_while_the_ledger_can_not_be_written(house: House) -> None:
+def test_it_goes_on_while_the_ledger_can_not_be_written(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url})
-        halt(house)
-        alerter = Alerter(house.parts)
-        rounds(house, alerter, after=0.0)
+        telling(harness, {"to": hook.url})
+        halt(harness)
+        alerter = Alerter(harness.parts)
+        rounds(harness, alerter, after=0.0)
 
         async def go() -> None:
-            house.clock.time += SETTLE
-            found = derive(await live(house.parts))
+            harness.clock.time += SETTLE
+            found = derive(await live(harness.parts))
             for _ in range(3):
                 await alerter.round(found, writable=False)
                 for one in alerter._targets:
                     if one.sending is not None:
                         await one.sending
 
-        house.run(go())
+        harness.run(go())
         assert len(hook.got) == 1
 
 
-def test_a_test_message_comes_at_the_start_and_then_weekly(house: House) -> None:
+def test_a_test_message_comes_at_the_start_and_then_weekly(harness: Harness) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url, "test": "weekly"})
-        alerter = Alerter(house.parts)
-        rounds(house, alerter, after=1.0)
-        rounds(house, alerter, after=6 * 86_400.0)
+        telling(harness, {"to": hook.url, "test": "weekly"})
+        alerter = Alerter(harness.parts)
+        rounds(harness, alerter, after=1.0)
+        rounds(harness, alerter, after=6 * 86_400.0)
         assert [one["title"].endswith(": a test") for one in hook.got] == [True]
-        house.reopen(house.settings)
-        rounds(house, Alerter(house.parts), after=1.0)
+        harness.reopen(harness.settings)
+        rounds(harness, Alerter(harness.parts), after=1.0)
         assert len(hook.got) == 1
-        rounds(house, Alerter(house.parts), after=86_400.0)
+        rounds(harness, Alerter(harness.parts), after=86_400.0)
         assert len(hook.got) == 2
 
 
-def test_mail_is_sent(house: House) -> None:
+def test_mail_is_sent(harness: Harness) -> None:
     with mail() as post:
         to = f"mailto://127.0.0.1:{post.port}?from=syncd@example.com&to=ops@example.com&mode=insecure"
-        telling(house, {"to": to})
-        assert house.run(send(house.settings, house.settings.alerts[0], sample_message(" on a host"))) == ""
+        telling(harness, {"to": to})
+        assert harness.run(send(harness.settings, harness.settings.alerts[0], sample_message(" on a host"))) == ""
         [letter] = post.got
         assert "syncd on a host: a test" in letter
 
 
-def test_an_address_that_apprise_does_not_know_is_told_without_it(house: House) -> None:
-    telling(house, {"to": f"nosuchthing://{SECRET}"})
-    why = house.run(send(house.settings, house.settings.alerts[0], sample_message("")))
+def test_an_address_that_apprise_does_not_know_is_told_without_it(harness: Harness) -> None:
+    telling(harness, {"to": f"nosuchthing://{SECRET}"})
+    why = harness.run(send(harness.settings, harness.settings.alerts[0], sample_message("")))
     assert "Apprise knows no such address" in why
     assert SECRET not in why
 
 
-def test_the_sender_gets_none_of_our_secrets_by_its_environment(house: House, tmp_path: Path) -> None:
+def test_the_sender_gets_none_of_our_secrets_by_its_environment(harness: Harness, tmp_path: Path) -> None:
     with web() as hook:
-        telling(house, {"to": hook.url})
+        telling(harness, {"to": hook.url})
         hook.hold = threading.Event()
         os.environ["ZELIQ_API_KEY"] = SECRET
 
         async def go() -> list[bytes]:
-            sending = asyncio.create_task(send(house.settings, house.settings.alerts[0], sample_message("")))
+            sending = asyncio.create_task(send(harness.settings, harness.settings.alerts[0], sample_message("")))
             seen: list[bytes] = []
             while not seen:
                 await asyncio.sleep(0.02)
@@ -197,7 +203,7 @@ def test_the_sender_gets_none_of_our_secrets_by_its_environment(house: House, tm
             return seen + cmdlines
 
         try:
-            told = b" ".join(house.run(go()))
+            told = b" ".join(harness.run(go()))
         finally:
             del os.environ["ZELIQ_API_KEY"]
         assert b"PATH=" in told
@@ -226,27 +232,27 @@ def test_what_is_no_alert_is_refused(wrong: dict[str, object]) -> None:
         Alert.model_validate(wrong)
 
 
-def test_n3_alerts_leave_by_the_same_proxy_and_trust_the_same_authorities(house: House, tmp_path: Path) -> None:
+def test_n3_alerts_leave_by_the_same_proxy_and_trust_the_same_authorities(harness: Harness, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     ok = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
     with hostile(lambda sock: sock.sendall(ok), tls=authority.server()) as url, proxy() as (way, seen):
-        telling(house, {"to": f"jsons{url.removeprefix('https')}/hook"})
-        [alert] = house.settings.alerts
-        assert "Connection error" in house.run(send(house.settings, alert, sample_message("")))
+        telling(harness, {"to": f"jsons{url.removeprefix('https')}/hook"})
+        [alert] = harness.settings.alerts
+        assert "Connection error" in harness.run(send(harness.settings, alert, sample_message("")))
         network = Network(proxy=way, ca_file=authority.file)
-        assert house.run(send(replace(house.settings, network=network), alert, sample_message(""))) == ""
+        assert harness.run(send(replace(harness.settings, network=network), alert, sample_message(""))) == ""
         assert [line.split()[:2] for line in seen] == [["CONNECT", url.removeprefix("https://")]]
 
 
-def test_n3_mail_trusts_the_same_authorities(house: House, tmp_path: Path) -> None:
+def test_n3_mail_trusts_the_same_authorities(harness: Harness, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with mail(tls=authority.server()) as post:
         to = f"mailtos://127.0.0.1:{post.port}?from=syncd@example.com&to=ops@example.com&mode=ssl"
-        telling(house, {"to": to})
-        [alert] = house.settings.alerts
-        assert house.run(send(house.settings, alert, sample_message(""))) != ""
+        telling(harness, {"to": to})
+        [alert] = harness.settings.alerts
+        assert harness.run(send(harness.settings, alert, sample_message(""))) != ""
         network = Network(ca_file=authority.file)
-        assert house.run(send(replace(house.settings, network=network), alert, sample_message(""))) == ""
+        assert harness.run(send(replace(harness.settings, network=network), alert, sample_message(""))) == ""
         assert len(post.got) == 1
 
 

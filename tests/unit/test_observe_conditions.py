@@ -26,7 +26,7 @@ from syncd.observe.watcher import Watcher
 
 from .callers import at_the_desk
 from .conftest import Build
-from .house import EMAIL, PHONE, House
+from .harness import EMAIL, PHONE, Harness
 
 DAY = 86_400.0
 
@@ -36,15 +36,15 @@ def moment(text: str, zone: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
-def capped(build: Build, *, now: str, zone: str = "UTC", day: int | None = None, month: int | None = None) -> House:
+def capped(build: Build, *, now: str, zone: str = "UTC", day: int | None = None, month: int | None = None) -> Harness:
     """Three people to be asked about, of whom the budget pays for some."""
     limits = {"credits_per_day": day, "credits_per_month": month}
     caps = {key: None if value is None else Decimal(value) for key, value in limits.items()}
-    house = build(fields={EMAIL: ["ann"]}, budget=Budget(time_zone=zone, **caps))
-    house.clock.time = moment(now, zone)
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(time_zone=zone, **caps))
+    harness.clock.time = moment(now, zone)
     for name in ("Ada", "Bo", "Cy"):
-        house.person(name)
-    return house
+        harness.person(name)
+    return harness
 
 
 # --- budgets ----------------------------------------------------------------------------------
@@ -63,58 +63,58 @@ def capped(build: Build, *, now: str, zone: str = "UTC", day: int | None = None,
 def test_s5_a_budget_that_is_reached_is_told_with_the_moment_when_it_goes_on(
     build: Build, zone: str, now: str, goes_on: str
 ) -> None:
-    house = capped(build, now=now, zone=zone, day=2)
-    assert house.conditions("budget") == []
-    assert house.ask() == 2
-    [told] = house.conditions("budget")
+    harness = capped(build, now=now, zone=zone, day=2)
+    assert harness.conditions("budget") == []
+    assert harness.ask() == 2
+    [told] = harness.conditions("budget")
     assert (told.who, told.detail, told.blocks) == ("people", "day", True)
     assert told.until == moment(goes_on, zone)
     assert f"goes on at {goes_on.replace('T', ' ')} ({zone})" in told.why
-    house.clock.time = moment(goes_on, zone) - 1
-    assert house.conditions("budget") != []
-    house.clock.time += 1
-    assert house.conditions("budget") == [], "it goes on at that very moment"
-    assert house.dispatch() == 1
+    harness.clock.time = moment(goes_on, zone) - 1
+    assert harness.conditions("budget") != []
+    harness.clock.time += 1
+    assert harness.conditions("budget") == [], "it goes on at that very moment"
+    assert harness.dispatch() == 1
 
 
 def test_s5_a_month_goes_on_when_enough_of_it_has_left_the_window(build: Build) -> None:
-    house = capped(build, now="2026-11-01T12:00", month=2)
-    assert house.ask() == 2
-    [told] = house.conditions("budget")
+    harness = capped(build, now="2026-11-01T12:00", month=2)
+    assert harness.ask() == 2
+    [told] = harness.conditions("budget")
     assert told.detail == "month"
     assert told.until == moment("2026-12-01T00:00", "UTC"), "the first of November, and the 29 days after it"
-    house.clock.time = told.until - DAY
-    house.dispatch()
-    assert house.conditions("budget") != []
-    house.clock.time = told.until
-    assert house.conditions("budget") == []
-    assert house.dispatch() == 1
+    harness.clock.time = told.until - DAY
+    harness.dispatch()
+    assert harness.conditions("budget") != []
+    harness.clock.time = told.until
+    assert harness.conditions("budget") == []
+    assert harness.dispatch() == 1
 
 
 def test_s5_what_is_left_may_be_too_little_for_what_waits(build: Build) -> None:
     """9 credits are left, and a phone costs 10: nothing goes on, although the cap is not used up."""
     caps = Budget(credits_per_day=Decimal(9))
-    house = build(providers=None, fields={PHONE: ["ann"]}, budget=caps)
-    house.person("Ada")
-    assert house.ask() == 0
-    [told] = house.conditions("budget")
+    harness = build(providers=None, fields={PHONE: ["ann"]}, budget=caps)
+    harness.person("Ada")
+    assert harness.ask() == 0
+    [told] = harness.conditions("budget")
     assert "0 of 9 credits today (UTC), and the next call may cost 10: such a call never fits into it" in told.why
     assert told.until is None
 
 
 def test_s5_dear_calls_that_do_not_fit_are_told_although_cheaper_ones_go_on(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"], PHONE: ["ann"]}, budget=Budget(credits_per_day=Decimal(9)))
-    house.person("Ada")
-    assert house.ask() == 1
-    [told] = house.conditions("budget")
+    harness = build(fields={EMAIL: ["ann"], PHONE: ["ann"]}, budget=Budget(credits_per_day=Decimal(9)))
+    harness.person("Ada")
+    assert harness.ask() == 1
+    [told] = harness.conditions("budget")
     assert "the next call may cost 10" in told.why
 
 
 def test_s5_everybody_tells_it(build: Build) -> None:
-    house = capped(build, now="2026-11-27T12:00", day=2)
+    harness = capped(build, now="2026-11-27T12:00", day=2)
     with structlog.testing.capture_logs() as lines:
-        house.ask()
-        house.run(Watcher(house.parts).round())
+        harness.ask()
+        harness.run(Watcher(harness.parts).round())
     words = "2 of 2 credits today (UTC)"
     until = "goes on at 2026-11-28 00:00 (UTC)"
     [line] = [one for one in lines if one["event"] == "condition" and one["kind"] == "budget"]
@@ -125,7 +125,7 @@ def test_s5_everybody_tells_it(build: Build) -> None:
         assert replies[1].status == 503
         return [one.body.decode() for one in replies]
 
-    page, ready, status, metrics = at_the_desk(house, pages)
+    page, ready, status, metrics = at_the_desk(harness, pages)
     assert words in page
     assert until in page
     assert ready == f"people: {words}, and the next call may cost 1: {until} at the latest\n".replace(
@@ -137,60 +137,62 @@ def test_s5_everybody_tells_it(build: Build) -> None:
     assert 'syncd_budget_reached{budget="people",window="day"} 1.0' in metrics
     assert 'syncd_budget_left_credits{budget="people",window="day"} 0.0' in metrics
     with redirect_stdout(StringIO()) as shown:
-        found = house.run(house.ledger.read(look, house.settings, now=house.clock.now()))
+        found = harness.run(harness.ledger.read(look, harness.settings, now=harness.clock.now()))
         show_status({**concluded(found), "running": True})
     assert until in " ".join(shown.getvalue().split())
 
 
 def test_s5_a_budget_that_has_room_again_is_not_told(build: Build) -> None:
     """The reservations of calls that found nothing are given back."""
-    house = capped(build, now="2026-11-27T12:00", day=2)
-    house.ask()
-    assert house.conditions("budget") != []
-    house.answer_all()  # nothing was found, and nothing is charged
-    assert house.conditions("budget") == []
+    harness = capped(build, now="2026-11-27T12:00", day=2)
+    harness.ask()
+    assert harness.conditions("budget") != []
+    harness.answer_all()  # nothing was found, and nothing is charged
+    assert harness.conditions("budget") == []
 
 
 # --- the other kinds --------------------------------------------------------------------------
 
 
-def kinds(house: House) -> set[str]:
-    return {one.kind.value for one in house.conditions()}
+def kinds(harness: Harness) -> set[str]:
+    return {one.kind.value for one in harness.conditions()}
 
 
-def test_nothing_is_told_where_nothing_is_wrong(house: House) -> None:
-    house.ask()
-    assert house.conditions() == []
+def test_nothing_is_told_where_nothing_is_wrong(harness: Harness) -> None:
+    harness.ask()
+    assert harness.conditions() == []
 
 
-def test_a_halted_connection_is_told_while_it_is_configured(house: House) -> None:
+def test_a_halted_connection_is_told_while_it_is_configured(harness: Harness) -> None:
     for name in ("ann", "gone"):
-        house.run(house.ledger.write(connections.halt, name, Trouble.CREDENTIALS, "no key", "give one", now=1.0))
-    [told] = house.conditions()
+        harness.run(harness.ledger.write(connections.halt, name, Trouble.CREDENTIALS, "no key", "give one", now=1.0))
+    [told] = harness.conditions()
     assert (told.kind, told.who, told.what, told.cure) == (ConditionKind.HALTED, "ann", "is halted", "give one")
 
 
-def test_calls_in_doubt_are_told_with_what_is_at_risk(house: House) -> None:
-    house.person("Ada")
-    house.fake.refusals.append(InDoubt("nobody answered"))
-    house.ask()
-    assert kinds(house) == {"in_doubt", "breaker"}
-    [told] = house.conditions("in_doubt")
+def test_calls_in_doubt_are_told_with_what_is_at_risk(harness: Harness) -> None:
+    harness.person("Ada")
+    harness.fake.refusals.append(InDoubt("nobody answered"))
+    harness.ask()
+    assert kinds(harness) == {"in_doubt", "breaker"}
+    [told] = harness.conditions("in_doubt")
     assert "whether 1 paid calls arrived; 1 credits are at risk" in told.why
     assert not told.blocks
 
 
-def test_a_balance_under_its_floor_is_told(house: House) -> None:
-    ann = replace(house.settings.connections["ann"], floor=Decimal(200))
-    house.reopen(replace(house.settings, connections={**house.settings.connections, "ann": ann}))
+def test_a_balance_under_its_floor_is_told(harness: Harness) -> None:
+    ann = replace(harness.settings.connections["ann"], floor=Decimal(200))
+    harness.reopen(replace(harness.settings, connections={**harness.settings.connections, "ann": ann}))
     for balance, told in ((Decimal("200"), False), (Decimal("199.5"), True), (Decimal("300"), False)):
-        house.run(house.ledger.write(connections.note_balance, "ann", balance, now=house.clock.now()))
-        assert ("floor" in kinds(house)) is told
+        harness.run(harness.ledger.write(connections.note_balance, "ann", balance, now=harness.clock.now()))
+        assert ("floor" in kinds(harness)) is told
 
 
-def test_values_that_a_crm_refuses_are_told_before_it_stops_the_sync(house: House) -> None:
-    house.run(house.ledger.write(confirmations.refuse, "people", "a rule says no", first=True, now=house.clock.now()))
-    [told] = house.conditions("refusals")
+def test_values_that_a_crm_refuses_are_told_before_it_stops_the_sync(harness: Harness) -> None:
+    harness.run(
+        harness.ledger.write(confirmations.refuse, "people", "a rule says no", first=True, now=harness.clock.now())
+    )
+    [told] = harness.conditions("refusals")
     assert "a rule says no" in told.why
     assert not told.blocks
 
@@ -217,16 +219,16 @@ def test_a_whole_pull_that_misses_many_is_told(brought: int, missing: int, told:
     assert [one.kind for one in derive(status)] == [ConditionKind.SWEEP] * told
 
 
-def test_a_sweep_counts_whom_it_did_not_bring_although_something_was_to_be_done(house: House) -> None:
-    house.recover()
-    people = [house.person(f"P{n}") for n in range(30)]
-    house.pull()
-    house.plan()
+def test_a_sweep_counts_whom_it_did_not_bring_although_something_was_to_be_done(harness: Harness) -> None:
+    harness.recover()
+    people = [harness.person(f"P{n}") for n in range(30)]
+    harness.pull()
+    harness.plan()
     for one in people[:25]:
-        del house.crm.records[one]
-    house.clock.time += 2 * DAY
-    house.pull()
-    [told] = house.conditions("sweep")
+        del harness.crm.records[one]
+    harness.clock.time += 2 * DAY
+    harness.pull()
+    [told] = harness.conditions("sweep")
     assert "did not bring 25 of 30 contacts" in told.why
 
 
@@ -253,23 +255,23 @@ def call(calls: Calls, *, fails: bool = False, status: int = 200, path: str = "/
         made.answered(status)
 
 
-def test_a_vendor_that_does_not_answer_is_told_after_a_few_calls_and_at_once_no_more(house: House) -> None:
+def test_a_vendor_that_does_not_answer_is_told_after_a_few_calls_and_at_once_no_more(harness: Harness) -> None:
     hands = Hands()
-    house.parts.symptoms.monotonic = hands
+    harness.parts.symptoms.monotonic = hands
     for _ in range(3):
-        call(house.parts.calls, fails=True)
-    health = house.parts.calls.health["ann"]
+        call(harness.parts.calls, fails=True)
+    health = harness.parts.calls.health["ann"]
     assert health.failing_since is not None
     hands.time = health.failing_since + 9
 
     def told() -> list[Condition]:
-        return [one for one in derive(house.run(live(house.parts))) if one.kind is ConditionKind.UNREACHABLE]
+        return [one for one in derive(harness.run(live(harness.parts))) if one.kind is ConditionKind.UNREACHABLE]
 
     assert told() == []
     hands.time += 2
     [one] = told()
     assert (one.who, one.why) == ("ann", "its last 3 calls failed (unreachable)")
-    call(house.parts.calls)
+    call(harness.parts.calls)
     assert told() == []
 
 
@@ -306,23 +308,23 @@ def test_a_route_is_a_path_without_ids(path: str, route: str) -> None:
     assert route_of(path) == route
 
 
-def test_symptoms_are_in_the_ledger_for_others_to_see(house: House) -> None:
-    house.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "ledger.path was changed", "Restart.")
-    house.run(Watcher(house.parts).round())
-    [told] = house.conditions()
+def test_symptoms_are_in_the_ledger_for_others_to_see(harness: Harness) -> None:
+    harness.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "ledger.path was changed", "Restart.")
+    harness.run(Watcher(harness.parts).round())
+    [told] = harness.conditions()
     assert (told.kind, told.who, told.why) == (ConditionKind.CONFIGURATION, "config.yaml", "ledger.path was changed")
-    house.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "")
-    house.run(Watcher(house.parts).round())
-    assert house.conditions() == []
+    harness.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "")
+    harness.run(Watcher(harness.parts).round())
+    assert harness.conditions() == []
 
 
-def test_what_is_new_and_what_is_over_is_logged_once(house: House) -> None:
-    watcher = Watcher(house.parts)
-    house.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "it is wrong")
+def test_what_is_new_and_what_is_over_is_logged_once(harness: Harness) -> None:
+    watcher = Watcher(harness.parts)
+    harness.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "it is wrong")
     with structlog.testing.capture_logs() as lines:
         for _ in range(3):
-            house.run(watcher.round())
-        house.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "")
+            harness.run(watcher.round())
+        harness.parts.symptoms.set(ConditionKind.CONFIGURATION, "config.yaml", "")
         for _ in range(3):
-            house.run(watcher.round())
+            harness.run(watcher.round())
     assert [one["event"] for one in lines] == ["condition", "condition_over"]

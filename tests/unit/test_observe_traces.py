@@ -13,7 +13,7 @@ from syncd.contract.http import Http
 from syncd.contract.watched import Calls, watching
 from syncd.observe import traces
 
-from .house import House
+from .harness import Harness
 from .receivers import collector
 
 
@@ -27,7 +27,7 @@ def answer(request: httpx.Request) -> httpx.Response:
     return httpx.Response(500 if "down" in request.url.path else 200, stream=httpx.ByteStream(b"{}"))
 
 
-def test_a_unit_of_work_and_the_calls_that_it_makes_are_spans_and_tell_nobody(house: House) -> None:
+def test_a_unit_of_work_and_the_calls_that_it_makes_are_spans_and_tell_nobody(harness: Harness) -> None:
     with collector() as there:
         made = Traces.model_validate(
             {"endpoint": f"http://127.0.0.1:{there.port}/v1/traces", "headers": {"authorization": "Bearer abc"}}
@@ -50,7 +50,7 @@ def test_a_unit_of_work_and_the_calls_that_it_makes_are_spans_and_tell_nobody(ho
                 raise ValueError("Ada Lovelace")
             calls.tracer.close()
 
-        house.run(work())
+        harness.run(work())
         spans = {span.name: span for span in there.spans()}
         assert set(spans) == {"dispatch", "POST /contacts/{id}/enrich", "GET /down/{id}", "pull"}
         unit, call, down = spans["dispatch"], spans["POST /contacts/{id}/enrich"], spans["GET /down/{id}"]
@@ -70,7 +70,7 @@ def test_a_unit_of_work_and_the_calls_that_it_makes_are_spans_and_tell_nobody(ho
         assert there.headers[0]["authorization"] == "Bearer abc"
 
 
-def test_a_receiver_that_is_not_there_holds_up_nobody_for_long(house: House) -> None:
+def test_a_receiver_that_is_not_there_holds_up_nobody_for_long(harness: Harness) -> None:
     made = Traces.model_validate({"endpoint": "http://127.0.0.1:9/v1/traces"})
     calls = Calls(tracer=traces.start(made))
     assert calls.tracer is not None
@@ -80,4 +80,4 @@ def test_a_receiver_that_is_not_there_holds_up_nobody_for_long(house: House) -> 
     closing.start()
     closing.join(20)
     assert not closing.is_alive()
-    assert house.parts.calls.tracer is None, "nobody traces where it is not configured"
+    assert harness.parts.calls.tracer is None, "nobody traces where it is not configured"

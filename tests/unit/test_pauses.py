@@ -19,44 +19,44 @@ from syncd.pipeline import room
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, House
+from .harness import EMAIL, ONE_BY_ONE, Harness
 
 HOUR = 3_600.0
 
 
-def crowd(house: House, n: int, first: int = 0) -> list[str]:
+def crowd(harness: Harness, n: int, first: int = 0) -> list[str]:
     """So many people who can be found."""
     found = []
     for i in range(first, first + n):
-        found.append(house.person(f"Ada{i}"))
-        house.finds(found[-1], EMAIL, f"ada{i}@acme.example.com")
+        found.append(harness.person(f"Ada{i}"))
+        harness.finds(found[-1], EMAIL, f"ada{i}@acme.example.com")
     return found
 
 
-def pause(house: House, kind: PauseKind, name: str = "", *, until: float | None = None) -> None:
-    now = house.clock.now()
-    house.run(house.ledger.write(pauses.pause, kind, name, "a clean-up", until=until, by="ada", now=now))
+def pause(harness: Harness, kind: PauseKind, name: str = "", *, until: float | None = None) -> None:
+    now = harness.clock.now()
+    harness.run(harness.ledger.write(pauses.pause, kind, name, "a clean-up", until=until, by="ada", now=now))
 
 
-def resume(house: House, kind: PauseKind, name: str = "") -> bool:
-    return house.run(house.ledger.write(pauses.resume, kind, name))
+def resume(harness: Harness, kind: PauseKind, name: str = "") -> bool:
+    return harness.run(harness.ledger.write(pauses.resume, kind, name))
 
 
-def limited(build: Build, **values: Any) -> House:
-    house = build(fields={EMAIL: ["ann"]})
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, **values),)))
-    return house
+def limited(build: Build, **values: Any) -> Harness:
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, **values),)))
+    return harness
 
 
-def filled(house: House, people: list[str]) -> int:
-    return sum(bool(house.held(one)) for one in people)
+def filled(harness: Harness, people: list[str]) -> int:
+    return sum(bool(harness.held(one)) for one in people)
 
 
-def answered(house: House) -> None:
+def answered(harness: Harness) -> None:
     """All that is asked is answered and verified."""
-    house.answer_all()
-    house.verify()
-    house.clock.time += 60
+    harness.answer_all()
+    harness.verify()
+    harness.clock.time += 60
 
 
 # --- by a person ------------------------------------------------------------------------------
@@ -66,154 +66,154 @@ def answered(house: House) -> None:
     ("kind", "name"), [(PauseKind.SYNC, "people"), (PauseKind.PROVIDER, "ann"), (PauseKind.ALL, "")]
 )
 def test_nothing_is_bought_while_it_is_paused(build: Build, kind: PauseKind, name: str) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    crowd(house, 2)
-    pause(house, kind, name)
-    assert house.ask() == 0
-    assert house.run(room.over_budget(house.parts, house.run(house.ledger.read(pauses.in_force, now=0.0)))) == {
+    harness = build(fields={EMAIL: ["ann"]})
+    crowd(harness, 2)
+    pause(harness, kind, name)
+    assert harness.ask() == 0
+    assert harness.run(room.over_budget(harness.parts, harness.run(harness.ledger.read(pauses.in_force, now=0.0)))) == {
         ("people", "ann", EMAIL)
     }
-    [told] = house.conditions("paused")
+    [told] = harness.conditions("paused")
     assert (told.why, told.cure, told.blocks) == ("a clean-up", f"Run: syncd resume {name or '--all'}", False)
-    house.reopen()
-    assert house.dispatch() == 0, "a restart changes nothing about it"
-    assert resume(house, kind, name)
-    assert not resume(house, kind, name)
-    assert house.dispatch() == 2
-    assert house.conditions("paused") == []
+    harness.reopen()
+    assert harness.dispatch() == 0, "a restart changes nothing about it"
+    assert resume(harness, kind, name)
+    assert not resume(harness, kind, name)
+    assert harness.dispatch() == 2
+    assert harness.conditions("paused") == []
 
 
 def test_a_pause_of_one_leaves_the_others(build: Build) -> None:
     ann, bob = (FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob"))
-    house = build(providers=[ann, bob], fields={EMAIL: ["bob"]})
-    crowd(house, 1)
-    pause(house, PauseKind.PROVIDER, "ann")
-    pause(house, PauseKind.SYNC, "others")
-    assert house.ask() == 1
+    harness = build(providers=[ann, bob], fields={EMAIL: ["bob"]})
+    crowd(harness, 1)
+    pause(harness, PauseKind.PROVIDER, "ann")
+    pause(harness, PauseKind.SYNC, "others")
+    assert harness.ask() == 1
 
 
 def test_a_pause_ends_by_itself(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    crowd(house, 1)
-    pause(house, PauseKind.ALL, until=house.clock.now() + HOUR)
-    assert house.ask() == 0
-    house.clock.time += HOUR
-    assert house.dispatch() == 1
-    assert not house.conditions("paused")
+    harness = build(fields={EMAIL: ["ann"]})
+    crowd(harness, 1)
+    pause(harness, PauseKind.ALL, until=harness.clock.now() + HOUR)
+    assert harness.ask() == 0
+    harness.clock.time += HOUR
+    assert harness.dispatch() == 1
+    assert not harness.conditions("paused")
 
 
-def test_what_was_chosen_before_the_pause_is_not_bought(house: House) -> None:
+def test_what_was_chosen_before_the_pause_is_not_bought(harness: Harness) -> None:
     """The transaction of the intent looks once more."""
-    pause(house, PauseKind.SYNC, "people")
-    where: dict[str, Any] = {"sync": "people", "provider": "ann", "crm": "crm", "now": house.clock.now()}
+    pause(harness, PauseKind.SYNC, "people")
+    where: dict[str, Any] = {"sync": "people", "provider": "ann", "crm": "crm", "now": harness.clock.now()}
     with pytest.raises(gates.Shut, match="paused: a clean-up"):
-        house.run(house.ledger.write(gates.require_open, house.parts.at_work.owner, **where))
+        harness.run(harness.ledger.write(gates.require_open, harness.parts.at_work.owner, **where))
 
 
 @pytest.mark.parametrize(("kind", "name", "writes"), [("sync", "people", 0), ("all", "", 0), ("provider", "ann", 2)])
 def test_what_was_bought_is_received_and_written_later(build: Build, kind: str, name: str, writes: int) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    people = crowd(house, 2)
-    house.ask()
-    pause(house, PauseKind(kind), name)
-    answered(house)
-    assert (house.writeback(), filled(house, people)) == (writes, writes)
-    assert house.run(house.ledger.read(reports.moving, unwritten=["people"])) == 0
-    resume(house, PauseKind(kind), name)
-    house.writeback()
-    assert filled(house, people) == 2
+    harness = build(fields={EMAIL: ["ann"]})
+    people = crowd(harness, 2)
+    harness.ask()
+    pause(harness, PauseKind(kind), name)
+    answered(harness)
+    assert (harness.writeback(), filled(harness, people)) == (writes, writes)
+    assert harness.run(harness.ledger.read(reports.moving, unwritten=["people"])) == 0
+    resume(harness, PauseKind(kind), name)
+    harness.writeback()
+    assert filled(harness, people) == 2
 
 
 def test_a_pause_goes_with_its_sync_to_another_name(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    pause(house, PauseKind.SYNC, "people")
+    harness = build(fields={EMAIL: ["ann"]})
+    pause(harness, PauseKind.SYNC, "people")
     changes = Changes(renamed={"people": "customers"}, removed=[], added=[], fields=[])
-    house.run(house.ledger.write(configured.follow, changes))
-    assert [one.name for one in house.run(house.ledger.read(pauses.in_force, now=0.0))] == ["customers"]
+    harness.run(harness.ledger.write(configured.follow, changes))
+    assert [one.name for one in harness.run(harness.ledger.read(pauses.in_force, now=0.0))] == ["customers"]
 
 
 # --- canary and limits ------------------------------------------------------------------------
 
 
 def test_a_canary_waits_for_a_person_after_its_first_writes(build: Build) -> None:
-    house = limited(build, canary=2)
-    people = crowd(house, 6)
-    assert house.ask() == 2, "no more is bought than it may write"
-    answered(house)
-    house.writeback()
-    assert filled(house, people) == 2
-    assert house.dispatch() == 0
-    [told] = house.conditions("paused")
+    harness = limited(build, canary=2)
+    people = crowd(harness, 6)
+    assert harness.ask() == 2, "no more is bought than it may write"
+    answered(harness)
+    harness.writeback()
+    assert filled(harness, people) == 2
+    assert harness.dispatch() == 0
+    [told] = harness.conditions("paused")
     assert (told.who, told.why) == ("people", "its first 2 values are written: look at them, then it may go on")
-    house.reopen()
-    assert house.dispatch() == 0
-    assert resume(house, PauseKind.SYNC, "people")
-    assert house.dispatch() == 4
-    answered(house)
-    house.writeback()
-    assert filled(house, people) == 6
+    harness.reopen()
+    assert harness.dispatch() == 0
+    assert resume(harness, PauseKind.SYNC, "people")
+    assert harness.dispatch() == 4
+    answered(harness)
+    harness.writeback()
+    assert filled(harness, people) == 6
 
 
 def test_what_is_configured_anew_has_a_canary_of_its_own(build: Build) -> None:
-    house = limited(build, canary=1)
-    people = crowd(house, 3)
-    house.ask()
-    answered(house)
-    house.writeback()
-    resume(house, PauseKind.SYNC, "people")
-    email = replace(house.sync.fields[EMAIL], accept=frozenset({Grade.VALID, Grade.CATCH_ALL}))
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, fields={EMAIL: email}),)))
-    house.recover()
-    assert house.dispatch() == 1
-    assert filled(house, people) == 1
+    harness = limited(build, canary=1)
+    people = crowd(harness, 3)
+    harness.ask()
+    answered(harness)
+    harness.writeback()
+    resume(harness, PauseKind.SYNC, "people")
+    email = replace(harness.sync.fields[EMAIL], accept=frozenset({Grade.VALID, Grade.CATCH_ALL}))
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, fields={EMAIL: email}),)))
+    harness.recover()
+    assert harness.dispatch() == 1
+    assert filled(harness, people) == 1
 
 
 def test_a_pause_by_hand_is_no_end_of_a_canary(build: Build) -> None:
-    house = limited(build, canary=2)
-    crowd(house, 4)
-    house.ask()
-    pause(house, PauseKind.SYNC, "people")
-    resume(house, PauseKind.SYNC, "people")
-    answered(house)
-    house.writeback()
-    assert house.conditions("paused") != []
+    harness = limited(build, canary=2)
+    crowd(harness, 4)
+    harness.ask()
+    pause(harness, PauseKind.SYNC, "people")
+    resume(harness, PauseKind.SYNC, "people")
+    answered(harness)
+    harness.writeback()
+    assert harness.conditions("paused") != []
 
 
 def test_so_many_values_are_written_in_an_hour(build: Build) -> None:
-    house = limited(build, writes_per_hour=2)
-    people = crowd(house, 5)
-    house.ask()
-    answered(house)
+    harness = limited(build, writes_per_hour=2)
+    people = crowd(harness, 5)
+    harness.ask()
+    answered(harness)
     for _ in range(3):
-        house.writeback()
-    assert filled(house, people) == 2
-    house.clock.time += 1.03 * HOUR
-    house.writeback()
-    assert filled(house, people) == 4
+        harness.writeback()
+    assert filled(harness, people) == 2
+    harness.clock.time += 1.03 * HOUR
+    harness.writeback()
+    assert filled(harness, people) == 4
 
 
 def test_so_many_values_are_written_from_one_pull_to_the_next(build: Build) -> None:
-    house = limited(build, writes_per_run=3)
-    people = crowd(house, 5)
-    house.ask()
-    answered(house)
-    house.clock.time += HOUR
+    harness = limited(build, writes_per_run=3)
+    people = crowd(harness, 5)
+    harness.ask()
+    answered(harness)
+    harness.clock.time += HOUR
     for _ in range(3):
-        house.writeback()
-    assert filled(house, people) == 3
-    house.pull()
-    house.writeback()
-    assert filled(house, people) == 5
+        harness.writeback()
+    assert filled(harness, people) == 3
+    harness.pull()
+    harness.writeback()
+    assert filled(harness, people) == 5
 
 
 # --- the commands -----------------------------------------------------------------------------
 
 
 def test_pause_and_resume_on_the_command_line(tmp_path: Path, build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     config = tmp_path / "config.yaml"
     config.write_text(
-        f'ledger: {{ path: "{house.path}" }}\n'
+        f'ledger: {{ path: "{harness.path}" }}\n'
         f'callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{"x" * 40}"] }}\n'
         "connections:\n  crm: { connector: hubspot, access_token: a }\n  ann: { connector: zeliq, api_key: a }\n"
         "syncs: [{ name: people, crm: crm, object: contacts, every: 15m, fields: { email: { providers: [ann] } } }]\n"

@@ -17,7 +17,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
 
 MINUTE = 60.0
 NOT_FOUND = Unlisted("Ann answered 404: unknown", kind="Ann 404", cure="see what Ann says")
@@ -28,7 +28,7 @@ class Weather(FakeProvider):
     """`until`: before then every paid call ends in doubt; `free_too`: the free one fails as well. `odd`: contacts that
     are refused, always for the same reason. `credits`: what is left; a call that costs more is refused."""
 
-    house: House
+    harness: Harness
     until = 0.0
     free_too = True
     refusal: Exception = NOT_FOUND
@@ -40,7 +40,7 @@ class Weather(FakeProvider):
 
     async def submit(self, submission: Submission) -> Receipt:
         await asyncio.sleep(0)
-        if self.house.clock.now() < self.until:
+        if self.harness.clock.now() < self.until:
             self.submitted.append(submission)
             raise DOWN
         if {request.ref.id for request in submission.requests} & self.odd:
@@ -53,32 +53,32 @@ class Weather(FakeProvider):
         return await super().submit(submission)
 
     async def balance(self) -> Decimal | None:
-        if self.free_too and self.house.clock.now() < self.until:
+        if self.free_too and self.harness.clock.now() < self.until:
             raise Retry("HTTP 502")
         return await super().balance()
 
 
-def crowd(build: Build, ann: Weather, people: int, **wishes: object) -> House:
+def crowd(build: Build, ann: Weather, people: int, **wishes: object) -> Harness:
     """So many people who wait to be asked about."""
-    house = build(providers=[ann], fields={EMAIL: ["ann"]}, **wishes)
-    ann.house = house
+    harness = build(providers=[ann], fields={EMAIL: ["ann"]}, **wishes)
+    ann.harness = harness
     for n in range(people):
-        house.person(f"P{n}")
-    house.pull()
-    house.plan()
-    return house
+        harness.person(f"P{n}")
+    harness.pull()
+    harness.plan()
+    return harness
 
 
-def live(house: House, minutes: float) -> None:
+def live(harness: Harness, minutes: float) -> None:
     """The daemon's rounds, one a minute."""
     for _ in range(round(minutes)):
-        house.clock.time += MINUTE
-        house.probe()
-        house.dispatch()
+        harness.clock.time += MINUTE
+        harness.probe()
+        harness.dispatch()
 
 
-def trouble(house: House) -> Trouble | None:
-    return house.run(house.ledger.read(connections.trouble, "ann"))
+def trouble(harness: Harness) -> Trouble | None:
+    return harness.run(harness.ledger.read(connections.trouble, "ann"))
 
 
 # --- an outage --------------------------------------------------------------------------------
@@ -91,52 +91,52 @@ def test_l17_an_outage_leaves_at_most_three_calls_in_doubt(
     build: Build, minutes: float, free_too: bool, batch: int
 ) -> None:
     ann = Weather(capabilities=replace(CAPABILITIES if batch > 1 else ONE_BY_ONE, batch=batch))
-    house = crowd(build, ann, 57)
-    house.clock.time += LINGER
-    ann.until, ann.free_too = house.clock.now() + minutes * MINUTE, free_too
-    house.dispatch()
-    live(house, minutes + 75)
-    assert 1 <= house.submissions().count("in_doubt") <= 3
-    assert not house.sql("SELECT 1 FROM job WHERE state = 'queued'"), "work goes on by itself"
+    harness = crowd(build, ann, 57)
+    harness.clock.time += LINGER
+    ann.until, ann.free_too = harness.clock.now() + minutes * MINUTE, free_too
+    harness.dispatch()
+    live(harness, minutes + 75)
+    assert 1 <= harness.submissions().count("in_doubt") <= 3
+    assert not harness.sql("SELECT 1 FROM job WHERE state = 'queued'"), "work goes on by itself"
 
 
 def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> None:
     ann = Weather()
-    house = crowd(build, ann, 30)
-    ann.until = house.clock.now() + 40 * MINUTE
-    house.dispatch()
+    harness = crowd(build, ann, 30)
+    ann.until = harness.clock.now() + 40 * MINUTE
+    harness.dispatch()
     made = len(ann.submitted)
-    live(house, 39)
+    live(harness, 39)
     assert len(ann.submitted) == made
-    [told] = house.conditions("breaker")
+    [told] = harness.conditions("breaker")
     assert (told.who, told.what) == ("ann", "is not asked for now")
-    live(house, 16)
+    live(harness, 16)
     assert ann.accepted
-    assert house.conditions("breaker") == []
+    assert harness.conditions("breaker") == []
 
 
 def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) -> None:
     ann = Weather(capabilities=CAPABILITIES)
-    house = crowd(build, ann, 60)
-    house.clock.time += LINGER
+    harness = crowd(build, ann, 60)
+    harness.clock.time += LINGER
     ann.refusals.append(DOWN)
-    house.dispatch()
-    house.clock.time += MINUTE
-    house.probe()
+    harness.dispatch()
+    harness.clock.time += MINUTE
+    harness.probe()
     before = len(ann.submitted)
-    house.dispatch()
+    harness.dispatch()
     assert [len(s.requests) for s in ann.submitted[before:]][:2] == [1, 10]
 
 
 def test_l17_what_is_known_of_an_outage_survives_a_restart(build: Build) -> None:
     ann = Weather()
-    house = crowd(build, ann, 30)
-    ann.until = house.clock.now() + 40 * MINUTE
-    house.dispatch()
+    harness = crowd(build, ann, 30)
+    ann.until = harness.clock.now() + 40 * MINUTE
+    harness.dispatch()
     made = len(ann.submitted)
-    house.reopen()
-    house.clock.time += 30
-    house.dispatch()
+    harness.reopen()
+    harness.clock.time += 30
+    harness.dispatch()
     assert len(ann.submitted) == made
 
 
@@ -167,12 +167,12 @@ def test_the_state_is_kept_as_it_is() -> None:
 def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, batch: int) -> None:
     ann = Weather(capabilities=replace(ONE_BY_ONE, batch=batch))
     ann.odd = {"505"}
-    house = crowd(build, ann, 20)
-    house.clock.time += LINGER
-    house.dispatch()
-    assert trouble(house) is None
-    assert house.state("505") == "waiting"
-    assert house.note("505") == "Ann answered 404: unknown"
+    harness = crowd(build, ann, 20)
+    harness.clock.time += LINGER
+    harness.dispatch()
+    assert trouble(harness) is None
+    assert harness.state("505") == "waiting"
+    assert harness.note("505") == "Ann answered 404: unknown"
     assert len({r.ref.id for s in ann.accepted.values() for r in s.requests}) == 19
     alone = [s for s in ann.submitted if [r.ref.id for r in s.requests] == ["505"]]
     assert len(alone) == 2, "once, and a second time by itself"
@@ -181,98 +181,98 @@ def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, bat
 def test_l16_it_is_tried_again_after_a_day_and_after_two(build: Build) -> None:
     ann = Weather()
     ann.odd = {"501"}
-    house = crowd(build, ann, 1)
-    house.dispatch()
+    harness = crowd(build, ann, 1)
+    harness.dispatch()
     tries = []
     for _ in range(3):
-        house.clock.time += DAY
-        house.sweep()
+        harness.clock.time += DAY
+        harness.sweep()
         before = len(ann.submitted)
-        house.dispatch()
+        harness.dispatch()
         tries.append(len(ann.submitted) - before)
         if len(tries) == 2:
             ann.odd.clear()
     assert tries == [1, 0, 1]
-    assert house.state("501") == "sent"
+    assert harness.state("501") == "sent"
 
 
 def test_l16_the_fourth_refusal_is_an_answer_and_the_next_provider_is_asked(build: Build) -> None:
     ann, bob = Weather(), FakeProvider("bob", capabilities=ONE_BY_ONE)
     ann.odd = {"501"}
-    house = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
-    ann.house = house
-    house.person()
-    house.finds("501", EMAIL, "ada@acme.example.com", by="bob")
-    house.ask()
+    harness = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
+    ann.harness = harness
+    harness.person()
+    harness.finds("501", EMAIL, "ada@acme.example.com", by="bob")
+    harness.ask()
     for _ in range(40):
-        house.clock.time += DAY
-        house.sweep()
-        house.dispatch("ann")
-        house.verify()
-        house.dispatch("bob")
+        harness.clock.time += DAY
+        harness.sweep()
+        harness.dispatch("ann")
+        harness.verify()
+        harness.dispatch("bob")
     assert (len(ann.submitted), len(bob.submitted)) == (4, 1), "and the first one is asked no more"
-    house.answer_all("bob")
-    house.finish()
-    assert house.held("501") == "ada@acme.example.com"
+    harness.answer_all("bob")
+    harness.finish()
+    assert harness.held("501") == "ada@acme.example.com"
 
 
 def test_l16_where_nobody_else_is_there_it_ends_with_the_reason(build: Build) -> None:
     ann = Weather()
     ann.odd = {"501"}
-    house = crowd(build, ann, 1)
+    harness = crowd(build, ann, 1)
     for _ in range(40):
-        house.dispatch()
-        house.clock.time += DAY
-        house.sweep()
-        house.verify()
-    assert (len(ann.submitted), house.job("501")) == (4, ("done", "rejected_input"))
-    assert house.note("501") == "Ann answered 404: unknown"
+        harness.dispatch()
+        harness.clock.time += DAY
+        harness.sweep()
+        harness.verify()
+    assert (len(ann.submitted), harness.job("501")) == (4, ("done", "rejected_input"))
+    assert harness.note("501") == "Ann answered 404: unknown"
 
 
 def test_l16_different_contacts_with_the_same_refusal_halt_the_connection(build: Build) -> None:
     ann = Weather()
-    house = crowd(build, ann, 40)
+    harness = crowd(build, ann, 40)
     ann.odd = {str(501 + n) for n in range(40)}
-    house.dispatch()
-    assert trouble(house) is Trouble.MISCONFIGURED
+    harness.dispatch()
+    assert trouble(harness) is Trouble.MISCONFIGURED
     assert len(ann.submitted) <= 6
-    live(house, 30)
+    live(harness, 30)
     assert len(ann.submitted) <= 20, "tried again after growing pauses"
-    assert house.sql("SELECT count(*) FROM job WHERE state = 'queued'")[0][0] > 25
+    assert harness.sql("SELECT count(*) FROM job WHERE state = 'queued'")[0][0] > 25
     ann.odd.clear()
-    live(house, 20)
-    assert (trouble(house), len(ann.accepted) > 25) == (None, True)
+    live(harness, 20)
+    assert (trouble(harness), len(ann.accepted) > 25) == (None, True)
 
 
 def test_l16_three_odd_contacts_among_many_stop_nobody_for_long(build: Build) -> None:
     ann = Weather()
     ann.odd = {"501", "502", "503"}
-    house = crowd(build, ann, 40)
-    house.dispatch()
-    live(house, 20)
+    harness = crowd(build, ann, 40)
+    harness.dispatch()
+    live(harness, 20)
     assert len(ann.accepted) == 37
-    assert [house.state(one) for one in sorted(ann.odd)] == ["waiting"] * 3
+    assert [harness.state(one) for one in sorted(ann.odd)] == ["waiting"] * 3
 
 
 def test_l16_what_is_documented_as_the_contacts_fault_halts_nothing(build: Build) -> None:
     ann = Weather()
     ann.odd, ann.refusal = {str(501 + n) for n in range(6)}, Skip("linkedin_url must be a URL")
-    house = crowd(build, ann, 8)
-    house.dispatch()
-    assert (trouble(house), len(ann.accepted)) == (None, 2)
+    harness = crowd(build, ann, 8)
+    harness.dispatch()
+    assert (trouble(harness), len(ann.accepted)) == (None, 2)
 
 
 # --- credits ----------------------------------------------------------------------------------
 
 
-def both(build: Build, ann: Weather, people: int) -> House:
-    house = build(providers=[ann])
-    ann.house = house
+def both(build: Build, ann: Weather, people: int) -> Harness:
+    harness = build(providers=[ann])
+    ann.harness = harness
     for n in range(people):
-        house.person(f"P{n}")
-    house.pull()
-    house.plan()
-    return house
+        harness.person(f"P{n}")
+    harness.pull()
+    harness.plan()
+    return harness
 
 
 @pytest.mark.parametrize("combines", [True, False])
@@ -280,75 +280,77 @@ def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> Non
     """5 credits are left, a phone costs 10."""
     ann = Weather(capabilities=replace(ONE_BY_ONE, combines=combines))
     ann.poor, ann.left = True, Decimal(5)
-    house = both(build, ann, 6)
-    house.dispatch()
-    assert trouble(house) is None
+    harness = both(build, ann, 6)
+    harness.dispatch()
+    assert trouble(harness) is None
     asked = {
         field: sum(field in r.fields for s in ann.accepted.values() for r in s.requests) for field in (EMAIL, PHONE)
     }
     assert asked == {EMAIL: 6, PHONE: 0}
-    house.probe()
+    harness.probe()
     made = len(ann.submitted)
-    house.dispatch()
+    harness.dispatch()
     assert len(ann.submitted) == made, "nothing is tried in vain while the balance stands"
-    [told] = house.conditions("credits")
+    [told] = harness.conditions("credits")
     assert (told.who, told.what, "10 credits or more" in told.why, "has 5" in told.why) == (
         "ann", "is short of credits", True, True
     )  # fmt: skip
-    assert house.parts.lanes["ann"].too_dear == [PHONE]
-    moving = house.run(house.ledger.read(reports.moving))
+    assert harness.parts.lanes["ann"].too_dear == [PHONE]
+    moving = harness.run(harness.ledger.read(reports.moving))
     dear = [("ann", PHONE)]
-    assert moving - house.run(house.ledger.read(reports.moving, (), (), dear)) == 6, "nobody waits for credits to come"
+    assert moving - harness.run(harness.ledger.read(reports.moving, (), (), dear)) == 6, (
+        "nobody waits for credits to come"
+    )
     ann.left = Decimal(12)
-    house.probe()
-    assert house.conditions("credits") == []
-    house.dispatch()
+    harness.probe()
+    assert harness.conditions("credits") == []
+    harness.dispatch()
     assert sum(PHONE in r.fields for s in ann.accepted.values() for r in s.requests) == 6
 
 
 def test_l15_many_phones_do_not_hide_the_emails_behind_them(build: Build) -> None:
     ann = Weather()
     ann.poor, ann.left = True, Decimal(5)
-    house = both(build, ann, 450)
-    while house.plan():
+    harness = both(build, ann, 450)
+    while harness.plan():
         pass
-    house.dispatch()
+    harness.dispatch()
     assert len(ann.accepted) == 450
 
 
 def test_l15_a_smaller_batch_is_tried(build: Build) -> None:
     ann = Weather(capabilities=CAPABILITIES)
     ann.poor, ann.left = True, Decimal(5)
-    house = crowd(build, ann, 9)
-    house.clock.time += LINGER
-    house.dispatch()
-    assert trouble(house) is None
+    harness = crowd(build, ann, 9)
+    harness.clock.time += LINGER
+    harness.dispatch()
+    assert trouble(harness) is None
     assert [len(s.requests) for s in ann.accepted.values()][:1] == [4]
 
 
 def test_l15_without_any_credits_the_connection_is_halted_and_comes_back(build: Build) -> None:
     ann = Weather()
     ann.poor, ann.left = True, Decimal(0)
-    house = crowd(build, ann, 3)
-    house.dispatch()
-    assert trouble(house) is Trouble.CREDITS
-    house.probe()
-    assert trouble(house) is Trouble.CREDITS
+    harness = crowd(build, ann, 3)
+    harness.dispatch()
+    assert trouble(harness) is Trouble.CREDITS
+    harness.probe()
+    assert trouble(harness) is Trouble.CREDITS
     ann.left = Decimal(1)
-    house.probe()
-    assert trouble(house) is None
-    house.dispatch()
+    harness.probe()
+    assert trouble(harness) is None
+    harness.dispatch()
     assert len(ann.accepted) == 3
 
 
 def test_l15_a_bulk_that_ran_out_of_credits_for_phones_leaves_emails_going(build: Build) -> None:
     ann = Weather(capabilities=replace(ONE_BY_ONE, combines=False))
-    house = both(build, ann, 1)
-    house.dispatch()
+    harness = both(build, ann, 1)
+    harness.dispatch()
     phone = next(s for s in ann.submitted if s.requests[0].fields == (PHONE,))
     results = [{"id": phone.requests[0].id, "field": "phone", "outcome": "no_credits"}]
     body = said(results, charged=Decimal(0))
-    house.deliver(
+    harness.deliver(
         Delivery(
             submission_id=phone.id,
             source=ann.delivery(phone).source,
@@ -356,40 +358,40 @@ def test_l15_a_bulk_that_ran_out_of_credits_for_phones_leaves_emails_going(build
             headers=ann.delivery(phone, body=body).headers,
         )
     )
-    house.inbox()
-    assert trouble(house) is None
-    house.person("Bo")
-    house.pull()
-    house.plan()
-    house.dispatch()
+    harness.inbox()
+    assert trouble(harness) is None
+    harness.person("Bo")
+    harness.pull()
+    harness.plan()
+    harness.dispatch()
     assert [s.requests[0].fields for s in ann.submitted[2:]] == [(EMAIL,)]
 
 
 # --- turns ------------------------------------------------------------------------------------
 
 
-def two(build: Build, ann: Weather, people: int = 40, **shares: int) -> House:
-    house = build(providers=[ann], second=FakeCrm("crm2", first=9001), fields={EMAIL: ["ann"]})
-    ann.house = house
-    names = [sync.name for sync in house.settings.syncs]
+def two(build: Build, ann: Weather, people: int = 40, **shares: int) -> Harness:
+    harness = build(providers=[ann], second=FakeCrm("crm2", first=9001), fields={EMAIL: ["ann"]})
+    ann.harness = harness
+    names = [sync.name for sync in harness.settings.syncs]
     syncs = tuple(
-        replace(s, priority=shares.get(key, 10)) for s, key in zip(house.settings.syncs, ("one", "two"), strict=True)
+        replace(s, priority=shares.get(key, 10)) for s, key in zip(harness.settings.syncs, ("one", "two"), strict=True)
     )
-    house.reopen(replace(house.settings, syncs=syncs))
+    harness.reopen(replace(harness.settings, syncs=syncs))
     assert len(names) == 2
     for n in range(people):
-        house.person(f"P{n}")
-        house.crms["crm2"].add(
+        harness.person(f"P{n}")
+        harness.crms["crm2"].add(
             replace(
-                house.crm.records["501"].identity,
+                harness.crm.records["501"].identity,
                 first_name="Q",
                 last_name=f"Q{n}",
                 linkedin_url=f"https://linkedin.com/in/q{n}",
             )
         )
-    house.pull()
-    house.plan()
-    return house
+    harness.pull()
+    harness.plan()
+    return harness
 
 
 def by_crm(ann: Weather) -> tuple[int, int]:
@@ -403,8 +405,8 @@ def limited(calls: int) -> Weather:
 
 def test_l18_two_syncs_share_a_provider_by_turns(build: Build) -> None:
     ann = limited(4)
-    house = two(build, ann)
-    live(house, 10)
+    harness = two(build, ann)
+    live(harness, 10)
     one, other = by_crm(ann)
     assert one + other == 40
     assert abs(one - other) <= 8
@@ -412,63 +414,63 @@ def test_l18_two_syncs_share_a_provider_by_turns(build: Build) -> None:
 
 def test_l18_turns_go_on_after_a_restart(build: Build) -> None:
     ann = limited(2)
-    house = two(build, ann)
+    harness = two(build, ann)
     for _ in range(8):
-        live(house, 1)
-        house.reopen()
+        live(harness, 1)
+        harness.reopen()
     assert min(by_crm(ann)) >= 4
 
 
 def test_l18_a_priority_is_a_share(build: Build) -> None:
     ann = limited(6)
-    house = two(build, ann, people=90, one=30)
-    live(house, 16)
+    harness = two(build, ann, people=90, one=30)
+    live(harness, 16)
     one, other = by_crm(ann)
     assert 2 * other < one < 5 * other
 
 
 def test_l18_somebody_new_is_asked_before_any_backfill(build: Build) -> None:
     ann = Weather(capabilities=replace(ONE_BY_ONE, windows=(Window(3600.0, 10),)))
-    house = two(build, ann, people=40)
-    live(house, 5)
+    harness = two(build, ann, people=40)
+    live(harness, 5)
     assert len(ann.submitted) == 9, "a part of the hour's limit is kept"
-    house.crms["crm2"].add(
+    harness.crms["crm2"].add(
         replace(
-            house.crm.records["501"].identity,
+            harness.crm.records["501"].identity,
             first_name="New",
             last_name="One",
             linkedin_url="https://linkedin.com/in/new",
         )
     )
-    house.pull()
-    house.plan()
-    live(house, 1)
+    harness.pull()
+    harness.plan()
+    live(harness, 1)
     assert len(ann.submitted) == 10
     assert ann.submitted[-1].requests[0].identity.last_name == "One"
 
 
 def test_l18_a_new_contact_of_the_same_sync_goes_first_and_a_sweep_makes_nobody_new(build: Build) -> None:
     ann = limited(2)
-    house = crowd(build, ann, 20)
-    live(house, 2)
-    new = house.person("Zoe")
-    house.crm.edit("515", "mobile", "")  # changed, and pulled again
-    house.pull()
-    house.plan()
-    live(house, 1)
+    harness = crowd(build, ann, 20)
+    live(harness, 2)
+    new = harness.person("Zoe")
+    harness.crm.edit("515", "mobile", "")  # changed, and pulled again
+    harness.pull()
+    harness.plan()
+    live(harness, 1)
     assert ann.submitted[4].requests[0].ref.id == new
-    assert house.sql("SELECT count(*) FROM job WHERE priority > 0") == [(1,)]
+    assert harness.sql("SELECT count(*) FROM job WHERE priority > 0") == [(1,)]
 
 
 def test_l18_what_is_new_does_not_keep_another_sync_from_its_share(build: Build) -> None:
     ann = limited(10)
-    house = two(build, ann, people=150)
+    harness = two(build, ann, people=150)
     for n in range(150):
-        house.person(f"Z{n}")
-    house.pull()
-    while house.plan():
+        harness.person(f"Z{n}")
+    harness.pull()
+    while harness.plan():
         pass
-    live(house, 30)
+    live(harness, 30)
     one, other = by_crm(ann)
     assert one + other == 300
     assert one >= other >= 100

@@ -16,7 +16,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
 
 ADA = Identity(first_name="Ada", last_name="Stone", company="Acme", domain="acme.example")
 MAIL = Value(value="ada.stone@acme.example", grade=Grade.VALID)
@@ -43,83 +43,83 @@ def test_a_find_of_another_record_is_taken_once(finds: tuple[str, ...], asked: i
 def test_two_records_do_not_hand_a_doubtful_find_to_and_fro_for_ever(build: Build) -> None:
     """The find names a third record's profile, so that it is doubtful for both, although names and employer agree."""
     fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "zoe")]
-    house = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["ann", "zoe"]})
-    syncs = tuple(replace(sync, on_doubt=OnDoubt.NEXT) for sync in house.settings.syncs)
-    house.reopen(replace(house.settings, syncs=syncs))
+    harness = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["ann", "zoe"]})
+    syncs = tuple(replace(sync, on_doubt=OnDoubt.NEXT) for sync in harness.settings.syncs)
+    harness.reopen(replace(harness.settings, syncs=syncs))
     profile = "https://www.linkedin.com/in/ada-stone"
-    house.crm.add(Identity(first_name="Ada", last_name="Stone", linkedin_url=profile))
-    both = house.crm.add(ADA), house.crms["crm2"].add(ADA)
+    harness.crm.add(Identity(first_name="Ada", last_name="Stone", linkedin_url=profile))
+    both = harness.crm.add(ADA), harness.crms["crm2"].add(ADA)
     for contact in both:
-        house.finds(contact, EMAIL, MAIL.value, by="ann")
-        house.fake.says[contact, EMAIL] = (replace(ADA, linkedin_url=profile),)
+        harness.finds(contact, EMAIL, MAIL.value, by="ann")
+        harness.fake.says[contact, EMAIL] = (replace(ADA, linkedin_url=profile),)
     for _ in range(8):
-        house.ask()
-        house.answer_all("ann")
-        house.answer_all("zoe")
-        house.verify()
-    assert [house.state(contact) for contact in both] == ["review", "review"], (
+        harness.ask()
+        harness.answer_all("ann")
+        harness.answer_all("zoe")
+        harness.verify()
+    assert [harness.state(contact) for contact in both] == ["review", "review"], (
         "everybody was asked: it waits for a person"
     )
-    moves = house.sql("SELECT count(*) FROM event WHERE target = 'answered' GROUP BY job_id ORDER BY job_id")
+    moves = harness.sql("SELECT count(*) FROM event WHERE target = 'answered' GROUP BY job_id ORDER BY job_id")
     assert moves == [(2,)] * 3, "each job hears each provider once"
 
 
 def test_a_find_that_was_cleared_in_the_crm_is_not_taken_again_from_another_record(build: Build) -> None:
     """Zoe's miss grows old, so that she is asked once more; what Ann found is known already."""
     fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("zoe", "ann")]
-    house = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["zoe", "ann"]})
+    harness = build(providers=fakes, second=FakeCrm("crm2", first=901), fields={EMAIL: ["zoe", "ann"]})
     syncs = [
         replace(sync, fields={EMAIL: replace(sync.fields[EMAIL], refill=True)}, retry_not_found=5 * DAY)
-        for sync in house.settings.syncs
+        for sync in harness.settings.syncs
     ]
-    house.reopen(replace(house.settings, syncs=tuple(syncs)))
-    first, _ = house.crm.add(ADA), house.crms["crm2"].add(ADA)
-    house.finds(first, EMAIL, MAIL.value, by="ann")
-    _until_nothing_moves(house)
-    assert house.held(first) == MAIL.value
-    house.clock.time += 60
-    house.crm.edit(first, "email", "", by=Author.MACHINE)
-    _until_nothing_moves(house)
-    house.clock.time += 6 * DAY
+    harness.reopen(replace(harness.settings, syncs=tuple(syncs)))
+    first, _ = harness.crm.add(ADA), harness.crms["crm2"].add(ADA)
+    harness.finds(first, EMAIL, MAIL.value, by="ann")
+    _until_nothing_moves(harness)
+    assert harness.held(first) == MAIL.value
+    harness.clock.time += 60
+    harness.crm.edit(first, "email", "", by=Author.MACHINE)
+    _until_nothing_moves(harness)
+    harness.clock.time += 6 * DAY
     asked = len(fakes[0].submitted)
-    _until_nothing_moves(house)
+    _until_nothing_moves(harness)
     assert len(fakes[0].submitted) == asked + 1
-    assert house.held(first) == "", "never the same value again"
+    assert harness.held(first) == "", "never the same value again"
     answered = "SELECT count(*) FROM event JOIN job ON job.id = job_id JOIN contact ON contact.id = contact_id"
     where = "WHERE target = 'answered' AND ext_id = ?"
-    assert house.sql(f"{answered} {where}", first) < [(12,)]
+    assert harness.sql(f"{answered} {where}", first) < [(12,)]
 
 
 def test_a_miss_counts_for_as_long_as_its_own_field_says(build: Build) -> None:
     """The e-mail's misses grow old sooner than the phone's, at one provider."""
     fake = FakeProvider("zoe", capabilities=ONE_BY_ONE)
-    house = build(providers=[fake, FakeProvider("ann")], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
-    email = replace(house.sync.fields[EMAIL], ages={"": PartialAges.model_validate({"not_found": "5d"})})
-    sync = replace(house.sync, fields={**house.sync.fields, EMAIL: email}, retry_not_found=90 * DAY)
-    house.reopen(replace(house.settings, syncs=(sync,)))
-    house.crm.add(ADA)
-    _until_nothing_moves(house)
+    harness = build(providers=[fake, FakeProvider("ann")], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
+    email = replace(harness.sync.fields[EMAIL], ages={"": PartialAges.model_validate({"not_found": "5d"})})
+    sync = replace(harness.sync, fields={**harness.sync.fields, EMAIL: email}, retry_not_found=90 * DAY)
+    harness.reopen(replace(harness.settings, syncs=(sync,)))
+    harness.crm.add(ADA)
+    _until_nothing_moves(harness)
     assert len(fake.submitted) == 2
-    house.clock.time += 6 * DAY
-    _until_nothing_moves(house)
+    harness.clock.time += 6 * DAY
+    _until_nothing_moves(harness)
     assert [call.requests[0].fields for call in fake.submitted[2:]] == [(EMAIL,)]
 
 
 def test_what_waits_for_a_field_that_is_configured_no_more_is_put_aside(build: Build) -> None:
-    house = build(providers=[FakeProvider("zoe", capabilities=ONE_BY_ONE)], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
-    ada = house.crm.add(ADA)
-    house.pull()
-    house.plan()
-    sync = replace(house.sync, fields={EMAIL: house.sync.fields[EMAIL]})
-    house.parts = replace(house.parts, settings=replace(house.settings, syncs=(sync,)))
-    house.clock.time += 60
-    house.dispatch()
-    assert (house.state(ada), house.state(ada, PHONE)) == ("sent", "answered")
+    harness = build(providers=[FakeProvider("zoe", capabilities=ONE_BY_ONE)], fields={EMAIL: ["zoe"], PHONE: ["zoe"]})
+    ada = harness.crm.add(ADA)
+    harness.pull()
+    harness.plan()
+    sync = replace(harness.sync, fields={EMAIL: harness.sync.fields[EMAIL]})
+    harness.parts = replace(harness.parts, settings=replace(harness.settings, syncs=(sync,)))
+    harness.clock.time += 60
+    harness.dispatch()
+    assert (harness.state(ada), harness.state(ada, PHONE)) == ("sent", "answered")
 
 
-def _until_nothing_moves(house: House) -> None:
+def _until_nothing_moves(harness: Harness) -> None:
     for _ in range(8):
-        house.ask()
-        house.answer_all("zoe")
-        house.answer_all("ann")
-        house.finish()
+        harness.ask()
+        harness.answer_all("zoe")
+        harness.answer_all("ann")
+        harness.finish()

@@ -28,7 +28,7 @@ from tests.contract.fake_provider import FakeProvider
 
 from .callers import Line, served
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, SECRET, House
+from .harness import EMAIL, ONE_BY_ONE, SECRET, Harness
 
 HOUR = 3_600.0
 NOWHERE = "http://127.0.0.1:9"
@@ -47,44 +47,44 @@ class Case:
 
     watch: str
     sync: str
-    shut: Callable[[House], object]
-    mend: Callable[[House], object]
+    shut: Callable[[Harness], object]
+    mend: Callable[[Harness], object]
     why: str
     cure: str
 
 
-def _reserve(house: House, size: int) -> None:
-    ledger = house.parts.settings.ledger.model_copy(update={"reserve": size})
-    house.parts = replace(house.parts, settings=replace(house.parts.settings, ledger=ledger))
+def _reserve(harness: Harness, size: int) -> None:
+    ledger = harness.parts.settings.ledger.model_copy(update={"reserve": size})
+    harness.parts = replace(harness.parts, settings=replace(harness.parts.settings, ledger=ledger))
 
 
-def _lead_to(house: House, url: str) -> None:
-    house.parts = replace(house.parts, addresses=Addresses(url, [SECRET]))
+def _lead_to(harness: Harness, url: str) -> None:
+    harness.parts = replace(harness.parts, addresses=Addresses(url, [SECRET]))
 
 
-def _freeze(house: House, until: float) -> None:
-    house.run(house.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, until))
+def _freeze(harness: Harness, until: float) -> None:
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, until))
 
 
-def _turn(house: House, seconds: float) -> None:
-    house.clock.time += seconds
+def _turn(harness: Harness, seconds: float) -> None:
+    harness.clock.time += seconds
 
 
-def _backlog(house: House) -> None:
+def _backlog(harness: Harness) -> None:
     """A hundred and one values that the CRM has not taken for a day."""
     for number in range(101):
-        person = house.person(f"P{number}")
-        house.finds(person, EMAIL, f"p{number}@acme.example.com")
-    while house.ask():
-        house.clock.time += 60
-    house.answer_all()
-    house.verify()
-    house.clock.time += PATIENCE + 60
+        person = harness.person(f"P{number}")
+        harness.finds(person, EMAIL, f"p{number}@acme.example.com")
+    while harness.ask():
+        harness.clock.time += 60
+    harness.answer_all()
+    harness.verify()
+    harness.clock.time += PATIENCE + 60
 
 
-def _write_all(house: House) -> None:
-    while house.writeback():
-        house.clock.time += 60
+def _write_all(harness: Harness) -> None:
+    while harness.writeback():
+        harness.clock.time += 60
 
 
 CASES = [
@@ -111,35 +111,35 @@ case = pytest.mark.parametrize("case", CASES, ids=[one.watch for one in CASES])
 
 
 @pytest.fixture
-def shut(build: Build) -> House:
+def shut(build: Build) -> Harness:
     """Nothing has been looked at yet."""
-    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields=None)
-    house.parts.lanes["ann"].pacer.learn(())
-    _reserve(house, 0)
-    house.parts = replace(house.parts, gate=Gate())
-    house.parts.bells.bells["dispatch:ann"] = asyncio.Event()
-    return house
+    harness = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=()))], fields=None)
+    harness.parts.lanes["ann"].pacer.learn(())
+    _reserve(harness, 0)
+    harness.parts = replace(harness.parts, gate=Gate())
+    harness.parts.bells.bells["dispatch:ann"] = asyncio.Event()
+    return harness
 
 
-def look(house: House) -> bool:
+def look(harness: Harness) -> bool:
     """Every watch looks, some time after it did so last; returns whether dispatch was woken."""
-    bell = house.parts.bells.bells["dispatch:ann"]
+    bell = harness.parts.bells.bells["dispatch:ann"]
     bell.clear()
-    house.clock.time += rights.LOOK
-    house.run(Home().run_once(house.parts))
-    house.run(rights.run_once(house.parts, "crm"))
-    house.inbox()
-    house.run(integrity(house.parts))
-    house.run(Watch().run_once(house.parts))
+    harness.clock.time += rights.LOOK
+    harness.run(Home().run_once(harness.parts))
+    harness.run(rights.run_once(harness.parts, "crm"))
+    harness.inbox()
+    harness.run(integrity(harness.parts))
+    harness.run(Watch().run_once(harness.parts))
     return bell.is_set()
 
 
-def pages(house: House) -> dict[str, tuple[int, str]]:
+def pages(harness: Harness) -> dict[str, tuple[int, str]]:
     async def go() -> dict[str, tuple[int, str]]:
-        async with served(private.application(house.parts)) as line:
+        async with served(private.application(harness.parts)) as line:
             return {path: await _page(line, path) for path in ("/", "/readyz", "/metrics", "/api/status")}
 
-    return house.run(go())
+    return harness.run(go())
 
 
 async def _page(line: Line, path: str) -> tuple[int, str]:
@@ -147,16 +147,16 @@ async def _page(line: Line, path: str) -> tuple[int, str]:
     return reply.status, reply.body.decode()
 
 
-def status_of(house: House) -> tuple[dict[str, object], str]:
+def status_of(harness: Harness) -> tuple[dict[str, object], str]:
     """What `syncd status` reads in the ledger, and prints."""
-    status = concluded(house.run(house.ledger.read(look_at, house.settings, now=house.clock.now())))
+    status = concluded(harness.run(harness.ledger.read(look_at, harness.settings, now=harness.clock.now())))
     with redirect_stdout(StringIO()) as shown:
         show_status({**status, "running": True})
     return status, shown.getvalue()
 
 
 @case
-def test_shut_nothing_is_bought_and_open_again_it_goes_on(shut: House, case: Case) -> None:
+def test_shut_nothing_is_bought_and_open_again_it_goes_on(shut: Harness, case: Case) -> None:
     assert look(shut)
     assert shut.parts.gate.why("people") == ""
     case.shut(shut)
@@ -171,7 +171,7 @@ def test_shut_nothing_is_bought_and_open_again_it_goes_on(shut: House, case: Cas
 
 
 @case
-def test_what_was_bought_is_taken_while_it_is_shut(shut: House, case: Case) -> None:
+def test_what_was_bought_is_taken_while_it_is_shut(shut: Harness, case: Case) -> None:
     look(shut)
     ada = shut.person("Ada")
     shut.finds(ada, EMAIL, "ada@acme.example.com")
@@ -189,7 +189,7 @@ def test_what_was_bought_is_taken_while_it_is_shut(shut: House, case: Case) -> N
 
 
 @case
-def test_everybody_is_told_why_and_what_to_do(shut: House, case: Case) -> None:
+def test_everybody_is_told_why_and_what_to_do(shut: Harness, case: Case) -> None:
     look(shut)
     case.shut(shut)
     with structlog.testing.capture_logs() as lines:
@@ -216,7 +216,7 @@ def test_everybody_is_told_why_and_what_to_do(shut: House, case: Case) -> None:
 
 
 @case
-def test_once_it_is_open_nobody_is_told_any_more(shut: House, case: Case) -> None:
+def test_once_it_is_open_nobody_is_told_any_more(shut: Harness, case: Case) -> None:
     look(shut)
     case.shut(shut)
     look(shut)
@@ -250,7 +250,7 @@ LOOKS: dict[str, Callable[[Parts], object]] = {
 
 
 @pytest.mark.parametrize("last", LOOKS)
-def test_before_each_watch_has_looked_nothing_is_bought(shut: House, last: str) -> None:
+def test_before_each_watch_has_looked_nothing_is_bought(shut: Harness, last: str) -> None:
     shut.person("Ada")
     shut.pull()
     shut.plan()
@@ -265,7 +265,7 @@ def test_before_each_watch_has_looked_nothing_is_bought(shut: House, last: str) 
     assert shut.dispatch() == 2
 
 
-def test_what_came_in_before_the_start_is_read_before_anything_is_bought(shut: House) -> None:
+def test_what_came_in_before_the_start_is_read_before_anything_is_bought(shut: Harness) -> None:
     """The same person in another record: the answer that was stored before a crash is shared, not bought again."""
     shut.person("Ada")
     shut.pull()
@@ -283,7 +283,7 @@ def test_what_came_in_before_the_start_is_read_before_anything_is_bought(shut: H
     assert shut.parts.gate.why("people") == ""
 
 
-def test_before_the_clock_was_looked_at_nothing_expires(shut: House) -> None:
+def test_before_the_clock_was_looked_at_nothing_expires(shut: Harness) -> None:
     """The first sweep after a start may come before the first look at a clock that has leapt."""
     look(shut)
     ada = shut.person("Ada")
@@ -297,37 +297,37 @@ def test_before_the_clock_was_looked_at_nothing_expires(shut: House) -> None:
 
 def test_a_daemon_that_starts_waits_for_its_crm(build: Build) -> None:
     """The real stages and bells: callbacks arrive, the disk has room, and the CRM takes its time."""
-    house = build(fields={EMAIL: ["ann"]})
-    _reserve(house, 0)
-    ada = house.person("Ada")
+    harness = build(fields={EMAIL: ["ann"]})
+    _reserve(harness, 0)
+    ada = harness.person("Ada")
     asked, answer = asyncio.Event(), asyncio.Event()
-    check = house.crm.check
+    check = harness.crm.check
 
     async def slow(selections):  # type: ignore[no-untyped-def]
         asked.set()
         await answer.wait()
         return await check(selections)
 
-    house.crm.check = slow  # type: ignore[method-assign]
-    house.parts = replace(house.parts, gate=Gate())
+    harness.crm.check = slow  # type: ignore[method-assign]
+    harness.parts = replace(harness.parts, gate=Gate())
 
     async def until(running: Daemon) -> None:
         await asked.wait()
-        while not ({"canary", "watch"} <= running.tried and (await house.ledger.read(_queued)) > 0):
+        while not ({"canary", "watch"} <= running.tried and (await harness.ledger.read(_queued)) > 0):
             await asyncio.sleep(0.01)
         for _ in range(3):
-            house.parts.bells.ring("dispatch")
+            harness.parts.bells.ring("dispatch")
             await asyncio.sleep(0.05)
-        assert house.fake.submitted == []
+        assert harness.fake.submitted == []
         answer.set()
-        while not house.fake.submitted:
+        while not harness.fake.submitted:
             await asyncio.sleep(0.01)
 
     async def run() -> None:
-        await Daemon(house.parts, Home()).run(until)
+        await Daemon(harness.parts, Home()).run(until)
 
-    house.run(asyncio.wait_for(run(), 30))
-    assert house.state(ada) == "sent"
+    harness.run(asyncio.wait_for(run(), 30))
+    assert harness.state(ada) == "sent"
 
 
 def _queued(tx: Tx) -> int:
@@ -337,7 +337,7 @@ def _queued(tx: Tx) -> int:
 # --- what a dead daemon left --------------------------------------------------------------------
 
 
-def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) -> None:
+def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: Harness) -> None:
     look(shut)
     shut.crm.closed.add("phone")
     look(shut)
@@ -351,7 +351,7 @@ def test_the_reasons_of_a_dead_daemon_are_gone_with_the_first_look(shut: House) 
     }  # fmt: skip
 
 
-def test_status_says_that_nobody_runs(shut: House) -> None:
+def test_status_says_that_nobody_runs(shut: Harness) -> None:
     look(shut)
     status, _ = status_of(shut)
     with redirect_stdout(StringIO()) as shown:
@@ -360,7 +360,7 @@ def test_status_says_that_nobody_runs(shut: House) -> None:
     assert status["looked_at"] == shut.clock.now()
 
 
-def test_the_listener_is_the_real_one(shut: House) -> None:
+def test_the_listener_is_the_real_one(shut: Harness) -> None:
     """`Home` cuts a corner in the tests above; through the real way the gate opens too."""
     canary = Canary()
 

@@ -18,32 +18,32 @@ from tests.contract.fake_provider import CAPABILITIES, FakeProvider, said
 
 from .conftest import Build
 from .furnish import received
-from .house import EMAIL, ONE_BY_ONE, House
+from .harness import EMAIL, ONE_BY_ONE, Harness
 from .test_ledger_store import Held
 
 VALUE = "ada@acme.example.com"
 
 
 @pytest.fixture
-def asked(build: Build) -> House:
+def asked(build: Build) -> Harness:
     """Contact 501 is asked about at ann."""
-    house = build(fields={EMAIL: ["ann"]})
-    house.finds(house.person(), EMAIL, VALUE)
-    house.ask()
-    return house
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.finds(harness.person(), EMAIL, VALUE)
+    harness.ask()
+    return harness
 
 
 @pytest.fixture
-def bulk(build: Build) -> House:
+def bulk(build: Build) -> Harness:
     """Contacts 501 to 503 are asked about in one call."""
-    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo", "Cy"):
-        house.person(name)
-    house.pull()
-    house.plan()
-    house.clock.time += 60
-    house.dispatch()
-    return house
+        harness.person(name)
+    harness.pull()
+    harness.plan()
+    harness.clock.time += 60
+    harness.dispatch()
+    return harness
 
 
 def words(sent: Submission, *outcomes: str, final: bool = True, charged: int | None = None) -> bytes:
@@ -59,12 +59,12 @@ def words(sent: Submission, *outcomes: str, final: bool = True, charged: int | N
 class Eager(FakeProvider):
     """Calls back before the answer to the call itself is out; `said` is what arrives."""
 
-    house: House
+    harness: Harness
 
     async def submit(self, submission: Submission):  # type: ignore[no-untyped-def]
         receipt = await super().submit(submission)
-        await self.house.ledger.write(mailbox.store, self.name, self.delivery(submission), now=0.0)
-        await inbox.run_once(self.house.parts)
+        await self.harness.ledger.write(mailbox.store, self.name, self.delivery(submission), now=0.0)
+        await inbox.run_once(self.harness.parts)
         return receipt
 
 
@@ -78,16 +78,16 @@ class Newer(FakeProvider):
 
 def test_a_callback_before_the_2xx_is_applied_and_the_2xx_adds_the_id(build: Build) -> None:
     fake = Eager("ann", capabilities=ONE_BY_ONE)
-    house = build(providers=[fake], fields={EMAIL: ["ann"]})
-    fake.house = house
-    ada = house.person()
-    house.finds(ada, EMAIL, VALUE)
-    house.ask()
-    assert (house.state(ada), house.submissions()) == ("answered", ["settled"])
-    assert house.sql("SELECT provider_id IS NOT NULL, charged_mc, reserved_mc FROM submission") == [(1, 1000, 0)]
+    harness = build(providers=[fake], fields={EMAIL: ["ann"]})
+    fake.harness = harness
+    ada = harness.person()
+    harness.finds(ada, EMAIL, VALUE)
+    harness.ask()
+    assert (harness.state(ada), harness.submissions()) == ("answered", ["settled"])
+    assert harness.sql("SELECT provider_id IS NOT NULL, charged_mc, reserved_mc FROM submission") == [(1, 1000, 0)]
 
 
-def test_a_duplicate_is_applied_once(asked: House) -> None:
+def test_a_duplicate_is_applied_once(asked: Harness) -> None:
     sent = asked.fake.submitted[0]
     assert [asked.call_back(sent) for _ in range(3)] == [1, 0, 0]
     assert asked.sql("SELECT count(*), max(repeats) FROM delivery") == [(1, 2)]
@@ -95,7 +95,7 @@ def test_a_duplicate_is_applied_once(asked: House) -> None:
     assert asked.credits()["charged"] == 1
 
 
-def test_items_that_come_one_by_one_and_the_last_word_before_the_last_item(bulk: House) -> None:
+def test_items_that_come_one_by_one_and_the_last_word_before_the_last_item(bulk: Harness) -> None:
     sent = bulk.fake.submitted[0]
     bulk.call_back(sent, words(sent, "found", "", "", final=False))
     assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["answered", "sent", "sent"]
@@ -108,7 +108,7 @@ def test_items_that_come_one_by_one_and_the_last_word_before_the_last_item(bulk:
     assert bulk.submissions() == ["settled"]
 
 
-def test_who_is_missing_from_the_last_word_is_missing_and_not_not_found(bulk: House) -> None:
+def test_who_is_missing_from_the_last_word_is_missing_and_not_not_found(bulk: Harness) -> None:
     """A callback that leaves somebody out is not believed before the job was fetched, which happens at once."""
     sent = bulk.fake.submitted[0]
     left_out = words(sent, "found", "not_found", "", charged=1)
@@ -123,7 +123,7 @@ def test_who_is_missing_from_the_last_word_is_missing_and_not_not_found(bulk: Ho
     assert (bulk.reason("503"), bulk.submissions(), bulk.credits()["charged"]) == ("no_callback", ["settled"], 1)
 
 
-def test_whom_a_callback_left_out_is_found_when_the_job_is_fetched(bulk: House) -> None:
+def test_whom_a_callback_left_out_is_found_when_the_job_is_fetched(bulk: Harness) -> None:
     sent = bulk.fake.submitted[0]
     bulk.finds("503", EMAIL, VALUE)
     bulk.call_back(sent, words(sent, "not_found", "not_found", "", charged=0))
@@ -135,15 +135,15 @@ def test_whom_a_callback_left_out_is_found_when_the_job_is_fetched(bulk: House) 
 
 def test_where_nothing_can_be_polled_whoever_is_left_out_is_missing_at_once(build: Build) -> None:
     silent = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, poll_after=None))
-    house = build(providers=[silent], fields={EMAIL: ["ann"]})
-    ada = house.person()
-    house.ask()
-    house.call_back(silent.submitted[0], said([], charged=Decimal(0)))
-    house.verify()
-    assert house.job(ada) == ("done", "no_callback")
+    harness = build(providers=[silent], fields={EMAIL: ["ann"]})
+    ada = harness.person()
+    harness.ask()
+    harness.call_back(silent.submitted[0], said([], charged=Decimal(0)))
+    harness.verify()
+    assert harness.job(ada) == ("done", "no_callback")
 
 
-def test_late_after_the_deadline_is_still_good(asked: House) -> None:
+def test_late_after_the_deadline_is_still_good(asked: Harness) -> None:
     asked.clock.time += 30 * 86_400
     asked.sweep()
     asked.verify()
@@ -155,7 +155,7 @@ def test_late_after_the_deadline_is_still_good(asked: House) -> None:
     assert asked.credits() == {"reserved": 0, "charged": 1, "in_doubt": 0}
 
 
-def test_late_after_it_was_written_is_kept_as_a_second_opinion(asked: House) -> None:
+def test_late_after_it_was_written_is_kept_as_a_second_opinion(asked: Harness) -> None:
     sent = asked.fake.submitted[0]
     asked.call_back(sent)
     asked.finish()
@@ -167,7 +167,7 @@ def test_late_after_it_was_written_is_kept_as_a_second_opinion(asked: House) -> 
     assert len(asked.sql("SELECT id FROM result")) == 2
 
 
-def test_what_is_about_no_call_of_ours_is_kept_aside(asked: House) -> None:
+def test_what_is_about_no_call_of_ours_is_kept_aside(asked: Harness) -> None:
     stranger = Delivery(submission_id="0" * 32, source=Source.CALLBACK, body=b"{}")
     asked.deliver(stranger)
     assert asked.inbox() == 0
@@ -178,7 +178,7 @@ def test_what_is_about_no_call_of_ours_is_kept_aside(asked: House) -> None:
     assert asked.state("501") == "sent", "what can't be read changes nothing"
 
 
-def test_what_nobody_could_read_is_read_by_a_version_that_can(asked: House) -> None:
+def test_what_nobody_could_read_is_read_by_a_version_that_can(asked: Harness) -> None:
     """At each start it is looked at once more; that it still can't be read is told and counted once."""
     sent = asked.fake.submitted[0]
     asked.deliver(asked.fake.delivery(sent, body=b'{"version": 2, "said": %s}' % asked.fake.body(sent)))
@@ -196,7 +196,7 @@ def test_what_nobody_could_read_is_read_by_a_version_that_can(asked: House) -> N
     assert (asked.job("501"), asked.held("501")) == (("done", "written"), VALUE)
 
 
-def test_one_unreadable_answer_does_not_stop_the_others(bulk: House) -> None:
+def test_one_unreadable_answer_does_not_stop_the_others(bulk: Harness) -> None:
     sent = bulk.fake.submitted[0]
     bulk.deliver(bulk.fake.delivery(sent, body=b"garbled"))
     bulk.deliver(bulk.fake.delivery(sent))
@@ -204,7 +204,7 @@ def test_one_unreadable_answer_does_not_stop_the_others(bulk: House) -> None:
     assert bulk.sql("SELECT state FROM delivery ORDER BY id") == [("quarantined",), ("applied",)]
 
 
-def test_credits_that_ran_out_in_the_middle_stop_the_provider_and_lose_nobody(bulk: House) -> None:
+def test_credits_that_ran_out_in_the_middle_stop_the_provider_and_lose_nobody(bulk: Harness) -> None:
     sent = bulk.fake.submitted[0]
     bulk.call_back(sent, words(sent, "found", "no_credits", "no_credits", charged=1))
     assert [bulk.state(str(n)) for n in (501, 502, 503)] == ["answered", "queued", "queued"]
@@ -217,48 +217,48 @@ def test_credits_that_ran_out_in_the_middle_stop_the_provider_and_lose_nobody(bu
     assert bulk.credits()["charged"] == 1
 
 
-def test_an_answer_proves_that_the_call_was_made(asked: House) -> None:
+def test_an_answer_proves_that_the_call_was_made(asked: Harness) -> None:
     """It was in doubt, and then an answer that only says: still running."""
-    house = asked
-    sent = house.fake.submitted[0]
-    house.call_back(sent, said([], final=False))
-    assert (house.state("501"), house.submissions()) == ("sent", ["accepted"])
-    house.call_back(sent, said([{"id": "stranger", "field": "email", "outcome": "found"}], final=False))
-    assert house.tally("items_unmatched") == 1
+    harness = asked
+    sent = harness.fake.submitted[0]
+    harness.call_back(sent, said([], final=False))
+    assert (harness.state("501"), harness.submissions()) == ("sent", ["accepted"])
+    harness.call_back(sent, said([{"id": "stranger", "field": "email", "outcome": "found"}], final=False))
+    assert harness.tally("items_unmatched") == 1
 
 
 def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -> None:
     """Verify has read `not found`; the find is stored before verify acts."""
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person()
-    house.ask()
-    sent = house.fake.submitted[0]
-    house.call_back(sent, words(sent, Outcome.NOT_FOUND, final=False))
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person()
+    harness.ask()
+    sent = harness.fake.submitted[0]
+    harness.call_back(sent, words(sent, Outcome.NOT_FOUND, final=False))
 
     async def race() -> None:
-        house.finds(ada, EMAIL, VALUE)
-        await house.ledger.write(mailbox.store, "ann", house.fake.delivery(sent), now=0.0)
+        harness.finds(ada, EMAIL, VALUE)
+        await harness.ledger.write(mailbox.store, "ann", harness.fake.delivery(sent), now=0.0)
         held = Held()
-        first = asyncio.create_task(house.ledger.write(held))
+        first = asyncio.create_task(harness.ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
-        got = (await house.ledger.read(received, 1))[0]
-        answer = house.fake.parse(got.delivery, sent)
+        got = (await harness.ledger.read(received, 1))[0]
+        answer = harness.fake.parse(got.delivery, sent)
         applying = asyncio.create_task(
-            house.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0)
+            harness.ledger.write(mailbox.apply, got, answer, poll_at=None, deadline=0.0, now=0.0)
         )
         await asyncio.sleep(0)
-        deciding = asyncio.create_task(verify.run_once(house.parts))
+        deciding = asyncio.create_task(verify.run_once(harness.parts))
         for _ in range(20):
-            await house.ledger.read(received, 1)
+            await harness.ledger.read(received, 1)
         held.go.set()
         await asyncio.gather(first, applying, deciding)
-        await inbox.run_once(house.parts)
+        await inbox.run_once(harness.parts)
 
-    house.run(race())
-    assert house.state(ada) == "accepted"
+    harness.run(race())
+    assert harness.state(ada) == "accepted"
 
 
-def test_what_is_applied_takes_less_room_and_is_all_there(asked: House) -> None:
+def test_what_is_applied_takes_less_room_and_is_all_there(asked: Harness) -> None:
     (submission,) = asked.fake.accepted.values()
     body = asked.fake.body(submission) + b" " * 1000
     assert asked.call_back(submission, body) == 1
@@ -276,7 +276,7 @@ def test_what_is_packed_is_read_as_it_came(length: int, sample: bytes) -> None:
     assert mailbox.packed(random.Random(length).randbytes(length), sample) is None, "nothing is gained"
 
 
-def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: House) -> None:
+def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: Harness) -> None:
     """Another version of a connector has another sample."""
     (submission,) = asked.fake.accepted.values()
     bodies = [asked.fake.body(submission) + b" " * n for n in (1_000, 1_001)]
@@ -291,36 +291,36 @@ def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: H
 
 def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build: Build) -> None:
     """Whom it was asked about, and that the answer repeats it."""
-    house = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
-    house.person()
-    house.pull()
-    house.plan()
-    house.clock.time += 60
-    house.dispatch()
-    house.answer_all()
-    assert house.sql("SELECT count(*), sum(asked <> '') FROM attempt") == [(2, 1)]
-    ((told,),) = house.sql("SELECT DISTINCT asked FROM question")
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)])
+    harness.person()
+    harness.pull()
+    harness.plan()
+    harness.clock.time += 60
+    harness.dispatch()
+    harness.answer_all()
+    assert harness.sql("SELECT count(*), sum(asked <> '') FROM attempt") == [(2, 1)]
+    ((told,),) = harness.sql("SELECT DISTINCT asked FROM question")
     assert json.loads(told)["last_name"] == "Test"
-    assert house.sql("SELECT DISTINCT said, told FROM answer") == [(f"[{told}]", told)]
-    assert house.sql("SELECT DISTINCT said FROM result") == [("{}",)]
+    assert harness.sql("SELECT DISTINCT said, told FROM answer") == [(f"[{told}]", told)]
+    assert harness.sql("SELECT DISTINCT said FROM result") == [("{}",)]
 
 
 def test_an_answer_that_says_something_else_of_the_person_keeps_the_difference(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    house.person()
-    house.ask()
-    ((asked, job, call, request),) = house.sql("SELECT asked, job_id, submission_id, request_id FROM question")
+    harness = build(fields={EMAIL: ["ann"]})
+    harness.person()
+    harness.ask()
+    ((asked, job, call, request),) = harness.sql("SELECT asked, job_id, submission_id, request_id FROM question")
     told = results.load_identity(asked)
     said = (replace(told, last_name=None, full_name="Ada Byron", emails=("ada@example.com",)),)
-    house.clock.time += 60
+    harness.clock.time += 60
 
     def answered(tx: Tx) -> None:
         (attempt,) = tx.rows("attempts_of_requests", requests=json.dumps([[call, ids.own_part(call, request)]]))
         result = EnrichmentResult(request_id="", field=EMAIL, outcome=Outcome.FOUND, said=said)
-        results.add_many(tx, [results.Said(attempt, result)], now=house.clock.now())
+        results.add_many(tx, [results.Said(attempt, result)], now=harness.clock.now())
 
-    house.run(house.ledger.write(answered))
-    ((kept,),) = house.sql("SELECT said FROM result WHERE job_id = ?", job)
+    harness.run(harness.ledger.write(answered))
+    ((kept,),) = harness.sql("SELECT said FROM result WHERE job_id = ?", job)
     assert json.loads(kept) == {"last_name": None, "full_name": "Ada Byron", "emails": ["ada@example.com"]}
-    ((read, asked_at, at),) = house.sql("SELECT said, asked_at, at FROM answer WHERE job_id = ?", job)
+    ((read, asked_at, at),) = harness.sql("SELECT said, asked_at, at FROM answer WHERE job_id = ?", job)
     assert (results.load_said(read), at - asked_at) == (said, 60.0)

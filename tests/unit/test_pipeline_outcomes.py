@@ -18,7 +18,7 @@ from syncd.pipeline import dispatch, paid_calls
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 
 class Told(FakeProvider):
@@ -37,103 +37,103 @@ class Told(FakeProvider):
         return replace(receipt, body=self.body(submission)) if self.body_at_once else receipt
 
 
-def one_email(build: Build, fake: FakeProvider | None = None, people: int = 1, **wishes: object) -> House:
-    """A house with queued e-mail jobs."""
+def one_email(build: Build, fake: FakeProvider | None = None, people: int = 1, **wishes: object) -> Harness:
+    """A harness with queued e-mail jobs."""
     fake = fake or FakeProvider("ann", capabilities=ONE_BY_ONE)
-    house = build(providers=[fake], fields={EMAIL: ["ann"]}, **wishes)
+    harness = build(providers=[fake], fields={EMAIL: ["ann"]}, **wishes)
     for n in range(people):
-        house.person(f"Ada{n}")
-    house.pull()
-    house.plan()
-    return house
+        harness.person(f"Ada{n}")
+    harness.pull()
+    harness.plan()
+    return harness
 
 
 def test_the_intent_is_on_disk_when_the_call_is_made(build: Build) -> None:
     fake = Told()
-    house = one_email(build, fake)
+    harness = one_email(build, fake)
     seen = []
     fake.then = lambda s: seen.append(
-        house.sql(
+        harness.sql(
             "SELECT submission.state, reserved_mc, job.state, live FROM submission "
             "JOIN attempt ON attempt.submission_id = submission.id JOIN job ON job.id = job_id WHERE submission.id = ?",
             s.id,
         )
     )
-    assert house.dispatch() == 1
+    assert harness.dispatch() == 1
     assert seen == [[("intent", 1000, "sending", 1)]]
-    assert house.submissions() == ["accepted"]
+    assert harness.submissions() == ["accepted"]
 
 
 def test_a_receipt_with_the_result_in_it_is_an_answer(build: Build) -> None:
     fake = Told()
     fake.body_at_once = True
-    house = one_email(build, fake)
-    house.finds("501", EMAIL, "ada@acme.example.com")
-    house.dispatch()
-    house.finish()
-    assert house.job("501") == ("done", "written")
-    assert house.sql("SELECT source FROM delivery") == [("receipt",)]
+    harness = one_email(build, fake)
+    harness.finds("501", EMAIL, "ada@acme.example.com")
+    harness.dispatch()
+    harness.finish()
+    assert harness.job("501") == ("done", "written")
+    assert harness.sql("SELECT source FROM delivery") == [("receipt",)]
 
 
 def test_a_refusal_that_passes_leaves_the_jobs_queued_and_waits(build: Build) -> None:
-    house = one_email(build)
-    house.fake.refusals.append(Retry("try later", after=20.0))
-    assert house.dispatch() == 1
-    assert (house.state("501"), house.submissions(), house.credits()["reserved"]) == ("queued", ["refused"], 0)
-    house.clock.time += 19
-    assert house.dispatch() == 0
-    house.clock.time += 1
-    assert house.dispatch() == 1
-    assert house.sql("SELECT live FROM attempt ORDER BY id") == [(0,), (1,)]
+    harness = one_email(build)
+    harness.fake.refusals.append(Retry("try later", after=20.0))
+    assert harness.dispatch() == 1
+    assert (harness.state("501"), harness.submissions(), harness.credits()["reserved"]) == ("queued", ["refused"], 0)
+    harness.clock.time += 19
+    assert harness.dispatch() == 0
+    harness.clock.time += 1
+    assert harness.dispatch() == 1
+    assert harness.sql("SELECT live FROM attempt ORDER BY id") == [(0,), (1,)]
 
 
 def test_refusals_in_a_row_wait_longer_and_longer_and_an_acceptance_forgets_them(build: Build) -> None:
-    house = one_email(build)
-    lane, waits = house.parts.lanes["ann"], []
+    harness = one_email(build)
+    lane, waits = harness.parts.lanes["ann"], []
     for _ in range(15):
-        house.fake.refusals.append(Retry("no answer"))
-        house.dispatch()
+        harness.fake.refusals.append(Retry("no answer"))
+        harness.dispatch()
         waits.append(lane.pacer.ready_in())
-        house.clock.time += waits[-1]
+        harness.clock.time += waits[-1]
     assert all(2.0 ** (n + 1) <= wait <= 2.0 ** (n + 2) for n, wait in enumerate(waits[:10]))
     assert max(waits) == waits[-1] == paid_calls.BACK_OFF_CAP
-    house.dispatch()
-    assert house.sql("SELECT refusals FROM connection WHERE name = 'ann'") == [(0,)]
+    harness.dispatch()
+    assert harness.sql("SELECT refusals FROM connection WHERE name = 'ann'") == [(0,)]
 
 
 def test_a_rate_limit_teaches_the_windows_for_good(build: Build) -> None:
-    house = one_email(build, people=3)
+    harness = one_email(build, people=3)
     told = (Window(60.0, 1), Window(3600.0, 100))
-    house.fake.refusals += [RateLimited("slow down", after=60.0, windows=told)] * 3
-    house.dispatch()
-    assert house.parts.lanes["ann"].pacer.windows == told
-    assert house.run(house.ledger.read(connections.windows, "ann")) == told
-    house.clock.time += 60
-    assert house.dispatch() == 1, "one a minute from now on"
-    assert house.dispatch() == 0
+    harness.fake.refusals += [RateLimited("slow down", after=60.0, windows=told)] * 3
+    harness.dispatch()
+    assert harness.parts.lanes["ann"].pacer.windows == told
+    assert harness.run(harness.ledger.read(connections.windows, "ann")) == told
+    harness.clock.time += 60
+    assert harness.dispatch() == 1, "one a minute from now on"
+    assert harness.dispatch() == 0
 
 
 def test_a_person_whom_the_provider_refuses_is_answered_and_costs_nothing(build: Build) -> None:
-    house = one_email(build)
-    house.fake.refusals.append(Skip("not a person"))
-    house.dispatch()
-    house.verify()
-    assert (house.job("501"), house.note("501")) == (("done", "rejected_input"), "not a person")
-    assert (house.submissions(), house.credits()["reserved"]) == (["refused"], 0)
+    harness = one_email(build)
+    harness.fake.refusals.append(Skip("not a person"))
+    harness.dispatch()
+    harness.verify()
+    assert (harness.job("501"), harness.note("501")) == (("done", "rejected_input"), "not a person")
+    assert (harness.submissions(), harness.credits()["reserved"]) == (["refused"], 0)
 
 
 def test_l16_whom_a_provider_refuses_is_not_asked_again_although_more_is_known_than_its_way_tells(
     build: Build,
 ) -> None:
     ann = FakeProvider("ann", capabilities=ONE_BY_ONE, ways={"profile": ["linkedin_url"], "name": ["last_name"]})
-    house = build(providers=[ann], fields={EMAIL: ["ann"]})
+    harness = build(providers=[ann], fields={EMAIL: ["ann"]})
     ann.refusals += [Skip("not a person")] * 5
-    ada = house.person()
-    house.ask()
+    ada = harness.person()
+    harness.ask()
     for _ in range(4):
-        house.verify()
-        house.dispatch()
-    assert (len(ann.submitted), house.job(ada)) == (1, ("done", "rejected_input"))
+        harness.verify()
+        harness.dispatch()
+    assert (len(ann.submitted), harness.job(ada)) == (1, ("done", "rejected_input"))
 
 
 # --- bulks ------------------------------------------------------------------------------------
@@ -147,77 +147,77 @@ def test_a_refused_bulk_is_halved_until_the_culprit_stands_alone(build: Build) -
             raise Split("somebody is wrong") if len(submission.requests) > 1 else Skip("it is this one")
 
     fake.then = culprit
-    house = one_email(build, fake, people=8)
-    house.dispatch()
-    house.verify()
-    assert house.job("503") == ("done", "rejected_input")
-    assert {house.state(str(n)) for n in range(501, 509) if n != 503} == {"sent"}
+    harness = one_email(build, fake, people=8)
+    harness.dispatch()
+    harness.verify()
+    assert harness.job("503") == ("done", "rejected_input")
+    assert {harness.state(str(n)) for n in range(501, 509) if n != 503} == {"sent"}
     assert sorted(len(s.requests) for s in fake.accepted.values()) == [1, 2, 4]
-    requests = [r[0] for r in house.sql("SELECT request_id FROM question")]
+    requests = [r[0] for r in harness.sql("SELECT request_id FROM question")]
     assert len(set(requests)) == len(requests) == 8 + 8 + 4 + 2, "each half has an intent and ids of its own"
-    assert house.credits()["reserved"] == 7
+    assert harness.credits()["reserved"] == 7
 
 
 def test_a_bulk_of_one_that_is_to_be_split_is_refused(build: Build) -> None:
-    house = one_email(build)
-    house.fake.refusals += [Split("cut it")] * 50
-    assert house.dispatch() == 1
-    house.verify()
-    assert house.job("501") == ("done", "rejected_input")
+    harness = one_email(build)
+    harness.fake.refusals += [Split("cut it")] * 50
+    assert harness.dispatch() == 1
+    harness.verify()
+    assert harness.job("501") == ("done", "rejected_input")
 
 
 @pytest.mark.parametrize(
     "then", [Halt("locked", trouble=Trouble.BLOCKED, cure="call them"), Retry("busy", after=500.0)]
 )
 def test_the_second_half_is_not_sent_when_the_first_is_told_to_stop(build: Build, then: Halt | Retry) -> None:
-    house = one_email(build, FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=4)), people=4)
-    house.fake.refusals += [Split("somebody"), then]
-    start = house.clock.now()
-    assert house.dispatch() == 2
-    assert len(house.fake.submitted) == 2
-    assert house.clock.now() == start, "and nobody waits for the pause in there"
-    assert {house.state(str(n)) for n in range(501, 505)} == {"queued"}
+    harness = one_email(build, FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=4)), people=4)
+    harness.fake.refusals += [Split("somebody"), then]
+    start = harness.clock.now()
+    assert harness.dispatch() == 2
+    assert len(harness.fake.submitted) == 2
+    assert harness.clock.now() == start, "and nobody waits for the pause in there"
+    assert {harness.state(str(n)) for n in range(501, 505)} == {"queued"}
 
 
 def test_nobody_waits_for_a_place_that_will_never_be_free(build: Build) -> None:
     """SIGTERM while a bulk is refused: its halves are left in the queue, and the process can end."""
     fake = Told(capabilities=replace(CAPABILITIES, batch=4))
-    house = one_email(build, fake, people=4)
+    harness = one_email(build, fake, people=4)
 
     asked = []
 
     def end(submission: Submission) -> None:
         asked.append(submission.id)
-        house.parts.lanes["ann"].pacer.close()
+        harness.parts.lanes["ann"].pacer.close()
         raise Split("somebody is wrong")
 
     fake.then = end
-    start = house.clock.now()
-    house.dispatch()
-    assert (len(asked), house.clock.now()) == (1, start)
-    assert {house.state(str(n)) for n in range(501, 505)} == {"queued"}
+    start = harness.clock.now()
+    harness.dispatch()
+    assert (len(asked), harness.clock.now()) == (1, start)
+    assert {harness.state(str(n)) for n in range(501, 505)} == {"queued"}
 
 
 # --- doubt ------------------------------------------------------------------------------------
 
 
 def test_a_call_that_may_have_been_made_is_held_and_never_made_again(build: Build) -> None:
-    house = one_email(build, in_doubt=InDoubtPolicy.ASK)
-    house.fake.refusals.append(InDoubt("the line was cut"))
-    house.dispatch()
-    assert (house.state("501"), house.submissions()) == ("in_doubt", ["in_doubt"])
-    assert house.credits() == {"reserved": 1, "charged": 0, "in_doubt": 1}
+    harness = one_email(build, in_doubt=InDoubtPolicy.ASK)
+    harness.fake.refusals.append(InDoubt("the line was cut"))
+    harness.dispatch()
+    assert (harness.state("501"), harness.submissions()) == ("in_doubt", ["in_doubt"])
+    assert harness.credits() == {"reserved": 1, "charged": 0, "in_doubt": 1}
     for _ in range(5):
-        house.clock.time += 30 * 86_400
-        house.sweep()
-        assert house.dispatch() == 0
-    house.call_back(house.fake.submitted[0])
-    assert house.state("501") == "answered"
+        harness.clock.time += 30 * 86_400
+        harness.sweep()
+        assert harness.dispatch() == 0
+    harness.call_back(harness.fake.submitted[0])
+    assert harness.state("501") == "answered"
 
 
 def test_whatever_breaks_while_sending_is_in_doubt_and_raised(build: Build) -> None:
     fake = Told()
-    house = one_email(build, fake, people=3)
+    harness = one_email(build, fake, people=3)
 
     def bug(submission: Submission) -> None:
         if submission.requests[0].ref.id == "502":
@@ -225,14 +225,16 @@ def test_whatever_breaks_while_sending_is_in_doubt_and_raised(build: Build) -> N
 
     fake.then = bug
     with pytest.raises(ZeroDivisionError):
-        house.dispatch()
-    assert [house.state(str(n)) for n in (501, 502, 503)] == ["sent", "in_doubt", "sent"], "its mates came to their end"
-    assert "ZeroDivisionError" in house.note("502")
+        harness.dispatch()
+    assert [harness.state(str(n)) for n in (501, 502, 503)] == ["sent", "in_doubt", "sent"], (
+        "its mates came to their end"
+    )
+    assert "ZeroDivisionError" in harness.note("502")
 
 
 def test_a_cancelled_call_is_in_doubt(build: Build) -> None:
     fake = Told()
-    house = one_email(build, fake)
+    harness = one_email(build, fake)
     reached = asyncio.Event()
 
     async def never() -> None:
@@ -240,68 +242,68 @@ def test_a_cancelled_call_is_in_doubt(build: Build) -> None:
         await asyncio.Event().wait()
 
     async def cancelled() -> None:
-        sending = asyncio.create_task(dispatch.run_once(house.parts, "ann"))
+        sending = asyncio.create_task(dispatch.run_once(harness.parts, "ann"))
         await reached.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
 
     fake.then = lambda _: never()
-    house.run(cancelled())
-    assert (house.state("501"), house.submissions()) == ("in_doubt", ["in_doubt"])
+    harness.run(cancelled())
+    assert (harness.state("501"), harness.submissions()) == ("in_doubt", ["in_doubt"])
 
 
 # --- stopping ---------------------------------------------------------------------------------
 
 
 def test_a_halt_opens_the_circuit_and_says_what_to_do(build: Build) -> None:
-    house = one_email(build, people=20)
-    house.fake.refusals += [Halt("the key is wrong", trouble=Trouble.CREDENTIALS, cure="give another")] * 20
-    assert house.dispatch() <= 8, "what was in flight, and no more"
-    calls = len(house.fake.submitted)
-    assert house.sql("SELECT trouble, message, cure FROM connection WHERE trouble <> ''") == [
+    harness = one_email(build, people=20)
+    harness.fake.refusals += [Halt("the key is wrong", trouble=Trouble.CREDENTIALS, cure="give another")] * 20
+    assert harness.dispatch() <= 8, "what was in flight, and no more"
+    calls = len(harness.fake.submitted)
+    assert harness.sql("SELECT trouble, message, cure FROM connection WHERE trouble <> ''") == [
         ("credentials", "the key is wrong", "give another")
     ]
-    house.clock.time += 86_400
-    assert house.dispatch() == 0
-    assert len(house.fake.submitted) == calls
-    assert {house.state(str(n)) for n in range(501, 521)} == {"queued"}
-    assert house.credits()["reserved"] == 0
+    harness.clock.time += 86_400
+    assert harness.dispatch() == 0
+    assert len(harness.fake.submitted) == calls
+    assert {harness.state(str(n)) for n in range(501, 521)} == {"queued"}
+    assert harness.credits()["reserved"] == 0
 
 
 def test_the_budget_stops_before_the_call_and_goes_on_the_next_day(build: Build) -> None:
-    house = one_email(build, people=5, budget=Budget(credits_per_day=Decimal(2)))
-    assert house.dispatch() == 2
-    assert len(house.fake.submitted) == 2
-    assert house.over_budget() == {"people": "day"}
-    assert [house.dispatch() for _ in range(5)] == [0] * 5
-    assert len(house.parts.lanes["ann"].pacer._calls) <= 5, "no place in the rate windows is taken for nothing"
-    house.clock.time += 86_400
-    assert house.dispatch() == 2
-    assert house.credits()["reserved"] == 4
+    harness = one_email(build, people=5, budget=Budget(credits_per_day=Decimal(2)))
+    assert harness.dispatch() == 2
+    assert len(harness.fake.submitted) == 2
+    assert harness.over_budget() == {"people": "day"}
+    assert [harness.dispatch() for _ in range(5)] == [0] * 5
+    assert len(harness.parts.lanes["ann"].pacer._calls) <= 5, "no place in the rate windows is taken for nothing"
+    harness.clock.time += 86_400
+    assert harness.dispatch() == 2
+    assert harness.credits()["reserved"] == 4
 
 
 def test_what_is_too_dear_does_not_stand_in_the_way_of_what_is_not(build: Build) -> None:
-    house = build(fields={PHONE: ["ann"], EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(5)))
+    harness = build(fields={PHONE: ["ann"], EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(5)))
     for n in range(12):
-        house.person(f"Ada{n}")
-    assert house.ask() == 5
-    assert {s.requests[0].fields for s in house.fake.submitted} == {(EMAIL,)}
+        harness.person(f"Ada{n}")
+    assert harness.ask() == 5
+    assert {s.requests[0].fields for s in harness.fake.submitted} == {(EMAIL,)}
 
 
 def test_of_a_bulk_dearer_than_what_is_left_a_part_goes_ahead(build: Build) -> None:
     ann = FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=8))
-    house = one_email(build, ann, people=8, budget=Budget(credits_per_day=Decimal(5)))
-    house.clock.time += 60
-    house.dispatch()
+    harness = one_email(build, ann, people=8, budget=Budget(credits_per_day=Decimal(5)))
+    harness.clock.time += 60
+    harness.dispatch()
     assert sum(len(s.requests) for s in ann.submitted) == 5
-    assert house.credits()["reserved"] == 5
-    assert house.dispatch() == 0
+    assert harness.credits()["reserved"] == 5
+    assert harness.dispatch() == 0
 
 
 def test_l17_at_most_three_paid_calls_are_in_flight(build: Build) -> None:
     fake = Told()
-    house = one_email(build, fake, people=30)
+    harness = one_email(build, fake, people=30)
     flying, most, full = 0, 0, asyncio.Event()
 
     async def fly() -> None:
@@ -316,27 +318,27 @@ def test_l17_at_most_three_paid_calls_are_in_flight(build: Build) -> None:
         flying -= 1
 
     fake.then = lambda _: fly()
-    assert house.dispatch() == 30
+    assert harness.dispatch() == 30
     assert most == 3
 
 
 def test_the_windows_are_kept_whatever_waits(build: Build) -> None:
     fake = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, windows=(Window(60.0, 4), Window(3600.0, 7))))
-    house = one_email(build, fake, people=10)
+    harness = one_email(build, fake, people=10)
     sent = []
     for _ in range(4):
-        sent.append(house.dispatch())
-        house.clock.time += 61
+        sent.append(harness.dispatch())
+        harness.clock.time += 61
     assert sent == [4, 2, 0, 0]
 
 
 def test_a_job_that_left_the_queue_since_it_was_chosen_stops_nothing(build: Build) -> None:
     """A late answer comes between the look and the intent."""
     fake = Told()
-    house = one_email(build, fake, people=12)
-    fake.then = lambda _: None if fake.submitted else house.ledger.write(_answered, 12)
-    assert house.dispatch() == 11
-    assert house.sql("SELECT state FROM job WHERE id = 12") == [("answered",)]
+    harness = one_email(build, fake, people=12)
+    fake.then = lambda _: None if fake.submitted else harness.ledger.write(_answered, 12)
+    assert harness.dispatch() == 11
+    assert harness.sql("SELECT state FROM job WHERE id = 12") == [("answered",)]
 
 
 def _answered(tx: Tx, job: int) -> bool:

@@ -17,7 +17,7 @@ from syncd.policy.values import Usable, same
 from tests.contract.fake_provider import STRANGER, FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 WHO = Identity(first_name="Ada", last_name="Test", domain="acme.example.com", country="France")
 
@@ -333,44 +333,44 @@ def test_the_same_value_is_recognised_in_other_words(field: Field, one: str, oth
 
 def test_from_an_answer_to_the_next_provider_to_an_accepted_value(build: Build) -> None:
     ann, bob = FakeProvider("ann", capabilities=ONE_BY_ONE), FakeProvider("bob", capabilities=ONE_BY_ONE)
-    house = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
-    ada = house.person()
-    house.finds(ada, EMAIL, "ada@acme.example.com", grade=Grade.CATCH_ALL, by="ann")
-    house.finds(ada, EMAIL, "ada@acme.example.com", by="bob")
-    house.ask()
-    house.answer_all("ann")
-    assert house.verify() == 1
-    assert (house.state(ada), house.note(ada)) == ("queued", "found catch_all only")
-    house.dispatch("bob")
-    house.answer_all("bob")
-    assert house.verify() == 1
-    assert (house.state(ada), house.note(ada)) == ("accepted", "valid by bob")
-    assert house.verify() == 0
+    harness = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
+    ada = harness.person()
+    harness.finds(ada, EMAIL, "ada@acme.example.com", grade=Grade.CATCH_ALL, by="ann")
+    harness.finds(ada, EMAIL, "ada@acme.example.com", by="bob")
+    harness.ask()
+    harness.answer_all("ann")
+    assert harness.verify() == 1
+    assert (harness.state(ada), harness.note(ada)) == ("queued", "found catch_all only")
+    harness.dispatch("bob")
+    harness.answer_all("bob")
+    assert harness.verify() == 1
+    assert (harness.state(ada), harness.note(ada)) == ("accepted", "valid by bob")
+    assert harness.verify() == 0
 
 
 def test_a_field_that_is_not_wanted_any_more_is_cancelled(build: Build) -> None:
-    house: House = build()
-    ada = house.person()
-    house.ask()
-    house.answer_all()
-    fields = {EMAIL: house.sync.fields[EMAIL]}
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, fields=fields),)))
-    house.pull()
-    house.verify()
-    assert house.job(ada, PHONE) == ("done", "cancelled")
-    assert house.job(ada) == ("done", "not_found")
+    harness: Harness = build()
+    ada = harness.person()
+    harness.ask()
+    harness.answer_all()
+    fields = {EMAIL: harness.sync.fields[EMAIL]}
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, fields=fields),)))
+    harness.pull()
+    harness.verify()
+    assert harness.job(ada, PHONE) == ("done", "cancelled")
+    assert harness.job(ada) == ("done", "not_found")
 
 
 def test_answers_of_a_sync_that_is_gone_do_not_stand_in_the_way(build: Build) -> None:
-    house: House = build(fields={EMAIL: ["ann"]})
+    harness: Harness = build(fields={EMAIL: ["ann"]})
     for n in range(201):
-        house.person(f"Ada{n}")
-    house.ask()
-    house.answer_all()
-    others = replace(house.sync, name="others")
-    house.reopen(replace(house.settings, syncs=(others,)))
-    bo = house.person("Bo")
-    house.ask()
-    house.call_back(house.fake.submitted[-1])
-    house.verify()
-    assert house.job(bo) == ("done", "not_found")
+        harness.person(f"Ada{n}")
+    harness.ask()
+    harness.answer_all()
+    others = replace(harness.sync, name="others")
+    harness.reopen(replace(harness.settings, syncs=(others,)))
+    bo = harness.person("Bo")
+    harness.ask()
+    harness.call_back(harness.fake.submitted[-1])
+    harness.verify()
+    assert harness.job(bo) == ("done", "not_found")

@@ -17,66 +17,66 @@ from syncd.pipeline.preview import preview
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, PHONE, House, sync_of
+from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness, sync_of
 
 NAMES = ("Ada", "Bo", "Cy", "Di", "Ed", "Fi", "Gus", "Hal")
 
 
-def grow(house: House, rng: random.Random) -> None:
+def grow(harness: Harness, rng: random.Random) -> None:
     """People come, change, and are filled; some twice."""
     for _ in range(rng.randint(2, 6)):
         name = rng.choice(NAMES)
         match rng.randrange(6):
             case 0 | 1 | 2:
-                house.person(name, **({"phone": "+442079460123"} if rng.random() < 0.2 else {}))
-            case 3 if house.crm.records:
-                chosen = rng.choice(sorted(house.crm.records))
-                house.crm.edit(chosen, "email", rng.choice(["typed@acme.example.com", ""]), by=rng.choice([*Author]))
-            case 4 if house.crm.records:
-                house.crm.block(rng.choice(sorted(house.crm.records)), rng.choice([EMAIL, PHONE]), "opted_out")
+                harness.person(name, **({"phone": "+442079460123"} if rng.random() < 0.2 else {}))
+            case 3 if harness.crm.records:
+                chosen = rng.choice(sorted(harness.crm.records))
+                harness.crm.edit(chosen, "email", rng.choice(["typed@acme.example.com", ""]), by=rng.choice([*Author]))
+            case 4 if harness.crm.records:
+                harness.crm.block(rng.choice(sorted(harness.crm.records)), rng.choice([EMAIL, PHONE]), "opted_out")
             case _:
-                house.crm.add(Identity(first_name=name))
+                harness.crm.add(Identity(first_name=name))
 
 
-def reconfigure(house: House, rng: random.Random) -> None:
+def reconfigure(harness: Harness, rng: random.Random) -> None:
     """Another configuration than before, now and then."""
-    fields = dict(house.sync.fields)
+    fields = dict(harness.sync.fields)
     field = rng.choice([EMAIL, PHONE])
     if field in fields:
         order = tuple(rng.sample(["ann", "bob"], rng.randint(1, 2)))
         accept = frozenset(rng.sample([Grade.VALID, Grade.CATCH_ALL, Grade.PROBABLE], rng.randint(1, 3)))
         fields[field] = replace(fields[field], providers=order, accept=accept, refill=rng.random() < 0.5)
-    name = rng.choice([house.sync.name, "people", "humans"])
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, name=name, fields=fields),)))
-    house.recover()
+    name = rng.choice([harness.sync.name, "people", "humans"])
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, name=name, fields=fields),)))
+    harness.recover()
 
 
-def planned(house: House, folder: Path) -> set[tuple[str, Field, str]]:
+def planned(harness: Harness, folder: Path) -> set[tuple[str, Field, str]]:
     """Whom `syncd plan` would ask, on a copy of the ledger."""
     copy = folder / "copy.db"
     copy.unlink(missing_ok=True)
-    house.sql("VACUUM INTO ?", str(copy))
-    parts = replace(house.parts, ledger=Ledger.open(copy))
+    harness.sql("VACUUM INTO ?", str(copy))
+    parts = replace(harness.parts, ledger=Ledger.open(copy))
     try:
-        before = house.run(preview(parts))
-        found = house.run(parts.ledger.read(reports.planned, since_event=before))
-        counted = house.run(parts.ledger.read(reports.planned_totals, since_event=before))
+        before = harness.run(preview(parts))
+        found = harness.run(parts.ledger.read(reports.planned, since_event=before))
+        counted = harness.run(parts.ledger.read(reports.planned_totals, since_event=before))
     finally:
         parts.ledger.close()
     assert sum(total.contacts for total in counted) == len(found)
     return {(one.contact, Field(one.field), one.provider) for one in found if one.provider is not None}
 
 
-def asked(house: House) -> set[tuple[str, Field, str]]:
+def asked(harness: Harness) -> set[tuple[str, Field, str]]:
     """Whom `syncd run` asks now."""
-    before = {name: len(fake.submitted) for name, fake in house.fakes.items()}
-    house.pull()
+    before = {name: len(fake.submitted) for name, fake in harness.fakes.items()}
+    harness.pull()
     moved = 1
     while moved:
-        moved = house.plan() + house.verify() + sum(house.dispatch(name) for name in house.fakes)
+        moved = harness.plan() + harness.verify() + sum(harness.dispatch(name) for name in harness.fakes)
     return {
         (str(request.ref), field, name)
-        for name, fake in house.fakes.items()
+        for name, fake in harness.fakes.items()
         for call in fake.submitted[before[name] :]
         for request in call.requests
         for field in request.fields
@@ -86,42 +86,42 @@ def asked(house: House) -> set[tuple[str, Field, str]]:
 @pytest.mark.parametrize("seed", range(12))
 def test_plan_and_run_agree(build: Build, tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
-    house = build(providers=[FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")])
-    house.recover()
+    harness = build(providers=[FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")])
+    harness.recover()
     for _ in range(5):
-        grow(house, rng)
+        grow(harness, rng)
         if rng.random() < 0.5:
-            reconfigure(house, rng)
-        for contact in house.crm.records:
+            reconfigure(harness, rng)
+        for contact in harness.crm.records:
             if rng.random() < 0.3:
                 grade = rng.choice([Grade.VALID, Grade.CATCH_ALL])
                 mail = f"{contact}.{rng.randrange(9)}@acme.example.com"
-                house.finds(contact, EMAIL, mail, grade=grade, by=rng.choice(["ann", "bob"]))
-        wanted = planned(house, tmp_path)
-        assert asked(house) == wanted
-        for name in house.fakes:
-            house.answer_all(name)
-        house.verify()
-        house.finish()
-        house.clock.time += rng.choice([60.0, DAY, 95 * DAY])
+                harness.finds(contact, EMAIL, mail, grade=grade, by=rng.choice(["ann", "bob"]))
+        wanted = planned(harness, tmp_path)
+        assert asked(harness) == wanted
+        for name in harness.fakes:
+            harness.answer_all(name)
+        harness.verify()
+        harness.finish()
+        harness.clock.time += rng.choice([60.0, DAY, 95 * DAY])
 
 
 def test_the_same_question_on_two_pages_is_asked_once(build: Build, tmp_path: Path) -> None:
     """Nothing but a last name: nobody can say that it is the same person, but it is the very same question."""
-    house = build(
+    harness = build(
         fields={EMAIL: ["ann"]}, providers=[FakeProvider("ann", capabilities=replace(CAPABILITIES, batch=100))]
     )
-    house.recover()
-    house.crm.add(Identity(last_name="Arnaud"))
+    harness.recover()
+    harness.crm.add(Identity(last_name="Arnaud"))
     for n in range(PAGE + 20):
-        house.crm.add(Identity(last_name=f"Number {n}"))
-    house.crm.add(Identity(last_name="Arnaud"))
-    wanted = planned(house, tmp_path)
+        harness.crm.add(Identity(last_name=f"Number {n}"))
+    harness.crm.add(Identity(last_name="Arnaud"))
+    wanted = planned(harness, tmp_path)
     assert len(wanted) == PAGE + 21
-    house.clock.time += 60
-    found = asked(house)
-    house.clock.time += 60
-    assert found | asked(house) == wanted
+    harness.clock.time += 60
+    found = asked(harness)
+    harness.clock.time += 60
+    assert found | asked(harness) == wanted
 
 
 # --- what it costs --------------------------------------------------------------------------------
@@ -163,23 +163,23 @@ def test_s14_the_price_of_all_is_not_known_where_that_of_some_is_not() -> None:
 
 
 def test_s14_the_share_of_finds_is_known_once_there_are_enough_answers(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo", "Cy", "Di"):
-        contact = house.person(name)
+        contact = harness.person(name)
         if name == "Ada":
-            house.finds(contact, EMAIL, "ada@acme.example.com")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    assert house.run(house.ledger.read(reports.hit_rates, at_least=5)) == {}
-    assert house.run(house.ledger.read(reports.hit_rates, at_least=4)) == {("ann", "email"): 0.25}
+            harness.finds(contact, EMAIL, "ada@acme.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert harness.run(harness.ledger.read(reports.hit_rates, at_least=5)) == {}
+    assert harness.run(harness.ledger.read(reports.hit_rates, at_least=4)) == {("ann", "email"): 0.25}
 
 
 def test_s14_a_preview_of_its_own_is_no_answer(build: Build, tmp_path: Path) -> None:
     """Whoever can't be asked has a result without any question."""
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     for _ in range(3):
-        house.crm.add(Identity(company="Acme"))
-    house.ask()
-    assert house.sql("SELECT count(*) FROM result") != [(0,)]
-    assert house.run(house.ledger.read(reports.hit_rates, at_least=1)) == {}
+        harness.crm.add(Identity(company="Acme"))
+    harness.ask()
+    assert harness.sql("SELECT count(*) FROM result") != [(0,)]
+    assert harness.run(harness.ledger.read(reports.hit_rates, at_least=1)) == {}

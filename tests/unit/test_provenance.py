@@ -20,89 +20,89 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 from .test_cli_review import CONFIG
 
 PLACES = {"source": "src", "at": "when", "status": "grade", "run": "run"}
 MAIL, NUMBER = "ada@acme.example.com", "+33639980123"
 
 
-def telling(build: Build, *, conditional: bool = False, made: bool = True, second: bool = True) -> tuple[House, str]:
-    """A house that tells of its values; ann finds Ada's e-mail, bob her number."""
+def telling(build: Build, *, conditional: bool = False, made: bool = True, second: bool = True) -> tuple[Harness, str]:
+    """A harness that tells of its values; ann finds Ada's e-mail, bob her number."""
     crm = FakeCrm("crm", conditional=conditional, history=not conditional)
     crm.made = {*PLACES.values()} if made else set()
     providers = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
-    house = build(crm=crm, providers=providers, fields={EMAIL: ["ann"], PHONE: ["bob"]})
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, provenance=PLACES),)))
-    ada = house.person()
-    house.finds(ada, EMAIL, MAIL, by="ann")
+    harness = build(crm=crm, providers=providers, fields={EMAIL: ["ann"], PHONE: ["bob"]})
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, provenance=PLACES),)))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, MAIL, by="ann")
     if second:
-        house.finds(ada, PHONE, NUMBER, by="bob")
-    house.ask()
+        harness.finds(ada, PHONE, NUMBER, by="bob")
+    harness.ask()
     for name in ("ann", "bob"):
-        house.answer_all(name)
-    house.finish()
-    return house, ada
+        harness.answer_all(name)
+    harness.finish()
+    return harness, ada
 
 
-def told(house: House, contact: str) -> dict[str, str]:
-    return {what: house.held(contact, name) for what, name in PLACES.items()}
+def told(harness: Harness, contact: str) -> dict[str, str]:
+    return {what: harness.held(contact, name) for what, name in PLACES.items()}
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_it_is_told_in_the_same_write(build: Build, conditional: bool) -> None:
-    house, ada = telling(build, conditional=conditional)
-    assert (house.held(ada), house.held(ada, "phone")) == (MAIL, NUMBER)
-    found = told(house, ada)
+    harness, ada = telling(build, conditional=conditional)
+    assert (harness.held(ada), harness.held(ada, "phone")) == (MAIL, NUMBER)
+    found = told(harness, ada)
     assert found.pop("at").endswith("Z")
     assert found == {"source": "email: ann, phone: bob", "status": "email: valid, phone: valid", "run": "1"}
-    assert house.crm.calls.count("write") == 1
+    assert harness.crm.calls.count("write") == 1
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 def test_what_is_taken_back_is_not_told_of_any_more(build: Build, conditional: bool) -> None:
-    house, ada = telling(build, conditional=conditional)
-    house.crm.edit(ada, "phone", "+442079460000")
-    house.undo(sync="people")
-    house.undoing()
-    assert (house.held(ada), house.held(ada, "phone")) == ("", "+442079460000")
-    assert told(house, ada) == dict.fromkeys(PLACES, ""), "a colleague's number is not ours"
+    harness, ada = telling(build, conditional=conditional)
+    harness.crm.edit(ada, "phone", "+442079460000")
+    harness.undo(sync="people")
+    harness.undoing()
+    assert (harness.held(ada), harness.held(ada, "phone")) == ("", "+442079460000")
+    assert told(harness, ada) == dict.fromkeys(PLACES, ""), "a colleague's number is not ours"
 
 
 def test_of_two_values_the_one_that_stays_is_told_of(build: Build) -> None:
-    house, ada = telling(build, second=False)
-    assert told(house, ada)["source"] == "email: ann"
-    house.finds(ada, PHONE, NUMBER, by="bob")
-    house.clock.time += 91 * 86_400
-    house.crm.edit(ada, "team", "north")
-    house.sweep()
-    house.ask()
-    house.answer_all("bob")
-    house.finish()
-    assert told(house, ada)["source"] == "email: ann, phone: bob"
-    [(run,)] = house.sql("SELECT run_id FROM write JOIN job ON job.id = job_id WHERE field = 'phone'")
-    house.undo(run=run)
-    house.undoing()
-    assert (house.held(ada), house.held(ada, "phone"), told(house, ada)["source"]) == (MAIL, "", "email: ann")
+    harness, ada = telling(build, second=False)
+    assert told(harness, ada)["source"] == "email: ann"
+    harness.finds(ada, PHONE, NUMBER, by="bob")
+    harness.clock.time += 91 * 86_400
+    harness.crm.edit(ada, "team", "north")
+    harness.sweep()
+    harness.ask()
+    harness.answer_all("bob")
+    harness.finish()
+    assert told(harness, ada)["source"] == "email: ann, phone: bob"
+    [(run,)] = harness.sql("SELECT run_id FROM write JOIN job ON job.id = job_id WHERE field = 'phone'")
+    harness.undo(run=run)
+    harness.undoing()
+    assert (harness.held(ada), harness.held(ada, "phone"), told(harness, ada)["source"]) == (MAIL, "", "email: ann")
 
 
 def test_where_a_colleague_was_quicker_nothing_is_told(build: Build) -> None:
     crm = FakeCrm("crm")
     crm.made = {*PLACES.values()}
-    house = build(crm=crm, fields={EMAIL: ["ann"]})
-    house.reopen(replace(house.settings, syncs=(replace(house.sync, provenance=PLACES),)))
-    ada = house.person()
-    house.finds(ada, EMAIL, MAIL)
-    house.ask()
-    house.answer_all()
+    harness = build(crm=crm, fields={EMAIL: ["ann"]})
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, provenance=PLACES),)))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, MAIL)
+    harness.ask()
+    harness.answer_all()
     crm.between_read_and_write = lambda: crm.edit(ada, "email", "ada@home.example.com")
-    house.finish()
-    assert (house.held(ada), told(house, ada)) == ("ada@home.example.com", dict.fromkeys(PLACES, ""))
+    harness.finish()
+    assert (harness.held(ada), told(harness, ada)) == ("ada@home.example.com", dict.fromkeys(PLACES, ""))
 
 
 def test_missing_properties_keep_no_value_from_being_written(build: Build) -> None:
-    house, ada = telling(build, made=False)
-    assert (house.held(ada), told(house, ada)) == (MAIL, dict.fromkeys(PLACES, ""))
+    harness, ada = telling(build, made=False)
+    assert (harness.held(ada), told(harness, ada)) == (MAIL, dict.fromkeys(PLACES, ""))
 
 
 def test_that_they_are_missing_is_logged_once_and_its_end_too(build: Build) -> None:
@@ -116,28 +116,28 @@ def test_that_they_are_missing_is_logged_once_and_its_end_too(build: Build) -> N
             return [what] if self.lacks else []
 
     crm = Lacking("crm")
-    house = build(crm=crm, fields={EMAIL: ["ann"]})
+    harness = build(crm=crm, fields={EMAIL: ["ann"]})
     structlog.reset_defaults()
     shown = []
     with capture_logs() as lines:
         for lacks in (True, True, False, False):
             crm.lacks = lacks
-            house.parts.gate.look_at.clear()
-            house.run(rights.run_once(house.parts, "crm"))
-            seen = [one for one in house.run(live(house.parts))["conditions"] if one["kind"] == "provenance"]
+            harness.parts.gate.look_at.clear()
+            harness.run(rights.run_once(harness.parts, "crm"))
+            seen = [one for one in harness.run(live(harness.parts))["conditions"] if one["kind"] == "provenance"]
             shown += [(len(seen), any(one["blocks"] for one in seen))]
     assert shown == [(1, False), (1, False), (0, False), (0, False)]
     said = [one["event"] for one in lines if one["event"].startswith("provenance")]
     assert said == ["provenance_missing", "provenance_complete"]
-    assert house.parts.gate.why("people") == "", "nothing stops for it"
+    assert harness.parts.gate.why("people") == "", "nothing stops for it"
 
 
 def test_it_changes_neither_selection_nor_what_is_written(build: Build) -> None:
-    house, _ = telling(build)
-    plain = replace(house.sync, provenance={})
-    assert house.sync.writing == plain.writing
-    assert isinstance(house.sync.selection, Selection)
-    assert house.sync.selection.stamps == PLACES
+    harness, _ = telling(build)
+    plain = replace(harness.sync, provenance={})
+    assert harness.sync.writing == plain.writing
+    assert isinstance(harness.sync.selection, Selection)
+    assert harness.sync.selection.stamps == PLACES
 
 
 def _load(folder: Path, text: str, email: str = "") -> dict[str, str]:

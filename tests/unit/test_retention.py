@@ -12,7 +12,7 @@ from syncd.ledger.store import Ledger, reading
 
 from .audit import ask, sqlite3
 from .conftest import Build
-from .house import DAY, EMAIL, House
+from .harness import DAY, EMAIL, Harness
 from .test_forgetting import adds_up, left_of
 
 VALUE = "ada@acme.example.com"
@@ -24,7 +24,7 @@ ADA = Identity(
 
 
 @pytest.fixture
-def copy(written: House, tmp_path: Path) -> Path:
+def copy(written: Harness, tmp_path: Path) -> Path:
     copies.back_up(written.path, tmp_path / "copy.db")
     return tmp_path / "copy.db"
 
@@ -34,12 +34,12 @@ def told(path: Path) -> list[str]:
         return list(upkeep.problems(path, tx))
 
 
-def purge(house: House, *, raw: float = 0.0, jobs: float = 0.0, people: float = 0.0, now: float = 0.0) -> Purged:
-    times = {"raw_before": raw, "jobs_before": jobs, "people_before": people, "now": now or house.clock.now()}
-    return house.run(house.ledger.write(retention.purge, **times))
+def purge(harness: Harness, *, raw: float = 0.0, jobs: float = 0.0, people: float = 0.0, now: float = 0.0) -> Purged:
+    times = {"raw_before": raw, "jobs_before": jobs, "people_before": people, "now": now or harness.clock.now()}
+    return harness.run(harness.ledger.write(retention.purge, **times))
 
 
-def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(written: House) -> None:
+def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(written: Harness) -> None:
     now = written.clock.now()
     written.deliver(Delivery(submission_id="s", source=Source.CALLBACK, body=b"unread", headers={"x": "1"}))
     purge(written, raw=0.0)
@@ -50,7 +50,7 @@ def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(w
     assert read == [(b"", None, "applied")]
 
 
-def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: House, copy: Path) -> None:
+def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: Harness, copy: Path) -> None:
     kept = "SELECT id, state, reason FROM job", "SELECT charged_mc, reserved_mc FROM submission"
     histories = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM result), (SELECT count(*) FROM write)"
     before = [ask(copy, one) for one in (*kept, histories)]
@@ -64,19 +64,19 @@ def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: House
     assert told(copy) == []
 
 
-def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(house: House) -> None:
-    ada = house.person()
-    house.ask()
-    purge(house, jobs=house.clock.now() + 1)
-    assert house.state(ada) == "sent"
-    assert house.sql("SELECT source, target FROM event WHERE job_id = 1 ORDER BY id") == [
+def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(harness: Harness) -> None:
+    ada = harness.person()
+    harness.ask()
+    purge(harness, jobs=harness.clock.now() + 1)
+    assert harness.state(ada) == "sent"
+    assert harness.sql("SELECT source, target FROM event WHERE job_id = 1 ORDER BY id") == [
         ("", "queued"), ("queued", "sending"), ("sending", "sent"),
     ]  # fmt: skip
 
 
-def change(house: House, text: str, *values: float) -> None:
+def change(harness: Harness, text: str, *values: float) -> None:
     """As time would have it."""
-    connection = sqlite3.connect(house.path, isolation_level=None)
+    connection = sqlite3.connect(harness.path, isolation_level=None)
     connection.execute(text, values)
     connection.close()
 
@@ -85,28 +85,28 @@ def change(house: House, text: str, *values: float) -> None:
 
 
 @pytest.fixture
-def gone(build: Build) -> House:
+def gone(build: Build) -> Harness:
     """Somebody was asked about in vain, and then deleted in the CRM; the other one is there still."""
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.crm.add(ADA)
-    house.person("Bo")
-    house.ask()
-    house.answer_all()
-    house.finish()
-    house.crm.records[ada].gone = True
-    return house
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.crm.add(ADA)
+    harness.person("Bo")
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    harness.crm.records[ada].gone = True
+    return harness
 
 
-def passes(house: House, before: float, *, days: int = 2) -> int:
+def passes(harness: Harness, before: float, *, days: int = 2) -> int:
     """As many passes as a round takes, on some days; returns how many people went."""
     count = 0
     for _ in range(days):
-        house.clock.time += DAY + 1
-        count += sum(purge(house, people=before).people for _ in range(4))
+        harness.clock.time += DAY + 1
+        count += sum(purge(harness, people=before).people for _ in range(4))
     return count
 
 
-def test_whoever_was_not_seen_for_long_is_no_name_any_more(gone: House) -> None:
+def test_whoever_was_not_seen_for_long_is_no_name_any_more(gone: Harness) -> None:
     before = gone.clock.now() + 1
     gone.clock.time += 10 * DAY
     change(gone, "UPDATE contact SET pulled_at = ? WHERE ext_id = '502'", gone.clock.now())
@@ -123,7 +123,7 @@ def test_whoever_was_not_seen_for_long_is_no_name_any_more(gone: House) -> None:
     assert adds_up(gone)
 
 
-def test_they_are_not_paid_for_twice_should_they_come_back(gone: House) -> None:
+def test_they_are_not_paid_for_twice_should_they_come_back(gone: Harness) -> None:
     """The answer counts for 90 days, and people are kept for ten: a digest of the question is enough."""
     calls = len(gone.submissions())
     before = gone.clock.now() + 1
@@ -143,19 +143,19 @@ def test_they_are_not_paid_for_twice_should_they_come_back(gone: House) -> None:
     ["UPDATE contact SET pulled_at = 9e9", "UPDATE contact SET pulled_at = 0", "UPDATE job SET updated_at = 9e9"],
     ids=["seen lately", "to be pulled anew", "worked on lately"],
 )
-def test_others_stay(gone: House, why: str) -> None:
+def test_others_stay(gone: Harness, why: str) -> None:
     change(gone, why)
     assert passes(gone, gone.clock.now()) == 0
 
 
-def test_whoever_is_asked_about_stays(house: House) -> None:
-    house.crm.add(ADA)
-    house.ask()
-    assert house.state("501") == "sent"
-    assert passes(house, house.clock.now() + 100 * DAY) == 0
+def test_whoever_is_asked_about_stays(harness: Harness) -> None:
+    harness.crm.add(ADA)
+    harness.ask()
+    assert harness.state("501") == "sent"
+    assert passes(harness, harness.clock.now() + 100 * DAY) == 0
 
 
-def test_a_round_looks_at_everybody_once_a_day(gone: House) -> None:
+def test_a_round_looks_at_everybody_once_a_day(gone: Harness) -> None:
     before = gone.clock.now()
     assert gone.sql("SELECT count(*) FROM meta WHERE key LIKE 'people_%'") == [(0,)]
     purge(gone, people=0.0)  # a portion

@@ -21,7 +21,7 @@ from syncd.ledger.store import Ledger, Tx, reading
 from syncd.web import private
 from tests.contract.fake_provider import FakeProvider
 
-from .house import EMAIL, ONE_BY_ONE, PHONE, House
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 PEOPLE = [
     Identity(
@@ -42,10 +42,10 @@ syncs: [{{ name: people, crm: crm, object: contacts, every: 15m, fields: {{ emai
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """Contacts 501 to 504; 501 has a phone by now, 502 has none, the others wait for theirs."""
     folder = tmp_path_factory.mktemp("search")
-    with House(folder, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)], fields={PHONE: ["ann"]}) as made:
+    with Harness(folder, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)], fields={PHONE: ["ann"]}) as made:
         made.recover()
         for person in PEOPLE[:2]:
             made.crm.add(person)
@@ -62,9 +62,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-def ids(house: House, query: str) -> list[str]:
-    with reading(house.path) as tx:
-        return [ContactRef.parse(one.ref).id for one in search.find(tx, parse(query, now=house.clock.now())).rows]
+def ids(harness: Harness, query: str) -> list[str]:
+    with reading(harness.path) as tx:
+        return [ContactRef.parse(one.ref).id for one in search.find(tx, parse(query, now=harness.clock.now())).rows]
 
 
 @pytest.mark.parametrize(
@@ -114,12 +114,12 @@ def ids(house: House, query: str) -> list[str]:
         ("501 reason:not_found", []),
     ],
 )
-def test_s6_what_is_found(house: House, query: str, found: list[str] | None) -> None:
+def test_s6_what_is_found(harness: Harness, query: str, found: list[str] | None) -> None:
     if found is None:
         with pytest.raises(ValueError, match="quotation mark"):
-            ids(house, query)
+            ids(harness, query)
     else:
-        assert ids(house, query) == found
+        assert ids(harness, query) == found
 
 
 @pytest.mark.parametrize(
@@ -141,21 +141,21 @@ def test_what_was_typed_wrong_is_told_with_what_there_is(query: str, told: str) 
 
 
 def test_a_change_of_the_contact_is_found_and_what_it_was_before_is_not(tmp_path: Path) -> None:
-    with House(tmp_path, fields={PHONE: ["ann"]}) as house:
-        house.recover()
-        house.crm.add(PEOPLE[0])
-        house.pull()
-        house.crm.rename("501", Identity(first_name="Berta", last_name="Cole"))
-        house.pull()
-        with reading(house.path) as tx:
+    with Harness(tmp_path, fields={PHONE: ["ann"]}) as harness:
+        harness.recover()
+        harness.crm.add(PEOPLE[0])
+        harness.pull()
+        harness.crm.rename("501", Identity(first_name="Berta", last_name="Cole"))
+        harness.pull()
+        with reading(harness.path) as tx:
             assert search.find(tx, Wanted(text="stone")).rows == ()
             assert [one.name for one in search.find(tx, Wanted(text="berta")).rows] == ["Berta Cole"]
 
 
 @pytest.mark.parametrize("query", ["", "ada", "state:queued", "crm/contacts/50", "since:2h"])
-def test_each_row_stands_on_one_page(house: House, query: str) -> None:
-    wanted = parse(query, now=house.clock.now())
-    with reading(house.path) as tx:
+def test_each_row_stands_on_one_page(harness: Harness, query: str) -> None:
+    wanted = parse(query, now=harness.clock.now())
+    with reading(harness.path) as tx:
         whole = search.find(tx, wanted)
         assert whole.next is None
         rows: list[Found] = []
@@ -170,8 +170,8 @@ def test_each_row_stands_on_one_page(house: House, query: str) -> None:
             search.find(tx, wanted, after="7; DROP TABLE job")
 
 
-def test_the_counters_know_how_many_there_are(house: House) -> None:
-    with reading(house.path) as tx:
+def test_the_counters_know_how_many_there_are(harness: Harness) -> None:
+    with reading(harness.path) as tx:
         counts = {
             q: search.find(tx, parse(q, now=0.0), limit=1).count for q in ("", "state:done", "reason:written", "ada")
         }
@@ -181,39 +181,39 @@ def test_the_counters_know_how_many_there_are(house: House) -> None:
 # --- the command --------------------------------------------------------------------------------
 
 
-def run(house: House, *words: str, code: int = 0) -> None:
-    command = [*words, "-c", str(house.path.parent / "config.yaml")]
+def run(harness: Harness, *words: str, code: int = 0) -> None:
+    command = [*words, "-c", str(harness.path.parent / "config.yaml")]
     assert failing.outcome(lambda: app(command, prog_name="syncd"), debug=False) == code
 
 
-def test_s6_as_a_table_as_csv_and_as_json(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    run(house, "contacts", "reason:written")
+def test_s6_as_a_table_as_csv_and_as_json(harness: Harness, capsys: pytest.CaptureFixture[str]) -> None:
+    run(harness, "contacts", "reason:written")
     shown = capsys.readouterr().out
     assert re.search(r"crm/contacts/501 +Ada Stone +Acme +phone +done: written +ann +\+442079460123", shown)
     assert "1 of 1 rows" in shown
-    run(house, "contacts", "ada", "--json")
+    run(harness, "contacts", "ada", "--json")
     told = json.loads(capsys.readouterr().out)
     assert [one["ref"] for one in told["contacts"]] == ["crm/contacts/504", "crm/contacts/501"]
-    run(house, "contacts", "--all", "--csv")
+    run(harness, "contacts", "--all", "--csv")
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["ref"][-3:] for row in rows] == ["504", "503", "502", "501"]
     assert (rows[1]["company"], rows[3]["value"]) == ("'=HYPERLINK(1)", "+442079460123"), "no formula, and a phone"
 
 
-def test_nothing_found_says_where_it_was_looked_for(house: House, capsys: pytest.CaptureFixture[str]) -> None:
-    run(house, "contacts", "nobody")
+def test_nothing_found_says_where_it_was_looked_for(harness: Harness, capsys: pytest.CaptureFixture[str]) -> None:
+    run(harness, "contacts", "nobody")
     told = capsys.readouterr()
     assert told.out == "No contact is like this.\n"
     assert "ids are looked for in crm/contacts" in told.err
-    run(house, "contacts", "reason:wrtten", code=2)
+    run(harness, "contacts", "reason:wrtten", code=2)
     assert "did you mean 'written'?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("ref", ["501", "crm/contacts/501", "ada.stone@acme.example", "stone"])
 def test_s7_a_contact_may_be_named_by_its_id_or_its_words(
-    house: House, ref: str, capsys: pytest.CaptureFixture[str]
+    harness: Harness, ref: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(house, "show", ref)
+    run(harness, "show", ref)
     assert capsys.readouterr().out.startswith("crm/contacts/501 ")
 
 
@@ -227,26 +227,26 @@ def test_s7_a_contact_may_be_named_by_its_id_or_its_words(
     ],
 )
 def test_s7_what_it_can_mean_is_suggested(
-    house: House, ref: str, told: str, capsys: pytest.CaptureFixture[str]
+    harness: Harness, ref: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(house, "show", ref, code=1)
+    run(harness, "show", ref, code=1)
     assert told in capsys.readouterr().err
 
 
-def test_s6_the_api_says_the_same(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_s6_the_api_says_the_same(harness: Harness, capsys: pytest.CaptureFixture[str]) -> None:
     async def ask(**query: str) -> httpx.Response:
-        transport = httpx.ASGITransport(private.application(house.parts))
+        transport = httpx.ASGITransport(private.application(harness.parts))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.get("/api/contacts", params=query)
 
-    run(house, "contacts", "ada", "--json")
-    assert house.run(ask(q="ada")).json() == json.loads(capsys.readouterr().out)
-    first = house.run(ask(limit="3")).json()
+    run(harness, "contacts", "ada", "--json")
+    assert harness.run(ask(q="ada")).json() == json.loads(capsys.readouterr().out)
+    first = harness.run(ask(limit="3")).json()
     assert (len(first["contacts"]), first["count"]) == (3, 4)
-    rest = house.run(ask(limit="3", after=first["next"])).json()
+    rest = harness.run(ask(limit="3", after=first["next"])).json()
     assert ([one["ref"] for one in rest["contacts"]], rest["next"]) == (["crm/contacts/501"], None)
     for wrong in ({"q": "raeson:written"}, {"limit": "0"}, {"limit": "1e3"}, {"after": "x"}, {"limit": "1001"}):
-        answer = house.run(ask(**wrong))
+        answer = harness.run(ask(**wrong))
         assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
@@ -257,34 +257,34 @@ def test_s7_what_is_in_doubt_is_listed_with_its_contacts_and_decided_by_prefix_a
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
-    with House(tmp_path, providers=fakes, fields={EMAIL: ["ann"], PHONE: ["bob"]}) as house:
-        house.recover()
-        house.crm.add(PEOPLE[0], email="ada.stone@acme.example")
-        house.crm.add(PEOPLE[1], phone="+442079460123")
+    with Harness(tmp_path, providers=fakes, fields={EMAIL: ["ann"], PHONE: ["bob"]}) as harness:
+        harness.recover()
+        harness.crm.add(PEOPLE[0], email="ada.stone@acme.example")
+        harness.crm.add(PEOPLE[1], phone="+442079460123")
         for fake in fakes:  # a single one: nobody is asked more while it is not known what became of it
             fake.refusals.append(InDoubt("the answer was lost"))
-        house.ask()
-        (tmp_path / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(house.path))), "utf-8")
+        harness.ask()
+        (tmp_path / "config.yaml").write_text(CONFIG.format(path=json.dumps(str(harness.path))), "utf-8")
         capsys.readouterr()
-        run(house, "in-doubt", "list", "--json")
+        run(harness, "in-doubt", "list", "--json")
         calls = {one["contacts"][0][-3:]: one["id"] for one in json.loads(capsys.readouterr().out)}
         assert calls.keys() == {"501", "502"}
-        run(house, "in-doubt", "list")
+        run(harness, "in-doubt", "list")
         assert re.search(rf"{calls['501']} +bob .* crm/contacts/501 ", capsys.readouterr().out), "ids that count"
-        run(house, "in-doubt", "list", "--filter", "soehne", "--json")
+        run(harness, "in-doubt", "list", "--filter", "soehne", "--json")
         assert [one["id"] for one in json.loads(capsys.readouterr().out)] == [calls["502"]]
-        run(house, "in-doubt", "resolve", calls["501"][:-1], "--not-sent", code=1)
+        run(harness, "in-doubt", "resolve", calls["501"][:-1], "--not-sent", code=1)
         assert "is the beginning of 2 calls; write more of it" in capsys.readouterr().err
-        run(house, "in-doubt", "resolve", calls["501"][:-1] + "x", "--not-sent", code=1)
-        run(house, "in-doubt", "resolve", "--filter", "ada", "--not-sent", "--yes")
-        assert (house.state("501", PHONE), house.state("502")) == ("queued", "in_doubt")
-        run(house, "in-doubt", "resolve", calls["502"], "--not-sent")
-        assert house.state("502") == "queued"
+        run(harness, "in-doubt", "resolve", calls["501"][:-1] + "x", "--not-sent", code=1)
+        run(harness, "in-doubt", "resolve", "--filter", "ada", "--not-sent", "--yes")
+        assert (harness.state("501", PHONE), harness.state("502")) == ("queued", "in_doubt")
+        run(harness, "in-doubt", "resolve", calls["502"], "--not-sent")
+        assert harness.state("502") == "queued"
 
 
-def test_retry_takes_the_same_words(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retry_takes_the_same_words(harness: Harness, capsys: pytest.CaptureFixture[str]) -> None:
     for words, jobs in ({("reason:not_found",): 1, ("bruck",): 1, ("ada", "--reason", "waiting"): 1}).items():
-        run(house, "retry", *words, "--json")
+        run(harness, "retry", *words, "--json")
         assert json.loads(capsys.readouterr().out)["jobs"] == jobs
 
 

@@ -26,7 +26,7 @@ from .audit import sqlite3
 from .callers import served
 from .conftest import Build
 from .crossing import another
-from .house import EMAIL, ONE_BY_ONE, House
+from .harness import EMAIL, ONE_BY_ONE, Harness
 from .test_pipeline_probe import point
 
 NOW = 1_700_000_000.0
@@ -35,9 +35,9 @@ NOW = 1_700_000_000.0
 # --- limits --------------------------------------------------------------------------------------------
 
 
-def take(house: House, windows: list[Window], now: float) -> bool:
+def take(harness: Harness, windows: list[Window], now: float) -> bool:
     try:
-        house.run(house.ledger.write(rates.take, "ann", windows, now=now))
+        harness.run(harness.ledger.write(rates.take, "ann", windows, now=now))
     except TooSoon:
         return False
     return True
@@ -48,208 +48,208 @@ def most_in_any_span(calls: list[float], seconds: float) -> int:
 
 
 @pytest.mark.parametrize("window", [Window(60.0, 20), Window(3600.0, 100), Window(1.0, 7), Window(0.5, 1)])
-def test_no_span_ever_holds_more_than_the_limit_and_hardly_less(house: House, window: Window) -> None:
+def test_no_span_ever_holds_more_than_the_limit_and_hardly_less(harness: Harness, window: Window) -> None:
     chance, calls, now = random.Random(window.limit), list[float](), NOW
     end = now + 5 * window.seconds
     while now < end:
         now += window.seconds / window.limit * chance.uniform(0, 0.2)
-        if take(house, [window], now):
+        if take(harness, [window], now):
             calls.append(now)
     assert most_in_any_span(calls, window.seconds) <= window.limit
     assert len(calls) >= 0.95 * window.limit * 5
 
 
-def test_who_waits_as_long_as_it_is_told_gets_a_place(house: House) -> None:
+def test_who_waits_as_long_as_it_is_told_gets_a_place(harness: Harness) -> None:
     window, chance, now = Window(60.0, 5), random.Random(1), NOW
     for _ in range(60):
         now += chance.uniform(0, 3)
         try:
-            house.run(house.ledger.write(rates.take, "ann", [window], now=now))
+            harness.run(harness.ledger.write(rates.take, "ann", [window], now=now))
         except TooSoon as soon:
             now += soon.wait + 0.001
-            assert take(house, [window], now)
+            assert take(harness, [window], now)
 
 
-def test_a_clock_minute_is_counted_by_the_clock(house: House) -> None:
+def test_a_clock_minute_is_counted_by_the_clock(harness: Harness) -> None:
     minute = Window(60.0, 3, fixed=True)
     start = NOW - NOW % 60
-    assert [take(house, [minute], start + 58 + n / 10) for n in range(4)] == [True, True, True, False]
-    assert [take(house, [minute], start + 60 + n / 10) for n in range(4)] == [True, True, True, False]
+    assert [take(harness, [minute], start + 58 + n / 10) for n in range(4)] == [True, True, True, False]
+    assert [take(harness, [minute], start + 60 + n / 10) for n in range(4)] == [True, True, True, False]
 
 
-def test_all_windows_have_to_hold_the_call_or_none_counts_it(house: House) -> None:
+def test_all_windows_have_to_hold_the_call_or_none_counts_it(harness: Harness) -> None:
     short, long = Window(1.0, 2), Window(60.0, 3)
-    assert [take(house, [short, long], NOW) for _ in range(3)] == [True, True, False]
-    assert [take(house, [short, long], NOW + 5) for _ in range(2)] == [True, False]
-    assert sum(row[0] for row in house.sql("SELECT used FROM rate WHERE width = ?", 60.0 / rates.SLOTS)) == 3
+    assert [take(harness, [short, long], NOW) for _ in range(3)] == [True, True, False]
+    assert [take(harness, [short, long], NOW + 5) for _ in range(2)] == [True, False]
+    assert sum(row[0] for row in harness.sql("SELECT used FROM rate WHERE width = ?", 60.0 / rates.SLOTS)) == 3
 
 
-def test_limits_that_a_vendor_tells_count_the_calls_before(house: House) -> None:
-    house.person()
-    assert house.ask() == 2
+def test_limits_that_a_vendor_tells_count_the_calls_before(harness: Harness) -> None:
+    harness.person()
+    assert harness.ask() == 2
     learnt = [Window(7200.0, 2)]
-    house.run(house.ledger.write(rates.know, "ann", learnt, now=house.clock.now()))
-    assert not take(house, learnt, house.clock.now())
-    assert take(house, learnt, house.clock.now() + 7201)
+    harness.run(harness.ledger.write(rates.know, "ann", learnt, now=harness.clock.now()))
+    assert not take(harness, learnt, harness.clock.now())
+    assert take(harness, learnt, harness.clock.now() + 7201)
 
 
-def test_a_clock_that_was_set_back_stops_nobody_for_longer_than_the_window(house: House) -> None:
+def test_a_clock_that_was_set_back_stops_nobody_for_longer_than_the_window(harness: Harness) -> None:
     window = Window(60.0, 2)
-    assert [take(house, [window], NOW) for _ in range(2)] == [True, True]
-    assert not take(house, [window], NOW - 86_400)
-    house.run(house.ledger.write(rates.forget, now=NOW - 86_400))
-    assert take(house, [window], NOW - 86_400 + 61)
+    assert [take(harness, [window], NOW) for _ in range(2)] == [True, True]
+    assert not take(harness, [window], NOW - 86_400)
+    harness.run(harness.ledger.write(rates.forget, now=NOW - 86_400))
+    assert take(harness, [window], NOW - 86_400 + 61)
 
 
-def test_slots_that_no_window_reaches_back_to_are_let_go_of(house: House) -> None:
+def test_slots_that_no_window_reaches_back_to_are_let_go_of(harness: Harness) -> None:
     for seconds in (1.0, 60.0, 3600.0):
-        assert take(house, [Window(seconds, 5)], NOW)
-    house.run(house.ledger.write(rates.forget, now=NOW + 100))
-    assert house.sql("SELECT width FROM rate") == [(3600.0 / rates.SLOTS,)]
+        assert take(harness, [Window(seconds, 5)], NOW)
+    harness.run(harness.ledger.write(rates.forget, now=NOW + 100))
+    assert harness.sql("SELECT width FROM rate") == [(3600.0 / rates.SLOTS,)]
 
 
-def people(build: Build, many: int, *windows: Window) -> House:
+def people(build: Build, many: int, *windows: Window) -> Harness:
     capabilities = replace(ONE_BY_ONE, windows=windows)
-    house = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
+    harness = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
     for number in range(many):
-        house.person(f"P{number}")
-    house.pull()
-    house.plan()
-    return house
+        harness.person(f"P{number}")
+    harness.pull()
+    harness.plan()
+    return harness
 
 
 def test_two_processes_share_the_limits_of_a_provider(build: Build) -> None:
-    house = people(build, 40, Window(60.0, 10))
-    other = another(house)
-    begun, calls = house.clock.time, list[float]()
-    while house.clock.time < begun + 180:
-        for parts in (house.parts, other):
-            before = len(house.fake.submitted)
-            house.run(dispatch.run_once(parts, "ann"))
-            calls += [house.clock.time] * (len(house.fake.submitted) - before)
-        house.clock.time += 1
+    harness = people(build, 40, Window(60.0, 10))
+    other = another(harness)
+    begun, calls = harness.clock.time, list[float]()
+    while harness.clock.time < begun + 180:
+        for parts in (harness.parts, other):
+            before = len(harness.fake.submitted)
+            harness.run(dispatch.run_once(parts, "ann"))
+            calls += [harness.clock.time] * (len(harness.fake.submitted) - before)
+        harness.clock.time += 1
     assert most_in_any_span(calls, 60.0) <= 10
     assert len(calls) >= 0.95 * 30
 
 
 def test_polls_that_count_are_counted_with_the_calls(build: Build) -> None:
     capabilities = replace(ONE_BY_ONE, windows=(Window(60.0, 3),), polls_count=True)
-    house = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
-    house.person()
-    house.ask()
-    house.clock.time += 400
-    house.sweep()
-    assert sum(row[0] for row in house.sql("SELECT used FROM rate WHERE last > ?", house.clock.time - 60)) == 1
+    harness = build(providers=[FakeProvider("ann", capabilities=capabilities)], fields={EMAIL: ["ann"]})
+    harness.person()
+    harness.ask()
+    harness.clock.time += 400
+    harness.sweep()
+    assert sum(row[0] for row in harness.sql("SELECT used FROM rate WHERE last > ?", harness.clock.time - 60)) == 1
 
 
 def test_what_one_process_is_told_to_wait_another_one_waits(build: Build) -> None:
-    house = people(build, 3)
-    other = another(house)
-    house.fake.refusals.append(RateLimited("slow down", after=600.0))
-    house.dispatch()
-    calls = len(house.fake.submitted)
-    assert house.run(dispatch.run_once(other, "ann")) == 0
-    assert len(house.fake.submitted) == calls
-    house.clock.time += 601
-    assert house.run(dispatch.run_once(other, "ann")) == 1
+    harness = people(build, 3)
+    other = another(harness)
+    harness.fake.refusals.append(RateLimited("slow down", after=600.0))
+    harness.dispatch()
+    calls = len(harness.fake.submitted)
+    assert harness.run(dispatch.run_once(other, "ann")) == 0
+    assert len(harness.fake.submitted) == calls
+    harness.clock.time += 601
+    assert harness.run(dispatch.run_once(other, "ann")) == 1
 
 
 def test_refusals_in_a_row_are_counted_over_a_restart(build: Build) -> None:
-    house = people(build, 1)
+    harness = people(build, 1)
     waits = []
     for _ in range(3):
-        house.fake.refusals.append(Retry("no answer"))
-        house.dispatch()
-        waits.append(house.sql("SELECT refusals FROM connection WHERE name = 'ann'")[0][0])
-        house.clock.time += 60
-        house.reopen()
+        harness.fake.refusals.append(Retry("no answer"))
+        harness.dispatch()
+        waits.append(harness.sql("SELECT refusals FROM connection WHERE name = 'ann'")[0][0])
+        harness.clock.time += 60
+        harness.reopen()
     assert waits == [1, 2, 3]
 
 
 def test_a_window_that_is_full_by_now_stops_the_intent_itself(build: Build) -> None:
     """The pacer of this process does not know of it."""
-    house = people(build, 1, Window(60.0, 1))
-    house.run(house.ledger.write(rates.take, "ann", [Window(60.0, 1)], now=house.clock.now()))
-    assert (house.dispatch(), house.submissions()) == (0, [])
-    house.clock.time += 61
-    assert house.dispatch() == 1
+    harness = people(build, 1, Window(60.0, 1))
+    harness.run(harness.ledger.write(rates.take, "ann", [Window(60.0, 1)], now=harness.clock.now()))
+    assert (harness.dispatch(), harness.submissions()) == (0, [])
+    harness.clock.time += 61
+    assert harness.dispatch() == 1
 
 
 # --- what shuts the gate ----------------------------------------------------------------------------------
 
 
-def shut_by(house: House, other: Parts, watch: str, sync: str, why: str) -> None:
+def shut_by(harness: Harness, other: Parts, watch: str, sync: str, why: str) -> None:
     other.gate.set(watch, why, sync=sync)
-    house.run(other.publish())
+    harness.run(other.publish())
 
 
 @pytest.mark.parametrize("watch", [WRITE_RIGHT, REFUSALS, "backlog"])
 def test_what_concerns_everybody_stops_every_process_in_its_intent(build: Build, watch: str) -> None:
-    house = people(build, 1)
-    other = another(house)
-    shut_by(house, other, watch, "people", "no")
-    assert house.parts.gate.why("people") == "", "this process knows nothing of it"
-    assert (house.dispatch(), house.submissions()) == (0, [])
-    shut_by(house, other, watch, "people", "")
-    house.clock.time += LOOK_AGAIN
-    assert house.dispatch() == 1
+    harness = people(build, 1)
+    other = another(harness)
+    shut_by(harness, other, watch, "people", "no")
+    assert harness.parts.gate.why("people") == "", "this process knows nothing of it"
+    assert (harness.dispatch(), harness.submissions()) == (0, [])
+    shut_by(harness, other, watch, "people", "")
+    harness.clock.time += LOOK_AGAIN
+    assert harness.dispatch() == 1
 
 
 @pytest.mark.parametrize("watch", ["disk", "clock", "callbacks", "integrity"])
 def test_what_concerns_one_host_stops_that_one_alone(build: Build, watch: str) -> None:
-    house = people(build, 1)
-    other = another(house)
-    shut_by(house, other, watch, "", "no")
-    assert house.run(dispatch.run_once(other, "ann")) == 0
-    assert house.dispatch() == 1
+    harness = people(build, 1)
+    other = another(harness)
+    shut_by(harness, other, watch, "", "no")
+    assert harness.run(dispatch.run_once(other, "ann")) == 0
+    assert harness.dispatch() == 1
 
 
 def test_a_process_that_has_not_looked_yet_stops_nobody_else(build: Build) -> None:
-    house = people(build, 1)
-    other = replace(another(house), gate=Gate())
-    house.run(other.publish())
-    assert house.run(dispatch.run_once(other, "ann")) == 0
-    assert house.dispatch() == 1
+    harness = people(build, 1)
+    other = replace(another(harness), gate=Gate())
+    harness.run(other.publish())
+    assert harness.run(dispatch.run_once(other, "ann")) == 0
+    assert harness.dispatch() == 1
 
 
 def test_an_older_look_does_not_open_what_another_process_has_shut_since(build: Build) -> None:
-    house = people(build, 1)
-    other = another(house)
-    house.parts.gate.set(WRITE_RIGHT, "", sync="people")
-    house.parts.gate.looked[WRITE_RIGHT, "people"] = house.clock.now()
-    house.clock.time += 60
-    shut_by(house, other, WRITE_RIGHT, "people", "no")
-    house.clock.time += 60
-    house.run(house.parts.publish())
-    assert house.dispatch() == 0
+    harness = people(build, 1)
+    other = another(harness)
+    harness.parts.gate.set(WRITE_RIGHT, "", sync="people")
+    harness.parts.gate.looked[WRITE_RIGHT, "people"] = harness.clock.now()
+    harness.clock.time += 60
+    shut_by(harness, other, WRITE_RIGHT, "people", "no")
+    harness.clock.time += 60
+    harness.run(harness.parts.publish())
+    assert harness.dispatch() == 0
 
 
 def test_what_a_process_saw_of_its_host_ends_with_it(build: Build) -> None:
-    house = people(build, 1)
-    other = another(house)
-    house.run(work.run_once(other))
-    shut_by(house, other, "disk", "", "no room")
-    assert house.sql("SELECT watch FROM gate") == [("disk",)]
-    house.clock.time += 600
-    house.run(work.run_once(house.parts))
-    assert house.sql("SELECT watch FROM gate") == []
+    harness = people(build, 1)
+    other = another(harness)
+    harness.run(work.run_once(other))
+    shut_by(harness, other, "disk", "", "no room")
+    assert harness.sql("SELECT watch FROM gate") == [("disk",)]
+    harness.clock.time += 600
+    harness.run(work.run_once(harness.parts))
+    assert harness.sql("SELECT watch FROM gate") == []
 
 
 def test_a_connection_that_another_process_has_halted_is_not_called(build: Build) -> None:
-    house = people(build, 1)
+    harness = people(build, 1)
 
     async def go() -> None:
-        run = dispatch.run_once(house.parts, "ann")
-        await house.ledger.write(
+        run = dispatch.run_once(harness.parts, "ann")
+        await harness.ledger.write(
             connections.halt, "crm", Trouble.CREDENTIALS, "the key is wrong", "give another", now=NOW
         )
         await run
 
-    house.run(go())
+    harness.run(go())
     with pytest.raises(gates.Shut, match="crm is halted"):
-        house.run(
-            house.ledger.write(
-                gates.require_open, house.parts.at_work.owner, sync="people", provider="ann", crm="crm", now=NOW
+        harness.run(
+            harness.ledger.write(
+                gates.require_open, harness.parts.at_work.owner, sync="people", provider="ann", crm="crm", now=NOW
             )
         )
 
@@ -257,28 +257,28 @@ def test_a_connection_that_another_process_has_halted_is_not_called(build: Build
 # --- the canary --------------------------------------------------------------------------------------------
 
 
-def test_a_canary_may_arrive_at_another_process(house: House) -> None:
+def test_a_canary_may_arrive_at_another_process(harness: Harness) -> None:
     """The receiver is another one than the one that sent it."""
-    other = another(house)
+    other = another(harness)
 
     async def go() -> int:
         async with served(public.application(other, Canary())) as line:
-            point(house, f"http://127.0.0.1:{line.port}")
-            return await Canary().run_once(house.parts)
+            point(harness, f"http://127.0.0.1:{line.port}")
+            return await Canary().run_once(harness.parts)
 
-    assert house.run(go()) == 1
-    assert house.sql("SELECT * FROM canary") == []
+    assert harness.run(go()) == 1
+    assert harness.sql("SELECT * FROM canary") == []
 
 
 # --- unique in the schema -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def table(house: House) -> Iterator[sqlite3.Connection]:
+def table(harness: Harness) -> Iterator[sqlite3.Connection]:
     """Two records of one person, with a job each, as plain SQL sees them."""
     for number in (1, 2):
-        house.run(house.ledger.write(_rows, number))
-    connection = sqlite3.connect(house.path)
+        harness.run(harness.ledger.write(_rows, number))
+    connection = sqlite3.connect(harness.path)
     yield connection
     connection.execute("DELETE FROM write")
     connection.execute("DELETE FROM result")
@@ -317,11 +317,11 @@ def test_records_that_turn_out_to_be_one_person_while_both_are_asked_about_are_u
 
 
 def test_who_became_somebody_else_while_being_asked_about_is_in_nobodys_way(
-    house: House, table: sqlite3.Connection
+    harness: Harness, table: sqlite3.Connection
 ) -> None:
     table.execute("UPDATE job SET state = 'sent', asked_person = 'one' WHERE id = 1")
     table.commit()
-    house.run(house.ledger.write(lambda tx: tx.run("jobs_person", person="two", contact_id=1)))
+    harness.run(harness.ledger.write(lambda tx: tx.run("jobs_person", person="two", contact_id=1)))
     table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
 
 
@@ -347,16 +347,16 @@ def test_one_open_write_for_each_job(table: sqlite3.Connection) -> None:
 
 def test_a_delivery_is_read_once(build: Build) -> None:
     """Two processes have read the same page; one of them applies it."""
-    house = build(fields={EMAIL: ["ann"]})
-    person = house.person()
-    house.finds(person, EMAIL, "ada@acme.example.com")
-    house.ask()
-    (sent,) = house.fake.submitted
-    house.deliver(house.fake.delivery(sent))
-    (delivery,) = (row[0] for row in house.sql("SELECT id FROM delivery"))
-    assert house.run(house.ledger.write(_done, delivery)) == 1
-    assert house.run(house.ledger.write(_done, delivery)) == 0
-    assert house.run(inbox.run_once(house.parts)) == 0
+    harness = build(fields={EMAIL: ["ann"]})
+    person = harness.person()
+    harness.finds(person, EMAIL, "ada@acme.example.com")
+    harness.ask()
+    (sent,) = harness.fake.submitted
+    harness.deliver(harness.fake.delivery(sent))
+    (delivery,) = (row[0] for row in harness.sql("SELECT id FROM delivery"))
+    assert harness.run(harness.ledger.write(_done, delivery)) == 1
+    assert harness.run(harness.ledger.write(_done, delivery)) == 0
+    assert harness.run(inbox.run_once(harness.parts)) == 0
 
 
 def _done(tx: Tx, delivery: int) -> int:
@@ -365,15 +365,15 @@ def _done(tx: Tx, delivery: int) -> int:
 
 def test_two_records_that_became_one_person_since_they_were_chosen_are_asked_about_once(build: Build) -> None:
     """The schema refuses the second question, whatever the transaction of the intent has looked at."""
-    house = build(fields={EMAIL: ["ann"]})
+    harness = build(fields={EMAIL: ["ann"]})
     for name in ("Ada", "Bo"):
-        house.person(name)
-    house.pull()
-    house.plan()
+        harness.person(name)
+    harness.pull()
+    harness.plan()
     with statement("jobs_not_wanted", "other.id <> job.id", "other.id <> other.id"):
-        house.run(house.ledger.write(_unite))
-        assert house.dispatch() == 1
-    assert len(house.fake.submitted) == 1
+        harness.run(harness.ledger.write(_unite))
+        assert harness.dispatch() == 1
+    assert len(harness.fake.submitted) == 1
 
 
 def _unite(tx: Tx) -> None:

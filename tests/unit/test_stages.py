@@ -8,10 +8,10 @@ from syncd.pipeline.canary import Canary
 from syncd.pipeline.watch import Watch
 from syncd.stages import APART, Stages
 
-from .house import House
+from .harness import Harness
 
 
-def passes(house: House, name: str, *, rings: int, every: float) -> int:
+def passes(harness: Harness, name: str, *, rings: int, every: float) -> int:
     """How many passes a stage makes while it is rung so often."""
     made: list[float] = []
     broken: list[SyncdError] = []
@@ -21,25 +21,25 @@ def passes(house: House, name: str, *, rings: int, every: float) -> int:
         return 0
 
     async def ring() -> None:
-        stages = Stages(house.parts, Canary(), Watch(), broken.append)
+        stages = Stages(harness.parts, Canary(), Watch(), broken.append)
         stage = stages._stages[name]
         stage.work = work
         stages.start(lambda one: one is stage)
         for _ in range(rings):
-            house.parts.bells.ring(name)
+            harness.parts.bells.ring(name)
             await asyncio.sleep(every)
         await asyncio.sleep(2 * APART["inbox"])
         await stages.stop()
 
-    house.run(ring())
+    harness.run(ring())
     assert broken == []
     assert all(later - sooner >= APART["inbox"] * 0.9 for sooner, later in itertools.pairwise(made))
     return len(made)
 
 
-def test_what_rings_in_quick_succession_is_done_in_few_passes(house: House) -> None:
-    assert passes(house, "inbox", rings=10, every=0.01) <= 3
+def test_what_rings_in_quick_succession_is_done_in_few_passes(harness: Harness) -> None:
+    assert passes(harness, "inbox", rings=10, every=0.01) <= 3
 
 
-def test_what_rings_now_and_then_is_done_at_once(house: House) -> None:
-    assert passes(house, "inbox", rings=2, every=2 * APART["inbox"]) == 2
+def test_what_rings_now_and_then_is_done_at_once(harness: Harness) -> None:
+    assert passes(harness, "inbox", rings=2, every=2 * APART["inbox"]) == 2

@@ -1,4 +1,4 @@
-"""The start: the door for callbacks opens first, and nothing is bought before the ledger was looked over."""
+"""The start: callbacks are taken first, and nothing is bought before the ledger was looked over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncd.pipeline.parts import Parts
 
 from .audit import ask, sqlite3
 from .callers import Line
-from .house import House
+from .harness import Harness
 
 
 class Home(Canary):
@@ -72,84 +72,84 @@ def test_n13_the_check_ends_when_the_ledger_is_closed(large: Path) -> None:
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-def waiting_to_buy(house: House) -> House:
+def waiting_to_buy(harness: Harness) -> Harness:
     """Somebody to be asked about, and a gate that has not been looked at."""
-    house.person("Ada")
-    house.parts = replace(house.parts, gate=Gate())
-    return house
+    harness.person("Ada")
+    harness.parts = replace(harness.parts, gate=Gate())
+    return harness
 
 
-def test_n13_callbacks_are_taken_while_the_ledger_is_checked_and_nothing_is_bought(house: House) -> None:
-    house.person("Bo")
-    assert house.ask() > 0
-    call, bought = house.fake.submitted[0], len(house.fake.submitted)
-    waiting_to_buy(house)
-    go_on, check = asyncio.Event(), house.ledger.check
+def test_n13_callbacks_are_taken_while_the_ledger_is_checked_and_nothing_is_bought(harness: Harness) -> None:
+    harness.person("Bo")
+    assert harness.ask() > 0
+    call, bought = harness.fake.submitted[0], len(harness.fake.submitted)
+    waiting_to_buy(harness)
+    go_on, check = asyncio.Event(), harness.ledger.check
 
     async def slow() -> None:
         await go_on.wait()
         await check()
 
-    house.ledger.check = slow  # type: ignore[method-assign]
+    harness.ledger.check = slow  # type: ignore[method-assign]
 
     async def until(running: Daemon) -> None:
-        reply = await Line(running.public.port).call_back(call, house.fake.delivery(call).body)
+        reply = await Line(running.public.port).call_back(call, harness.fake.delivery(call).body)
         assert reply.status == 200
         while not {"canary", "watch", "rights:crm", "pull:people", "plan", "inbox"} <= running.tried:
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
-        assert len(house.fake.submitted) == bought
-        assert house.parts.gate.shut == UNTRIED["integrity"]
+        assert len(harness.fake.submitted) == bought
+        assert harness.parts.gate.shut == UNTRIED["integrity"]
         go_on.set()
-        while len(house.fake.submitted) == bought:
+        while len(harness.fake.submitted) == bought:
             await asyncio.sleep(0.02)
 
-    house.run(asyncio.wait_for(Daemon(house.parts, Home()).run(until), 60))
-    assert ask(house.path, "SELECT count(*) FROM delivery") == [(1,)]
+    harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(until), 60))
+    assert ask(harness.path, "SELECT count(*) FROM delivery") == [(1,)]
 
 
-def test_n13_the_door_is_open_before_anything_is_recovered(house: House) -> None:
+def test_n13_the_door_is_open_before_anything_is_recovered(harness: Harness) -> None:
     """What the process before left behind takes long to be seen to: here, until it is over."""
-    house.person("Bo")
-    assert house.ask() > 0
-    call = house.fake.submitted[0]
-    waiting_to_buy(house)
-    go_on, read = asyncio.Event(), house.ledger.read
+    harness.person("Bo")
+    assert harness.ask() > 0
+    call = harness.fake.submitted[0]
+    waiting_to_buy(harness)
+    go_on, read = asyncio.Event(), harness.ledger.read
 
     async def slow(work, /, *args, **kwargs):  # type: ignore[no-untyped-def]
         await go_on.wait()
         return await read(work, *args, **kwargs)
 
-    house.ledger.read = slow  # type: ignore[method-assign]
+    harness.ledger.read = slow  # type: ignore[method-assign]
 
     async def until(running: Daemon) -> None:
-        reply = await Line(running.public.port).call_back(call, house.fake.delivery(call).body)
+        reply = await Line(running.public.port).call_back(call, harness.fake.delivery(call).body)
         assert reply.status == 200
         assert running.tried == set()
         go_on.set()
         while "inbox" not in running.tried:
             await asyncio.sleep(0.02)
 
-    house.run(asyncio.wait_for(Daemon(house.parts, Home()).run(until), 60))
+    harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(until), 60))
 
 
 @pytest.mark.parametrize("error", [LedgerCorrupt("it is damaged"), DiskFailed("it could not be read")])
-def test_f43_a_damaged_ledger_ends_the_daemon_once_that_is_known(house: House, error: LedgerError) -> None:
-    waiting_to_buy(house)
+def test_f43_a_damaged_ledger_ends_the_daemon_once_that_is_known(harness: Harness, error: LedgerError) -> None:
+    waiting_to_buy(harness)
 
     async def damaged() -> None:
         await asyncio.sleep(0.1)
         raise error
 
-    house.ledger.check = damaged  # type: ignore[method-assign]
+    harness.ledger.check = damaged  # type: ignore[method-assign]
     with pytest.raises(type(error)):
-        house.run(asyncio.wait_for(Daemon(house.parts, Home()).run(), 60))
-    assert house.fake.submitted == []
+        harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(), 60))
+    assert harness.fake.submitted == []
 
 
-def test_a_ledger_that_is_full_for_a_while_at_the_start_ends_nobody(house: House) -> None:
-    waiting_to_buy(house)
-    check, tries = house.ledger.check, list[int]()
+def test_a_ledger_that_is_full_for_a_while_at_the_start_ends_nobody(harness: Harness) -> None:
+    waiting_to_buy(harness)
+    check, tries = harness.ledger.check, list[int]()
 
     async def full_at_first() -> None:
         tries.append(1)
@@ -157,10 +157,10 @@ def test_a_ledger_that_is_full_for_a_while_at_the_start_ends_nobody(house: House
             raise LedgerError("database or disk is full")
         await check()
 
-    house.ledger.check = full_at_first  # type: ignore[method-assign]
+    harness.ledger.check = full_at_first  # type: ignore[method-assign]
 
     async def until(running: Daemon) -> None:
-        while not house.fake.submitted:
+        while not harness.fake.submitted:
             await asyncio.sleep(0.02)
 
-    house.run(asyncio.wait_for(Daemon(house.parts, Home()).run(until), 60))
+    harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(until), 60))

@@ -22,7 +22,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import STRANGER
 
 from .conftest import Build
-from .house import EMAIL, PHONE, SECRET, House
+from .harness import EMAIL, PHONE, SECRET, Harness
 
 MAIL = "ada@acme.example.com"
 ADA = "https://www.linkedin.com/in/ada"
@@ -37,15 +37,15 @@ syncs: [{{ name: people, crm: crm, object: contacts, every: 15m, fields: {{ emai
 """
 
 
-def suppress(house: House, *values: str, reason: str = "asked us to") -> int:
+def suppress(harness: Harness, *values: str, reason: str = "asked us to") -> int:
     signs = [suppression.read(value) for value in values]
-    work = house.ledger.write(suppressions.add, signs, reason=reason, by="ada", now=house.clock.now())
-    return house.run(work)
+    work = harness.ledger.write(suppressions.add, signs, reason=reason, by="ada", now=harness.clock.now())
+    return harness.run(work)
 
 
-def allow(house: House, value: str) -> None:
-    found = house.run(house.ledger.read(suppressions.named, value))
-    house.run(house.ledger.write(suppressions.remove, [one.digest for one in found]))
+def allow(harness: Harness, value: str) -> None:
+    found = harness.run(harness.ledger.read(suppressions.named, value))
+    harness.run(harness.ledger.write(suppressions.remove, [one.digest for one in found]))
 
 
 # --- one form for each value ----------------------------------------------------------------------------
@@ -105,70 +105,70 @@ def test_a_mailbox_is_recognised_however_it_is_written(local: str, host: str, lo
 
 
 @pytest.mark.parametrize("value", [ADA, "acme.example.com", "crm/contacts/501", "+44 20 7946 0123"])
-def test_nobody_on_it_is_asked_about(house: House, value: str) -> None:
-    ada = house.crm.add(
+def test_nobody_on_it_is_asked_about(harness: Harness, value: str) -> None:
+    ada = harness.crm.add(
         Identity(
             first_name="Ada", last_name="Test", domain="acme.example.com", linkedin_url=ADA,
             phones=("+442079460123",),
         ),
     )  # fmt: skip
-    suppress(house, value)
-    assert house.ask() == 0
-    assert house.job(ada) == SUPPRESSED
-    assert "on the suppression list by" in house.note(ada)
-    assert "asked us to" in house.note(ada)
+    suppress(harness, value)
+    assert harness.ask() == 0
+    assert harness.job(ada) == SUPPRESSED
+    assert "on the suppression list by" in harness.note(ada)
+    assert "asked us to" in harness.note(ada)
 
 
-def test_others_are_asked_about(house: House) -> None:
-    suppress(house, ADA, "other.example.com", "crm/contacts/502", MAIL)
-    house.person("Bo")
-    assert house.ask() == 2
+def test_others_are_asked_about(harness: Harness) -> None:
+    suppress(harness, ADA, "other.example.com", "crm/contacts/502", MAIL)
+    harness.person("Bo")
+    assert harness.ask() == 2
 
 
 @pytest.mark.parametrize("scope", OptOutScope)
 def test_it_holds_for_all_records_of_the_person_in_all_crms(build: Build, scope: OptOutScope) -> None:
     """Whatever the scope of an opt-out that stands in a CRM."""
-    house = build(second=FakeCrm("other", first=901), fields={EMAIL: ["ann"]})
-    house.reopen(replace(house.settings, people=People(opt_out_scope=scope)))
-    ada = house.person("Ada")
-    other = house.crms["other"].add(Identity(first_name="Ada", last_name="Test", linkedin_url=ADA, emails=(MAIL,)))
-    suppress(house, MAIL)
-    assert house.ask() == 0
-    assert (house.job(ada), house.job(other)) == (SUPPRESSED, SUPPRESSED)
+    harness = build(second=FakeCrm("other", first=901), fields={EMAIL: ["ann"]})
+    harness.reopen(replace(harness.settings, people=People(opt_out_scope=scope)))
+    ada = harness.person("Ada")
+    other = harness.crms["other"].add(Identity(first_name="Ada", last_name="Test", linkedin_url=ADA, emails=(MAIL,)))
+    suppress(harness, MAIL)
+    assert harness.ask() == 0
+    assert (harness.job(ada), harness.job(other)) == (SUPPRESSED, SUPPRESSED)
 
 
-def test_whoever_waits_is_decided_on_anew_and_again_when_it_is_taken_off(house: House) -> None:
-    ada = house.person("Ada")
-    house.pull()
-    house.plan()
-    assert house.state(ada) == "queued"
-    suppress(house, "acme.example.com")
-    house.plan()
-    assert house.job(ada) == SUPPRESSED
-    allow(house, "acme.example.com")
-    house.plan()
-    assert house.state(ada) == "queued"
-    assert house.dispatch() == 2
+def test_whoever_waits_is_decided_on_anew_and_again_when_it_is_taken_off(harness: Harness) -> None:
+    ada = harness.person("Ada")
+    harness.pull()
+    harness.plan()
+    assert harness.state(ada) == "queued"
+    suppress(harness, "acme.example.com")
+    harness.plan()
+    assert harness.job(ada) == SUPPRESSED
+    allow(harness, "acme.example.com")
+    harness.plan()
+    assert harness.state(ada) == "queued"
+    assert harness.dispatch() == 2
 
 
-def test_whoever_comes_on_it_after_the_plan_is_not_asked_about(house: House) -> None:
+def test_whoever_comes_on_it_after_the_plan_is_not_asked_about(harness: Harness) -> None:
     """By a number: no index finds it, so nobody is decided on anew at once."""
-    ada = house.crm.add(Identity(first_name="Ada", last_name="Test", linkedin_url=ADA, phones=("+442079460123",)))
-    house.pull()
-    house.plan()
-    suppress(house, "+442079460123")
-    assert house.dispatch() == 0
-    assert house.job(ada) == SUPPRESSED
+    ada = harness.crm.add(Identity(first_name="Ada", last_name="Test", linkedin_url=ADA, phones=("+442079460123",)))
+    harness.pull()
+    harness.plan()
+    suppress(harness, "+442079460123")
+    assert harness.dispatch() == 0
+    assert harness.job(ada) == SUPPRESSED
 
 
-def test_whoever_comes_on_it_after_being_chosen_is_not_paid_for(house: House) -> None:
+def test_whoever_comes_on_it_after_being_chosen_is_not_paid_for(harness: Harness) -> None:
     """The transaction of the intent looks, too: a plan and a choice are old by then."""
-    ada = house.person("Ada")
-    house.pull()
-    house.plan()
-    [(job,)] = house.sql("SELECT id FROM job WHERE field = 'email'")
+    ada = harness.person("Ada")
+    harness.pull()
+    harness.plan()
+    [(job,)] = harness.sql("SELECT id FROM job WHERE field = 'email'")
     told = Identity(first_name="Ada", last_name="Test")
-    request = EnrichmentRequest(id="r1", ref=house.ref(ada), identity=told, fields=(EMAIL,))
+    request = EnrichmentRequest(id="r1", ref=harness.ref(ada), identity=told, fields=(EMAIL,))
     call = Submission(id="r1", requests=(request,), callback_url="")
     item = Item(request=request, jobs={EMAIL: job}, rounds={EMAIL: 0})
     values: dict[str, Any] = {
@@ -178,143 +178,143 @@ def test_whoever_comes_on_it_after_being_chosen_is_not_paid_for(house: House) ->
         "limits": [],
         "deadline": 9e9,
     }
-    suppress(house, ADA)
+    suppress(harness, ADA)
     with pytest.raises(Stale):
-        house.run(house.ledger.write(submissions.intend, call, [item], **values, now=house.clock.now()))
-    assert house.submissions() == []
-    allow(house, ADA)
-    house.run(house.ledger.write(submissions.intend, call, [item], **values, now=house.clock.now()))
-    assert house.submissions() == ["intent"]
+        harness.run(harness.ledger.write(submissions.intend, call, [item], **values, now=harness.clock.now()))
+    assert harness.submissions() == []
+    allow(harness, ADA)
+    harness.run(harness.ledger.write(submissions.intend, call, [item], **values, now=harness.clock.now()))
+    assert harness.submissions() == ["intent"]
 
 
 def test_an_answer_that_comes_later_is_kept_and_not_written(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, MAIL)
-    house.ask()
-    suppress(house, ADA)
-    house.answer_all()
-    house.finish()
-    assert (house.held(ada), house.job(ada)) == ("", SUPPRESSED)
-    assert house.credits()["charged"] == 1
-    allow(house, ADA)
-    house.plan()
-    house.finish()
-    assert house.held(ada) == MAIL, "it was paid for, and may be written by now"
-    assert len(house.submissions()) == 1
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, MAIL)
+    harness.ask()
+    suppress(harness, ADA)
+    harness.answer_all()
+    harness.finish()
+    assert (harness.held(ada), harness.job(ada)) == ("", SUPPRESSED)
+    assert harness.credits()["charged"] == 1
+    allow(harness, ADA)
+    harness.plan()
+    harness.finish()
+    assert harness.held(ada) == MAIL, "it was paid for, and may be written by now"
+    assert len(harness.submissions()) == 1
 
 
 def test_whoever_comes_on_it_before_the_write_is_not_written(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, MAIL)
-    house.ask()
-    house.answer_all()
-    house.verify()
-    assert house.state(ada) == "accepted"
-    suppress(house, ADA)
-    house.clock.time += 60
-    house.writeback()
-    assert (house.held(ada), house.job(ada)) == ("", SUPPRESSED)
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, MAIL)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    assert harness.state(ada) == "accepted"
+    suppress(harness, ADA)
+    harness.clock.time += 60
+    harness.writeback()
+    assert (harness.held(ada), harness.job(ada)) == ("", SUPPRESSED)
 
 
 def test_what_the_crm_says_at_the_write_counts(build: Build) -> None:
     """A mailbox that a colleague has added since the last pull is the one that is on the list."""
-    house = build(fields={PHONE: ["ann"]})
-    ada = house.person("Ada")
-    house.finds(ada, PHONE, "+442079460123")
-    suppress(house, "ada@home.example.com")
-    house.ask()
-    house.answer_all()
-    house.verify()
-    record = house.crm.records[ada]
+    harness = build(fields={PHONE: ["ann"]})
+    ada = harness.person("Ada")
+    harness.finds(ada, PHONE, "+442079460123")
+    suppress(harness, "ada@home.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    record = harness.crm.records[ada]
     record.identity = Identity(
         first_name="Ada", last_name="Test", company="Acme", domain="acme.example.com", linkedin_url=ADA,
         emails=("ada@home.example.com",),
     )  # fmt: skip
-    house.clock.time += 60
-    house.writeback()
-    assert (house.held(ada, "phone"), house.job(ada, PHONE)) == ("", SUPPRESSED)
+    harness.clock.time += 60
+    harness.writeback()
+    assert (harness.held(ada, "phone"), harness.job(ada, PHONE)) == ("", SUPPRESSED)
 
 
 @pytest.mark.parametrize("value", [MAIL, "acme.example.com"])
 def test_a_mailbox_on_the_list_is_not_written_nor_anything_else_of_that_person(build: Build, value: str) -> None:
-    house = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
-    ada = house.crm.add(Identity(first_name="Ada", last_name="Test", company="Acme", linkedin_url=ADA))
-    house.finds(ada, EMAIL, MAIL)
-    house.finds(ada, PHONE, "+442079460123")
-    suppress(house, value)
-    house.ask()
-    house.answer_all()
-    house.finish()
-    assert (house.held(ada), house.held(ada, "phone")) == ("", "")
-    assert (house.job(ada), house.job(ada, PHONE)) == (SUPPRESSED, SUPPRESSED)
+    harness = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    ada = harness.crm.add(Identity(first_name="Ada", last_name="Test", company="Acme", linkedin_url=ADA))
+    harness.finds(ada, EMAIL, MAIL)
+    harness.finds(ada, PHONE, "+442079460123")
+    suppress(harness, value)
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert (harness.held(ada), harness.held(ada, "phone")) == ("", "")
+    assert (harness.job(ada), harness.job(ada, PHONE)) == (SUPPRESSED, SUPPRESSED)
 
 
 def test_an_answer_about_somebody_else_puts_nobody_on_the_list(build: Build) -> None:
-    house = build(fields={EMAIL: ["ann"]})
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, "zoltan@elsewhere.example.org")
-    house.fake.says[ada, EMAIL] = (STRANGER,)
-    suppress(house, "elsewhere.example.org")
-    house.ask()
-    house.answer_all()
-    assert house.verify() == 1
-    assert house.job(ada) == ("done", "identity_mismatch")
+    harness = build(fields={EMAIL: ["ann"]})
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, "zoltan@elsewhere.example.org")
+    harness.fake.says[ada, EMAIL] = (STRANGER,)
+    suppress(harness, "elsewhere.example.org")
+    harness.ask()
+    harness.answer_all()
+    assert harness.verify() == 1
+    assert harness.job(ada) == ("done", "identity_mismatch")
 
 
-def test_a_renamed_connection_keeps_its_records_on_the_list(house: House) -> None:
-    ada = house.person("Ada")
-    suppress(house, "former/contacts/501")
-    work = house.ledger.write(lambda tx: tx.run("former_name_add", old="former", new="crm"))
-    house.run(work)
-    assert house.ask() == 0
-    assert house.job(ada) == SUPPRESSED
+def test_a_renamed_connection_keeps_its_records_on_the_list(harness: Harness) -> None:
+    ada = harness.person("Ada")
+    suppress(harness, "former/contacts/501")
+    work = harness.ledger.write(lambda tx: tx.run("former_name_add", old="former", new="crm"))
+    harness.run(work)
+    assert harness.ask() == 0
+    assert harness.job(ada) == SUPPRESSED
 
 
 # --- commands -------------------------------------------------------------------------------------------
 
 
-def command(house: House, *words: str) -> str:
-    config = house.path.parent / "config.yaml"
-    config.write_text(CONFIG.format(path=house.path, secret=SECRET), "utf-8")
+def command(harness: Harness, *words: str) -> str:
+    config = harness.path.parent / "config.yaml"
+    config.write_text(CONFIG.format(path=harness.path, secret=SECRET), "utf-8")
     done = CliRunner().invoke(app, ["suppress", *words, "-c", str(config)])
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def test_the_commands_work_beside_a_daemon_and_keep_no_name(house: House) -> None:
-    ada = house.person("Ada")
-    assert "2 new on the list" in command(house, "add", "ada@home.example.com", ADA, "--reason", "by letter")
-    listed = json.loads(command(house, "list", "--json"))
+def test_the_commands_work_beside_a_daemon_and_keep_no_name(harness: Harness) -> None:
+    ada = harness.person("Ada")
+    assert "2 new on the list" in command(harness, "add", "ada@home.example.com", ADA, "--reason", "by letter")
+    listed = json.loads(command(harness, "list", "--json"))
     assert {one["kind"]: one["reason"] for one in listed} == {"email": "by letter", "profile": "by letter"}
     profile = next(one for one in listed if one["kind"] == "profile")
-    assert house.ask() == 0
-    assert b"ada@home.example.com" not in house.path.read_bytes() + Path(f"{house.path}-wal").read_bytes()
-    command(house, "remove", profile["id"], "ada@home.example.com")
-    assert json.loads(command(house, "list", "--json")) == []
-    house.plan()
-    assert house.state(ada) == "queued"
+    assert harness.ask() == 0
+    assert b"ada@home.example.com" not in harness.path.read_bytes() + Path(f"{harness.path}-wal").read_bytes()
+    command(harness, "remove", profile["id"], "ada@home.example.com")
+    assert json.loads(command(harness, "list", "--json")) == []
+    harness.plan()
+    assert harness.state(ada) == "queued"
 
 
-def test_a_list_is_imported_line_by_line(house: House, tmp_path: Path) -> None:
+def test_a_list_is_imported_line_by_line(harness: Harness, tmp_path: Path) -> None:
     file = tmp_path / "optouts.csv"
     file.write_text(
         "name,Email,domain\nAda,ada@acme.example.com,\nBo,bo@,\n,,acme.example.com\nCy,cy@x.test,\n", "utf-8"
     )
-    told = json.loads(command(house, "import", str(file), "--json"))
+    told = json.loads(command(harness, "import", str(file), "--json"))
     assert told["counts"] == {"email": 2, "domain": 1}
     assert [one["line"] for one in told["unread"]] == [3]
     assert (told["new"], told["done"]) == (3, False)
-    assert json.loads(command(house, "list", "--json")) == [], "without --yes it is only shown"
-    command(house, "import", str(file), "--yes", "--reason", "unsubscribed")
-    assert json.loads(command(house, "import", str(file), "--json"))["new"] == 0
-    assert len(json.loads(command(house, "list", "--json"))) == 3
+    assert json.loads(command(harness, "list", "--json")) == [], "without --yes it is only shown"
+    command(harness, "import", str(file), "--yes", "--reason", "unsubscribed")
+    assert json.loads(command(harness, "import", str(file), "--json"))["new"] == 0
+    assert len(json.loads(command(harness, "list", "--json"))) == 3
 
 
-def test_a_single_column_needs_no_head(house: House, tmp_path: Path) -> None:
+def test_a_single_column_needs_no_head(harness: Harness, tmp_path: Path) -> None:
     file = tmp_path / "optouts.txt"
     file.write_text("ada@acme.example.com\nacme.example.com\n\nnobody\n", "utf-8")
-    told = json.loads(command(house, "import", str(file), "--json"))
+    told = json.loads(command(harness, "import", str(file), "--json"))
     assert told["counts"] == {"email": 1, "domain": 1}
     assert [one["line"] for one in told["unread"]] == [4]

@@ -13,36 +13,38 @@ from syncd.pipeline.canary import Canary
 from syncd.web import private, public
 
 from .callers import Line, Reply, at_the_desk, served
-from .house import EMAIL, House
+from .harness import EMAIL, Harness
 
 PAGES = ["/", "/healthz", "/readyz", "/metrics", "/api/status"]
 TOKEN = "the operator's token"
 
 
 @pytest.fixture
-def busy(house: House) -> House:
+def busy(harness: Harness) -> Harness:
     """One written, one under way, one connection in trouble, something counted."""
-    ada = house.person("Ada")
-    house.finds(ada, EMAIL, "ada@acme.example.com")
-    house.ask()
-    house.call_back(house.fake.submitted[0])
-    house.finish()
-    house.run(house.ledger.write(connections.halt, "crm", Trouble.CREDENTIALS, "<b>no key</b>", "give one", now=0.0))
-    house.run(house.ledger.write(lambda tx: tx.tally("callbacks_forged", 3)))
-    return house
+    ada = harness.person("Ada")
+    harness.finds(ada, EMAIL, "ada@acme.example.com")
+    harness.ask()
+    harness.call_back(harness.fake.submitted[0])
+    harness.finish()
+    harness.run(
+        harness.ledger.write(connections.halt, "crm", Trouble.CREDENTIALS, "<b>no key</b>", "give one", now=0.0)
+    )
+    harness.run(harness.ledger.write(lambda tx: tx.tally("callbacks_forged", 3)))
+    return harness
 
 
-def guarded(house: House) -> House:
-    admin = house.settings.admin.model_copy(update={"token": SecretStr(TOKEN)})
-    house.reopen(replace(house.settings, admin=admin))
-    return house
+def guarded(harness: Harness) -> Harness:
+    admin = harness.settings.admin.model_copy(update={"token": SecretStr(TOKEN)})
+    harness.reopen(replace(harness.settings, admin=admin))
+    return harness
 
 
-def get(house: House, path: str, **headers: str) -> Reply:
-    return at_the_desk(house, lambda line: line.call("GET", path, b"", **headers))
+def get(harness: Harness, path: str, **headers: str) -> Reply:
+    return at_the_desk(harness, lambda line: line.call("GET", path, b"", **headers))
 
 
-def test_every_page_is_there_and_takes_care_of_the_browser(busy: House) -> None:
+def test_every_page_is_there_and_takes_care_of_the_browser(busy: Harness) -> None:
     async def look(line: Line) -> list[Reply]:
         return [await line.call("GET", page) for page in PAGES]
 
@@ -54,7 +56,7 @@ def test_every_page_is_there_and_takes_care_of_the_browser(busy: House) -> None:
         assert reply.headers["x-content-type-options"] == "nosniff"
 
 
-def test_what_the_pages_say(busy: House) -> None:
+def test_what_the_pages_say(busy: Harness) -> None:
     async def look(line: Line) -> list[str]:
         return [(await line.call("GET", page)).body.decode() for page in PAGES]
 
@@ -80,8 +82,8 @@ def test_what_the_pages_say(busy: House) -> None:
     assert told["gate"] == []
 
 
-def test_ready_when_nothing_is_in_the_way(house: House) -> None:
-    reply = get(house, "/readyz")
+def test_ready_when_nothing_is_in_the_way(harness: Harness) -> None:
+    reply = get(harness, "/readyz")
     assert (reply.status, reply.body) == (200, b"ready\n")
 
 
@@ -90,19 +92,19 @@ def test_ready_when_nothing_is_in_the_way(house: House) -> None:
     "authorization",
     ["", "Bearer", "Bearer wrong", f"Bearer {TOKEN}x", f"bearer {TOKEN[:-1]}", "Bearer \xe9", "Basic x"],
 )
-def test_a_token_guards_every_page(house: House, page: str, authorization: str) -> None:
-    reply = get(guarded(house), page, authorization=authorization)
+def test_a_token_guards_every_page(harness: Harness, page: str, authorization: str) -> None:
+    reply = get(guarded(harness), page, authorization=authorization)
     assert reply.status == 401
     assert TOKEN.encode() not in reply.body
 
 
-def test_the_token_opens(house: House) -> None:
-    assert get(guarded(house), "/api/status", authorization=f"Bearer {TOKEN}").status == 200
+def test_the_token_opens(harness: Harness) -> None:
+    assert get(guarded(harness), "/api/status", authorization=f"Bearer {TOKEN}").status == 200
 
 
-def test_n9_health_is_open_to_everybody(house: House) -> None:
+def test_n9_health_is_open_to_everybody(harness: Harness) -> None:
     for host in ("10.1.2.3:8081", "syncd.internal", "whoever.example.com"):
-        reply = get(guarded(house), "/healthz", host=host)
+        reply = get(guarded(harness), "/healthz", host=host)
         assert (reply.status, reply.body) == (200, b"ok\n")
 
 
@@ -120,11 +122,11 @@ def test_n9_health_is_open_to_everybody(house: House) -> None:
         ("", 400),
     ],
 )
-def test_n9_names_of_the_configuration_and_addresses_are_answered(house: House, host: str, status: int) -> None:
-    house = guarded(house)
-    admin = house.parts.settings.admin.model_copy(update={"hosts": ("syncd.internal", "*.ops.example.com")})
-    house.parts = replace(house.parts, settings=replace(house.parts.settings, admin=admin))
-    reply = get(house, "/api/status", host=host, authorization=f"Bearer {TOKEN}")
+def test_n9_names_of_the_configuration_and_addresses_are_answered(harness: Harness, host: str, status: int) -> None:
+    harness = guarded(harness)
+    admin = harness.parts.settings.admin.model_copy(update={"hosts": ("syncd.internal", "*.ops.example.com")})
+    harness.parts = replace(harness.parts, settings=replace(harness.parts.settings, admin=admin))
+    reply = get(harness, "/api/status", host=host, authorization=f"Bearer {TOKEN}")
     assert reply.status == status
     assert status == 200 or b"admin.hosts" in reply.body
 
@@ -141,13 +143,13 @@ def test_n9_names_of_the_configuration_and_addresses_are_answered(house: House, 
         ("localhost@evil.example.com", 400),
     ],
 )
-def test_only_known_names_are_answered(house: House, host: str, status: int) -> None:
+def test_only_known_names_are_answered(harness: Harness, host: str, status: int) -> None:
     """A page elsewhere that has rebound its name to this machine gets nothing."""
-    assert get(house, "/api/status", host=host).status == status
+    assert get(harness, "/api/status", host=host).status == status
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_nothing_can_be_changed_here(busy: House, method: str) -> None:
+def test_nothing_can_be_changed_here(busy: Harness, method: str) -> None:
     before = busy.sql("SELECT * FROM job"), busy.sql("SELECT * FROM connection"), busy.sql("SELECT * FROM tally")
 
     async def try_all(line: Line) -> list[int]:
@@ -161,11 +163,11 @@ def test_nothing_can_be_changed_here(busy: House, method: str) -> None:
     ) == before
 
 
-def test_callbacks_do_not_come_in_here(busy: House) -> None:
+def test_callbacks_do_not_come_in_here(busy: Harness) -> None:
     assert at_the_desk(busy, lambda line: line.call("POST", "/callbacks/ann", b"{}")).status == 404
 
 
-def test_a_client_that_says_nothing_is_let_go(house: House) -> None:
+def test_a_client_that_says_nothing_is_let_go(harness: Harness) -> None:
     async def wait(line: Line) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
         writer.write(b"POST /callbacks/ann HTTP/1.1\r\nhost:")
@@ -174,24 +176,24 @@ def test_a_client_that_says_nothing_is_let_go(house: House) -> None:
         return rest
 
     async def go() -> bytes:
-        async with served(public.application(house.parts, Canary()), head_deadline=0.05) as line:
+        async with served(public.application(harness.parts, Canary()), head_deadline=0.05) as line:
             return await wait(line)
 
-    assert house.run(go()) == b""
+    assert harness.run(go()) == b""
 
 
-def test_the_door_and_the_desk_are_two_ports(house: House) -> None:
+def test_the_door_and_the_desk_are_two_ports(harness: Harness) -> None:
     async def go() -> tuple[int, int]:
         async with (
-            served(public.application(house.parts, Canary())) as door,
-            served(private.application(house.parts)) as desk,
+            served(public.application(harness.parts, Canary())) as public_,
+            served(private.application(harness.parts)) as desk,
         ):
-            return (await door.call("GET", "/api/status")).status, (await desk.call("GET", "/api/status")).status
+            return (await public_.call("GET", "/api/status")).status, (await desk.call("GET", "/api/status")).status
 
-    assert house.run(go()) == (404, 200)
+    assert harness.run(go()) == (404, 200)
 
 
 @pytest.mark.parametrize("path", ["/healthz/", "/readyz/", "/metrics/", "/api/status/"])
-def test_n7_nobody_is_sent_elsewhere_by_the_private_listener(house: House, path: str) -> None:
-    reply = at_the_desk(house, lambda line: line.call("GET", path))
+def test_n7_nobody_is_sent_elsewhere_by_the_private_listener(harness: Harness, path: str) -> None:
+    reply = at_the_desk(harness, lambda line: line.call("GET", path))
     assert (reply.status, "location" in reply.headers) == (404, False)

@@ -23,43 +23,43 @@ from tests.contract.fake_provider import SIGNATURE, FakeProvider, sign
 from .audit import BODIES
 from .callers import Line, Reply, at_the_door, changed, read_reply, target
 from .conftest import Build
-from .house import DAY, EMAIL, ONE_BY_ONE, SECRET, House
+from .harness import DAY, EMAIL, ONE_BY_ONE, SECRET, Harness
 
 LIMIT = 2000
 SIGNED = replace(ONE_BY_ONE, body_limit=LIMIT)
 
 
 @pytest.fixture
-def asked(build: Build) -> House:
+def asked(build: Build) -> Harness:
     """Contact 501 is asked about at ann; bob is another provider."""
-    house = build(providers=[FakeProvider("ann", capabilities=SIGNED), FakeProvider("bob")], fields={EMAIL: ["ann"]})
-    house.finds(house.person(), EMAIL, "ada@acme.example.com")
-    house.ask()
-    return house
+    harness = build(providers=[FakeProvider("ann", capabilities=SIGNED), FakeProvider("bob")], fields={EMAIL: ["ann"]})
+    harness.finds(harness.person(), EMAIL, "ada@acme.example.com")
+    harness.ask()
+    return harness
 
 
 @pytest.fixture
-def sent(asked: House) -> Submission:
+def sent(asked: Harness) -> Submission:
     return asked.fake.submitted[0]
 
 
-def ledger(house: House) -> list[object]:
-    return [house.sql(f"SELECT * FROM {table}") for table in ("delivery", "submission", "job", "event", "result")]
+def ledger(harness: Harness) -> list[object]:
+    return [harness.sql(f"SELECT * FROM {table}") for table in ("delivery", "submission", "job", "event", "result")]
 
 
-def post(house: House, where: str, body: bytes = b"{}", **headers: str) -> Reply:
+def post(harness: Harness, where: str, body: bytes = b"{}", **headers: str) -> Reply:
     given = {SIGNATURE: sign(body), **headers}
-    return at_the_door(house, lambda line: line.call("POST", where, body, **given))
+    return at_the_door(harness, lambda line: line.call("POST", where, body, **given))
 
 
-def kept(house: House) -> list[bytes]:
-    return [unpacked(*row) for row in house.sql(BODIES)]
+def kept(harness: Harness) -> list[bytes]:
+    return [unpacked(*row) for row in harness.sql(BODIES)]
 
 
 # --- what is genuine --------------------------------------------------------------------------
 
 
-def test_a_callback_is_kept_and_thanked_for_and_applied_later(asked: House, sent: Submission) -> None:
+def test_a_callback_is_kept_and_thanked_for_and_applied_later(asked: Harness, sent: Submission) -> None:
     body = asked.fake.body(sent)
     reply = at_the_door(asked, lambda line: line.call_back(sent, body))
     assert (reply.status, reply.body) == (200, b'{"status":"ok"}')
@@ -71,7 +71,7 @@ def test_a_callback_is_kept_and_thanked_for_and_applied_later(asked: House, sent
     assert asked.parts.tallies == {"callbacks_received": 1}
 
 
-def test_duplicates_are_all_thanked_for_and_applied_once(asked: House, sent: Submission) -> None:
+def test_duplicates_are_all_thanked_for_and_applied_once(asked: Harness, sent: Submission) -> None:
     body = asked.fake.body(sent)
 
     async def nine_at_once(line: Line) -> list[int]:
@@ -84,7 +84,7 @@ def test_duplicates_are_all_thanked_for_and_applied_once(asked: House, sent: Sub
     assert asked.parts.tallies == {"callbacks_received": 1, "callbacks_repeated": 8}
 
 
-def test_it_rings_for_the_inbox_once_there_is_something_new(asked: House, sent: Submission) -> None:
+def test_it_rings_for_the_inbox_once_there_is_something_new(asked: Harness, sent: Submission) -> None:
     bell = asked.parts.bells.bells["inbox"] = asyncio.Event()
     body = asked.fake.body(sent)
     at_the_door(asked, lambda line: line.call_back(sent, body))
@@ -94,7 +94,7 @@ def test_it_rings_for_the_inbox_once_there_is_something_new(asked: House, sent: 
     assert not bell.is_set()
 
 
-def test_an_older_secret_still_opens_and_a_forgotten_one_does_not(asked: House, sent: Submission) -> None:
+def test_an_older_secret_still_opens_and_a_forgotten_one_does_not(asked: Harness, sent: Submission) -> None:
     """Rotation: a new secret signs, the old one verifies what is still out."""
     for secrets, status in (["a new secret, and a long one " * 2, SECRET], 200), (["a new secret " * 4], 404):
         asked.parts = replace(asked.parts, addresses=Addresses("https://enrich.example.com", secrets))
@@ -135,7 +135,7 @@ def forgeries(sent: Submission) -> dict[str, str]:
     }
 
 
-def test_a_forged_address_is_an_empty_404_and_leaves_nothing_but_a_count(asked: House, sent: Submission) -> None:
+def test_a_forged_address_is_an_empty_404_and_leaves_nothing_but_a_count(asked: Harness, sent: Submission) -> None:
     before = ledger(asked)
     body = asked.fake.body(sent)
 
@@ -151,20 +151,20 @@ def test_a_forged_address_is_an_empty_404_and_leaves_nothing_but_a_count(asked: 
     assert asked.parts.tallies == {"callbacks_forged": len(forgeries(sent)) - 2}, "a path that is none is no forgery"
 
 
-def test_what_is_no_http_never_comes_in(asked: House, sent: Submission) -> None:
+def test_what_is_no_http_never_comes_in(asked: Harness, sent: Submission) -> None:
     raw = changed(sent).replace("&m=", "&m=\xff\xfe")
     assert post(asked, raw).status == 400
     assert asked.sql("SELECT * FROM delivery") == []
 
 
-def test_an_address_ends(asked: House, sent: Submission) -> None:
+def test_an_address_ends(asked: Harness, sent: Submission) -> None:
     asked.clock.time += 60 * DAY - 1
     assert post(asked, target(sent), asked.fake.body(sent)).status == 200
     asked.clock.time += 2
     assert post(asked, target(sent), b'{"another": 1}').status == 404
 
 
-def test_a_forgery_is_refused_before_its_body_is_read(asked: House, sent: Submission) -> None:
+def test_a_forgery_is_refused_before_its_body_is_read(asked: Harness, sent: Submission) -> None:
     """Nothing is waited for: the body is announced and never sent."""
     where = changed(sent, m="0" * 32)
 
@@ -174,7 +174,7 @@ def test_a_forgery_is_refused_before_its_body_is_read(asked: House, sent: Submis
     assert at_the_door(asked, announce, body_deadline=3600).status == 404
 
 
-def test_blank_parameters_that_were_not_signed_harm_nobody(asked: House) -> None:
+def test_blank_parameters_that_were_not_signed_harm_nobody(asked: Harness) -> None:
     """Absent and blank have the same MAC."""
     address = asked.parts.addresses.mint("ann", "s", expires=asked.clock.now() + 60)
     where = address.removeprefix("https://enrich.example.com") + "&field=&crm=&object=&contactId="
@@ -185,7 +185,7 @@ def test_blank_parameters_that_were_not_signed_harm_nobody(asked: House) -> None
     assert (checked.ref, checked.field) == (None, None)
 
 
-def test_an_address_says_whom_it_is_about(asked: House) -> None:
+def test_an_address_says_whom_it_is_about(asked: Harness) -> None:
     for ref in (None, ContactRef(connection="crm", object="contacts", id="5&0=1 é")):
         url = asked.parts.addresses.mint("ann", "s", expires=9e9, ref=ref, field=EMAIL)
         checked = asked.parts.addresses.check("ann", parse_qsl(urlsplit(url).query), now=0.0)
@@ -197,7 +197,7 @@ def test_an_address_says_whom_it_is_about(asked: House) -> None:
 
 
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 200), (LIMIT + 1, 413), (10 * LIMIT, 413)])
-def test_the_size_is_capped_as_told_and_as_sent(asked: House, sent: Submission, size: int, status: int) -> None:
+def test_the_size_is_capped_as_told_and_as_sent(asked: Harness, sent: Submission, size: int, status: int) -> None:
     body = b'"' + b"x" * (size - 2) + b'"'
     assert post(asked, target(sent), body).status == status
 
@@ -211,7 +211,7 @@ def test_the_size_is_capped_as_told_and_as_sent(asked: House, sent: Submission, 
     assert len(asked.sql("SELECT id FROM delivery")) == (status == 200)
 
 
-def test_an_endless_body_is_cut_at_the_cap(asked: House, sent: Submission) -> None:
+def test_an_endless_body_is_cut_at_the_cap(asked: Harness, sent: Submission) -> None:
     async def pour(line: Line) -> Reply:
         reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
         writer.write(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n".encode())
@@ -226,7 +226,7 @@ def test_an_endless_body_is_cut_at_the_cap(asked: House, sent: Submission) -> No
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "x-gzip"])
 def test_n6_a_body_that_can_not_be_unpacked_is_kept_and_not_thanked_for(
-    asked: House, sent: Submission, encoding: str
+    asked: Harness, sent: Submission, encoding: str
 ) -> None:
     assert post(asked, target(sent), b"{}", content_encoding=encoding).status == 415
     assert asked.sql("SELECT state, body FROM delivery") == [("quarantined", b"{}")]
@@ -234,14 +234,14 @@ def test_n6_a_body_that_can_not_be_unpacked_is_kept_and_not_thanked_for(
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate"])
-def test_n6_a_compressed_callback_is_unpacked_and_read(asked: House, sent: Submission, encoding: str) -> None:
+def test_n6_a_compressed_callback_is_unpacked_and_read(asked: Harness, sent: Submission, encoding: str) -> None:
     body = asked.fake.body(sent)
     packed = gzip.compress(body)
     reply = post(asked, target(sent), packed, content_encoding=encoding, **{SIGNATURE: sign(body)})
     assert (reply.status, asked.inbox()) == (200, 1)
 
 
-def test_n6_a_compressed_callback_is_capped_as_any_other(asked: House, sent: Submission) -> None:
+def test_n6_a_compressed_callback_is_capped_as_any_other(asked: Harness, sent: Submission) -> None:
     packed = gzip.compress(b" " * 3000)
     assert len(packed) < 100
     assert post(asked, target(sent), packed, content_encoding="gzip").status == 413
@@ -249,7 +249,7 @@ def test_n6_a_compressed_callback_is_capped_as_any_other(asked: House, sent: Sub
 
 
 @pytest.mark.parametrize("encoding", ["Identity", "identity", "IDENTITY"])
-def test_n6_the_name_of_no_encoding_is_read_in_any_case(asked: House, sent: Submission, encoding: str) -> None:
+def test_n6_the_name_of_no_encoding_is_read_in_any_case(asked: Harness, sent: Submission, encoding: str) -> None:
     assert post(asked, target(sent), asked.fake.body(sent), content_encoding=encoding).status == 200
     assert asked.inbox() == 1
 
@@ -258,21 +258,21 @@ def test_n6_a_byte_order_mark_is_no_harm() -> None:
     assert decode(b"\xef\xbb\xbf{}") == {}
 
 
-def test_n6_a_callback_with_a_byte_order_mark_is_taken(asked: House, sent: Submission) -> None:
+def test_n6_a_callback_with_a_byte_order_mark_is_taken(asked: Harness, sent: Submission) -> None:
     body = b"\xef\xbb\xbf" + asked.fake.body(sent)
     assert post(asked, target(sent), body).status == 200
     assert asked.sql("SELECT state FROM delivery") == [("received",)]
 
 
 @pytest.mark.parametrize("path", ["/callbacks/ann/", "/callbacks/ann//", "/callbacks//ann", "/callbacks/", "/healthz/"])
-def test_n7_nobody_is_sent_elsewhere(asked: House, sent: Submission, path: str) -> None:
+def test_n7_nobody_is_sent_elsewhere(asked: Harness, sent: Submission, path: str) -> None:
     for method in ("GET", "POST"):
         reply = at_the_door(asked, partial(Line.call, method=method, target=changed(sent, path), body=b"{}"))
         assert (reply.status, "location" in reply.headers) == (404, False)
 
 
 @pytest.mark.parametrize("where", ["one", "many", "address", "trailer"])
-def test_n5_a_head_is_cut_at_its_limit(asked: House, sent: Submission, where: str) -> None:
+def test_n5_a_head_is_cut_at_its_limit(asked: Harness, sent: Submission, where: str) -> None:
     async def pour(line: Line) -> int:
         _, writer = await asyncio.open_connection("127.0.0.1", line.port)
         start = f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\n".encode()
@@ -295,11 +295,11 @@ def test_n5_a_head_is_cut_at_its_limit(asked: House, sent: Submission, where: st
     assert asked.sql("SELECT * FROM delivery") == []
 
 
-def test_n5_a_long_head_below_the_limit_is_read(asked: House, sent: Submission) -> None:
+def test_n5_a_long_head_below_the_limit_is_read(asked: Harness, sent: Submission) -> None:
     assert post(asked, target(sent), asked.fake.body(sent), x_long="y" * 60_000).status == 200
 
 
-def test_a_body_that_drips_is_given_up(asked: House, sent: Submission) -> None:
+def test_a_body_that_drips_is_given_up(asked: Harness, sent: Submission) -> None:
     async def drip(line: Line) -> Reply:
         return await line.say(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc".encode())
 
@@ -308,7 +308,7 @@ def test_a_body_that_drips_is_given_up(asked: House, sent: Submission) -> None:
     assert asked.parts.tallies == {"callbacks_too_slow": 1}
 
 
-def test_a_client_that_hangs_up_leaves_nothing(asked: House, sent: Submission) -> None:
+def test_a_client_that_hangs_up_leaves_nothing(asked: Harness, sent: Submission) -> None:
     async def hang_up(line: Line) -> int:
         reader, writer = await asyncio.open_connection("127.0.0.1", line.port)
         writer.write(f"POST {target(sent)} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc".encode())
@@ -322,7 +322,7 @@ def test_a_client_that_hangs_up_leaves_nothing(asked: House, sent: Submission) -
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"a": 1}x', b"[" * 1500, b"<html>"])
-def test_what_is_no_json_is_kept_and_not_thanked_for(asked: House, sent: Submission, body: bytes) -> None:
+def test_what_is_no_json_is_kept_and_not_thanked_for(asked: Harness, sent: Submission, body: bytes) -> None:
     assert post(asked, target(sent), body).status == 400
     assert asked.sql("SELECT state, note FROM delivery") == [("quarantined", "not JSON")]
     assert kept(asked) == [body]
@@ -332,7 +332,7 @@ def test_what_is_no_json_is_kept_and_not_thanked_for(asked: House, sent: Submiss
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "é", None])
-def test_a_wrong_signature_is_kept_and_not_believed(asked: House, sent: Submission, signature: str | None) -> None:
+def test_a_wrong_signature_is_kept_and_not_believed(asked: Harness, sent: Submission, signature: str | None) -> None:
     body = asked.fake.body(sent)
     headers = {} if signature is None else {SIGNATURE: signature}
     reply = at_the_door(asked, lambda line: line.call("POST", target(sent), body, **headers))
@@ -342,7 +342,7 @@ def test_a_wrong_signature_is_kept_and_not_believed(asked: House, sent: Submissi
     assert asked.state("501") == "sent"
 
 
-def test_a_ledger_that_can_not_keep_it_asks_for_it_again(asked: House, sent: Submission) -> None:
+def test_a_ledger_that_can_not_keep_it_asks_for_it_again(asked: Harness, sent: Submission) -> None:
     def no_room(tx) -> None:  # type: ignore[no-untyped-def]
         pages = tx._connection.execute("PRAGMA page_count").fetchone()[0]
         tx._connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -374,19 +374,19 @@ def test_a_ledger_that_can_not_keep_it_asks_for_it_again(asked: House, sent: Sub
 
 
 def test_n8_of_what_is_wrongly_signed_the_beginning_is_kept_with_its_size_and_digest(build: Build) -> None:
-    house = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, body_limit=16 << 20))])
-    house.finds(house.person(), EMAIL, "ada@acme.example.com")
-    house.ask()
+    harness = build(providers=[FakeProvider("ann", capabilities=replace(ONE_BY_ONE, body_limit=16 << 20))])
+    harness.finds(harness.person(), EMAIL, "ada@acme.example.com")
+    harness.ask()
     body = b'"' + b"x" * (8 << 20) + b'"'
     bodies = [body[:-2] + b'%d"' % n for n in range(3)]
     for one in bodies:
-        assert post(house, target(house.fake.submitted[0]), one, **{SIGNATURE: "0" * 64}).status == 401
-    kept = house.sql("SELECT state, size, length(body), typeof(digest), substr(body, 1, 3) FROM delivery")
+        assert post(harness, target(harness.fake.submitted[0]), one, **{SIGNATURE: "0" * 64}).status == 401
+    kept = harness.sql("SELECT state, size, length(body), typeof(digest), substr(body, 1, 3) FROM delivery")
     assert kept == [("quarantined", len(bodies[0]), 4096, "integer", b'"xx')] * 3
-    assert house.path.stat().st_size + house.path.with_name("ledger.db-wal").stat().st_size < 2 << 20
+    assert harness.path.stat().st_size + harness.path.with_name("ledger.db-wal").stat().st_size < 2 << 20
 
 
-def test_n8_what_is_kept_in_part_is_not_read_again_and_what_is_whole_is(asked: House, sent: Submission) -> None:
+def test_n8_what_is_kept_in_part_is_not_read_again_and_what_is_whole_is(asked: Harness, sent: Submission) -> None:
     long = b'"' + b"x" * 4096 + b'"'
     asked.parts.lanes["ann"].provider.capabilities = replace(SIGNED, body_limit=10_000)
     for body in (b"{}", long):
@@ -396,7 +396,9 @@ def test_n8_what_is_kept_in_part_is_not_read_again_and_what_is_whole_is(asked: H
 
 
 @pytest.mark.parametrize("signature", ["right", "wrong"])
-def test_n8_a_call_keeps_so_many_different_answers_and_no_more(asked: House, sent: Submission, signature: str) -> None:
+def test_n8_a_call_keeps_so_many_different_answers_and_no_more(
+    asked: Harness, sent: Submission, signature: str
+) -> None:
     async def flood(line: Line) -> list[int]:
         replies = []
         for n in range(60):
@@ -413,7 +415,7 @@ def test_n8_a_call_keeps_so_many_different_answers_and_no_more(asked: House, sen
     assert post(asked, target(sent), b'{"n": 0}').status == (200 if signature == "right" else 429), "what is there is"
 
 
-def test_n8_300_different_bodies_to_a_settled_call_are_gone(asked: House, sent: Submission) -> None:
+def test_n8_300_different_bodies_to_a_settled_call_are_gone(asked: Harness, sent: Submission) -> None:
     body = asked.fake.body(sent)
     assert post(asked, target(sent), body).status == 200
     asked.finish()
@@ -430,7 +432,7 @@ def test_n8_300_different_bodies_to_a_settled_call_are_gone(asked: House, sent: 
     assert post(asked, target(sent), body).status == 200, "and a repeat is thanked for"
 
 
-def test_n8_the_inbox_reads_pages_by_bytes(asked: House, sent: Submission) -> None:
+def test_n8_the_inbox_reads_pages_by_bytes(asked: Harness, sent: Submission) -> None:
     for n in range(6):
         body = b'{"n": %d, "pad": "%s"}' % (n, b"x" * 1000)
         assert post(asked, target(sent), body).status == 200
@@ -444,7 +446,7 @@ def test_n8_the_inbox_reads_pages_by_bytes(asked: House, sent: Submission) -> No
     assert asked.run(asked.ledger.read(pages, 1)) == whole[:1], "one at least"
 
 
-def test_n8_bodies_that_are_read_at_once_have_a_limit_together(asked: House, sent: Submission) -> None:
+def test_n8_bodies_that_are_read_at_once_have_a_limit_together(asked: Harness, sent: Submission) -> None:
     asked.parts.lanes["ann"].provider.capabilities = replace(SIGNED, body_limit=READING_LIMIT)
 
     async def two(line: Line) -> tuple[int, int, int]:
@@ -462,16 +464,16 @@ def test_n8_bodies_that_are_read_at_once_have_a_limit_together(asked: House, sen
     assert at_the_door(asked, two) == (503, 200, 200)
 
 
-# --- the rest of the door ---------------------------------------------------------------------
+# --- the rest of the listener -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE"])
-def test_only_posts_come_in(asked: House, sent: Submission, method: str) -> None:
+def test_only_posts_come_in(asked: Harness, sent: Submission, method: str) -> None:
     reply = at_the_door(asked, lambda line: line.call(method, target(sent)))
     assert (reply.status, reply.body) == (404, b"")
 
 
-def test_the_door_says_nothing_about_the_house(asked: House) -> None:
+def test_the_public_listener_tells_nothing_about_itself(asked: Harness) -> None:
     async def look(line: Line) -> list[Reply]:
         return [await line.call("GET", path) for path in ("/healthz", "/", "/metrics", "/api/status", "/docs")]
 
@@ -480,7 +482,7 @@ def test_the_door_says_nothing_about_the_house(asked: House) -> None:
     assert all(r.body == b"" and "server" not in r.headers for r in replies)
 
 
-def test_only_a_genuine_canary_lands(asked: House) -> None:
+def test_only_a_genuine_canary_lands(asked: Harness) -> None:
     canary = Canary()
     genuine = asked.parts.addresses.mint(CANARY, "nonce", expires=asked.clock.now() + 60)
     where = genuine.removeprefix("https://enrich.example.com")

@@ -58,7 +58,7 @@ class OAuthApp:
     scopes: frozenset[str] = ALL_SCOPES
 
 
-class Door:
+class Access:
     """Checks credentials, and hands out OAuth tokens."""
 
     def __init__(self, clock: SandboxClock, tokens: Iterable[Token], oauth: OAuthApp) -> None:

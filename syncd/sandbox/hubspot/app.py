@@ -25,7 +25,7 @@ from syncd.sandbox.people import Ending
 from syncd.sandbox.world import World
 
 from . import line, seed
-from .access import COMPANIES, READ, Door, Gates, OAuthApp, Token
+from .access import COMPANIES, READ, Access, Gates, OAuthApp, Token
 from .operations import Call, Operation, operations
 from .portal import Portal
 from .replies import Refusal, expired, invalid, lacks_scopes, searched_too_often, too_often, unauthenticated
@@ -59,7 +59,7 @@ class HubSpot:
         self.clock, self.faults, self.latency = clock, faults, latency
         self.tokens = tuple(tokens)
         self.oauth = oauth or OAuthApp()
-        self.door = Door(clock, self.tokens, self.oauth)
+        self.access = Access(clock, self.tokens, self.oauth)
         self.gates = Gates(clock, tier, time_zone, unlimited=unlimited)
         self.portal = Portal(clock, rng, lambda: rng.uniform(*index_lag), without_properties)
         seed.fill(self.portal, world)
@@ -151,7 +151,7 @@ class HubSpot:
         if (ago := self.faults.take("hubspot_expired")) is not None:
             now = self.portal.now_ms()
             raise expired(0 if ago == "malformed" else now - int(float(ago or 75) * 1000), now)
-        return self.door.admit(request.headers.get("authorization"))
+        return self.access.admit(request.headers.get("authorization"))
 
     def _pass_gates(self, operation: Operation, token: Token) -> dict[str, str]:
         searching = operation.name == "search"
@@ -183,7 +183,7 @@ class HubSpot:
         if "2026-03" not in request.url.path:  # the dated path takes a form body only
             form = {**request.query_params, **form}
         try:
-            return self._counted(_response(200, self.door.refresh(form), {}))
+            return self._counted(_response(200, self.access.refresh(form), {}))
         except Refusal as refusal:
             return self._counted(_response(refusal.status, refusal.body, {}))
 

@@ -26,7 +26,7 @@ _LINKS = ("/crm/v4/associations/contacts/companies", f"/crm/associations/{DATED}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that came through the door."""
+    """One request that was admitted."""
 
     token: Token
     kind: str  # contacts or companies

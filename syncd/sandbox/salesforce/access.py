@@ -95,7 +95,7 @@ class LoginRefused(Exception):
         super().__init__(self.description)
 
 
-class Door:
+class Access:
     """Checks credentials and sessions."""
 
     def __init__(

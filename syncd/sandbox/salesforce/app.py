@@ -25,7 +25,7 @@ from syncd.sandbox.people import Ending
 from syncd.sandbox.world import World
 
 from . import line, seed
-from .access import Door, Keys, LoginRefused
+from .access import Access, Keys, LoginRefused
 from .bulk import Bulk
 from .calls import JSON_TYPE, Answer, Call, Operation
 from .collections import Collections
@@ -96,7 +96,7 @@ class Salesforce:
         self.settings = Settings(**options)
         self.clock, self.faults = clock, faults
         self.keys = self.settings.keys
-        self.door = Door(
+        self.access = Access(
             clock,
             faults,
             self.keys,
@@ -160,7 +160,7 @@ class Salesforce:
         form = {**request.query_params, **dict(parse_qsl((await request.body()).decode("utf-8", "replace")))}
         host = request.headers.get("host", "")
         try:
-            body = self.door.token(form, request.headers.get("authorization"), host, _own_url(request))
+            body = self.access.token(form, request.headers.get("authorization"), host, _own_url(request))
         except LoginRefused as refused:
             error = {"error": refused.error, "error_description": refused.description}
             answer = self._response(Answer(400, error))
@@ -176,13 +176,13 @@ class Salesforce:
         if not _is_version(version):
             return self._counted(Response(status_code=404))
         text = (await request.body()).decode("utf-8", "replace")
-        status, body = self.door.soap(version, text, _own_url(request))
+        status, body = self.access.soap(version, text, _own_url(request))
         return self._counted(self._response(Answer(status, body, media="text/xml;charset=UTF-8")))
 
     async def _user(self, request: Request) -> Response:
         self.calls["userinfo"] += 1
         try:
-            session = self.door.admit(request.headers.get("authorization"))
+            session = self.access.admit(request.headers.get("authorization"))
         except Refusal:
             return self._counted(Response("Bad_OAuth_Token", 403))
         body = {"user_id": session.user, "organization_id": ORG_ID, "preferred_username": self.keys.username}
@@ -232,7 +232,7 @@ class Salesforce:
             if (odd := self.faults.take("salesforce_odd_401")) is not None:
                 return self._odd(odd)
             _check_version(version)
-            session = self.door.admit(request.headers.get("authorization"))
+            session = self.access.admit(request.headers.get("authorization"))
             self.usage.count()
             if isinstance(found, Refusal):
                 raise found

@@ -20,7 +20,7 @@ JSON_TYPE = "application/json;charset=UTF-8"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that came through the door. `path`: what the operation's pattern found in the address."""
+    """A call that was admitted. `path`: what the operation's pattern found in the address."""
 
     session: Session
     version: str

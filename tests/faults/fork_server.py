@@ -1,8 +1,8 @@
 """A process that has imported everything once and forks a child for each journey: a start costs next to nothing.
 
-    python -m tests.faults.nursery    one wish per line (JSON), one answer per line: how the child ended
+    python -m tests.faults.fork_server    one wish per line (JSON), one answer per line: how the child ended
 
-In here: both ends of that, and strace, which is tied to a child before it begins.
+In here: both ends of that, and strace, which is attached to a child before it begins.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class Ended:
     said: str
 
 
-class Nursery:
+class ForkServer:
     """The asking end. A context manager."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.faults.nursery"]
+        command = [sys.executable, "-m", "tests.faults.fork_server"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self
 
@@ -76,7 +76,7 @@ class Nursery:
         self._process.stdin.write(json.dumps(wish) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        assert line, "the nursery is gone"
+        assert line, "the fork server is gone"
         said = Path(wish["folder"]) / "said"
         return Ended(json.loads(line), said.read_text() if said.exists() else "")
 
@@ -86,7 +86,7 @@ def memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-# --- the nursery's own end ------------------------------------------------------------------------
+# --- the server's own end ------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -94,22 +94,22 @@ def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory(dir=memory()) as folder:  # whatever is imported late is imported now
         for name in ("short", "far"):
-            _travel({"journey": name, "kill": None, "puts_off": []}, Path(folder) / name)
+            _run_journey({"journey": name, "kill": None, "puts_off": []}, Path(folder) / name)
     gc.freeze()
     for line in sys.stdin:
-        sys.stdout.write(f"{_raise_child(json.loads(line))}\n")
+        sys.stdout.write(f"{_fork(json.loads(line))}\n")
         sys.stdout.flush()
 
 
-def _raise_child(wish: dict[str, Any]) -> int:
+def _fork(wish: dict[str, Any]) -> int:
     ready, go = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
-        _live(wish, ready[1], go[0])
+        _be_the_child(wish, ready[1], go[0])
     tracer = None
     if wish.get("strace"):
         os.read(ready[0], 1)
-        tracer = _tie(child, Path(wish["folder"]), wish["strace"])
+        tracer = _attach_strace(child, Path(wish["folder"]), wish["strace"])
     os.write(go[1], b"!")
     for end in (*ready, *go):
         os.close(end)
@@ -119,7 +119,7 @@ def _raise_child(wish: dict[str, Any]) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def _live(wish: dict[str, Any], ready: int, go: int) -> None:
+def _be_the_child(wish: dict[str, Any], ready: int, go: int) -> None:
     """The child: never returns."""
     status = 1
     try:
@@ -131,14 +131,14 @@ def _live(wish: dict[str, Any], ready: int, go: int) -> None:
         ctypes.CDLL(None).prctl(_SET_PTRACER, _ANYBODY, 0, 0, 0)  # where only a parent may trace
         os.write(ready, b"!")
         os.read(go, 1)
-        status = _travel(wish, folder)
+        status = _run_journey(wish, folder)
     except BaseException:  # noqa: BLE001 - the status and what it said are looked at
         os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(status)
 
 
-def _travel(wish: dict[str, Any], folder: Path) -> int:
+def _run_journey(wish: dict[str, Any], folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if wish["journey"] == "short":
@@ -154,7 +154,7 @@ def _travel(wish: dict[str, Any], folder: Path) -> int:
     return 0
 
 
-def _tie(child: int, folder: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
+def _attach_strace(child: int, folder: Path, options: Sequence[str]) -> subprocess.Popen[bytes]:
     """strace, once it has the child."""
     assert STRACE is not None
     command = [STRACE, "-f", "-qq", "-o", str(folder / "trace"), "-p", str(child), *options]
@@ -163,7 +163,7 @@ def _tie(child: int, folder: Path, options: Sequence[str]) -> subprocess.Popen[b
     end = time.monotonic() + PATIENCE
     while "TracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
         if tracer.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"strace has no hold of the child: {(folder / 'strace').read_text()}")
+            raise RuntimeError(f"strace is not attached to the child: {(folder / 'strace').read_text()}")
         time.sleep(0.001)
     return tracer
 

@@ -1,6 +1,6 @@
-"""The public listener of a house on a real socket, and clients that need not be polite.
+"""The public listener of a harness on a real socket, and clients that need not be polite.
 
-In here: opening the door, and saying raw bytes to it. What is to be true stands in the tests.
+In here: opening the client, and saying raw bytes to it. What is to be true stands in the tests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from syncd.web.listener import Listener
 from tests.connectors.fullenrich_said import KEY
 from tests.contract.bench import bench
 from tests.contract.fake_provider import FakeProvider
-from tests.unit.house import EMAIL, ONE_BY_ONE, House
+from tests.unit.harness import EMAIL, ONE_BY_ONE, Harness
 
 DAY = 86_400.0
 VENDORS = ("zeliq", "fullenrich")
@@ -44,7 +44,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Client:
     """The way in; `tls` and the `host` of its certificate where a proxy stands in front."""
 
     port: int
@@ -115,19 +115,19 @@ def _read(answer: bytes) -> Said:
 @asynccontextmanager
 async def opened(
     parts: Parts, *, canary: Canary | None = None, head: float = 10.0, body: float = 10.0
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[Client]:
     """The receiver, serving. `head` and `body`: its deadlines in seconds."""
     app = public.application(parts, canary or Canary(), body_deadline=body)
     listener = Listener(app, Address("127.0.0.1", 0), head_deadline=head)
     await listener.start()
     try:
-        yield Door(listener.port)
+        yield Client(listener.port)
     finally:
         await listener.stop()
 
 
 def with_vendors(parts: Parts) -> Parts:
-    """The same house, with the real connectors of both vendors behind its door."""
+    """The same harness, with the real connectors of both vendors behind its client."""
     tools = bench(parts.clock)
     connectors = (
         zeliq.Connector("zeliq", zeliq.Options(api_key=SecretStr("zq-very-secret")), None, tools),
@@ -137,24 +137,24 @@ def with_vendors(parts: Parts) -> Parts:
     return replace(parts, lanes=lanes)
 
 
-def asked_house(
+def asked_harness(
     folder: Path,
     people: int | Sequence[str],
     provider: str = "zeliq",
     field: Field = EMAIL,
     *,
     now: float | None = None,
-) -> tuple[House, list[str]]:
-    """A house whose provider has taken on a call for each of so many people, and the calls' addresses, in order of
+) -> tuple[Harness, list[str]]:
+    """A harness whose provider has taken on a call for each of so many people, and the calls' addresses, in order of
     the contacts. `people` may be the contacts' ids."""
     fake = FakeProvider(provider, capabilities=replace(ONE_BY_ONE, windows=()))
     folder.mkdir(parents=True, exist_ok=True)
-    house = House(folder, providers=[fake], fields={field: [provider]})
-    house.clock.time = now or house.clock.time
-    made = [house.person(f"Person{number}") for number in range(people if isinstance(people, int) else len(people))]
+    harness = Harness(folder, providers=[fake], fields={field: [provider]})
+    harness.clock.time = now or harness.clock.time
+    made = [harness.person(f"Person{number}") for number in range(people if isinstance(people, int) else len(people))]
     if not isinstance(people, int):
         named = zip(people, made, strict=True)
-        house.crm.records = {contact: replace(house.crm.records[one], id=contact) for contact, one in named}
-        house.crm.owner = str(PORTAL_ID)  # they are the sandbox's
-    house.ask()
-    return house, [one.callback_url for one in fake.accepted.values()]
+        harness.crm.records = {contact: replace(harness.crm.records[one], id=contact) for contact, one in named}
+        harness.crm.owner = str(PORTAL_ID)  # they are the sandbox's
+    harness.ask()
+    return harness, [one.callback_url for one in fake.accepted.values()]

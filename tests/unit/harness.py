@@ -1,7 +1,7 @@
 """The whole pipeline on one bench, to be driven stage by stage.
 
 Real: the ledger, the stages, the addresses. In place of the world: a clock that jumps, ids that
-count, a CRM and providers in memory. When a house is closed, its ledger is audited.
+count, a CRM and providers in memory. When a harness is closed, its ledger is audited.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ ONE_BY_ONE = replace(CAPABILITIES, batch=1, combines=False)
 UNHEARD = replace(ONE_BY_ONE, poll_after=None, signed=False, needs_email_for=frozenset({PHONE}))  # by callback or not
 
 
-class House:
+class Harness:
     """`providers`: name and the fake behind it; every field asks `order` (all of them, by default).
 
     `second`: another CRM with a sync of its own, whose contacts have other ids than those of the first.
@@ -304,7 +304,7 @@ def sync_of(
     budget: Budget | None = None,
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT,
 ) -> Sync:
-    """The one sync of a house: which field is asked of whom, in turn."""
+    """The one sync of a harness: which field is asked of whom, in turn."""
     policies = {
         field: FieldPolicy(
             property=field.value, also=("mobile",) * (field is PHONE), providers=tuple(names), accept=accept
@@ -321,7 +321,7 @@ def sync_of(
 def settings_of(
     path: Path, providers: Sequence[str], crms: Sequence[str], syncs: tuple[Sync, ...], in_doubt: InDoubtPolicy
 ) -> Settings:
-    """The configuration of a house."""
+    """The configuration of a harness."""
 
     def connection(name: str, port: Port) -> Connection:
         return Connection(
