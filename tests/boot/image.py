@@ -43,7 +43,6 @@ class Image:
         self._host.run("ln -s /usr/bin/python3 /usr/local/bin/python")
         for word, rest in lines():
             self._follow(word, rest)
-        self._host.run("rm /usr/local/bin/python")
 
     def _follow(self, word: str, rest: str) -> None:
         if word == "FROM":
