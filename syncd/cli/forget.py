@@ -18,7 +18,7 @@ from syncd.ledger.store import Ledger, Tx, reading
 from syncd.people.suppression import Sign
 
 from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell
-from .suppress import user
+from .who import operator
 from .work import is_alone
 
 PATIENCE = 60.0  # seconds for which a daemon's work on the person is waited for
@@ -94,7 +94,9 @@ def the_person(tx: Tx, who: str) -> tuple[int, ...]:
 def _erase(settings: Settings, contacts: Sequence[int], signs: set[Sign]) -> Counter[str]:
     """First nothing new may begin about them; then all goes in one transaction."""
     path, clock = settings.ledger.path, compose.clock_of(settings)
-    Ledger.change(path, suppressions.add, signs, reason=forgetting.REASON, by=user(), now=clock.now(), forgotten=True)
+    Ledger.change(
+        path, suppressions.add, signs, reason=forgetting.REASON, by=operator(), now=clock.now(), forgotten=True
+    )
     traces = forgetting.traces(signs)
     with reading(path) as tx:
         mentioned = forgetting.mentions(tx, contacts, traces)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -15,6 +14,7 @@ from syncd.ledger.pauses import PauseKind
 from syncd.ledger.store import Ledger
 
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell, when
+from .who import operator
 
 Name = Annotated[str | None, typer.Argument(help="A sync, or a provider's connection.")]
 Everything = Annotated[bool, typer.Option("--all", help="Everything.")]
@@ -52,7 +52,7 @@ def pause(
     kind, known = _which(settings, name, everything=everything)
     now = compose.clock_of(settings).now()
     end = None if until is None else _moment(until, now)
-    Ledger.change(settings.ledger.path, pauses.pause, kind, known, reason, until=end, by=getpass.getuser(), now=now)
+    Ledger.change(settings.ledger.path, pauses.pause, kind, known, reason, until=end, by=operator(), now=now)
     if as_json:
         print_json({"kind": kind, "name": known, "reason": reason, "until": end})
         return

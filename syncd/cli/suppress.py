@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import getpass
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +19,7 @@ from syncd.people import suppression
 from syncd.people.suppression import Kind, Sign
 
 from .output import ConfigOption, JsonOption, complain, print_json, settings_from, table, tell, when
+from .who import operator
 
 suppress_app = typer.Typer(
     no_args_is_help=True,
@@ -72,7 +71,7 @@ def add(
         raise typer.BadParameter(str(error)) from error
     now = compose.clock_of(settings).now()
     path = settings.ledger.path
-    new = Ledger.change(path, suppressions.add, signs, reason=reason, by=user(), now=now)
+    new = Ledger.change(path, suppressions.add, signs, reason=reason, by=operator(), now=now)
     if as_json:
         print_json({"new": new, "known": len(set(signs)) - new})
         return
@@ -104,7 +103,7 @@ def import_(
         new = suppressions.new(tx, signs)
     if yes and signs:
         now = compose.clock_of(settings).now()
-        Ledger.change(settings.ledger.path, suppressions.add, signs, reason=reason, by=user(), now=now)
+        Ledger.change(settings.ledger.path, suppressions.add, signs, reason=reason, by=operator(), now=now)
     counts = Counter(sign.kind for sign in set(signs))
     if as_json:
         unread = [{"line": line, "why": why} for line, why in bad]
@@ -161,14 +160,6 @@ def remove(
         print_json({"removed": gone})
         return
     tell(f"{gone} taken from the list. Whom it concerned is decided on anew by a running daemon.")
-
-
-def user() -> str:
-    """Who types this; in a container, a user may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def _which(entries: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 
 
 def operator() -> str:
@@ -10,4 +11,4 @@ def operator() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in a container
-        return "the operator"
+        return f"user {os.getuid()}"
