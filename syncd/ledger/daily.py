@@ -1,0 +1,152 @@
+"""What became of questions and values, by day: the figures of `syncd report`.
+
+Answers and writes are counted into `daily` once, a while after they came: by then it is known whose an answer is, and
+nothing is added to the work of the moment. What has come since is counted whenever somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from . import upkeep
+from .store import Tx
+
+DAY = 86_400.0
+SETTLED = 600.0  # seconds after which an answer has been judged, and a write has ended
+PORTION = 5_000  # rows that are counted in a pass
+ANSWERS, WRITES = "daily_answers", "daily_writes"  # the last row of `result` and of `write` that is counted
+_SEEN = {ANSWERS: "daily_answers_seen", WRITES: "daily_writes_seen"}  # up to which may be counted at the next look
+_LOOKED = "daily_looked"  # UTC seconds: when these were the newest ones
+_COUNTS = (
+    "found", "missed", "unanswered", "verified", "contradicted", "asked_first", "found_first", "written", "refused",
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """What a figure is of. `day`: since 1970, in UTC."""
+
+    day: int
+    sync: str
+    field: str
+    provider: str
+
+
+@dataclass(slots=True)
+class Figures:
+    """What became of some questions, and of the values that they brought.
+
+    `unanswered`: no answer came in time, or the provider failed. `verified`: found, and valid by the provider's word.
+    `contradicted`: found, and of somebody else by all that is known. `asked_first`, `found_first`: of those that no
+    other provider had been asked before. `written` and `refused` (by the CRM or a person): values. `spent_mc`:
+    thousandths of a credit, charged or counted as charged. `latency`: answers by how long they took, in quarters of
+    a power of two of seconds.
+    """
+
+    found: int = 0
+    missed: int = 0
+    unanswered: int = 0
+    verified: int = 0
+    contradicted: int = 0
+    asked_first: int = 0
+    found_first: int = 0
+    written: int = 0
+    refused: int = 0
+    spent_mc: int = 0
+    latency: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> int:
+        """Questions that were answered."""
+        return self.found + self.missed
+
+    def add(self, other: Figures) -> None:
+        """Count these in."""
+        for name in (*_COUNTS, "spent_mc"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.latency.update(other.latency)
+
+
+def count(tx: Tx, *, now: float) -> None:
+    """Count the next portion of what was there at the last look: that is settled by now."""
+    looked = upkeep.mark(tx, _LOOKED)
+    due = looked is None or not looked <= now < looked + SETTLED
+    if not due:
+        return
+    seen = {key: int(upkeep.mark(tx, mark) or 0) for key, mark in _SEEN.items()}
+    for key, until in seen.items():
+        _count_up_to(tx, key, until)
+    newest = _newest(tx)
+    all_counted = all(int(upkeep.mark(tx, key) or 0) >= until for key, until in seen.items())
+    if all_counted and seen != newest:
+        for key, mark in _SEEN.items():
+            upkeep.set_mark(tx, mark, newest[key])
+        upkeep.set_mark(tx, _LOOKED, now)
+
+
+def count_all(tx: Tx) -> None:
+    """Count all that has ended, before some of it is deleted."""
+    for key, newest in _newest(tx).items():
+        while (upkeep.mark(tx, key) or 0.0) < newest:
+            _count_up_to(tx, key, newest)
+
+
+def after_deleting(tx: Tx) -> None:
+    """The numbers of deleted rows may be given anew: whatever has them then is not counted yet."""
+    for key, newest in _newest(tx).items():
+        for mark in (key, _SEEN[key]):
+            if (upkeep.mark(tx, mark) or 0.0) > newest:
+                upkeep.set_mark(tx, mark, newest)
+
+
+def refused(tx: Tx, result_id: int, *, now: float) -> None:
+    """A person has refused the value of an answer."""
+    tx.run("daily_add_refused", result_id=result_id, now=now)
+
+
+def read(tx: Tx, first: int, last: int) -> dict[Place, Figures]:
+    """The figures of these days, both included."""
+    found: dict[Place, Figures] = {}
+    span: dict[str, Any] = {"first": first, "last": last}
+    answers, writes = (int(upkeep.mark(tx, key) or 0) for key in (ANSWERS, WRITES))
+    for row in tx.rows("daily_counts", answers=answers, writes=writes, **span):
+        _at(found, row).add(Figures(**{name: row[name] for name in _COUNTS}))
+    for row in tx.rows("daily_latencies", answers=answers, **span):
+        _at(found, row).latency[row["quarter"]] += row["n"]
+    for row in tx.rows("daily_spent", **span):
+        if row["spent_mc"]:
+            _at(found, row).spent_mc += row["spent_mc"]
+    return found
+
+
+def together(figures: Iterable[Figures]) -> Figures:
+    """The sum of some."""
+    total = Figures()
+    for one in figures:
+        total.add(one)
+    return total
+
+
+def _at(found: dict[Place, Figures], row: Any) -> Figures:
+    place = Place(row["day"], row["sync"], row["field"], row["provider"])
+    return found.setdefault(place, Figures())
+
+
+def _newest(tx: Tx) -> dict[str, int]:
+    """The last rows that there are; of writes, before the first that has not ended."""
+    row = tx.row("daily_newest")
+    if row is None:
+        return {ANSWERS: 0, WRITES: 0}
+    return {ANSWERS: row["answers"], WRITES: row["writes"] if row["open"] is None else row["open"] - 1}
+
+
+def _count_up_to(tx: Tx, key: str, until: float) -> None:
+    after = int(upkeep.mark(tx, key) or 0)
+    span = {"after": after, "until": min(int(until), after + PORTION)}
+    if span["until"] <= after:
+        return
+    for statement in ("daily_add_answers", "daily_add_latencies") if key == ANSWERS else ("daily_add_writes",):
+        tx.run(statement, **span)
+    upkeep.set_mark(tx, key, span["until"])
