@@ -7,18 +7,22 @@ nothing is added to the work of the moment. What has come since is counted whene
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import upkeep
 from .store import Tx
+
+if TYPE_CHECKING:
+    import sqlite3
 
 DAY = 86_400.0
 SETTLED = 600.0  # seconds after which an answer has been judged, and a write has ended
 PORTION = 5_000  # rows that are counted in a pass
 ANSWERS, WRITES = "daily_answers", "daily_writes"  # the last row of `result` and of `write` that is counted
 _SEEN = {ANSWERS: "daily_answers_seen", WRITES: "daily_writes_seen"}  # up to which may be counted at the next look
+_LAST = 2**63 - 1  # a number that no row exceeds
 _LOOKED = "daily_looked"  # UTC seconds: when these were the newest ones
 _COUNTS = (
     "found", "missed", "unanswered", "verified", "contradicted", "asked_first", "found_first", "written", "refused",
@@ -103,21 +107,23 @@ def after_deleting(tx: Tx) -> None:
 
 def refused(tx: Tx, result_id: int, *, now: float) -> None:
     """A person has refused the value of an answer."""
-    tx.run("daily_add_refused", result_id=result_id, now=now)
+    if (row := tx.row("daily_refusal", result_id=result_id, now=now)) is not None:
+        _add(tx, {Place(*row): Figures(refused=1)})
 
 
 def read(tx: Tx, first: int, last: int) -> dict[Place, Figures]:
-    """The figures of these days, both included."""
-    found: dict[Place, Figures] = {}
-    span: dict[str, Any] = {"first": first, "last": last}
-    answers, writes = (int(upkeep.mark(tx, key) or 0) for key in (ANSWERS, WRITES))
-    for row in tx.rows("daily_counts", answers=answers, writes=writes, **span):
-        _at(found, row).add(Figures(**{name: row[name] for name in _COUNTS}))
-    for row in tx.rows("daily_latencies", answers=answers, **span):
+    """The figures of these days, both included: what is counted already, and what has come since."""
+    span = {"first": first, "last": last}
+    found = _figures(tx.rows("daily_counted", **span))
+    for row in tx.rows("daily_latencies", **span):
         _at(found, row).latency[row["quarter"]] += row["n"]
     for row in tx.rows("daily_spent", **span):
         if row["spent_mc"]:
             _at(found, row).spent_mc += row["spent_mc"]
+    for key in (ANSWERS, WRITES):
+        for place, one in _between(tx, key, int(upkeep.mark(tx, key) or 0), _LAST).items():
+            if first <= place.day <= last:
+                found.setdefault(place, Figures()).add(one)
     return found
 
 
@@ -129,9 +135,23 @@ def together(figures: Iterable[Figures]) -> Figures:
     return total
 
 
-def _at(found: dict[Place, Figures], row: Any) -> Figures:
+def _figures(rows: Iterable[sqlite3.Row]) -> dict[Place, Figures]:
+    found: dict[Place, Figures] = {}
+    for row in rows:
+        latency = Counter({row["quarter"]: row["n"]}) if row["n"] else Counter()
+        _at(found, row).add(Figures(**{name: row[name] for name in _COUNTS}, latency=latency))
+    return found
+
+
+def _at(found: dict[Place, Figures], row: sqlite3.Row) -> Figures:
     place = Place(row["day"], row["sync"], row["field"], row["provider"])
     return found.setdefault(place, Figures())
+
+
+def _between(tx: Tx, key: str, after: int, until: int) -> dict[Place, Figures]:
+    """What these rows of `result`, or of `write`, tell."""
+    statement = "daily_answers" if key == ANSWERS else "daily_writes"
+    return _figures(tx.rows(statement, after=after, until=until))
 
 
 def _newest(tx: Tx) -> dict[str, int]:
@@ -142,11 +162,16 @@ def _newest(tx: Tx) -> dict[str, int]:
     return {ANSWERS: row["answers"], WRITES: row["writes"] if row["open"] is None else row["open"] - 1}
 
 
-def _count_up_to(tx: Tx, key: str, until: float) -> None:
+def _count_up_to(tx: Tx, key: str, until: int) -> None:
     after = int(upkeep.mark(tx, key) or 0)
-    span = {"after": after, "until": min(int(until), after + PORTION)}
-    if span["until"] <= after:
-        return
-    for statement in ("daily_add_answers", "daily_add_latencies") if key == ANSWERS else ("daily_add_writes",):
-        tx.run(statement, **span)
-    upkeep.set_mark(tx, key, span["until"])
+    end = min(until, after + PORTION)
+    if end > after:
+        _add(tx, _between(tx, key, after, end))
+        upkeep.set_mark(tx, key, end)
+
+
+def _add(tx: Tx, found: Mapping[Place, Figures]) -> None:
+    for place, one in found.items():
+        tx.run("daily_add", **place._asdict(), **{name: getattr(one, name) for name in _COUNTS})
+        for quarter, n in one.latency.items():
+            tx.run("daily_add_latency", **place._asdict(), quarter=quarter, n=n)

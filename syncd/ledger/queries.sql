@@ -1658,51 +1658,43 @@ AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 
 SELECT coalesce((SELECT max(id) FROM result), 0) AS answers, coalesce((SELECT max(id) FROM write), 0) AS writes,
     (SELECT min(write.id) FROM write INDEXED BY write_open WHERE write.state = 'intent') AS open
 
--- name: daily_add_answers
-INSERT INTO daily
-SELECT day, sync, field, provider, sum(found), sum(missed), sum(unanswered), sum(verified), sum(contradicted), sum(first),
-    sum(first AND found), 0, 0 FROM answered WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
+-- name: daily_answers
+-- What became of the questions that these rows of `result` answer.
+SELECT day, sync, field, provider, sum(found) AS found, sum(missed) AS missed, sum(unanswered) AS unanswered,
+    sum(verified) AS verified, sum(contradicted) AS contradicted, sum(first) AS asked_first,
+    sum(first AND found) AS found_first, 0 AS written, 0 AS refused, quarter, sum(NOT unanswered) AS n FROM answered
+WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider, quarter
+
+-- name: daily_writes
+-- What became of these rows of `write`.
+SELECT day, sync, field, provider, 0 AS found, 0 AS missed, 0 AS unanswered, 0 AS verified, 0 AS contradicted,
+    0 AS asked_first, 0 AS found_first, sum(written) AS written, sum(refused) AS refused, 0 AS quarter, 0 AS n
+FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
+
+-- name: daily_refusal
+-- A person has refused the value of this answer.
+SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider
+FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
+
+-- name: daily_add
+INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,
+    :asked_first, :found_first, :written, :refused)
 ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
     unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
     contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
-    found_first = found_first + excluded.found_first
+    found_first = found_first + excluded.found_first, written = written + excluded.written,
+    refused = refused + excluded.refused
 
--- name: daily_add_latencies
-INSERT INTO daily_latency
-SELECT day, sync, field, provider, quarter, count(*) FROM answered
-WHERE id > :after AND id <= :until AND NOT unanswered GROUP BY day, sync, field, provider, quarter
+-- name: daily_add_latency
+INSERT INTO daily_latency VALUES (:day, :sync, :field, :provider, :quarter, :n)
 ON CONFLICT DO UPDATE SET n = n + excluded.n
 
--- name: daily_add_writes
-INSERT INTO daily
-SELECT day, sync, field, provider, 0, 0, 0, 0, 0, 0, 0, sum(written), sum(refused) FROM ended_write
-WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
-ON CONFLICT DO UPDATE SET written = written + excluded.written, refused = refused + excluded.refused
-
--- name: daily_add_refused
--- A person has refused the value of this answer.
-INSERT INTO daily
-SELECT CAST(:now / 86400 AS INTEGER), job.sync, job.field, result.provider, 0, 0, 0, 0, 0, 0, 0, 0, 1
-FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
-ON CONFLICT DO UPDATE SET refused = refused + 1
-
--- name: daily_counts
--- What is counted already, and what has come since. (Days from 1970 on; `first` belongs to the period, `last` too.)
+-- name: daily_counted
 SELECT day, sync, field, provider, found, missed, unanswered, verified, contradicted, asked_first, found_first, written,
-    refused FROM daily WHERE day BETWEEN :first AND :last
-UNION ALL
-SELECT day, sync, field, provider, sum(found), sum(missed), sum(unanswered), sum(verified), sum(contradicted), sum(first),
-    sum(first AND found), 0, 0 FROM answered WHERE id > :answers AND day BETWEEN :first AND :last
-GROUP BY day, sync, field, provider
-UNION ALL
-SELECT day, sync, field, provider, 0, 0, 0, 0, 0, 0, 0, sum(written), sum(refused) FROM ended_write
-WHERE id > :writes AND day BETWEEN :first AND :last GROUP BY day, sync, field, provider
+    refused, 0 AS quarter, 0 AS n FROM daily WHERE day BETWEEN :first AND :last
 
 -- name: daily_latencies
 SELECT day, sync, field, provider, quarter, n FROM daily_latency WHERE day BETWEEN :first AND :last
-UNION ALL
-SELECT day, sync, field, provider, quarter, count(*) FROM answered
-WHERE id > :answers AND NOT unanswered AND day BETWEEN :first AND :last GROUP BY day, sync, field, provider, quarter
 
 -- name: daily_spent
 -- What calls of these days were charged, or count as charged. A day has 96 quarter hours.

@@ -281,6 +281,13 @@ def test_a_finding_says_when_it_may_be_chance() -> None:
     assert "60 % against 20 %, which is more than chance." in charts(figures.report(far, (0, 0), []))[0].finding
 
 
+def test_the_papers_name_every_key() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "report.md").read_text("utf-8")
+    told = figures.report(WORLD, (20_000, 20_001), ["provider"])
+    keys = {*told, *told["total"], *told["league"][0], *told["days"][0]}
+    assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
 # --- the command and the API --------------------------------------------------------------------------
 
 
