@@ -5,7 +5,7 @@ months of scheduled runs, filter, providers and rules change twice; people are e
 real one, its calls reach the simulated vendors, and what these have billed is the bill.
 
 The buyer knows who is who in all records, forgets no answer, and asks the providers in the order that is configured
-when a field is first wanted, and again whenever that changes: each provider is paid once for a find of a person's field.
+when a field is first wanted, and again whenever that changes: each provider is paid once for a find of theirs.
 Each pair of records has something in common by which a colleague would know them for one person.
 """
 
