@@ -1305,6 +1305,14 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
+-- name: contacts_perhaps_bought_for
+-- The same, and those of whom nobody knows whether they were bought.
+SELECT count(DISTINCT contact_id) FROM (
+    SELECT contact_id FROM job INDEXED BY job_flight
+    WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
 -- name: contacts_among
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
 
