@@ -1306,10 +1306,11 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
 -- name: contacts_perhaps_bought_for
--- The same, and those of whom nobody knows whether they were bought.
+-- The same, and those of whom nobody knows whether they were bought, as long as their answer may come.
 SELECT count(DISTINCT contact_id) FROM (
     SELECT contact_id FROM job INDEXED BY job_flight
     WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND sync = :sync
+        AND (state <> 'in_doubt' OR updated_at > :doubtful_since)
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 

@@ -103,6 +103,9 @@ def test_l10_purchases_in_doubt_belong_to_the_handful(build: Build) -> None:
         harness.clock.time += 3600
     assert bought(harness) == 3
     assert [row[0] for row in harness.sql("SELECT state FROM job WHERE submission_id > ''")] == ["in_doubt"] * 3
+    harness.clock.time += DAY
+    harness.dispatch()
+    assert bought(harness) > 3, "an answer that is a day late holds up nobody"
 
 
 def test_l10_who_was_not_found_makes_room(build: Build) -> None:
