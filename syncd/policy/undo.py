@@ -15,6 +15,7 @@ from syncd.ledger.undos import ToUndo
 
 from . import values
 from .guard import Again, Check, Put, Restore
+from .replacing import edited_since
 
 
 class Outcome(StrEnum):
@@ -48,7 +49,7 @@ def before_undo(one: ToUndo, now_there: Snapshot) -> Put | Check | End:
         return found
     if not _same(one, value, one.ours):
         return _CHANGED
-    if _edited_since(one, versions):
+    if edited_since(one.read_before, versions, lambda text: _same(one, text, one.ours)):
         return _CONFIRMED
     newest = versions[0].at if versions else now_there.changed_at
     return Put(before=value, seen=one.seen if one.begun else newest, revision=now_there.revision)
@@ -108,15 +109,6 @@ def _theirs(one: ToUndo, since: Sequence[Version], place: int) -> Version | None
 
 def _since(seen: str, versions: Sequence[Version]) -> list[Version]:
     return [version for version in versions if version.at > seen]
-
-
-def _edited_since(one: ToUndo, versions: Sequence[Version]) -> bool:
-    """Has anybody written there after us? Ours is the first version with our value since the read before our write,
-    whoever the history names for it."""
-    since = _since(one.read_before, versions)
-    ours = next((i for i in reversed(range(len(since))) if _same(one, since[i].value, one.ours)), None)
-    newer = since[:ours] if ours is not None else versions[:1]
-    return any(version.by is Author.PERSON or not _same(one, version.value, one.ours) for version in newer)
 
 
 def _is_put_back(one: ToUndo, version: Version, *, taken: bool) -> bool:
