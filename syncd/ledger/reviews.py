@@ -106,7 +106,8 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 
 def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
-    blank = row["field"] in json.loads(row["lacks"])
+    ours = row["ours"] or ""
+    blank = row["field"] in json.loads(row["lacks"]) and not (ours and (row["ours_at"] or 0) > row["pulled_at"])
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -114,8 +115,8 @@ def _review(row: Any, cost: int | None) -> Review:
         field=row["field"],
         provider=row["provider"],
         value=row["value"],
-        old="" if blank else row["ours"] or "",
-        replaces_typed=not blank and row["ours"] is None,
+        old="" if blank else ours,
+        replaces_typed=not blank and not ours,
         grade=grade_of(row["candidates"], row["value"]),
         cost=None if cost is None else cost / 1000,
         found_at=row["asked_at"],

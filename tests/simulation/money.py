@@ -132,7 +132,7 @@ class Office(World):
         self._entered: dict[str, float] = {}
         self._typed: dict[str, str] = {}  # the mailbox of a record, where somebody has typed one
         self.judge = _Silent(self)
-        self.configuration = Configuration(rng, rng, None, path, tuple(self.crms))
+        self.configuration = Configuration(rng, rng, None, None, path, tuple(self.crms))
         settings = self.configuration.now
         self.configuration.now = self.configuration.wanted = _configured(settings, PHASES[0])
         for vendor in self.vendors.values():
