@@ -46,6 +46,7 @@ FIELD = {name: fld for fld, name in PROPERTY.items()}
 LAG = 90.0  # seconds at most until the search knows of a change
 OVERLAP = 120.0
 PAGE = 3
+BATCH = 4
 IN_A_ROW = 4  # refusals after which nothing more is to be bought for it
 
 _NOTHING: frozenset[str] = frozenset()
@@ -109,12 +110,15 @@ class Record:
 class Crm:
     """The vendor's side."""
 
-    def __init__(self, world: World, name: str, first: int, *, conditional: bool) -> None:
+    def __init__(
+        self, world: World, name: str, first: int, *, conditional: bool, page: int = PAGE, batch: int = BATCH
+    ) -> None:
         self.world = world
+        self.page = page
         self._first = first
         self.name = name
         self.capabilities = CrmCapabilities(
-            title="Simulated", objects={"contacts": FIELDS}, read_batch=4, write_batch=4,
+            title="Simulated", objects={"contacts": FIELDS}, read_batch=batch, write_batch=batch,
             history=not conditional, conditional_write=conditional,
         )  # fmt: skip
         self.records: dict[str, Record] = {}
@@ -363,7 +367,7 @@ class CrmHandle:
         while "until" in place:
             look = partial(self._crm.search, selection, place["since"] - OVERLAP, place["last"])
             found = await self._ask(look)
-            page = found[:PAGE]
+            page = found[: self._crm.page]
             more = len(found) > len(page)
             place = {**place, "last": int(page[-1].id)} if more else {"since": place["until"]}
             yield Page(contacts=tuple(self._crm.contact(record, selection, self.name) for record in page), cursor=place)
