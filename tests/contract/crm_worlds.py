@@ -218,6 +218,11 @@ class HubSpotWorld:
             "NOT_CONTAINS_TOKEN": _filtered(
                 city, "NOT_CONTAINS_TOKEN", self._choose(city, "York", "New York"), value="new"
             ),
+            "list": ({"list": self.vendor.lists.make("Fair").id}, self._enlist),
+            "segment": (
+                {"list": self.vendor.lists.make("In Lyon", lambda item: item.values.get("city") == "Lyon").id},
+                self._choose(city, "Lyon", "Paris"),
+            ),
             "several": (
                 {
                     "owner": "81234567",
@@ -231,6 +236,11 @@ class HubSpotWorld:
 
     def _choose(self, name: str, inside: str, outside: str) -> Callable[[str, bool], None]:
         return lambda record, met: self.vendor.human_edit(record, name, inside if met else outside)
+
+    def _enlist(self, record: str, met: bool) -> None:
+        [fair] = [one for one in self.vendor.lists.lists.values() if one.name == "Fair"]
+        change = fair.add if met else fair.remove
+        change(record, self.vendor.portal.now_ms())
 
     def _choose_several(self, record: str, met: bool) -> None:
         values = {"hubspot_owner_id": "81234567", "city": "New York" if met else "Oldham"}
