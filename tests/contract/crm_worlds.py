@@ -312,7 +312,19 @@ class SalesforceWorld:
             self.vendor.human_edit(record, "Title", "CTO" if met else "CEO")
 
         either = "Title = 'CTO' OR (Title = 'VP' AND FirstName != null)"
-        return {"where": ({"where": "Title = 'CTO'"}, choose), "or": ({"where": either}, choose)}
+        fair, visitors = (self.vendor.org.campaign(name) for name in ("Fair", "Visitors"))
+        member = "ContactId" if self._kind == "Contact" else "LeadId"
+        joined = f"LastName != null AND Id IN (SELECT {member} FROM CampaignMember WHERE CampaignId = '{visitors}')"
+
+        def enlist(campaign: str, record: str, met: bool) -> None:
+            self.vendor.org.enlist(campaign, record, member=met)
+
+        return {
+            "where": ({"where": "Title = 'CTO'"}, choose),
+            "or": ({"where": either}, choose),
+            "campaign": ({"campaign": fair}, partial(enlist, fair)),
+            "semi-join": ({"where": joined}, partial(enlist, visitors)),
+        }
 
     def forbid(self, *, forbidden: bool = True) -> None:
         _switch(self.vendor.faults, f"salesforce_field_read_only:*:{self._kind}.Email", on=forbidden)
