@@ -1312,6 +1312,15 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
+-- name: contacts_perhaps_bought_for
+-- The same, and those of whom nobody knows whether they were bought, as long as their answer may come.
+SELECT count(DISTINCT contact_id) FROM (
+    SELECT contact_id FROM job INDEXED BY job_flight
+    WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND sync = :sync
+        AND (state <> 'in_doubt' OR updated_at > :doubtful_since)
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
 -- name: contacts_among
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
 
@@ -1658,6 +1667,80 @@ SELECT job.sync, job.field, iif(job.state IN ('queued', 'sending'), job.provider
 FROM job
 WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
 AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
+
+-- ------------------------------------------------------------------ daily: what `syncd report` counts
+
+-- name: daily_newest
+SELECT coalesce((SELECT max(id) FROM result), 0) AS answers, coalesce((SELECT max(id) FROM write), 0) AS writes,
+    (SELECT min(write.id) FROM write INDEXED BY write_open WHERE write.state = 'intent') AS open
+
+-- name: daily_answers
+-- What became of the questions that these rows of `result` answer.
+SELECT day, sync, field, provider, sum(found) AS found, sum(missed) AS missed, sum(unanswered) AS unanswered,
+    sum(verified) AS verified, sum(contradicted) AS contradicted, sum(first) AS asked_first,
+    sum(first AND found) AS found_first, 0 AS written, 0 AS refused, quarter, sum(NOT unanswered) AS n FROM answered
+WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider, quarter
+
+-- name: daily_writes
+-- What became of these rows of `write`.
+SELECT day, sync, field, provider, 0 AS found, 0 AS missed, 0 AS unanswered, 0 AS verified, 0 AS contradicted,
+    0 AS asked_first, 0 AS found_first, sum(written) AS written, sum(refused) AS refused, 0 AS quarter, 0 AS n
+FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
+
+-- name: daily_refusal
+-- A person has refused the value of this answer.
+SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider
+FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
+
+-- name: daily_add
+INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,
+    :asked_first, :found_first, :written, :refused)
+ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
+    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
+    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
+    found_first = found_first + excluded.found_first, written = written + excluded.written,
+    refused = refused + excluded.refused
+
+-- name: daily_add_latency
+INSERT INTO daily_latency VALUES (:day, :sync, :field, :provider, :quarter, :n)
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- name: daily_counted
+SELECT day, sync, field, provider, found, missed, unanswered, verified, contradicted, asked_first, found_first, written,
+    refused, 0 AS quarter, 0 AS n FROM daily WHERE day BETWEEN :first AND :last
+
+-- name: daily_latencies
+SELECT day, sync, field, provider, quarter, n FROM daily_latency WHERE day BETWEEN :first AND :last
+
+-- name: daily_spent
+-- What calls of these days were charged, or count as charged. A day has 96 quarter hours.
+SELECT slot / 96 AS day, sync, field, provider, sum(charged_mc + assumed_mc) AS spent_mc, sum(reserved_mc) AS reserved_mc
+FROM spend WHERE slot BETWEEN :first * 96 AND :last * 96 + 95 GROUP BY 1, 2, 3, 4
+
+-- name: rename_daily
+INSERT INTO daily SELECT day, :new, field, provider, found, missed, unanswered, verified, contradicted, asked_first,
+    found_first, written, refused FROM daily WHERE sync = :old
+ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
+    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
+    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
+    found_first = found_first + excluded.found_first, written = written + excluded.written,
+    refused = refused + excluded.refused
+
+-- name: rename_daily_latency
+INSERT INTO daily_latency SELECT day, :new, field, provider, quarter, n FROM daily_latency WHERE sync = :old
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- name: drop_daily
+DELETE FROM daily WHERE sync = :old
+
+-- name: drop_daily_latency
+DELETE FROM daily_latency WHERE sync = :old
+
+-- name: rename_connection_in_daily
+UPDATE OR REPLACE daily SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_daily_latency
+UPDATE OR REPLACE daily_latency SET provider = :new WHERE provider = :old
 
 -- name: answers_counted
 -- How often each provider found a field, of those questions that it answered.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from . import costs
+from . import costs, daily
 from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
 from .results import APPROVAL as APPROVAL  # noqa: PLC0414
 from .results import REFUSED as REFUSED  # noqa: PLC0414
@@ -91,6 +91,8 @@ def decide(
         value = shown.get(id_) if shown is not None else None
         if id_ in jobs and tx.run("review_decide", result_id=id_, decision=decision, by=by, value=value, now=now):
             decided += 1
+            if decision == REFUSED:
+                daily.refused(tx, id_, now=now)
             tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=f"{decision} by {by}")
     return decided
 

@@ -28,7 +28,7 @@ from syncd.observe.status import live
 from syncd.observe.trial import WITHIN, Trial
 from syncd.pipeline.parts import Parts
 
-from . import runs
+from . import report, runs
 from .contacts import contacts
 from .hosts import OPEN, KnownHosts
 
@@ -62,6 +62,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/status", pages.status),
             Route("/api/contacts", partial(contacts, parts)),
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
+            Route("/api/report", partial(report.report, parts)),
             Route("/api/runs", partial(runs.runs, parts)),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/reviews", pages.reviews),

@@ -231,7 +231,9 @@ class Judge:
         stands = crm.stands(record.id)
         filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
         # A record that was merged into another one looks like one that has left: only a write tells where it is now.
-        left = job["reason"] == "cancelled" and (filled or record.now is not None)
+        # What it was not good enough for before stays the reason, although the configuration accepts it now.
+        merged = record.now is not None and job["reason"] in {"cancelled", "low_quality"}
+        left = merged or (job["reason"] == "cancelled" and filled)
         # Without a history of fields, whoever edits a record between a write and a lost answer may have cleared it.
         cleared = job["reason"] == "cleared" and self._was_edited(crm, record, purchase.at)
         place = (record.id, PROPERTY[purchase.field])

@@ -157,6 +157,25 @@ def test_an_edit_between_read_and_write_comes_back(build: Build, theirs: str) ->
     assert (harness.held(ada), counts(harness, run)) == (theirs, {"kept": 1})
 
 
+def test_an_edit_while_theirs_comes_back_comes_back_too(build: Build) -> None:
+    harness, crm, ada = written(build)
+    run = harness.undo(run=1)
+
+    def clears() -> None:
+        crm.edit(ada, "email", "ada@office.example.com")
+        crm.edit(ada, "email", "")
+
+    def types() -> None:
+        crm.edit(ada, "email", "ada@home.example.com")
+        crm.between_read_and_write = clears
+
+    crm.between_read_and_write = types
+    for _ in range(3):
+        harness.undoing()
+        harness.clock.time += LANDS + 1
+    assert (harness.held(ada), counts(harness, run)) == ("", {"kept": 1})
+
+
 def test_an_edit_right_after_the_write_stays(build: Build) -> None:
     harness, crm, ada = written(build)
     run = harness.undo(run=1)
