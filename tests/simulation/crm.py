@@ -259,7 +259,7 @@ class Crm:
         return Contact(
             ref=ContactRef(connection=called, object="contacts", id=record.id),
             revision=str(record.revision),
-            identity=_identity(record),
+            identity=told_identity(record),
             values=held,
             blocked=self._blocked(record),
         )
@@ -275,7 +275,7 @@ class Crm:
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.revision),
-            identity=_identity(record),
+            identity=told_identity(record),
             values={f: v for f, m in selection.writable.items() if (v := record.values.get(m.property))},
             blocked=self._blocked(record),
             versions=versions if self.capabilities.history else {},
@@ -483,6 +483,6 @@ def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
         answer.set_exception(error)
 
 
-def _identity(record: Record) -> Identity:
+def told_identity(record: Record) -> Identity:
     """Who a record says that it is about."""
     return replace(record.identity, email=record.values.get("email") or None)
