@@ -30,6 +30,7 @@ from syncd.pipeline.parts import Parts
 
 from . import report, runs
 from .contacts import contacts
+from .enrich import enrich
 from .hosts import OPEN, KnownHosts
 
 _HEADERS = {
@@ -64,6 +65,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
             Route("/api/runs", partial(runs.runs, parts)),
+            Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/reviews", pages.reviews),
             Route("/api/reviews/{decision}", pages.decide, methods=["POST"]),
