@@ -1,10 +1,10 @@
 """HubSpot: contacts pulled by search, decided on fresh reads with history, written in batches.
 
 The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
-vocabulary, `pull` sweeps and cursors, `look` and `membership` the look before buying, `portal` bulk reads,
-`records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and refusals, `check` the
-probe, `schema` proposed mappings, `properties` those that tell of a value, `calls` the line to HubSpot with
-`limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
+vocabulary, `lists` who is in a list, `pull` sweeps and cursors, `look` and `membership` the look before buying,
+`portal` bulk reads, `records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and
+refusals, `check` the probe, `schema` proposed mappings, `properties` those that tell of a value, `calls` the line to
+HubSpot with `limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from syncd.contract.errors import ConnectorError, Halt, Trouble
+from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import properties, terms
+from . import lists, properties, terms
 from .answers import MissingScope
 from .calls import Calls, Route
 from .options import Options
@@ -29,7 +29,7 @@ async def check(calls: Calls, portal: Portal, options: Options, selections: Sequ
     findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
     for number, selection in enumerate(selections):
         wrong = list(_selection(selection, catalogue))
-        found = wrong or [*await _search(calls, selection, catalogue), *_tolerable(selection, catalogue)]
+        found = wrong or [*await _counted(calls, selection, catalogue), *_tolerable(selection, catalogue)]
         findings += [replace(one, selection=number) for one in found]
     findings += await _companies(calls)
     findings += await _may_write(calls)
@@ -109,6 +109,22 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         yield Finding(
             level=Level.WARNING, what=what, cure="take a filter out of `match`, or merge two into one", at="match"
         )
+
+
+async def _counted(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:
+    """How many there are to be looked after; of a list, how many are in it."""
+    searched = await _search(calls, selection, catalogue)
+    list_id = lists.wanted(selection.match)
+    if list_id is None or any(one.level is Level.ERROR for one in searched):
+        return searched
+    try:
+        found = await lists.find(calls, list_id)
+    except Unusable as error:
+        return [Finding(level=Level.ERROR, what=str(error), cure=error.cure, at="match")]
+    except ConnectorError as error:
+        return [_finding(error)]
+    size = "?" if found.size is None else found.size
+    return [Finding(level=Level.OK, what=f"list {list_id} ({found.name}, {found.kind}) holds {size} contacts")]
 
 
 async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import properties, soql
+from . import properties, semijoins, soql
 from .calls import Calls
 from .options import Login, Options
 from .org import Org
-from .records import Lens
+from .records import Lens, text, to18
 from .schema import TEXT
 
 _AGAIN = "try again; if it stays so, look at domain and at trust.salesforce.com"
@@ -51,11 +51,31 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
         return wrong
     try:
         lens = await org.lens(selection)
+        of_campaigns = await _campaigns(org, lens)
         await org.probe(lens)
     except (Halt, Unusable) as error:
         return [_finding(error)]
+    if any(one.level is Level.ERROR for one in of_campaigns):
+        return of_campaigns
     good = Finding(level=Level.OK, what=f"{_own(lens)} can be read and written")
-    return [good, *_hidden(lens), *_extras(lens), *_provenance(lens), *_blind(lens)]
+    return [good, *of_campaigns, *_hidden(lens), *_extras(lens), *_provenance(lens), *_blind(lens)]
+
+
+async def _campaigns(org: Org, lens: Lens) -> list[Finding]:
+    """Are the campaigns there, and how many members have they?"""
+    wanted = semijoins.campaigns(lens.selection.match)
+    found = {to18(text(row, "Id")): row for row in await org.campaigns(lens)} if wanted else {}
+    findings = []
+    for one in wanted:
+        row = found.get(to18(one))
+        if row is None:
+            what, cure = f"the org shows us no campaign {one}", "name another one, or let our user see it"
+            findings.append(Finding(level=Level.ERROR, what=what, cure=cure, at="match"))
+        else:
+            size = text(row, "NumberOfContacts" if lens.type == "Contact" else "NumberOfLeads")
+            what = f"campaign {one} ({text(row, 'Name')}) has {size} {lens.selection.object}"
+            findings.append(Finding(level=Level.OK, what=what))
+    return findings
 
 
 def _wrong(lens: Lens) -> Iterator[Finding]:

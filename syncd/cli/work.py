@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,15 +24,15 @@ from syncd import compose
 from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
 from syncd.ledger import copies, reports
-from syncd.ledger.states import JobState
-from syncd.ledger.store import Ledger, Tx
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Ledger, Tx, reading
 from syncd.log import set_up
 from syncd.observe.conditions import derive
 from syncd.observe.status import look
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, config_path, settings_from, with_cure
+from .output import ConfigOption, complain, config_path, pasteable, settings_from, tell, with_cure
 
 EX_CANTCREAT = 73
 
@@ -62,6 +63,8 @@ def run(
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
+    if once:
+        _tell_how_it_stands(settings.ledger.path)
     if left:
         complain(left)
         raise typer.Exit(1)
@@ -125,6 +128,20 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
 def _read_again(file: Path) -> tuple[Settings, Registry]:
     registry = Registry()
     return load(file, os.environ, registry=registry), registry
+
+
+def _tell_how_it_stands(path: Path) -> None:
+    """What has become of everything so far, and what wants a person now."""
+    with reading(path) as tx:
+        ended: Counter[str] = Counter()
+        for row in reports.counts(tx):
+            ended[row["reason"]] += row["n"]
+        states, spent = reports.by_state(tx), reports.credits_by_provider(tx)
+    written, others = ended.pop(Reason.WRITTEN, 0), sum(n for reason, n in ended.items() if reason)
+    charged = sum(one["charged"] for one in spent.values())
+    tell(f"{written:,} values are written, {others:,} fields ended without one; {charged:,g} credits were charged.")
+    if waiting := states[JobState.REVIEW]:
+        tell(pasteable(f"{waiting:,} values wait for you: syncd review list"))
 
 
 def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:

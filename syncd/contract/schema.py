@@ -56,7 +56,7 @@ def _place(wanted: Field, usual: FieldMap | None, known: Mapping[str, Property])
     chosen = next((name for name in names if name in known and known[name].writable), None)
     if chosen is None:
         return None
-    also = (*(usual.also if usual else ()), *alike) if wanted in ASKED else ()
+    also = (*((usual.property, *usual.also) if usual else ()), *alike) if wanted in ASKED else ()
     others = dict.fromkeys(name for name in also if name in known and name != chosen)
     return FieldMap(property=chosen, also=tuple(others))
 
