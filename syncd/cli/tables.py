@@ -16,6 +16,10 @@ def show_status(status: dict[str, Any]) -> None:
     if not status["running"]:
         seen = f"was last seen at {when(status['looked_at'])} UTC" if status["looked_at"] else "has not run yet"
         say("syncd does not run", f", or can't write its ledger: it {seen}. So it stood then:\n", style="red")
+    say(status.get("sentence", ""), "\n")
+    for name, one in status.get("syncs", {}).items():
+        say(f"{one['sign']} {name}", f"  {one['state']}{': ' if one['why'] else ''}{one['why']}")
+    say("", "")
     for one in status["conditions"]:
         _show_condition(one)
     heads = ["sync", "field", "state", "reason", "jobs"]

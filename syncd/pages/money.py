@@ -1,0 +1,48 @@
+"""Providers and budgets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from syncd.ledger import budgets, reconciliation, runway
+from syncd.observe.status import live
+from syncd.pages.site import Site
+
+
+async def providers(site: Site, request: Request) -> Response:
+    """`/providers`"""
+    status = await live(site.parts)
+    rows = [_provider(site, status, name) for name in site.parts.lanes]
+    paused = {one["name"] for one in status["pauses"] if one["kind"] == "provider"}
+    return await site.page(request, "providers.html", status=status, rows=rows, paused=paused)
+
+
+def _provider(site: Site, status: dict[str, Any], name: str) -> dict[str, Any]:
+    can = site.parts.lanes[name].provider.capabilities
+    nothing = {"submissions": 0, "charged": 0.0, "reserved": 0.0, "in_doubt": 0.0, "assumed": 0.0}
+    difference = status["reconciliation"].get(name)
+    return {
+        "name": name,
+        "title": can.title,
+        "spent": status["credits"].get(name, nothing),
+        "balance": status["connections"].get(name, {}),
+        "lasts": runway.in_words(status["balances"].get(name, {"balance": None, "days": {}})),
+        "answers": status["answers"].get(name, {"judged": 0, "other": 0}),
+        "price": {str(field): price for field, price in can.price.items()},
+        "difference": reconciliation.in_words(difference) if difference else "",
+        "trouble": [one for one in status["conditions"] if one["who"] == name],
+        "next_call_in": status["lanes"].get(name, {}).get("next_call_in"),
+    }
+
+
+async def budgets_(site: Site, request: Request) -> Response:
+    """`/budgets`"""
+    status = await live(site.parts)
+    rows = [{**one, "words": budgets.in_words(one)} for one in status["budgets"]]
+    places = {
+        one.name: site.parts.settings.places.of("budgets", n) for n, one in enumerate(site.parts.settings.budgets)
+    }
+    return await site.page(request, "budgets.html", rows=rows, places=places, balances=status["balances"])
