@@ -61,9 +61,12 @@ def application(parts: Parts, sessions: Sessions) -> Any:
         Route("/logout", site.handler(_logout), methods=["POST"]),
         Route("/live", _live(site)),
         Route("/static/{name}", _static),
-        Route("/{path:path}", site.handler(_nothing)),
     ]
-    app = Starlette(routes=routes)
+
+    async def not_found(request: Request, _: Exception) -> Response:
+        return site.trouble(request, 404, "There is nothing here.")
+
+    app = Starlette(routes=routes, exception_handlers={404: not_found})
     app.router.redirect_slashes = False
     return app
 
@@ -80,10 +83,6 @@ def _known(view: View) -> View:
         return await view(site, request)
 
     return checked
-
-
-async def _nothing(site: Site, request: Request) -> Response:
-    raise Wrong("There is nothing here.", 404)
 
 
 async def _login(site: Site, request: Request) -> Response:

@@ -14,6 +14,7 @@ from syncd import filters
 from syncd.contract.model import ContactRef
 from syncd.ledger import glances, reports, retries, search
 from syncd.ledger.search import Found, Wanted
+from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.pages import timeline
 from syncd.pages.site import Question, Site, Wrong
@@ -74,7 +75,7 @@ async def contact(site: Site, request: Request) -> Response:
     entries = timeline.entries(journey, show=show, full=full)
     shown: dict[str, Any] = {
         "journey": journey,
-        "jobs": [{**job, "write": _standing_write(job)} for job in journey["jobs"]],
+        "jobs": [{**job, "write": _standing_write(job), "waits": _waiting(job)} for job in journey["jobs"]],
         "entries": entries,
         "show": show,
         "full": full,
@@ -87,6 +88,13 @@ async def contact(site: Site, request: Request) -> Response:
 def _standing_write(job: dict[str, Any]) -> dict[str, Any] | None:
     """The newest write that was not put back."""
     return next((one for one in reversed(job["writes"]) if one["state"] == "written"), None)
+
+
+def _waiting(job: dict[str, Any]) -> str:
+    """The value that waits for a person."""
+    if job["state"] != JobState.REVIEW:
+        return ""
+    return next((str(one["value"]) for one in reversed(job["reviews"]) if not one["decision"]), "")
 
 
 async def delivery(site: Site, request: Request) -> Response:

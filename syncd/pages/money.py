@@ -28,7 +28,7 @@ def _provider(site: Site, status: dict[str, Any], name: str) -> dict[str, Any]:
         "name": name,
         "title": can.title,
         "spent": status["credits"].get(name, nothing),
-        "balance": status["connections"].get(name, {}),
+        "balance": status["connections"].get(name, {}).get("balance"),
         "lasts": runway.in_words(status["balances"].get(name, {"balance": None, "days": {}})),
         "answers": status["answers"].get(name, {"judged": 0, "other": 0}),
         "price": {str(field): price for field, price in can.price.items()},

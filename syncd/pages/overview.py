@@ -45,6 +45,7 @@ async def overview(site: Site, request: Request) -> Response:
         "beats_": beats,
         "next": site.next_pulls(status),
         "found": _found(status),
+        "told_already": lambda why: any(why.endswith(one["why"]) for one in status["conditions"]),
     }
     return await site.page(request, "overview.html", frame=frame, **shown)
 

@@ -152,14 +152,14 @@ class Site:
                     await self._take_form(request)
                 return await view(self, request)
             except Wrong as error:
-                return self._trouble(request, error.status, str(error))
+                return self.trouble(request, error.status, str(error))
             except (LedgerError, SyncdError) as error:
-                return self._trouble(request, 503, str(error), getattr(error, "cure", "Try again in a moment."))
+                return self.trouble(request, 503, str(error), getattr(error, "cure", "Try again in a moment."))
             except Exception:
                 number = secrets.token_hex(4)
                 log.exception("page_failed", page=request.url.path, number=number)
                 said = f"syncd met something that nobody foresaw, and has noted it as {number}."
-                return self._trouble(request, 500, said, f"journalctl -u syncd --grep {number}")
+                return self.trouble(request, 500, said, f"journalctl -u syncd --grep {number}")
 
         return handle
 
@@ -193,7 +193,8 @@ class Site:
                         "load it again, and look once more.", 403)  # fmt: skip
         request.state.form = form
 
-    def _trouble(self, request: Request, status: int, said: str, cure: str = "") -> Response:
+    def trouble(self, request: Request, status: int, said: str, cure: str = "") -> Response:
+        """A page that says what is wrong, and what helps."""
         return self._rendered(request, "trouble.html", status, frame=None, wrong=said, cure=cure)
 
     async def confirm(self, request: Request, question: Question) -> Response:

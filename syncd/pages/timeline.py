@@ -58,7 +58,8 @@ def _event(field: str, event: Mapping[str, Any]) -> dict[str, Any]:
     verb = "chosen" if not event["source"] else said
     if not event["source"] and event["target"] != "queued":
         verb = f"chosen, {said}"
-    text = ", ".join(filter(None, (event["provider"], event["note"])))
+    note = "" if event["note"] == said else event["note"]
+    text = ", ".join(filter(None, (event["provider"], note)))
     return _entry(event["at"], field, sign, verb, text, *(["errors"] if what in _BAD else []))
 
 

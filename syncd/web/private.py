@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from syncd.ledger import reviews
 from syncd.observe import metrics
@@ -48,13 +48,13 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/reviews", api.reviews),
             Route("/api/reviews/{decision}", api.decide, methods=["POST"]),
-            Mount("/", Pages(parts, sessions)),
         ],
         middleware=[
             Middleware(KnownHosts, hosts=["localhost", *parts.settings.admin.hosts]),
             Middleware(Access, sessions=sessions),
         ],
     )
+    app.router.default = Pages(parts, sessions)  # all that is not above
     app.router.redirect_slashes = False  # it would lead to whatever host the request names
     return app
 
