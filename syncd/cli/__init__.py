@@ -37,6 +37,7 @@ COMMANDS = {
     "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
     "runs": ("look", "The last runs, and what each has written."),
+    "report": ("report", "What was asked, found, written and paid."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
     "resume": ("pause", "Let what was paused go on."),

@@ -36,6 +36,7 @@ from .sections import (
     Settle,
     Traces,
     WhenUnavailable,
+    WritePolicy,
 )
 from .settings import Ages, Connection, FieldPolicy, Kind, Kinds, Port, Settings, Sync
 
@@ -73,6 +74,7 @@ __all__ = [
     "Sync",
     "Traces",
     "WhenUnavailable",
+    "WritePolicy",
     "json_schema",
     "load",
     "place",

@@ -126,6 +126,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "format": "+33639980012 (e164, usual), +33 6 39 98 00 12 (international), 06 39 98 00 12 (national).",
         "ages": "How long an answer counts, for this field alone.",
         "refill": "Look for another value where a program has cleared what syncd wrote.",
+        "policy": "What may stand where a value is written: nothing (fill_blank), syncd's own value where nobody else "
+        "has ever written (own), syncd's own value that nobody has changed (overwrite_own), or what no person has "
+        "touched and is of a lower grade (better).",
     },
     "NamedBudget": {
         "name": "A name of yours; it is told when the budget is used up.",

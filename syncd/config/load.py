@@ -536,4 +536,5 @@ def _policy(field: Field, section: FieldSection, usual: FieldMap | None, ages: A
         format=section.format or PhoneFormat.E164,
         ages=_ages(section.ages, ages),
         refill=section.refill,
+        writes=section.policy,
     )

@@ -167,6 +167,15 @@ class AgesSection(Section):
     providers: dict[str, PartialAges] = Rule(default_factory=dict)
 
 
+class WritePolicy(StrEnum):
+    """What may stand where a value is written. A person's value is never replaced."""
+
+    FILL_BLANK = "fill_blank"  # nothing
+    OWN = "own"  # nothing, or our own value where nobody else has ever written
+    OVERWRITE_OWN = "overwrite_own"  # nothing, or our own value that nobody has changed: a newer find replaces it
+    BETTER = "better"  # nothing, or a value that no person has touched and that is of a lower grade
+
+
 class FieldSection(Section):
     """Who is asked for a field, in which order, and what is good enough to be written.
 
@@ -184,6 +193,7 @@ class FieldSection(Section):
     format: PhoneFormat | None = None
     ages: AgesSection = AgesSection()
     refill: bool = False  # look for another value where a program has cleared ours
+    policy: WritePolicy = WritePolicy.FILL_BLANK
 
 
 class Budget(Section):

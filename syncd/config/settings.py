@@ -40,6 +40,7 @@ from .sections import (
     Rehearsal,
     Traces,
     WhenUnavailable,
+    WritePolicy,
 )
 
 KINDS = {  # by default; of all of them: the keys of what may be named
@@ -101,6 +102,7 @@ class FieldPolicy:
 
     `mobile`: the property for mobile numbers, where they have one of their own. `ages`: where they are others than the
     sync's, by provider; of all of them under "". `refill`: look for another value where a program has cleared ours.
+    `writes`: what may stand where a value is written.
     """
 
     property: str
@@ -113,6 +115,7 @@ class FieldPolicy:
     format: PhoneFormat = PhoneFormat.E164
     ages: Mapping[str, PartialAges] = field(default_factory=dict)
     refill: bool = False
+    writes: WritePolicy = WritePolicy.FILL_BLANK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,11 @@ class Sync:
         found = next((one.found for one in given if one.found is not None), self.reuse_found)
         missed = next((one.not_found for one in given if one.not_found is not None), self.retry_not_found)
         return Ages(found=found, not_found=missed)
+
+    def writes(self, field: Field) -> WritePolicy:
+        """What may stand where a value of a field is written. What comes along with answers only fills blanks."""
+        policy = self.fields.get(Field.PHONE if field is Field.MOBILE else field)
+        return policy.writes if policy else WritePolicy.FILL_BLANK
 
     def _selection(self) -> Selection:
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}

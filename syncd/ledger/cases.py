@@ -46,11 +46,20 @@ class Job:
     retried_at: float  # UTC seconds; 0: never
 
 
+class Stood(NamedTuple):
+    """A value that we wrote; `result_id`: the answer that it is from (None: not known), `at`: UTC seconds."""
+
+    value: str
+    result_id: int | None
+    at: float
+
+
 @frozen(kw_only=True)
 class Case:
     """One field of one contact, with all that is known of it. `job`: None where there was nothing to do so far.
 
     `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last, by property.
+    `stands`: of those, what the CRM still holds as far as the ledger knows.
     `refused`: values that the CRM does not take for good, why, and since when. `undone`: when a value of ours was put
     back last (UTC seconds), and by which run.
     """
@@ -69,6 +78,7 @@ class Case:
     job: Job | None = None
     heard: tuple[Heard, ...] = ()
     written: Mapping[str, str] = with_default(default_factory=dict)
+    stands: Mapping[str, Stood] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     undone: tuple[float, int] | None = None
 
@@ -188,7 +198,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             if job is not None and job.state in UNDER_WAY:
                 continue
             of_job = writes.get(job.id, ()) if job is not None else ()
-            written, refused = _of_writes(of_job)
+            written, refused, stands = _of_writes(of_job)
             yield Case(
                 contact_id=contact.id,
                 ref=ref,
@@ -204,6 +214,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 job=None if job is None else _job(job),
                 heard=tuple(heard.get(job.id, ())) if job is not None else (),
                 written=written,
+                stands=stands,
                 refused=refused,
                 undone=_undone(of_job),
             )
@@ -291,17 +302,23 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
     return found
 
 
-def _of_writes(writes: Iterable[sqlite3.Row]) -> tuple[dict[str, str], dict[str, tuple[Reason, float]]]:
-    written, refused = dict[str, str](), dict[str, tuple[Reason, float]]()
+def _of_writes(
+    writes: Iterable[sqlite3.Row],
+) -> tuple[dict[str, str], dict[str, tuple[Reason, float]], dict[str, Stood]]:
+    """The value that was written last, those that the CRM does not take, and what stands."""
+    written, refused, stands = dict[str, str](), dict[str, tuple[Reason, float]](), dict[str, Stood]()
     for row in writes:
         if row["undone_at"] is not None:
             continue  # it was put back: what stood there before stands there now
         if row["state"] in ("written", "cleared", "unknown"):  # but for the first: it may have arrived
             written[row["property"]] = row["after"]
             refused.pop(row["after"], None)
+            stands.pop(row["property"], None)
+            if row["state"] == "written":
+                stands[row["property"]] = Stood(row["after"], row["result_id"], row["at"])
         else:
             refused[row["after"]] = (_REFUSALS[row["state"]], row["at"])
-    return written, refused
+    return written, refused, stands
 
 
 def _undone(writes: Iterable[sqlite3.Row]) -> tuple[float, int] | None:

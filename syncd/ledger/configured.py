@@ -114,13 +114,15 @@ def _rename(tx: Tx, old: str, new: str) -> None:
         "rename_runs",
         "rename_counters",
         "rename_spend",
+        "rename_daily",
+        "rename_daily_latency",
         "rename_turns",
         "rename_pauses",
         "rename_write_rates",
         "rename_sync_state",
     ):
         tx.run(statement, old=old, new=new)
-    for statement in ("drop_counters", "drop_spend"):
+    for statement in ("drop_counters", "drop_spend", "drop_daily", "drop_daily_latency"):
         tx.run(statement, old=old)
     tx.run("sync_drop", name=old)
     tx.run("policy_drop", sync=old, field=None)

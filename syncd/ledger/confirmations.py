@@ -11,6 +11,7 @@ from .write_limits import WriteLimits, canary_left
 
 DAY = 86_400.0
 LATELY = 7 * DAY  # for so long a confirmed write speaks for the next ones
+DOUBTFUL = DAY  # for so long the answer to a call in doubt may still come
 IN_A_ROW = 3  # values that are refused without a confirmed write between them, before it is the rule's fault
 FIRST_PROBE, LONGEST_PROBE = 300.0, 1800.0  # seconds between writes that find out whether it is over
 
@@ -56,9 +57,10 @@ def allowance(tx: Tx, sync: str, policy: str, *, limit: int, now: float, canary:
     """For how many more contacts credits may be spent, None for any number.
 
     `limit` at most (0: any number) are on their way while the CRM has not confirmed a write of this `policy` lately, or
-    has refused one since. While it refuses whatever is written, none, as long as there is a value with which it can be
-    tried whether that is over; else one. Whoever was not found makes room for the next one. Until somebody has looked
-    at a `canary` of so many writes, no more are on their way than it still has.
+    has refused one since; those whose purchase is in doubt count for a day. While it refuses whatever is written, none,
+    as long as there is a value with which it can be tried whether that is over; else one. Whoever was not found makes
+    room for the next one. Until somebody has looked at a `canary` of so many writes, no more are on their way than it
+    still has.
     """
     left = _before_write(tx, sync, policy, limit=limit, now=now)
     tried = canary_left(tx, sync, WriteLimits(canary=canary, policy=policy))
@@ -74,7 +76,7 @@ def _before_write(tx: Tx, sync: str, policy: str, *, limit: int, now: float) -> 
         return 0 if can_be_tried(tx, sync) else 1
     if not limit or state.is_good(policy, now):
         return None
-    return max(0, limit - int(tx.value("contacts_on_their_way", sync=sync)))
+    return max(0, limit - int(tx.value("contacts_perhaps_bought_for", sync=sync, doubtful_since=now - DOUBTFUL)))
 
 
 def require(

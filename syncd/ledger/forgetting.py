@@ -18,7 +18,7 @@ from syncd.contract.model import ContactRef
 from syncd.people import emails, suppression
 from syncd.people.suppression import Kind, Sign
 
-from . import people, suppressions
+from . import daily, people, suppressions
 from .file import LedgerBusy
 from .inbox import unpacked
 from .results import load_identity
@@ -133,6 +133,7 @@ def erase(
     calls = _calls(tx, jobs)
     if not alone:
         _not_in_the_way(tx, contacts, jobs, calls, now=now)
+    daily.count_all(tx)
     _let_others_go_on(tx, jobs, now=now)
     _erase_calls(tx, calls)
     gone = Counter({"raw answers": _erase_bodies(tx, calls)})
@@ -140,6 +141,7 @@ def erase(
     gone.update(_erase_jobs(tx, rows))
     for name in ("forget_members", "forget_keys", "forget_words"):
         tx.run(name, ids=ids)
+    daily.after_deleting(tx)
     gone["records"] = tx.run("forget_contacts_themselves", ids=ids)
     tx.tally("people_forgotten")
     return gone

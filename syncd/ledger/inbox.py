@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
-from . import ids, results, shares
+from . import decisions, ids, results, shares
 from .claims import Lost
 from .results import Said
 from .shares import milli
@@ -204,13 +204,14 @@ def count_paid_unread(tx: Tx) -> None:
 @frozen(kw_only=True)
 class Reading:
     """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
-    result is to be polled for at once."""
+    result is to be polled for at once. `replaces`: a find may replace a value that was written before it came."""
 
     got: Received
     answer: Answer
     poll_at: float | None
     deadline: float
     fetch: bool = False
+    replaces: bool = False
 
 
 def apply(
@@ -236,6 +237,8 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
         for result in one.answer.results:
             for attempt in work.attempts(one.got.delivery.submission_id, result):
                 work.apply(attempt, result, one.got)
+                if one.replaces:
+                    work.reconsider(attempt, result)
     work.flush()
     fetched = [one.got.delivery.submission_id for one in readings if one.fetch and not one.answer.final]
     if fetched:
@@ -311,6 +314,7 @@ class _Work:
         self._said: list[Said] = []
         self._moves: list[Move] = []
         self._released: list[list[object]] = []
+        self._again: list[tuple[int, float]] = []
         self.answered = 0
         self.without_attempt: set[str] = set()  # calls of which an answer speaks of a request that nobody made
 
@@ -335,14 +339,21 @@ class _Work:
         if _speaks_now(attempt, result, state, reason):
             self._answer(attempt["job_id"], result)
 
+    def reconsider(self, attempt: sqlite3.Row, result: EnrichmentResult) -> None:
+        """A find for what was written already: whether it is the better one is decided."""
+        written = self._jobs[attempt["job_id"]] == (JobState.DONE, Reason.WRITTEN)
+        if written and result.outcome is Outcome.FOUND:
+            self._again.append((attempt["job_id"], self._now))
+
     def flush(self) -> None:
         """Carry out what was collected, a statement for each table."""
         results.add_many(self._tx, self._said, now=self._now)
         if self._released:
             self._tx.run("attempts_release", pairs=json.dumps(self._released))
+        decisions.again(self._tx, self._again)
         moved = self._tx.move_many(self._moves, now=self._now)
         self.answered += sum(move.target is JobState.ANSWERED and move.job_id in moved for move in self._moves)
-        self._said, self._released, self._moves = [], [], []
+        self._said, self._released, self._moves, self._again = [], [], [], []
 
     def _move(self, job: int, target: JobState, **values: object) -> None:
         source, _ = self._jobs[job]

@@ -616,7 +616,7 @@ JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id
 
 -- name: cases_writes
 -- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, write.property, coalesce(write.done_at, write.at) AS at,
+SELECT write.job_id, write.state, write.after, write.property, write.result_id, coalesce(write.done_at, write.at) AS at,
     undo.done_at AS undone_at, undo.run_id AS undone_by FROM json_each(:ids) AS wanted
 JOIN write ON write.job_id = wanted.value LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
 WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
@@ -1250,6 +1250,13 @@ WHERE job.state IN ('accepted', 'writing')
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
     AND contact_id IN (SELECT value FROM json_each(:contacts))
 
+-- name: writes_of_ours
+-- What was written for these jobs, the newest first. `stands`: it was not put back.
+SELECT write.job_id, write.property, write.after, write.seen, NOT EXISTS (
+    SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') AS stands
+FROM json_each(:ids) AS wanted CROSS JOIN write ON write.job_id = wanted.value
+WHERE write.state = 'written' ORDER BY write.job_id, write.id DESC
+
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
@@ -1257,9 +1264,9 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, state, at, run_id, result_id)
-SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, 'intent', :now,
-    coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+INSERT INTO write (job_id, before, after, seen, property, policy, state, at, run_id, result_id)
+SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
+    'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
 FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
@@ -1302,6 +1309,15 @@ UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync
 SELECT count(DISTINCT contact_id) FROM (
     SELECT contact_id FROM job INDEXED BY job_flight
     WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+
+-- name: contacts_perhaps_bought_for
+-- The same, and those of whom nobody knows whether they were bought, as long as their answer may come.
+SELECT count(DISTINCT contact_id) FROM (
+    SELECT contact_id FROM job INDEXED BY job_flight
+    WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND sync = :sync
+        AND (state <> 'in_doubt' OR updated_at > :doubtful_since)
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
@@ -1450,11 +1466,11 @@ UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :s
 -- Values that a person should look at, oldest first. A review is over when its job has moved on.
 SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
     contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
-    answer.verdict, answer.submission_id, answer.asked_at,
-    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
-        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
+    answer.verdict, answer.submission_id, answer.asked_at, contact.pulled_at, ours.after AS ours, ours.done_at AS ours_at
 FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
 JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone'))
 WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
 
 -- name: reviews_of_job
@@ -1651,6 +1667,80 @@ SELECT job.sync, job.field, iif(job.state IN ('queued', 'sending'), job.provider
 FROM job
 WHERE (job.state = 'queued' OR job.id IN (SELECT job_id FROM history WHERE step_id > :since))
 AND (:ids IS NULL OR job.id IN (SELECT value FROM json_each(:ids))) GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3 DESC NULLS LAST, 4
+
+-- ------------------------------------------------------------------ daily: what `syncd report` counts
+
+-- name: daily_newest
+SELECT coalesce((SELECT max(id) FROM result), 0) AS answers, coalesce((SELECT max(id) FROM write), 0) AS writes,
+    (SELECT min(write.id) FROM write INDEXED BY write_open WHERE write.state = 'intent') AS open
+
+-- name: daily_answers
+-- What became of the questions that these rows of `result` answer.
+SELECT day, sync, field, provider, sum(found) AS found, sum(missed) AS missed, sum(unanswered) AS unanswered,
+    sum(verified) AS verified, sum(contradicted) AS contradicted, sum(first) AS asked_first,
+    sum(first AND found) AS found_first, 0 AS written, 0 AS refused, quarter, sum(NOT unanswered) AS n FROM answered
+WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider, quarter
+
+-- name: daily_writes
+-- What became of these rows of `write`.
+SELECT day, sync, field, provider, 0 AS found, 0 AS missed, 0 AS unanswered, 0 AS verified, 0 AS contradicted,
+    0 AS asked_first, 0 AS found_first, sum(written) AS written, sum(refused) AS refused, 0 AS quarter, 0 AS n
+FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
+
+-- name: daily_refusal
+-- A person has refused the value of this answer.
+SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider
+FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
+
+-- name: daily_add
+INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,
+    :asked_first, :found_first, :written, :refused)
+ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
+    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
+    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
+    found_first = found_first + excluded.found_first, written = written + excluded.written,
+    refused = refused + excluded.refused
+
+-- name: daily_add_latency
+INSERT INTO daily_latency VALUES (:day, :sync, :field, :provider, :quarter, :n)
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- name: daily_counted
+SELECT day, sync, field, provider, found, missed, unanswered, verified, contradicted, asked_first, found_first, written,
+    refused, 0 AS quarter, 0 AS n FROM daily WHERE day BETWEEN :first AND :last
+
+-- name: daily_latencies
+SELECT day, sync, field, provider, quarter, n FROM daily_latency WHERE day BETWEEN :first AND :last
+
+-- name: daily_spent
+-- What calls of these days were charged, or count as charged. A day has 96 quarter hours.
+SELECT slot / 96 AS day, sync, field, provider, sum(charged_mc + assumed_mc) AS spent_mc, sum(reserved_mc) AS reserved_mc
+FROM spend WHERE slot BETWEEN :first * 96 AND :last * 96 + 95 GROUP BY 1, 2, 3, 4
+
+-- name: rename_daily
+INSERT INTO daily SELECT day, :new, field, provider, found, missed, unanswered, verified, contradicted, asked_first,
+    found_first, written, refused FROM daily WHERE sync = :old
+ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
+    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
+    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
+    found_first = found_first + excluded.found_first, written = written + excluded.written,
+    refused = refused + excluded.refused
+
+-- name: rename_daily_latency
+INSERT INTO daily_latency SELECT day, :new, field, provider, quarter, n FROM daily_latency WHERE sync = :old
+ON CONFLICT DO UPDATE SET n = n + excluded.n
+
+-- name: drop_daily
+DELETE FROM daily WHERE sync = :old
+
+-- name: drop_daily_latency
+DELETE FROM daily_latency WHERE sync = :old
+
+-- name: rename_connection_in_daily
+UPDATE OR REPLACE daily SET provider = :new WHERE provider = :old
+
+-- name: rename_connection_in_daily_latency
+UPDATE OR REPLACE daily_latency SET provider = :new WHERE provider = :old
 
 -- name: answers_counted
 -- How often each provider found a field, of those questions that it answered.

@@ -22,6 +22,8 @@ STATEMENTS = (
     "rename_connection_in_connection",
     "rename_connection_in_spend",
     "rename_connection_in_totals",
+    "rename_connection_in_daily",
+    "rename_connection_in_daily_latency",
     "rename_connection_in_prices",
     "rename_connection_in_reconciliation",
     "rename_connection_in_breaker",

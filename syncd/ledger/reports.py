@@ -190,7 +190,7 @@ def _write(row: sqlite3.Row, own: Mapping[str, int | None]) -> dict[str, Any]:
     return {
         **told,
         "run": row["run_id"] or None,
-        "policy": "fill_blank",
+        "policy": row["policy"],
         "found": row["found"] or "",
         "accepted_by": row["decided_by"] or None,
         "cost": _credits(own.get(row["submission_id"], 0)),

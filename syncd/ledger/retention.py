@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from . import search, upkeep
+from . import daily, search, upkeep
 from .store import Tx
 
 LOOKED_TO = "people_looked_to"  # id of the contact up to which this round of purging has looked
@@ -38,6 +38,8 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float, people_before: float
     _thin(tx, old)
     people = _purge_people(tx, before=people_before, now=now)
     tx.run("steps_forget")
+    if old or people:
+        daily.after_deleting(tx)
     tx.run("forgotten_requests_over", before=now - ANSWERS_DUE)
     for name, n in (("purged_raw_answers", bodies), ("purged_histories", len(old)), ("purged_people", people)):
         tx.tally(name, n)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from . import costs
+from . import costs, daily
 from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
 from .results import APPROVAL as APPROVAL  # noqa: PLC0414
 from .results import REFUSED as REFUSED  # noqa: PLC0414
@@ -112,6 +112,8 @@ def decide(
         value = shown.get(id_) if shown is not None else None
         if id_ in jobs and tx.run("review_decide", result_id=id_, decision=decision, by=by, value=value, now=now):
             decided += 1
+            if decision == REFUSED:
+                daily.refused(tx, id_, now=now)
             tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=f"{decision} by {by}")
     return decided
 
@@ -125,7 +127,8 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 
 def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
-    blank = row["field"] in json.loads(row["lacks"])
+    ours = row["ours"] or ""
+    blank = row["field"] in json.loads(row["lacks"]) and not (ours and (row["ours_at"] or 0) > row["pulled_at"])
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -133,8 +136,8 @@ def _review(row: Any, cost: int | None) -> Review:
         field=row["field"],
         provider=row["provider"],
         value=row["value"],
-        old="" if blank else row["ours"] or "",
-        replaces_typed=not blank and row["ours"] is None,
+        old="" if blank else ours,
+        replaces_typed=not blank and not ours,
         grade=grade_of(row["candidates"], row["value"]),
         cost=None if cost is None else cost / 1000,
         found_at=row["asked_at"],

@@ -223,11 +223,48 @@ CREATE TABLE write (
     property TEXT NOT NULL DEFAULT '',  -- of the CRM
     at REAL NOT NULL, done_at REAL,
     run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
-    result_id INTEGER                   -- the answer that the value is from
+    result_id INTEGER,                  -- the answer that the value is from
+    policy TEXT NOT NULL DEFAULT 'fill_blank' -- what was allowed to stand there before
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
 CREATE INDEX write_run ON write (run_id);
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
+
+-- What became of questions and values, by UTC day: `syncd report`. Rows of `result` and `write` are counted once, a while
+-- after they came (see daily.py); who is erased later stays counted. What a day has cost stands in `spend`.
+CREATE TABLE daily (
+    day INTEGER NOT NULL, sync TEXT NOT NULL, field TEXT NOT NULL, provider TEXT NOT NULL,
+    found INTEGER NOT NULL, missed INTEGER NOT NULL, unanswered INTEGER NOT NULL, verified INTEGER NOT NULL,
+    contradicted INTEGER NOT NULL, asked_first INTEGER NOT NULL, found_first INTEGER NOT NULL,
+    written INTEGER NOT NULL, refused INTEGER NOT NULL, PRIMARY KEY (day, sync, field, provider)
+) STRICT, WITHOUT ROWID;
+-- How long answers took: so many took about 2 to the power of `quarter` / 4 seconds.
+CREATE TABLE daily_latency (
+    day INTEGER NOT NULL, sync TEXT NOT NULL, field TEXT NOT NULL, provider TEXT NOT NULL, quarter INTEGER NOT NULL,
+    n INTEGER NOT NULL, PRIMARY KEY (day, sync, field, provider, quarter)
+) STRICT, WITHOUT ROWID;
+-- What counts in them. Of each question the first answer that says something; `first`: no other provider had said anything
+-- of that field before. Its day is that of the call; a written value's day is that of the write.
+CREATE VIEW answered AS
+SELECT id, CAST(called_at / 86400 AS INTEGER) AS day, sync, field, provider, outcome = 'found' AS found,
+    outcome = 'not_found' AS missed, outcome NOT IN ('found', 'not_found') AS unanswered,
+    outcome = 'found' AND instr(candidates, '"grade":"valid"') > 0 AS verified, verdict = 'other' AS contradicted,
+    outcome IN ('found', 'not_found') AND NOT EXISTS (SELECT 1 FROM result AS other WHERE other.job_id = asked.job_id
+        AND other.provider <> asked.provider AND other.id < asked.id AND other.outcome IN ('found', 'not_found')) AS first,
+    CAST(round(4 * log2(max(1.0, at - called_at))) AS INTEGER) AS quarter
+FROM (
+    SELECT result.*, job.sync, job.field, coalesce((SELECT attempt.created_at FROM attempt WHERE attempt.job_id = result.job_id
+        AND +attempt.submission_id = result.submission_id LIMIT 1), result.at) AS called_at
+    FROM result JOIN job ON job.id = result.job_id
+    WHERE result.told IS NULL AND result.outcome IN ('found', 'not_found', 'missing', 'failed', 'unresolved')
+        AND NOT EXISTS (SELECT 1 FROM result AS other WHERE other.job_id = result.job_id AND other.id < result.id
+            AND other.submission_id = result.submission_id AND other.outcome IN ('found', 'not_found'))
+) AS asked;
+CREATE VIEW ended_write AS
+SELECT write.id, CAST(write.at / 86400 AS INTEGER) AS day, job.sync, job.field, coalesce(result.provider, '') AS provider,
+    write.state IN ('written', 'cleared') AS written, write.state IN ('write_refused', 'duplicate_of') AS refused
+FROM write JOIN job ON job.id = write.job_id LEFT JOIN result ON result.id = write.result_id
+WHERE write.state IN ('written', 'cleared', 'write_refused', 'duplicate_of');
 
 -- A written value that a person wants to be put back: `back` is what was there before. Several values that were written
 -- over each other are put back together: `head` is the newest of these writes, which still stands in the CRM.

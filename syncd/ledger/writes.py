@@ -153,6 +153,15 @@ def _to_write(row: _Row) -> ToWrite:
 _FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as long, for each job
 
 
+def ours(tx: Tx, jobs: Iterable[int]) -> dict[int, list[Written]]:
+    """By job: all that we have written for it, the newest first."""
+    found: dict[int, list[Written]] = {}
+    for row in tx.rows("writes_of_ours", ids=json.dumps(list(jobs))):
+        one = Written(row["property"], row["after"], row["seen"], bool(row["stands"]))
+        found.setdefault(row["job_id"], []).append(one)
+    return found
+
+
 def waiting_since(tx: Tx, sync: str, before: float, limit: int) -> int:
     """How many found values still wait to be written that were found before a moment; counts to `limit`."""
     return int(tx.value("writes_waiting", sync=sync, before=before, limit=limit))
@@ -165,6 +174,17 @@ class Intent(NamedTuple):
     before: str
     seen: str
     property: str  # the CRM's
+    policy: str = "fill_blank"  # what is allowed to stand there
+
+
+class Written(NamedTuple):
+    """A value that we have written to a property. `seen`: the CRM's stamp of the newest version before; `stands`: it
+    was not put back."""
+
+    property: str
+    value: str
+    seen: str
+    stands: bool
 
 
 class Ended(NamedTuple):
@@ -215,7 +235,11 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     fresh = [one.job.job_id for one in wanted if one.job.state is JobState.ACCEPTED]
     moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
     held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
-    made = [[one.job.job_id, one.before, one.job.value, one.seen, one.property] for one in held if not one.job.begun]
+    made = [
+        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy]
+        for one in held
+        if not one.job.begun
+    ]
     if made:
         tx.run("writes_make", rows=json.dumps(made, ensure_ascii=False), now=now)
     return {one.job.job_id for one in held}

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import structlog
 
+from syncd.config import Settings, WritePolicy
 from syncd.contract.errors import Garbled, Trouble
 from syncd.contract.model import CONTACT_EVENT, Answer, Delivery, Outcome, Source, Submission
 from syncd.ledger import breakers, budgets, connections, inbox, submissions
@@ -145,7 +146,16 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     answer, fetch = _before_it_is_missing(got, answer, lane)
     now, caps = parts.clock.now(), lane.provider.capabilities
     poll_at = None if caps.poll_after is None else now + caps.poll_after
-    return Reading(got=got, answer=answer, poll_at=poll_at, deadline=now + caps.answer_within, fetch=fetch)
+    deadline = now + caps.answer_within
+    return Reading(
+        got=got, answer=answer, poll_at=poll_at, deadline=deadline, fetch=fetch, replaces=_replaces(parts.settings)
+    )
+
+
+def _replaces(settings: Settings) -> bool:
+    """Does any sync's write policy replace values?"""
+    policies = (policy.writes for sync in settings.syncs for policy in sync.fields.values())
+    return any(one is not WritePolicy.FILL_BLANK for one in policies)
 
 
 async def _expected(parts: Parts, got: Received, known: _Known) -> bool:

@@ -8,6 +8,7 @@ from syncd.config import InDoubtPolicy, Port, Settings, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.ledger import (
     connections,
+    daily,
     inbox,
     jobs,
     rates,
@@ -78,6 +79,7 @@ def _what_is_old(tx: Tx, settings: Settings, *, now: float) -> tuple[int, Purged
             moved += unpriced.settle_old(tx, connection.name, free=free, before=over)
     keep = settings.ledger.keep
     before = {"raw_before": now - keep.raw, "jobs_before": now - keep.jobs, "people_before": now - keep.people}
+    daily.count(tx, now=now)
     return moved, retention.purge(tx, **before, now=now)
 
 

@@ -226,7 +226,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, selection: Selection, held: Held
                 back.append((one, "it was not put back"))
     if restore:
         held.require_lease()
-        finished += await _restore(crm, selection, restore)
+        finished += await _restore(crm, selection, restore, batch)
         left = [one for one, _ in restore.values() if one not in {done for done, _, _ in finished}]
         await held.write(undos.postpone, left, now=parts.clock.now())
     await held.write(_settle, finished, back, now=parts.clock.now())
@@ -238,15 +238,23 @@ def _settle(tx: Tx, finished: Sequence[Ended], back: Sequence[tuple[ToUndo, str]
     undos.again(tx, back, due_at=now + RETRY_IN)
 
 
-async def _restore(crm: Crm, selection: Selection, restore: Mapping[Key, tuple[ToUndo, Restore]]) -> list[Ended]:
-    """A person was quicker than our write and slower than our read: theirs comes back."""
+async def _restore(
+    crm: Crm, selection: Selection, restore: Mapping[Key, tuple[ToUndo, Restore]], batch: _Batch
+) -> list[Ended]:
+    """A person was quicker than our write and slower than our read: theirs comes back, and is seen to stand in its
+    turn. What does not stand stays begun, and is looked at again."""
     changes = [
         Change(ref=ref, field=fld, expected=one.back, new=theirs.value) for (ref, fld), (one, theirs) in restore.items()
     ]
     outcomes = await crm.write(changes, selection)
-    done = [(o.ref, o.field) for o in outcomes if o.status is WriteStatus.WRITTEN]
+    back = {(o.ref, o.field) for o in outcomes if o.status is WriteStatus.WRITTEN}
+    snapshots = await read(crm, selection, {ref for ref, _ in back})
     note = "a person edited it while we put it back: their value stands"
-    return [(restore[key][0], Outcome.KEPT.value, note) for key in done]
+    return [
+        (one, Outcome.KEPT.value, note)
+        for one, seen in map(batch.check.__getitem__, sorted(back, key=str))
+        if isinstance(after_undo(one, seen, snapshots[one.ref], taken=(one.ref, one.field) in batch.taken), End)
+    ]
 
 
 async def read(crm: Crm, selection: Selection, refs: Iterable[ContactRef]) -> dict[ContactRef, Snapshot]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from syncd.config import Sync
+from syncd.config import Sync, WritePolicy
 from syncd.contract.errors import Halt, Retry, Unusable
 from syncd.contract.model import Change, ContactRef, Field, Identity, Snapshot, WriteOutcome, WriteStatus
 from syncd.contract.ports import Crm
@@ -24,6 +24,7 @@ from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
+from syncd.policy.replacing import FILL_BLANK, Rule
 
 from . import account, provenance
 from .gate import REFUSALS
@@ -150,7 +151,7 @@ async def _write_held(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequ
 
 async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[ToWrite]) -> int:
     snapshots = await _read(crm, sync, {job.ref for job in jobs})
-    batch = _decide(jobs, snapshots)
+    batch = _decide(jobs, snapshots, await _rules(parts, sync, jobs))
     seen = {job.contact_id: snapshots[job.ref].identity for job in jobs}
     intended = await held.write(_begin, batch, sync, parts.rules, seen, now=parts.clock.now())
     if batch.changed:
@@ -176,6 +177,20 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[
         unchecked = [(job, End(Reason.WRITTEN)) for job, _ in batch.check.values()]
         return len(batch.ended) + ended + await held.write(_confirm, unchecked, sync, now=parts.clock.now())
     return len(batch.ended) + ended + await _see_it_stand(parts, crm, sync, held, batch)
+
+
+async def _rules(parts: Parts, sync: Sync, jobs: Sequence[ToWrite]) -> dict[int, Rule]:
+    """By job: what may stand where it is written, if that is anything."""
+    replace = [job for job in jobs if sync.writes(job.field) is not WritePolicy.FILL_BLANK]
+    ours = await parts.ledger.read(writes.ours, [job.job_id for job in replace]) if replace else {}
+    found = {}
+    for job in replace:
+        place = sync.selection.writable[job.field].property
+        here = tuple(one for one in ours.get(job.job_id, ()) if one.property == place)
+        field_ = sync.fields.get(job.asked)
+        refill = field_ is not None and field_.refill and parts.crms[sync.crm].capabilities.history
+        found[job.job_id] = Rule(policy=sync.writes(job.field), ours=here, refill=refill)
+    return found
 
 
 async def _see_it_stand(parts: Parts, crm: Crm, sync: Sync, held: Held, batch: _Batch) -> int:
@@ -236,14 +251,14 @@ async def _restore(
     return done  # what is not in here stays intended, and is looked at again
 
 
-def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot]) -> _Batch:
+def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot], rules: Mapping[int, Rule]) -> _Batch:
     batch = _Batch()
     for job in jobs:
         snapshot = snapshots[job.ref]
         key = (snapshot.current or job.ref, job.field)
         if key in batch.put or key in batch.check:
             continue  # two contacts were merged into one: the other job's turn comes in the next pass
-        match before_write(job, snapshot):
+        match before_write(job, snapshot, rules.get(job.job_id, FILL_BLANK)):
             case End() as end:
                 batch.ended.append((job, end))
             case Judge() as anew:
@@ -280,7 +295,7 @@ def _begin(
     waits = set() if left is None else set(new[left:])
     properties = {field: one.property for field, one in sync.selection.writable.items()}
     put = [
-        Intent(job, put.before, put.seen, properties.get(job.field, ""))
+        Intent(job, put.before, put.seen, properties.get(job.field, ""), sync.writes(job.field))
         for job, put in wanted
         if job.job_id not in waits
     ]

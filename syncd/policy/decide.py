@@ -12,16 +12,17 @@ from dataclasses import field as with_default
 from dataclasses import replace
 from enum import Enum
 
-from syncd.config import Ages, FieldPolicy, OnDoubt
+from syncd.config import Ages, FieldPolicy, OnDoubt, WritePolicy
 from syncd.contract.errors import BrokenInvariant
-from syncd.contract.model import ASKED, Field, Identity, Outcome
+from syncd.contract.model import ASKED, Field, Grade, Identity, Outcome
 from syncd.frozen import frozen
 from syncd.ledger import reviews
 from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
 from syncd.people.answers import About, Verdict, about
 
-from . import values
+from . import replacing, values
+from .replacing import Standing
 from .values import Judged, Usable
 
 DAY = 86_400.0
@@ -90,7 +91,8 @@ class Policy:
     """What the operator decides on one field of one sync. `silent`: providers that never say whom they found.
 
     `field`: of a value that came along with an answer, the policy of the field that was asked for. `ages`: how long a
-    provider's find and its miss count. `refill`: look for another value where a program has cleared ours.
+    provider's find and its miss count. `refill`: look for another value where a program has cleared ours. `writes`:
+    what may stand where a value is written.
     """
 
     sync: str
@@ -99,6 +101,7 @@ class Policy:
     on_doubt: OnDoubt = OnDoubt.REVIEW
     silent: frozenset[str] = frozenset()
     refill: bool = False
+    writes: WritePolicy = WritePolicy.FILL_BLANK
 
 
 @frozen(kw_only=True)
@@ -108,7 +111,8 @@ class Facts:
     `selected`: does a sync's selection hold the contact; None: it has not been looked yet. `seen_at`: UTC seconds when
     the CRM said what it `lacks` and what is `blocked`. `ended`: how the work on this field ended last, with its note,
     and `ended_at`. `retried_at`: since when a person wants it to be tried again: what was in vain before counts no
-    more. `written`: the value that we wrote last. `refused`: values that the CRM does not take, and why. `opening`: how
+    more. `written`: the value that we wrote last; `standing`: what of ours the CRM still holds, as far as is known.
+    `refused`: values that the CRM does not take, and why. `opening`: how
     a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
     `undone`: the run that has put our value back, since when nobody has wanted it again.
     """
@@ -125,6 +129,7 @@ class Facts:
     ended_at: float = 0.0
     retried_at: float = 0.0
     written: str | None = None
+    standing: Standing | None = None
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     heard: Sequence[Heard] = ()
     opening: Callable[[str], Opening] = lambda _: Opening.NONE
@@ -147,17 +152,48 @@ class Weighed:
                 return one.value
         return None
 
+    @property
+    def grade(self) -> Grade:
+        """Of what could be written; UNKNOWN without any."""
+        return next((one.candidate.grade for one in self.judged if one.value is not None), Grade.UNKNOWN)
+
 
 def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
     """What to do, and how each answer was judged on the way."""
     if facts.undone is not None:
         return Nothing(Reason.UNDONE, f"put back by run {facts.undone}; `syncd retry` would write it again"), ()
+    if policy is not None and _may_replace(policy, facts):
+        return _replacement(policy, facts)
     if facts.ended is not None and facts.ended[0] in _CRM_SAID and facts.ended_at > facts.seen_at:
         return Nothing(facts.ended[0], facts.ended[1]), ()  # nothing was heard of the CRM since
     if policy is None:
         return Nothing(Reason.CANCELLED, f"no sync asks for the {facts.field} of this contact any more"), ()
     closed = _not_selected(facts) or _not_wanted(policy, facts)
     return (closed, ()) if closed is not None else _on_answers(policy, facts)
+
+
+def _may_replace(policy: Policy, facts: Facts) -> bool:
+    """Does the CRM hold a value that another one may replace, as far as the ledger knows? What the CRM said to an
+    earlier try stands, until a person wants it to be tried again."""
+    if policy.writes is WritePolicy.FILL_BLANK or facts.blocked is not None or not facts.selected:
+        return False
+    if facts.ended is not None and facts.ended[0] is not Reason.WRITTEN and facts.ended_at > facts.retried_at:
+        return False
+    return facts.standing is not None or (
+        policy.writes is WritePolicy.BETTER and facts.history and not facts.lacks and facts.written is None
+    )
+
+
+def _replacement(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighed]]:
+    """The first acceptable find that the write policy prefers to what stands; nobody is asked for one."""
+    weighed = weigh(facts, policy)
+    for one in weighed:
+        wanted = one.heard.provider in policy.field.providers and one.about.verdict is Verdict.SAME
+        if one.best is None or not wanted:
+            continue
+        if replacing.is_wanted(policy.writes, facts.standing, one.grade, one.heard.id):
+            return _unless_it_waits(_accepted(facts, one), one.heard), weighed
+    return _filled(facts), weighed
 
 
 def _not_selected(facts: Facts) -> Decision | None:
@@ -182,6 +218,8 @@ def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
 def _filled(facts: Facts) -> Nothing:
     if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.VALUE_KEPT):
         return Nothing(facts.ended[0], facts.ended[1])
+    if facts.standing is not None:
+        return Nothing(Reason.WRITTEN, "what syncd wrote stands")
     return Nothing(Reason.VALUE_KEPT, "filled in the CRM")
 
 

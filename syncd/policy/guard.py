@@ -1,8 +1,8 @@
 """May this value be written, and did it stand? The judgement of write-back, pure.
 
-A field is filled only while it is blank and nobody blanked it on purpose. Where the CRM has no
-conditional write, its history shows afterwards whether a value slipped in between our read and our
-write: that value is put back.
+A field is filled only while it is blank and nobody blanked it on purpose; what stands there is replaced only where
+the operator's write policy allows it (`replacing`). Where the CRM has no conditional write, its history shows
+afterwards whether a value slipped in between our read and our write: that value is put back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from syncd.ledger.writes import ToWrite
 from syncd.people import evidence
 from syncd.people.answers import Verdict, about
 
-from . import values
+from . import replacing, values
+from .replacing import FILL_BLANK, Rule
 
 
 @frozen()
@@ -66,8 +67,8 @@ class Judge:
     note: str
 
 
-def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge:
-    """Decide on a fresh snapshot, just before the write."""
+def before_write(job: ToWrite, now_there: Snapshot, rule: Rule = FILL_BLANK) -> Put | Check | End | Judge:
+    """Decide on a fresh snapshot, just before the write. `rule`: what may stand there."""
     if now_there.current is None:
         return End(Reason.GONE, "the contact is not there any more")
     changed = _somebody_else(job, now_there)
@@ -81,8 +82,23 @@ def before_write(job: ToWrite, now_there: Snapshot) -> Put | Check | End | Judge
     if value:
         if values.same(job.field, value, job.value, job.identity):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
-        return End(Reason.VALUE_KEPT, "somebody filled it first")
-    return _maybe_cleared(job, now_there) or changed or _blank(job, now_there)
+        kept = _why_kept(job, value, now_there, rule)
+        return kept or changed or _put(job, now_there, before=value)
+    return _maybe_cleared(job, now_there) or changed or _blank(job, now_there, rule)
+
+
+def _why_kept(job: ToWrite, value: str, now_there: Snapshot, rule: Rule) -> End | None:
+    """Why another value, which stands there, is not replaced; None where it may be."""
+    versions = now_there.versions.get(job.field, ())
+    if why := replacing.why_not(rule, job.field, value, versions, job.identity):
+        return End(Reason.VALUE_KEPT, why)
+    if job.begun and (value != job.before or _was_changed(job.field, job.seen, now_there)):
+        return End(Reason.VALUE_KEPT, "it was changed since a write whose answer was lost: left as it is")
+    if (obstacle := now_there.blocked.get(job.field)) is not None:
+        return End(Reason.BLOCKED, obstacle)
+    if job.field in now_there.elsewhere:
+        return End(Reason.VALUE_KEPT, "another property holds a value by now")
+    return None
 
 
 def _maybe_cleared(job: ToWrite, now_there: Snapshot) -> End | None:
@@ -150,14 +166,20 @@ def _as_it_is(known: Identity, read: Identity) -> Identity:
     )
 
 
-def _blank(job: ToWrite, now_there: Snapshot) -> Put | End:
+def _blank(job: ToWrite, now_there: Snapshot, rule: Rule) -> Put | End:
     """The field is blank: because nobody has filled it yet, or because somebody wants it so."""
     if (why := now_there.blocked.get(job.field)) is not None:
         return End(Reason.VALUE_KEPT if why == "cleared_by_person" else Reason.BLOCKED, why)
     if job.field in now_there.elsewhere:
         return End(Reason.VALUE_KEPT, "another property holds a value by now")
+    if rule.standing is not None and not rule.refill and not job.begun:
+        return End(Reason.CLEARED, "what syncd wrote was cleared since")
+    return _put(job, now_there, before="")
+
+
+def _put(job: ToWrite, now_there: Snapshot, *, before: str) -> Put:
     versions = now_there.versions.get(job.field, ())
-    return Put(before="", seen=versions[0].at if versions else now_there.changed_at, revision=now_there.revision)
+    return Put(before, seen=versions[0].at if versions else now_there.changed_at, revision=now_there.revision)
 
 
 def after_write(job: ToWrite, seen: str, now_there: Snapshot, *, taken: bool = False) -> End | Restore | Again:

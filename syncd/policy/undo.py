@@ -15,6 +15,7 @@ from syncd.ledger.undos import ToUndo
 
 from . import values
 from .guard import Again, Check, Put, Restore
+from .replacing import edited_since
 
 
 class Outcome(StrEnum):
@@ -48,7 +49,7 @@ def before_undo(one: ToUndo, now_there: Snapshot) -> Put | Check | End:
         return found
     if not _same(one, value, one.ours):
         return _CHANGED
-    if _edited_since(one, versions):
+    if edited_since(one.read_before, versions, lambda text: _same(one, text, one.ours)):
         return _CONFIRMED
     newest = versions[0].at if versions else now_there.changed_at
     return Put(before=value, seen=one.seen if one.begun else newest, revision=now_there.revision)
@@ -74,32 +75,40 @@ def after_undo(one: ToUndo, seen: str, now_there: Snapshot, *, taken: bool = Fal
     if now_there.current is None:
         return End(Outcome.GONE, "the contact went while the value was put back")
     value, versions = now_there.values.get(one.field, ""), now_there.versions.get(one.field, ())
+    if not versions and _same(one, value, one.back):
+        return End(Outcome.UNDONE)
     since = _since(seen, versions)
-    if not versions:
-        ours = next(iter([0] if _same(one, value, one.back) else []), None)
-    else:
-        ours = next((i for i, version in enumerate(since) if _is_put_back(one, version, taken=taken)), None)
-    if ours is None:
+    place = _place_of_ours(one, since, taken=taken)
+    if place is None:
         return Again() if _same(one, value, one.ours) else _CHANGED
-    if ours > 0:
-        return End(Outcome.KEPT, "somebody changed it right after it was put back")
-    covered = since[1] if len(since) > 1 else None
-    if covered is not None and not _same(one, covered.value, one.back):
-        return Restore(covered.value)
-    return End(Outcome.UNDONE)
+    theirs = _theirs(one, since, place)
+    if theirs is None or (place == 0 and _same(one, theirs.value, one.back)):
+        return End(Outcome.UNDONE)
+    if _same(one, theirs.value, value):
+        return End(Outcome.KEPT, "somebody changed it while it was put back, or right after")
+    return Restore(theirs.value)
+
+
+def _place_of_ours(one: ToUndo, since: Sequence[Version], *, taken: bool) -> int | None:
+    """Where our write stands, the newest first. Under another's name it is the oldest of its value."""
+    back = [i for i, version in enumerate(since) if _same(one, version.value, one.back)]
+    ours = [i for i in back if since[i].by is Author.MACHINE]
+    if ours:
+        return ours[0]
+    return back[-1] if back and taken else None
+
+
+def _theirs(one: ToUndo, since: Sequence[Version], place: int) -> Version | None:
+    """The newest version of somebody else's. One that we put back is none: it can cover another edit, too."""
+    for i, version in enumerate(since):
+        again = any(_same(one, version.value, older.value) for older in since[i + 1 :])
+        if i != place and not (version.by is Author.MACHINE and (again or _same(one, version.value, one.back))):
+            return version
+    return None
 
 
 def _since(seen: str, versions: Sequence[Version]) -> list[Version]:
     return [version for version in versions if version.at > seen]
-
-
-def _edited_since(one: ToUndo, versions: Sequence[Version]) -> bool:
-    """Has anybody written there after us? Ours is the first version with our value since the read before our write,
-    whoever the history names for it."""
-    since = _since(one.read_before, versions)
-    ours = next((i for i in reversed(range(len(since))) if _same(one, since[i].value, one.ours)), None)
-    newer = since[:ours] if ours is not None else versions[:1]
-    return any(version.by is Author.PERSON or not _same(one, version.value, one.ours) for version in newer)
 
 
 def _is_put_back(one: ToUndo, version: Version, *, taken: bool) -> bool:

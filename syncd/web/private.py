@@ -25,14 +25,14 @@ from syncd.observe.trial import WITHIN, Trial
 from syncd.pages.sessions import Sessions
 from syncd.pipeline.parts import Parts
 
-from . import runs
+from . import report, runs
 from .access import Access, Message, Receive, Send
 from .contacts import contacts
 from .hosts import KnownHosts
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
-    """`/healthz`, `/readyz`, `/metrics`, `/api/` status, contacts, runs, undo, reviews; all else are pages."""
+    """`/healthz`, `/readyz`, `/metrics`, `/api/` status, contacts, report, runs, undo, reviews; all else are pages."""
     api = _Api(parts, commit_within)
     token = parts.settings.admin.token
     sessions = Sessions(None if token is None else token.get_secret_value())
@@ -44,6 +44,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/status", api.status),
             Route("/api/contacts", partial(contacts, parts)),
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
+            Route("/api/report", partial(report.report, parts)),
             Route("/api/runs", partial(runs.runs, parts)),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/reviews", api.reviews),

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
-from syncd.config import Settings, WhenUnavailable
+from syncd.config import Settings, WhenUnavailable, WritePolicy
 from syncd.config.sections import Admin, Budget, Callbacks, InDoubtPolicy, Keep, Ledger, Log, NamedBudget, OnDoubt
 from syncd.config.settings import Connection, FieldPolicy, Port, Sync
 from syncd.contract.model import Field, Grade
@@ -51,12 +51,20 @@ class Configuration:
     """What is configured. `now` is what the running daemon has read, `wanted` what it will read at its next start."""
 
     def __init__(
-        self, rng: random.Random, changes: random.Random, money: random.Random | None, path: Path, crms: tuple[str, ...]
+        self,
+        rng: random.Random,
+        changes: random.Random,
+        money: random.Random | None,
+        policies: random.Random | None,
+        path: Path,
+        crms: tuple[str, ...],
     ) -> None:
         self._rng, self._money = changes, money
         settings = _settings(rng, path, crms)
         names = tuple(sync.name for sync in settings.syncs)
         budgets = () if money is None else spending.draw(money, names)
+        if policies is not None:
+            settings = replace(settings, syncs=tuple(_with_policies(policies, sync) for sync in settings.syncs))
         self.now = self.wanted = replace(settings, budgets=budgets)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
@@ -129,6 +137,11 @@ class Configuration:
                 break
             since = former.since
         return since
+
+    def may_replace_a_programs(self, crm: str, fld: Field) -> bool:
+        """Was it ever allowed to replace what is not ours?"""
+        policies = [former.sync.fields[fld] for former in self.history[crm] if fld in former.sync.fields]
+        return any(policy.writes is WritePolicy.BETTER for policy in policies)
 
     def names(self, crm: str) -> set[str]:
         """All names under which a CRM was looked after."""
@@ -259,6 +272,14 @@ def _sync(rng: random.Random, crm: str) -> Sync:
         on_doubt=rng.choice((OnDoubt.REVIEW, OnDoubt.REVIEW, OnDoubt.NEXT)),
         review_within=rng.choice((3 * DAY, 14 * DAY)),
     )
+
+
+def _with_policies(rng: random.Random, sync: Sync) -> Sync:
+    """In every second history values may be replaced."""
+    if rng.random() < 0.5:
+        return sync
+    writes = list(WritePolicy)
+    return replace(sync, fields={fld: replace(one, writes=rng.choice(writes)) for fld, one in sync.fields.items()})
 
 
 def _budget(rng: random.Random) -> Budget:

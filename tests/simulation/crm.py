@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone")}
 PROPERTY = {Field.EMAIL: "email", Field.PHONE: "phone"}
+FIELD = {name: fld for fld, name in PROPERTY.items()}
 LAG = 90.0  # seconds at most until the search knows of a change
 OVERLAP = 120.0
 PAGE = 3
@@ -63,6 +64,7 @@ class Entry:
     who: str
     number: int
     theirs: frozenset[str] = frozenset()  # of ours: what may be written for whom the record was about when last read
+    expected: str | None = None  # of ours: what was to be replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,21 @@ class Crm:
             self.edit(record, name, value, "person")
         return record
 
-    def edit(self, record: Record, name: str, value: str, who: str, *, theirs: frozenset[str] = frozenset()) -> None:
+    def edit(
+        self,
+        record: Record,
+        name: str,
+        value: str,
+        who: str,
+        *,
+        theirs: frozenset[str] = frozenset(),
+        expected: str | None = None,
+    ) -> None:
         """Somebody sets a property; "" clears it."""
         self._number += 1
         now = self.world.now
-        self.log.append(Entry(now, record.id, name, value, record.values.get(name, ""), who, self._number, theirs))
+        before = record.values.get(name, "")
+        self.log.append(Entry(now, record.id, name, value, before, who, self._number, theirs, expected))
         author = Author.PERSON if who == "person" else Author.MACHINE
         stamp = f"{int(now * 1000):015d}.{self._number:06d}"
         record.versions.setdefault(name, []).insert(0, Version(value=value, at=stamp, by=author))
@@ -273,7 +285,9 @@ class Crm:
         outcomes = []
         for (change, theirs), name, (status, holder) in zip(sent, names, verdicts, strict=True):
             if status is WriteStatus.WRITTEN:
-                self.edit(self.records[change.ref.id], name, change.new, "syncd", theirs=theirs)
+                self.edit(
+                    self.records[change.ref.id], name, change.new, "syncd", theirs=theirs, expected=change.expected
+                )
             self._tell(change, status)
             detail = "a rule forbids it" if status is WriteStatus.REFUSED else ""
             outcomes.append(

@@ -20,7 +20,7 @@ from syncd.ledger import inbox, upkeep
 from syncd.ledger.store import Tx
 
 from . import purchases
-from .crm import PROPERTY, Crm, Entry, Record, is_selected
+from .crm import FIELD, PROPERTY, Crm, Entry, Record, is_selected
 from .oneness import Oneness
 from .people import Find
 from .spending import Spending
@@ -164,6 +164,7 @@ class Judge:
         self._little_bought_before_a_write()
         self._old_misses_asked_again(jobs, ledger)
         self._nothing_overwritten()
+        self._only_ours_replaced()
         self._nothing_cleared_written_again()
         self._only_the_right_values()
         self._nobody_suppressed()
@@ -230,7 +231,9 @@ class Judge:
         stands = crm.stands(record.id)
         filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
         # A record that was merged into another one looks like one that has left: only a write tells where it is now.
-        left = job["reason"] == "cancelled" and (filled or record.now is not None)
+        # What it was not good enough for before stays the reason, although the configuration accepts it now.
+        merged = record.now is not None and job["reason"] in {"cancelled", "low_quality"}
+        left = merged or (job["reason"] == "cancelled" and filled)
         # Without a history of fields, whoever edits a record between a write and a lost answer may have cleared it.
         cleared = job["reason"] == "cleared" and self._was_edited(crm, record, purchase.at)
         place = (record.id, PROPERTY[purchase.field])
@@ -242,9 +245,10 @@ class Judge:
 
     @staticmethod
     def _was_edited(crm: Crm, record: Record, since: float) -> bool:
-        """By others than us."""
+        """By others than us; another record may have been merged into it."""
         edited = any(e.record == record.id and e.who != "syncd" and e.at >= since for e in crm.log)
-        return edited or any(at >= since for at in record.blocked_since.values())
+        merged = any(one.now == record.id and one.left >= since for one in crm.records.values())
+        return edited or merged or any(at >= since for at in record.blocked_since.values())
 
     def _nothing_bought_blindly(self) -> None:
         """I9: nothing is bought once the canary must have told that no answer could come in."""
@@ -352,6 +356,25 @@ class Judge:
         if covered and said is not None and not record.gone and record.now is None:
             what = f"{crm.name}/{record.id} {name}: a person had {said.value!r} on day {said.at / DAY:.4f}"
             self._world.violated("I3", f"{what}, and ours stands there now")
+
+    def _only_ours_replaced(self) -> None:
+        """I3: what stands is replaced only where it is ours, or where the policy allows it and a program wrote it."""
+        for crm in self._world.crms.values():
+            ours: dict[tuple[str, str], set[str]] = defaultdict(set)
+            typed: set[tuple[str, str]] = set()  # where a person has ever written
+            for entry in crm.log:
+                place = (entry.record, entry.name)
+                if entry.who != "syncd":
+                    typed |= {place} if entry.who == "person" else set()
+                    continue
+                meant = entry.before if entry.expected is None else entry.expected
+                free = place not in typed and self._world.configuration.may_replace_a_programs(
+                    crm.name, FIELD[entry.name]
+                )
+                if meant and meant not in ours[place] and not free:
+                    what = f"{crm.name}/{entry.record} {entry.name}: {meant!r} was replaced by {entry.value!r}"
+                    self._world.violated("I3", f"{what} on day {entry.at / DAY:.4f}, and it was not ours")
+                ours[place].add(entry.value)
 
     @staticmethod
     def _blank_at_first(entries: list[Entry], said: Entry) -> bool:

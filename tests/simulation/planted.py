@@ -22,7 +22,7 @@ from starlette.responses import Response
 from connectors.fullenrich import Connector as FullEnrich
 from connectors.fullenrich import answer as fullenrich_answer
 from connectors.zeliq import answer as zeliq_answer
-from syncd.config import Ages
+from syncd.config import Ages, WritePolicy
 from syncd.contract.model import Change, Delivery, Field, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import (
@@ -73,7 +73,7 @@ from syncd.pipeline.deciding import fingerprint
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.work import AtWork
-from syncd.policy import decide, guard, undo, values
+from syncd.policy import decide, guard, replacing, undo, values
 from syncd.web import public
 
 from .timeline import DAY
@@ -392,7 +392,7 @@ def inbox_forgets_the_rest() -> AbstractContextManager[None]:
 def blind_write() -> AbstractContextManager[None]:
     """What was read before the write does not matter."""
 
-    def put(job: Any, now_there: Snapshot) -> guard.Put | guard.End:
+    def put(job: Any, now_there: Snapshot, _: Any) -> guard.Put | guard.End:
         gone = guard.End(Reason.GONE, "")
         there = now_there.values.get(job.field, "")
         return gone if now_there.current is None else guard.Put(before=there, seen="", revision="")
@@ -427,7 +427,7 @@ def restore_unchecked() -> AbstractContextManager[None]:
 def ignore_blocked() -> AbstractContextManager[None]:
     """A field that was cleared on purpose, or whose owner has opted out, is blank and no more."""
     before = guard.before_write
-    return swap(writeback, "before_write", lambda job, there: before(job, replace(there, blocked={})))
+    return swap(writeback, "before_write", lambda job, there, rule: before(job, replace(there, blocked={}), rule))
 
 
 def undo_ignores_a_later_edit() -> AbstractContextManager[None]:
@@ -441,6 +441,11 @@ def undo_ignores_a_later_edit() -> AbstractContextManager[None]:
         return guard.Put(before=now_there.values.get(one.field, ""), seen=newest, revision=now_there.revision)
 
     return swap(undoing, "before_undo", put)
+
+
+def anybody_s_value_replaced() -> AbstractContextManager[None]:
+    """Where values may be replaced, it is not looked at whose they are."""
+    return swap(replacing, "why_not", lambda rule, *_: "" if rule.policy is not WritePolicy.FILL_BLANK else "filled")
 
 
 def write_again_at_once() -> AbstractContextManager[None]:
@@ -763,7 +768,7 @@ PLANTED = named(
     renamed_provider_leaves_its_work, renamed_crm_leaves_its_contacts, renamed_provider_leaves_its_credits,
     answers_to_a_former_name_refused, another_account_not_noticed, no_breaker, no_look_before_a_purchase,
     bought_before_a_confirmed_write, cleared_value_written_again, old_miss_never_asked_again, finds_age_like_misses,
-    undecided_forgotten, undo_ignores_a_later_edit, suppression_checked_at_the_plan_only,
+    undecided_forgotten, undo_ignores_a_later_edit, anybody_s_value_replaced, suppression_checked_at_the_plan_only,
 )  # fmt: skip
 
 FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
@@ -808,6 +813,7 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
     "cleared_value_written_again": ("reconfigured", "bounce"),
     "undecided_forgotten": ("reconfigured",),
     "undo_ignores_a_later_edit": ("edit",),
+    "anybody_s_value_replaced": ("very_late", "edit"),
     "suppression_checked_at_the_plan_only": ("crm_halt", "rule"),
 }
 
@@ -817,6 +823,7 @@ RARE = {"no_breaker", "renamed_crm_leaves_its_contacts", "renamed_provider_leave
 FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
     "ack_when_disk_full": 4,
     "answer_without_echo_believed": 3,
+    "anybody_s_value_replaced": 16,
     "bought_before_a_confirmed_write": 3,
     "budget_forgets_what_is_in_doubt": 7,
     "budget_of_a_field_forgets_bulks": 22,

@@ -80,6 +80,7 @@ class Rights:
         traces = forgetting.traces(signs)
         self._traces |= traces
         for _ in range(TRIES):
+            life.check()
             mentioned = forgetting.mentions(tx, contacts, traces)
             try:
                 now = self._world.wall_clock.now()

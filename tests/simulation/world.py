@@ -89,7 +89,8 @@ class World(Owner):
         self.pasted: set[str] = set()  # profiles that stand in somebody else's record
         changes = random.Random(f"what is configured when, {seed}")
         money = random.Random(f"what may be spent when, {seed}") if seed > UNLIMITED else None
-        self.configuration = Configuration(rng, changes, money, path, tuple(self.crms))
+        policies = random.Random(f"what may be replaced, {seed}") if seed > UNLIMITED else None
+        self.configuration = Configuration(rng, changes, money, policies, path, tuple(self.crms))
 
     # --- the time, the trace ------------------------------------------------------------------
 

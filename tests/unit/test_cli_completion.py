@@ -37,9 +37,10 @@ def test_commands_are_proposed_without_importing_any() -> None:
         "print(*found); sys.exit(bool({'syncd.cli.look', 'syncd.config', 'rich'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stdout.split()) == (0, ["retry", "resume", "restore", "reconcile", "review"]), (
-        done.stderr
-    )
+    assert (done.returncode, done.stdout.split()) == (
+        0,
+        ["retry", "report", "resume", "restore", "reconcile", "review"],
+    ), done.stderr
 
 
 def test_bash_itself_completes_with_the_names_of_the_configuration(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from syncd.contract.errors import Retry
+from syncd.contract.errors import InDoubt, Retry
 from syncd.ledger import candidates
 from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import LATELY
@@ -93,6 +93,19 @@ def test_l10_both_fields_of_three_contacts_are_one_handful(build: Build) -> None
     harness.dispatch()
     harness.dispatch()
     assert (bought(harness), len(harness.fake.submitted)) == (3, 6)
+
+
+def test_l10_purchases_in_doubt_belong_to_the_handful(build: Build) -> None:
+    harness = careful(build, 9)
+    harness.fake.refusals.extend([InDoubt("the connection was cut")] * 3)
+    for _ in range(9):
+        harness.dispatch()
+        harness.clock.time += 3600
+    assert bought(harness) == 3
+    assert [row[0] for row in harness.sql("SELECT state FROM job WHERE submission_id > ''")] == ["in_doubt"] * 3
+    harness.clock.time += DAY
+    harness.dispatch()
+    assert bought(harness) > 3, "an answer that is a day late holds up nobody"
 
 
 def test_l10_who_was_not_found_makes_room(build: Build) -> None:

@@ -157,6 +157,25 @@ def test_an_edit_between_read_and_write_comes_back(build: Build, theirs: str) ->
     assert (harness.held(ada), counts(harness, run)) == (theirs, {"kept": 1})
 
 
+def test_an_edit_while_theirs_comes_back_comes_back_too(build: Build) -> None:
+    harness, crm, ada = written(build)
+    run = harness.undo(run=1)
+
+    def clears() -> None:
+        crm.edit(ada, "email", "ada@office.example.com")
+        crm.edit(ada, "email", "")
+
+    def types() -> None:
+        crm.edit(ada, "email", "ada@home.example.com")
+        crm.between_read_and_write = clears
+
+    crm.between_read_and_write = types
+    for _ in range(3):
+        harness.undoing()
+        harness.clock.time += LANDS + 1
+    assert (harness.held(ada), counts(harness, run)) == ("", {"kept": 1})
+
+
 def test_an_edit_right_after_the_write_stays(build: Build) -> None:
     harness, crm, ada = written(build)
     run = harness.undo(run=1)
@@ -353,7 +372,7 @@ def overwritten(build: Build) -> tuple[Harness, str]:
 
     def again(tx: Tx) -> None:
         [(run, job)] = [(row["run_id"], row["job_id"]) for row in tx.rows("writes_of_job", job_id=1)]
-        row = [[job, MAIL, LATER, "000000000003", "email"]]
+        row = [[job, MAIL, LATER, "000000000003", "email", "fill_blank"]]
         tx.run("writes_make", rows=json.dumps(row), now=harness.clock.now())
         tx.run("writes_close", rows=json.dumps([[job, "written", ""]]), now=harness.clock.now())
         assert run == 1

@@ -1,0 +1,25 @@
+"""`GET /api/report`: what `syncd report --json` prints."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from syncd import filters
+from syncd.ledger import daily
+from syncd.pipeline.parts import Parts
+from syncd.report import figures
+from syncd.report.figures import SINCE, USUAL
+
+
+async def report(parts: Parts, request: Request) -> Response:
+    """`?since=`, `until=`: moments as the command takes them; `by=day,sync,field,provider`."""
+    asked, now = request.query_params, parts.clock.now()
+    try:
+        names = figures.grouping(asked.get("by", ",".join(USUAL)))
+        until = filters.moment(asked["until"], now) if "until" in asked else now
+        days = figures.days_of(filters.moment(asked.get("since", SINCE), now), until)
+    except ValueError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    found = await parts.ledger.read(daily.read, *days)
+    return JSONResponse(figures.report(found, days, names))
