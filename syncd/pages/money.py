@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from typing import Any
+from xml.etree.ElementTree import tostring
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from syncd.ledger import budgets, reconciliation, runway
+from syncd import filters
+from syncd.ledger import budgets, daily, reconciliation, runway
 from syncd.observe.status import live
-from syncd.pages.site import Site
+from syncd.pages.site import Site, Wrong
+from syncd.report import figures, texts
+from syncd.report.charts import charts as drawn
+from syncd.report.figures import SINCE
 
 
 async def providers(site: Site, request: Request) -> Response:
-    """`/providers`"""
-    status = await live(site.parts)
+    """`/providers?since=30d`: how each stands, and how they compare."""
+    status, now = await live(site.parts), site.parts.clock.now()
+    since = request.query_params.get("since", SINCE)
+    try:
+        days = figures.days_of(filters.moment(since, now), now)
+    except ValueError as error:
+        raise Wrong(str(error)) from None
+    found, frame = await site.read(daily.read, *days)
+    report = figures.report(found, days, ("field", "provider"))
     rows = [_provider(site, status, name) for name in site.parts.lanes]
     paused = {one["name"] for one in status["pauses"] if one["kind"] == "provider"}
-    return await site.page(request, "providers.html", status=status, rows=rows, paused=paused)
+    shown: dict[str, Any] = {
+        "status": status,
+        "rows": rows,
+        "paused": paused,
+        "report": report,
+        "since": since,
+        "heads": texts.LEAGUE,
+        "league": [texts.league_row(one) for one in report["league"]],
+        "notes": texts.NOTES,
+        "drawings": [(one, Markup(tostring(one.svg, encoding="unicode"))) for one in drawn(report)],  # noqa: S704 - ours
+    }
+    return await site.page(request, "providers.html", frame=frame, **shown)
 
 
 def _provider(site: Site, status: dict[str, Any], name: str) -> dict[str, Any]:

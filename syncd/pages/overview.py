@@ -9,12 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd.config import ConditionKind
-from syncd.ledger import glances
+from syncd.ledger import daily, glances
 from syncd.ledger.store import Tx
 from syncd.observe.status import live
 from syncd.observe.summary import needs_you
 from syncd.pages.live import figures
 from syncd.pages.site import Site
+from syncd.report import figures as report
+
+LATELY = 29  # days before today, of which shares and prices are told
+FEW = 30  # questions that are too few for a share
 
 # Where a person looks at a condition of a kind, and what the link says.
 _WHERE = {
@@ -34,7 +38,7 @@ async def overview(site: Site, request: Request) -> Response:
     """`/`"""
     status = await live(site.parts)
     now = site.parts.clock.now()
-    (hours, beats), frame = await site.read(_charts, list(status["syncs"]), now)
+    (hours, beats, lately), frame = await site.read(_charts, list(status["syncs"]), now)
     conditions = needs_you(status["conditions"])
     shown: dict[str, Any] = {
         "status": status,
@@ -44,24 +48,18 @@ async def overview(site: Site, request: Request) -> Response:
         "hours": hours,
         "beats_": beats,
         "next": site.next_pulls(status),
-        "found": _found(status),
+        "lately": lately,
+        "few": lately["asked"] < FEW,
         "told_already": lambda why: any(why.endswith(one["why"]) for one in status["conditions"]),
     }
     return await site.page(request, "overview.html", frame=frame, **shown)
 
 
-def _charts(tx: Tx, syncs: list[str], now: float) -> tuple[list[tuple[float, float]], dict[str, list[dict[str, Any]]]]:
-    return glances.spent_by_hour(tx, now=now), glances.beats(tx, syncs)
+def _charts(tx: Tx, syncs: list[str], now: float) -> tuple[list[tuple[float, float]], dict[str, Any], dict[str, Any]]:
+    days = report.days_of(now - LATELY * 86_400, now)
+    lately = report.report(daily.read(tx, *days), days, ())["total"]
+    return glances.spent_by_hour(tx, now=now), glances.beats(tx, syncs), lately
 
 
 def _link(condition: Mapping[str, Any]) -> tuple[str, str]:
     return _WHERE.get(ConditionKind(condition["kind"]), ("/syncs", "Syncs"))
-
-
-def _found(status: Mapping[str, Any]) -> tuple[int, int]:
-    """Of the fields that are decided: how many have a value, and of how many it was sought in vain."""
-    ends = {"not_found": 0, "written": 0, "low_quality": 0, "undetermined": 0, "identity_mismatch": 0}
-    for row in status["jobs"]:
-        if row["reason"] in ends:
-            ends[row["reason"]] += row["n"]
-    return ends["written"], sum(ends.values())

@@ -190,7 +190,14 @@ def test_what_is_shown_is_text_whatever_stands_in_it(harness: Harness) -> None:
 
 
 def test_nothing_that_is_not_there_is_a_bare_answer(written: Harness) -> None:
-    for path in ("/nothing", "/syncs/nobody", "/contacts/crm/contacts/9", "/review/9", "/deliveries/9", "/review/forgive"):
+    for path in (
+        "/nothing",
+        "/syncs/nobody",
+        "/contacts/crm/contacts/9",
+        "/review/9",
+        "/deliveries/9",
+        "/review/forgive",
+    ):
         reply = browse(written, partial(httpx.AsyncClient.get, url=path))
         assert (reply.status_code, "That did not work" in reply.text) == (404, True), path
 
