@@ -21,8 +21,8 @@ from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
 from syncd.ledger import reports
 from syncd.ledger.store import reading
-from syncd.observe.status import concluded
 from syncd.observe.status import look as observed
+from syncd.observe.status import summarised
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
@@ -96,7 +96,7 @@ def status(
 
     def look() -> dict[str, Any]:
         with reading(settings.ledger.path) as tx:
-            status = concluded(observed(tx, settings, now=compose.clock_of(settings).now()))
+            status = summarised(observed(tx, settings, now=compose.clock_of(settings).now()), settings)
         return {**status, "running": _runs(settings, status["looked_at"])}
 
     if watch:
