@@ -81,7 +81,7 @@ def _costs(league: Sequence[Mapping[str, Any]]) -> Chart | None:
     finding = " ".join(_cheapest(field, [one for one in lines if one["field"] == field]) for field in _fields(lines))
     svg = _canvas(title, finding, TOP + ROW * len(lines), "costs")
     for n, one in enumerate(lines):
-        y, right = TOP + ROW * n, _x(0.85 * one["credits_per_verified"] / dear["credits_per_verified"])
+        y, right = TOP + ROW * n, _x(0.85 * one["credits_per_verified"] / lines[-1]["credits_per_verified"])
         _label(svg, _name(one), y)
         SubElement(svg, "rect", x=str(LABEL), y=str(y - 8), width=f"{right - LABEL:.1f}", height="16", fill=SHADES[0])
         _text(svg, f"{one['credits_per_verified']:.2f}", right + 6, y + 4)
@@ -112,7 +112,8 @@ def _days(days: Sequence[Mapping[str, Any]]) -> Chart | None:
     totals = {day: sum(took.values()) for day, took in by_day.items()}
     most = max(totals, key=lambda day: totals[day])
     title = "Credits by day"
-    finding = f"{sum(totals.values()):g} credits on {len(totals)} day{'s' * (len(totals) > 1)} with calls; the most, {totals[most]:g}, on {most}."
+    days_ = f"{len(totals)} day{'s' * (len(totals) > 1)} with calls"
+    finding = f"{sum(totals.values()):g} credits on {days_}; the most, {totals[most]:g}, on {most}."
     svg = _canvas(title, finding, HEIGHT + TOP * 2, "days")
     _bars(svg, by_day, names, totals[most])
     for n, name in enumerate(names):
