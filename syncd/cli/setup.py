@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from syncd import compose
+from syncd import codes, compose
 from syncd.config import Settings
 from syncd.config.shape import suggest
 from syncd.contract.model import Finding, Level
@@ -61,7 +61,7 @@ def setup(
 
 def _show(found: list[Finding], *, yes: bool) -> None:
     for one in found:
-        say(f"{one.level:<7}", f" {with_cure(one.what, one.cure)}", style=_COLOURS[one.level])
+        say(f"{one.level:<7}", f" {with_cure(one.what, one.cure, codes.of_finding(one))}", style=_COLOURS[one.level])
     if not found:
         tell("No sync of it names properties in `provenance`: there is nothing to make.")
     elif not yes and any("would be made" in one.what for one in found):
