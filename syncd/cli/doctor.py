@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from syncd import __version__, codes, compose
+from syncd import __version__, compose
 from syncd.config import Settings
 from syncd.contract.errors import ConfigError, SyncdError
 from syncd.contract.model import Finding, Level
@@ -26,13 +26,13 @@ from syncd.observe.conditions import derive
 from syncd.observe.status import look
 
 from . import credentials, host
+from .findings import coded, explain_codes, show
 from .host import Told, doubtful, ok, wrong
-from .output import ConfigOption, JsonOption, print_json, say, settings_from, with_cure
+from .output import ConfigOption, JsonOption, print_json, settings_from
 
 OLDEST_PYTHON = (3, 11)
 STORE = Path("/etc/credstore")
 WITHIN = 5.0  # seconds for a name to be resolved, and for systemd to answer
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,12 +57,11 @@ def doctor(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found += _configured(config)
     failed = any(one.level is Level.ERROR for _, one in found)
     if as_json:
-        print_json({"ok": not failed, "findings": [{"where": where, **host.coded(one)} for where, one in found]})
+        print_json({"ok": not failed, "findings": [{"where": where, **coded(one)} for where, one in found]})
     else:
         for where, one in found:
-            text = with_cure(one.what, one.cure, codes.of_finding(one))
-            say(f"{one.level:<7}", f" {where}: {text}", style=_COLOURS[one.level])
-        host.explain_codes(found)
+            show(one, where)
+        explain_codes(found)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -9,16 +9,11 @@ import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from syncd import codes
 from syncd.config import Address, Settings
 from syncd.contract.model import Finding, Level
-
-from .output import page, say
 
 Where = str
 Told = tuple[Where, Finding]
@@ -54,18 +49,6 @@ def wrong(what: str, cure: str, code: str) -> Finding:
 
 def doubtful(what: str, cure: str, code: str) -> Finding:
     return Finding(level=Level.WARNING, what=what, cure=cure, code=code)
-
-
-def coded(finding: Finding) -> dict[str, Any]:
-    """For scripts, with its code and where the docs tell of it."""
-    code = codes.of_finding(finding)
-    return {**asdict(finding), "code": code, "see": codes.see(code) if code else ""}
-
-
-def explain_codes(found: Iterable[Told]) -> None:
-    """Where the codes of these findings are explained, if there are any."""
-    if any(codes.of_finding(one) for _, one in found):
-        say(f"{'see':<7}", f" {page(codes.PAGE)}: what each [code] means")
 
 
 def folder(path: Path) -> Iterator[Finding]:

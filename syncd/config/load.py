@@ -10,6 +10,7 @@ import hashlib
 import json
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .alerting import secrets_in
 from .document import Report, Where, read
-from .places import Places
+from .places import Places, as_written
 from .scalars import name as valid_name
-from .secret import Secrets
+from .secret import Secrets, is_secret
 from .sections import (
     DAY,
     Admin,
@@ -91,6 +92,7 @@ class _Loader:
         self._environ = environ
         self._folder = folder
         self._kinds: dict[str, Kind] = {}  # by connection, also of those whose options are wrong
+        self._as_written = raw
         self._raw = {
             key: self._resolved_syncs(value) if key == "syncs" else secrets.resolve(value, (key,))
             for key, value in raw.items()
@@ -147,7 +149,7 @@ class _Loader:
             admin, log, people = admin or Admin(), log or Log(), people or People()
         if ledger is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
-        return Settings(
+        settings = Settings(
             ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
             callbacks=callbacks,
             admin=admin,
@@ -161,8 +163,9 @@ class _Loader:
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings if self._strict else self._report.problems,
-            places=Places(self._report.file, self._report.lines),
         )
+        written = dict(as_written(self._as_written, settings.secrets, is_secret))
+        return replace(settings, places=Places(self._report.file, self._report.lines, written))
 
     def _section(self, key: str, model: type[M]) -> M | None:
         if key not in self._raw:
@@ -375,6 +378,7 @@ class _Loader:
             review_within=section.review_within,
             approve=_approve(section.approve),
             provenance=section.provenance.model_dump(exclude_none=True),
+            request=section.request,
             linkedin=section.extras.linkedin,
             priority=section.priority,
             buy_before_write=section.buy_before_write,
@@ -418,6 +422,9 @@ class _Loader:
         named, fields = (one if isinstance(one, dict) else {} for one in (named, fields))
         given = [one for one in fields.values() if isinstance(one, dict)]
         taken = {name for one in given for name in (one.get("property"), one.get("mobile"), *(one.get("also") or ()))}
+        request = raw.get("request")
+        if request is not None and request in taken | {*named.values()}:
+            self._report.problem((*where, "request"), "must be a property of its own, a checkbox; name another")
         for told, name in named.items():
             twice = [other for other, same in named.items() if same == name and other != told]
             if name is not None and (name in taken or twice):
