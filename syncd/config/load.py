@@ -476,8 +476,8 @@ class _Loader:
                 self._report.problem(place, "is named twice; a provider is asked once")
 
     def _check_way_back(self, name: str, can: ProviderCapabilities, where: Where) -> None:
-        """An answer that can be fetched needs no callbacks."""
-        if "callbacks" not in self._raw and can.poll_after is None:
+        """An answer that can be fetched, or comes at once, needs no callbacks."""
+        if "callbacks" not in self._raw and can.poll_after is None and not can.at_once:
             what = f"{name} answers by callback alone; add the section callbacks, as in config.example.yaml"
             self._report.problem(where, what)
 
