@@ -14,8 +14,8 @@ from .answers import MissingScope
 from .calls import Calls, Route
 from .options import Options
 from .portal import Catalogue, Portal, is_read_only
+from .schema import TEXT
 
-_TEXT = {"string", "phone_number"}
 _AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
 
 
@@ -82,10 +82,18 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
         yield f"the portal has no contact property {fields.property!r}"
     definition = catalogue.get(fields.property, {})
     kind = definition.get("type", "string")
-    if kind not in _TEXT:
+    if kind not in TEXT:
         yield f"property {fields.property!r} is of type {kind}, not text"
     if is_read_only(definition):
         yield f"property {fields.property!r} is read-only"
+
+
+def _checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
+    definition = catalogue.get(name)
+    if definition is None:
+        yield f"the portal has no contact property {name!r}"
+    elif definition.get("type") not in {"bool", "enumeration"} or is_read_only(definition):
+        yield f"property {name!r} is no checkbox that we may clear"
 
 
 def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
@@ -104,6 +112,10 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         for wrong in properties.wrong(told, name, catalogue):
             what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
             yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
+    if selection.request:
+        for wrong in _checkbox(selection.request, catalogue):
+            cure = "make a single checkbox of that name, or take `request` out of the sync"
+            yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
         yield Finding(

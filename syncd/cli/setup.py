@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,9 +18,9 @@ from syncd.contract.ports import Crm, MakesProperties, Tools
 from syncd.registry import Registry
 
 from .completion import connections
-from .output import ConfigOption, JsonOption, print_json, say, settings_from, tell, with_cure
-
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+from .findings import coded
+from .findings import show as show_finding
+from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def setup(
     found = asyncio.run(_set_up(settings, registry, crm, dry_run=not yes))
     failed = any(one.level is not Level.OK for one in found)
     if as_json:
-        print_json({"ok": not failed, "done": yes, "findings": [asdict(one) for one in found]})
+        print_json({"ok": not failed, "done": yes, "findings": [coded(one) for one in found]})
     else:
         _show(found, yes=yes)
     raise typer.Exit(1 if failed else 0)
@@ -61,7 +61,7 @@ def setup(
 
 def _show(found: list[Finding], *, yes: bool) -> None:
     for one in found:
-        say(f"{one.level:<7}", f" {with_cure(one.what, one.cure)}", style=_COLOURS[one.level])
+        show_finding(one)
     if not found:
         tell("No sync of it names properties in `provenance`: there is nothing to make.")
     elif not yes and any("would be made" in one.what for one in found):

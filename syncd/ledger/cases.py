@@ -82,6 +82,7 @@ class Case:
     stands: Mapping[str, Stood] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     undone: tuple[float, int] | None = None
+    requested: bool = False  # somebody wants this contact now
 
 
 @frozen()
@@ -131,6 +132,7 @@ class _Contact(NamedTuple):
     vague: str
     learned: str | None
     planned: int
+    requested: int
     selections: str
 
 
@@ -219,6 +221,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 stands=stands,
                 refused=refused,
                 undone=_undone(of_job),
+                requested=bool(contact.requested),
             )
 
 
