@@ -158,6 +158,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "at": "When the last one was written.",
         "status": "How good they are.",
         "run": "In which run the last one was written.",
+        "legal_basis": "Words for the CRM's property of the legal basis, set with a first value where none is named.",
     },
     "Extra": {"property": "The property that it is written to, where that is blank."},
     "Extras": {

@@ -375,7 +375,8 @@ class _Loader:
             on_doubt=section.on_doubt,
             review_within=section.review_within,
             approve=_approve(section.approve),
-            provenance=section.provenance.model_dump(exclude_none=True),
+            provenance=section.provenance.model_dump(exclude_none=True, exclude={"legal_basis"}),
+            legal_basis=section.provenance.legal_basis,
             request=section.request,
             extras=_extras(section.extras),
             priority=section.priority,
@@ -399,6 +400,7 @@ class _Loader:
             crm = None
         self._check_ages(raw.get("ages"), (*where, "ages"))
         self._check_provenance(raw, where)
+        self._check_legal_basis(crm, raw.get("provenance"), where)
         callbacks = self._raw.get("callbacks")
         if raw.get("buy_before_write") == 0 and isinstance(callbacks, dict) and callbacks.get("self_check") is False:
             what = "must be 1 or more with callbacks.self_check: false: only a first answer shows that one arrives"
@@ -427,10 +429,18 @@ class _Loader:
         request = raw.get("request")
         if request is not None and request in taken | {*named.values()}:
             self._report.problem((*where, "request"), "must be a property of its own, a checkbox; name another")
+        named = {key: name for key, name in named.items() if key != "legal_basis"}
         for told, name in named.items():
             twice = [other for other, same in named.items() if same == name and other != told]
             if name is not None and (name in taken or twice):
                 self._report.problem((*where, "provenance", told), "must be a property of its own; name another")
+
+    def _check_legal_basis(self, crm: Kind | None, provenance: Any, where: Where) -> None:
+        wanted = isinstance(provenance, dict) and provenance.get("legal_basis") is not None
+        if wanted and crm and isinstance(crm.capabilities, CrmCapabilities) and not crm.capabilities.legal_basis:
+            self._report.problem(
+                (*where, "provenance", "legal_basis"), f"{crm.name} has no property for it; remove it here"
+            )
 
     def _check_extras(self, raw: dict[str, Any], taken: set[Any], where: Where) -> None:
         """Two things in one property would each be taken for somebody else's value of the other."""

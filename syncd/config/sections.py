@@ -264,6 +264,7 @@ class Provenance(Section):
     at: PropertyName | None = None
     status: PropertyName | None = None
     run: PropertyName | None = None
+    legal_basis: Annotated[str, Rule(min_length=1, max_length=200)] | None = None  # words, not a property
 
 
 class OptOutScope(StrEnum):

@@ -131,7 +131,8 @@ class Sync:
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
     many values of a run are written without a person's approval; None: all of them. `provenance`: what is told of a
-    record's values (of `Told`), and in which property. `request`: a checkbox by which somebody wants a contact now.
+    record's values (of `Told`), and in which property. `legal_basis`: what is named as the legal basis of a record that
+    names none, with its first value. `request`: a checkbox by which somebody wants a contact now.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Sync:
     unproved_url: str = ""
     approve: int | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    legal_basis: str | None = None
     request: str | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
@@ -200,6 +202,7 @@ class Sync:
             match=self.match,
             extras=self._extras(),
             stamps=self.provenance,
+            legal_basis=self.legal_basis or "",
             request=self.request or "",
         )
 
