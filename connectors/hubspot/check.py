@@ -15,8 +15,8 @@ from .calls import Calls, Route
 from .consent import LEGAL_BASIS
 from .options import Options
 from .portal import Catalogue, Portal, is_read_only
+from .schema import TEXT
 
-_TEXT = {"string", "phone_number"}
 _BASIS = "provenance.legal_basis"
 _AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
 
@@ -84,7 +84,7 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
         yield f"the portal has no contact property {fields.property!r}"
     definition = catalogue.get(fields.property, {})
     kind = definition.get("type", "string")
-    if kind not in _TEXT:
+    if kind not in TEXT:
         yield f"property {fields.property!r} is of type {kind}, not text"
     if is_read_only(definition):
         yield f"property {fields.property!r} is read-only"

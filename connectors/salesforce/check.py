@@ -13,8 +13,8 @@ from .calls import Calls
 from .options import Login, Options
 from .org import Org
 from .records import Lens, text, to18
+from .schema import TEXT
 
-_TEXT = {"email", "phone", "string", "url", "textarea"}
 _AGAIN = "try again; if it stays so, look at domain and at trust.salesforce.com"
 _SEE = "give the integration user's permission set read access to it"
 _EDIT = "give the integration user's permission set edit access to it"
@@ -104,7 +104,7 @@ def _field(lens: Lens, fields: FieldMap, *, searched: bool = True) -> Iterator[t
         elif (near := _near(lens, name)) or name == fields.property:
             yield _unseen(lens, name), f"write {near}" if near else f"name another, or {_SEE}"
     definition = lens.catalogue.fields.get(fields.property, {})
-    if definition.get("type", "string") not in _TEXT:
+    if definition.get("type", "string") not in TEXT:
         yield f"{lens.type}.{fields.property} is of type {definition.get('type')}, not text", ""
     elif definition and definition.get("updateable") is not True:
         yield f"our user may not write {lens.type}.{fields.property}", _EDIT

@@ -25,6 +25,7 @@ from . import failing
 # In which module beside this one a command is, and what the list of commands says of it: a module is
 # imported when a command of it is used, for together they take two seconds.
 COMMANDS = {
+    "init": ("init", "Answer a few questions, and have a configuration."),
     "demo": ("rehearse", "See it all work, against emulated vendors."),
     "sandbox": ("rehearse", "Emulated vendors, to rehearse a configuration."),
     "run": ("work", "The daemon, until SIGTERM."),
@@ -39,6 +40,7 @@ COMMANDS = {
     "runs": ("look", "The last runs, and what each has written."),
     "report": ("report", "What was asked, found, written and paid."),
     "connectors": ("look", "Which CRMs and providers there are."),
+    "pull": ("pull", "Let a sync run now instead of at its next time."),
     "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
     "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from decimal import Decimal, InvalidOperation
-from functools import partial
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
 from syncd import compose, filters
+from syncd.actions import doubts
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
 from syncd.contract.ports import ProviderCapabilities
 from syncd.ledger import search, submissions, unpriced
-from syncd.ledger.states import SubmissionState
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.store import Ledger, reading
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.registry import Registry
@@ -47,14 +46,6 @@ UntilFilter = Annotated[str | None, typer.Option(help="Only calls made until the
 
 
 _About = dict[str, list[str]]  # the contacts of each call
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """`words` as people read it; `carry_out(tx, call, now)` does it."""
-
-    words: str
-    carry_out: Callable[[Tx, Doubt | Unpriced, float], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,19 +182,21 @@ def doubt_resolve(
         )
     if provider is not None and provider not in settings.connections:
         raise typer.BadParameter(f"no connection is called {provider}")
-    chosen = {"--sent": sent, "--not-sent": not_sent, "--give-up": give_up, "--resend": resend}
+    said = {doubts.SENT: sent, doubts.NOT_SENT: not_sent, doubts.GIVE_UP: give_up, doubts.RESEND: resend}
+    chosen = {f"--{what}": wanted for what, wanted in said.items()}
     priced = {"--charged": charged is not None, "--not-charged": not_charged}
     _exactly_one(priced if expired else chosen, chosen if expired else priced, expired=expired)
     if expired:
-        decision = _priced(Decimal(0) if not_charged else _amount(charged))
+        decision = doubts.priced(Decimal(0) if not_charged else _amount(charged))
     else:
-        decision = _decided(chosen, _answer_within(settings, registry))
+        what = next(what for what, wanted in said.items() if wanted)
+        decision = doubts.decided(what, _answer_within(settings, registry))
     known, _ = _calls(settings, expired=expired, query=query)
     found = _chosen(known, calls or [], filters, expired=expired)
     done = (yes or bool(calls)) and bool(found)
     if done:
         for first in range(0, len(found), CHUNK):
-            Ledger.change(settings.ledger.path, _carry_out, found[first : first + CHUNK], decision, now)
+            Ledger.change(settings.ledger.path, doubts.carry_out, found[first : first + CHUNK], decision, now)
     _tell(found, decision, done=done, as_json=as_json)
 
 
@@ -261,42 +254,7 @@ def _whole(start: str, known: Sequence[Doubt | Unpriced], *, expired: bool) -> s
     return found[0]
 
 
-def _decided(chosen: dict[str, bool], answer_within: dict[str, float]) -> _Decision:
-    if chosen["--sent"]:
-        words = "arrived"
-    elif chosen["--not-sent"]:
-        words = "never arrived"
-    else:
-        words = "given up" if chosen["--give-up"] else "sent once more"
-    note = f"the operator decided: {words}"
-
-    def carry_out(tx: Tx, call: Doubt | Unpriced, now: float) -> None:
-        match words:
-            case "arrived":
-                deadline = now + answer_within.get(call.provider, 0.0)
-                submissions.accept(tx, call.id, None, poll_at=now, deadline=deadline, now=now, note=note)
-            case "never arrived":
-                submissions.not_sent(tx, call.id, note, now=now)
-            case "given up":
-                submissions.expire(tx, call.id, SubmissionState.IN_DOUBT, note, now=now)
-            case _:
-                submissions.resend(tx, call.id, note, now=now)
-
-    return _Decision(words, carry_out)
-
-
-def _priced(charged: Decimal) -> _Decision:
-    words = f"charged {charged} credits" if charged else "not charged"
-    settle = partial(unpriced.settle, charged=charged, note=f"the operator decided: {words}")
-    return _Decision(words, lambda tx, call, _: settle(tx, call.id))
-
-
-def _carry_out(tx: Tx, calls: Iterable[Doubt | Unpriced], decision: _Decision, now: float) -> None:
-    for call in calls:
-        decision.carry_out(tx, call, now)
-
-
-def _tell(calls: Sequence[Doubt | Unpriced], decision: _Decision, *, done: bool, as_json: bool) -> None:
+def _tell(calls: Sequence[Doubt | Unpriced], decision: doubts.Decision, *, done: bool, as_json: bool) -> None:
     counts: dict[tuple[str, str], dict[str, Any]] = {}
     for call in calls:
         start = {"provider": call.provider, "sync": call.sync, "calls": 0, "people": 0, "credits": Decimal(0)}
@@ -330,9 +288,6 @@ def _answer_within(settings: Settings, registry: Registry) -> dict[str, float]:
 
 def _amount(text: str | None) -> Decimal:
     try:
-        amount = Decimal(text or "")
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter("--charged takes a number of credits, such as 10 or 0.5")
-    return amount
+        return doubts.amount(text or "")
+    except ValueError as error:
+        raise typer.BadParameter(f"--charged: {error}") from None

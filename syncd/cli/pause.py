@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from syncd import compose, filters
-from syncd.config import Port, Settings
-from syncd.config.scalars import seconds
+from syncd import compose
+from syncd.actions import pausing
+from syncd.config import Settings
 from syncd.ledger import pauses
 from syncd.ledger.pauses import PauseKind
 from syncd.ledger.store import Ledger
 
+from .contacts import said_of_usage
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell, when
 from .who import operator
 
@@ -31,7 +32,7 @@ def pause(
     config: ConfigOption = None,
     *,
     everything: Everything = False,
-    reason: Annotated[str, typer.Option(help="Why; it is shown to everybody.")] = "paused by hand",
+    reason: Annotated[str, typer.Option(help="Why; it is shown to everybody.")] = pausing.BY_HAND,
     until: Annotated[
         str | None, typer.Option(help="Until then: 2h, or 2026-11-27T08:30 (UTC). Without it, until `syncd resume`.")
     ] = None,
@@ -85,27 +86,13 @@ def resume(
 def _which(settings: Settings, name: str | None, *, everything: bool) -> tuple[PauseKind, str]:
     if everything != (name is None):
         raise typer.BadParameter("name a sync or a provider, or say --all")
-    if name is None:
-        return PauseKind.ALL, ""
-    providers = [one.name for one in settings.connections.values() if one.port is Port.PROVIDER]
-    if name in [sync.name for sync in settings.syncs]:
-        return PauseKind.SYNC, name
-    if name in providers:
-        return PauseKind.PROVIDER, name
-    known = ", ".join([*(sync.name for sync in settings.syncs), *providers])
-    raise typer.BadParameter(f"there is no sync and no provider called {name!r}; choose one of: {known}")
+    with said_of_usage():
+        return pausing.which(settings, name or "")
 
 
 def _moment(until: str, now: float) -> float:
     """From now on, or a moment that lies ahead."""
     try:
-        return now + seconds(until)
-    except ValueError:
-        pass
-    try:
-        end = filters.moment(until, now)
+        return pausing.end(until, now)
     except ValueError as error:
-        raise typer.BadParameter(f"--until: {error}".replace("two hours ago", "two hours from now")) from None
-    if end <= now:
-        raise typer.BadParameter(f"--until: {until} is over")
-    return end
+        raise typer.BadParameter(f"--until: {error}") from None

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from syncd import compose
+from syncd.actions import reviewing
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
-from syncd.ledger import reviews, search
+from syncd.ledger import reviews
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Ledger, reading
 from syncd.registry import Registry
 
 from .completion import connections, syncs
-from .contacts import FilterOption, wanted_from
+from .contacts import FilterOption, said_of_usage
 from .output import ConfigOption, JsonOption, print_json, say, settings_from, table, tell, when
 from .prices import listed_prices
 from .who import operator
@@ -187,7 +187,7 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
     unknown = sorted(set(wanted.ids) - {one.id for one in chosen})
     if unknown:
         raise SyncdError(f"nothing called {unknown[0]} waits for a decision; `syncd review list` shows what does")
-    mark = _mark_of(chosen)
+    mark = reviewing.mark_of(chosen)
     if wanted.mark not in (None, mark):
         raise SyncdError(
             f"{len(chosen)} fit now, and they are not the ones that were shown as {wanted.mark}: look at them again; "
@@ -197,9 +197,10 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
     decided = _carry_out(settings, chosen, decision) if done and chosen else 0
     if as_json:
         told = {"decision": decision, "done": done, "decided": decided, "set": mark}
-        print_json({**told, "counts": _counts(chosen), "ids": [one.id for one in chosen]})
+        print_json({**told, "counts": reviewing.counts(chosen), "ids": [one.id for one in chosen]})
         return
-    table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in _counts(chosen).items()))
+    counts = sorted(reviewing.counts(chosen).items())
+    table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in counts))
     told_ = f"{decided} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
     tell(told_ if chosen else "Nothing waits that is like this.")
     if chosen and not done:
@@ -210,15 +211,9 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
 
 def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str) -> int:
     """Only what waits as it was shown is decided. Returns how many that were."""
-    shown = {one.id: one.value for one in chosen}
+    shown = reviewing.shown(chosen)
     now = compose.clock_of(settings).now()
     return Ledger.change(settings.ledger.path, reviews.decide, list(shown), decision, operator(), now=now, shown=shown)
-
-
-def _mark_of(chosen: Iterable[Review]) -> str:
-    """Of exactly these values: another one, or one less, has another mark."""
-    said = "\n".join(sorted(f"{one.id} {one.value}" for one in chosen))
-    return hashlib.blake2b(said.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
 
 
 def _waiting(settings: Settings, registry: Registry) -> list[Review]:
@@ -229,28 +224,10 @@ def _waiting(settings: Settings, registry: Registry) -> list[Review]:
 def _chosen(settings: Settings, registry: Registry, ids: Sequence[int], filters: Filters) -> list[Review]:
     """Those that fit all that was said; nothing said fits all."""
     sync, field, provider, why, query = filters
-    wanted = wanted_from(query, now=compose.clock_of(settings).now())
-    with reading(settings.ledger.path) as tx:
-        waiting = reviews.waiting(tx, listed_prices(settings, registry))
-        found = search.fields_of(tx, wanted) if query else None
-    return [
-        one
-        for one in waiting
-        if (not ids or one.id in ids)
-        and (sync in (None, one.sync))
-        and (field in (None, one.field))
-        and (provider in (None, one.provider))
-        and (why is None or why.casefold() in one.why.casefold())
-        and (found is None or (one.ref, one.field) in found)
-    ]
-
-
-def _counts(chosen: Iterable[Review]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for one in chosen:
-        key = f"{one.sync}/{one.field}/{one.provider}"
-        counts[key] = counts.get(key, 0) + 1
-    return counts
+    which = reviewing.Which(ids=ids, sync=sync, field=field, provider=provider, why=why, query=query)
+    with reading(settings.ledger.path) as tx, said_of_usage():
+        prices = listed_prices(settings, registry)
+        return reviewing.choose(tx, which, prices, now=compose.clock_of(settings).now())
 
 
 def _row(one: Review, *, unmasked: bool) -> list[Any]:

@@ -16,6 +16,7 @@ def show_status(status: dict[str, Any]) -> None:
     if not status["running"]:
         seen = f"was last seen at {when(status['looked_at'])} UTC" if status["looked_at"] else "has not run yet"
         say("syncd does not run", f", or can't write its ledger: it {seen}. So it stood then:\n", style="red")
+    _show_standings(status)
     for one in status["conditions"]:
         _show_condition(one)
     heads = ["sync", "field", "state", "reason", "jobs"]
@@ -33,6 +34,18 @@ def show_status(status: dict[str, Any]) -> None:
     table("Counted", ["what", "times"], status["tallies"].items())
     if not status["jobs"]:
         say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
+
+
+def _show_standings(status: Mapping[str, Any]) -> None:
+    """The whole in a sentence, and each sync in a line; why it is so, where no condition says it."""
+    if "sentence" not in status:
+        return
+    say(status["sentence"], "\n")
+    told = [one["why"] for one in status["conditions"]]
+    for name, one in status["syncs"].items():
+        why = "" if any(one["why"].endswith(why) for why in told) else f": {one['why']}" if one["why"] else ""
+        say(f"{one['sign']} {name}", f"  {one['state']}{why}")
+    say("", "")
 
 
 def _show_condition(one: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 
 from .alerting import secrets_in
 from .document import Report, Where, read
-from .places import Places
+from .places import Places, as_written
 from .scalars import name as valid_name
-from .secret import Secrets
+from .secret import Secrets, is_secret
 from .sections import (
     DAY,
     Admin,
@@ -92,6 +93,7 @@ class _Loader:
         self._environ = environ
         self._folder = folder
         self._kinds: dict[str, Kind] = {}  # by connection, also of those whose options are wrong
+        self._as_written = raw
         self._raw = {
             key: self._resolved_syncs(value) if key == "syncs" else secrets.resolve(value, (key,))
             for key, value in raw.items()
@@ -148,7 +150,7 @@ class _Loader:
             admin, log, people = admin or Admin(), log or Log(), people or People()
         if ledger is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
-        return Settings(
+        settings = Settings(
             ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
             callbacks=callbacks,
             admin=admin,
@@ -162,8 +164,9 @@ class _Loader:
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings if self._strict else self._report.problems,
-            places=Places(self._report.file, self._report.lines),
         )
+        written = dict(as_written(self._as_written, settings.secrets, is_secret))
+        return replace(settings, places=Places(self._report.file, self._report.lines, written))
 
     def _section(self, key: str, model: type[M]) -> M | None:
         if key not in self._raw:

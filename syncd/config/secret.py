@@ -70,7 +70,7 @@ class Secrets:
     def clear_keys(self, values: Mapping[str, Any], also: Iterable[str]) -> list[str]:
         """The keys of a mapping that hold secrets, by their name or because `also` names them."""
         known = set(also)
-        return [key for key, value in values.items() if isinstance(value, str) and (key in known or _is_secret(key))]
+        return [key for key, value in values.items() if isinstance(value, str) and (key in known or is_secret(key))]
 
     def refuse_unusable(self, where: Where, value: str, *, blanks: bool = False) -> None:
         """A secret travels in the head of a request: line ends, odd characters, and mostly blanks, are slips of the
@@ -90,7 +90,7 @@ class Secrets:
         self._report.problem(where, f"holds {what}, which would be sent with it; {cure}")
 
     def _text(self, text: str, where: Where) -> str:
-        secret = bool(where) and _is_secret(next((s for s in reversed(where) if isinstance(s, str)), ""))
+        secret = bool(where) and is_secret(next((s for s in reversed(where) if isinstance(s, str)), ""))
         if secret:
             self._report.hide(text)
         names = _VARIABLE.findall(text)
@@ -154,7 +154,7 @@ class Secrets:
         return value
 
 
-def _is_secret(key: str) -> bool:
+def is_secret(key: str) -> bool:
     return _SECRET_KEY.search(key.lower()) is not None
 
 

@@ -2232,3 +2232,38 @@ SELECT job.id FROM job WHERE job.state = 'done' AND job.reason = 'written' AND j
 -- An answer that was taken belongs to a call that this ledger knows.
 SELECT delivery.id FROM delivery WHERE delivery.state = 'applied'
 AND NOT EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id) LIMIT 20
+
+-- ------------------------------------------------------------------ what the operator's pages show
+
+-- name: frame
+-- What wants a person, on every page; set aside are a thousand at most.
+SELECT (SELECT coalesce(sum(n), 0) FROM counter WHERE state = 'review') AS reviews,
+    (SELECT count(*) FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt') AS doubts,
+    (SELECT count(*) FROM (
+        SELECT 1 FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' LIMIT 1001)) AS set_aside
+
+-- name: beats
+-- The newest pulls of a sync.
+SELECT id, started_at, ended_at, contacts, error FROM run WHERE sync = :sync ORDER BY id DESC LIMIT :limit + 0
+
+-- name: deliveries_set_aside
+SELECT id, provider, submission_id, source, note, repeats, received_at, size FROM delivery INDEXED BY delivery_quarantined
+WHERE state = 'quarantined' AND id < :before ORDER BY id DESC LIMIT :limit + 0
+
+-- name: delivery_body
+SELECT delivery.body, sample.text AS sample FROM delivery LEFT JOIN sample ON sample.id = delivery.sample_id
+WHERE delivery.id = :id
+
+-- name: reviews_page
+-- As `reviews_waiting`, in the order in which they are over: a page of those that fit.
+SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
+    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
+    answer.verdict, answer.submission_id, answer.asked_at, job.due_at,
+    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
+        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
+FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
+JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
+WHERE job.state = 'review' AND job.due_at >= :due_at AND (job.due_at > :due_at OR job.id > :job_id)
+    AND (:sync IS NULL OR job.sync = :sync) AND (:field IS NULL OR job.field = :field)
+    AND (:provider IS NULL OR answer.provider = :provider) AND (:why IS NULL OR instr(lower(review.why), lower(:why)) > 0)
+ORDER BY job.due_at, job.id LIMIT :limit + 0

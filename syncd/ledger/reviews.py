@@ -80,6 +80,27 @@ def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
     return [_review(row, shares.get((row["submission_id"], row["job_id"]), 0)) for row in rows]
 
 
+def page(
+    tx: Tx,
+    prices: costs.Prices | None = None,
+    *,
+    after: tuple[float, int] = (0.0, 0),
+    limit: int,
+    sync: str | None = None,
+    field: str | None = None,
+    provider: str | None = None,
+    why: str | None = None,
+) -> tuple[list[Review], tuple[float, int] | None]:
+    """The first ones that fit behind `after`, those first that are over first; and where the next page begins."""
+    narrow = {"sync": sync, "field": field, "provider": provider, "why": why}
+    rows = tx.rows("reviews_page", due_at=after[0], job_id=after[1], limit=limit + 1, **narrow)
+    shown, more = rows[:limit], len(rows) > limit
+    calls = [row["submission_id"] for row in shown if row["submission_id"]]
+    shares = costs.of_calls(tx, calls, prices or {}) if calls else {}
+    found = [_review(row, shares.get((row["submission_id"], row["job_id"]), 0)) for row in shown]
+    return found, (shown[-1]["due_at"], shown[-1]["job_id"]) if more else None
+
+
 def decide(
     tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float, shown: Mapping[int, str] | None = None
 ) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, reports
 from syncd.ledger.pauses import PauseKind
+from syncd.ledger.reviews import APPROVAL
 from syncd.pipeline import canary
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
@@ -193,11 +194,19 @@ def _reviews(status: Status) -> Iterator[Condition]:
             kind=ConditionKind.REVIEW,
             who="syncd",
             what="waits for you",
-            why=f"{waiting} values may be somebody else's: a person decides",
+            why=_why_they_wait(waiting, status["reviews"]["why"].get(APPROVAL, 0)),
             cure="Run: syncd review list",
             since=status["reviews"]["since"],
             blocks=False,
         )
+
+
+def _why_they_wait(waiting: int, approvals: int) -> str:
+    doubtful = f"{waiting - approvals} values may be somebody else's: a person decides"
+    if not approvals:
+        return doubtful
+    wanted = f"{approvals} values want a person's approval"
+    return wanted if approvals == waiting else f"{wanted}, {doubtful}"
 
 
 def _balances(status: Status) -> Iterator[Condition]:

@@ -13,6 +13,7 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.spending import budgets_of, floors_of
 from syncd.pipeline.watch import disk
 
+from . import summary
 from .conditions import OTHERS, derive
 
 ANSWERS_OF = 7 * 86_400.0  # seconds: older answers tell nothing about a provider
@@ -45,6 +46,14 @@ def concluded(status: dict[str, Any]) -> dict[str, Any]:
     return {**status, "conditions": [one.as_json() for one in derive(status)]}
 
 
+def summarised(status: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Concluded, with each sync's standing and the whole in a sentence."""
+    status = concluded(status)
+    standings = summary.syncs(status, settings)
+    said = summary.sentence(status, list(standings.values()))
+    return {**status, "sentence": said, "syncs": {name: one.as_json() for name, one in standings.items()}}
+
+
 async def live(parts: Parts) -> dict[str, Any]:
     """The same, with the signs of life of this process."""
     now = parts.clock.now()
@@ -52,7 +61,8 @@ async def live(parts: Parts) -> dict[str, Any]:
     lanes = {name: {"next_call_in": _finite(lane.pacer.ready_in())} for name, lane in parts.lanes.items()}
     symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)
     late = parts.liveness.late()
-    return concluded({**status, "gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms})
+    own = {"gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms}
+    return summarised({**status, **own}, parts.settings)
 
 
 def _finite(seconds: float) -> float | None:

@@ -62,6 +62,7 @@ class Control:
                 "seed": self._world.seed,
                 "contacts": len(self._world.records),
                 "speed": self._clock.speed,
+                "origin": self._clock.origin,
                 "now": self._clock.now(),
                 "keys": self._keys(),
                 "faults": KNOWN,

@@ -188,6 +188,8 @@ class Listener:
             await self._task
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":  # for answers that go on until we end
+            scope.setdefault("extensions", {})["syncd.stopping"] = self._server.stopping
         await self.app(scope, receive, send)
 
     async def stop(self) -> None:

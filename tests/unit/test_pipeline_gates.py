@@ -234,7 +234,7 @@ def test_once_it_is_open_nobody_is_told_any_more(shut: Harness, case: Case) -> N
 
 
 def _html(text: str) -> str:
-    return text.replace("'", "&#x27;")
+    return text.replace("'", "&#39;")
 
 
 # --- the start --------------------------------------------------------------------------------

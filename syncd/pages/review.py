@@ -1,0 +1,181 @@
+"""Values that wait for a person: the list, one of them, and deciding on some or on all that fit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from syncd.actions import reviewing
+from syncd.actions.reviewing import Which
+from syncd.ledger import reports, reviews
+from syncd.ledger.reviews import Review
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Tx
+from syncd.pages.site import Form, Site, Wrong
+
+PAGE = 25
+CHUNK = 200  # values that are decided on in one transaction: the stages write in between
+_FILTERS = ("sync", "field", "provider", "why", "q")
+_DECISIONS = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}
+
+
+async def review(site: Site, request: Request) -> Response:
+    """`/review?sync=&field=&provider=&why=&after=`"""
+    said = {key: request.query_params.get(key, "") for key in _FILTERS}
+    narrow = {key: value or None for key, value in said.items() if key != "q"}
+    after = _place(request.query_params.get("after"))
+    (found, more, counts), frame = await site.read(_page, site.parts.listed_prices, after, narrow)
+    filtered = {key: value for key, value in said.items() if value}
+    shown: dict[str, Any] = {
+        "rows": [(one, differs(one.old, one.value)) for one in found],
+        "more": urlencode({**filtered, "after": f"{more[0]!r}.{more[1]}"}) if more else None,
+        "filters": said,
+        "filtered": urlencode(filtered),
+        "total": _total(counts, said),
+        "choices": {
+            "sync": [one.name for one in site.parts.settings.syncs],
+            "field": ["email", "phone"],
+            "provider": list(site.parts.lanes),
+        },
+    }
+    return await site.page(request, "review.html", frame=frame, **shown)
+
+
+def _page(tx: Tx, prices: Any, after: tuple[float, int], narrow: dict[str, str | None]) -> Any:
+    found, more = reviews.page(tx, prices, after=after, limit=PAGE, **narrow)
+    return found, more, [row for row in reports.counts(tx) if row["state"] == JobState.REVIEW]
+
+
+def _total(counts: Sequence[dict[str, Any]], said: dict[str, str]) -> int | None:
+    """From the counters, where they know it."""
+    if said["provider"] or said["why"] or said["q"]:
+        return None
+    return sum(
+        int(row["n"]) for row in counts if said["sync"] in ("", row["sync"]) and said["field"] in ("", row["field"])
+    )
+
+
+def differs(old: str, new: str) -> tuple[str, str, str, str]:
+    """What both begin with, what the old one has, what the new one has, and what both end with."""
+    start = next((n for n, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    rest = min(len(old), len(new)) - start
+    end = next((n for n in range(rest) if old[-1 - n] != new[-1 - n]), rest)
+    return new[:start], old[start : len(old) - end], new[start : len(new) - end], new[len(new) - end :] if end else ""
+
+
+async def one(site: Site, request: Request) -> Response:
+    """`/review/ID`: both identities side by side."""
+    number = request.path_params["id"]
+    found, frame = await site.read(
+        reviewing.choose, Which(ids=[number]), site.parts.listed_prices, now=site.parts.clock.now()
+    )
+    if not found:
+        raise Wrong(f"Nothing called {number} waits for a decision any more.", 404)
+    value = found[0]
+    return await site.page(
+        request, "review_one.html", frame=frame, one=value, diff=differs(value.old, value.value), sides=_sides(value)
+    )
+
+
+def _sides(one: Review) -> list[tuple[str, str, str]]:
+    keys = dict.fromkeys([*one.contact, *(key for said in one.answer for key in said)])
+    return [
+        (key.replace("_", " "), _text(one.contact.get(key)), " / ".join(_text(said.get(key)) for said in one.answer))
+        for key in keys
+    ]
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+# --- deciding ---------------------------------------------------------------------------------
+
+
+async def confirm(site: Site, request: Request) -> Response:
+    """`/review/accept?id=1&id=2`, or with the filters and `all=1`: what would be done."""
+    decision = request.path_params["decision"]
+    given = request.query_params
+    which = _which(given.multi_items(), every=given.get("all") == "1")
+    return await _confirm(site, request, decision, which)
+
+
+async def _confirm(site: Site, request: Request, decision: str, which: Which, *, wrong: str = "") -> Response:
+    chosen, frame = await site.read(reviewing.choose, which, site.parts.listed_prices, now=site.parts.clock.now())
+    costs = [one.cost for one in chosen if one.cost is not None]
+    shown: dict[str, Any] = {
+        "decision": decision,
+        "chosen": chosen[:PAGE],
+        "n": len(chosen),
+        "counts": reviewing.counts(chosen),
+        "replaced": sum(one.replaces_typed or bool(one.old) for one in chosen),
+        "typed": sum(one.replaces_typed for one in chosen),
+        "cost": sum(costs),
+        "which": which,
+        "digest": reviewing.mark_of(chosen),
+        "wrong": wrong,
+    }
+    return await site.page(request, "review_confirm.html", frame=frame, code=409 if wrong else 200, **shown)
+
+
+async def decide(site: Site, request: Request) -> Response:
+    """Do it, if they are the ones that were shown."""
+    decision, form = request.path_params["decision"], request.state.form
+    which = _which_of(form)
+    chosen = await site.parts.ledger.read(reviewing.choose, which, site.parts.listed_prices, now=site.parts.clock.now())
+    if reviewing.mark_of(chosen) != form.get("set"):
+        before = int(form.get("n", "0") or 0)
+        wrong = f"Nothing was done: {before} were shown, and {len(chosen)} fit now that are not the same. Look again."
+        return await _confirm(site, request, decision, which, wrong=wrong)
+    decided = await _carry_out(site, chosen, _DECISIONS[decision], site.by(request))
+    site.note(request, f"review {decision}", decided=decided)
+    site.parts.bells.ring("verify")
+    rest = f"; {len(chosen) - decided} had changed meanwhile and wait on" if decided < len(chosen) else ""
+    words = {"accept": "accepted: written as soon as the guards let it", "refuse": "refused"}
+    return site.done(request, "/review", f"{decided} {'value' if decided == 1 else 'values'} {words[decision]}{rest}.")
+
+
+async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str) -> int:
+    decided, shown = 0, reviewing.shown(chosen)
+    ids = list(shown)
+    for first in range(0, len(ids), CHUNK):
+        decided += await site.parts.ledger.write(
+            reviews.decide, ids[first : first + CHUNK], decision, by, now=site.parts.clock.now(), shown=shown
+        )
+    return decided
+
+
+def _which(items: Sequence[tuple[str, str]], *, every: bool) -> Which:
+    ids = [int(value) for key, value in items if key == "id" and re.fullmatch(r"[0-9]{1,18}", value)]
+    said = {key: value for key, value in items if key in _FILTERS and value}
+    if not ids and not said and not every:
+        raise Wrong("Nothing is picked. Go back and pick some, or take all that match.")
+    if ids:
+        return Which(ids=ids)
+    return Which(
+        query=said.get("q"),
+        sync=said.get("sync"),
+        field=said.get("field"),
+        provider=said.get("provider"),
+        why=said.get("why"),
+    )
+
+
+def _which_of(form: Form) -> Which:
+    items = [(key, value) for key, values in form.fields.items() for value in values]
+    return _which(items, every=form.get("all") == "1")
+
+
+def _place(text: str | None) -> tuple[float, int]:
+    if not text:
+        return 0.0, 0
+    moment, _, number = text.rpartition(".")
+    try:
+        return float(moment), int(number)
+    except ValueError:
+        raise Wrong("That is no place in the list. Begin at its first page.") from None

@@ -1,0 +1,215 @@
+"""The operator's pages in a real browser: whole, readable, usable by keyboard and without JavaScript, and live."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Response
+
+from tests.system.rig import ask, until
+
+from .checks import PALE, SMALL, faults
+from .world import WIDTHS, World
+
+NAMES = [
+    "overview", "syncs", "sync", "contacts", "contact", "review", "review-one", "review-confirm", "doubts",
+    "doubts-confirm", "providers", "runs", "undo", "budgets", "settings", "pause", "pull", "retry", "nothing-found",
+]  # fmt: skip
+
+
+@contextmanager
+def opened(browser: Browser, world: World, path: str, **wishes: Any) -> Iterator[Page]:
+    """A page, which has said nothing on the console and asked nobody else when it is closed."""
+    said: list[str] = []
+    asked: list[str] = []
+    context = browser.new_context(base_url=world.base, **{"viewport": {"width": 1280, "height": 900}, **wishes})
+    page = context.new_page()
+    page.on("console", lambda one: said.append(one.text))
+    page.on("pageerror", lambda one: said.append(str(one)))
+    page.on("request", lambda one: asked.append(one.url))
+    try:
+        page.goto(path)
+        yield page
+        assert said == []
+        assert [url for url in asked if not url.startswith(world.base)] == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_is_readable_at_every_width_light_and_dark(chromium: Browser, seen: World, name: str) -> None:
+    with opened(chromium, seen, seen.pages[name]) as page:
+        for width in WIDTHS.values():
+            page.set_viewport_size({"width": width, "height": 900})
+            for scheme in ("dark", "light"):
+                page.emulate_media(color_scheme=scheme)
+                assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
+            assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
+            assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
+        page.set_viewport_size({"width": 320, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, f"{name} scrolls sideways at 320"
+        assert page.evaluate(SMALL) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
+        ("document.querySelectorAll('svg title, svg desc').forEach(one => one.remove())", "svg-img-alt"),
+        ("document.querySelector('h1').setAttribute('hidden', '')", "page-has-heading-one"),
+    ],
+)
+def test_what_is_spoilt_is_found(chromium: Browser, seen: World, spoil: str, rule: str) -> None:
+    with opened(chromium, seen, "/") as page:
+        page.evaluate(spoil)
+        assert any(one.startswith(rule) for one in faults(page))
+
+
+def test_what_is_too_small_too_wide_and_too_pale_is_found(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, "/syncs") as page:
+        page.evaluate("""() => {
+            const one = Object.assign(document.createElement('button'), { textContent: 'x', className: 'small' });
+            document.body.append(one);
+            const sheet = new CSSStyleSheet();
+            sheet.replaceSync('.small { min-height: 20px !important; height: 20px; width: 2000px; color: #999 }');
+            document.adoptedStyleSheets = [sheet]; }""")
+        assert page.evaluate(SMALL) != []
+        assert page.evaluate(PALE) != []
+        assert page.evaluate("document.documentElement.scrollWidth") > 1280
+
+
+def test_the_first_load_is_small(chromium: Browser, seen: World) -> None:
+    context = chromium.new_context(base_url=seen.base)
+    sizes: dict[str, int] = {}
+    page = context.new_page()
+
+    def measure(one: Response) -> None:
+        sizes[one.url] = 0 if one.url.endswith("/live") else len(one.body())
+
+    page.on("response", measure)
+    page.goto("/", wait_until="load")
+    context.close()
+    assert sum(sizes.values()) < 60_000
+    assert sum(size for url, size in sizes.items() if ".js" in url) < 10_240
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_javascript_the_same_can_be_read(chromium: Browser, seen: World, name: str) -> None:
+    def words(page: Page) -> set[str]:
+        shown = page.locator("main").inner_text()
+        return set(re.findall(r"[^\W\d_]{4,}", shown)) - {"Show"}
+
+    with opened(chromium, seen, seen.pages[name]) as page:
+        lively = words(page)
+    with opened(chromium, seen, seen.pages[name], java_script_enabled=False) as page:
+        assert page.locator("#connection").inner_text().startswith("as of")
+        assert lively - words(page) <= {"here", "fewer", "than"}  # what only JavaScript can do, or tells
+
+
+def test_without_javascript_a_sync_is_paused_and_goes_on(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, "/syncs", java_script_enabled=False) as page:
+        page.locator(f"tr:has-text('{seen.sync}') >> text=Pause…").click()
+        page.get_by_label("Why").fill("clean-up of the CRM")
+        page.get_by_label("Until when").fill("4h")
+        page.get_by_role("button", name="Pause").click()
+        assert page.locator("#said").inner_text() == f"{seen.sync} is paused."
+        assert "clean-up of the CRM" in page.locator("main").inner_text()
+        page.get_by_role("link", name="Resume…").first.click()
+        page.get_by_role("button", name="Resume").click()
+        assert page.locator("#said").inner_text() == f"{seen.sync} goes on."
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def test_three_are_accepted_and_one_is_refused_by_keys_alone(chromium: Browser, seen: World) -> None:
+    decided = "SELECT count(*) FROM review WHERE decision = ?"
+    with opened(chromium, seen, "/") as page:
+        press(page, "g", "a")
+        page.wait_for_url("**/review")
+        press(page, "j", "x", "j", "x", "j", "x")
+        assert page.evaluate("document.activeElement.matches('#pick input:checked')"), "focus stays on what is picked"
+        page.wait_for_timeout(2_100)  # figures are told meanwhile
+        assert page.locator("#pick input:checked").count() == 3
+        press(page, "a")
+        page.wait_for_url("**/review/accept?**")
+        assert page.evaluate("document.activeElement.textContent") == "Accept 3"
+        press(page, "Enter")
+        page.wait_for_url("**/review")
+        assert page.evaluate("document.activeElement.id") == "said"
+        assert "3 values accepted" in page.locator("#said").inner_text()
+        assert ask(seen.vendors.ledger, decided, "accepted") == 3
+        press(page, "j", "x", "r")
+        page.wait_for_url("**/review/refuse?**")
+        press(page, "Enter")
+        page.wait_for_url("**/review")
+        assert ask(seen.vendors.ledger, decided, "refused") == 1
+
+
+def test_what_was_written_is_put_back_by_keyboard(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, f"/undo?contact={seen.written}") as page:
+        button = page.get_by_role("button", name=re.compile("Put back"))
+        button.focus()
+        press(page, "Enter")
+        page.wait_for_url(re.compile(r"/runs/\d+"))
+        assert page.evaluate("document.activeElement.id") == "said"
+    undone = "SELECT count(*) FROM undo WHERE state NOT IN ('asked', 'intent')"
+    until("it is put back", lambda: ask(seen.vendors.ledger, undone))
+
+
+def test_keys_are_listed_and_can_be_switched_off(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, "/") as page:
+        press(page, "?")
+        assert page.get_by_role("dialog").is_visible()
+        assert faults(page) == []
+        page.get_by_label("Keys are on").uncheck()
+        press(page, "Escape", "g", "a")
+        page.wait_for_timeout(200)
+        assert page.url == f"{seen.base}/"
+
+
+def test_figures_change_in_place_and_nothing_else_does(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, "/") as page:
+        until("it is live", lambda: page.locator("#connection").get_attribute("data-state") == "live")
+        page.evaluate("""() => {
+            window.node = document.querySelector('[data-live="written"]');
+            window.node.textContent = '?';
+            document.querySelector('details').open = true;
+            document.querySelector('#search').focus();
+            scrollTo(0, 40);
+        }""")
+        until("the figure is told again", lambda: page.evaluate("window.node.textContent") != "?", within=5)
+        assert page.evaluate("window.node === document.querySelector('[data-live=\"written\"]')")
+        assert page.evaluate("document.querySelector('details').open && document.activeElement.id === 'search'")
+        assert page.evaluate("scrollY") == 40
+
+
+def test_a_list_says_that_there_is_more_and_does_not_move(chromium: Browser, seen: World) -> None:
+    with opened(chromium, seen, "/review") as page:
+        rows = page.locator("tr[data-row]").count()
+        page.evaluate("document.querySelector('[data-new]').dataset.base = '0'")
+        until("news", lambda: page.locator(".news").is_visible(), within=5)
+        assert re.match(r"\d+ new\. Show", page.locator(".news").inner_text())
+        assert page.locator("tr[data-row]").count() == rows
+
+
+def test_a_page_says_how_old_it_is_once_the_daemon_is_gone_and_goes_on_with_the_next(
+    chromium: Browser, seen: World
+) -> None:
+    context = chromium.new_context(base_url=seen.base)
+    page = context.new_page()
+    page.goto("/")
+    state = page.locator("#connection")
+    until("it is live", lambda: state.get_attribute("data-state") == "live")
+    page.evaluate("window.same = true")
+    ended = seen.restart(lambda: until("it is stale", lambda: "stale" in state.inner_text(), within=6))
+    assert ended == 0, "an open page does not keep it from ending"
+    until("it is live again", lambda: state.get_attribute("data-state") == "live", within=20)
+    assert page.evaluate("window.same"), "without a reload"
+    context.close()
