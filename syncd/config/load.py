@@ -22,6 +22,7 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 from .alerting import secrets_in
 from .document import Report, Where, read
 from .places import Places, as_written
+from .scalars import Address
 from .scalars import name as valid_name
 from .secret import Secrets, is_secret
 from .sections import (
@@ -139,7 +140,7 @@ class _Loader:
         people = self._section("people", People) if "people" in self._raw else People()
         alerts = self._alerts()
         traces = self._section("traces", Traces) if self._raw.get("traces") is not None else None
-        network = self._network()
+        network, resolver = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs(callbacks)
@@ -161,6 +162,7 @@ class _Loader:
             alerts=alerts,
             traces=traces,
             network=network,
+            resolver=resolver,
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings if self._strict else self._report.problems,
@@ -207,10 +209,10 @@ class _Loader:
         if admin and callbacks and admin.listen == callbacks.listen and admin.listen.port:
             self._report.problem(("admin", "listen"), "is the address of callbacks.listen; choose another port")
 
-    def _network(self) -> Network:
+    def _network(self) -> tuple[Network, Address | None]:
         section = self._section("network", NetworkSection) if "network" in self._raw else NetworkSection()
         if section is None:
-            return Network()
+            return Network(), None
         proxy = section.proxy.get_secret_value() if section.proxy else ""
         if "@" in proxy:
             self._secrets.warn_if_clear(("network", "proxy"))
@@ -219,11 +221,11 @@ class _Loader:
             self._report.warn(("network", "proxy"), what)
         file = None if section.ca_file is None else self._folder / section.ca_file
         if file is None:
-            return Network(proxy=proxy)
+            return Network(proxy=proxy), section.resolver
         digest, wrong = _authorities(file)
         if wrong:
             self._report.problem(("network", "ca_file"), wrong)
-        return Network(proxy=proxy, ca_file=file, ca_digest=digest)
+        return Network(proxy=proxy, ca_file=file, ca_digest=digest), section.resolver
 
     # --- connections --------------------------------------------------------------------------
 
@@ -378,6 +380,7 @@ class _Loader:
             on_doubt=section.on_doubt,
             review_within=section.review_within,
             approve=_approve(section.approve),
+            verify=section.verify,
             provenance=section.provenance.model_dump(exclude_none=True, exclude={"legal_basis"}),
             legal_basis=section.provenance.legal_basis,
             request=section.request,
