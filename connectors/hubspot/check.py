@@ -88,6 +88,14 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
         yield f"property {fields.property!r} is read-only"
 
 
+def _checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
+    definition = catalogue.get(name)
+    if definition is None:
+        yield f"the portal has no contact property {name!r}"
+    elif definition.get("type") not in {"bool", "enumeration"} or is_read_only(definition):
+        yield f"property {name!r} is no checkbox that we may clear"
+
+
 def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
     """What the sync can do without: properties that also count, fields that come along with an answer, and searches
     for opt-outs."""
@@ -104,6 +112,10 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         for wrong in properties.wrong(told, name, catalogue):
             what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
             yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
+    if selection.request:
+        for wrong in _checkbox(selection.request, catalogue):
+            cure = "make a single checkbox of that name, or take `request` out of the sync"
+            yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
         yield Finding(

@@ -90,9 +90,11 @@ def unsearched(selection: Selection, catalogue: Catalogue) -> list[str]:
 
 
 def _affordable(selection: Selection, catalogue: Catalogue) -> tuple[str, ...]:
-    """The opt-outs to search for: as many as HubSpot's limits leave room for, the strictest first."""
+    """What is searched for although nothing lacks: the checkbox, then the opt-outs, the strictest first; as many as
+    HubSpot's limits leave room for."""
     found: tuple[str, ...] = ()
-    for name in closing(selection.writable, catalogue):
+    request = [selection.request] if selection.request in catalogue else []
+    for name in (*request, *closing(selection.writable, catalogue)):
         if not _excess(_longest(selection, catalogue, (*found, name))):
             found = (*found, name)
     return found

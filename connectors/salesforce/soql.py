@@ -64,7 +64,8 @@ def wanted(lens: Lens) -> str:
     see does not count."""
     names = [(m.property, *filter(lens.catalogue.sees, m.also)) for m in lens.selection.fields.values()]
     blank = [" AND ".join(f"{name} = null" for name in one) for one in names]
-    opted_out = [f"{path} = true" for path in lens.closing()]
+    ticked = [lens.selection.request] if lens.catalogue.sees(lens.selection.request) else []
+    opted_out = [f"{path} = true" for path in (*ticked, *lens.closing())]
     return f"({' OR '.join([*(f'({one})' for one in blank), *opted_out])})"
 
 

@@ -23,7 +23,7 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
-from syncd.ledger import copies, reports
+from syncd.ledger import copies, pauses, reports
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.log import set_up
@@ -64,7 +64,7 @@ def run(
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
     if once:
-        _tell_how_it_stands(settings.ledger.path)
+        _tell_how_it_stands(settings)
     if left:
         complain(left)
         raise typer.Exit(1)
@@ -80,7 +80,8 @@ def only_daemon(ledger: Path) -> Iterator[None]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        complain([f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"])
+        what = f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"
+        complain([what], "ledger-in-use")
         raise typer.Exit(EX_CANTCREAT) from None
     try:
         yield
@@ -130,9 +131,10 @@ def _read_again(file: Path) -> tuple[Settings, Registry]:
     return load(file, os.environ, registry=registry), registry
 
 
-def _tell_how_it_stands(path: Path) -> None:
+def _tell_how_it_stands(settings: Settings) -> None:
     """What has become of everything so far, and what wants a person now."""
-    with reading(path) as tx:
+    with reading(settings.ledger.path) as tx:
+        paused = pauses.in_force(tx, now=compose.clock_of(settings).now())
         ended: Counter[str] = Counter()
         for row in reports.counts(tx):
             ended[row["reason"]] += row["n"]
@@ -142,17 +144,33 @@ def _tell_how_it_stands(path: Path) -> None:
     tell(f"{written:,} values are written, {others:,} fields ended without one; {charged:,g} credits were charged.")
     if waiting := states[JobState.REVIEW]:
         tell(pasteable(f"{waiting:,} values wait for you: syncd review list"))
+    for one in paused:
+        tell(pasteable(f"{one.name or 'syncd'} is paused: {one.why}: syncd resume {one.name or '--all'}"))
+
+
+def _moving(tx: Tx, settings: Settings, *, now: float) -> int:
+    """How much would still move, but for what somebody has paused."""
+    paused = pauses.in_force(tx, now=now)
+    unwritten = [sync.name for sync in settings.syncs if any(one.stops_writing(sync.name) for one in paused)]
+    unasked = [
+        (sync.name, provider, field)
+        for sync in settings.syncs
+        for field, policy in sync.fields.items()
+        for provider in policy.providers
+        if any(one.stops_buying(sync.name, provider) for one in paused)
+    ]
+    return reports.moving(tx, unasked, unwritten=unwritten)
 
 
 def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     """What is not done, each with what to do about it."""
     status = look(tx, settings, now=now)
     obstacles = [one for one in derive(status) if one.blocks and one.kind is not ConditionKind.BUDGET]
-    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
+    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure, one.code) for one in obstacles]
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
     left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]
-    if waiting := reports.moving(tx):
+    if waiting := _moving(tx, settings, now=now):
         left.append(f"{waiting} jobs still wait for something; run again, or see `syncd status`")
     if doubtful := reports.by_state(tx)[JobState.IN_DOUBT]:
         left.append(f"{doubtful} jobs are in doubt, for nobody knows whether their call arrived; see `syncd status`")

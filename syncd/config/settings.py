@@ -124,14 +124,14 @@ class Sync:
 
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
-    seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
-    a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
-    ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    seconds for which a person's decision on a doubtful answer is waited for. `extras`: what answers bring for nothing,
+    and the property that it is written to. `priority`: its share of the turns at a provider that several syncs ask.
+    `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
     `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
     many values of a run are written without a person's approval; None: all of them. `provenance`: what is told of a
-    record's values (of `Told`), and in which property.
+    record's values (of `Told`), and in which property. `request`: a checkbox by which somebody wants a contact now.
     """
 
     name: str
@@ -147,7 +147,7 @@ class Sync:
     paused: bool
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: float = 14 * 86_400.0
-    linkedin: str | None = None
+    extras: Mapping[Field, str] = field(default_factory=dict)
     reuse_found: float = 90 * 86_400.0
     sweep: float = 86_400.0
     priority: int = 10
@@ -160,6 +160,7 @@ class Sync:
     unproved_url: str = ""
     approve: int | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    request: str | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -174,7 +175,7 @@ class Sync:
             field: [one.property, one.also, one.mobile, one.format, sorted(one.accept), sorted(one.kinds)]
             for field, one in sorted(self.fields.items())
         }
-        what = [self.crm, self.object, self.match, self.linkedin, fields]
+        what = [self.crm, self.object, self.match, self.extras, fields]
         what += [self.unproved_url] if self.unproved_url else []  # a first write shows that an answer came
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -194,12 +195,17 @@ class Sync:
     def _selection(self) -> Selection:
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
         return Selection(
-            object=self.object, fields=maps, match=self.match, extras=self._extras(), stamps=self.provenance
+            object=self.object,
+            fields=maps,
+            match=self.match,
+            extras=self._extras(),
+            stamps=self.provenance,
+            request=self.request or "",
         )
 
     def _extras(self) -> dict[Field, FieldMap]:
         phone = self.fields.get(Field.PHONE)
-        named = {Field.MOBILE: phone.mobile if phone else None, Field.LINKEDIN: self.linkedin}
+        named = {Field.MOBILE: phone.mobile if phone else None, **self.extras}
         return {field: FieldMap(property=name) for field, name in named.items() if name}
 
 

@@ -26,12 +26,21 @@ class Field(StrEnum):
     PHONE = "phone"
     MOBILE = "mobile"  # where mobile numbers have a property of their own
     LINKEDIN = "linkedin"  # the profile's address
+    TITLE = "job_title"
+    COMPANY = "company"  # the employer's name
+    DOMAIN = "company_domain"
 
 
 ASKED = (Field.EMAIL, Field.PHONE)
+BROUGHT = {  # what an answer says of the person beside what was asked for, and where an Identity has it
+    Field.LINKEDIN: "linkedin_url",
+    Field.TITLE: "title",
+    Field.COMPANY: "company",
+    Field.DOMAIN: "domain",
+}
 EXTRAS = {
     Field.MOBILE: "fields.phone.mobile",
-    Field.LINKEDIN: "extras.linkedin",
+    **{one: f"extras.{one}" for one in BROUGHT},
 }  # and where a sync names their property
 
 
@@ -87,6 +96,7 @@ class Selection:
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
     extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
     stamps: Mapping[str, str] = field(default_factory=dict)  # set along with a value: what they tell of it, and where
+    request: str = ""  # a checkbox: whose is ticked is pulled, whatever else the record holds
     # Every property that may be written: read with history, guarded and compared alike.
     writable: Mapping[Field, FieldMap] = field(init=False, compare=False, repr=False)
 
@@ -116,7 +126,8 @@ class Contact:
 
     `values` has only the fields that hold something. `blocked` names fields that must not be
     filled, each with a short reason (`opted_out`, `cleared_by_person` …). A reason of `OPT_OUTS` is
-    told of a filled field too: it speaks of the person, whose other records are left alone as well.
+    told of a filled field too: it speaks of the person, whose other records are left alone as well. `requested`: the
+    selection's checkbox is ticked.
     """
 
     ref: ContactRef
@@ -124,6 +135,7 @@ class Contact:
     identity: Identity
     values: Mapping[Field, str] = field(default_factory=dict)
     blocked: Mapping[Field, str] = field(default_factory=dict)
+    requested: bool = False
 
 
 @frozen(kw_only=True)
@@ -197,7 +209,8 @@ class Change:
     """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides).
 
     `along`: other properties of the record that are set in the same update ("" clears), where they are there and may be
-    written: whatever is wrong with them, the change itself is carried out.
+    written: whatever is wrong with them, the change itself is carried out. They are set, too, where `new` is `expected`
+    and so nothing is to be changed.
     """
 
     ref: ContactRef
@@ -383,7 +396,7 @@ class Finding:
     Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
     only that they could not be looked at now (an outage, a rate limit). `selection`: which of the selections that were
     asked about it concerns, by position; None: the whole connection. `at`: the key in that sync that says it, such as
-    `match` or `fields.email.property`.
+    `match` or `fields.email.property`. `code`: its entry in the list of errors; connectors leave it out.
     """
 
     level: Level
@@ -393,3 +406,4 @@ class Finding:
     passing: bool = False
     selection: int | None = None
     at: str = ""
+    code: str = ""

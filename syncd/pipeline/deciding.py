@@ -15,7 +15,7 @@ from functools import cache, partial
 from syncd.config import Sync, WritePolicy
 from syncd.contract.model import ASKED, Field, Grade, Identity, Outcome, Question
 from syncd.frozen import frozen
-from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
+from syncd.ledger import cases, decisions, people, requests, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
 from syncd.ledger.reviews import Doubtful
@@ -35,6 +35,7 @@ from syncd.policy.decide import (
     Wait,
     Weighed,
     Write,
+    brought,
     decide,
     for_approval,
 )
@@ -71,7 +72,8 @@ def fingerprint(sync: Sync) -> str:
     """Of all that a pull depends on: another fingerprint is another selection, and everybody is looked at again."""
     one = sync.selection
     fields = {name: [m.property, sorted(m.also)] for name, m in one.writable.items()}
-    basis = json.dumps([sync.crm, one.object, fields, sorted(one.fields), one.match], sort_keys=True, default=str)
+    what = [sync.crm, one.object, fields, sorted(one.fields), one.match, *([one.request] if one.request else [])]
+    basis = json.dumps(what, sort_keys=True, default=str)
     return hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
@@ -259,6 +261,7 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     made = decisions.make(tx, [new for one in held if (new := _new(one)) is not None], now=now)
     moved = _follow(tx, [(one, one.case.job) for one in held if one.case.job is not None], now=now)
     decisions.settle(tx, valid, now=now)
+    requests.hurry(tx, {one.case.contact_id for one in held if one.case.requested})
     decisions.again(tx, _times(held))
     found_by = [weighed for one in held for weighed in one.weighed if weighed.heard.result.outcome is Outcome.FOUND]
     results.judged(tx, [(weighed.heard.id, weighed.about) for weighed in found_by])
@@ -394,13 +397,23 @@ def _bring(tx: Tx, one: Decided, target: Field, result_id: int, note: str, *, no
 
 
 def _learn(tx: Tx, one: Decided, *, now: float) -> None:
-    """A profile that surely is the contact's: for the next question, and for the CRM where the operator wants it."""
-    if one.case.identity.linkedin_url:
+    """A profile that surely is the contact's, for the next question; and what else the answer says of the person, for
+    the CRM where the operator wants it."""
+    extras = one.sync.extras if one.sync is not None else {}
+    if one.case.identity.linkedin_url and not extras:
         return
-    for weighed in one.weighed:
-        found = [said.linkedin_url for said in weighed.heard.result.said if said.linkedin_url]
-        if found and weighed.about.verdict is Verdict.SAME and weighed.heard.result.outcome is Outcome.FOUND:
-            people.learn(tx, one.case.contact_id, found[0])
-            if one.sync is not None and one.sync.linkedin:
-                _bring(tx, one, Field.LINKEDIN, weighed.heard.id, f"by {weighed.heard.provider}", now=now)
-            return
+    sure = [
+        weighed.heard
+        for weighed in one.weighed
+        if weighed.about.verdict is Verdict.SAME and weighed.heard.result.outcome is Outcome.FOUND
+    ]
+    if not one.case.identity.linkedin_url:
+        profile = next((text for heard in sure if (text := brought(heard, Field.LINKEDIN))), None)
+        if profile is not None:
+            people.learn(tx, one.case.contact_id, profile)
+    for target in extras if one.case.field in ASKED else ():
+        if target is Field.LINKEDIN and one.case.identity.linkedin_url:
+            continue
+        heard = next((heard for heard in sure if brought(heard, target)), None)
+        if heard is not None:
+            _bring(tx, one, target, heard.id, f"by {heard.provider}", now=now)

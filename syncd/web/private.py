@@ -25,14 +25,15 @@ from syncd.observe.trial import WITHIN, Trial
 from syncd.pages.sessions import Sessions
 from syncd.pipeline.parts import Parts
 
-from . import report, runs
+from . import acts, report, runs
 from .access import Access, Message, Receive, Send
 from .contacts import contacts
+from .enrich import enrich
 from .hosts import KnownHosts
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
-    """`/healthz`, `/readyz`, `/metrics`, `/api/` status, contacts, report, runs, undo, reviews; all else are pages."""
+    """`/healthz`, `/readyz`, `/metrics`, and `/api/`, which tells and does what the commands do; all else are pages."""
     api = _Api(parts, commit_within)
     token = parts.settings.admin.token
     sessions = Sessions(None if token is None else token.get_secret_value())
@@ -46,7 +47,10 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
             Route("/api/runs", partial(runs.runs, parts)),
+            Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
+            Route("/api/in-doubt", partial(acts.in_doubt, parts)),
+            *(Route(f"/api/{name}", partial(acts.do, name, parts), methods=["POST"]) for name in acts.ACTS),
             Route("/api/reviews", api.reviews),
             Route("/api/reviews/{decision}", api.decide, methods=["POST"]),
         ],
@@ -105,7 +109,8 @@ class _Api:
         if why := await self._trial.why():
             rows = self._parts.symptoms.rows(self._parts.liveness, self._parts.calls, self._parts.clock.now())
             found = [_told({**row, "until": None}) for row in rows if row["who"] != "ledger"]
-            return [*found, {**_told({}), "who": "ledger", "why": why, "cure": "Look at the disk that it is on."}], []
+            ledger = {"kind": "late", "who": "ledger", "why": why, "cure": "Look at the disk that it is on."}
+            return [*found, _told(ledger)], []
         conditions = (await live(self._parts))["conditions"]
         blocking = [_told(one) for one in conditions if one["blocks"]]
         return blocking, [_told(one) for one in conditions if not one["blocks"]]
@@ -142,6 +147,6 @@ class _Api:
 
 def _told(one: Mapping[str, Any]) -> dict[str, Any]:
     """A condition, for a script that asks whether syncd is ready."""
-    return {key: one.get(key, "") for key in ("kind", "who", "why", "cure")} | {
-        key: one.get(key) for key in ("since", "until")
-    }
+    told = {key: one.get(key, "") for key in ("kind", "who", "why", "cure")}
+    code = one.get("code") or told["kind"].replace("_", "-")
+    return told | {"code": code} | {key: one.get(key) for key in ("since", "until")}

@@ -42,7 +42,7 @@ def selection(**match: Any) -> Selection:
     ],
 )
 def test_what_salesforce_would_refuse_is_told_before(where: str, wrong: str) -> None:
-    """The org refuses as Salesforce does: whatever we take, it takes; what it refuses, we have refused with a reason."""
+    """The org refuses as Salesforce does: what we take, it takes; what it refuses, we have refused with a reason."""
 
     async def act(stage: Stage) -> None:
         found = [one for one in await stage.crm.check([selection(where=where)]) if one.level is Level.ERROR]

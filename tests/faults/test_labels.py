@@ -19,6 +19,10 @@ BY_NOTHING: dict[str, str] = {
     "inbox.count_paid_unread": "a counter beside a delivery that is quarantined, which the journey comes by",
     "undos.finish": "the journey's CRM needs a look after each write; of what needs none, the end is written at once",
     "undos.ask_for": "a person's command; the journey's own is another process, as with a command",
+    "pauses.pause": "a person's command, API or page",
+    "pauses.resume": "a person's command, API or page",
+    "doubts.carry_out": "a person's command, API or page",
+    "sweep._forget_marks": "a person's command wants a sync to be pulled now",
     "retries.retry": "a person's command, tried first on a copy of the ledger",
     "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
     "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",
@@ -30,6 +34,9 @@ BY_NOTHING: dict[str, str] = {
     "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
     "writes.without_place": "the configuration stays what it is",
     "paid_calls.note": "no provider answers in the receipt of a call",
+    "requests._store": "nobody wants a contact now by the API; `test_requests` does",
+    "requests._carry_out": "the same",
+    "requests.cleared": "the journey's sync has no checkbox",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {
