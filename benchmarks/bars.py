@@ -68,6 +68,12 @@ BARS |= {
     "size.start": ("a million contacts ÷ 100,000: CPU of a start until callbacks are taken", most(1.5)),
     "size.first_callback": ("a million contacts: seconds from a start to the first acknowledged callback", most(2)),
 }
+BARS["pages.slowest"] = ("a million contacts: the slowest page, ms (95 of 100 requests; aim: 10)", most(100))
+for _name in (
+    "overview", "syncs", "sync", "contacts", "contacts_words", "contacts_state", "contacts_reason", "contact", "review",
+    "doubts", "providers", "runs", "budgets", "settings", "pause", "retry", "undo",
+):  # fmt: skip
+    BARS[f"pages.{_name}"] = (f"a million contacts: the page {_name}, ms", None)
 for _name, _what in {
     "upsert": "a page that has not changed",
     "change": "a page that has changed",

@@ -42,19 +42,19 @@ Operation = Callable[[Tx, random.Random, int], object]  # the last one: how many
 def measure(say: Say) -> dict[str, Value]:
     """All figures."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as top:
-        template = _template(Path(top))
+        small = template(Path(top))
         folders = {name: Path(top, name) for name in COPIES}
         for name, copies in COPIES.items():
             folders[name].mkdir()
             began = time.monotonic()
-            multiply(template, folders[name] / "ledger.db", copies)
+            multiply(small, folders[name] / "ledger.db", copies)
             say(f"size: {copies * TEMPLATE:,} contacts in {time.monotonic() - began:.0f} s")
         figures = _operations({name: folder / "ledger.db" for name, folder in folders.items()})
         say("size: starts")
         return figures | _starts(folders)
 
 
-def _template(folder: Path) -> Path:
+def template(folder: Path) -> Path:
     """The ledger of a daemon that has bought for most of a thousand contacts when its budget was spent."""
     with Vendors(TEMPLATE, speed=20.0) as vendors:
         budget = {"credits_per_day": CREDITS * BOUGHT}

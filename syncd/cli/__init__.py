@@ -40,6 +40,7 @@ COMMANDS = {
     "runs": ("look", "The last runs, and what each has written."),
     "report": ("report", "What was asked, found, written and paid."),
     "connectors": ("look", "Which CRMs and providers there are."),
+    "pull": ("pull", "Let a sync run now instead of at its next time."),
     "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
     "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),

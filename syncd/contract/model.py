@@ -26,12 +26,21 @@ class Field(StrEnum):
     PHONE = "phone"
     MOBILE = "mobile"  # where mobile numbers have a property of their own
     LINKEDIN = "linkedin"  # the profile's address
+    TITLE = "job_title"
+    COMPANY = "company"  # the employer's name
+    DOMAIN = "company_domain"
 
 
 ASKED = (Field.EMAIL, Field.PHONE)
+BROUGHT = {  # what an answer says of the person beside what was asked for, and where an Identity has it
+    Field.LINKEDIN: "linkedin_url",
+    Field.TITLE: "title",
+    Field.COMPANY: "company",
+    Field.DOMAIN: "domain",
+}
 EXTRAS = {
     Field.MOBILE: "fields.phone.mobile",
-    Field.LINKEDIN: "extras.linkedin",
+    **{one: f"extras.{one}" for one in BROUGHT},
 }  # and where a sync names their property
 
 

@@ -23,6 +23,7 @@ FORWARD = 7 * 86_400.0  # a longer silence is more likely a wrong clock than a l
 STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not run steadily for long enough since
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
+PULL_NOW = "pull_now:"  # before a sync's name: a person wants it to be pulled now
 Progress = Callable[[int, int], None]
 
 

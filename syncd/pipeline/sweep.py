@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 
 from syncd.config import InDoubtPolicy, Port, Settings, Settle
@@ -41,6 +43,7 @@ log = structlog.get_logger("syncd.sweep")
 async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
     # The watch may not have looked yet: after a start, or since the clock was set.
+    await _pull_who_is_wanted(parts)
     now = parts.clock.now()
     believed = not parts.gate.hold and await parts.in_time(now)
     moved = await _time_passes(parts, now) if believed else 0
@@ -52,6 +55,19 @@ async def run_once(parts: Parts) -> int:
         if polls and await account.is_known(parts, name):  # another account knows nothing of our calls
             moved += await _poll(parts, name, lane)
     return moved
+
+
+async def _pull_who_is_wanted(parts: Parts) -> None:
+    """`syncd pull` leaves a mark, for it is another process."""
+    if wanted := await parts.ledger.read(upkeep.marks, upkeep.PULL_NOW):
+        await parts.ledger.write(_forget_marks, wanted)
+        for name in wanted:
+            parts.bells.ring(f"pull:{name}")
+
+
+def _forget_marks(tx: Tx, wanted: Iterable[str]) -> None:
+    for name in wanted:
+        upkeep.clear_mark(tx, upkeep.PULL_NOW + name)
 
 
 async def _time_passes(parts: Parts, now: float) -> int:

@@ -25,7 +25,7 @@ from syncd.observe.trial import WITHIN, Trial
 from syncd.pages.sessions import Sessions
 from syncd.pipeline.parts import Parts
 
-from . import report, runs
+from . import acts, report, runs
 from .access import Access, Message, Receive, Send
 from .contacts import contacts
 from .enrich import enrich
@@ -33,7 +33,7 @@ from .hosts import KnownHosts
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
-    """`/healthz`, `/readyz`, `/metrics`, `/api/` status, contacts, report, runs, undo, reviews; all else are pages."""
+    """`/healthz`, `/readyz`, `/metrics`, and `/api/`, which tells and does what the commands do; all else are pages."""
     api = _Api(parts, commit_within)
     token = parts.settings.admin.token
     sessions = Sessions(None if token is None else token.get_secret_value())
@@ -49,6 +49,8 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/runs", partial(runs.runs, parts)),
             Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
+            Route("/api/in-doubt", partial(acts.in_doubt, parts)),
+            *(Route(f"/api/{name}", partial(acts.do, name, parts), methods=["POST"]) for name in acts.ACTS),
             Route("/api/reviews", api.reviews),
             Route("/api/reviews/{decision}", api.decide, methods=["POST"]),
         ],

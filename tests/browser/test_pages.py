@@ -8,24 +8,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Response
 
 from tests.system.rig import ask, until
 
+from .checks import PALE, SMALL, faults
 from .world import WIDTHS, World
 
 NAMES = [
     "overview", "syncs", "sync", "contacts", "contact", "review", "review-one", "review-confirm", "doubts",
     "doubts-confirm", "providers", "runs", "undo", "budgets", "settings", "pause", "pull", "retry", "nothing-found",
 ]  # fmt: skip
-# What may be pressed and is smaller than it must be: 44 px for what acts, 24 px for what leads somewhere.
-SMALL = """() => [...document.querySelectorAll('a, button, input, select, summary')].filter(one => {
-  const box = one.getBoundingClientRect();
-  if (!box.width || one.type === 'hidden' || one.closest('.unseen') || one.classList.contains('skip')) return false;
-  const acts = one.matches('button:not(.quiet), .button, nav a, .do input') && !one.matches('input[type=checkbox]');
-  return box.height + .5 < (acts ? 44 : 24);
-}).map(one => `${one.outerHTML.slice(0, 90)} ${one.getBoundingClientRect().height}`)"""
 
 
 @contextmanager
@@ -47,45 +40,13 @@ def opened(browser: Browser, world: World, path: str, **wishes: Any) -> Iterator
         context.close()
 
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# Every text whose contrast with what is behind it is below AA: axe is not sure of single signs, and of what overlaps.
-PALE = """() => {
-  const light = ([r, g, b]) => [r, g, b].map(n => n / 255).map(n => n <= .04045 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4)
-    .reduce((sum, n, at) => sum + n * [.2126, .7152, .0722][at], 0);
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const behind = (one) => {
-    for (; one; one = one.parentElement) {
-      const found = parts(getComputedStyle(one).backgroundColor);
-      if (found.length < 4 || found[3] === 1) return found;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.body.querySelectorAll('*')].filter(one =>
-    one.getClientRects().length && [...one.childNodes].some(node => node.nodeType === 3 && node.data.trim())).map(one => {
-    const style = getComputedStyle(one), colour = one.matches('text') ? style.fill : style.color;
-    const [a, b] = [light(parts(colour)), light(behind(one))].sort((x, y) => y - x);
-    return [(a + .05) / (b + .05), one.outerHTML.slice(0, 100)];
-  }).filter(([ratio]) => ratio < 4.5);
-}"""
-
-
-def faults(page: Page) -> list[str]:
-    """What axe finds wrong."""
-    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
-    return [
-        f"{one['id']}: {one['help']}: {node['html'][:160]}"
-        for one in found.response["violations"]
-        for node in one["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_page_is_readable_at_every_width_light_and_dark(chromium: Browser, seen: World, name: str) -> None:
     with opened(chromium, seen, seen.pages[name]) as page:
         for width in WIDTHS.values():
             page.set_viewport_size({"width": width, "height": 900})
             for scheme in ("dark", "light"):
-                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type] # one of its words
+                page.emulate_media(color_scheme=scheme)
                 assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
             assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
             assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
@@ -110,8 +71,10 @@ def test_what_is_spoilt_is_found(chromium: Browser, seen: World, spoil: str, rul
 
 def test_what_is_too_small_too_wide_and_too_pale_is_found(chromium: Browser, seen: World) -> None:
     with opened(chromium, seen, "/syncs") as page:
-        page.evaluate("""() => { const one = document.createElement('button'); one.textContent = 'x'; document.body.append(one);
-            one.className = 'small'; const sheet = new CSSStyleSheet();
+        page.evaluate("""() => {
+            const one = Object.assign(document.createElement('button'), { textContent: 'x', className: 'small' });
+            document.body.append(one);
+            const sheet = new CSSStyleSheet();
             sheet.replaceSync('.small { min-height: 20px !important; height: 20px; width: 2000px; color: #999 }');
             document.adoptedStyleSheets = [sheet]; }""")
         assert page.evaluate(SMALL) != []
@@ -123,7 +86,11 @@ def test_the_first_load_is_small(chromium: Browser, seen: World) -> None:
     context = chromium.new_context(base_url=seen.base)
     sizes: dict[str, int] = {}
     page = context.new_page()
-    page.on("response", lambda one: sizes.setdefault(one.url, 0 if one.url.endswith("/live") else len(one.body())))
+
+    def measure(one: Response) -> None:
+        sizes[one.url] = 0 if one.url.endswith("/live") else len(one.body())
+
+    page.on("response", measure)
     page.goto("/", wait_until="load")
     context.close()
     assert sum(sizes.values()) < 60_000
@@ -235,15 +202,14 @@ def test_a_list_says_that_there_is_more_and_does_not_move(chromium: Browser, see
 def test_a_page_says_how_old_it_is_once_the_daemon_is_gone_and_goes_on_with_the_next(
     chromium: Browser, seen: World
 ) -> None:
-    """The last test here: it ends the daemon that all others look at."""
     context = chromium.new_context(base_url=seen.base)
     page = context.new_page()
     page.goto("/")
-    until("it is live", lambda: page.locator("#connection").get_attribute("data-state") == "live")
+    state = page.locator("#connection")
+    until("it is live", lambda: state.get_attribute("data-state") == "live")
     page.evaluate("window.same = true")
-    assert seen.daemon.terminate(within=20) == 0, "an open page does not keep it from ending"
-    until("it is stale", lambda: "stale" in page.locator("#connection").inner_text(), within=6)
-    with type(seen.daemon)(seen.vendors):
-        until("it is live again", lambda: page.locator("#connection").get_attribute("data-state") == "live", within=20)
-        assert page.evaluate("window.same"), "without a reload"
+    ended = seen.restart(lambda: until("it is stale", lambda: "stale" in state.inner_text(), within=6))
+    assert ended == 0, "an open page does not keep it from ending"
+    until("it is live again", lambda: state.get_attribute("data-state") == "live", within=20)
+    assert page.evaluate("window.same"), "without a reload"
     context.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +17,23 @@ WIDTHS = {"phone": 390, "tablet": 768, "desk": 1280}
 WAITING = "SELECT count(*) FROM job WHERE state = 'review'"
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
     """Where the pages are, and whom they are about."""
 
     vendors: Vendors
     daemon: Daemon
     sync: str
-    written: str  # a contact to whom a value was written
-    review: int
+    written: str = ""  # a contact to whom a value was written
+    review: int = 0
+
+    def restart(self, meanwhile: Callable[[], object]) -> int:
+        """End the daemon as a service manager does, and start another one; returns how the first one ended."""
+        ended = self.daemon.terminate(within=20)
+        meanwhile()
+        self.daemon = Daemon(self.vendors)
+        self.daemon.__enter__()
+        return ended
 
     @property
     def base(self) -> str:
@@ -62,19 +70,28 @@ def world(folder: Path) -> Iterator[World]:
     """Bought, written, waiting for approval, and then a call in doubt."""
     with Vendors(folder, seed=2, contacts=72) as vendors:
         _configure(vendors)
-        with Daemon(vendors) as daemon:
+        made = World(vendors, Daemon(vendors), "hubspot-contacts")
+        made.daemon.__enter__()
+        try:
+            _fill(made)
+            yield made
+        finally:
+            made.daemon.kill()
 
-            def wait(what: str, question: str, least: int) -> None:
-                daemon.wait_for(what, lambda: ask(vendors.ledger, question) >= least)
 
-            wait("values written", "SELECT count(*) FROM write WHERE state = 'written'", 2)
-            wait("values that wait", WAITING, 6)
-            vendors.fault("fullenrich_cut:1", "zeliq_cut:1")
-            wait("a call in doubt", "SELECT count(*) FROM submission WHERE state = 'in_doubt'", 1)
-            wait("values that wait", WAITING, 8)
-            with reading(vendors.ledger) as ledger:
-                written, review = (ledger.execute(one).fetchone()[0] for one in (_WRITTEN, _REVIEW))
-            yield World(vendors, daemon, "hubspot-contacts", written, review)
+def _fill(world: World) -> None:
+    vendors = world.vendors
+
+    def wait(what: str, question: str, least: int) -> None:
+        world.daemon.wait_for(what, lambda: ask(vendors.ledger, question) >= least)
+
+    wait("values written", "SELECT count(*) FROM write WHERE state = 'written'", 2)
+    wait("values that wait", WAITING, 6)
+    vendors.fault("fullenrich_cut:1", "zeliq_cut:1")
+    wait("a call in doubt", "SELECT count(*) FROM submission WHERE state = 'in_doubt'", 1)
+    wait("values that wait", WAITING, 8)
+    with reading(vendors.ledger) as ledger:
+        world.written, world.review = (ledger.execute(one).fetchone()[0] for one in (_WRITTEN, _REVIEW))
 
 
 def _configure(vendors: Vendors) -> None:
