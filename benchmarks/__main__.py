@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import acks, bars, calls, idle, pages, people, plan, shapes, size
+from . import acks, bars, calls, idle, money, pages, people, plan, shapes, size
 from .bars import Line, Value
 from .processes import NotMeasured
 from .shapes import Say
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "idle": idle.measure,
     "people": people.measure,
     "plan": lambda _, say: plan.measure(say),
+    "money": lambda _, say: money.measure(say),
 }
 
 

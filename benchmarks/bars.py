@@ -93,6 +93,9 @@ BARS |= {
     "plan.memory": ("`syncd plan` on 200,000 contacts that are new: highest memory, MB", most(300)),
     "people.cpu": ("recognising people: CPU µs for a contact", most(60)),
     "people.memory": ("recognising people: memory of its lists, MB", most(15)),
+    "money.bill": ("5,000 people, three months: credits billed ÷ the least that was possible", most(1)),
+    "money.differences": ("the same: finds paid otherwise than by a buyer who knows everything", most(0)),
+    "money.written": ("the same: values that were written", None),
 }
 
 

@@ -1,10 +1,10 @@
 """HubSpot: contacts pulled by search, decided on fresh reads with history, written in batches.
 
 The connector as the port sees it. Where things are: `options` what can be set, `terms` the `match`
-vocabulary, `pull` sweeps and cursors, `look` and `membership` the look before buying, `portal` bulk reads,
-`records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and refusals, `check` the
-probe, `properties` those that tell of a value, `calls` the line to HubSpot with `limits`, `answers` and `wire` (the
-official SDK) behind it. HubSpot's own exceptions stay in `wire`.
+vocabulary, `lists` who is in a list, `pull` sweeps and cursors, `look` and `membership` the look before buying,
+`portal` bulk reads, `records` properties ⇄ words with `person` and `consent`, `write` and `faults` updates and
+refusals, `check` the probe, `schema` proposed mappings, `properties` those that tell of a value, `calls` the line to
+HubSpot with `limits`, `answers` and `wire` (the official SDK) behind it. HubSpot's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from syncd.contract.model import (
     WriteOutcome,
 )
 from syncd.contract.ports import CrmCapabilities, Tools
+from syncd.contract.schema import Proposal
 
 from . import check as probe
 from . import look as looking
 from . import options as settings
-from . import properties
+from . import properties, schema
 from .calls import Calls
 from .options import Options
 from .portal import READ_CHUNK, Portal, closed_properties
@@ -100,6 +101,11 @@ class Connector:
     async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
         """See `syncd.contract.ports.MakesProperties`."""
         return await properties.make(self._calls, self._portal, selection.stamps, dry_run=dry_run)
+
+    async def propose(self, kind: str) -> Proposal:
+        """See `syncd.contract.ports.ProposesFields`."""
+        catalogue = await self._portal.catalogue(fresh=True)
+        return schema.proposed(catalogue, self._options, self.capabilities.objects[kind])
 
     async def aclose(self) -> None:
         await self._calls.aclose()

@@ -12,6 +12,7 @@ from contextvars import copy_context
 from enum import Enum
 from functools import partial
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
 from syncd.contract.ports import Tools
@@ -37,12 +38,21 @@ class Route(Enum):
     PROPERTY_GROUP = ("POST", "/crm/v3/properties/contacts/groups", "/crm/properties/2026-09/contacts/groups")
     NEW_PROPERTY = ("POST", "/crm/v3/properties/contacts", "/crm/properties/2026-09/contacts")
     PROPERTIES = ("GET", "/crm/v3/properties/contacts", "/crm/properties/2026-09/contacts")
+    LIST = ("GET", "/crm/v3/lists/{of}", "/crm/lists/2026-09/{of}")
+    MEMBERS = ("GET", "/crm/v3/lists/{of}/memberships", "/crm/lists/2026-09/{of}/memberships")
+    MEMBERSHIPS = (
+        "POST",
+        "/crm/v3/lists/records/memberships/batch/read",
+        "/crm/lists/2026-09/records/memberships/batch/read",
+    )
     ACCOUNT = ("GET", "/account-info/v3/details", "/account-info/2026-09/details")
     TOKEN = ("POST", "/oauth/2026-03/token", "/oauth/2026-03/token")  # v1 ends on 2027-02-16
 
-    def at(self, version: str) -> tuple[str, str]:
+    def at(self, version: str, of: str = "", query: Mapping[str, str] | None = None) -> tuple[str, str]:
+        """Method and path; `of`: the id of the thing that is asked about."""
         method, old, dated = self.value
-        return method, old if version == "v3" else dated
+        path = (old if version == "v3" else dated).replace("{of}", quote(of, safe=""))
+        return method, f"{path}?{urlencode(query)}" if query else path
 
 
 class Calls:
@@ -58,11 +68,21 @@ class Calls:
         self._token_turn = 0
         self._refreshing = asyncio.Lock()
 
-    async def safe(self, route: Route, body: Mapping[str, Any] | None = None) -> Answer:
-        """A call that changes nothing, repeated up to four times. Raises Retry, RateLimited, Halt."""
+    async def safe(
+        self,
+        route: Route,
+        body: Mapping[str, Any] | None = None,
+        *,
+        of: str = "",
+        query: Mapping[str, str] | None = None,
+        accept: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """A call that changes nothing, repeated up to four times. Raises Retry, RateLimited, Halt. `accept`: statuses
+        that are answers, too."""
+        place = route.at(self._options.api_version, of, query)
         for backoff in BACKOFF:
             try:
-                return await self._attempt(route, body)
+                return await self._attempt(route, body, accept, place)
             except InDoubt:
                 wait = backoff
             except Retry as error:
@@ -71,7 +91,7 @@ class Calls:
                     raise
             await self._clock.sleep(wait)
         try:
-            return await self._attempt(route, body)
+            return await self._attempt(route, body, accept, place)
         except InDoubt as error:
             raise Retry(str(error)) from error
 
@@ -80,24 +100,24 @@ class Calls:
 
         Raises Retry and RateLimited when it was definitely not done, InDoubt when nobody knows, Halt.
         """
-        return await self._attempt(route, body, accept=frozenset({400, 409}))
+        return await self._attempt(route, body, frozenset({400, 409}), route.at(self._options.api_version))
 
     async def aclose(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._wire.close()
 
     async def _attempt(
-        self, route: Route, body: Mapping[str, Any] | None, accept: frozenset[int] = frozenset()
+        self, route: Route, body: Mapping[str, Any] | None, accept: frozenset[int], place: tuple[str, str]
     ) -> Answer:
-        answer, turn = await self._send(route, body)
+        answer, turn = await self._send(route, body, place)
         if expired(answer) and self._options.refresh_token:
             await self._refresh(turn)
-            answer, _ = await self._send(route, body)
+            answer, _ = await self._send(route, body, place)
         if answer.status == 429:
             raise self.limits.refused(answer, search=route is Route.SEARCH)
         if answer.status in accept:
             return answer
-        what = f"{route.name.lower()} ({route.at(self._options.api_version)[1]})"
+        what = f"{route.name.lower()} ({place[1]})"
         if not 200 <= answer.status < 300:
             if answer.status in _BUSY:
                 self.limits.slow_down()
@@ -106,13 +126,13 @@ class Calls:
             raise InDoubt(f"{what}: HTTP {answer.status} without JSON")
         return answer
 
-    async def _send(self, route: Route, body: Mapping[str, Any] | None) -> tuple[Answer, int]:
+    async def _send(self, route: Route, body: Mapping[str, Any] | None, place: tuple[str, str]) -> tuple[Answer, int]:
         """One answer, and which access token it was asked with."""
         await self.limits.enter(search=route is Route.SEARCH, exempt=route is Route.ACCOUNT)
         if self._clock.now() > self._token_ends - REFRESH_EARLY:
             await self._refresh(self._token_turn)
         turn = self._token_turn
-        method, path = route.at(self._options.api_version)
+        method, path = place
         answer = await self._in_thread(method, path, body)
         self.limits.learn(answer.headers)
         return answer, turn

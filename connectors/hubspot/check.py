@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from syncd.contract.errors import ConnectorError, Halt, Trouble
+from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import properties, terms
+from . import lists, properties, terms
 from .answers import MissingScope
 from .calls import Calls, Route
 from .options import Options
 from .portal import Catalogue, Portal, is_read_only
+from .schema import TEXT
 
-_TEXT = {"string", "phone_number"}
 _AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
 
 
@@ -29,7 +29,7 @@ async def check(calls: Calls, portal: Portal, options: Options, selections: Sequ
     findings = [_portal(account, options), *_budget(calls, options), *_consent(catalogue, options)]
     for number, selection in enumerate(selections):
         wrong = list(_selection(selection, catalogue))
-        found = wrong or [*await _search(calls, selection, catalogue), *_tolerable(selection, catalogue)]
+        found = wrong or [*await _counted(calls, selection, catalogue), *_tolerable(selection, catalogue)]
         findings += [replace(one, selection=number) for one in found]
     findings += await _companies(calls)
     findings += await _may_write(calls)
@@ -82,10 +82,18 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
         yield f"the portal has no contact property {fields.property!r}"
     definition = catalogue.get(fields.property, {})
     kind = definition.get("type", "string")
-    if kind not in _TEXT:
+    if kind not in TEXT:
         yield f"property {fields.property!r} is of type {kind}, not text"
     if is_read_only(definition):
         yield f"property {fields.property!r} is read-only"
+
+
+def _checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
+    definition = catalogue.get(name)
+    if definition is None:
+        yield f"the portal has no contact property {name!r}"
+    elif definition.get("type") not in {"bool", "enumeration"} or is_read_only(definition):
+        yield f"property {name!r} is no checkbox that we may clear"
 
 
 def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
@@ -104,11 +112,31 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         for wrong in properties.wrong(told, name, catalogue):
             what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
             yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
+    if selection.request:
+        for wrong in _checkbox(selection.request, catalogue):
+            cure = "make a single checkbox of that name, or take `request` out of the sync"
+            yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
         yield Finding(
             level=Level.WARNING, what=what, cure="take a filter out of `match`, or merge two into one", at="match"
         )
+
+
+async def _counted(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:
+    """How many there are to be looked after; of a list, how many are in it."""
+    searched = await _search(calls, selection, catalogue)
+    list_id = lists.wanted(selection.match)
+    if list_id is None or any(one.level is Level.ERROR for one in searched):
+        return searched
+    try:
+        found = await lists.find(calls, list_id)
+    except Unusable as error:
+        return [Finding(level=Level.ERROR, what=str(error), cure=error.cure, at="match")]
+    except ConnectorError as error:
+        return [_finding(error)]
+    size = "?" if found.size is None else found.size
+    return [Finding(level=Level.OK, what=f"list {list_id} ({found.name}, {found.kind}) holds {size} contacts")]
 
 
 async def _search(calls: Calls, selection: Selection, catalogue: Catalogue) -> list[Finding]:

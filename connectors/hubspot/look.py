@@ -12,7 +12,7 @@ from typing import Any
 
 from syncd.contract.model import Contact, ContactRef
 
-from . import membership, terms
+from . import lists, membership, terms
 from .calls import Calls, Route
 from .portal import Portal
 from .records import Lens, Record, record_id
@@ -20,17 +20,24 @@ from .records import Lens, Record, record_id
 
 async def look(calls: Calls, portal: Portal, lens: Lens, refs: Sequence[ContactRef]) -> list[Contact]:
     """See the port. A record that was merged comes back under another id, which nobody asked for."""
-    catalogue = await portal.catalogue()
-    terms.require_usable(lens, catalogue)
-    conditions = membership.conditions(terms.of_match(lens.selection, catalogue), catalogue)
+    terms.require_usable(lens, await portal.catalogue())
     ids = [ref.id for ref in refs if ref.id.isdigit()]
+    if (list_id := lists.wanted(lens.selection.match)) is not None:
+        there = await lists.inside(calls, list_id, ids)
+        ids = [one for one in ids if one in there]
+    kept = await matching(calls, portal, lens, ids)
+    companies = await portal.companies(kept.values())
+    return [lens.contact(record, companies[one]) for one, record in kept.items()]
+
+
+async def matching(calls: Calls, portal: Portal, lens: Lens, ids: Sequence[str]) -> dict[str, Record]:
+    """Those of these contacts that are there and meet the sync's filters now, read freshly."""
+    catalogue = await portal.catalogue()
+    conditions = membership.conditions(terms.of_match(lens.selection, catalogue), catalogue)
     records = await portal.contacts(ids, lens, also=[one.name for one in conditions.judged])
     found = {record_id(record): record for record in records if conditions.hold(record)}
     kept = {one: found[one] for one in ids if one in found}
-    if conditions.searched:
-        kept = await _matching(calls, kept, conditions.searched)
-    companies = await portal.companies(kept.values())
-    return [lens.contact(record, companies[one]) for one, record in kept.items()]
+    return await _matching(calls, kept, conditions.searched) if conditions.searched else kept
 
 
 async def _matching(calls: Calls, records: dict[str, Record], filters: Sequence[terms.Filter]) -> dict[str, Record]:

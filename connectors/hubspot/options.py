@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -13,6 +14,11 @@ BASE_URL = "https://api.hubapi.com"
 
 class Options(BaseOptions):
     """Settings of one portal. Give `access_token`, or the three parts of an OAuth app."""
+
+    ways_in: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "token": ("access_token",),
+        "oauth": ("client_id", "client_secret", "refresh_token"),
+    }
 
     access_token: SecretStr | None = Field(default=None, description="Of a service key or a private app: pat-eu1-…")
     client_id: str | None = Field(default=None, description="Of an OAuth app, with client_secret and refresh_token.")

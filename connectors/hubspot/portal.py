@@ -18,6 +18,7 @@ from .calls import Calls, Route
 from .records import Company, Lens, Record, record_id, whole
 
 READ_CHUNK = 50  # HubSpot reads 100 contacts a call, but 50 where history is asked for
+PLAIN_CHUNK = 100
 COMPANY_CHUNK = 100
 CATALOGUE_AGE = 3_600.0  # seconds
 COMPANY_AGE = 86_400.0
@@ -68,6 +69,13 @@ class Portal:
         names = list(dict.fromkeys((*lens.properties(known), *also)))
         wanted = {"properties": names, "propertiesWithHistory": lens.history(known)}
         return await self._read(Route.READ, ids, READ_CHUNK, wanted)
+
+    async def lacking(self, ids: Sequence[str], lens: Lens) -> list[str]:
+        """Those of these contacts that a pull may bring: a read of a hundred a call, without history."""
+        known = await self.catalogue()
+        records = await self._read(Route.READ, ids, PLAIN_CHUNK, {"properties": lens.properties(known)})
+        wanted = {record_id(record) for record in records if lens.is_wanted(record)}
+        return [one for one in ids if one in wanted]
 
     async def companies(self, contacts: Iterable[Record]) -> dict[str, Company]:
         """The primary company of each contact, by the contact's id; a blank one where there is none."""

@@ -84,7 +84,7 @@ class Lens:
         """What to read: only what the portal has, since HubSpot ignores the rest without a word."""
         extras = (name for fields in self.selection.extras.values() for name in (fields.property, *fields.also))
         own = (*person.PROPERTIES, *_EMPLOYER, self.options.linkedin_property)
-        wanted = (*self.mapped, *extras, *own, *_CONSENT, *_MERGED, STAMP)
+        wanted = (*self.mapped, *extras, *own, *_CONSENT, *_MERGED, STAMP, self.selection.request)
         return [name for name in dict.fromkeys(wanted) if name in known]
 
     def history(self, known: Collection[str]) -> list[str]:
@@ -96,8 +96,13 @@ class Lens:
         return ContactRef(connection=self.connection, object=self.selection.object, id=record_id(record))
 
     def is_wanted(self, record: Record) -> bool:
-        """Does it lack something, or has the person opted out, so that their other records are left alone too?"""
-        return self.lacks(record) or not OPT_OUTS.isdisjoint(self._blocked(record, texts(record)).values())
+        """Does it lack something, or is its checkbox ticked; or has the person opted out, so that their other records
+        are left alone too?"""
+        return (
+            self.lacks(record)
+            or self._is_requested(texts(record))
+            or not OPT_OUTS.isdisjoint(self._blocked(record, texts(record)).values())
+        )
 
     def lacks(self, record: Record) -> bool:
         """Is there a field that neither its property nor another one holds?"""
@@ -111,7 +116,11 @@ class Lens:
             identity=self._identity(said, company),
             values=self._held(said),
             blocked=self._blocked(record, said),
+            requested=self._is_requested(said),
         )
+
+    def _is_requested(self, said: Texts) -> bool:
+        return said.get(self.selection.request, "").lower() == "true"
 
     def snapshot(self, asked: ContactRef, record: Record | None) -> Snapshot:
         """The company stays out of the identity: to read it would be another call before each write."""

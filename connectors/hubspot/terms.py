@@ -1,6 +1,7 @@
 """The `match` vocabulary of a HubSpot sync, and the search request that comes of it.
 
     match:
+      list: 1234                                # a list or segment of contacts: the number in its address
       owner: ["81234567"]                       # one id of an owner, or several
       filters:
         - {property: lifecyclestage, operator: IN, values: [lead, customer]}
@@ -8,8 +9,9 @@
         - {property: country, operator: EQ, value: France}
 
 All terms must hold. Operators are HubSpot's own. HubSpot allows 6 filters in a group (we need one
-group per field), 18 in all, and 3000 characters; lists can't be searched by, use a property. What is
-left of that is used for groups that find people who opted out, whatever their records lack.
+group per field), 18 in all, and 3000 characters. Lists can't be searched by: who is in one is asked of
+the list (`lists`), and the other terms hold beside it. What is left of that room is used for groups that
+find people who opted out, whatever their records lack.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Any
 from syncd.contract.errors import Unusable
 from syncd.contract.model import FieldMap, Selection
 
+from . import lists
 from .consent import closing
 from .portal import Catalogue
 from .records import STAMP, Lens
@@ -41,7 +44,8 @@ Filter = dict[str, Any]
 
 def problems(selection: Selection, catalogue: Catalogue) -> list[str]:
     """What is wrong with a selection's `match`, one sentence each."""
-    found = [f"match.{key} is unknown; write filters or owner" for key in selection.match if key not in _KEYS]
+    found = [f"match.{key} is unknown; write filters, owner or list" for key in selection.match if key not in _KEYS]
+    found += lists.problems(selection.match)
     terms = selection.match.get("filters", [])
     if not isinstance(terms, list):
         return [*found, "match.filters must be a list of {property, operator, value}"]
@@ -86,9 +90,11 @@ def unsearched(selection: Selection, catalogue: Catalogue) -> list[str]:
 
 
 def _affordable(selection: Selection, catalogue: Catalogue) -> tuple[str, ...]:
-    """The opt-outs to search for: as many as HubSpot's limits leave room for, the strictest first."""
+    """What is searched for although nothing lacks: the checkbox, then the opt-outs, the strictest first; as many as
+    HubSpot's limits leave room for."""
     found: tuple[str, ...] = ()
-    for name in closing(selection.writable, catalogue):
+    request = [selection.request] if selection.request in catalogue else []
+    for name in (*request, *closing(selection.writable, catalogue)):
         if not _excess(_longest(selection, catalogue, (*found, name))):
             found = (*found, name)
     return found
@@ -116,7 +122,7 @@ def _searchable(fields: FieldMap, catalogue: Catalogue) -> list[str]:
     return [fields.property, *(name for name in fields.also if name in catalogue)]
 
 
-_KEYS = {"filters", "owner"}
+_KEYS = {"filters", "owner", "list"}
 
 
 def _terms(match: Mapping[str, Any], catalogue: Catalogue) -> list[Filter]:

@@ -94,7 +94,7 @@ class Writing:
             self._settle([one], WriteStatus.REFUSED, "the portal has no such property that may be written", names=shut)
             if not ref.id.isdigit():
                 self._settle([one], WriteStatus.GONE, "HubSpot's ids are numbers")
-            elif rest := one.without([*idle, *shut]).changes:
+            elif (rest := one.without([*idle, *shut]).changes) or (along and idle):
                 inputs.append(Input(ref.id, rest, along))
         return [inputs[start : start + WRITE_CHUNK] for start in range(0, len(inputs), WRITE_CHUNK)]
 
@@ -149,7 +149,7 @@ class Writing:
         fault = faults.read(refusal, _values(batch))
         culprits = [one for one in batch if one.id in {fault.record, *refusal.named("ids")}]
         if any(fault.properties & one.along.keys() for one in batch):
-            self._later += [one.alone() for one in batch]
+            self._later += [one.alone() for one in batch if one.changes]
         elif len(batch) == 1:
             self._refused(batch[0], fault)
         elif fault.for_all and any(fault.properties & one.changes.keys() for one in batch):
@@ -171,7 +171,7 @@ class Writing:
         if fault.status not in {WriteStatus.INVALID, WriteStatus.REFUSED, WriteStatus.DUPLICATE}:
             self._settle([one], fault.status, fault.reason)
         elif one.along and not named:  # it may be what was only to be set along with the values
-            self._later.append(one.alone())
+            self._later += [one.alone()] if one.changes else []
         elif named:
             self._settle([one], fault.status, fault.reason, fault.holder, named)
             if rest := one.without(named).changes:

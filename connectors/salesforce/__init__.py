@@ -2,9 +2,9 @@
 
 The connector as the port sees it. Where things are: `options` what can be set, `soql` the queries and the
 `match` vocabulary, `pull` passes and cursors, `bulk` and `table` query jobs and their results, `org` all other
-reading, `records` fields ⇄ words, `write`, `batches` and `faults` updates and refusals, `check` the probe,
-`properties` the fields that tell of a value, `calls` the line to Salesforce with `limits`, `answers` and `wire`
-(simple-salesforce) behind it. simple-salesforce's own exceptions stay in `wire`.
+reading, `records` fields ⇄ words, `write`, `batches` and `faults` updates and refusals, `check` the probe, `schema`
+proposed mappings, `properties` the fields that tell of a value, `calls` the line to Salesforce with `limits`,
+`answers` and `wire` (simple-salesforce) behind it. simple-salesforce's own exceptions stay in `wire`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from syncd.contract.model import (
     WriteOutcome,
 )
 from syncd.contract.ports import CrmCapabilities, Tools
+from syncd.contract.schema import Proposal
 
 from . import check as probe
 from . import options as settings
-from . import properties
+from . import properties, schema
 from .batches import Fast, Guarded
 from .bulk import Bulk
 from .calls import Calls
@@ -101,6 +102,11 @@ class Connector:
     async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
         """See `syncd.contract.ports.MakesProperties`. Nothing is made, whether dry or not: it is said what to do."""
         return properties.explained(await self._org.lens(selection, fresh=True))
+
+    async def propose(self, kind: str) -> Proposal:
+        """See `syncd.contract.ports.ProposesFields`."""
+        selection = Selection(object=kind, fields=self.capabilities.objects[kind])
+        return schema.proposed(await self._org.bare_lens(selection, fresh=True))
 
     async def aclose(self) -> None:
         await self._calls.aclose()

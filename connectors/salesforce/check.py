@@ -8,13 +8,13 @@ from dataclasses import replace
 from syncd.contract.errors import ConnectorError, Halt, Trouble, Unusable
 from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 
-from . import properties, soql
+from . import properties, semijoins, soql
 from .calls import Calls
 from .options import Login, Options
 from .org import Org
-from .records import Lens
+from .records import Lens, text, to18
+from .schema import TEXT
 
-_TEXT = {"email", "phone", "string", "url", "textarea"}
 _AGAIN = "try again; if it stays so, look at domain and at trust.salesforce.com"
 _SEE = "give the integration user's permission set read access to it"
 _EDIT = "give the integration user's permission set edit access to it"
@@ -51,11 +51,31 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
         return wrong
     try:
         lens = await org.lens(selection)
+        of_campaigns = await _campaigns(org, lens)
         await org.probe(lens)
     except (Halt, Unusable) as error:
         return [_finding(error)]
+    if any(one.level is Level.ERROR for one in of_campaigns):
+        return of_campaigns
     good = Finding(level=Level.OK, what=f"{_own(lens)} can be read and written")
-    return [good, *_hidden(lens), *_extras(lens), *_provenance(lens), *_blind(lens)]
+    return [good, *of_campaigns, *_hidden(lens), *_extras(lens), *_provenance(lens), *_request(lens), *_blind(lens)]
+
+
+async def _campaigns(org: Org, lens: Lens) -> list[Finding]:
+    """Are the campaigns there, and how many members have they?"""
+    wanted = semijoins.campaigns(lens.selection.match)
+    found = {to18(text(row, "Id")): row for row in await org.campaigns(lens)} if wanted else {}
+    findings = []
+    for one in wanted:
+        row = found.get(to18(one))
+        if row is None:
+            what, cure = f"the org shows us no campaign {one}", "name another one, or let our user see it"
+            findings.append(Finding(level=Level.ERROR, what=what, cure=cure, at="match"))
+        else:
+            size = text(row, "NumberOfContacts" if lens.type == "Contact" else "NumberOfLeads")
+            what = f"campaign {one} ({text(row, 'Name')}) has {size} {lens.selection.object}"
+            findings.append(Finding(level=Level.OK, what=what))
+    return findings
 
 
 def _wrong(lens: Lens) -> Iterator[Finding]:
@@ -84,7 +104,7 @@ def _field(lens: Lens, fields: FieldMap, *, searched: bool = True) -> Iterator[t
         elif (near := _near(lens, name)) or name == fields.property:
             yield _unseen(lens, name), f"write {near}" if near else f"name another, or {_SEE}"
     definition = lens.catalogue.fields.get(fields.property, {})
-    if definition.get("type", "string") not in _TEXT:
+    if definition.get("type", "string") not in TEXT:
         yield f"{lens.type}.{fields.property} is of type {definition.get('type')}, not text", ""
     elif definition and definition.get("updateable") is not True:
         yield f"our user may not write {lens.type}.{fields.property}", _EDIT
@@ -97,6 +117,16 @@ def _hidden(lens: Lens) -> Iterator[Finding]:
             what = f"{_unseen(lens, name)}: what it holds does not count as {field}"
             cure = f"take it out of `also` of {field}, or {_SEE}"
             yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"fields.{field}.also")
+
+
+def _request(lens: Lens) -> Iterator[Finding]:
+    """The checkbox by which somebody wants a contact now."""
+    name = lens.selection.request
+    definition = lens.catalogue.fields.get(name)
+    if name and (definition is None or definition.get("type") != "boolean" or not lens.catalogue.writable(name)):
+        what = f"{lens.type}.{name} is no checkbox that our user may see and clear: nobody can tick it"
+        cure = "make a field of type Checkbox, and " + _EDIT
+        yield Finding(level=Level.WARNING, what=what, cure=cure, at="request")
 
 
 def _unseen(lens: Lens, name: str) -> str:

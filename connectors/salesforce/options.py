@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
@@ -46,6 +47,11 @@ class Options(BaseOptions):
     `private_key` (JWT), of an External Client App; `username`, `password` and `security_token` work
     until Summer '27.
     """
+
+    ways_in: ClassVar[Mapping[str, tuple[str, ...]]] = {  # the password's is left out, for it ends soon
+        "app": ("client_id", "client_secret"),
+        "jwt": ("client_id", "username", "private_key"),
+    }
 
     domain: Annotated[str, BeforeValidator(_label)] = Field(
         description="My Domain, acme.my, or any address of the org; a sandbox: acme--dev.sandbox.my."

@@ -163,6 +163,10 @@ class Org:
         """Ask for one row of what a pull would ask for. Raises Halt in Salesforce's words."""
         await self._calls.get("query", q=soql.page(lens, (), 0), exempt=True)
 
+    async def campaigns(self, lens: Lens) -> list[Record]:
+        """The campaigns that the selection names and our user may see."""
+        return await self._query(soql.named_campaigns(lens))
+
     async def _catalogue(self, kind: str, *, fresh: bool) -> Catalogue:
         known = self._known.get(kind)
         if fresh or known is None or self._clock.monotonic() >= known.until:

@@ -18,7 +18,7 @@ from typing import Any
 from syncd.contract.errors import Retry
 from syncd.contract.model import Page, Selection
 
-from . import soql
+from . import semijoins, soql
 from .answers import seconds
 from .bulk import Bulk, Lost, Place
 from .calls import Calls
@@ -55,11 +55,11 @@ class Cursor:
         known = {name: value for name, value in cursor.items() if name in cls.__slots__}
         return cls(**{**known, "job": Place(**job) if job else None})
 
-    def started(self, now: float, options: Options) -> Cursor:
-        """Go on with the pass that was under way, or begin the next one."""
+    def started(self, now: float, options: Options, *, whole: bool = False) -> Cursor:
+        """Go on with the pass that was under way, or begin the next one; `whole`: which goes through everybody."""
         if self.until is not None:
             return self
-        due = self.swept is None or now >= self.swept + options.full_sweep * _HOUR
+        due = whole or self.swept is None or now >= self.swept + options.full_sweep * _HOUR
         return replace(self, until=now - LAG, sweeping=now if due else None, last_stamp=0.0, last_id="")
 
     def passed(self, row: Record) -> Cursor:
@@ -89,7 +89,8 @@ class Sweep:
 
     async def pages(self, raw: Mapping[str, Any] | None) -> AsyncIterator[Page]:
         await self._org.look(self._selection, _seen)  # with it comes the server's time
-        cursor = Cursor.read(raw).started(self._calls.server_now(), self._options)
+        whole = semijoins.there(self._selection.match)  # who comes into a campaign has not changed
+        cursor = Cursor.read(raw).started(self._calls.server_now(), self._options, whole=whole)
         shown = 0
         while cursor.until is not None:
             page, cursor = await self._org.look(self._selection, partial(self._step, at=cursor, shown=shown))

@@ -110,7 +110,7 @@ class Lens:
         """The record's own fields: what can be read by id, without its account and its individual."""
         extras = (name for fields in self.selection.extras.values() for name in (fields.property, *fields.also))
         own = (*self.mapped, *extras, *person.FIELDS[self.type], self.linkedin or "")
-        wanted = dict.fromkeys((*own, *_STATE, "LastModifiedDate", STAMP))
+        wanted = dict.fromkeys((*own, *_STATE, "LastModifiedDate", STAMP, self.selection.request))
         return ["Id", *(name for name in wanted if self.catalogue.sees(name))]
 
     def closing(self) -> list[str]:
@@ -127,6 +127,7 @@ class Lens:
             identity=self._identity(record),
             values=self._held(record),
             blocked=self._blocked(record, past),
+            requested=text(record, self.selection.request).lower() == "true" if self.selection.request else False,
         )
 
     def snapshot(self, asked: ContactRef, record: Record | None, past: Sequence[Record] = ()) -> Snapshot:

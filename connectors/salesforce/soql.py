@@ -2,9 +2,10 @@
 
     match:
       where: "OwnerId = '005…' AND Account.Industry = 'Energy'"
+      campaign: 701…                            # members of a campaign, or of several: [701…, 701…]
 
-The operator's condition is SOQL as it stands; everything else in a query is a name from the describe, an
-id that is known to be one, or a moment. No value of a record ever gets here.
+The operator's condition is SOQL as it stands, semi-joins included (`semijoins`); everything else in a query is a name
+from the describe, an id that is known to be one, or a moment. No value of a record ever gets here.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from urllib.parse import quote
 
 from syncd.contract.model import Selection
 
-from .records import STAMP, Lens, to18
+from . import semijoins
+from .records import STAMP, TYPES, Lens, to18
 
 URI_LIMIT = 16_384  # bytes of address and headers (Salesforce, error codes 414 and 431)
 ROOM = 1_500  # of them for headers and for what a page's place adds
 IDS = 400  # in one IN: about 12 KB
+_KEYS = {"where", "campaign"}
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _ODD = ((";", "a semicolon"), ("--", "a comment"), ("/*", "a comment"), ("//", "a comment"))
 
 
 def problems(selection: Selection) -> list[str]:
     """What is wrong with a selection's `match`, one sentence each; what only Salesforce knows, `check` asks."""
-    found = [f"match.{key} is unknown; write where" for key in selection.match if key != "where"]
+    found = [f"match.{key} is unknown; write where or campaign" for key in selection.match if key not in _KEYS]
+    found += semijoins.problems(selection.match, TYPES.get(selection.object, ""))
     where = selection.match.get("where", "")
     if not isinstance(where, str) or ("where" in selection.match and not where.strip()):
         return [*found, "match.where must be a SOQL condition"]
@@ -60,7 +64,8 @@ def wanted(lens: Lens) -> str:
     see does not count."""
     names = [(m.property, *filter(lens.catalogue.sees, m.also)) for m in lens.selection.fields.values()]
     blank = [" AND ".join(f"{name} = null" for name in one) for one in names]
-    opted_out = [f"{path} = true" for path in lens.closing()]
+    ticked = [lens.selection.request] if lens.catalogue.sees(lens.selection.request) else []
+    opted_out = [f"{path} = true" for path in (*ticked, *lens.closing())]
     return f"({' OR '.join([*(f'({one})' for one in blank), *opted_out])})"
 
 
@@ -133,8 +138,18 @@ def _select(columns: Iterable[str], source: str, conditions: Iterable[str], tail
 def _own(lens: Lens) -> list[str]:
     """Converted leads are read-only, and the operator's condition."""
     found = ["IsConverted = false"] if "IsConverted" in lens.catalogue.fields else []
+    found += semijoins.members(lens.selection.match, lens.type)
     where = lens.selection.match.get("where")
-    return [*found, f"({where})"] if where else found
+    if where:  # a semi-join may not stand in brackets, and has only AND beside it, which needs none
+        found.append(str(where) if semijoins.has_one(str(where)) else f"({where})")
+    return found
+
+
+def named_campaigns(lens: Lens) -> str:
+    """The campaigns that `match` names, with how many members of our object each has."""
+    count = {"Contact": "NumberOfContacts", "Lead": "NumberOfLeads"}[lens.type]
+    wanted = semijoins.campaigns(lens.selection.match)
+    return _select(["Id", "Name", count], "Campaign", [f"Id IN ({_list(wanted)})"])
 
 
 def _wrong(where: str) -> list[str]:

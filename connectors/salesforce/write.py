@@ -41,7 +41,8 @@ class Target:
     """One record, and the parts of its update still to be sent, one after the other."""
 
     id: str
-    parts: list[Part]
+    ref: ContactRef
+    parts: list[Part]  # an empty one carries only what is set along
     stamp: float = 0.0
     account: str = ""
     locks: int = 0
@@ -104,14 +105,16 @@ class Writing:
                 self._note(change, WriteStatus.GONE, "this is no id of Salesforce's")
             elif change.new == change.expected:
                 self._note(change, WriteStatus.WRITTEN, "it was so already")
+                if along := _along(lens, change):
+                    self._open.setdefault(known, Target(known, change.ref, [{}])).along |= along
             elif extra and not lens.catalogue.writable(name):
                 self._note(change, WriteStatus.REFUSED, f"our user may not write {name}")  # the others go ahead
             elif wrong := _unfit(lens, name, change):
                 self._note(change, WriteStatus.INVALID, wrong)
             else:
-                target = self._open.setdefault(known, Target(known, [{}]))
+                target = self._open.setdefault(known, Target(known, change.ref, [{}]))
                 target.parts[0].setdefault(name, []).append(change)
-                target.along |= {n: text for n, text in change.along.items() if lens.catalogue.writable(n)}
+                target.along |= _along(lens, change)
 
     def _may_write(self, lens: Lens) -> None:
         """Stop at once and say so once, instead of collecting the same refusal ten thousand times."""
@@ -154,10 +157,11 @@ class Writing:
 
     def _is_ready(self, lens: Lens, target: Target, record: Record, asked: float) -> bool:
         """Does the record stand as all of the first part expects, and long enough to tell a change by its stamp?"""
-        snapshot = lens.snapshot(target.changes[0].ref, record)
+        snapshot = lens.snapshot(target.ref, record)
         part = target.parts[0]
         moved = [name for name, changes in part.items() if not _stands(changes[-1], snapshot)]
-        self._settle(target, WriteStatus.MOVED_ON, "somebody changed the record first", names=moved)
+        if moved:
+            self._settle(target, WriteStatus.MOVED_ON, "somebody changed the record first", names=moved)
         if target.id not in self._open:
             return False
         target.account, target.stamp = text(record, "AccountId"), seconds(text(record, STAMP))
@@ -215,6 +219,8 @@ class Writing:
         named = [name for name in part if name in fault.fields]
         if fault.locked:
             self._try_again(target, fault)
+        elif not part:
+            self._settle(target, fault.status, fault.reason)
         elif target.along and not named and not fault.look and fault.status in _OF_THE_VALUE:
             target.along = {}  # it may be what was only to be set along with the values
         elif fault.look:
@@ -269,6 +275,11 @@ class Writing:
     def _note(self, change: Change, status: WriteStatus, detail: str = "", holder: str | None = None) -> None:
         outcome = WriteOutcome(ref=change.ref, field=change.field, status=status, detail=detail, holder=holder)
         self._outcomes[change.ref, change.field] = outcome
+
+
+def _along(lens: Lens, change: Change) -> dict[str, str]:
+    """What can be set along with it."""
+    return {name: text for name, text in change.along.items() if lens.catalogue.writable(name)}
 
 
 def _unfit(lens: Lens, name: str, change: Change) -> str:

@@ -69,6 +69,8 @@ class Options(ports.Options):
     `price` overrides what a find is reckoned with (by default the dearest seen: e-mail 2, phone 15 credits);
     `origin` marks our calls in Zeliq's own records (header x-request-origin, at most 50 characters)."""
 
+    chosen: ClassVar[tuple[str, ...]] = ("plan",)
+
     api_key: SecretStr = Setting(description="From Zeliq, Settings > API.")
     plan: Plan = Setting(default="starter", description="Sets limits and prices.")
     price: Price = Setting(default=Price(), description="What a find is reckoned with, as your contract says.")

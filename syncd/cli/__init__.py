@@ -25,6 +25,7 @@ from . import failing
 # In which module beside this one a command is, and what the list of commands says of it: a module is
 # imported when a command of it is used, for together they take two seconds.
 COMMANDS = {
+    "init": ("init", "Answer a few questions, and have a configuration."),
     "demo": ("rehearse", "See it all work, against emulated vendors."),
     "sandbox": ("rehearse", "Emulated vendors, to rehearse a configuration."),
     "run": ("work", "The daemon, until SIGTERM."),

@@ -17,7 +17,6 @@ from rich.text import Text
 
 from syncd import compose
 from syncd.config import Settings, json_schema, place, unused
-from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
 from syncd.ledger import reports
@@ -30,11 +29,12 @@ from syncd.web.reach import public_url_findings
 from . import host
 from .completion import syncs
 from .contacts import the_contact
-from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table, with_cure
+from .findings import asked
+from .findings import show as show_finding
+from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table
 from .prices import listed_prices
 from .tables import show_journey, show_runs, show_status
 
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 EVERY = 2.0  # seconds between two looks of `status --watch`
 SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
 CHECKOUT = Path(__file__).parents[2]
@@ -73,8 +73,7 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     else:
         for where, finding in found:
             at = place(settings, where, finding) if finding.level is not Level.OK else ""
-            text = ": ".join(filter(None, (where, at, with_cure(finding.what, finding.cure))))
-            say(f"{finding.level:<7}", f" {text}", style=_COLOURS[finding.level])
+            show_finding(finding, where, at)
         for name, page in _pages(settings, registry, found).items():
             say(f"{'see':<7}", f" {page}: which key and rights {name} needs")
     raise typer.Exit(1 if failed else 0)
@@ -233,22 +232,14 @@ async def _check(settings: Settings, registry: Registry) -> list[tuple[str, Find
     found: list[tuple[str, Finding]] = []
     for name, crm in crms.items():
         selections = [sync.selection for sync in settings.syncs if sync.crm == name]
-        found += [(name, finding) for finding in await _asked(crm.check(selections))]
+        found += [(name, finding) for finding in await asked(crm.check(selections))]
     for name, provider in providers.items():
-        found += [(name, finding) for finding in await _asked(provider.check())]
+        found += [(name, finding) for finding in await asked(provider.check())]
     found += host.findings(settings)
     found += unused(settings)
     found += [("callbacks", finding) for finding in await public_url_findings(settings)]
     await compose.hang_up(crms, providers)
     return found
-
-
-async def _asked(checking: Any) -> list[Finding]:
-    try:
-        findings: list[Finding] = await checking
-    except ConnectorError as error:
-        return [Finding(level=Level.ERROR, what=str(error), cure=getattr(error, "cure", "Try again in a minute."))]
-    return findings
 
 
 def _connect(settings: Settings, registry: Registry) -> tuple[dict[str, Crm], dict[str, Provider]]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _hidden: set[str] = set()  # secrets that were read, for the last resort to mask
 _given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
-_NO_CONFIG = {"demo", "sandbox", "connectors", "completion", "config"}  # commands that take none
+_NO_CONFIG = {"init", "demo", "sandbox", "connectors", "completion", "config"}  # commands that take none
 _GROUPS = {"review", "suppress", "alert", "in-doubt"}  # of commands: the option follows the second word
 
 
@@ -218,9 +218,7 @@ def _default_path() -> Path:
         if place.exists():
             return place
     tried = " and ".join(str(place) for place in places)
-    raise ConfigError(
-        [f"no configuration at {tried}: copy config.example.yaml to config.yaml, or name one with --config"]
-    )
+    raise ConfigError([f"no configuration at {tried}: run `syncd init`, or name one with --config"])
 
 
 def _plain(value: Any) -> Any:

@@ -199,11 +199,8 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
         told = {"decision": decision, "done": done, "decided": decided, "set": mark}
         print_json({**told, "counts": reviewing.counts(chosen), "ids": [one.id for one in chosen]})
         return
-    table(
-        "",
-        ["sync", "field", "provider", "values"],
-        ([*key.split("/"), n] for key, n in reviewing.counts(chosen).items()),
-    )
+    counts = sorted(reviewing.counts(chosen).items())
+    table("", ["sync", "field", "provider", "values"], ([*key.split("/"), n] for key, n in counts))
     told_ = f"{decided} {decision}" if done else f"{len(chosen)} would be {decision}: add --yes to do it"
     tell(told_ if chosen else "Nothing waits that is like this.")
     if chosen and not done:

@@ -18,9 +18,8 @@ from syncd.contract.ports import Crm, MakesProperties, Tools
 from syncd.registry import Registry
 
 from .completion import connections
-from .output import ConfigOption, JsonOption, print_json, say, settings_from, tell, with_cure
-
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+from .findings import show as show_finding
+from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,7 +60,7 @@ def setup(
 
 def _show(found: list[Finding], *, yes: bool) -> None:
     for one in found:
-        say(f"{one.level:<7}", f" {with_cure(one.what, one.cure)}", style=_COLOURS[one.level])
+        show_finding(one)
     if not found:
         tell("No sync of it names properties in `provenance`: there is nothing to make.")
     elif not yes and any("would be made" in one.what for one in found):

@@ -126,8 +126,8 @@ async def _seen(settings: Settings, registry: Registry, values: Sequence[Value])
 
 
 def _show(values: Sequence[Value], *, every: bool, unmasked: bool) -> None:
-    totals = Counter((one.sync, one.field, one.provider, one.why_not) for one in values)
-    rows = [[sync, field, provider, n, why or "is put back"] for (sync, field, provider, why), n in totals.items()]
+    totals = sorted(Counter((one.sync, one.field, one.provider, one.why_not) for one in values).items())
+    rows = [[sync, field, provider, n, why or "is put back"] for (sync, field, provider, why), n in totals]
     table("", ["sync", "field", "provider", "values", "what becomes of them"], rows)
     shown = values if every else values[:SHOWN]
     heads = ["contact", "field", "run", "written (UTC)", "ours", "put back", "left, because"]

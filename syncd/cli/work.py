@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,16 +23,16 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
-from syncd.ledger import copies, reports
-from syncd.ledger.states import JobState
-from syncd.ledger.store import Ledger, Tx
+from syncd.ledger import copies, pauses, reports
+from syncd.ledger.states import JobState, Reason
+from syncd.ledger.store import Ledger, Tx, reading
 from syncd.log import set_up
 from syncd.observe.conditions import derive
 from syncd.observe.status import look
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, config_path, settings_from, with_cure
+from .output import ConfigOption, complain, config_path, pasteable, settings_from, tell, with_cure
 
 EX_CANTCREAT = 73
 
@@ -62,6 +63,8 @@ def run(
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
+    if once:
+        _tell_how_it_stands(settings)
     if left:
         complain(left)
         raise typer.Exit(1)
@@ -127,6 +130,37 @@ def _read_again(file: Path) -> tuple[Settings, Registry]:
     return load(file, os.environ, registry=registry), registry
 
 
+def _tell_how_it_stands(settings: Settings) -> None:
+    """What has become of everything so far, and what wants a person now."""
+    with reading(settings.ledger.path) as tx:
+        paused = pauses.in_force(tx, now=compose.clock_of(settings).now())
+        ended: Counter[str] = Counter()
+        for row in reports.counts(tx):
+            ended[row["reason"]] += row["n"]
+        states, spent = reports.by_state(tx), reports.credits_by_provider(tx)
+    written, others = ended.pop(Reason.WRITTEN, 0), sum(n for reason, n in ended.items() if reason)
+    charged = sum(one["charged"] for one in spent.values())
+    tell(f"{written:,} values are written, {others:,} fields ended without one; {charged:,g} credits were charged.")
+    if waiting := states[JobState.REVIEW]:
+        tell(pasteable(f"{waiting:,} values wait for you: syncd review list"))
+    for one in paused:
+        tell(pasteable(f"{one.name or 'syncd'} is paused: {one.why}: syncd resume {one.name or '--all'}"))
+
+
+def _moving(tx: Tx, settings: Settings, *, now: float) -> int:
+    """How much would still move, but for what somebody has paused."""
+    paused = pauses.in_force(tx, now=now)
+    unwritten = [sync.name for sync in settings.syncs if any(one.stops_writing(sync.name) for one in paused)]
+    unasked = [
+        (sync.name, provider, field)
+        for sync in settings.syncs
+        for field, policy in sync.fields.items()
+        for provider in policy.providers
+        if any(one.stops_buying(sync.name, provider) for one in paused)
+    ]
+    return reports.moving(tx, unasked, unwritten=unwritten)
+
+
 def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     """What is not done, each with what to do about it."""
     status = look(tx, settings, now=now)
@@ -135,7 +169,7 @@ def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
     left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]
-    if waiting := reports.moving(tx):
+    if waiting := _moving(tx, settings, now=now):
         left.append(f"{waiting} jobs still wait for something; run again, or see `syncd status`")
     if doubtful := reports.by_state(tx)[JobState.IN_DOUBT]:
         left.append(f"{doubtful} jobs are in doubt, for nobody knows whether their call arrived; see `syncd status`")

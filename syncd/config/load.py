@@ -378,6 +378,7 @@ class _Loader:
             review_within=section.review_within,
             approve=_approve(section.approve),
             provenance=section.provenance.model_dump(exclude_none=True),
+            request=section.request,
             linkedin=section.extras.linkedin,
             priority=section.priority,
             buy_before_write=section.buy_before_write,
@@ -421,6 +422,9 @@ class _Loader:
         named, fields = (one if isinstance(one, dict) else {} for one in (named, fields))
         given = [one for one in fields.values() if isinstance(one, dict)]
         taken = {name for one in given for name in (one.get("property"), one.get("mobile"), *(one.get("also") or ()))}
+        request = raw.get("request")
+        if request is not None and request in taken | {*named.values()}:
+            self._report.problem((*where, "request"), "must be a property of its own, a checkbox; name another")
         for told, name in named.items():
             twice = [other for other, same in named.items() if same == name and other != told]
             if name is not None and (name in taken or twice):

@@ -295,6 +295,7 @@ class SyncSection(Section):
     review_within: Duration = 14 * DAY
     approve: bool | Approve = False
     extras: Extras = Extras()
+    request: PropertyName | None = None
     provenance: Provenance = Provenance()
     when_unavailable: WhenUnavailable = WhenUnavailable.WAIT
     priority: Annotated[int, Rule(ge=1, le=1000)] = 10

@@ -131,7 +131,7 @@ class Sync:
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
     many values of a run are written without a person's approval; None: all of them. `provenance`: what is told of a
-    record's values (of `Told`), and in which property.
+    record's values (of `Told`), and in which property. `request`: a checkbox by which somebody wants a contact now.
     """
 
     name: str
@@ -160,6 +160,7 @@ class Sync:
     unproved_url: str = ""
     approve: int | None = None
     provenance: Mapping[str, str] = field(default_factory=dict)
+    request: str | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
     selection: Selection = field(init=False, compare=False, repr=False)
@@ -194,7 +195,12 @@ class Sync:
     def _selection(self) -> Selection:
         maps = {field: FieldMap(property=policy.property, also=policy.also) for field, policy in self.fields.items()}
         return Selection(
-            object=self.object, fields=maps, match=self.match, extras=self._extras(), stamps=self.provenance
+            object=self.object,
+            fields=maps,
+            match=self.match,
+            extras=self._extras(),
+            stamps=self.provenance,
+            request=self.request or "",
         )
 
     def _extras(self) -> dict[Field, FieldMap]:

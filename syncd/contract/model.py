@@ -87,6 +87,7 @@ class Selection:
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
     extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
     stamps: Mapping[str, str] = field(default_factory=dict)  # set along with a value: what they tell of it, and where
+    request: str = ""  # a checkbox: whose is ticked is pulled, whatever else the record holds
     # Every property that may be written: read with history, guarded and compared alike.
     writable: Mapping[Field, FieldMap] = field(init=False, compare=False, repr=False)
 
@@ -116,7 +117,8 @@ class Contact:
 
     `values` has only the fields that hold something. `blocked` names fields that must not be
     filled, each with a short reason (`opted_out`, `cleared_by_person` …). A reason of `OPT_OUTS` is
-    told of a filled field too: it speaks of the person, whose other records are left alone as well.
+    told of a filled field too: it speaks of the person, whose other records are left alone as well. `requested`: the
+    selection's checkbox is ticked.
     """
 
     ref: ContactRef
@@ -124,6 +126,7 @@ class Contact:
     identity: Identity
     values: Mapping[Field, str] = field(default_factory=dict)
     blocked: Mapping[Field, str] = field(default_factory=dict)
+    requested: bool = False
 
 
 @frozen(kw_only=True)
@@ -197,7 +200,8 @@ class Change:
     """A compare-and-set: put `new` where `expected` still stands ("" is blank on both sides).
 
     `along`: other properties of the record that are set in the same update ("" clears), where they are there and may be
-    written: whatever is wrong with them, the change itself is carried out.
+    written: whatever is wrong with them, the change itself is carried out. They are set, too, where `new` is `expected`
+    and so nothing is to be changed.
     """
 
     ref: ContactRef

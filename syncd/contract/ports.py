@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +37,7 @@ from .model import (
 )
 from .network import Network
 from .pacing import Clock, Window
+from .schema import Proposal
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +49,11 @@ class Options(BaseModel):
     """The base of a connector's own settings; every unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    # Where one of several sets of options opens an account: each by what people call it, the best one first.
+    ways_in: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # Options with a default that is better chosen than taken: `syncd init` asks for them, too.
+    chosen: ClassVar[tuple[str, ...]] = ()
 
 
 class Memory(Protocol):
@@ -163,6 +169,14 @@ class MakesProperties(Protocol):
         """See that the properties of `selection.stamps` are there: make those that are missing, where the API and our
         rights allow it, and say of the others what a person has to do. With `dry_run` nothing is made. Safe to repeat.
         """
+
+
+@runtime_checkable
+class ProposesFields(Protocol):
+    """A Crm that tells from its own schema where the fields of an object live: `syncd init` asks for it."""
+
+    async def propose(self, kind: str) -> Proposal:
+        """For an object of `capabilities.objects`. Reads only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

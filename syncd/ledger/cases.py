@@ -81,6 +81,7 @@ class Case:
     stands: Mapping[str, Stood] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     undone: tuple[float, int] | None = None
+    requested: bool = False  # somebody wants this contact now
 
 
 @frozen()
@@ -130,6 +131,7 @@ class _Contact(NamedTuple):
     vague: str
     learned: str | None
     planned: int
+    requested: int
     selections: str
 
 
@@ -217,6 +219,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 stands=stands,
                 refused=refused,
                 undone=_undone(of_job),
+                requested=bool(contact.requested),
             )
 
 

@@ -173,7 +173,10 @@ def _columns(
         identity,
         opt_out,
         (ref.connection, ref.object, ref.id),
-        (sync, _digest(contact.revision), dump_identity(identity), _list_of(lacks), blocked, opt_out, print_, now),
+        (
+            *(sync, _digest(contact.revision), dump_identity(identity), _list_of(lacks), blocked, opt_out, print_),
+            *(int(contact.requested), now),
+        ),
     )
 
 
@@ -258,7 +261,8 @@ def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact]
     start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=8)
 
     def fingerprint(contact: Contact) -> int:
-        text = _dump((contact.revision, _parts(contact.identity), {**contact.values}, {**contact.blocked}))
+        said = (contact.revision, _parts(contact.identity), {**contact.values}, {**contact.blocked})
+        text = _dump((*said, True) if contact.requested else said)
         digest = start.copy()
         digest.update(text.encode())
         return int.from_bytes(digest.digest(), "big", signed=True)

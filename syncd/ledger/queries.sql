@@ -155,6 +155,24 @@ SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'p
         AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now
 FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
+-- name: jobs_hurry
+UPDATE job SET priority = :priority WHERE contact_id IN (SELECT value FROM json_each(:ids))
+    AND state IN ('queued', 'waiting') AND priority < :priority
+
+-- name: requests_answered
+-- Whose checkbox is ticked, and of whom nothing is to be decided on and nothing is open.
+SELECT contact.id, contact.ext_id FROM contact INDEXED BY contact_requested
+WHERE contact.requested = 1 AND contact.connection = :connection AND contact.object = :object AND contact.planned = 1
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND job.state <> 'done')
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = contact.id)
+ORDER BY contact.id LIMIT :limit + 0
+
+-- name: requests_cleared
+UPDATE contact SET requested = 0, fingerprint = NULL WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: requests_jobs
+SELECT job.* FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value ORDER BY job.contact_id, job.field
+
 -- name: step_newest
 SELECT max(id) FROM step
 
@@ -201,15 +219,15 @@ SELECT coalesce(max(id), 0) + 1 FROM contact
 -- name: contact_add
 -- Nobody else, until it is recognised.
 INSERT INTO contact (id, person, connection, object, ext_id, sync, revision, identity, lacks, blocked, opt_out,
-    fingerprint, pulled_at)
+    fingerprint, requested, pulled_at)
 VALUES (:id, :person, :connection, :object, :ext_id, :sync, :revision, :identity, :lacks, :blocked, :opt_out,
-    :fingerprint, :now)
+    :fingerprint, :requested, :now)
 
 -- name: contact_change
 -- A contact of which nothing changed that matters keeps its plan; another one is planned again.
 UPDATE contact SET sync = :sync, revision = :revision, identity = :identity, lacks = :lacks, blocked = :blocked,
-    opt_out = :opt_out, fingerprint = :fingerprint, pulled_at = :now,
-    planned = (planned AND revision = :revision AND lacks = :lacks AND blocked = :blocked AND identity = :identity)
+    opt_out = :opt_out, fingerprint = :fingerprint, requested = :requested, pulled_at = :now,
+    planned = (planned AND requested >= :requested AND revision = :revision AND lacks = :lacks AND blocked = :blocked AND identity = :identity)
 WHERE id = :id
 
 -- name: contact_restate
@@ -599,7 +617,7 @@ SELECT json_group_array(contact_id) FROM (SELECT job.contact_id FROM again JOIN 
 -- All of a contact that a decision depends on, in the order of `cases._Contact`; `cases_jobs`: of `cases._JobRow`,
 -- `cases_results`: of `results.AnswerRow`.
 SELECT json_group_array(json_array(contact.id, connection, object, ext_id, identity, person, lacks, blocked, became_at,
-    pulled_at, vague, learned, planned,
+    pulled_at, vague, learned, planned, requested,
     (SELECT json_group_array(selection_id) || '' FROM member WHERE member.contact_id = contact.id)))
 FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
 

@@ -11,12 +11,14 @@ CREATE TABLE contact (
     namesakes INTEGER NOT NULL DEFAULT 0,   -- another record may be the same person
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
     learned TEXT,                           -- a profile that an answer brought
-    opt_out TEXT NOT NULL DEFAULT '{}'      -- fields in which the person opted out
+    opt_out TEXT NOT NULL DEFAULT '{}',     -- fields in which the person opted out
+    requested INTEGER NOT NULL DEFAULT 0    -- somebody has ticked the sync's checkbox: this one now
 ) STRICT;
 CREATE UNIQUE INDEX contact_key ON contact (connection, object, ext_id);
 CREATE INDEX contact_unplanned ON contact (id) WHERE planned = 0;
 CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
+CREATE INDEX contact_requested ON contact (id) WHERE requested = 1;
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
 -- The words by which a person finds a contact: names, mailboxes, employer. Only the index is kept: 28 bytes a contact.

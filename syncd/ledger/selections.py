@@ -87,6 +87,14 @@ def end(tx: Tx, pull: Pull, *, brought: int = 0, missing: int = 0, now: float) -
     return swept
 
 
+def admit(tx: Tx, fingerprint: str, connection: str, object_: str, ids: Iterable[str]) -> None:
+    """These contacts were seen in the selection by a look."""
+    selection = make(tx, fingerprint)
+    row = tx.row("selection_get", fingerprint=fingerprint)
+    where = {"connection": connection, "object": object_, "selection": selection}
+    tx.run("members_seen", **where, ids=json.dumps(list(ids)), sweep=row["sweep"] if row else 0)
+
+
 def left(tx: Tx, contact_ids: Iterable[int], fingerprint: str) -> None:
     """Contacts that were looked for and are not in this selection any more, or gone: they are decided on anew."""
     ids = json.dumps(list(contact_ids))

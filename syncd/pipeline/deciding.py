@@ -15,7 +15,7 @@ from functools import cache, partial
 from syncd.config import Sync, WritePolicy
 from syncd.contract.model import ASKED, Field, Grade, Identity, Outcome, Question
 from syncd.frozen import frozen
-from syncd.ledger import cases, decisions, people, results, reviews, selections, writes
+from syncd.ledger import cases, decisions, people, requests, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
 from syncd.ledger.reviews import Doubtful
@@ -71,7 +71,8 @@ def fingerprint(sync: Sync) -> str:
     """Of all that a pull depends on: another fingerprint is another selection, and everybody is looked at again."""
     one = sync.selection
     fields = {name: [m.property, sorted(m.also)] for name, m in one.writable.items()}
-    basis = json.dumps([sync.crm, one.object, fields, sorted(one.fields), one.match], sort_keys=True, default=str)
+    what = [sync.crm, one.object, fields, sorted(one.fields), one.match, *([one.request] if one.request else [])]
+    basis = json.dumps(what, sort_keys=True, default=str)
     return hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
@@ -259,6 +260,7 @@ def carry_out(tx: Tx, found: Read, decided: Iterable[Decided], *, now: float) ->
     made = decisions.make(tx, [new for one in held if (new := _new(one)) is not None], now=now)
     moved = _follow(tx, [(one, one.case.job) for one in held if one.case.job is not None], now=now)
     decisions.settle(tx, valid, now=now)
+    requests.hurry(tx, {one.case.contact_id for one in held if one.case.requested})
     decisions.again(tx, _times(held))
     found_by = [weighed for one in held for weighed in one.weighed if weighed.heard.result.outcome is Outcome.FOUND]
     results.judged(tx, [(weighed.heard.id, weighed.about) for weighed in found_by])

@@ -26,7 +26,7 @@ from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
 from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
 from syncd.policy.replacing import FILL_BLANK, Rule
 
-from . import account, provenance
+from . import account, provenance, requests
 from .gate import REFUSALS
 from .parts import Parts
 from .spending import limits_of
@@ -59,6 +59,7 @@ class _Batch:
 
 async def run_once(parts: Parts, sync: Sync) -> int:
     """Write one or two batches of one sync; returns how many jobs came to an end."""
+    await requests.clear(parts, sync)
     crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
     state, waiting = await parts.ledger.read(_look, sync.name, 4 * size, now=parts.clock.now())
     await _tell(parts, sync, state)

@@ -49,6 +49,7 @@ class Control:
                 Route("/faults", self._set_faults, methods=["GET", "POST"]),
                 Route("/clock/skip", self._skip, methods=["POST"]),
                 Route("/edit", self._edit, methods=["POST"]),
+                Route("/lists", self._lists, methods=["POST"]),
             ],
             exception_handlers={ValueError: _refused, KeyError: _refused},
         )
@@ -61,6 +62,7 @@ class Control:
                 "seed": self._world.seed,
                 "contacts": len(self._world.records),
                 "speed": self._clock.speed,
+                "origin": self._clock.origin,
                 "now": self._clock.now(),
                 "keys": self._keys(),
                 "faults": KNOWN,
@@ -164,6 +166,18 @@ class Control:
         else:
             self._hubspot.human_edit(contact, name, value)
         return JSONResponse({"id": contact, "property": name, "value": value})
+
+    async def _lists(self, request: Request) -> Response:
+        """POST {"name": text, "members": [contact, …]} makes a HubSpot list; with "id", these are a list's members."""
+        body = await request.json()
+        lists, now = self._hubspot.lists, self._hubspot.portal.now_ms()
+        one = lists.lists[int(body["id"])] if "id" in body else lists.make(str(body.get("name", "")))
+        wanted = {int(contact) for contact in body.get("members", ())}
+        for contact in one.members.keys() - wanted:
+            one.remove(contact, now)
+        for contact in sorted(wanted - one.members.keys()):
+            one.add(contact, now)
+        return JSONResponse({"id": one.id, "members": len(one.members)})
 
     def _edit_salesforce(self, body: Mapping[str, Any]) -> dict[str, str]:
         org, record, what = self._salesforce.org, str(body["id"]), str(body.get("do", "edit"))

@@ -28,6 +28,7 @@ from syncd.pipeline.parts import Parts
 from . import acts, report, runs
 from .access import Access, Message, Receive, Send
 from .contacts import contacts
+from .enrich import enrich
 from .hosts import KnownHosts
 
 
@@ -46,6 +47,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
             Route("/api/runs", partial(runs.runs, parts)),
+            Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
             Route("/api/in-doubt", partial(acts.in_doubt, parts)),
             *(Route(f"/api/{name}", partial(acts.do, name, parts), methods=["POST"]) for name in acts.ACTS),

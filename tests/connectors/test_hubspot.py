@@ -82,7 +82,7 @@ def test_pitfall_05_overlap() -> None:
     stamp = int(START * 1000) - 5_000
     with ScriptedCrm(contact("1", lastmodifieddate=str(stamp))) as crm:
         first = using(crm, pages)[-1].cursor
-        assert first == {"since": stamp, "last_id": "0", "until": None, "max_seen": 0}
+        assert first == {"since": stamp, "last_id": "0", "until": None, "max_seen": 0, "place": None, "added": None}
         using(crm, lambda c: pages(c, first))
         bound = [f for f in filters(crm.asked("search")[-1]) if f["propertyName"] == "lastmodifieddate"]
     assert bound == [{"propertyName": "lastmodifieddate", "operator": "GTE", "value": str(stamp - 300_000)}] * 3

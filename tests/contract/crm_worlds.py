@@ -218,6 +218,11 @@ class HubSpotWorld:
             "NOT_CONTAINS_TOKEN": _filtered(
                 city, "NOT_CONTAINS_TOKEN", self._choose(city, "York", "New York"), value="new"
             ),
+            "list": ({"list": self.vendor.lists.make("Fair").id}, self._enlist),
+            "segment": (
+                {"list": self.vendor.lists.make("In Lyon", lambda item: item.values.get("city") == "Lyon").id},
+                self._choose(city, "Lyon", "Paris"),
+            ),
             "several": (
                 {
                     "owner": "81234567",
@@ -231,6 +236,11 @@ class HubSpotWorld:
 
     def _choose(self, name: str, inside: str, outside: str) -> Callable[[str, bool], None]:
         return lambda record, met: self.vendor.human_edit(record, name, inside if met else outside)
+
+    def _enlist(self, record: str, met: bool) -> None:
+        [fair] = [one for one in self.vendor.lists.lists.values() if one.name == "Fair"]
+        change = fair.add if met else fair.remove
+        change(record, self.vendor.portal.now_ms())
 
     def _choose_several(self, record: str, met: bool) -> None:
         values = {"hubspot_owner_id": "81234567", "city": "New York" if met else "Oldham"}
@@ -302,7 +312,19 @@ class SalesforceWorld:
             self.vendor.human_edit(record, "Title", "CTO" if met else "CEO")
 
         either = "Title = 'CTO' OR (Title = 'VP' AND FirstName != null)"
-        return {"where": ({"where": "Title = 'CTO'"}, choose), "or": ({"where": either}, choose)}
+        fair, visitors = (self.vendor.org.campaign(name) for name in ("Fair", "Visitors"))
+        member = "ContactId" if self._kind == "Contact" else "LeadId"
+        joined = f"LastName != null AND Id IN (SELECT {member} FROM CampaignMember WHERE CampaignId = '{visitors}')"
+
+        def enlist(campaign: str, record: str, met: bool) -> None:
+            self.vendor.org.enlist(campaign, record, member=met)
+
+        return {
+            "where": ({"where": "Title = 'CTO'"}, choose),
+            "or": ({"where": either}, choose),
+            "campaign": ({"campaign": fair}, partial(enlist, fair)),
+            "semi-join": ({"where": joined}, partial(enlist, visitors)),
+        }
 
     def forbid(self, *, forbidden: bool = True) -> None:
         _switch(self.vendor.faults, f"salesforce_field_read_only:*:{self._kind}.Email", on=forbidden)

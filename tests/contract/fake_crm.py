@@ -232,6 +232,7 @@ class FakeCrm:
             for record in self.records.values()
             if record.changed >= since and int(record.id) > after and self._is_selected(record, selection)
             if not selection.fields.keys() <= self._held(record, selection).keys()
+            or record.values.get(selection.request) == "true"
             or not OPT_OUTS.isdisjoint(self._blocked(record, selection).values())
         ]
 
@@ -268,7 +269,15 @@ class FakeCrm:
         ref = ContactRef(connection=self.name, object=selection.object, id=record.id)
         values, blocked = self._held(record, selection), self._blocked(record, selection)
         identity = self._identity(record, selection)
-        return Contact(ref=ref, revision=str(record.changed), identity=identity, values=values, blocked=blocked)
+        ticked = record.values.get(selection.request) == "true"
+        return Contact(
+            ref=ref,
+            revision=str(record.changed),
+            identity=identity,
+            values=values,
+            blocked=blocked,
+            requested=ticked,
+        )
 
     def _snapshot(self, ref: ContactRef, selection: Selection) -> Snapshot:
         record = self.records.get(ref.id)
@@ -292,9 +301,11 @@ class FakeCrm:
         )
 
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:
-        status, holder = self._verdict(change, name)
+        idle = change.new == change.expected and change.ref.id in self.records
+        status, holder = (WriteStatus.WRITTEN, None) if idle else self._verdict(change, name)
         if status is WriteStatus.WRITTEN:
-            self.edit(change.ref.id, name, change.new, self.books_as)
+            if not idle:
+                self.edit(change.ref.id, name, change.new, self.books_as)
             for other in change.along.keys() & self.made - self.closed:
                 self.edit(change.ref.id, other, change.along[other], self.books_as)
         detail = self.rule if status is WriteStatus.REFUSED else ""

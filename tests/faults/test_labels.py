@@ -34,6 +34,9 @@ BY_NOTHING: dict[str, str] = {
     "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
     "writes.without_place": "the configuration stays what it is",
     "paid_calls.note": "no provider answers in the receipt of a call",
+    "requests._store": "nobody wants a contact now by the API; `test_requests` does",
+    "requests._carry_out": "the same",
+    "requests.cleared": "the journey's sync has no checkbox",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {

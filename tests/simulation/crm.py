@@ -46,6 +46,7 @@ FIELD = {name: fld for fld, name in PROPERTY.items()}
 LAG = 90.0  # seconds at most until the search knows of a change
 OVERLAP = 120.0
 PAGE = 3
+BATCH = 4
 IN_A_ROW = 4  # refusals after which nothing more is to be bought for it
 
 _NOTHING: frozenset[str] = frozenset()
@@ -109,12 +110,15 @@ class Record:
 class Crm:
     """The vendor's side."""
 
-    def __init__(self, world: World, name: str, first: int, *, conditional: bool) -> None:
+    def __init__(
+        self, world: World, name: str, first: int, *, conditional: bool, page: int = PAGE, batch: int = BATCH
+    ) -> None:
         self.world = world
+        self.page = page
         self._first = first
         self.name = name
         self.capabilities = CrmCapabilities(
-            title="Simulated", objects={"contacts": FIELDS}, read_batch=4, write_batch=4,
+            title="Simulated", objects={"contacts": FIELDS}, read_batch=batch, write_batch=batch,
             history=not conditional, conditional_write=conditional,
         )  # fmt: skip
         self.records: dict[str, Record] = {}
@@ -255,7 +259,7 @@ class Crm:
         return Contact(
             ref=ContactRef(connection=called, object="contacts", id=record.id),
             revision=str(record.revision),
-            identity=_identity(record),
+            identity=told_identity(record),
             values=held,
             blocked=self._blocked(record),
         )
@@ -271,7 +275,7 @@ class Crm:
             ref=ref,
             current=replace(ref, id=record.id),
             revision=str(record.revision),
-            identity=_identity(record),
+            identity=told_identity(record),
             values={f: v for f, m in selection.writable.items() if (v := record.values.get(m.property))},
             blocked=self._blocked(record),
             versions=versions if self.capabilities.history else {},
@@ -363,7 +367,7 @@ class CrmHandle:
         while "until" in place:
             look = partial(self._crm.search, selection, place["since"] - OVERLAP, place["last"])
             found = await self._ask(look)
-            page = found[:PAGE]
+            page = found[: self._crm.page]
             more = len(found) > len(page)
             place = {**place, "last": int(page[-1].id)} if more else {"since": place["until"]}
             yield Page(contacts=tuple(self._crm.contact(record, selection, self.name) for record in page), cursor=place)
@@ -479,6 +483,6 @@ def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
         answer.set_exception(error)
 
 
-def _identity(record: Record) -> Identity:
+def told_identity(record: Record) -> Identity:
     """Who a record says that it is about."""
     return replace(record.identity, email=record.values.get("email") or None)

@@ -56,8 +56,12 @@ FROM job JOIN contact ON contact.id = job.contact_id ORDER BY job.id
 """
 
 _MISSES = """
-SELECT provider, max(asked_at) FROM answer
-WHERE job_id = ? AND provider IN (SELECT value FROM json_each(?)) AND outcome = 'not_found' GROUP BY provider
+SELECT provider, max(asked_at) AS missed FROM answer AS miss
+WHERE job_id = ? AND provider IN (SELECT value FROM json_each(?)) AND outcome = 'not_found'
+    AND NOT EXISTS (  -- what is known by now is too little for it
+        SELECT 1 FROM answer AS later WHERE later.job_id = miss.job_id AND later.provider = miss.provider
+            AND later.outcome = 'skipped' AND later.asked_at > miss.asked_at)
+GROUP BY provider
 """
 _TO_UNDO = "SELECT write_id FROM undo WHERE state IN ('asked', 'intent')"
 _UNDONE = """

@@ -52,7 +52,8 @@ class Oneness:
         mailboxes = self._mailboxes[one] | self._mailboxes[other]
         known = a.identity.domain not in (None, MAILBOX_HOST) and b.identity.domain is not None
         apart = one.partition("/")[0] != other.partition("/")[0]
-        return known and apart and alone and len(profiles) < 2 and len(mailboxes) < 2 and not self._changed(one, other)
+        theirs = len(profiles) < 2 and profiles <= set(a.person.profiles)
+        return known and apart and alone and theirs and len(mailboxes) < 2 and not self._changed(one, other)
 
     def _changed(self, one: str, other: str) -> bool:
         """Has another record changed hands to or from somebody of the name, so that it was a namesake's for a while?"""

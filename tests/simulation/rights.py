@@ -13,7 +13,7 @@ from syncd.ledger.forgetting import InTheWay
 from syncd.people import suppression
 from syncd.people.suppression import Kind, Sign
 
-from .crm import Record
+from .crm import Record, told_identity
 from .life import Dead, Life
 from .timeline import DAY
 
@@ -49,7 +49,7 @@ class Rights:
 
     def may_be_erased(self, ref: str, record: Record) -> bool:
         """Does it show something by which an erased person is recognised?"""
-        return ref in self.erased or bool(self._signs & suppression.signs(tidy(record.identity)))
+        return ref in self.erased or bool(self._signs & suppression.signs(tidy(told_identity(record))))
 
     def names_somebody_erased(self, body: bytes) -> bool:
         """Does an answer name a person who was erased, whoever it is about?"""

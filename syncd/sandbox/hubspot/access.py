@@ -20,7 +20,8 @@ from .replies import Refusal, expired, searched_too_often, too_often, unauthenti
 
 READ, WRITE = "crm.objects.contacts.read", "crm.objects.contacts.write"
 COMPANIES, SCHEMAS = "crm.objects.companies.read", "crm.schemas.contacts.write"
-ALL_SCOPES = frozenset({READ, WRITE, COMPANIES, SCHEMAS})
+LISTS = "crm.lists.read"
+ALL_SCOPES = frozenset({READ, WRITE, COMPANIES, SCHEMAS, LISTS})
 DEFAULT_TOKEN = "pat-eu1-5a4db0c5-0000-4000-8000-00000000c0de"  # noqa: S105 - opens nothing but the sandbox
 
 TIERS: Mapping[str, tuple[int, int]] = {  # calls per 10 s and app, calls per day and account

@@ -26,6 +26,7 @@ from syncd.sandbox.world import World
 
 from . import line, seed
 from .access import COMPANIES, READ, Access, Gates, OAuthApp, Token
+from .lists import Lists
 from .operations import Call, Operation, operations
 from .portal import Portal
 from .replies import Refusal, expired, invalid, lacks_scopes, searched_too_often, too_often, unauthenticated
@@ -63,6 +64,7 @@ class HubSpot:
         self.gates = Gates(clock, tier, time_zone, unlimited=unlimited)
         self.portal = Portal(clock, rng, lambda: rng.uniform(*index_lag), without_properties)
         seed.fill(self.portal, world)
+        self.lists = Lists(self.portal)
         self.calls: Counter[str] = Counter()
         self.answers: Counter[int] = Counter()
         self._closing = asyncio.Event()
@@ -91,7 +93,7 @@ class HubSpot:
     def _routes(self) -> list[Route]:
         routes = [Route(path, self._refresh, methods=["POST"]) for path in ("/oauth/v1/token", "/oauth/v3/token")]
         routes.append(Route("/oauth/2026-03/token", self._refresh, methods=["POST"]))
-        for one in operations(self.portal, self.gates, self.faults):
+        for one in operations(self.portal, self.lists, self.gates, self.faults):
             for path, dated in zip(one.paths, (False, True), strict=True):
                 routes.append(Route(path, self._endpoint(one, dated=dated), methods=[one.method]))
         return routes

@@ -12,7 +12,8 @@ from typing import Any
 from syncd.sandbox.faults import Faults
 
 from . import objects, writing
-from .access import READ, SCHEMAS, WRITE, Gates, Token
+from .access import LISTS, READ, SCHEMAS, WRITE, Gates, Token
+from .lists import Lists
 from .objects import Answer
 from .portal import PORTAL_ID, Portal
 from .replies import Refusal, error, iso
@@ -21,6 +22,7 @@ DATED = "2026-09"
 _THINGS = ("/crm/v3/objects/{kind}", f"/crm/objects/{DATED}/{{kind}}")
 _WORDS = ("/crm/v3/properties/{kind}", f"/crm/properties/{DATED}/{{kind}}")
 _ACCOUNT = ("/account-info/v3", f"/account-info/{DATED}")
+_LISTS = ("/crm/v3/lists", f"/crm/lists/{DATED}")
 _LINKS = ("/crm/v4/associations/contacts/companies", f"/crm/associations/{DATED}/contacts/companies")
 
 
@@ -50,9 +52,27 @@ class Operation:
     run: Callable[[Call], objects.Answer]
 
 
-def operations(portal: Portal, gates: Gates, faults: Faults) -> list[Operation]:
+def operations(portal: Portal, lists: Lists, gates: Gates, faults: Faults) -> list[Operation]:
     """Every endpoint of the account; earlier ones win where paths overlap."""
-    return [*_records(portal, faults), *_properties(portal), *_account(portal, gates, faults)]
+    return [*_records(portal, faults), *_properties(portal), *_lists(lists), *_account(portal, gates, faults)]
+
+
+def _lists(lists: Lists) -> list[Operation]:
+    def of_records(call: Call) -> Answer:
+        return lists.of_records(call.body, dated=call.dated)
+
+    def memberships(call: Call) -> Answer:
+        return lists.memberships(call.path["id"], call.query)
+
+    def one(call: Call) -> Answer:
+        return lists.fetch(call.path["id"])
+
+    by_record = _under(_LISTS, "/records/memberships/batch/read")
+    return [
+        Operation("lists/records", "POST", by_record, "list", LISTS, of_records),
+        Operation("lists/memberships", "GET", _under(_LISTS, "/{id}/memberships"), "list", LISTS, memberships),
+        Operation("lists/get", "GET", _under(_LISTS, "/{id}"), "list", LISTS, one),
+    ]
 
 
 def _records(portal: Portal, faults: Faults) -> list[Operation]:

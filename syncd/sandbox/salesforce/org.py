@@ -109,6 +109,28 @@ class Org:
                 self._plan(self.clock.now() + commit_in, functools.partial(table.rows.__setitem__, row.id, row))
             return row.id
 
+    def campaign(self, name: str) -> str:
+        """A colleague makes a campaign, whose id is returned."""
+        return self.add("Campaign", {"Name": name, "NumberOfContacts": 0, "NumberOfLeads": 0})
+
+    def enlist(self, campaign: str, record_id: str, *, member: bool = True) -> None:
+        """A colleague makes a contact or a lead a member of a campaign, or takes them out again."""
+        with self.lock:
+            kind = self.get(record_id).kind
+            members = self.store.tables["CampaignMember"]
+            mine = [
+                row
+                for row in members.rows.values()
+                if row.values["CampaignId"] == campaign and row.values[f"{kind}Id"] == record_id
+            ]
+            for row in mine if not member else ():
+                del members.rows[row.id]
+            if member and not mine:
+                self.add("CampaignMember", {"CampaignId": campaign, f"{kind}Id": record_id, "Status": "Sent"})
+            count = "NumberOfContacts" if kind == "Contact" else "NumberOfLeads"
+            size = self.get(campaign).values[count] + (member and not mine) - (bool(mine) and not member)
+            self.store.change(self.get(campaign), {count: size}, COLLEAGUE, self.now())
+
     def prefer(self, record_id: str, **preferences: bool) -> str:
         """A colleague notes what a person prefers, in the Individual of a contact or lead, which is made if there
         is none: `prefer(contact, ShouldForget=True)`. Returns its id; the record's own stamp moves only if it is new.

@@ -14,7 +14,7 @@ from typing import Any
 from . import ids
 from .replies import Refusal, attributes, no_column, no_relation, no_type, pointer, stamp
 from .schema import TEXTS, Field, Kind, Schema
-from .soql import Compare, Condition, Literal, Order, Path, Query, like, parse, seconds
+from .soql import Compare, Condition, Literal, Order, Path, Query, SemiJoin, like, parse, seconds
 from .store import Row, Store, Values
 
 Test = Callable[[Values], bool]
@@ -205,11 +205,32 @@ class _Resolver:
     def condition(self, one: Condition) -> Test:
         if isinstance(one, Compare):
             return self._compare(one)
+        if isinstance(one, SemiJoin):
+            return self._semi_join(one)
         tests = [self.condition(part) for part in one.parts]
         if one.operator == "not":
             return lambda values: not tests[0](values)
         joined = all if one.operator == "and" else any
         return lambda values: joined(test(values) for test in tests)
+
+    def _semi_join(self, one: SemiJoin) -> Test:
+        name = ".".join(one.kind.names)
+        kind = self.schema.kind(name)
+        if kind is None:
+            raise no_type(name, pointer(self.text, one.kind.at))
+        if kind.name == self.kind.name:
+            text = "The inner and outer selects should not be on the same object type"
+            raise Refusal("MALFORMED_QUERY", pointer(self.text, one.kind.at) + text)
+        inner = _Resolver(self.schema, self.store, self.text, kind)
+        test = inner.condition(one.where) if one.where else _always
+        column, left = inner.path(one.field), self.path(one.path)
+        if not {column.field.type, left.field.type} <= {"id", "reference"}:
+            text = "semi join sub-selects take ids and references only"
+            raise Refusal("INVALID_FIELD", pointer(self.text, one.path.at) + text)
+        get, own = inner.getter(column), self.getter(left)
+        rows = (row for row in self.store.tables[kind.name].after("") if not row.deleted and test(row.values))
+        found = frozenset(value for row in rows if (value := get(row.values)) is not None)
+        return lambda values: (own(values) in found) != one.negative
 
     def _compare(self, one: Compare) -> Test:
         column = self.path(one.path)

@@ -18,6 +18,8 @@ PREFIXES = {
     "Lead": "00Q",
     "Account": "001",
     "Individual": "0PK",
+    "Campaign": "701",
+    "CampaignMember": "00v",
     "User": "005",
     "Organization": "00D",
     "ContactHistory": "017",
@@ -160,6 +162,25 @@ def _account() -> list[Field]:
     ]
 
 
+def _campaign() -> list[Field]:
+    return [
+        *_record("Campaign"),
+        _text("Name", 80, "Campaign Name", required=True),
+        _system("NumberOfContacts", "int"),
+        _system("NumberOfLeads", "int"),
+    ]
+
+
+def _member() -> list[Field]:
+    return [
+        *_record("CampaignMember"),
+        _reference("CampaignId", "Campaign", "Campaign", writable=True),
+        _reference("ContactId", "Contact", "Contact", writable=True),
+        _reference("LeadId", "Lead", "Lead", writable=True),
+        Field("Status", "picklist", 40),
+    ]
+
+
 def _individual() -> list[Field]:
     """A person's preferences (object reference, "Individual"), for all records that refer to it."""
     return [
@@ -242,6 +263,8 @@ class Schema:
         self._add("Contact", [*_contact(), *extra, *person])
         self._add("Lead", [*_lead(), *extra])
         self._add("Account", [*_account(), *person, *mail])
+        self._add("Campaign", _campaign())
+        self._add("CampaignMember", _member())
         self._add("User", _USER)
         self._add("Organization", _ORGANIZATION)
         for name in ("Contact", "Lead") if self.features.tracked else ():

@@ -1,7 +1,8 @@
 """SOQL read: from text to a tree, by recursive descent, refusing what Salesforce's grammar refuses.
 
 SELECT fields or COUNT() FROM one object WHERE … ORDER BY … LIMIT … OFFSET …. AND, OR and NOT may not be mixed
-without parentheses. No aggregates, semi-joins, aliases or date literals. Whether names exist is `query`'s to say.
+without parentheses; semi-joins stand outside of all parentheses, beside AND. No aggregates, aliases or date literals.
+Whether names exist is `query`'s to say.
 Source: SOQL and SOSL Reference, "Condition Expression Syntax"; messages from recorded answers.
 """
 
@@ -76,6 +77,17 @@ class Compare:
 
 
 @dataclass(frozen=True, slots=True)
+class SemiJoin:
+    """`path IN (SELECT field FROM object WHERE …)`, or NOT IN."""
+
+    path: Path
+    negative: bool
+    field: Path
+    kind: Path
+    where: Condition | None
+
+
+@dataclass(frozen=True, slots=True)
 class Junction:
     """`operator`: and, or, not."""
 
@@ -83,7 +95,7 @@ class Junction:
     parts: tuple[Condition, ...]
 
 
-Condition = Compare | Junction
+Condition = Compare | SemiJoin | Junction
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,7 @@ def _tokens(text: str) -> list[Token]:
 class _Parser:
     def __init__(self, text: str, tokens: list[Token]) -> None:
         self.text, self.tokens, self.next = text, tokens, 0
+        self._depth, self._joins = 0, 0
 
     # --- the grammar ---
 
@@ -199,22 +212,46 @@ class _Parser:
             parts.append(self._simple())
         if self._peek().says("and", "or"):
             raise self._unexpected()
+        if operator == "or" and any(isinstance(one, SemiJoin) for one in parts):
+            raise Refusal("MALFORMED_QUERY", "Semi join sub-selects are not allowed with the 'OR' operator")
         return Junction(operator, tuple(parts)) if operator else parts[0]
 
     def _simple(self) -> Condition:
         if self._took("("):
+            self._depth += 1
             inner = self._condition()
+            self._depth -= 1
             self._expect(")")
             return inner
         path, token = self._path(), self._take()
         if token.says("in") or (token.says("not") and self._peek().says("in")):
             if token.says("not"):
                 self.next += 1
+            if self.tokens[self.next + 1].says("select"):
+                return self._semi_join(path, negative=token.says("not"))
             return Compare(path, "not in" if token.says("not") else "in", self._list())
         if not token.says("=", "!=", "<>", "<", ">", "<=", ">=", "like"):
             raise self._unexpected(token)
         operator = {"<>": "!="}.get(token.text, token.text.lower())
         return Compare(path, operator, (self._literal(),))
+
+    def _semi_join(self, path: Path, *, negative: bool) -> SemiJoin:
+        self._joins += 1
+        if self._depth:
+            where = "only allowed at the top level WHERE expressions and not in nested WHERE expressions."
+            raise Refusal("MALFORMED_QUERY", f"Semi join sub-selects are {where}")
+        if self._joins > 2:
+            raise Refusal("MALFORMED_QUERY", "Maximum 2 semi join sub-selects are allowed in a query")
+        self._expect("(")
+        self._expect("select")
+        field = self._path()
+        self._expect("from")
+        kind = self._path()
+        self._depth += 1
+        condition = self._condition() if self._took("where") else None
+        self._depth -= 1
+        self._expect(")")
+        return SemiJoin(path, negative, field, kind, condition)
 
     def _list(self) -> tuple[Literal, ...]:
         self._expect("(")

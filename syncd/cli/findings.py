@@ -1,0 +1,32 @@
+"""What connections find out about themselves, and how it is shown: for check, setup, init."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from syncd.contract.errors import ConnectorError
+from syncd.contract.model import Finding, Level
+
+from .output import say, with_cure
+
+COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
+
+
+async def asked(checking: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
+    """The findings of a connection; an error of the connector becomes one of them."""
+    try:
+        return await checking
+    except ConnectorError as error:
+        return [Finding(level=Level.ERROR, what=str(error), cure=getattr(error, "cure", "Try again in a minute."))]
+
+
+def show(finding: Finding, *places: str) -> None:
+    """A line, its level marked; `places` say where it was found."""
+    text = ": ".join(filter(None, (*places, with_cure(finding.what, finding.cure))))
+    say(f"{finding.level:<7}", f" {text}", style=COLOURS[finding.level])
+
+
+def failed(findings: list[Finding]) -> bool:
+    """Is something wrong?"""
+    return any(one.level is Level.ERROR for one in findings)

@@ -1,0 +1,1 @@
+"""What `syncd init` is made of: its questions, what it tries, and what it writes."""

@@ -1,0 +1,188 @@
+"""This one now: a checkbox in the CRM, and `POST /api/enrich`. First in the queue, by all other rules."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from syncd.config import Budget
+from syncd.contract.errors import Retry
+from syncd.pipeline import requests
+from syncd.web.private import application
+
+from .conftest import Build
+from .harness import EMAIL, PHONE, Harness
+
+MAIL, BOX = "ada@acme.example.com", "syncd_request"
+
+
+def boxed(build: Build, **wishes: Any) -> Harness:
+    """A harness whose sync knows a checkbox."""
+    harness = build(**wishes)
+    harness.crm.made = {BOX}
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, request=BOX),)))
+    harness.recover()
+    return harness
+
+
+def tick(harness: Harness, contact: str) -> None:
+    harness.crm.edit(contact, BOX, "true")
+
+
+def priorities(harness: Harness) -> dict[str, int]:
+    return dict(harness.sql("SELECT ext_id, priority FROM job JOIN contact ON contact.id = contact_id"))
+
+
+def clear(harness: Harness) -> int:
+    return harness.run(requests.clear(harness.parts, harness.sync))
+
+
+def test_who_is_ticked_is_asked_first_and_cleared_once_done(build: Build) -> None:
+    harness = boxed(build, fields={EMAIL: ["ann"]})
+    first, ada = harness.person("Bo"), harness.person("Ada")
+    harness.finds(ada, EMAIL, MAIL)
+    harness.pull()
+    harness.plan()
+    tick(harness, ada)
+    harness.clock.time += 60
+    harness.pull()
+    harness.plan()
+    assert priorities(harness) == {first: 0, ada: 2}
+    assert clear(harness) == 0, "nothing is decided yet"
+    harness.dispatch()
+    assert harness.fake.submitted[0].requests[0].ref == harness.ref(ada)
+    harness.answer_all()
+    harness.finish()
+    harness.writeback()
+    assert (harness.held(ada), harness.held(ada, BOX)) == (MAIL, "false")
+    assert harness.sql("SELECT requested FROM contact WHERE ext_id = ?", ada) == [(0,)]
+
+
+def test_a_box_is_cleared_whatever_came_of_it_and_can_be_ticked_again(build: Build) -> None:
+    harness = boxed(build, fields={EMAIL: ["ann"]})
+    ada = harness.person()
+    tick(harness, ada)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    assert harness.reason(ada) == "not_found"
+    assert (clear(harness), harness.held(ada, BOX)) == (1, "false")
+    assert clear(harness) == 0
+    tick(harness, ada)
+    harness.clock.time += 60
+    harness.pull()
+    harness.plan()
+    assert (clear(harness), harness.held(ada, BOX)) == (1, "false")
+    assert len(harness.fake.submitted) == 1, "a miss that counts is not bought again"
+
+
+def test_who_lacks_nothing_is_cleared_at_once(build: Build) -> None:
+    harness = boxed(build, fields={EMAIL: ["ann"]})
+    ada = harness.person(email="typed@acme.example.com")
+    tick(harness, ada)
+    harness.pull()
+    harness.plan()
+    assert (clear(harness), harness.held(ada, BOX), harness.held(ada)) == (1, "false", "typed@acme.example.com")
+
+
+def test_a_crm_that_is_away_is_asked_again(build: Build) -> None:
+    harness = boxed(build, fields={EMAIL: ["ann"]})
+    ada = harness.person(email="typed@acme.example.com")
+    tick(harness, ada)
+    harness.pull()
+    harness.plan()
+    harness.crm.fail("write", Retry("HTTP 503"))
+    assert (clear(harness), harness.held(ada, BOX)) == (0, "true")
+    assert (clear(harness), harness.held(ada, BOX)) == (1, "false")
+
+
+# --- the API -----------------------------------------------------------------------------------------
+
+
+async def send(harness: Harness, body: dict[str, Any]) -> httpx.Response:
+    transport = httpx.ASGITransport(app=application(harness.parts))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await client.post("/api/enrich", json=body)
+
+
+def post(harness: Harness, **body: Any) -> tuple[int, dict[str, Any]]:
+    answer = harness.run(send(harness, body))
+    return answer.status_code, answer.json()
+
+
+def test_the_api_reads_decides_and_tells_what_it_can_cost(build: Build) -> None:
+    harness = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    bo = harness.person("Bo")
+    harness.pull()
+    harness.plan()
+    ada = harness.person("Ada")
+    status, told = post(harness, contacts=[f"crm/contacts/{ada}"])
+    assert status == 200
+    assert (told["worst_case_credits"], told["nothing_is_bought_because"]) == (11.0, None)
+    [wish] = told["contacts"]
+    assert (wish["contact"], wish["sync"], wish["why_not"]) == (f"crm/contacts/{ada}", "people", None)
+    assert [(one["field"], one["state"], one["provider"]) for one in wish["fields"]] == [
+        ("email", "queued", "ann"),
+        ("phone", "queued", "ann"),
+    ]
+    assert priorities(harness) == {bo: 0, ada: 2}
+    harness.dispatch()
+    assert harness.fake.submitted[0].requests[0].ref == harness.ref(ada)
+
+
+def test_the_api_says_why_nothing_is_done(build: Build) -> None:
+    harness = build(fields={EMAIL: ["ann"]})
+    filled = harness.person("Filled", email="typed@acme.example.com")
+    outside, closed = harness.person("Outside"), harness.person("Closed")
+    harness.crm.block(closed, EMAIL, "opted_out")
+    harness.crm.selected = {filled, closed}
+    status, told = post(harness, contacts=[f"crm/contacts/{one}" for one in (filled, outside, closed, "999")])
+    assert (status, told["worst_case_credits"]) == (200, 0.0)
+    assert [one["why_not"] for one in told["contacts"]] == [
+        requests.NOTHING,
+        requests.NOT_SELECTED,
+        None,
+        requests.NOT_SELECTED,
+    ]
+    assert [one["reason"] for one in told["contacts"][2]["fields"]] == ["suppressed"]
+    assert harness.dispatch() == 0
+
+
+def test_a_budget_counts_as_ever(build: Build) -> None:
+    harness = build(fields={EMAIL: ["ann"]}, budget=Budget(credits_per_day=Decimal(0)))
+    ada = harness.person()
+    status, told = post(harness, contacts=[f"crm/contacts/{ada}"])
+    assert (status, told["worst_case_credits"]) == (200, 1.0)
+    assert (harness.dispatch(), harness.fake.submitted) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "contacts must be a list"),
+        ({"contacts": []}, "contacts must be a list"),
+        ({"contacts": ["501"]}, "is not a contact"),
+        ({"contacts": ["other/contacts/501"]}, "no sync looks after all of these"),
+        ({"contacts": ["crm/contacts/501"], "sync": "nobody"}, "no sync 'nobody'"),
+        ({"contacts": ["crm/contacts/501"], "now": True}, "nothing is chosen by 'now'"),
+    ],
+)
+def test_what_is_asked_for_wrongly_is_told(harness: Harness, body: dict[str, Any], says: str) -> None:
+    status, told = post(harness, **body)
+    assert status == 400
+    assert says in told["error"]
+
+
+def test_a_crm_that_does_not_answer_is_told(harness: Harness) -> None:
+    ada = harness.person()
+    harness.crm.fail("look", Retry("HTTP 503"))
+    assert post(harness, contacts=[f"crm/contacts/{ada}"]) == (503, {"error": "crm could not be read: HTTP 503"})
+
+
+def test_the_token_guards_it_as_all_else(harness: Harness) -> None:
+    admin = harness.settings.admin.model_copy(update={"token": SecretStr("t" * 40)})
+    harness.reopen(replace(harness.settings, admin=admin))
+    assert harness.run(send(harness, {})).status_code == 401
