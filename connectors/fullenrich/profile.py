@@ -7,6 +7,7 @@ Source: https://docs.fullenrich.com/api/v2/contact/enrich/bulk/get.md; v1's keys
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from syncd.contract import normal
@@ -22,7 +23,7 @@ def v2(profile: Mapping[str, Any]) -> Identity:
     company = _current_company(record(profile.get("employment")))
     location = record(profile.get("location"))
     first, last = text(profile.get("first_name")), text(profile.get("last_name"))
-    return Identity(
+    found = Identity(
         first_name=first,
         last_name=last,
         full_name=None if first and last else text(profile.get("full_name")),
@@ -31,6 +32,7 @@ def v2(profile: Mapping[str, Any]) -> Identity:
         linkedin_url=_address(network.get("url"), network.get("handle")),
         country=text(location.get("country")) or text(location.get("country_code")),
     )
+    return _titled(found, record(record(profile.get("employment")).get("current")))
 
 
 def v1(profile: Mapping[str, Any]) -> Identity:
@@ -38,7 +40,7 @@ def v1(profile: Mapping[str, Any]) -> Identity:
     position = record(profile.get("position"))
     company = record(position.get("company")) if not position.get("end_at") else {}
     location = text(profile.get("location"))
-    return Identity(
+    found = Identity(
         first_name=text(profile.get("firstname")),
         last_name=text(profile.get("lastname")),
         company=text(company.get("name")),
@@ -46,6 +48,13 @@ def v1(profile: Mapping[str, Any]) -> Identity:
         linkedin_url=_address(profile.get("linkedin_url"), profile.get("linkedin_handle")),
         country=text(location.rpartition(",")[2]) if location else None,
     )
+    return _titled(found, position if not position.get("end_at") else {})
+
+
+def _titled(found: Identity, job: Mapping[str, Any]) -> Identity:
+    """With the title of today's job; a title alone says nothing of who it is."""
+    title = text(job.get("title"))
+    return replace(found, title=title) if title and found != Identity() else found
 
 
 def _current_company(employment: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -159,5 +159,12 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "status": "How good they are.",
         "run": "In which run the last one was written.",
     },
-    "Extras": {"linkedin": "The property for the profile's address, where that is blank."},
+    "Extra": {"property": "The property that it is written to, where that is blank."},
+    "Extras": {
+        "linkedin": "The property for the profile's address, where that is blank.",
+        "linkedin_url": "The same.",
+        "job_title": "The property for the job's title, where that is blank.",
+        "company": "The property for the employer's name, where that is blank.",
+        "company_domain": "The property for the employer's domain, where that is blank.",
+    },
 }

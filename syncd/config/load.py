@@ -34,6 +34,7 @@ from .sections import (
     Callbacks,
     ConnectionSection,
     Document,
+    Extras,
     FieldSection,
     Ledger,
     Log,
@@ -379,7 +380,7 @@ class _Loader:
             approve=_approve(section.approve),
             provenance=section.provenance.model_dump(exclude_none=True),
             request=section.request,
-            linkedin=section.extras.linkedin,
+            extras=_extras(section.extras),
             priority=section.priority,
             buy_before_write=section.buy_before_write,
             write_within=section.write_within,
@@ -422,6 +423,10 @@ class _Loader:
         named, fields = (one if isinstance(one, dict) else {} for one in (named, fields))
         given = [one for one in fields.values() if isinstance(one, dict)]
         taken = {name for one in given for name in (one.get("property"), one.get("mobile"), *(one.get("also") or ()))}
+        kind = self._kinds.get(str(raw.get("crm")))
+        usual = _usual_fields(kind, str(raw.get("object"))) if kind else {}
+        taken |= {name for key, one in usual.items() if key in fields for name in (one.property, *one.also)}
+        self._check_extras(raw, taken, where)
         request = raw.get("request")
         if request is not None and request in taken | {*named.values()}:
             self._report.problem((*where, "request"), "must be a property of its own, a checkbox; name another")
@@ -429,6 +434,18 @@ class _Loader:
             twice = [other for other, same in named.items() if same == name and other != told]
             if name is not None and (name in taken or twice):
                 self._report.problem((*where, "provenance", told), "must be a property of its own; name another")
+
+    def _check_extras(self, raw: dict[str, Any], taken: set[Any], where: Where) -> None:
+        """Two things in one property would each be taken for somebody else's value of the other."""
+        named = raw.get("extras")
+        places: dict[str, Any] = {}
+        for key, given in named.items() if isinstance(named, dict) else ():
+            name = given.get("property") if isinstance(given, dict) else given
+            if name is not None and (name in taken or name in places.values()):
+                self._report.problem((*where, "extras", key), "must be a property of its own; name another")
+            places[key] = name
+        if "linkedin" in places and "linkedin_url" in places:
+            self._report.problem((*where, "extras", "linkedin_url"), "is another name of linkedin; keep one of them")
 
     def _check_ages(self, ages: Any, where: Where) -> None:
         """Ages of single providers name connections."""
@@ -459,8 +476,8 @@ class _Loader:
                 self._report.problem(place, "is named twice; a provider is asked once")
 
     def _check_way_back(self, name: str, can: ProviderCapabilities, where: Where) -> None:
-        """An answer that can be fetched needs no callbacks."""
-        if "callbacks" not in self._raw and can.poll_after is None:
+        """An answer that can be fetched, or comes at once, needs no callbacks."""
+        if "callbacks" not in self._raw and can.poll_after is None and not can.at_once:
             what = f"{name} answers by callback alone; add the section callbacks, as in config.example.yaml"
             self._report.problem(where, what)
 
@@ -500,6 +517,13 @@ def _usual_fields(kind: Kind, name: str) -> Mapping[Field, FieldMap]:
 
 def _named(one: FieldMap) -> str:
     return " and ".join(repr(name) for name in (one.property, *one.also))
+
+
+def _extras(section: Extras) -> dict[Field, str]:
+    """The property of each that is wanted."""
+    named = section.model_dump(exclude_none=True)
+    named = {key: one["property"] if isinstance(one, dict) else one for key, one in named.items()}
+    return {Field.LINKEDIN if key.startswith("linkedin") else Field(key): name for key, name in named.items()}
 
 
 def _approve(wanted: bool | Approve) -> int | None:

@@ -240,10 +240,20 @@ class OnDoubt(StrEnum):
     ACCEPT = "accept"  # it counts as the contact's
 
 
+class Extra(Section):
+    """Where one of them is written."""
+
+    property: PropertyName
+
+
 class Extras(Section):
     """What answers bring for nothing, and the property that it is written to, under the same guard."""
 
-    linkedin: str | None = None
+    linkedin: PropertyName | Extra | None = None
+    linkedin_url: PropertyName | Extra | None = None  # another name of `linkedin`
+    job_title: PropertyName | Extra | None = None
+    company: PropertyName | Extra | None = None
+    company_domain: PropertyName | Extra | None = None
 
 
 class Provenance(Section):

@@ -124,9 +124,9 @@ class Sync:
 
     `retry_not_found` and `reuse_found`: seconds for which a provider's miss, and its find, count. `sweep`: seconds
     after which everything that lacks something is pulled again, changed or not. `review_within`:
-    seconds for which a person's decision on a doubtful answer is waited for. `linkedin`: the property to which
-    a profile is written that an answer brings. `priority`: its share of the turns at a provider that several syncs
-    ask. `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
+    seconds for which a person's decision on a doubtful answer is waited for. `extras`: what answers bring for nothing,
+    and the property that it is written to. `priority`: its share of the turns at a provider that several syncs ask.
+    `buy_before_write`: contacts for whom credits are spent before the CRM has confirmed a write, 0 for any number.
     `unproved_url`: the public URL, where only the first answers can show that callbacks arrive.
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
@@ -147,7 +147,7 @@ class Sync:
     paused: bool
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: float = 14 * 86_400.0
-    linkedin: str | None = None
+    extras: Mapping[Field, str] = field(default_factory=dict)
     reuse_found: float = 90 * 86_400.0
     sweep: float = 86_400.0
     priority: int = 10
@@ -175,7 +175,7 @@ class Sync:
             field: [one.property, one.also, one.mobile, one.format, sorted(one.accept), sorted(one.kinds)]
             for field, one in sorted(self.fields.items())
         }
-        what = [self.crm, self.object, self.match, self.linkedin, fields]
+        what = [self.crm, self.object, self.match, self.extras, fields]
         what += [self.unproved_url] if self.unproved_url else []  # a first write shows that an answer came
         return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
@@ -205,7 +205,7 @@ class Sync:
 
     def _extras(self) -> dict[Field, FieldMap]:
         phone = self.fields.get(Field.PHONE)
-        named = {Field.MOBILE: phone.mobile if phone else None, Field.LINKEDIN: self.linkedin}
+        named = {Field.MOBILE: phone.mobile if phone else None, **self.extras}
         return {field: FieldMap(property=name) for field, name in named.items() if name}
 
 

@@ -26,12 +26,21 @@ class Field(StrEnum):
     PHONE = "phone"
     MOBILE = "mobile"  # where mobile numbers have a property of their own
     LINKEDIN = "linkedin"  # the profile's address
+    TITLE = "job_title"
+    COMPANY = "company"  # the employer's name
+    DOMAIN = "company_domain"
 
 
 ASKED = (Field.EMAIL, Field.PHONE)
+BROUGHT = {  # what an answer says of the person beside what was asked for, and where an Identity has it
+    Field.LINKEDIN: "linkedin_url",
+    Field.TITLE: "title",
+    Field.COMPANY: "company",
+    Field.DOMAIN: "domain",
+}
 EXTRAS = {
     Field.MOBILE: "fields.phone.mobile",
-    Field.LINKEDIN: "extras.linkedin",
+    **{one: f"extras.{one}" for one in BROUGHT},
 }  # and where a sync names their property
 
 
@@ -387,7 +396,7 @@ class Finding:
     Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
     only that they could not be looked at now (an outage, a rate limit). `selection`: which of the selections that were
     asked about it concerns, by position; None: the whole connection. `at`: the key in that sync that says it, such as
-    `match` or `fields.email.property`.
+    `match` or `fields.email.property`. `code`: its entry in the list of errors; connectors leave it out.
     """
 
     level: Level
@@ -397,3 +406,4 @@ class Finding:
     passing: bool = False
     selection: int | None = None
     at: str = ""
+    code: str = ""

@@ -8,35 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from syncd.config import ConditionKind, Settings
 from syncd.ledger.pauses import PauseKind
 from syncd.ledger.states import JobState
+from syncd.words import STANDINGS, Standing
 
 Status = Mapping[str, Any]
 
-
-class Standing(StrEnum):
-    """How a sync is doing; the value is the word that people read."""
-
-    MOVING = "moving"
-    IDLE = "idle"
-    FOR_YOU = "waits for you"
-    FOR_VENDOR = "waits for a vendor"
-    STOPPED = "stopped"
-    FAILED = "failed"
-
-
-SIGNS = {
-    Standing.MOVING: "●",
-    Standing.IDLE: "○",
-    Standing.FOR_YOU: "▲",
-    Standing.FOR_VENDOR: "◆",
-    Standing.STOPPED: "■",
-    Standing.FAILED: "✕",
-}
+SIGNS = {standing: shown.sign for standing, shown in STANDINGS.items()}
 
 _BY_ITSELF = {JobState.QUEUED, JobState.SENDING, JobState.ANSWERED, JobState.ACCEPTED, JobState.WRITING}
 _AT_A_VENDOR = {JobState.SENT, JobState.IN_DOUBT}

@@ -11,8 +11,9 @@ import structlog
 
 from syncd.ledger.file import LedgerError
 from syncd.observe.status import live as whole_status
-from syncd.observe.summary import SIGNS, Standing
+from syncd.observe.summary import SIGNS
 from syncd.pipeline.parts import Parts
+from syncd.words import Standing
 
 EVERY = 1.0  # seconds between two looks
 MOST = 20  # pages that are told

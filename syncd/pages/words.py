@@ -9,46 +9,15 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
-from syncd.observe.summary import SIGNS, Standing
+from syncd import words
+from syncd.observe.summary import SIGNS
+from syncd.words import Standing
 
 # The states of a job and the reasons of its end, as people read them: (sign, kind of colour, words).
 STATES = {
-    "queued": ("◆", "vendor", "to be asked"),
-    "waiting": ("◆", "vendor", "waits for its time"),
-    "sending": ("●", "good", "is being asked"),
-    "sent": ("◆", "vendor", "waits for an answer"),
-    "in_doubt": ("▲", "you", "in doubt"),
-    "answered": ("●", "good", "is being judged"),
-    "review": ("▲", "you", "waits for you"),
-    "accepted": ("●", "good", "to be written"),
-    "writing": ("●", "good", "is being written"),
-    "done": ("○", "idle", "done"),
-    "written": ("✓", "good", "written"),
-    "not_found": ("○", "idle", "not found"),
-    "low_quality": ("○", "idle", "found, not good enough"),
-    "identity_mismatch": ("✕", "bad", "found for somebody else"),
-    "human_value_kept": ("○", "idle", "somebody filled it first"),
-    "contact_gone": ("○", "idle", "the contact is gone"),
-    "duplicate_of": ("○", "idle", "another record holds it"),
-    "suppressed": ("■", "idle", "left alone"),
-    "rejected_input": ("○", "idle", "nobody could be asked"),
-    "no_callback": ("✕", "bad", "no answer came"),
-    "in_doubt_expired": ("✕", "bad", "stayed in doubt"),
-    "undetermined": ("✕", "bad", "the providers failed"),
-    "review_refused": ("■", "idle", "you refused it"),
-    "write_refused": ("✕", "bad", "the CRM refused it"),
-    "cleared": ("○", "idle", "cleared in the CRM since"),
-    "undone": ("○", "idle", "put back"),
-    "cancelled": ("○", "idle", "cancelled"),
+    key.value: (one.sign, one.colour.value, one.word) for key, one in (*words.STATES.items(), *words.REASONS.items())
 }
-STANDINGS = {
-    Standing.MOVING: "good",
-    Standing.IDLE: "idle",
-    Standing.FOR_YOU: "you",
-    Standing.FOR_VENDOR: "vendor",
-    Standing.STOPPED: "bad",
-    Standing.FAILED: "bad",
-}
+STANDINGS = {standing: one.colour.value for standing, one in words.STANDINGS.items()}
 _SPANS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s"))
 
 

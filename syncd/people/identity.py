@@ -11,6 +11,7 @@ class Identity:
 
     `full_name` is only used where a source has no separate names. `emails` and `phones` are all mailboxes and
     numbers that the record holds as this person's, in whatever property; `email` is the one a provider may be told.
+    `title` proves nothing: it is only ever written on.
     """
 
     first_name: str | None = None
@@ -22,6 +23,7 @@ class Identity:
     email: str | None = None
     country: str | None = None  # as the source holds it: a name or an ISO 3166 code
     employer_country: str | None = None  # the same, of the company
+    title: str | None = None  # of the job, as an answer tells it
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()  # profiles and mailboxes of the record that identify nobody; neither told nor proof

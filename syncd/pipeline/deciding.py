@@ -35,6 +35,7 @@ from syncd.policy.decide import (
     Wait,
     Weighed,
     Write,
+    brought,
     decide,
     for_approval,
 )
@@ -396,13 +397,23 @@ def _bring(tx: Tx, one: Decided, target: Field, result_id: int, note: str, *, no
 
 
 def _learn(tx: Tx, one: Decided, *, now: float) -> None:
-    """A profile that surely is the contact's: for the next question, and for the CRM where the operator wants it."""
-    if one.case.identity.linkedin_url:
+    """A profile that surely is the contact's, for the next question; and what else the answer says of the person, for
+    the CRM where the operator wants it."""
+    extras = one.sync.extras if one.sync is not None else {}
+    if one.case.identity.linkedin_url and not extras:
         return
-    for weighed in one.weighed:
-        found = [said.linkedin_url for said in weighed.heard.result.said if said.linkedin_url]
-        if found and weighed.about.verdict is Verdict.SAME and weighed.heard.result.outcome is Outcome.FOUND:
-            people.learn(tx, one.case.contact_id, found[0])
-            if one.sync is not None and one.sync.linkedin:
-                _bring(tx, one, Field.LINKEDIN, weighed.heard.id, f"by {weighed.heard.provider}", now=now)
-            return
+    sure = [
+        weighed.heard
+        for weighed in one.weighed
+        if weighed.about.verdict is Verdict.SAME and weighed.heard.result.outcome is Outcome.FOUND
+    ]
+    if not one.case.identity.linkedin_url:
+        profile = next((text for heard in sure if (text := brought(heard, Field.LINKEDIN))), None)
+        if profile is not None:
+            people.learn(tx, one.case.contact_id, profile)
+    for target in extras if one.case.field in ASKED else ():
+        if target is Field.LINKEDIN and one.case.identity.linkedin_url:
+            continue
+        heard = next((heard for heard in sure if brought(heard, target)), None)
+        if heard is not None:
+            _bring(tx, one, target, heard.id, f"by {heard.provider}", now=now)

@@ -14,7 +14,7 @@ from enum import Enum
 
 from syncd.config import Ages, FieldPolicy, OnDoubt, WritePolicy
 from syncd.contract.errors import BrokenInvariant
-from syncd.contract.model import ASKED, Field, Grade, Identity, Outcome
+from syncd.contract.model import ASKED, BROUGHT, Field, Grade, Identity, Outcome
 from syncd.frozen import frozen
 from syncd.ledger import reviews
 from syncd.ledger.results import Heard
@@ -209,6 +209,8 @@ def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
         return Nothing(Reason.BLOCKED, facts.blocked)
     if not facts.lacks:
         return _filled(facts)
+    if facts.field not in ASKED and facts.ended is not None and facts.ended[0] is Reason.WRITTEN:
+        return Nothing(*facts.ended)  # no pull tells whether it stands
     if facts.written is not None and not (policy.refill and facts.history):
         who = "a program" if facts.history else "somebody"
         return Nothing(Reason.CLEARED, f"{who} has cleared what syncd wrote, and `refill` is off")
@@ -291,8 +293,8 @@ def _weigh(one: Heard, facts: Facts, policy: Policy) -> Weighed:
 
 def _judged(one: Heard, verdict: About, facts: Facts, policy: Policy) -> list[Judged]:
     """What could be written, without what the CRM does not take and what was cleared there."""
-    if facts.field is Field.LINKEDIN:
-        return _profile(one) if verdict.verdict is Verdict.SAME else []
+    if facts.field in BROUGHT:
+        return _brought(one, facts.field) if verdict.verdict is Verdict.SAME else []
     asked = Field.PHONE if facts.field is Field.MOBILE else facts.field
     judged = values.judge(asked, one.result.candidates, facts.contact, policy.field)
     if facts.field is Field.MOBILE:
@@ -313,11 +315,19 @@ def _unless(one: Judged, unwanted: Iterable[str], facts: Facts, why: str) -> Jud
     return replace(one, value=None, why=why)
 
 
-def _profile(one: Heard) -> list[Judged]:
-    found = next((said.linkedin_url for said in one.result.said if said.linkedin_url), None)
+def _brought(one: Heard, field: Field) -> list[Judged]:
+    found = brought(one, field)
     if found is None or not one.result.candidates:
         return []
-    return [Judged(one.result.candidates[0], Usable(text=found, field=Field.LINKEDIN, kind=""))]
+    return [Judged(one.result.candidates[0], Usable(text=found, field=field, kind=""))]
+
+
+def brought(one: Heard, field: Field) -> str | None:
+    """What an answer says of the person beside what was asked for. What the provider was told is no news."""
+    name = BROUGHT[field]
+    told = getattr(one.told, name)
+    texts = (getattr(said, name) for said in one.result.said)
+    return next((text for text in texts if text and not (told and values.same(field, text, told))), None)
 
 
 def _about(one: Heard, contact: Identity, *, echoes: bool) -> About:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from syncd.config import FieldPolicy, Prefer
-from syncd.contract.model import Candidate, Field, Identity
+from syncd.contract.model import BROUGHT, Candidate, Field, Identity
 from syncd.frozen import frozen
 from syncd.people import emails, employers, phones
 from syncd.people.phones import Kind, Phone
@@ -103,7 +103,7 @@ def same(field: Field, one: str, other: str, contact: Identity | None = None) ->
         return True
     if field is Field.EMAIL:
         return emails.same(one, other)
-    if field is Field.LINKEDIN:
+    if field in BROUGHT:
         return one.strip().rstrip("/").casefold() == other.strip().rstrip("/").casefold()
     countries = (contact.country, contact.employer_country) if contact else ()
     return phones.same(one, other, countries=countries)

@@ -77,18 +77,27 @@ def _costs(league: Sequence[Mapping[str, Any]]) -> Chart | None:
     lines = sorted((one for one in league if one["credits_per_verified"]), key=lambda one: one["credits_per_verified"])
     if not lines:
         return None
-    cheap, dear = lines[0], lines[-1]
     title = "What a verified value costs"
-    finding = f"{_name(cheap)} costs {cheap['credits_per_verified']:.2f} credits a verified value"
-    finding += f", {_name(dear)} {dear['credits_per_verified']:.2f}." if len(lines) > 1 else "."
+    finding = " ".join(_cheapest(field, [one for one in lines if one["field"] == field]) for field in _fields(lines))
     svg = _canvas(title, finding, TOP + ROW * len(lines), "costs")
     for n, one in enumerate(lines):
-        y, right = TOP + ROW * n, _x(0.85 * one["credits_per_verified"] / dear["credits_per_verified"])
+        y, right = TOP + ROW * n, _x(0.85 * one["credits_per_verified"] / lines[-1]["credits_per_verified"])
         _label(svg, _name(one), y)
         SubElement(svg, "rect", x=str(LABEL), y=str(y - 8), width=f"{right - LABEL:.1f}", height="16", fill=SHADES[0])
         _text(svg, f"{one['credits_per_verified']:.2f}", right + 6, y + 4)
     rows = [[_name(one), one["verified"], f"{one['credits_per_verified']:.2f}"] for one in lines]
     return Chart(title, finding, svg, ("provider", "verified", "credits a verified value"), rows)
+
+
+def _fields(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    return sorted({one["field"] for one in lines})
+
+
+def _cheapest(field: str, lines: Sequence[Mapping[str, Any]]) -> str:
+    """`lines`: of one field, the cheapest first."""
+    told = f"{field}: {lines[0]['provider']} costs {lines[0]['credits_per_verified']:.2f} credits a verified value"
+    others = ", ".join(f"{one['provider']} {one['credits_per_verified']:.2f}" for one in lines[1:])
+    return f"{told}, {others}." if others else f"{told}."
 
 
 def _days(days: Sequence[Mapping[str, Any]]) -> Chart | None:
@@ -103,9 +112,8 @@ def _days(days: Sequence[Mapping[str, Any]]) -> Chart | None:
     totals = {day: sum(took.values()) for day, took in by_day.items()}
     most = max(totals, key=lambda day: totals[day])
     title = "Credits by day"
-    finding = (
-        f"{sum(totals.values()):g} credits in {len(totals)} days with calls; the most, {totals[most]:g}, on {most}."
-    )
+    days_ = f"{len(totals)} day{'s' * (len(totals) > 1)} with calls"
+    finding = f"{sum(totals.values()):g} credits on {days_}; the most, {totals[most]:g}, on {most}."
     svg = _canvas(title, finding, HEIGHT + TOP * 2, "days")
     _bars(svg, by_day, names, totals[most])
     for n, name in enumerate(names):

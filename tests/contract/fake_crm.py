@@ -36,7 +36,7 @@ from syncd.contract.ports import CrmCapabilities
 
 FIELDS = {Field.EMAIL: FieldMap(property="email"), Field.PHONE: FieldMap(property="phone", also=("mobile",))}
 OBJECTS = {"contacts": FIELDS}
-PROPERTIES = {"email", "phone", "mobile", "work_phone", "work_email", "linkedin"}
+PROPERTIES = {"email", "phone", "mobile", "work_phone", "work_email", "linkedin", "jobtitle", "employer", "site"}
 
 
 @dataclass(slots=True)

@@ -493,3 +493,38 @@ def test_the_schema_says_of_every_key_what_it_is_for_and_spells_defaults_as_one_
     assert (defaults["Ledger"]["reserve"], defaults["InDoubtRule"]["hold"]) == ("256MiB", "2d")
     assert (defaults["SyncSection"]["write_within"], defaults["SyncSection"]["sweep"]) == ("5m", "1d")
     assert defaults["zeliq"]["plan"] == "starter"
+
+
+@pytest.mark.parametrize(
+    ("extras", "wrong"),
+    [
+        ("{ linkedin: hs_linkedin_url, job_title: { property: jobtitle } }", ""),
+        ("{ linkedin_url: { property: hs_linkedin_url } }", ""),
+        ("{ linkedin: a, linkedin_url: b }", "is another name of linkedin"),
+        ("{ company: company, job_title: company }", "must be a property of its own"),
+        ("{ company: email }", "must be a property of its own"),
+        ("{ salary: x }", "unknown key"),
+    ],
+)
+def test_extras_name_properties_of_their_own(tmp_path: Path, extras: str, wrong: str) -> None:
+    text = changed("    when_unavailable: next\n", f"    when_unavailable: next\n    extras: {extras}\n")
+    if wrong:
+        assert any(wrong in one for one in problems(tmp_path, text.replace("phone: { property: mobile,", "phone: {")))
+        return
+    [sync] = read(tmp_path, text).syncs
+    assert sync.extras[Field.LINKEDIN] == sync.selection.extras[Field.LINKEDIN].property == "hs_linkedin_url"
+
+
+def test_a_checkbox_is_a_property_of_its_own(tmp_path: Path) -> None:
+    text = changed("    when_unavailable: next\n", "    when_unavailable: next\n    request: mobile\n")
+    assert problems(tmp_path, text) == [
+        "c.yaml:21: syncs[0].request: must be a property of its own, a checkbox; name another"
+    ]
+
+
+def test_a_write_policy_is_one_of_four(tmp_path: Path) -> None:
+    text = changed("accept: [valid, probable] }", "accept: [valid, probable], policy: better }")
+    [sync] = read(tmp_path, text).syncs
+    assert [sync.writes(one) for one in (Field.EMAIL, Field.PHONE, Field.LINKEDIN)] == ["better", *["fill_blank"] * 2]
+    [wrong] = problems(tmp_path, text.replace("policy: better", "policy: best"))
+    assert "syncs[0].fields.email.policy" in wrong

@@ -17,11 +17,12 @@ from pydantic import SecretStr
 from syncd.contract.model import Identity
 from syncd.ledger import pauses, reviews
 from syncd.ledger.states import JobState, Reason
-from syncd.observe.summary import SIGNS, Standing
+from syncd.observe.summary import SIGNS
 from syncd.pages import live, words
 from syncd.pages.review import differs
 from syncd.pages.sessions import Sessions
 from syncd.web import private
+from syncd.words import Standing
 
 from .callers import served
 from .conftest import Build

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncd.contract.model import Candidate, Field, Grade, Identity
+from syncd.ledger import reports
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
@@ -22,7 +23,7 @@ def harness(tmp_path: Path) -> Iterator[Harness]:
     with Harness(tmp_path, providers=[FakeProvider("ann", capabilities=ONE_BY_ONE)], crm=FakeCrm("crm")) as made:
         sync = made.settings.syncs[0]
         phone = replace(sync.fields[PHONE], mobile="mobile", also=("mobile",))
-        routed = replace(sync, fields={**sync.fields, PHONE: phone}, linkedin="linkedin")
+        routed = replace(sync, fields={**sync.fields, PHONE: phone}, extras={Field.LINKEDIN: "linkedin"})
         made.reopen(replace(made.settings, syncs=(routed,)))
         yield made
 
@@ -164,10 +165,95 @@ def test_what_came_along_is_cancelled_where_it_is_not_asked_for_any_more(harness
     ada = accepted(harness)
     sync = harness.settings.syncs[0]
     phone = replace(sync.fields[PHONE], mobile=None)
-    harness.reopen(
-        replace(harness.settings, syncs=(replace(sync, linkedin=None, fields={**sync.fields, PHONE: phone}),))
-    )
+    harness.reopen(replace(harness.settings, syncs=(replace(sync, extras={}, fields={**sync.fields, PHONE: phone}),)))
     harness.crm.add(WHO, email="another@acme.example")
     harness.pull()
     harness.verify()
     assert {harness.job(ada, field) for field in (Field.MOBILE, Field.LINKEDIN)} == {("done", "cancelled")}
+
+
+# --- what else an answer says of the person ------------------------------------------------------------
+
+WHO = Identity(first_name="Ada", last_name="Test", company="Acme", domain="acme.example.com")
+FOUND = "ada.test@acme.example.com"
+PLACES = {Field.TITLE: "jobtitle", Field.COMPANY: "employer", Field.DOMAIN: "site"}
+
+
+def described(harness: Harness, **said: str) -> str:
+    """A contact that is found by e-mail, of whom the answer says more; what came of it is carried out."""
+    sync = harness.sync
+    harness.reopen(replace(harness.settings, syncs=(replace(sync, extras=PLACES, fields={EMAIL: sync.fields[EMAIL]}),)))
+    harness.recover()
+    ada = harness.crm.add(replace(WHO, company=None, domain="acme.example.com"))
+    harness.finds(ada, EMAIL, FOUND)
+    harness.fake.says[ada, EMAIL] = (replace(WHO, **said),)  # type: ignore[arg-type] # parts that are texts
+    harness.ask()
+    return ada
+
+
+def test_what_an_answer_brings_is_written_with_it_for_nothing(harness: Harness) -> None:
+    ada = described(harness, title="Head of Sales", company="Acme Ltd")
+    finish(harness)
+    assert held(harness, ada) == {"email": FOUND, "jobtitle": "Head of Sales", "employer": "Acme Ltd"}
+    assert (harness.credits()["charged"], len(harness.fake.submitted)) == (1, 1)
+    journey = harness.run(harness.ledger.read(reports.journey, harness.ref(ada)))
+    assert journey is not None
+    told = {
+        job["field"]: [(one["property"], one["after"], one["policy"]) for one in job["writes"]]
+        for job in journey["jobs"]
+    }
+    assert told["job_title"] == [("jobtitle", "Head of Sales", "fill_blank")]
+    assert told["company"] == [("employer", "Acme Ltd", "fill_blank")]
+
+
+def test_what_the_provider_was_told_is_no_news(harness: Harness) -> None:
+    ada = described(harness)
+    finish(harness)
+    assert "site" not in held(harness, ada), "the domain is an echo"
+
+
+def test_what_somebody_has_filled_or_clears_stays(harness: Harness) -> None:
+    ada = described(harness, title="Head of Sales", company="Acme Ltd")
+    harness.crm.edit(ada, "jobtitle", "CEO")
+    finish(harness)
+    assert held(harness, ada)["jobtitle"] == "CEO"
+    harness.crm.edit(ada, "employer", "")
+    harness.clock.time += 60
+    harness.pull()
+    harness.plan()
+    finish(harness)
+    assert "employer" not in held(harness, ada)
+
+
+def test_of_somebody_who_may_be_another_nothing_is_brought(harness: Harness) -> None:
+    ada = described(harness, title="Head of Sales", last_name="Other")
+    finish(harness)
+    assert held(harness, ada) == {}
+
+
+def test_a_pull_does_not_call_what_stands_cleared(harness: Harness) -> None:
+    ada = described(harness, title="Head of Sales")
+    finish(harness)
+    harness.crm.edit(ada, "mobile", "+33639980099")
+    harness.crm.edit(ada, "email", "")
+    harness.clock.time += 60
+    harness.pull()
+    harness.plan()
+    assert harness.job(ada, Field.TITLE) == ("done", "written")
+
+
+def test_an_undo_takes_it_back_too(harness: Harness) -> None:
+    ada = described(harness, title="Head of Sales")
+    finish(harness)
+    harness.undo(contact=harness.ref(ada))
+    harness.undoing()
+    assert held(harness, ada) == {}
+
+
+def test_without_a_place_nothing_is_brought(harness: Harness) -> None:
+    ada = harness.crm.add(WHO)
+    harness.finds(ada, EMAIL, FOUND)
+    harness.fake.says[ada, EMAIL] = (replace(WHO, title="Head of Sales"),)
+    harness.ask()
+    finish(harness)
+    assert held(harness, ada) == {"email": FOUND}
