@@ -44,6 +44,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "NetworkSection": {
         "proxy": "An http proxy (CONNECT) for all calls, with user and password where it wants them.",
+        "resolver": "A name server's address and port, for `verify`; without it, the host's own.",
         "ca_file": "Certificate authorities to trust beside the system's, PEM; relative to the configuration's folder.",
     },
     "Log": {
@@ -160,6 +161,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "at": "When the last one was written.",
         "status": "How good they are.",
         "run": "In which run the last one was written.",
+        "legal_basis": "Words for the CRM's property of the legal basis, set with a first value where none is named.",
+    },
+    "Verify": {
+        "mail_exchanger": "A domain that takes no mail (MX, by the DNS) makes an address invalid.",
+        "employer": "A work address on another domain than the employer's is at most probable.",
     },
     "Extra": {"property": "The property that it is written to, where that is blank."},
     "Extras": {

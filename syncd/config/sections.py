@@ -75,6 +75,7 @@ class NetworkSection(Section):
     """
 
     proxy: ProxyUrl | None = None
+    resolver: Listen | None = None  # a name server's address and port; without it, the host's
     ca_file: Annotated[Path, AfterValidator(own_path)] | None = None
 
 
@@ -268,6 +269,14 @@ class Provenance(Section):
     at: PropertyName | None = None
     status: PropertyName | None = None
     run: PropertyName | None = None
+    legal_basis: Annotated[str, Rule(min_length=1, max_length=200)] | None = None  # words, not a property
+
+
+class Verify(Section):
+    """What is looked at beyond the provider's word. Each can lower a grade, none can raise it."""
+
+    mail_exchanger: bool = False  # does the domain take mail?
+    employer: bool = False  # is a work address on the employer's domain?
 
 
 class OptOutScope(StrEnum):
@@ -308,6 +317,7 @@ class SyncSection(Section):
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: Duration = 14 * DAY
     approve: bool | Approve = False
+    verify: Verify = Verify()
     extras: Extras = Extras()
     request: PropertyName | None = None
     provenance: Provenance = Provenance()

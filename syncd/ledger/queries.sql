@@ -1285,9 +1285,9 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, policy, state, at, run_id, result_id)
+INSERT INTO write (job_id, before, after, seen, property, policy, basis, state, at, run_id, result_id)
 SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
-    'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+    given.value ->> 6, 'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
 FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
@@ -1425,6 +1425,8 @@ ORDER BY undo.due_at LIMIT :limit + 0
 
 -- name: undos_load
 SELECT undo.*, write.after, write.property, write.seen AS read_before, job.field, job.destination,
+    (SELECT max(named.basis) FROM job AS mine JOIN write AS named ON named.job_id = mine.id
+        WHERE mine.contact_id = undo.contact_id) AS basis,
     contact.connection, contact.object, contact.ext_id, contact.identity
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id
 CROSS JOIN undo ON undo.write_id = write.id AND undo.head = undo.write_id AND undo.state IN ('asked', 'intent')

@@ -228,10 +228,11 @@ CREATE TABLE write (
     at REAL NOT NULL, done_at REAL,
     run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
     result_id INTEGER,                  -- the answer that the value is from
-    policy TEXT NOT NULL DEFAULT 'fill_blank' -- what was allowed to stand there before
+    policy TEXT NOT NULL DEFAULT 'fill_blank', -- what was allowed to stand there before
+    basis TEXT NOT NULL DEFAULT ''      -- the legal basis that was named with it, where the record named none
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
-CREATE INDEX write_run ON write (run_id);
+CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
 
 -- What became of questions and values, by UTC day: `syncd report`. Rows of `result` and `write` are counted once, a while

@@ -29,6 +29,7 @@ from syncd.people import employers
 
 from .address import Addresses
 from .breaker import Breaker
+from .exchangers import Exchangers
 from .gate import Gate
 from .liveness import Liveness
 from .spending import budgets_of, floors_of
@@ -120,6 +121,7 @@ class Parts:
     at_work: AtWork = field(default_factory=AtWork)  # this process, as the ledger knows it
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
     symptoms: Symptoms = field(default_factory=Symptoms)
+    exchangers: Exchangers = field(default_factory=Exchangers)  # which domains take mail
     calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
     alerts_sent: Counter[str] = field(default_factory=Counter)  # messages by how they ended
     heard: dict[str, float] = field(default_factory=dict)  # by provider: when a callback last came (UTC seconds)

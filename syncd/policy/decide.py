@@ -23,7 +23,7 @@ from syncd.people.answers import About, Verdict, about
 
 from . import replacing, values
 from .replacing import Standing
-from .values import Judged, Usable
+from .values import NO_CHECKS, Checks, Judged, Usable
 
 DAY = 86_400.0
 FAILED_FOR = DAY  # a provider that could not say anything, and charged nothing, is asked again after this
@@ -92,7 +92,7 @@ class Policy:
 
     `field`: of a value that came along with an answer, the policy of the field that was asked for. `ages`: how long a
     provider's find and its miss count. `refill`: look for another value where a program has cleared ours. `writes`:
-    what may stand where a value is written.
+    what may stand where a value is written. `checks`: what is looked at beyond the provider's word.
     """
 
     sync: str
@@ -102,6 +102,7 @@ class Policy:
     silent: frozenset[str] = frozenset()
     refill: bool = False
     writes: WritePolicy = WritePolicy.FILL_BLANK
+    checks: Checks = NO_CHECKS
 
 
 @frozen(kw_only=True)
@@ -324,7 +325,7 @@ def _judged(one: Heard, verdict: About, facts: Facts, policy: Policy) -> list[Ju
     if facts.field in BROUGHT:
         return _brought(one, facts.field) if verdict.verdict is Verdict.SAME else []
     asked = Field.PHONE if facts.field is Field.MOBILE else facts.field
-    judged = values.judge(asked, one.result.candidates, facts.contact, policy.field)
+    judged = values.judge(asked, one.result.candidates, facts.contact, policy.field, policy.checks)
     if facts.field is Field.MOBILE:
         judged = [j for j in judged if j.value is not None and j.value.field is Field.MOBILE]
     if facts.refused:
@@ -376,7 +377,8 @@ def _accepted(facts: Facts, one: Weighed) -> Write:
     chosen = best.pop(facts.field, None) or best.pop(next(iter(best)))
     if chosen.value is None:
         raise BrokenInvariant("a value was accepted that is none")
-    note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *chosen.value.remarks))
+    lowered = (chosen.candidate.note,) if chosen.candidate.note.startswith("lowered") else ()
+    note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *lowered, *chosen.value.remarks))
     return Write(chosen.value, one.heard.id, note, tuple(o.value for o in best.values() if o.value is not None))
 
 
