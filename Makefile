@@ -14,15 +14,15 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test quick install dev lint tests wheel smoke sbom release deb boot format bench soak lock clean
+.PHONY: help demo test quick install dev lint docs docs-ref tests wheel smoke sbom release deb boot format bench soak lock clean
 
 help:  ## What there is (this)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: install  ## The whole thing for real, against emulated vendors on this machine (ARGS="--contacts 200")
 	@$(VENV)/bin/syncd demo $(ARGS)
 
-test: lint tests smoke  ## Every check: lint, types, import contracts, tests, the wheel in a clean environment
+test: lint docs tests smoke  ## Every check: lint, types, import contracts, documentation, tests, the wheel in a clean environment
 
 install:  ## What `syncd` needs to run, into $(VENV)
 	@scripts/install runtime
@@ -35,6 +35,12 @@ lint: dev  ## Format, lint, types, import contracts
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+
+docs: dev  ## The documentation site, in .cache/site; a dead link or anchor fails
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+docs-ref: dev  ## The pages of docs/reference that are written from the code
+	$(PY) -m scripts.reference
 
 quick: lint  ## Format, lint, types, and the tests of the units and the contract: for the loop
 	$(PY) -m pytest -n 2 --dist worksteal -q tests/unit tests/contract

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from syncd import systemd
+from syncd import codes, systemd
 from syncd.config import Log, LogFormat
 from syncd.contract.errors import SyncdError
 
@@ -87,6 +87,7 @@ def set_up(log: Log, *, stream: TextIO | None = None, hidden: Collection[str] = 
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        _coded,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
@@ -105,6 +106,15 @@ def set_up(log: Log, *, stream: TextIO | None = None, hidden: Collection[str] = 
         logger_factory=lambda *_: logging.getLogger("syncd"),
         cache_logger_on_first_use=False,
     )
+
+
+def _coded(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The code of what halts a connection, or shuts the gate: its entry in the list of errors."""
+    if line.get("trouble"):
+        line.setdefault("code", codes.of_trouble(line["trouble"]))
+    elif line.get("event") == "gate_shut":
+        line.setdefault("code", codes.of_watch(line["watch"]))
+    return line
 
 
 def _install(handler: logging.Handler, *, ours: int) -> None:

@@ -10,7 +10,6 @@ import sys
 import threading
 import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,13 +26,13 @@ from syncd.observe.conditions import derive
 from syncd.observe.status import look
 
 from . import credentials, host
+from .findings import coded, explain_codes, show
 from .host import Told, doubtful, ok, wrong
-from .output import ConfigOption, JsonOption, print_json, say, settings_from, with_cure
+from .output import ConfigOption, JsonOption, print_json, settings_from
 
 OLDEST_PYTHON = (3, 11)
 STORE = Path("/etc/credstore")
 WITHIN = 5.0  # seconds for a name to be resolved, and for systemd to answer
-_COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,10 +57,11 @@ def doctor(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found += _configured(config)
     failed = any(one.level is Level.ERROR for _, one in found)
     if as_json:
-        print_json({"ok": not failed, "findings": [{"where": where, **asdict(one)} for where, one in found]})
+        print_json({"ok": not failed, "findings": [{"where": where, **coded(one)} for where, one in found]})
     else:
         for where, one in found:
-            say(f"{one.level:<7}", f" {where}: {with_cure(one.what, one.cure)}", style=_COLOURS[one.level])
+            show(one, where)
+        explain_codes(found)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -70,7 +70,7 @@ def _configured(config: Path | None) -> list[Told]:
     try:
         settings, _ = settings_from(config, secrets=False)
     except ConfigError as error:
-        return [("configuration", wrong(one, "")) for one in error.problems]
+        return [("configuration", wrong(one, "", "configuration")) for one in error.problems]
     parts: tuple[tuple[str, Callable[[Settings], Iterator[Finding]]], ...] = (
         ("credentials", secret_files), ("callbacks", name), ("ledger", troubles),
     )  # fmt: skip
@@ -81,7 +81,7 @@ def python() -> Iterator[Finding]:
     """The interpreter."""
     has = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < OLDEST_PYTHON:
-        yield wrong(f"Python {has} is too old", "Install Python 3.11 or newer.")
+        yield wrong(f"Python {has} is too old", "Install Python 3.11 or newer.", "host-software")
     else:
         yield ok(f"syncd {__version__} on Python {has} ({sys.executable})")
 
@@ -91,14 +91,16 @@ def sqlite() -> Iterator[Finding]:
     wanted = ".".join(map(str, OLDEST_SQLITE))
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         what = f"SQLite {sqlite3.sqlite_version} can corrupt a ledger under load; {wanted} or newer is needed"
-        yield wrong(what, "Install the package pysqlite3 into the same environment: it brings its own.")
+        cure = "Install the package pysqlite3 into the same environment: it brings its own."
+        yield wrong(what, cure, "host-software")
         return
     connection = sqlite3.connect(":memory:")
     try:
         connection.execute("CREATE VIRTUAL TABLE words USING fts5 (text)")
         yield ok(f"SQLite {sqlite3.sqlite_version}")
     except sqlite3.OperationalError:
-        yield wrong("this SQLite has no full-text search (FTS5)", "Install the package pysqlite3: it has.")
+        what = "this SQLite has no full-text search (FTS5)"
+        yield wrong(what, "Install the package pysqlite3: it has.", "host-software")
     finally:
         connection.close()
 
@@ -107,7 +109,8 @@ def clock() -> Iterator[Finding]:
     """A wrong clock buys in the wrong day's budget, and opens or ends waits."""
     told = _asked("timedatectl", "show", "--property=NTPSynchronized", "--value")
     if told == "no":
-        yield doubtful("the clock of this host is not synchronised", "timedatectl set-ntp true, or install chrony.")
+        cure = "timedatectl set-ntp true, or install chrony."
+        yield doubtful("the clock of this host is not synchronised", cure, "host-clock")
     elif told == "yes":
         yield ok("the clock is synchronised")
 
@@ -115,7 +118,7 @@ def clock() -> Iterator[Finding]:
 def zones() -> Iterator[Finding]:
     """Budgets and schedules have time zones."""
     if "Europe/Paris" not in zoneinfo.available_timezones():
-        yield wrong("this host knows no time zones", "Install the package tzdata.")
+        yield wrong("this host knows no time zones", "Install the package tzdata.", "host-software")
 
 
 def units() -> Iterator[Finding]:
@@ -126,13 +129,15 @@ def units() -> Iterator[Finding]:
             return
         state = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
         if state.get("LoadState") != "loaded":
-            yield doubtful(f"{unit} is not installed", "deploy/README says how; without it nothing starts at boot.")
+            cure = "deploy/README says how; without it nothing starts at boot."
+            yield doubtful(f"{unit} is not installed", cure, "host-service")
         elif state.get("ActiveState") == "failed":
-            yield wrong(f"{unit} has failed ({state.get('Result')})", f"journalctl -u {unit} -n 50 says why.")
+            cure = f"journalctl -u {unit} -n 50 says why."
+            yield wrong(f"{unit} has failed ({state.get('Result')})", cure, "host-service")
         elif state.get("ActiveState") == "active":
             yield ok(f"{unit} is active")
         else:
-            yield doubtful(f"{unit} is {state.get('ActiveState')}", f"systemctl enable --now {unit}")
+            yield doubtful(f"{unit} is {state.get('ActiveState')}", f"systemctl enable --now {unit}", "host-service")
 
 
 def secret_files(_: Settings) -> Iterator[Finding]:
@@ -141,7 +146,7 @@ def secret_files(_: Settings) -> Iterator[Finding]:
         return
     for one in sorted(STORE.glob("syncd.*")):
         if (mode := one.stat().st_mode & 0o777) & 0o077:
-            yield wrong(f"{one} is open to other users (mode {mode:o})", f"chmod 600 {one}")
+            yield wrong(f"{one} is open to other users (mode {mode:o})", f"chmod 600 {one}", "host-secrets")
 
 
 def name(settings: Settings) -> Iterator[Finding]:
@@ -162,9 +167,9 @@ def name(settings: Settings) -> Iterator[Finding]:
     thread.join(WITHIN)
     cure = "Make a DNS record for it, or correct callbacks.public_url; answers can't come in without."
     if not found:
-        yield wrong(f"{target} was not resolved within {WITHIN:g} s", "See /etc/resolv.conf of this host.")
+        yield wrong(f"{target} was not resolved within {WITHIN:g} s", "See /etc/resolv.conf of this host.", "host-name")
     elif found[0].startswith("! "):
-        yield wrong(f"{target} has no address ({found[0][2:]})", cure)
+        yield wrong(f"{target} has no address ({found[0][2:]})", cure, "host-name")
     else:
         yield ok(f"{target} is {', '.join(dict.fromkeys(found))}")
 
@@ -177,13 +182,14 @@ def troubles(settings: Settings) -> Iterator[Finding]:
         with reading(settings.ledger.path) as tx:
             status = look(tx, settings, now=compose.clock_of(settings).now())
     except SyncdError as error:
-        yield (wrong if settings.ledger.path.exists() else doubtful)(str(error), "")
+        yield (wrong if settings.ledger.path.exists() else doubtful)(str(error), "", "ledger")
         return
     except OSError as error:
-        yield wrong(f"{error.filename}: {error.strerror}", "Run this as the user of the daemon, or as root.")
+        cure = "Run this as the user of the daemon, or as root."
+        yield wrong(f"{error.filename}: {error.strerror}", cure, "not-permitted")
         return
     for one in derive(status):
-        yield (wrong if one.blocks else doubtful)(f"{one.who} {one.what}: {one.why}", one.cure)
+        yield (wrong if one.blocks else doubtful)(f"{one.who} {one.what}: {one.why}", one.cure, one.code)
 
 
 def _asked(*command: str) -> str | None:

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from syncd import __version__
-from syncd.contract.errors import BrokenInvariant, ConfigError, ConnectorError, Halt, Retry, SyncdError
+from syncd.contract.errors import BrokenInvariant, ConfigError, Halt, Retry, SyncdError
 
 FAILED, DAMAGED, BROKEN, DISK, LATER, FORBIDDEN, CONFIGURATION = 1, 65, 70, 74, 75, 77, 78
 BY_SIGNAL = 128  # and the signal's number, as shells have it
@@ -26,6 +26,12 @@ BY_SIGNAL = 128  # and the signal's number, as shells have it
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _LATER = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.EADDRINUSE, errno.ETXTBSY, errno.EBUSY}
+_ENDINGS = (
+    ({errno.EIO}, DISK, "disk-failed"),
+    (_DISK, DISK, "disk-full"),
+    (_FORBIDDEN, FORBIDDEN, "not-permitted"),
+    (_LATER, LATER, "try-again"),
+)
 _CURES = {
     errno.ENOSPC: "make room there, or name another place",
     errno.EDQUOT: "make room there, or name another place",
@@ -82,16 +88,17 @@ def _told(error: Exception, *, debug: bool) -> int:
 
 def told(error: SyncdError) -> int:
     """Say what went wrong; the exit code for it."""
-    from syncd.ledger import file  # noqa: PLC0415 - not needed where all goes well
+    from syncd import codes  # noqa: PLC0415 - not needed where all goes well
+    from syncd.ledger import file  # noqa: PLC0415
 
     from .output import complain, with_cure  # noqa: PLC0415
 
     match error:
         case ConfigError():
-            complain(error.problems)
+            complain(error.problems, "configuration")
             return CONFIGURATION
         case BrokenInvariant():
-            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log."])
+            complain([f"syncd stopped itself: {error}. Nothing is lost; please report this with the log. [bug]"])
             return BROKEN
     cures = (
         (file.DiskFull, "Make room there, or name another place."),
@@ -99,18 +106,20 @@ def told(error: SyncdError) -> int:
         (file.LedgerForbidden, "Run it as the user of the daemon, or as root."),
     )
     usual = next((cure for kind, cure in cures if isinstance(error, kind)), "")
-    complain([with_cure(str(error), getattr(error, "cure", usual))])
-    codes: tuple[tuple[type[SyncdError], int], ...] = (
-        (file.LedgerCorrupt, DAMAGED),
-        (file.DiskFailed, DISK),
-        (file.DiskFull, DISK),
-        (file.LedgerBusy, LATER),
-        (file.LedgerForbidden, FORBIDDEN),
-        (Halt, FAILED),
-        (Retry, LATER),
-        (ConnectorError, FAILED),
+    endings: tuple[tuple[type[SyncdError], int, str], ...] = (
+        (file.LedgerCorrupt, DAMAGED, "ledger-damaged"),
+        (file.DiskFailed, DISK, "disk-failed"),
+        (file.DiskFull, DISK, "disk-full"),
+        (file.LedgerBusy, LATER, "try-again"),
+        (file.LedgerForbidden, FORBIDDEN, "not-permitted"),
+        (file.LedgerError, FAILED, "ledger"),
+        (Retry, LATER, "try-again"),
+        (SyncdError, FAILED, "failed"),
     )
-    return next((code for kind, code in codes if isinstance(error, kind)), FAILED)
+    status, code = next((status, code) for kind, status, code in endings if isinstance(error, kind))
+    code = codes.of_trouble(error.trouble) if isinstance(error, Halt) else code
+    complain([with_cure(str(error), getattr(error, "cure", usual))], code)
+    return status
 
 
 def _of_the_host(error: OSError) -> int:
@@ -124,11 +133,11 @@ def _of_the_host(error: OSError) -> int:
         )
     else:
         cure = _CURES.get(error.errno or 0, "")
-    complain([with_cure(what, cure)])
+    ends = ((status, code) for numbers, status, code in _ENDINGS if error.errno in numbers)
+    status, code = next(ends, (FAILED, "failed"))
+    complain([with_cure(what, cure)], code)
     _silence()  # what could not be written to standard output would be tried once more
-    if error.errno in _DISK:
-        return DISK
-    return FORBIDDEN if error.errno in _FORBIDDEN else LATER if error.errno in _LATER else FAILED
+    return status
 
 
 def _owner(path: Path) -> str:
@@ -163,7 +172,7 @@ def _unforeseen(error: Exception, *, debug: bool) -> int:
         kept = "the details stand above"
     else:
         kept = _kept(details)
-    complain([f"syncd met something that nobody foresaw: {place}. Please report it; {kept}"])
+    complain([f"syncd met something that nobody foresaw: {place}. Please report it; {kept} [bug]"])
     return BROKEN
 
 

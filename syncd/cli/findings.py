@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from dataclasses import asdict
 from typing import Any
 
+from syncd import codes
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Finding, Level
 
-from .output import say, with_cure
+from .output import page, say, with_cure
 
 COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.ERROR: "red"}
 
@@ -23,8 +25,20 @@ async def asked(checking: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
 
 def show(finding: Finding, *places: str) -> None:
     """A line, its level marked; `places` say where it was found."""
-    text = ": ".join(filter(None, (*places, with_cure(finding.what, finding.cure))))
+    text = ": ".join(filter(None, (*places, with_cure(finding.what, finding.cure, codes.of_finding(finding)))))
     say(f"{finding.level:<7}", f" {text}", style=COLOURS[finding.level])
+
+
+def coded(finding: Finding) -> dict[str, Any]:
+    """For scripts, with its code and where the docs tell of it."""
+    code = codes.of_finding(finding)
+    return {**asdict(finding), "code": code, "see": codes.see(code) if code else ""}
+
+
+def explain_codes(found: Iterable[tuple[str, Finding]]) -> None:
+    """Where the codes of these findings are explained, if there are any."""
+    if any(codes.of_finding(one) for _, one in found):
+        say(f"{'see':<7}", f" {page(codes.PAGE)}: what each [code] means")
 
 
 def failed(findings: list[Finding]) -> bool:

@@ -35,38 +35,38 @@ def _as_far_as_allowed(part: Iterator[Finding]) -> Iterator[Finding]:
     try:
         yield from part
     except OSError as error:
-        yield wrong(f"{error.filename}: {error.strerror}", "Run this as root, or as the user of `syncd run`.")
+        cure = "Run this as root, or as the user of `syncd run`."
+        yield wrong(f"{error.filename}: {error.strerror}", cure, "not-permitted")
 
 
 def ok(what: str) -> Finding:
     return Finding(level=Level.OK, what=what)
 
 
-def wrong(what: str, cure: str) -> Finding:
-    return Finding(level=Level.ERROR, what=what, cure=cure)
+def wrong(what: str, cure: str, code: str) -> Finding:
+    return Finding(level=Level.ERROR, what=what, cure=cure, code=code)
 
 
-def doubtful(what: str, cure: str) -> Finding:
-    return Finding(level=Level.WARNING, what=what, cure=cure)
+def doubtful(what: str, cure: str, code: str) -> Finding:
+    return Finding(level=Level.WARNING, what=what, cure=cure, code=code)
 
 
 def folder(path: Path) -> Iterator[Finding]:
     """Can the ledger be made and written there?"""
     there = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not there.is_dir():
-        yield wrong(f"{there} is no folder", "Name another place in ledger.path.")
+        yield wrong(f"{there} is no folder", "Name another place in ledger.path.", "host-folder")
     elif not os.access(there, os.W_OK | os.X_OK):
         what = "can't be written" if there == path else f"is missing, and can't be made in {there},"
-        yield wrong(
-            f"{path} {what} by this user", f"chown it to the user of `syncd run`, or run this as {_owner(there)}."
-        )
+        cure = f"chown it to the user of `syncd run`, or run this as {_owner(there)}."
+        yield wrong(f"{path} {what} by this user", cure, "host-folder")
     elif there != path:
         yield ok(f"{path} is made at the first start")
     elif (mode := path.stat().st_mode & 0o777) & 0o077:
-        yield doubtful(f"{path} is open to other users (mode {mode:o})", f"chmod 700 {path}")
+        yield doubtful(f"{path} is open to other users (mode {mode:o})", f"chmod 700 {path}", "host-folder")
     if (kind := file_system(there)) in REMOTE:
         what = f"{path} is on a remote file system ({kind}), where SQLite's locks and memory maps don't hold"
-        yield wrong(what, "Put the ledger on a local disk.")
+        yield wrong(what, "Put the ledger on a local disk.", "host-folder")
 
 
 def owners(path: Path) -> Iterator[Finding]:
@@ -77,7 +77,7 @@ def owners(path: Path) -> Iterator[Finding]:
     for one in sorted(path.parent.glob(path.name + "*")):
         if (theirs := one.stat().st_uid) != owner:
             what = f"{one} belongs to user {theirs}, and its folder to user {owner}"
-            yield wrong(what, f"chown --reference={path.parent} {one}")
+            yield wrong(what, f"chown --reference={path.parent} {one}", "host-folder")
 
 
 def space(path: Path, reserve: int) -> Iterator[Finding]:
@@ -86,9 +86,10 @@ def space(path: Path, reserve: int) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     if free < reserve:
         what = f"{free / 1e6:,.0f} MB are free beside the ledger, less than ledger.reserve: nothing is bought"
-        yield wrong(what, f"Make room on the disk of {there}; {reserve / 1e6:,.0f} MB must be free.")
+        yield wrong(what, f"Make room on the disk of {there}; {reserve / 1e6:,.0f} MB must be free.", "disk")
     elif free < 4 * reserve:
-        yield doubtful(f"only {free / 1e6:,.0f} MB are free beside the ledger", f"Make room on the disk of {there}.")
+        what = f"only {free / 1e6:,.0f} MB are free beside the ledger"
+        yield doubtful(what, f"Make room on the disk of {there}.", "disk")
 
 
 def running(path: Path) -> int | None:
@@ -113,7 +114,7 @@ def lock(path: Path, holder: int | None) -> Iterator[Finding]:
     command = _command(holder)
     if holder and "syncd" not in command:
         what = f"process {holder} ({command or 'it has ended by now'}) holds the lock of {path}, and is no syncd"
-        yield wrong(what, "End it, or give syncd its own ledger.path.")
+        yield wrong(what, "End it, or give syncd its own ledger.path.", "ledger-in-use")
     else:
         yield ok(f"syncd runs{f' (process {holder})' if holder else ''}, and has {path} open")
 
@@ -127,7 +128,7 @@ def port(address: Address, key: str) -> Iterator[Finding]:
             one.bind((address.host, address.port))
         except OSError as error:
             cure = f"Choose another {key}, or see what listens there: ss -ltnp"
-            yield wrong(f"{key} {address}: {error.strerror}", cure)
+            yield wrong(f"{key} {address}: {error.strerror}", cure, "host-port")
 
 
 def file_system(path: Path) -> str:

@@ -145,7 +145,7 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"ok": not off, "problems": off, "balances": balances})
     else:
-        complain(off)
+        complain(off, "ledger-damaged" if off else "")
         show_reconciliation(balances)
         tell("" if off else "The ledger is sound and adds up.")
     raise typer.Exit(1 if off else 0)

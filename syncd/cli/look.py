@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,16 +28,14 @@ from syncd.web.reach import public_url_findings
 from . import host
 from .completion import syncs
 from .contacts import the_contact
-from .findings import asked
+from .findings import asked, coded, explain_codes
 from .findings import show as show_finding
-from .output import ConfigOption, JsonOption, out, print_json, say, settings_from, table
+from .output import ConfigOption, JsonOption, out, page, print_json, say, settings_from, table
 from .prices import listed_prices
 from .tables import show_journey, show_runs, show_status
 
 EVERY = 2.0  # seconds between two looks of `status --watch`
 SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
-CHECKOUT = Path(__file__).parents[2]
-DOCUMENTS = Path(sys.prefix) / "share/doc/syncd"  # where pip puts those of the wheel
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
@@ -68,14 +65,15 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     found = asyncio.run(_check(settings, registry))
     failed = any(f.level is Level.ERROR for _, f in found)
     if as_json:
-        rows = [{"where": where, **asdict(f), "place": place(settings, where, f)} for where, f in found]
+        rows = [{"where": where, **coded(f), "place": place(settings, where, f)} for where, f in found]
         print_json({"ok": not failed, "findings": rows})
     else:
         for where, finding in found:
             at = place(settings, where, finding) if finding.level is not Level.OK else ""
             show_finding(finding, where, at)
-        for name, page in _pages(settings, registry, found).items():
-            say(f"{'see':<7}", f" {page}: which key and rights {name} needs")
+        for name, keys in _pages(settings, registry, found).items():
+            say(f"{'see':<7}", f" {keys}: which key and rights {name} needs")
+        explain_codes(found)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -212,14 +210,7 @@ def _pages(settings: Settings, registry: Registry, found: Sequence[tuple[str, Fi
     """Of each connection with which something is wrong: where its key and rights are written down."""
     wrong = {where for where, one in found if one.level is Level.ERROR and where in settings.connections}
     pages = {name: registry.kind(settings.connections[name].connector).capabilities.keys for name in sorted(wrong)}
-    return {name: _installed(page) for name, page in pages.items() if page}
-
-
-def _installed(page: str) -> str:
-    """`docs/…#part` of a checkout, or where the wheel has put that file."""
-    file, _, part = page.partition("#")
-    copy = DOCUMENTS / Path(file).name
-    return f"{copy}#{part}" if copy.is_file() and not (CHECKOUT / file).is_file() else page
+    return {name: page(where) for name, where in pages.items() if where}
 
 
 def _provider(name: str, can: ProviderCapabilities) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from syncd import systemd
+from syncd import codes, systemd
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     out: Console
     err: Console
+
+CHECKOUT = Path(__file__).parents[2]
+DOCUMENTS = Path(sys.prefix) / "share/doc/syncd"  # where pip puts those of the wheel
 
 _hidden: set[str] = set()  # secrets that were read, for the last resort to mask
 _given: dict[str, Path | None] = {}  # what was typed, for hints to repeat
@@ -110,13 +113,16 @@ def _with_their_line(error: ConfigError, names: Sequence[str]) -> ConfigError:
     return ConfigError([*error.problems, cure])
 
 
-def complain(lines: Iterable[str]) -> None:
-    """Problems, one a line, on standard error; with their priority where the journal reads it."""
+def complain(lines: Iterable[str], code: str = "") -> None:
+    """Problems, one a line, on standard error; with their priority where the journal reads it. Where the docs tell of
+    such a problem is said below them."""
     if systemd.is_journal(sys.stderr):
         typer.echo("\n".join(f"<{systemd.ERROR}>{part}" for line in lines for part in line.splitlines()), err=True)
         return
     for line in lines:
         _mark(_err, "error", f": {line}", "red")
+    if code:
+        note(f"       see {page(codes.see(code))}")
 
 
 def tell(text: str) -> None:
@@ -164,9 +170,17 @@ def _command() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w./-])syncd ((?:{plain}|(?:{'|'.join(sorted(_GROUPS))})(?: [a-z]+)?)\b)( -c )?")
 
 
-def with_cure(what: str, cure: str) -> str:
-    """What is wrong and, below it, what to do about it."""
-    return f"{what}\n       → {cure}" if cure else what
+def with_cure(what: str, cure: str, code: str = "") -> str:
+    """What is wrong, with its code in the list of errors, and, below it, what to do about it."""
+    coded = f"{what} [{code}]" if code else what
+    return f"{coded}\n       → {cure}" if cure else coded
+
+
+def page(name: str) -> str:
+    """`docs/…#part` of a checkout, or where the wheel has put that file."""
+    file, _, part = name.partition("#")
+    copy = DOCUMENTS / Path(file).name
+    return f"{copy}#{part}" if copy.is_file() and not (CHECKOUT / file).is_file() else name
 
 
 def say(marked: str, rest: str, *, style: str = "bold") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -18,6 +18,7 @@ from syncd.contract.ports import Crm, MakesProperties, Tools
 from syncd.registry import Registry
 
 from .completion import connections
+from .findings import coded
 from .findings import show as show_finding
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell
 
@@ -52,7 +53,7 @@ def setup(
     found = asyncio.run(_set_up(settings, registry, crm, dry_run=not yes))
     failed = any(one.level is not Level.OK for one in found)
     if as_json:
-        print_json({"ok": not failed, "done": yes, "findings": [asdict(one) for one in found]})
+        print_json({"ok": not failed, "done": yes, "findings": [coded(one) for one in found]})
     else:
         _show(found, yes=yes)
     raise typer.Exit(1 if failed else 0)

@@ -53,7 +53,8 @@ def _show_condition(one: Mapping[str, Any]) -> None:
     if one["kind"] == ConditionKind.REVIEW:
         return
     since = f" since {when(one['since'])}" if one["since"] else ""
-    say(f"{one['who']} {one['what']}", f"{since}: {one['why']}", style="red" if one["blocks"] else "yellow")
+    why = f"{since}: {one['why']} [{one['code']}]"
+    say(f"{one['who']} {one['what']}", why, style="red" if one["blocks"] else "yellow")
     say("", f"  → {one['cure']}\n" if one["cure"] else "")
 
 

@@ -80,7 +80,8 @@ def only_daemon(ledger: Path) -> Iterator[None]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        complain([f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"])
+        what = f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"
+        complain([what], "ledger-in-use")
         raise typer.Exit(EX_CANTCREAT) from None
     try:
         yield
@@ -165,7 +166,7 @@ def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
     """What is not done, each with what to do about it."""
     status = look(tx, settings, now=now)
     obstacles = [one for one in derive(status) if one.blocks and one.kind is not ConditionKind.BUDGET]
-    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure) for one in obstacles]
+    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure, one.code) for one in obstacles]
     told = {one.why for one in obstacles}
     failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
     left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]

@@ -138,6 +138,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "syncs": "For which syncs; without it, for all.",
         "fields": "For which fields (email, phone); without it, for all.",
         "providers": "At which providers; without it, at all.",
+        "refresh": "true: only for verifying again what syncd wrote (`ages.refresh`).",
         "per_run": "The most from one pull of a sync to its next.",
         "per_day": "The most in a calendar day, open jobs in their worst case.",
         "per_month": "The most in this day and the 29 before it.",
@@ -151,6 +152,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "AgesSection": {
         "found": "How long a find counts.",
         "not_found": "How long a miss counts.",
+        "refresh": "A value that syncd wrote, and that still stands so long after, is verified again. Left out: never.",
         "providers": "The same for some providers, by the name of their connection.",
     },
     "PartialAges": {"found": "How long a find counts.", "not_found": "How long a miss counts."},

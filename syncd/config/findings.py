@@ -27,5 +27,5 @@ def unused(settings: Settings) -> list[tuple[str, Finding]]:
         if name not in asked:
             keep = "keep it while it may still owe answers, else " if connection.port is Port.PROVIDER else ""
             cure = f"Name it in a sync, or {keep}remove it."
-            found.append((name, Finding(level=Level.WARNING, what="no sync uses it", cure=cure)))
+            found.append((name, Finding(level=Level.WARNING, what="no sync uses it", cure=cure, code="unused")))
     return found

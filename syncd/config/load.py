@@ -299,6 +299,7 @@ class _Loader:
             if section is not None:
                 sync = self._sync(section, callbacks)
                 self._check_neighbours(sync, made, where)
+                self._check_refresh(sync, where)
                 made.append(sync)
         return tuple(made)
 
@@ -337,6 +338,14 @@ class _Loader:
             self._kind_at(name, Port.PROVIDER, (*where, "providers", position))
         if (budget.per_run, budget.per_day, budget.per_month) == (None, None, None):
             self._report.problem(where, "limits nothing; add per_run, per_day or per_month, in credits")
+
+    def _check_refresh(self, sync: Sync, where: Where) -> None:
+        """An answer that still counts would be the answer to the same question."""
+        for field, policy in sync.fields.items():
+            found = max(sync.ages(field, name).found for name in policy.providers)
+            if policy.refresh is not None and policy.refresh < found:
+                what = f"`refresh` of {field} must not be shorter than `found` ({found / DAY:g}d)"
+                self._report.problem((*where, "ages"), what)
 
     def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""
@@ -489,8 +498,8 @@ class _Loader:
                 self._report.problem(place, "is named twice; a provider is asked once")
 
     def _check_way_back(self, name: str, can: ProviderCapabilities, where: Where) -> None:
-        """An answer that can be fetched needs no callbacks."""
-        if "callbacks" not in self._raw and can.poll_after is None:
+        """An answer that can be fetched, or comes at once, needs no callbacks."""
+        if "callbacks" not in self._raw and can.poll_after is None and not can.at_once:
             what = f"{name} answers by callback alone; add the section callbacks, as in config.example.yaml"
             self._report.problem(where, what)
 
@@ -578,4 +587,5 @@ def _policy(field: Field, section: FieldSection, usual: FieldMap | None, ages: A
         ages=_ages(section.ages, ages),
         refill=section.refill,
         writes=section.policy,
+        refresh=section.ages.refresh if section.ages.refresh is not None else ages.refresh,
     )

@@ -161,10 +161,12 @@ class PhoneFormat(StrEnum):
 
 
 class AgesSection(Section):
-    """For how long an answer counts: after that, the provider may be asked again. `providers`: for some of them."""
+    """For how long an answer counts: after that, the provider may be asked again. `providers`: for some of them.
+    `refresh`: a value that we wrote, and that still stands so long after, is verified again; None: never."""
 
     found: Duration | None = None
     not_found: Duration | None = None
+    refresh: Duration | None = None
     providers: dict[str, PartialAges] = Rule(default_factory=dict)
 
 
@@ -211,6 +213,7 @@ class Budget(Section):
 
 class NamedBudget(Section):
     """The most that is spent for some syncs and fields at some providers; None is for all of them, or no limit.
+    `refresh`: it counts only calls by which values of ours are verified again.
 
     Each call has to fit into all budgets that count it. `per_run`: from a pull of a sync to its next one. `time_zone`:
     where days begin and end. A month is a day and the 29 before it.
@@ -220,6 +223,7 @@ class NamedBudget(Section):
     syncs: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
     fields: Annotated[tuple[Literal[Field.EMAIL, Field.PHONE], ...], Rule(min_length=1)] | None = None
     providers: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
+    refresh: bool = False
     per_run: Credits | None = None
     per_day: Credits | None = None
     per_month: Credits | None = None

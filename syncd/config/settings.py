@@ -104,7 +104,7 @@ class FieldPolicy:
 
     `mobile`: the property for mobile numbers, where they have one of their own. `ages`: where they are others than the
     sync's, by provider; of all of them under "". `refill`: look for another value where a program has cleared ours.
-    `writes`: what may stand where a value is written.
+    `writes`: what may stand where a value is written. `refresh`: seconds after which a value of ours is verified again.
     """
 
     property: str
@@ -118,6 +118,7 @@ class FieldPolicy:
     ages: Mapping[str, PartialAges] = field(default_factory=dict)
     refill: bool = False
     writes: WritePolicy = WritePolicy.FILL_BLANK
+    refresh: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

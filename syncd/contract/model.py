@@ -399,7 +399,7 @@ class Finding:
     Of an error: `trouble` halts the whole connection, reading too; `passing` says nothing of the rights,
     only that they could not be looked at now (an outage, a rate limit). `selection`: which of the selections that were
     asked about it concerns, by position; None: the whole connection. `at`: the key in that sync that says it, such as
-    `match` or `fields.email.property`.
+    `match` or `fields.email.property`. `code`: its entry in the list of errors; connectors leave it out.
     """
 
     level: Level
@@ -409,3 +409,4 @@ class Finding:
     passing: bool = False
     selection: int | None = None
     at: str = ""
+    code: str = ""

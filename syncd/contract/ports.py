@@ -194,6 +194,7 @@ class ProviderCapabilities:
     whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
     costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs. `sample`:
     an answer as it usually looks, of somebody made up; what answers have in common with it takes no room in the ledger.
+    `at_once`: the answer to `submit` holds the result, so that neither callbacks nor polls are needed.
     """
 
     title: str
@@ -213,6 +214,7 @@ class ProviderCapabilities:
     bills_finds_only: bool = True
     keys: str = ""
     sample: bytes = b""
+    at_once: bool = False
 
 
 class Provider(Protocol):

@@ -134,7 +134,7 @@ def _title(standing: Sequence[Told], over: Sequence[Told], host: str) -> str:
 
 def _line(one: Condition) -> str:
     cure = f"\n  → {one.cure}" if one.cure else ""
-    return f"{one.who} {one.what}: {one.why}{cure}"
+    return f"{one.who} {one.what}: {one.why} [{one.code}]{cure}"
 
 
 def _span(row: Told) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from syncd import codes
 from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, reports
 from syncd.ledger.pauses import PauseKind
@@ -38,6 +39,7 @@ class Condition:
     why: str
     cure: str = ""
     detail: str = ""
+    special: str = ""  # its code, where its kind says too little
     since: float | None = None  # UTC seconds
     until: float | None = None  # UTC seconds at which it ends by itself at the latest, where that is known
     blocks: bool = True  # something does not go on until it ends
@@ -48,9 +50,15 @@ class Condition:
         """What makes it the same one the next time."""
         return self.kind.value, self.who, self.detail
 
+    @property
+    def code(self) -> str:
+        """Its entry in the list of errors."""
+        return self.special or self.kind.value.replace("_", "-")
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for scripts."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        told = {name: getattr(self, name) for name in self.__slots__ if name != "special"}
+        return told | {"code": self.code, "see": codes.see(self.code)}
 
 
 def derive(status: Status) -> list[Condition]:
@@ -69,6 +77,7 @@ def _halted(status: Status) -> Iterator[Condition]:
                 what=what,
                 why=one["message"],
                 cure=one["cure"],
+                special=codes.of_trouble(one["trouble"]) if kind is not ConditionKind.CONFIGURATION else "",
                 since=one["since"],
             )
 
@@ -86,6 +95,7 @@ def _gate(status: Status) -> Iterator[Condition]:
                 why=one["why"],
                 cure=one["cure"],
                 detail=one["watch"],
+                special=codes.of_watch(one["watch"]),
                 since=one["since"],
                 starting=one["why"] == UNTRIED.get(one["watch"]),
             )

@@ -108,4 +108,4 @@ def _logged_elsewhere(one: Condition) -> bool:
 
 
 def _facts(one: Condition) -> dict[str, str]:
-    return {"kind": one.kind.value, "of": one.who, "detail": one.detail}
+    return {"kind": one.kind.value, "of": one.who, "detail": one.detail, "code": one.code}

@@ -214,6 +214,7 @@ def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, n
         opening=partial(_opening, parts, case),
         history=crm is None or crm.capabilities.history,
         undone=_undone_by(case, job),
+        refreshing=job.retried_at if job is not None and job.refreshing else None,
     )
 
 

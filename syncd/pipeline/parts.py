@@ -131,9 +131,10 @@ class Parts:
         if self.settings.callbacks is None:  # all answers are fetched
             self.gate.set("callbacks", "")
 
-    def limits(self, sync: str, provider: str) -> tuple[Limit, ...]:
-        """All that calls for a sync at a provider have to fit into: budgets, and the floor of the balance."""
-        budgets = (one for one in budgets_of(self.settings) if one.covers(sync, provider))
+    def limits(self, sync: str, provider: str, *, refresh: bool = False) -> tuple[Limit, ...]:
+        """All that calls for a sync at a provider have to fit into: budgets, and the floor of the balance. `refresh`:
+        calls by which values of ours are verified again."""
+        budgets = (one for one in budgets_of(self.settings) if one.covers(sync, provider) and refresh >= one.refresh)
         return (*budgets, *(one for one in floors_of(self.settings) if one.name == provider))
 
     @property

@@ -115,7 +115,8 @@ class Facts:
     more. `written`: the value that we wrote last; `standing`: what of ours the CRM still holds, as far as is known.
     `refused`: values that the CRM does not take, and why. `opening`: how
     a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
-    `undone`: the run that has put our value back, since when nobody has wanted it again.
+    `undone`: the run that has put our value back, since when nobody has wanted it again. `refreshing`: since when
+    (UTC seconds) the value that we wrote is being verified again; None: it is not.
     """
 
     field: Field
@@ -136,6 +137,7 @@ class Facts:
     opening: Callable[[str], Opening] = lambda _: Opening.NONE
     history: bool = True
     undone: int | None = None
+    refreshing: float | None = None
 
 
 @frozen()
@@ -163,6 +165,8 @@ def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weig
     """What to do, and how each answer was judged on the way."""
     if facts.undone is not None:
         return Nothing(Reason.UNDONE, f"put back by run {facts.undone}; `syncd retry` would write it again"), ()
+    if policy is not None and facts.refreshing is not None and not facts.lacks and facts.blocked is None:
+        return _refreshed(policy, facts, facts.refreshing)
     if policy is not None and _may_replace(policy, facts):
         return _replacement(policy, facts)
     if facts.ended is not None and facts.ended[0] in _CRM_SAID and facts.ended_at > facts.seen_at:
@@ -197,6 +201,30 @@ def _replacement(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weigh
     return _filled(facts), weighed
 
 
+def _refreshed(policy: Policy, facts: Facts, since: float) -> tuple[Decision, Sequence[Weighed]]:
+    """A value of ours is verified again: what was said before does not count, and nothing is overwritten for it."""
+    heard = [one for one in facts.heard if one.asked_at >= since]
+    weighed = weigh(replace(facts, heard=heard, written=None, refused={}), policy)
+    for one in weighed:
+        if one.heard.result.outcome is Outcome.FOUND and one.heard.provider in policy.field.providers:
+            return _verified(policy, facts, one), weighed
+    turn = _turn(replace(facts, heard=heard), weighed, policy)
+    return turn or Nothing(Reason.WRITTEN, f"nobody could verify it again: {_why(weighed)}"), weighed
+
+
+def _verified(policy: Policy, facts: Facts, one: Weighed) -> Decision:
+    """What the first find says of the value that stands."""
+    if one.about.verdict is not Verdict.SAME:
+        return Nothing(Reason.OUTDATED, "they may have changed jobs: " + ", ".join(one.about.contradicts))
+    if one.best is None:
+        return Nothing(Reason.OUTDATED, _why([one]))
+    if facts.written is not None and values.same(facts.field, one.best.text, facts.written, facts.contact):
+        return Nothing(Reason.WRITTEN, f"verified again: {one.grade} by {one.heard.provider}")
+    if replacing.is_wanted(policy.writes, facts.standing, one.grade, one.heard.id):
+        return _accepted(facts, one)
+    return Nothing(Reason.OUTDATED, f"{one.heard.provider} knows another value, which `syncd show` tells")
+
+
 def _not_selected(facts: Facts) -> Decision | None:
     if facts.selected is None:
         return Wait("whether the sync's selection holds this contact has not been seen yet")
@@ -219,7 +247,7 @@ def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
 
 
 def _filled(facts: Facts) -> Nothing:
-    if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.VALUE_KEPT):
+    if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.OUTDATED, Reason.VALUE_KEPT):
         return Nothing(facts.ended[0], facts.ended[1])
     if facts.standing is not None:
         return Nothing(Reason.WRITTEN, "what syncd wrote stands")

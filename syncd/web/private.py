@@ -109,7 +109,8 @@ class _Api:
         if why := await self._trial.why():
             rows = self._parts.symptoms.rows(self._parts.liveness, self._parts.calls, self._parts.clock.now())
             found = [_told({**row, "until": None}) for row in rows if row["who"] != "ledger"]
-            return [*found, {**_told({}), "who": "ledger", "why": why, "cure": "Look at the disk that it is on."}], []
+            ledger = {"kind": "late", "who": "ledger", "why": why, "cure": "Look at the disk that it is on."}
+            return [*found, _told(ledger)], []
         conditions = (await live(self._parts))["conditions"]
         blocking = [_told(one) for one in conditions if one["blocks"]]
         return blocking, [_told(one) for one in conditions if not one["blocks"]]
@@ -146,6 +147,6 @@ class _Api:
 
 def _told(one: Mapping[str, Any]) -> dict[str, Any]:
     """A condition, for a script that asks whether syncd is ready."""
-    return {key: one.get(key, "") for key in ("kind", "who", "why", "cure")} | {
-        key: one.get(key) for key in ("since", "until")
-    }
+    told = {key: one.get(key, "") for key in ("kind", "who", "why", "cure")}
+    code = one.get("code") or told["kind"].replace("_", "-")
+    return told | {"code": code} | {key: one.get(key) for key in ("since", "until")}

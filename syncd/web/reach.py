@@ -59,6 +59,7 @@ async def _daemon_finding(settings: Settings, callbacks: Callbacks) -> Finding:
             level=Level.ERROR,
             what=f"{listen.host}:{listen.port} is in use, and not by a running syncd",
             cure="Stop what listens there (ss -ltnp shows it), or choose another callbacks.listen.",
+            code="host-port",
         )
     path = await _get(f"{url}/healthz", settings.network)
     if path == "HTTP 200":
@@ -72,6 +73,7 @@ def _unreachable(url: str, answer: str) -> Finding:
         what=f"callbacks can't reach syncd through {url} ({answer})",
         cure=f"Point DNS, proxy and certificate of {urlsplit(url).netloc} at callbacks.listen; "
         "nothing is bought until then.",
+        code="connection-unreachable",
     )
 
 

@@ -1,97 +1,53 @@
 """Every provider on its bench: how its vendor can be made to behave, and what its callbacks look like.
 
-A new provider gets a bench here and an entry in BENCHES; the suite in `test_providers` does the rest.
+A new provider gets a bench here and an entry in VENDORS; the suite in `syncd.contract.testing` does the rest.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import SecretStr
 
 from connectors import fullenrich, zeliq
 from syncd.contract.errors import ConnectorError, Halt, InDoubt, RateLimited, Retry, Trouble
-from syncd.contract.model import Candidate, Delivery, EnrichmentRequest, Field, Grade, Source, Submission
+from syncd.contract.model import Candidate, Delivery, EnrichmentRequest, Field, Grade, Submission
 from syncd.contract.ports import Provider
-from tests.connectors.scripted import Reply, Script, scripted, tools
+from syncd.contract.testing import FOUND, KEY, Bench, HttpBench, Reply, Vendor, scripted, tools
 
 from .fake_provider import FakeProvider
 
-KEY = "secret-key-of-the-bench"
-FOUND = {Field.EMAIL: "ada@acme.example.com", Field.PHONE: "+447700900123"}
-
-
-class Vendor(Enum):
-    """How the vendor answers the next call."""
-
-    ACCEPTS = auto()
-    LIMITED = auto()
-    BAD_KEY = auto()
-    NO_CREDITS = auto()
-    LOST = auto()  # carried out or not: no answer comes
-    UNREACHABLE = auto()
-    BALANCE = auto()
-
-
-class Bench(Protocol):
-    """One provider and its vendor."""
-
-    def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
-        """A fresh instance whose vendor behaves so."""
-
-    def calls(self) -> int:
-        """How often the vendor was called."""
-
-    def found(self, submission: Submission) -> Delivery:
-        """A final callback with FOUND for every field of every request, signed if the vendor signs."""
-
-    def nothing(self, submission: Submission) -> Delivery:
-        """A final callback: nobody was found."""
-
-    def charged_for_nothing(self, submission: Submission) -> Delivery | None:
-        """A final callback that bills credits and holds no value; None where the vendor can't say such a thing."""
-
-
-@dataclass
-class HttpBench:
-    """A connector against the scripted server."""
-
-    script: Script
-    make: Callable[[str], Provider]
-    replies: Mapping[Vendor, Reply]
-    body: Callable[[Submission, Mapping[Field, str], int], dict[str, Any]]  # what is found, and its credits
-    signature: Callable[[bytes], dict[str, str]] = lambda _: {}
-
-    def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
-        if vendor is Vendor.UNREACHABLE:
-            with scripted() as gone:
-                pass
-            return self.make(gone.url)
-        self.script.default = self.replies[vendor]
-        return self.make(self.script.url)
-
-    def calls(self) -> int:
-        return len(self.script.calls)
-
-    def found(self, submission: Submission) -> Delivery:
-        return self._delivery(submission, FOUND, 3)
-
-    def nothing(self, submission: Submission) -> Delivery:
-        return self._delivery(submission, {}, 0)
-
-    def charged_for_nothing(self, submission: Submission) -> Delivery | None:
-        return self._delivery(submission, {}, 3)
-
-    def _delivery(self, submission: Submission, values: Mapping[Field, str], charged: int) -> Delivery:
-        raw = json.dumps(self.body(submission, values, charged)).encode()
-        return Delivery(submission_id=submission.id, source=Source.CALLBACK, body=raw, headers=self.signature(raw))
+WORDS = (
+    *(
+        "contact",
+        "credit_used",
+        "most_probable_email",
+        "most_probable_email_status",
+        "emails",
+        "email",
+        "status",
+        "phones",
+    ),
+    *(
+        "phone",
+        "number",
+        "region",
+        "statusCode",
+        "error",
+        "message",
+        "first_name",
+        "last_name",
+        "domain",
+        "linkedin_url",
+    ),
+    *("data", "datas", "custom", "attempt_id", "input", "contact_info", "work_emails", "most_probable_work_email"),
+    *("most_probable_phone", "cost", "credits", "id", "line_type", "profile"),
+)
 
 
 @contextmanager
@@ -108,7 +64,7 @@ def _zeliq() -> Iterator[Bench]:
         return {"credit_used": charged, "contact": echo | found}
 
     with scripted() as script:
-        yield HttpBench(script, make, _replies(202, {"jobId": "job"}, {"credit_balance": 7}), body)
+        yield HttpBench(script, make, _replies(202, {"jobId": "job"}, {"credit_balance": 7}), body, words=WORDS)
 
 
 @contextmanager
@@ -149,7 +105,7 @@ def _fullenrich(version: str) -> Iterator[Bench]:
 
     with scripted() as script:
         replies = _replies(200, {"enrichment_id": "job"}, {"balance": 7})
-        yield HttpBench(script, make, replies, body, signature)
+        yield HttpBench(script, make, replies, body, signature=signature, words=WORDS)
 
 
 def _replies(accepted: int, receipt: dict[str, Any], balance: dict[str, Any]) -> dict[Vendor, Reply]:
@@ -158,7 +114,6 @@ def _replies(accepted: int, receipt: dict[str, Any], balance: dict[str, Any]) ->
         Vendor.LIMITED: Reply(429, {"message": "too many"}),
         Vendor.BAD_KEY: Reply(401, {"message": f"who is {KEY}?"}),
         Vendor.NO_CREDITS: Reply(402, {"message": "No Credit Remaining"}),
-        Vendor.LOST: Reply(cut=True),
         Vendor.BALANCE: Reply(200, balance),
     }
 
@@ -168,6 +123,9 @@ class FakeBench:
     """The pipeline's own fake, held to the same duties."""
 
     made: list[FakeProvider] = field(default_factory=list)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    tells_balance: bool = True
 
     def provider(self, vendor: Vendor = Vendor.ACCEPTS) -> Provider:
         fake = FakeProvider()
@@ -209,9 +167,9 @@ def _fake() -> Iterator[Bench]:
     yield FakeBench()
 
 
-BENCHES: dict[str, Callable[[], AbstractContextManager[Bench]]] = {
+FAKE: Callable[[], AbstractContextManager[Bench]] = _fake
+VENDORS: dict[str, Callable[[], AbstractContextManager[Bench]]] = {
     "zeliq": _zeliq,
     "fullenrich": lambda: _fullenrich("v2"),
     "fullenrich-v1": lambda: _fullenrich("v1"),
-    "fake": _fake,
 }

@@ -260,7 +260,7 @@ def test_the_wheel_is_installed_as_a_tool_with_the_sandbox_in_it(
     for command in (["--version"], ["sandbox", "--help"]):
         assert subprocess.run([program, *command], env=given, check=False).returncode == 0
     python = program.resolve().with_name("python")
-    page = "from syncd.cli.look import _installed; print(_installed('docs/keys.md#zeliq'))"
+    page = "from syncd.cli.output import page; print(page('docs/keys.md#zeliq'))"
     told = subprocess.run([python, "-I", "-c", page], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert Path(told.partition("#")[0]).read_bytes() == (ROOT / "docs/keys.md").read_bytes()
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("syncd", "connectors", "docs", "pyproject.toml", "README.md", "LICENSE")
-KEYS = "share/doc/syncd/keys.md"
+PAGES = ("docs/keys.md", "docs/reference/errors.md")  # which commands name
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,10 @@ def test_everything_that_is_needed_is_in_the_wheel(wheel: zipfile.ZipFile) -> No
     assert {name.split("/")[0] for name in packed} == {"syncd", "connectors"}
 
 
-def test_the_page_that_check_links_to_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    [page] = [name for name in wheel.namelist() if ".data/" in name]
-    assert page.endswith(f".data/data/{KEYS}")
-    assert wheel.read(page) == (ROOT / "docs/keys.md").read_bytes()
+def test_the_pages_that_commands_name_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    packed = {name.partition(".data/data/share/doc/syncd/")[2]: name for name in wheel.namelist() if ".data/" in name}
+    assert packed.keys() == {Path(page).name for page in PAGES}
+    assert all(wheel.read(packed[Path(page).name]) == (ROOT / page).read_bytes() for page in PAGES)
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:

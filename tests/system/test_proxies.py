@@ -38,7 +38,7 @@ def nginx(folder: Path, port: int, upstream: int) -> list[str]:
         "/var/log/nginx": str(folder),
         "127.0.0.1:8080": f"127.0.0.1:{upstream}",
         "timeout 10s": f"timeout {PATIENCE}",
-        "syncd_connections 200": "syncd_connections 8",
+        "syncd_connections 300": "syncd_connections 8",
     }.items():
         assert old in text, old
         text = text.replace(old, new)

@@ -84,7 +84,10 @@ def test_run_once_tells_what_kept_it_from_working(tmp_path: Path) -> None:
         with Daemon(vendors, ("--once",)) as daemon:
             assert daemon.wait() == 1
         why = "hubspot would not take what is bought: the portal has no contact property 'direct_dail'"
-        assert f"error: hubspot-contacts buys nothing: {why}\n       → set another property" in daemon.tail()
+        assert (
+            f"error: hubspot-contacts buys nothing: {why} [gate-write-right]\n       → set another property"
+            in daemon.tail()
+        )
         settings["syncs"][0]["fields"]["phone"]["property"] = "phone"
         vendors.configure(syncs=settings["syncs"])
         with Daemon(vendors, ("--once",)) as daemon:

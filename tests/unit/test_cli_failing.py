@@ -161,7 +161,9 @@ def test_s13_with_debug_the_details_are_shown() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 70
     assert "ZeroDivisionError: division by zero" in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: syncd met something that nobody foresaw: ZeroDivisionError")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: syncd met something that nobody foresaw: ZeroDivisionError")
+    assert last.endswith("[bug]")
 
 
 # --- on a real host -----------------------------------------------------------------------------
@@ -171,6 +173,7 @@ def test_s8_a_place_that_is_not_there(made: Path, capsys: pytest.CaptureFixture[
     assert ended("backup", made / "no" / "copy.db", config=made / "config.yaml") == 1
     assert capsys.readouterr().err == (
         f"error: {made}/no: No such file or directory\n       → create the folder, or name another place\n"
+        "       see docs/reference/errors.md#failed\n"
     )
 
 
@@ -247,7 +250,10 @@ def test_nobody_reads_to_the_end() -> None:
 def test_the_output_has_no_room() -> None:
     done = syncd_to(os.open("/dev/full", os.O_WRONLY), "--help")
     assert done.returncode == 74
-    assert done.stderr == "error: No space left on device\n       → make room there, or name another place\n"
+    assert done.stderr == (
+        "error: No space left on device\n       → make room there, or name another place\n"
+        "       see docs/reference/errors.md#disk-full\n"
+    )
 
 
 def syncd_to(number: int, *words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -78,7 +78,8 @@ def test_s1_what_needs_secrets_says_which_it_cannot_see_and_the_line_that_shows_
     assert any(
         ":2: callbacks.secrets[0]: the credential callback-secret can't be seen from here" in one for one in told
     )
-    line = told[-1]
+    line, see = told[-2:]
+    assert see.endswith("docs/reference/errors.md#configuration")
     for name in ("callback-secret", "hubspot-token"):
         assert f"-pLoadCredential={name}:/etc/credstore/syncd.{name}" in line
 

@@ -41,7 +41,7 @@ def test_it_is_told_once_when_it_has_stood_and_once_when_it_is_over() -> None:
     told = desk.look(HALTED, after=SETTLE)
     assert told is not None
     assert told.title == "syncd: zeliq: halted"
-    assert "zeliq is halted: no key\n  → give one" in told.body
+    assert "zeliq is halted: no key [halted]\n  → give one" in told.body
     assert [desk.look(HALTED, after=HOUR) for _ in range(30)] == [None] * 30
     assert desk.look(after=HOUR) is None
     over = desk.look(after=SETTLE)
