@@ -64,7 +64,7 @@ STANDINGS = {
     Standing.IDLE: Word("○", _C.IDLE, "idle", "everything that could be done is done"),
     Standing.FOR_YOU: Word("▲", _C.YOU, "waits for you", "values wait for a person's decision"),
     Standing.FOR_VENDOR: Word("◆", _C.VENDOR, "waits for a vendor", "an answer, credits or a limit is waited for"),
-    Standing.STOPPED: Word("■", _C.BAD, "stopped", "nothing is bought or written until what stops it has ended"),
+    Standing.STOPPED: Word("■", _C.BAD, "stopped", "nothing is bought or written until that has ended"),
     Standing.FAILED: Word("✕", _C.BAD, "failed", "the last pull failed; it is tried again by itself"),
 }
 

@@ -232,7 +232,7 @@ CREATE TABLE write (
     basis TEXT NOT NULL DEFAULT ''      -- the legal basis that was named with it, where the record named none
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
-CREATE INDEX write_run ON write (run_id);
+CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
 
 -- What became of questions and values, by UTC day: `syncd report`. Rows of `result` and `write` are counted once, a while
