@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from syncd.words import STANDINGS
 
@@ -139,3 +141,17 @@ def test_a_ledger_that_is_not_there_is_told_before_anything_is_drawn(tmp_path: P
         assert terminal.ended() != 0
         assert ALTERNATE not in terminal.said
         assert b"Traceback" not in terminal.said
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_fit_and_cut_nothing(vendors: Vendors, columns: int) -> None:
+    commands = (["contacts"], ["runs"], ["report"], ["review", "list"], ["status"])
+    for command in commands:
+        with Terminal([*command, "-c", vendors.config], vendors.folder, columns, 200) as terminal:
+            assert terminal.ended() == 0
+            told = re.sub(r"\x1b\[[0-9;]*m", "", terminal.said.decode())
+        wide = [line for line in map(str.rstrip, told.splitlines()) if cell_len(line) > columns]
+        sentences = [line for line in wide if ": " in line or line.endswith((".", "(UTC)"))]  # wrapped by the terminal
+        assert wide == sentences, command
+        assert "…" not in told, command
+        assert ("left out, for the terminal is narrow" in told) or columns > 60 or command[0] == "review", command
