@@ -111,8 +111,9 @@ def refused(tx: Tx, result_id: int, *, now: float) -> None:
         _add(tx, {Place(*row): Figures(refused=1)})
 
 
-def read(tx: Tx, first: int, last: int) -> dict[Place, Figures]:
-    """The figures of these days, both included: what is counted already, and what has come since."""
+def read(tx: Tx, first: int, last: int, *, settled: bool = False) -> dict[Place, Figures]:
+    """The figures of these days, both included: what is counted already, and what has come since; `settled`: without
+    that, which may be much when many answers have just come."""
     span = {"first": first, "last": last}
     found = _figures(tx.rows("daily_counted", **span))
     for row in tx.rows("daily_latencies", **span):
@@ -120,7 +121,7 @@ def read(tx: Tx, first: int, last: int) -> dict[Place, Figures]:
     for row in tx.rows("daily_spent", **span):
         if row["spent_mc"]:
             _at(found, row).spent_mc += row["spent_mc"]
-    for key in (ANSWERS, WRITES):
+    for key in () if settled else (ANSWERS, WRITES):
         for place, one in _between(tx, key, int(upkeep.mark(tx, key) or 0), _LAST).items():
             if first <= place.day <= last:
                 found.setdefault(place, Figures()).add(one)

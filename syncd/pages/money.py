@@ -26,7 +26,7 @@ async def providers(site: Site, request: Request) -> Response:
         days = figures.days_of(filters.moment(since, now), now)
     except ValueError as error:
         raise Wrong(str(error)) from None
-    found, frame = await site.read(daily.read, *days)
+    found, frame = await site.read(daily.read, *days, settled=True)
     report = figures.report(found, days, ("field", "provider"))
     rows = [_provider(site, status, name) for name in site.parts.lanes]
     paused = {one["name"] for one in status["pauses"] if one["kind"] == "provider"}

@@ -57,7 +57,7 @@ async def overview(site: Site, request: Request) -> Response:
 
 def _charts(tx: Tx, syncs: list[str], now: float) -> tuple[list[tuple[float, float]], dict[str, Any], dict[str, Any]]:
     days = report.days_of(now - LATELY * 86_400, now)
-    lately = report.report(daily.read(tx, *days), days, ())["total"]
+    lately = report.report(daily.read(tx, *days, settled=True), days, ())["total"]
     return glances.spent_by_hour(tx, now=now), glances.beats(tx, syncs), lately
 
 
