@@ -16,9 +16,10 @@ from rich.cells import cell_len
 
 from syncd.words import STANDINGS
 
-from .rig import PATIENCE, Vendors, environment, syncd
+from .rig import PATIENCE, Vendors, environment
 from .terminal import Terminal
 
+TRANSCRIPT = "run-once.txt"
 ALTERNATE, USUAL = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
@@ -27,8 +28,20 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendors]:
     """A ledger in which something has happened; its daemon has ended."""
     with Vendors(tmp_path_factory.mktemp("vendors"), contacts=12) as running:
         running.configure(budgets=[{"name": "all", "per_day": 500}])
-        assert syncd("run", "--once", "-c", running.config).returncode == 0
+        with Terminal(["run", "--once", "-c", running.config], running.folder) as terminal:
+            assert terminal.ended() == 0
+            (running.folder / TRANSCRIPT).write_bytes(terminal.said)
         yield running
+
+
+def test_run_once_tells_how_far_it_is_below_the_log(vendors: Vendors) -> None:
+    said = (vendors.folder / TRANSCRIPT).read_bytes().decode()
+    far = re.findall(r"\r\x1b\[Kenriching: (\d+) of (\d+) fields[^\r\n]*", said)
+    assert len(far) > 3
+    assert [int(done) for done, _ in far] == sorted(int(done) for done, _ in far)
+    assert re.search(r"fields \(\d+ %\), [\d,]+ a second, \d+ % found, [\d.,]+ credits, \d+ s", said)
+    assert not re.search(r"enriching[^\r\n]*\n", said), "a line of the log is never behind it"
+    assert said.rstrip().splitlines()[-1].endswith("credits were charged.")
 
 
 def watching(vendors: Vendors, columns: int = 80, **environ: str) -> Terminal:
