@@ -156,11 +156,11 @@ def present(report: dict[str, Any], console: Console, as_typed: Callable[[str], 
     )
     look = f"syncd status -c {report['config']} (or: syncd review list -c {report['config']})"
     console.print(f"The ledger is {report['ledger']}; look around with: {as_typed(look)}", soft_wrap=True)
-    verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
-    console.print(verdict, highlight=False)
     if not report["serves"]:
         serve = as_typed("syncd demo --serve")
         console.print(f"The operator's page was open while it ran; to look around there: {serve}", soft_wrap=True)
+    verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
+    console.print(verdict, highlight=False)
 
 
 def waiting_lines(review: dict[str, Any]) -> list[str]:

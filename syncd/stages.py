@@ -20,7 +20,7 @@ from syncd.config import CronLine
 from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.log import Facts, unit
-from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, undoing, verify, work, writeback
+from syncd.pipeline import dispatch, inbox, plan, probe, pull, refresh, rights, sweep, undoing, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch
@@ -40,6 +40,7 @@ CADENCE = {
     "watch": 10.0,
     "lease": 60.0,
     "undo": 5.0,
+    "refresh": 60.0,
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
@@ -51,6 +52,7 @@ NEXT = {
     "sweep": ("dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
     "undo": ("plan", "undo"),
+    "refresh": ("dispatch",),
     "probe": ("rights", "pull", "dispatch", "writeback", "undo"),
     "lease": ("plan", "dispatch", "inbox", "verify", "writeback"),
 }
@@ -155,6 +157,8 @@ class Stages:
             Stage("lease", lambda: work.run_once(parts)),
             Stage("undo", lambda: undoing.run_once(parts)),
         ]
+        if any(policy.refresh for sync in parts.syncs for policy in sync.fields.values()):
+            stages.append(Stage("refresh", lambda: refresh.run_once(parts)))
         if parts.settings.callbacks is not None:
             stages.append(Stage("canary", lambda: self._canary.run_once(parts)))
         stages += [Stage(f"dispatch:{name}", partial(dispatch.run_once, parts, name)) for name in parts.lanes]

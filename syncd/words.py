@@ -64,7 +64,7 @@ STANDINGS = {
     Standing.IDLE: Word("○", _C.IDLE, "idle", "everything that could be done is done"),
     Standing.FOR_YOU: Word("▲", _C.YOU, "waits for you", "values wait for a person's decision"),
     Standing.FOR_VENDOR: Word("◆", _C.VENDOR, "waits for a vendor", "an answer, credits or a limit is waited for"),
-    Standing.STOPPED: Word("■", _C.BAD, "stopped", "nothing is bought or written until what stops it has ended"),
+    Standing.STOPPED: Word("■", _C.BAD, "stopped", "nothing is bought or written until that has ended"),
     Standing.FAILED: Word("✕", _C.BAD, "failed", "the last pull failed; it is tried again by itself"),
 }
 
@@ -98,6 +98,12 @@ REASONS = {
     Reason.UNDETERMINED: Word("✕", _C.BAD, "the providers failed", "nothing was charged; they are asked again soon"),
     Reason.REFUSED: Word("■", _C.IDLE, "you refused it", "a person said that the value is not theirs"),
     Reason.WRITE_REFUSED: Word("✕", _C.BAD, "the CRM refused it", "a rule or a missing right in the CRM is behind it"),
+    Reason.OUTDATED: Word(
+        "▲",
+        _C.YOU,
+        "outdated",
+        "asked again, it was not found like that any more: look whether the person has changed jobs",
+    ),
     Reason.CLEARED: Word("○", _C.IDLE, "cleared in the CRM since", "what syncd wrote was removed there"),
     Reason.UNDONE: Word("○", _C.IDLE, "put back", "`syncd undo` has restored what stood there before"),
     Reason.CANCELLED: Word("○", _C.IDLE, "cancelled", "the question was withdrawn before it was asked"),

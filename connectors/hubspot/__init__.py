@@ -32,6 +32,7 @@ from . import look as looking
 from . import options as settings
 from . import properties, schema
 from .calls import Calls
+from .consent import LEGAL_BASIS
 from .options import Options
 from .portal import READ_CHUNK, Portal, closed_properties
 from .pull import Sweep
@@ -59,6 +60,7 @@ class Connector:
         history=True,
         conditional_write=False,
         keys="docs/keys.md#hubspot",
+        legal_basis=LEGAL_BASIS,
     )
 
     def __init__(self, name: str, options: settings.Options, base_url: str | None, tools: Tools) -> None:

@@ -12,10 +12,12 @@ from syncd.contract.model import EXTRAS, FieldMap, Finding, Level, Selection
 from . import lists, properties, terms
 from .answers import MissingScope
 from .calls import Calls, Route
+from .consent import LEGAL_BASIS
 from .options import Options
 from .portal import Catalogue, Portal, is_read_only
 from .schema import TEXT
 
+_BASIS = "provenance.legal_basis"
 _AGAIN = "try again; if it stays so, look at base_url and at HubSpot's status page"
 
 
@@ -88,6 +90,31 @@ def _property(fields: FieldMap, catalogue: Catalogue) -> Iterator[str]:
         yield f"property {fields.property!r} is read-only"
 
 
+def _beside(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
+    """Properties that are set or cleared beside values."""
+    for told, name in selection.stamps.items():
+        for wrong in properties.wrong(told, name, catalogue):
+            what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
+            yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
+    if selection.legal_basis and (wrong := _basis(selection.legal_basis, catalogue)):
+        cure = "write it as HubSpot's settings do, or take legal_basis out of `provenance`"
+        yield Finding(level=Level.WARNING, what=f"{wrong}: values are written without", cure=cure, at=_BASIS)
+    if selection.request:
+        for wrong in _checkbox(selection.request, catalogue):
+            cure = "make a single checkbox of that name, or take `request` out of the sync"
+            yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
+
+
+def _basis(text: str, catalogue: Catalogue) -> str:
+    """Why a legal basis can't be named, or ""."""
+    definition = catalogue.get(LEGAL_BASIS)
+    if definition is None:
+        return f"the portal has no property {LEGAL_BASIS} (data privacy is switched off)"
+    options = definition.get("options")
+    known = [str(one.get("value")) for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+    return "" if text in known or not known else f"{LEGAL_BASIS} has no option {text!r}; it has {', '.join(known)}"
+
+
 def _checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
     definition = catalogue.get(name)
     if definition is None:
@@ -108,14 +135,7 @@ def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         for wrong in _property(fields, catalogue):
             cure = f"set another property for {field}, or none; until then it is not filled"
             yield Finding(level=Level.WARNING, what=wrong, cure=cure, at=EXTRAS.get(field, ""))
-    for told, name in selection.stamps.items():
-        for wrong in properties.wrong(told, name, catalogue):
-            what, cure = f"{wrong}: values are written without it", "run `syncd setup`, or take it out of `provenance`"
-            yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"provenance.{told}")
-    if selection.request:
-        for wrong in _checkbox(selection.request, catalogue):
-            cure = "make a single checkbox of that name, or take `request` out of the sync"
-            yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
+    yield from _beside(selection, catalogue)
     for name in terms.unsearched(selection, catalogue):
         what = f"`match` leaves no room to search for {name}: who opted out is known only where something lacks"
         yield Finding(

@@ -137,6 +137,7 @@ class Lens:
             elsewhere=frozenset(field for field in fields if self._is_elsewhere(said, field)),
             blocked=self._blocked(record, said, past),
             versions=past,
+            legal_basis=said.get(consent.LEGAL_BASIS, "").strip(),
         )
 
     def _blocked(

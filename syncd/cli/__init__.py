@@ -34,7 +34,7 @@ COMMANDS = {
     "retry": ("retry", "Decide again now on what was in vain; shows the price first."),
     "setup": ("setup", "Make the CRM properties that tell where values are from."),
     "check": ("look", "What keeps `syncd run` from working, and the cure."),
-    "status": ("look", "What is where, what waits for what, credits, errors."),
+    "status": ("status", "What is where, what waits for what, credits, errors."),
     "contacts": ("contacts", "Find contacts, and what became of them."),
     "show": ("look", "One contact's whole journey."),
     "runs": ("look", "The last runs, and what each has written."),

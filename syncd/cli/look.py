@@ -1,18 +1,14 @@
-"""Commands that only look: check, status, show, connectors, config schema."""
+"""Commands that only look: check, show, runs, connectors, config schema."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.live import Live
-from rich.text import Text
 
 from syncd import compose
 from syncd.config import Settings, json_schema, place, unused
@@ -20,8 +16,6 @@ from syncd.contract.model import Finding, Level
 from syncd.contract.ports import Crm, CrmCapabilities, Provider, ProviderCapabilities, Tools
 from syncd.ledger import reports
 from syncd.ledger.store import reading
-from syncd.observe.status import look as observed
-from syncd.observe.status import summarised
 from syncd.registry import Registry
 from syncd.web.reach import public_url_findings
 
@@ -30,19 +24,16 @@ from .completion import syncs
 from .contacts import the_contact
 from .findings import asked, coded, explain_codes
 from .findings import show as show_finding
-from .output import ConfigOption, JsonOption, out, page, print_json, say, settings_from, table
+from .output import ConfigOption, JsonOption, page, print_json, say, settings_from, table
 from .prices import listed_prices
-from .tables import show_journey, show_runs, show_status
+from .tables import show_journey, show_runs
 
-EVERY = 2.0  # seconds between two looks of `status --watch`
-SEEN_WITHIN = 90.0  # seconds without a sign of the daemon until `status` says so
 config_app = typer.Typer(no_args_is_help=True, help="About the configuration file itself.")
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command("check", short_help="What keeps `syncd run` from working, and the cure.")(check)
-    app.command("status", short_help="What is where, what waits for what, credits, errors.")(status)
     app.command("show", short_help="One contact's whole journey.")(show)
     app.command("runs", short_help="The last runs, and what each has written.")(runs)
     app.command("connectors", short_help="Which CRMs and providers there are.")(connectors)
@@ -75,52 +66,6 @@ def check(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
             say(f"{'see':<7}", f" {keys}: which key and rights {name} needs")
         explain_codes(found)
     raise typer.Exit(1 if failed else 0)
-
-
-def status(
-    config: ConfigOption = None,
-    *,
-    watch: Annotated[bool, typer.Option("--watch", help="Keep showing it, every two seconds.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """What is where, what waits for what, credits, limits, balances, last errors.
-
-    \b
-    Examples:
-      syncd status --watch
-      syncd status --json
-    """
-    settings, _ = settings_from(config, secrets=False)
-
-    def look() -> dict[str, Any]:
-        with reading(settings.ledger.path) as tx:
-            status = summarised(observed(tx, settings, now=compose.clock_of(settings).now()), settings)
-        return {**status, "running": _runs(settings, status["looked_at"])}
-
-    if watch:
-        _watch(look, as_json=as_json)
-    elif as_json:
-        print_json(look())
-    else:
-        show_status(look())
-
-
-def _watch(look: Callable[[], dict[str, Any]], *, as_json: bool) -> None:
-    """On a terminal it is drawn over; in a pipe one follows the other, as JSON each in a line."""
-    if sys.stdout.isatty() and not as_json:
-        with Live(Text(""), console=out, auto_refresh=False) as live:
-            while True:
-                with out.capture() as captured:
-                    show_status(look())
-                live.update(Text.from_ansi(captured.get()), refresh=True)
-                time.sleep(EVERY)
-    while True:
-        if as_json:
-            print_json(look(), indent=None)
-        else:
-            show_status(look())
-        sys.stdout.flush()
-        time.sleep(EVERY)
 
 
 def show(
@@ -192,13 +137,6 @@ def schema() -> None:
     """
     registry = Registry()
     print_json(json_schema([registry.kind(name) for name in registry.names()]))
-
-
-def _runs(settings: Settings, looked_at: float | None) -> bool:
-    """Has a daemon said lately how the gate stands? It does so every half a minute at least, by its own clock."""
-    speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    patience = max(SEEN_WITHIN, 10.0 * speed)  # in a rehearsal that runs fast, ten real seconds
-    return looked_at is not None and compose.clock_of(settings).now() - looked_at < patience
 
 
 def _crm(name: str, can: CrmCapabilities) -> list[str]:

@@ -44,6 +44,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "NetworkSection": {
         "proxy": "An http proxy (CONNECT) for all calls, with user and password where it wants them.",
+        "resolver": "A name server's address and port, for `verify`; without it, the host's own.",
         "ca_file": "Certificate authorities to trust beside the system's, PEM; relative to the configuration's folder.",
     },
     "Log": {
@@ -136,6 +137,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "syncs": "For which syncs; without it, for all.",
         "fields": "For which fields (email, phone); without it, for all.",
         "providers": "At which providers; without it, at all.",
+        "refresh": "true: only for verifying again what syncd wrote (`ages.refresh`).",
         "per_run": "The most from one pull of a sync to its next.",
         "per_day": "The most in a calendar day, open jobs in their worst case.",
         "per_month": "The most in this day and the 29 before it.",
@@ -149,6 +151,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "AgesSection": {
         "found": "How long a find counts.",
         "not_found": "How long a miss counts.",
+        "refresh": "A value that syncd wrote, and that still stands so long after, is verified again. Left out: never.",
         "providers": "The same for some providers, by the name of their connection.",
     },
     "PartialAges": {"found": "How long a find counts.", "not_found": "How long a miss counts."},
@@ -158,6 +161,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "at": "When the last one was written.",
         "status": "How good they are.",
         "run": "In which run the last one was written.",
+        "legal_basis": "Words for the CRM's property of the legal basis, set with a first value where none is named.",
+    },
+    "Verify": {
+        "mail_exchanger": "A domain that takes no mail (MX, by the DNS) makes an address invalid.",
+        "employer": "A work address on another domain than the employer's is at most probable.",
     },
     "Extra": {"property": "The property that it is written to, where that is blank."},
     "Extras": {

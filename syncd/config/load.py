@@ -22,6 +22,7 @@ from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
 from .alerting import secrets_in
 from .document import Report, Where, read
 from .places import Places, as_written
+from .scalars import Address
 from .scalars import name as valid_name
 from .secret import Secrets, is_secret
 from .sections import (
@@ -139,7 +140,7 @@ class _Loader:
         people = self._section("people", People) if "people" in self._raw else People()
         alerts = self._alerts()
         traces = self._section("traces", Traces) if self._raw.get("traces") is not None else None
-        network = self._network()
+        network, resolver = self._network()
         self._check_listeners(callbacks, admin)
         connections = self._connections()
         syncs = self._syncs(callbacks)
@@ -161,6 +162,7 @@ class _Loader:
             alerts=alerts,
             traces=traces,
             network=network,
+            resolver=resolver,
             connections=connections,
             syncs=syncs,
             warnings=self._report.warnings if self._strict else self._report.problems,
@@ -207,10 +209,10 @@ class _Loader:
         if admin and callbacks and admin.listen == callbacks.listen and admin.listen.port:
             self._report.problem(("admin", "listen"), "is the address of callbacks.listen; choose another port")
 
-    def _network(self) -> Network:
+    def _network(self) -> tuple[Network, Address | None]:
         section = self._section("network", NetworkSection) if "network" in self._raw else NetworkSection()
         if section is None:
-            return Network()
+            return Network(), None
         proxy = section.proxy.get_secret_value() if section.proxy else ""
         if "@" in proxy:
             self._secrets.warn_if_clear(("network", "proxy"))
@@ -219,11 +221,11 @@ class _Loader:
             self._report.warn(("network", "proxy"), what)
         file = None if section.ca_file is None else self._folder / section.ca_file
         if file is None:
-            return Network(proxy=proxy)
+            return Network(proxy=proxy), section.resolver
         digest, wrong = _authorities(file)
         if wrong:
             self._report.problem(("network", "ca_file"), wrong)
-        return Network(proxy=proxy, ca_file=file, ca_digest=digest)
+        return Network(proxy=proxy, ca_file=file, ca_digest=digest), section.resolver
 
     # --- connections --------------------------------------------------------------------------
 
@@ -297,6 +299,7 @@ class _Loader:
             if section is not None:
                 sync = self._sync(section, callbacks)
                 self._check_neighbours(sync, made, where)
+                self._check_refresh(sync, where)
                 made.append(sync)
         return tuple(made)
 
@@ -335,6 +338,14 @@ class _Loader:
             self._kind_at(name, Port.PROVIDER, (*where, "providers", position))
         if (budget.per_run, budget.per_day, budget.per_month) == (None, None, None):
             self._report.problem(where, "limits nothing; add per_run, per_day or per_month, in credits")
+
+    def _check_refresh(self, sync: Sync, where: Where) -> None:
+        """An answer that still counts would be the answer to the same question."""
+        for field, policy in sync.fields.items():
+            found = max(sync.ages(field, name).found for name in policy.providers)
+            if policy.refresh is not None and policy.refresh < found:
+                what = f"`refresh` of {field} must not be shorter than `found` ({found / DAY:g}d)"
+                self._report.problem((*where, "ages"), what)
 
     def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""
@@ -378,7 +389,9 @@ class _Loader:
             on_doubt=section.on_doubt,
             review_within=section.review_within,
             approve=_approve(section.approve),
-            provenance=section.provenance.model_dump(exclude_none=True),
+            verify=section.verify,
+            provenance=section.provenance.model_dump(exclude_none=True, exclude={"legal_basis"}),
+            legal_basis=section.provenance.legal_basis,
             request=section.request,
             extras=_extras(section.extras),
             priority=section.priority,
@@ -402,6 +415,7 @@ class _Loader:
             crm = None
         self._check_ages(raw.get("ages"), (*where, "ages"))
         self._check_provenance(raw, where)
+        self._check_legal_basis(crm, raw.get("provenance"), where)
         callbacks = self._raw.get("callbacks")
         if raw.get("buy_before_write") == 0 and isinstance(callbacks, dict) and callbacks.get("self_check") is False:
             what = "must be 1 or more with callbacks.self_check: false: only a first answer shows that one arrives"
@@ -430,10 +444,18 @@ class _Loader:
         request = raw.get("request")
         if request is not None and request in taken | {*named.values()}:
             self._report.problem((*where, "request"), "must be a property of its own, a checkbox; name another")
+        named = {key: name for key, name in named.items() if key != "legal_basis"}
         for told, name in named.items():
             twice = [other for other, same in named.items() if same == name and other != told]
             if name is not None and (name in taken or twice):
                 self._report.problem((*where, "provenance", told), "must be a property of its own; name another")
+
+    def _check_legal_basis(self, crm: Kind | None, provenance: Any, where: Where) -> None:
+        wanted = isinstance(provenance, dict) and provenance.get("legal_basis") is not None
+        if wanted and crm and isinstance(crm.capabilities, CrmCapabilities) and not crm.capabilities.legal_basis:
+            self._report.problem(
+                (*where, "provenance", "legal_basis"), f"{crm.name} has no property for it; remove it here"
+            )
 
     def _check_extras(self, raw: dict[str, Any], taken: set[Any], where: Where) -> None:
         """Two things in one property would each be taken for somebody else's value of the other."""
@@ -565,4 +587,5 @@ def _policy(field: Field, section: FieldSection, usual: FieldMap | None, ages: A
         ages=_ages(section.ages, ages),
         refill=section.refill,
         writes=section.policy,
+        refresh=section.ages.refresh if section.ages.refresh is not None else ages.refresh,
     )

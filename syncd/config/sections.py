@@ -75,6 +75,7 @@ class NetworkSection(Section):
     """
 
     proxy: ProxyUrl | None = None
+    resolver: Listen | None = None  # a name server's address and port; without it, the host's
     ca_file: Annotated[Path, AfterValidator(own_path)] | None = None
 
 
@@ -160,10 +161,12 @@ class PhoneFormat(StrEnum):
 
 
 class AgesSection(Section):
-    """For how long an answer counts: after that, the provider may be asked again. `providers`: for some of them."""
+    """For how long an answer counts: after that, the provider may be asked again. `providers`: for some of them.
+    `refresh`: a value that we wrote, and that still stands so long after, is verified again; None: never."""
 
     found: Duration | None = None
     not_found: Duration | None = None
+    refresh: Duration | None = None
     providers: dict[str, PartialAges] = Rule(default_factory=dict)
 
 
@@ -210,6 +213,7 @@ class Budget(Section):
 
 class NamedBudget(Section):
     """The most that is spent for some syncs and fields at some providers; None is for all of them, or no limit.
+    `refresh`: it counts only calls by which values of ours are verified again.
 
     Each call has to fit into all budgets that count it. `per_run`: from a pull of a sync to its next one. `time_zone`:
     where days begin and end. A month is a day and the 29 before it.
@@ -219,6 +223,7 @@ class NamedBudget(Section):
     syncs: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
     fields: Annotated[tuple[Literal[Field.EMAIL, Field.PHONE], ...], Rule(min_length=1)] | None = None
     providers: Annotated[tuple[str, ...], Rule(min_length=1)] | None = None
+    refresh: bool = False
     per_run: Credits | None = None
     per_day: Credits | None = None
     per_month: Credits | None = None
@@ -264,6 +269,14 @@ class Provenance(Section):
     at: PropertyName | None = None
     status: PropertyName | None = None
     run: PropertyName | None = None
+    legal_basis: Annotated[str, Rule(min_length=1, max_length=200)] | None = None  # words, not a property
+
+
+class Verify(Section):
+    """What is looked at beyond the provider's word. Each can lower a grade, none can raise it."""
+
+    mail_exchanger: bool = False  # does the domain take mail?
+    employer: bool = False  # is a work address on the employer's domain?
 
 
 class OptOutScope(StrEnum):
@@ -304,6 +317,7 @@ class SyncSection(Section):
     on_doubt: OnDoubt = OnDoubt.REVIEW
     review_within: Duration = 14 * DAY
     approve: bool | Approve = False
+    verify: Verify = Verify()
     extras: Extras = Extras()
     request: PropertyName | None = None
     provenance: Provenance = Provenance()

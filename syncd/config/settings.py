@@ -22,6 +22,7 @@ from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
 
 from .alerting import secrets_in
 from .places import Places
+from .scalars import Address
 from .sections import (
     Admin,
     Alert,
@@ -39,6 +40,7 @@ from .sections import (
     Prefer,
     Rehearsal,
     Traces,
+    Verify,
     WhenUnavailable,
     WritePolicy,
 )
@@ -102,7 +104,7 @@ class FieldPolicy:
 
     `mobile`: the property for mobile numbers, where they have one of their own. `ages`: where they are others than the
     sync's, by provider; of all of them under "". `refill`: look for another value where a program has cleared ours.
-    `writes`: what may stand where a value is written.
+    `writes`: what may stand where a value is written. `refresh`: seconds after which a value of ours is verified again.
     """
 
     property: str
@@ -116,6 +118,7 @@ class FieldPolicy:
     ages: Mapping[str, PartialAges] = field(default_factory=dict)
     refill: bool = False
     writes: WritePolicy = WritePolicy.FILL_BLANK
+    refresh: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +134,9 @@ class Sync:
     `canary`: the first so many writes, after which the sync is paused until a person has looked at them.
     `write_within`: seconds for which a value may wait for a full batch while more are to be expected. `approve`: so
     many values of a run are written without a person's approval; None: all of them. `provenance`: what is told of a
-    record's values (of `Told`), and in which property. `request`: a checkbox by which somebody wants a contact now.
+    record's values (of `Told`), and in which property. `verify`: what is looked at beyond the provider's word.
+    `legal_basis`: what is named as the legal basis of a record that names none, with its first value. `request`: a
+    checkbox by which somebody wants a contact now.
     """
 
     name: str
@@ -159,7 +164,9 @@ class Sync:
     time_zone: str = "UTC"
     unproved_url: str = ""
     approve: int | None = None
+    verify: Verify = field(default_factory=Verify)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    legal_basis: str | None = None
     request: str | None = None
     # What the CRM's port wants to know of this sync; and a digest of all that a write depends on: with another one it
     # is not known whether the CRM takes it. Both are made once, for they are asked for with each contact.
@@ -200,6 +207,7 @@ class Sync:
             match=self.match,
             extras=self._extras(),
             stamps=self.provenance,
+            legal_basis=self.legal_basis or "",
             request=self.request or "",
         )
 
@@ -225,6 +233,7 @@ class Settings:
     alerts: tuple[Alert, ...] = ()
     traces: Traces | None = None
     network: Network = field(default_factory=Network)
+    resolver: Address | None = None  # a name server; None: the host's
     warnings: tuple[str, ...] = ()
     places: Places = field(default_factory=Places, compare=False, repr=False)
 

@@ -96,6 +96,7 @@ class Selection:
     match: Mapping[str, Any] = field(default_factory=dict)  # the CRM's own filter terms
     extras: Mapping[Field, FieldMap] = field(default_factory=dict)  # written too, but nothing is pulled for them
     stamps: Mapping[str, str] = field(default_factory=dict)  # set along with a value: what they tell of it, and where
+    legal_basis: str = ""  # the words that are set along with a first value, where the record names no legal basis
     request: str = ""  # a checkbox: whose is ticked is pulled, whatever else the record holds
     # Every property that may be written: read with history, guarded and compared alike.
     writable: Mapping[Field, FieldMap] = field(init=False, compare=False, repr=False)
@@ -189,6 +190,7 @@ class Snapshot:
     a merge), or None when it is gone. `versions` is newest first, per field, where the CRM keeps
     history; empty where it keeps none. `identity` is who the record is about now, as far as the
     record itself says (what an associated company adds may be missing); None where nothing was read.
+    `legal_basis`: what the property of the CRM's capability `legal_basis` holds; None where there is none.
     `changed_at`, from CRMs that may keep no history of a field: when anybody, ourselves included, last changed the
     record; sortable among the stamps of `versions`. "" from all others.
     """
@@ -202,6 +204,7 @@ class Snapshot:
     blocked: Mapping[Field, str] = field(default_factory=dict)
     versions: Mapping[Field, tuple[Version, ...]] = field(default_factory=dict)
     changed_at: str = ""
+    legal_basis: str | None = None
 
 
 @frozen(kw_only=True)

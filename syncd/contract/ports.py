@@ -94,7 +94,8 @@ class CrmCapabilities:
     `objects` maps each object that syncd can work on to the default property of each field.
     `conditional_write`: the CRM itself refuses a write when the record has changed. Where it is
     False, the pipeline reads again after each write and puts back what a person wrote meanwhile.
-    `keys`: where people read which key and rights it needs.
+    `keys`: where people read which key and rights it needs. `legal_basis`: the property in which a record names the
+    legal basis for being processed; "" where the CRM has none of its own.
     """
 
     title: str
@@ -104,6 +105,7 @@ class CrmCapabilities:
     history: bool
     conditional_write: bool
     keys: str = ""
+    legal_basis: str = ""
 
 
 class Crm(Protocol):

@@ -30,7 +30,7 @@ REMEMBER_PRICES = 90 * 86_400.0  # seconds since a price was last seen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """The operator's caps on what is spent for some syncs and fields at some providers; None: for all of them, or no
-    cap. `time_zone`: where its days begin and end."""
+    cap. `time_zone`: where its days begin and end. `refresh`: it counts only calls that verify values of ours again."""
 
     name: str = ""
     syncs: frozenset[str] | None = None
@@ -40,6 +40,7 @@ class Budget:
     per_day: Decimal | None = None
     per_month: Decimal | None = None
     time_zone: str = "UTC"
+    refresh: bool = False
 
     def cap(self, window: str) -> Decimal | None:
         """The cap of one of `WINDOWS`."""
@@ -70,10 +71,11 @@ class Budget:
         span = "a run" if cap == RUN else f"{DAYS[cap]} day{'s' if DAYS[cap] > 1 else ''}"
         return f"{self.name}: {self.cap(cap)} credits in {span} ({self.time_zone})"
 
-    def scope(self) -> dict[str, str | None]:
+    def scope(self) -> dict[str, Any]:
         """As the ledger's statements take it."""
         names = {"syncs": self.syncs, "fields": self.fields, "providers": self.providers}
-        return {key: None if value is None else json.dumps(sorted(value)) for key, value in names.items()}
+        scope = {key: None if value is None else json.dumps(sorted(value)) for key, value in names.items()}
+        return {**scope, "refresh": int(self.refresh)}
 
 
 def first_moment(now: float, time_zone: str, days: int = 1) -> float:
@@ -101,7 +103,11 @@ def _window(tx: Tx, budget: Budget, window: str, cap: Decimal, *, now: float) ->
     used, scope = sum(kinds.values()), budget.scope()
     return {
         "budget": budget.name,
-        **{key: None if names is None else json.loads(names) for key, names in scope.items()},
+        **{
+            key: None if (names := scope[key]) is None else json.loads(names)
+            for key in ("syncs", "fields", "providers")
+        },
+        "refresh": budget.refresh,
         "window": window,
         "cap": float(cap),
         "used": used,

@@ -50,12 +50,13 @@ class Candidate:
     identity: Identity  # what is usable of the contact
     person: str | None
     names: frozenset[str]  # name at employer, where another record may be the same person
-    lacking: bool  # the CRM still lacks the field, as far as the last pull knows
+    lacking: bool  # the CRM still lacks the field, as far as the last pull knows; or `refreshing`
     blocked: str | None  # why it must not be filled, the person's other records included
     email_job: int | None  # the job for the same contact's e-mail, while it is under way
     ways: frozenset[str]  # in which the provider was asked in this round
     finds: frozenset[str]  # calls whose finds count for this job: its own, or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
+    refreshing: bool = False  # the CRM holds a value of ours, which is verified again
     pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
 
@@ -70,15 +71,22 @@ class Asked:
 
 
 def waiting(
-    tx: Tx, sync: str, provider: str, limit: int, *, fields: Sequence[Field] | None = None, at_least: int = 0
+    tx: Tx,
+    sync: str,
+    provider: str,
+    limit: int,
+    *,
+    fields: Sequence[Field] | None = None,
+    at_least: int = 0,
+    at_most: int = 99,
 ) -> list[int]:
     """Jobs whose turn it is at a provider and that nobody holds, in order of priority, then age.
 
-    `fields`: of these only; `at_least`: of that priority or a higher one.
+    `fields`: of these only; `at_least`, `at_most`: of these priorities.
     """
     wanted = None if fields is None else json.dumps(list(fields))
     of = {"sync": sync, "provider": provider}
-    return tx.packed("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least)
+    return tx.packed("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least, at_most=at_most)
 
 
 class Page(NamedTuple):
@@ -89,10 +97,17 @@ class Page(NamedTuple):
 
 
 def page(
-    tx: Tx, sync: str, provider: str, limit: int, *, fields: Sequence[Field] | None = None, at_least: int = 0
+    tx: Tx,
+    sync: str,
+    provider: str,
+    limit: int,
+    *,
+    fields: Sequence[Field] | None = None,
+    at_least: int = 0,
+    at_most: int = 99,
 ) -> Page:
     """What `waiting` returns: two that are equal were looked up while nothing moved."""
-    jobs = waiting(tx, sync, provider, limit, fields=fields, at_least=at_least)
+    jobs = waiting(tx, sync, provider, limit, fields=fields, at_least=at_least, at_most=at_most)
     return Page(tuple(jobs), tx.value("step_newest") or 0 if jobs else 0)
 
 
@@ -189,7 +204,8 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         identity=identity,
         person=row["person"],
         names=_names(identity) if row["namesakes"] else frozenset(),
-        lacking=field in _lacks(row["lacks"]),
+        lacking=field in _lacks(row["lacks"]) or row["priority"] < 0,
+        refreshing=row["priority"] < 0,
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=frozenset(page.ways.get(id_, ())),

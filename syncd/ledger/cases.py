@@ -44,6 +44,7 @@ class Job:
     due_at: float
     ended_at: float  # UTC seconds of its last move
     retried_at: float  # UTC seconds; 0: never
+    refreshing: bool  # a value of ours is verified again, since `retried_at`
 
 
 class Stood(NamedTuple):
@@ -152,6 +153,7 @@ class _JobRow(NamedTuple):
     due_at: float
     updated_at: float
     retried_at: float
+    priority: int
     newest: int | None  # result
 
     @classmethod
@@ -247,6 +249,7 @@ def _job(row: _JobRow) -> Job:
         due_at=row.due_at,
         ended_at=row.updated_at,
         retried_at=row.retried_at,
+        refreshing=row.priority < 0 and row.state is not JobState.DONE,
     )
 
 

@@ -623,7 +623,7 @@ FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
 
 -- name: cases_jobs
 SELECT json_group_array(json_array(job.id, contact_id, sync, field, state, reason, note, provider, round, job.value,
-    destination, due_at, updated_at, retried_at, (SELECT max(result.id) FROM result WHERE result.job_id = job.id))
+    destination, due_at, updated_at, retried_at, priority, (SELECT max(result.id) FROM result WHERE result.job_id = job.id))
     ORDER BY job.id) FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
 
 -- name: cases_results
@@ -804,7 +804,7 @@ ON CONFLICT DO UPDATE SET n = n + excluded.n
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
-INSERT INTO spend SELECT slot, :new, provider, field, run_id, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
+INSERT INTO spend SELECT slot, :new, provider, field, run_id, refresh, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
 WHERE sync = :old ON CONFLICT DO UPDATE SET
     reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
     assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
@@ -818,14 +818,14 @@ DELETE FROM spend WHERE sync = :old
 -- Jobs whose turn it is at one provider, and that nobody holds.
 SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
     WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
-        AND job.priority >= :at_least AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
+        AND job.priority BETWEEN :at_least AND :at_most AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
         AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = job.id)
     ORDER BY job.priority DESC, job.id LIMIT :limit + 0)
 
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
 -- records to think of.
-SELECT job.id, job.field, job.person, job.round, job.provider, job.updated_at, contact.id AS contact_id,
+SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
@@ -898,7 +898,7 @@ WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
 SELECT 1 FROM jsonb_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
 JOIN contact ON contact.id = job.contact_id
 WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
-OR NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field)
+OR (job.priority >= 0 AND NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field))
 OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
@@ -913,7 +913,7 @@ SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(s
     coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
 WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh
 
 -- name: spent_in_runs
 -- The same of the newest run of each sync.
@@ -922,7 +922,7 @@ SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(s
 WHERE run_id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
         SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh
 
 -- name: runs_began
 -- When the newest run of the syncs began; NULL if there was none.
@@ -933,7 +933,7 @@ SELECT min(started_at) AS at FROM run WHERE id IN (SELECT (SELECT max(id) FROM r
 SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend
 WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
     AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) GROUP BY slot
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh GROUP BY slot
 
 -- name: spent_first
 -- The quarter hour of the first call at a provider.
@@ -986,8 +986,8 @@ SELECT state FROM submission WHERE provider = :provider AND created_at BETWEEN :
 AND state IN ('accepted', 'expired', 'settled') ORDER BY created_at DESC LIMIT :limit + 0
 
 -- name: submission_make
-INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, run_id)
-VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner,
+INSERT INTO submission (id, provider, sync, state, requests, reserved_mc, shares, created_at, deadline, owner, refresh, run_id)
+VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now, :deadline, :owner, :refresh,
     coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
 -- name: attempts_make
@@ -1282,9 +1282,9 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, policy, state, at, run_id, result_id)
+INSERT INTO write (job_id, before, after, seen, property, policy, basis, state, at, run_id, result_id)
 SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
-    'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+    given.value ->> 6, 'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
 FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
@@ -1422,6 +1422,8 @@ ORDER BY undo.due_at LIMIT :limit + 0
 
 -- name: undos_load
 SELECT undo.*, write.after, write.property, write.seen AS read_before, job.field, job.destination,
+    (SELECT max(named.basis) FROM job AS mine JOIN write AS named ON named.job_id = mine.id
+        WHERE mine.contact_id = undo.contact_id) AS basis,
     contact.connection, contact.object, contact.ext_id, contact.identity
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id
 CROSS JOIN undo ON undo.write_id = write.id AND undo.head = undo.write_id AND undo.state IN ('asked', 'intent')
@@ -1571,6 +1573,26 @@ SELECT max(id) FROM step
 -- Of those that a person wants to be decided on again: what is not under way outside, or what waits for anything.
 SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing') AND (:waiting = 0 OR job.state <> 'done') ORDER BY job.id
+
+-- name: refresh_portion_end
+SELECT max(id) FROM (SELECT id FROM job WHERE id > :after ORDER BY id LIMIT :limit + 0)
+
+-- name: refresh_due
+-- Values of ours that were neither written nor asked about since the moment from which that is long ago (by sync and field).
+SELECT job.id, job.contact_id, job.sync, job.field, job.destination, job.value, job.round, contact.connection, contact.object,
+    contact.ext_id, contact.identity FROM job JOIN contact ON contact.id = job.contact_id
+JOIN json_each(:ages) AS age ON age.value ->> 0 = job.sync AND age.value ->> 1 = job.field
+WHERE job.id > :after AND job.id <= :until AND job.state = 'done' AND job.reason = 'written' AND job.value IS NOT NULL
+    AND (SELECT max(coalesce(write.done_at, write.at)) FROM write WHERE write.job_id = job.id AND write.state = 'written') <= age.value ->> 2
+    AND coalesce((SELECT max(result.at) FROM result WHERE result.job_id = job.id), 0) <= age.value ->> 2
+ORDER BY job.id
+
+-- name: refresh_waiting
+SELECT count(*) FROM job INDEXED BY job_queued
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND job.priority < 0
+
+-- name: refresh_begin
+UPDATE job SET priority = -1, retried_at = :now WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'done'
 
 -- name: retry_jobs
 UPDATE job SET retried_at = :now, due_at = iif(due_at >= 2e11, due_at, min(due_at, :now))
@@ -2167,12 +2189,12 @@ GROUP BY sync, field, state, reason HAVING off <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
-    SELECT sync, provider, slot, field, run_id, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run_id,
+    SELECT sync, provider, slot, field, run_id, refresh, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
+    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run_id, refresh,
         -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
         -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
-        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5)
-GROUP BY sync, provider, slot, field, run_id HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
+        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5, 6)
+GROUP BY sync, provider, slot, field, run_id, refresh HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_shares
 -- What a call reserves, or was charged, is the sum of its shares.

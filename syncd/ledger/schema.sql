@@ -107,7 +107,8 @@ CREATE TABLE submission (
     assumed_mc INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, deadline REAL NOT NULL, poll_at REAL, note TEXT NOT NULL DEFAULT '',
     owner INTEGER,                          -- of an intent: the one process that may make the call
     shares TEXT NOT NULL,                   -- how its credits are split among the fields: JSON, thousandths by field
-    run_id INTEGER NOT NULL                 -- the newest run of its sync when it was made: `per_run` of a budget
+    run_id INTEGER NOT NULL,                -- the newest run of its sync when it was made: `per_run` of a budget
+    refresh INTEGER NOT NULL DEFAULT 0      -- by which values of ours are verified again
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;
@@ -137,8 +138,9 @@ CREATE INDEX attempt_submission ON attempt (submission_id, request);
 -- is a sum of these rows.
 CREATE TABLE spend (
     slot INTEGER NOT NULL, sync TEXT NOT NULL, provider TEXT NOT NULL, field TEXT NOT NULL, run_id INTEGER NOT NULL,
+    refresh INTEGER NOT NULL,
     reserved_mc INTEGER NOT NULL, charged_mc INTEGER NOT NULL, assumed_mc INTEGER NOT NULL, doubt_mc INTEGER NOT NULL,
-    PRIMARY KEY (slot, sync, provider, field, run_id)
+    PRIMARY KEY (slot, sync, provider, field, run_id, refresh)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX spend_run ON spend (run_id);
 -- The same of each provider since the beginning. `refund`: what settled calls had reserved beyond their charge, which
@@ -226,7 +228,8 @@ CREATE TABLE write (
     at REAL NOT NULL, done_at REAL,
     run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
     result_id INTEGER,                  -- the answer that the value is from
-    policy TEXT NOT NULL DEFAULT 'fill_blank' -- what was allowed to stand there before
+    policy TEXT NOT NULL DEFAULT 'fill_blank', -- what was allowed to stand there before
+    basis TEXT NOT NULL DEFAULT ''      -- the legal basis that was named with it, where the record named none
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
 CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
@@ -391,7 +394,8 @@ CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT R
 
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO spend
-    SELECT CAST(NEW.created_at / 900 AS INTEGER), NEW.sync, NEW.provider, share.key, NEW.run_id, share.value, 0, 0, 0
+    SELECT CAST(NEW.created_at / 900 AS INTEGER), NEW.sync, NEW.provider, share.key, NEW.run_id, NEW.refresh,
+        share.value, 0, 0, 0
     FROM json_each(NEW.shares) AS share WHERE true
     ON CONFLICT DO UPDATE SET reserved_mc = reserved_mc + excluded.reserved_mc;
     INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
@@ -410,7 +414,7 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
     FROM (SELECT later.key AS field, later.value AS after, OLD.shares ->> later.key AS before
         FROM json_each(NEW.shares) AS later) AS share
     WHERE slot = CAST(NEW.created_at / 900 AS INTEGER) AND sync = NEW.sync AND provider = NEW.provider
-        AND spend.field = share.field AND run_id = NEW.run_id;
+        AND spend.field = share.field AND run_id = NEW.run_id AND refresh = NEW.refresh;
     UPDATE credit_total SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),
         assumed_mc = assumed_mc + NEW.assumed_mc - OLD.assumed_mc,
@@ -419,6 +423,10 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
         refund_mc = refund_mc + iif(NEW.state = 'refused', 0, max(0, OLD.reserved_mc + OLD.assumed_mc
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
+END;
+-- A value that was verified again (`priority` -1: it is the last to be asked about) is as any other one from then on.
+CREATE TRIGGER refresh_ended AFTER UPDATE OF state ON job WHEN NEW.state = 'done' AND NEW.priority < 0 BEGIN
+    UPDATE job SET priority = 0 WHERE id = NEW.id;
 END;
 CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, provider, submission_id ON step
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;

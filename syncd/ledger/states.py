@@ -63,6 +63,7 @@ class Reason(StrEnum):
     UNDETERMINED = "undetermined"  # providers failed, and charged nothing: asked again soon
     REFUSED = "review_refused"  # a person said that the value is not theirs
     WRITE_REFUSED = "write_refused"
+    OUTDATED = "outdated"  # verified again: it stands in the CRM, and was not found like that any more
     CLEARED = "cleared"  # what we wrote, or may have written, was cleared in the CRM since
     UNDONE = "undone"  # what was written was put back, because a person wanted it so
     CANCELLED = "cancelled"

@@ -69,6 +69,7 @@ class Intent:
     since: Mapping[Field, Since] = with_default(default_factory=dict)
     by_person: bool = True
     permit: Permit | None = None
+    refresh: bool = False
 
 
 def _intend_all(tx: Tx, calls: Sequence[Call]) -> list[None]:
@@ -91,6 +92,7 @@ def intend(
     since: Mapping[Field, Since] = MappingProxyType({}),
     by_person: bool = True,
     permit: Permit | None = None,
+    refresh: bool = False,
 ) -> None:
     """T2: the intent, its attempts and the worst-case reservation, before anything is sent. It is the right of one
     process, that of the `permit`, to make this call.
@@ -99,7 +101,7 @@ def intend(
     blocked or put on the suppression list since it was chosen, the same person is being asked about, or the identical
     question was asked `since` then (a field that is not in it: ever), or what `permits.use` does; either undoes it all.
     """
-    values = (provider, sync, reserve, limits, deadline, now, since, by_person, permit)
+    values = (provider, sync, reserve, limits, deadline, now, since, by_person, permit, refresh)
     intend_many(tx, [Intent(submission, items, *values)])
 
 
@@ -142,7 +144,7 @@ def _reserve(tx: Tx, intents: Sequence[Intent]) -> None:
         counted |= room.counting(one.limits, reserve)
         owner = None if one.permit is None else one.permit.owner.id
         what = (len(one.items), *reservation(reserve))
-        rows.append((one.submission.id, one.provider, one.sync, *what, one.now, one.deadline, owner))
+        rows.append((one.submission.id, one.provider, one.sync, *what, one.now, one.deadline, owner, int(one.refresh)))
     tx.many("submission_make", rows)
     room.require(tx, counted, now=max((one.now for one in intents), default=0.0), made=True)
 
@@ -471,6 +473,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
         now=now,
         deadline=now + DAY,
         owner=None,
+        refresh=0,
     )
     sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
     tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)

@@ -70,7 +70,8 @@ class Value:
 @frozen(kw_only=True)
 class ToUndo:
     """A value to be put back. `read_before`: the CRM's stamp of the newest version before we wrote it. `begun`: an
-    undo was intended and never resolved; then `seen` is the newest stamp from before it."""
+    undo was intended and never resolved; then `seen` is the newest stamp from before it. `basis`: the legal basis that
+    we have named for the contact, or ""."""
 
     run_id: int
     head: int
@@ -85,6 +86,7 @@ class ToUndo:
     identity: Identity = BLANK
     begun: bool = False
     seen: str = ""
+    basis: str = ""
 
 
 def find(tx: Tx, wanted: Wanted) -> list[Value]:
@@ -199,6 +201,7 @@ def _to_undo(row: sqlite3.Row) -> ToUndo:
         identity=load_identity(row["identity"]),
         begun=row["state"] == "intent",
         seen=row["seen"],
+        basis=row["basis"] or "",
     )
 
 

@@ -175,6 +175,7 @@ class Intent(NamedTuple):
     seen: str
     property: str  # the CRM's
     policy: str = "fill_blank"  # what is allowed to stand there
+    basis: str = ""  # the legal basis that is named with it
 
 
 class Written(NamedTuple):
@@ -236,7 +237,7 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
     held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
     made = [
-        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy]
+        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy, one.basis]
         for one in held
         if not one.job.begun
     ]

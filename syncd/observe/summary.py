@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from syncd.config import ConditionKind, Settings
+from syncd.config import ConditionKind, CronLine, Settings, Sync
+from syncd.config.scalars import is_loopback
 from syncd.ledger.pauses import PauseKind
 from syncd.ledger.states import JobState
 from syncd.words import STANDINGS, Standing
@@ -114,6 +116,25 @@ _WAITING_FOR_VENDOR = {
 
 def _of_a_provider(condition: Mapping[str, Any]) -> bool:
     return bool(condition["kind"] == ConditionKind.PAUSED and condition["detail"] == PauseKind.PROVIDER)
+
+
+def next_pulls(status: Status, settings: Settings, now: float) -> dict[str, float | None]:
+    """When each sync is pulled next, as far as its schedule tells; None: nobody can say."""
+    return {sync.name: _next_pull(sync, status["runs"].get(sync.name), now) for sync in settings.syncs}
+
+
+def _next_pull(sync: Sync, last: Mapping[str, Any] | None, now: float) -> float | None:
+    if sync.paused:
+        return None
+    if sync.schedule is not None:
+        return CronLine(sync.schedule, sync.time_zone).next_after(now)
+    return None if last is None or sync.every is None else max(now, last["started_at"] + sync.every)
+
+
+def mode(settings: Settings) -> str:
+    """Whether it is about real people: LIVE, or SANDBOX."""
+    hosts = [urlsplit(one.base_url).hostname or "" for one in settings.connections.values() if one.base_url]
+    return "SANDBOX" if settings.rehearsal is not None or any(map(is_loopback, hosts)) else "LIVE"
 
 
 def needs_you(conditions: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

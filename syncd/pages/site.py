@@ -8,7 +8,6 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -18,13 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from syncd.config import CronLine, Sync
 from syncd.contract.errors import SyncdError
 from syncd.contract.model import ContactRef
 from syncd.ledger import glances
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
 from syncd.log import masked
+from syncd.observe import summary
 from syncd.pipeline.parts import Parts
 
 from . import charts, words
@@ -223,8 +222,7 @@ class Site:
 
     def next_pulls(self, status: Mapping[str, Any]) -> dict[str, float | None]:
         """When each sync is pulled next, as far as its schedule tells; None: nobody can say."""
-        now = self.parts.clock.now()
-        return {sync.name: _next_pull(sync, status["runs"].get(sync.name), now) for sync in self.parts.settings.syncs}
+        return summary.next_pulls(status, self.parts.settings, self.parts.clock.now())
 
     def dearest(self, ref: ContactRef) -> float:
         """What all questions about a contact can cost at most: every field at every provider."""
@@ -236,10 +234,7 @@ class Site:
     @cached_property
     def instance(self) -> dict[str, str]:
         """Where this is, and whether it is about real people."""
-        settings = self.parts.settings
-        hosts = [urlsplit(one.base_url).hostname or "" for one in settings.connections.values() if one.base_url]
-        sandbox = settings.rehearsal is not None or any(_is_loopback(host) for host in hosts)
-        return {"name": socket.gethostname(), "mode": "SANDBOX" if sandbox else "LIVE"}
+        return {"name": socket.gethostname(), "mode": summary.mode(self.parts.settings)}
 
     @staticmethod
     def asset(name: str) -> str:
@@ -271,14 +266,6 @@ def _digest(name: str) -> str:
 _DIGESTS: dict[str, str] = {}
 
 
-def _next_pull(sync: Sync, last: Mapping[str, Any] | None, now: float) -> float | None:
-    if sync.paused:
-        return None
-    if sync.schedule is not None:
-        return CronLine(sync.schedule, sync.time_zone).next_after(now)
-    return None if last is None or sync.every is None else max(now, last["started_at"] + sync.every)
-
-
 def _is_from_here(request: Request) -> bool:
     """Browsers say from where a form is sent: the host that we were asked by, and its port."""
     origin = request.headers.get("origin")
@@ -294,10 +281,3 @@ def _is_ours(where: str) -> bool:
 
 def _target(request: Request) -> str:
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -200,6 +200,9 @@ def _drop(one: Candidate, reason: Reason, note: str) -> Aside:
 
 
 def _behind(one: Candidate, lead: int, note: str) -> Aside:
+    """Wait. What is only to be verified again is left for another day."""
+    if one.refreshing:
+        return _drop(one, Reason.WRITTEN, f"not verified again for now: {note}")
     return lambda tx, now: candidates.stand_behind(tx, one, lead, note, now=now)
 
 

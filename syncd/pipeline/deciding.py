@@ -40,6 +40,7 @@ from syncd.policy.decide import (
     for_approval,
 )
 from syncd.policy.replacing import Standing
+from syncd.policy.values import NO_CHECKS, Checks
 
 from .parts import Parts
 
@@ -80,7 +81,15 @@ def fingerprint(sync: Sync) -> str:
 async def look(parts: Parts, contact_ids: Iterable[int]) -> tuple[Read, list[Decided]]:
     """Read what there is of some contacts, and decide."""
     found, selected = await parts.ledger.read(_read, contact_ids, parts)
+    if any(sync.verify.mail_exchanger for sync in parts.settings.syncs):
+        await parts.exchangers.look(_mail_hosts(found), parts.settings.resolver, parts.clock.monotonic())
     return found, decide_all(parts, found, selected)
+
+
+def _mail_hosts(found: Read) -> set[str]:
+    """The domains of all addresses that were found for these contacts."""
+    heard = (one for case in found.cases if case.field is Field.EMAIL for one in case.heard)
+    return {values.mail_host(one.value) for each in heard for one in each.result.candidates if "@" in one.value}
 
 
 def _read(tx: Tx, contact_ids: Iterable[int], parts: Parts) -> tuple[Read, Selected]:
@@ -172,7 +181,15 @@ def _policy(parts: Parts, sync: Sync, field: Field) -> Policy:
         silent=silent,
         refill=policy.refill,
         writes=sync.writes(field),
+        checks=checks_of(parts, sync),
     )
+
+
+def checks_of(parts: Parts, sync: Sync) -> Checks:
+    """What is looked at beyond the provider's word."""
+    wanted = sync.verify
+    refuses = parts.exchangers.refuses if wanted.mail_exchanger else None
+    return Checks(refuses=refuses, employer=wanted.employer) if refuses or wanted.employer else NO_CHECKS
 
 
 def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, now: float) -> Facts:
@@ -197,6 +214,7 @@ def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, n
         opening=partial(_opening, parts, case),
         history=crm is None or crm.capabilities.history,
         undone=_undone_by(case, job),
+        refreshing=job.retried_at if job is not None and job.refreshing else None,
     )
 
 

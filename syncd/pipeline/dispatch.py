@@ -42,6 +42,8 @@ AHEAD = 32.0  # calls that somebody new may bring a sync ahead of the others
 CATCH_UP = 64.0  # calls by which a sync that had nothing to ask may be ahead of the others afterwards
 PRIORITY = 10  # of a sync, by default
 NEW = 1  # the priority of a job for somebody who is new
+MOST = 99  # the highest priority that there is
+REFRESH = -1  # of one by which a value of ours is verified again
 
 log = structlog.get_logger("syncd.dispatch")
 
@@ -57,13 +59,20 @@ async def run_once(parts: Parts, name: str) -> int:
     lane.breaker, lane.refused = breaker.from_row(known.breaker), known.refused
     lane.pacer.block(lane.refused.until - parts.clock.now())
     runs = await _runs(parts, name, known)
+    again = [run for run in runs if any(one.refresh is not None for one in run.sync.fields.values())]
     if lane.breaker.trial:  # a claim for nothing would be in the way of the probe, which learns of new credits
         runs = [run for run in runs if await run.can_ask_somebody()]
     if not runs or not lane.breaker.trial:
-        return await _take_turns(parts, name, runs)
+        return await _take_turns(parts, name, runs) + await _refresh(parts, name, again)
     async with hold(parts, Kind.CONNECTION, [name]) as held:  # a single call finds out, whoever makes it
         return await _take_turns(parts, name, runs) if held.items else 0
     return 0
+
+
+async def _refresh(parts: Parts, name: str, runs: Iterable[_Run]) -> int:
+    """What is left of the limits once nobody else waits: values of ours are verified again."""
+    old = [_Run(Calls(parts, run.lane, run.connection, run.sync, refresh=True)) for run in runs]
+    return await _take_turns(parts, name, old) if old else 0
 
 
 async def _runs(parts: Parts, name: str, known: _Known) -> list[_Run]:
@@ -214,10 +223,19 @@ class _Run:
         """Hold a page of candidates, decide on them and send what can be asked; False where that was nothing."""
         size = self.lane.provider.capabilities.batch
         limit = PAGE if calls is None else min(PAGE, 4 * calls * size)
-        least, name = 0 if self.calls.spare else NEW, self.sync.name
+        least, most = (0 if self.calls.spare else NEW, MOST) if not self.calls.refresh else (REFRESH, REFRESH)
+        if self.calls.refresh and not self.calls.spare:
+            return False
         page = await self.parts.ledger.read(
-            candidates.page, name, self.connection.name, limit, fields=await self._payable(least), at_least=least
+            candidates.page,
+            self.sync.name,
+            self.connection.name,
+            limit,
+            fields=await self._payable(least),
+            at_least=least,
+            at_most=most,
         )
+        name = f"{self.sync.name} again" if self.calls.refresh else self.sync.name
         if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
             return False
         async with hold(self.parts, Kind.JOB, page.jobs) as self.calls.held:

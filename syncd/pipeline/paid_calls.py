@@ -82,6 +82,7 @@ class Calls:
     spare: float = SPARE  # the part of the limits that is left for those who are new
     sent: int = 0
     prices: Mapping[Field, Decimal] = field(default_factory=dict)  # credits for each field, at worst
+    refresh: bool = False  # values of ours are verified again
 
     def may_send(self) -> bool:
         return (
@@ -106,7 +107,7 @@ class Calls:
     @property
     def limits(self) -> tuple[Limit, ...]:
         """What these calls have to fit into."""
-        return self.parts.limits(self.sync.name, self.connection.name)
+        return self.parts.limits(self.sync.name, self.connection.name, refresh=self.refresh)
 
     def known_since(self, now: float) -> dict[Field, Since]:
         """From when on what is known counts, for other records and for identical questions, too."""
@@ -297,6 +298,7 @@ class Calls:
             since=self.known_since(now),
             by_person=self.parts.rules.by_person,
             permit=self._permit(),
+            refresh=self.refresh,
         )
         self.parts.at_work.renewed(asked_at)
         return submission

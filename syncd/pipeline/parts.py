@@ -29,6 +29,7 @@ from syncd.people import employers
 
 from .address import Addresses
 from .breaker import Breaker
+from .exchangers import Exchangers
 from .gate import Gate
 from .liveness import Liveness
 from .spending import budgets_of, floors_of
@@ -120,6 +121,7 @@ class Parts:
     at_work: AtWork = field(default_factory=AtWork)  # this process, as the ledger knows it
     look_at: dict[str, float] = field(default_factory=dict)  # by CRM: when contacts may be looked at again (monotonic)
     symptoms: Symptoms = field(default_factory=Symptoms)
+    exchangers: Exchangers = field(default_factory=Exchangers)  # which domains take mail
     calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
     alerts_sent: Counter[str] = field(default_factory=Counter)  # messages by how they ended
     heard: dict[str, float] = field(default_factory=dict)  # by provider: when a callback last came (UTC seconds)
@@ -129,9 +131,10 @@ class Parts:
         if self.settings.callbacks is None:  # all answers are fetched
             self.gate.set("callbacks", "")
 
-    def limits(self, sync: str, provider: str) -> tuple[Limit, ...]:
-        """All that calls for a sync at a provider have to fit into: budgets, and the floor of the balance."""
-        budgets = (one for one in budgets_of(self.settings) if one.covers(sync, provider))
+    def limits(self, sync: str, provider: str, *, refresh: bool = False) -> tuple[Limit, ...]:
+        """All that calls for a sync at a provider have to fit into: budgets, and the floor of the balance. `refresh`:
+        calls by which values of ours are verified again."""
+        budgets = (one for one in budgets_of(self.settings) if one.covers(sync, provider) and refresh >= one.refresh)
         return (*budgets, *(one for one in floors_of(self.settings) if one.name == provider))
 
     @property

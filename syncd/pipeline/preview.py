@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from syncd.ledger import reports, retries
 
-from . import dispatch, plan, pull, reconfigure, verify
+from . import dispatch, plan, pull, reconfigure, refresh, verify
 from .parts import Parts
 
 
@@ -19,6 +19,8 @@ async def preview(parts: Parts) -> int:
     await reconfigure.run_once(parts)
     for sync in parts.syncs:
         await pull.run_once(parts, sync)
+    while await refresh.one_portion(parts, most=float("inf")) is not None:
+        pass
     await _decide(parts)
     return before
 

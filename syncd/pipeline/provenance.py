@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from syncd.config import Sync
 from syncd.contract.model import Snapshot, Told
+from syncd.contract.ports import Crm
 from syncd.ledger import provenance
 from syncd.ledger.provenance import Standing
 from syncd.policy import values
@@ -23,11 +24,42 @@ async def along(
     contact; `leave`: jobs whose value goes."""
     if sync is None or not sync.provenance or not snapshots:
         return {}
-    told: dict[int, list[Standing]] = {contact: [] for contact in snapshots}
+    told = await _standing(parts, snapshots, leave)
+    return {contact: texts(sync.provenance, standing) for contact, standing in told.items()}
+
+
+async def _standing(
+    parts: Parts, snapshots: Mapping[int, Snapshot], leave: Collection[int]
+) -> dict[int, list[Standing]]:
+    """By contact: what of ours stands, beside what goes."""
+    found: dict[int, list[Standing]] = {contact: [] for contact in snapshots}
     for one in await parts.ledger.read(provenance.standing, list(snapshots)):
         if one.job_id not in leave and _stands(one, snapshots[one.contact_id]):
-            told[one.contact_id].append(one)
-    return {contact: texts(sync.provenance, standing) for contact, standing in told.items()}
+            found[one.contact_id].append(one)
+    return found
+
+
+def to_name(sync: Sync, crm: Crm, snapshots: Mapping[int, Snapshot]) -> dict[int, dict[str, str]]:
+    """By contact: the legal basis, to be set along with a value, of those whose record names none."""
+    place = crm.capabilities.legal_basis
+    if not sync.legal_basis or not place:
+        return {}
+    blank = [contact for contact, snapshot in snapshots.items() if snapshot.legal_basis == ""]
+    return {contact: {place: sync.legal_basis} for contact in blank}
+
+
+async def to_take_back(
+    parts: Parts, crm: Crm, bases: Mapping[int, str], snapshots: Mapping[int, Snapshot], *, leave: Collection[int]
+) -> dict[int, dict[str, str]]:
+    """By contact: the legal basis that we have named (`bases`) is taken back with the last value of ours, if it still
+    stands there."""
+    place = crm.capabilities.legal_basis
+    named = {contact: snapshots[contact] for contact, text in bases.items() if text}
+    if not place or not named:
+        return {}
+    standing = await _standing(parts, named, leave)
+    gone = [contact for contact in named if not standing[contact] and named[contact].legal_basis == bases[contact]]
+    return {contact: {place: ""} for contact in gone}
 
 
 def _stands(one: Standing, snapshot: Snapshot) -> bool:

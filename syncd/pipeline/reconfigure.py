@@ -57,7 +57,7 @@ def _mark(sync: Sync, field: Field) -> str:
     parts = {
         "policy": None if policy is None else {name: _sorted(getattr(policy, name)) for name in policy.__slots__},
         "ages": None if policy is None else [sync.ages(field, provider) for provider in policy.providers],
-        "doubts": [sync.on_doubt, sync.review_within],
+        "doubts": [sync.on_doubt, sync.review_within, sync.verify],
         "selection": fingerprint(sync),
     }
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

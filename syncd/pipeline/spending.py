@@ -25,6 +25,7 @@ def budgets_of(settings: Settings) -> tuple[Budget, ...]:
             per_day=one.per_day,
             per_month=one.per_month,
             time_zone=one.time_zone,
+            refresh=one.refresh,
         )
         for one in settings.budgets
     ]

@@ -135,7 +135,7 @@ async def _undo(parts: Parts, crm: Crm, held: Held, selection: Selection, chosen
     snapshots = await read(crm, selection, {one.ref for one in chosen})
     batch = decide(chosen, snapshots)
     await held.write(_begin, batch, now=parts.clock.now())
-    told = await _told(parts, batch, snapshots)
+    told = await _told(parts, crm, batch, snapshots)
     changes = [
         Change(
             ref=ref,
@@ -171,14 +171,19 @@ def decide(chosen: Iterable[ToUndo], snapshots: Mapping[ContactRef, Snapshot]) -
     return batch
 
 
-async def _told(parts: Parts, batch: _Batch, snapshots: Mapping[ContactRef, Snapshot]) -> dict[int, dict[str, str]]:
+async def _told(
+    parts: Parts, crm: Crm, batch: _Batch, snapshots: Mapping[ContactRef, Snapshot]
+) -> dict[int, dict[str, str]]:
     """What is told of the values that stay: of those that go, nothing."""
     going = [one for one, _ in batch.put.values()]
     if not going:
         return {}
     sync = _telling(parts, going[0].ref)
-    of_contacts = {one.contact_id: snapshots[one.ref] for one in going}
-    return await provenance.along(parts, sync, of_contacts, leave={one.job_id for one in going})
+    of_contacts, leave = {one.contact_id: snapshots[one.ref] for one in going}, {one.job_id for one in going}
+    told = await provenance.along(parts, sync, of_contacts, leave=leave)
+    bases = {one.contact_id: one.basis for one in going}
+    back = await provenance.to_take_back(parts, crm, bases, of_contacts, leave=leave)
+    return {contact: {**told.get(contact, {}), **back.get(contact, {})} for contact in of_contacts}
 
 
 def _begin(tx: Tx, batch: _Batch, *, now: float) -> None:
@@ -226,7 +231,7 @@ async def _see_it_stand(parts: Parts, crm: Crm, selection: Selection, held: Held
                 back.append((one, "it was not put back"))
     if restore:
         held.require_lease()
-        finished += await _restore(crm, selection, restore, batch)
+        finished += await _restore(crm, selection, restore, batch, snapshots)
         left = [one for one, _ in restore.values() if one not in {done for done, _, _ in finished}]
         await held.write(undos.postpone, left, now=parts.clock.now())
     await held.write(_settle, finished, back, now=parts.clock.now())
@@ -239,12 +244,17 @@ def _settle(tx: Tx, finished: Sequence[Ended], back: Sequence[tuple[ToUndo, str]
 
 
 async def _restore(
-    crm: Crm, selection: Selection, restore: Mapping[Key, tuple[ToUndo, Restore]], batch: _Batch
+    crm: Crm,
+    selection: Selection,
+    restore: Mapping[Key, tuple[ToUndo, Restore]],
+    batch: _Batch,
+    there: Mapping[ContactRef, Snapshot],
 ) -> list[Ended]:
     """A person was quicker than our write and slower than our read: theirs comes back, and is seen to stand in its
     turn. What does not stand stays begun, and is looked at again."""
     changes = [
-        Change(ref=ref, field=fld, expected=one.back, new=theirs.value) for (ref, fld), (one, theirs) in restore.items()
+        Change(ref=ref, field=fld, expected=there[one.ref].values.get(fld, ""), new=theirs.value)
+        for (ref, fld), (one, theirs) in restore.items()
     ]
     outcomes = await crm.write(changes, selection)
     back = {(o.ref, o.field) for o in outcomes if o.status is WriteStatus.WRITTEN}

@@ -55,6 +55,7 @@ class _Batch:
     check: dict[Key, tuple[ToWrite, str]] = field(default_factory=dict)
     ended: list[tuple[ToWrite, End]] = field(default_factory=list)
     changed: list[tuple[ToWrite, Judge]] = field(default_factory=list)
+    named: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # the legal basis to be set, by contact
 
 
 async def run_once(parts: Parts, sync: Sync) -> int:
@@ -154,6 +155,7 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[
     snapshots = await _read(crm, sync, {job.ref for job in jobs})
     batch = _decide(jobs, snapshots, await _rules(parts, sync, jobs))
     seen = {job.contact_id: snapshots[job.ref].identity for job in jobs}
+    batch.named = provenance.to_name(sync, crm, {job.contact_id: snapshots[job.ref] for job in jobs})
     intended = await held.write(_begin, batch, sync, parts.rules, seen, now=parts.clock.now())
     if batch.changed:
         parts.bells.ring("verify")
@@ -166,7 +168,7 @@ async def _write(parts: Parts, crm: Crm, sync: Sync, held: Held, jobs: Sequence[
             expected=put.before,
             new=job.value,
             revision=put.revision,
-            along=told.get(job.contact_id, {}),
+            along={**told.get(job.contact_id, {}), **batch.named.get(job.contact_id, {})},
         )
         for (ref, fld), (job, put) in batch.put.items()
         if job.job_id in intended
@@ -296,7 +298,14 @@ def _begin(
     waits = set() if left is None else set(new[left:])
     properties = {field: one.property for field, one in sync.selection.writable.items()}
     put = [
-        Intent(job, put.before, put.seen, properties.get(job.field, ""), sync.writes(job.field))
+        Intent(
+            job,
+            put.before,
+            put.seen,
+            properties.get(job.field, ""),
+            policy=sync.writes(job.field),
+            basis=(sync.legal_basis or "") if job.contact_id in batch.named else "",
+        )
         for job, put in wanted
         if job.job_id not in waits
     ]

@@ -23,7 +23,7 @@ from syncd.people.answers import About, Verdict, about
 
 from . import replacing, values
 from .replacing import Standing
-from .values import Judged, Usable
+from .values import NO_CHECKS, Checks, Judged, Usable
 
 DAY = 86_400.0
 FAILED_FOR = DAY  # a provider that could not say anything, and charged nothing, is asked again after this
@@ -92,7 +92,7 @@ class Policy:
 
     `field`: of a value that came along with an answer, the policy of the field that was asked for. `ages`: how long a
     provider's find and its miss count. `refill`: look for another value where a program has cleared ours. `writes`:
-    what may stand where a value is written.
+    what may stand where a value is written. `checks`: what is looked at beyond the provider's word.
     """
 
     sync: str
@@ -102,6 +102,7 @@ class Policy:
     silent: frozenset[str] = frozenset()
     refill: bool = False
     writes: WritePolicy = WritePolicy.FILL_BLANK
+    checks: Checks = NO_CHECKS
 
 
 @frozen(kw_only=True)
@@ -114,7 +115,8 @@ class Facts:
     more. `written`: the value that we wrote last; `standing`: what of ours the CRM still holds, as far as is known.
     `refused`: values that the CRM does not take, and why. `opening`: how
     a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
-    `undone`: the run that has put our value back, since when nobody has wanted it again.
+    `undone`: the run that has put our value back, since when nobody has wanted it again. `refreshing`: since when
+    (UTC seconds) the value that we wrote is being verified again; None: it is not.
     """
 
     field: Field
@@ -135,6 +137,7 @@ class Facts:
     opening: Callable[[str], Opening] = lambda _: Opening.NONE
     history: bool = True
     undone: int | None = None
+    refreshing: float | None = None
 
 
 @frozen()
@@ -162,6 +165,8 @@ def decide(policy: Policy | None, facts: Facts) -> tuple[Decision, Sequence[Weig
     """What to do, and how each answer was judged on the way."""
     if facts.undone is not None:
         return Nothing(Reason.UNDONE, f"put back by run {facts.undone}; `syncd retry` would write it again"), ()
+    if policy is not None and facts.refreshing is not None and not facts.lacks and facts.blocked is None:
+        return _refreshed(policy, facts, facts.refreshing)
     if policy is not None and _may_replace(policy, facts):
         return _replacement(policy, facts)
     if facts.ended is not None and facts.ended[0] in _CRM_SAID and facts.ended_at > facts.seen_at:
@@ -196,6 +201,30 @@ def _replacement(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weigh
     return _filled(facts), weighed
 
 
+def _refreshed(policy: Policy, facts: Facts, since: float) -> tuple[Decision, Sequence[Weighed]]:
+    """A value of ours is verified again: what was said before does not count, and nothing is overwritten for it."""
+    heard = [one for one in facts.heard if one.asked_at >= since]
+    weighed = weigh(replace(facts, heard=heard, written=None, refused={}), policy)
+    for one in weighed:
+        if one.heard.result.outcome is Outcome.FOUND and one.heard.provider in policy.field.providers:
+            return _verified(policy, facts, one), weighed
+    turn = _turn(replace(facts, heard=heard), weighed, policy)
+    return turn or Nothing(Reason.WRITTEN, f"nobody could verify it again: {_why(weighed)}"), weighed
+
+
+def _verified(policy: Policy, facts: Facts, one: Weighed) -> Decision:
+    """What the first find says of the value that stands."""
+    if one.about.verdict is not Verdict.SAME:
+        return Nothing(Reason.OUTDATED, "they may have changed jobs: " + ", ".join(one.about.contradicts))
+    if one.best is None:
+        return Nothing(Reason.OUTDATED, _why([one]))
+    if facts.written is not None and values.same(facts.field, one.best.text, facts.written, facts.contact):
+        return Nothing(Reason.WRITTEN, f"verified again: {one.grade} by {one.heard.provider}")
+    if replacing.is_wanted(policy.writes, facts.standing, one.grade, one.heard.id):
+        return _accepted(facts, one)
+    return Nothing(Reason.OUTDATED, f"{one.heard.provider} knows another value, which `syncd show` tells")
+
+
 def _not_selected(facts: Facts) -> Decision | None:
     if facts.selected is None:
         return Wait("whether the sync's selection holds this contact has not been seen yet")
@@ -218,7 +247,7 @@ def _not_wanted(policy: Policy, facts: Facts) -> Decision | None:
 
 
 def _filled(facts: Facts) -> Nothing:
-    if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.VALUE_KEPT):
+    if facts.ended is not None and facts.ended[0] in (Reason.WRITTEN, Reason.OUTDATED, Reason.VALUE_KEPT):
         return Nothing(facts.ended[0], facts.ended[1])
     if facts.standing is not None:
         return Nothing(Reason.WRITTEN, "what syncd wrote stands")
@@ -296,7 +325,7 @@ def _judged(one: Heard, verdict: About, facts: Facts, policy: Policy) -> list[Ju
     if facts.field in BROUGHT:
         return _brought(one, facts.field) if verdict.verdict is Verdict.SAME else []
     asked = Field.PHONE if facts.field is Field.MOBILE else facts.field
-    judged = values.judge(asked, one.result.candidates, facts.contact, policy.field)
+    judged = values.judge(asked, one.result.candidates, facts.contact, policy.field, policy.checks)
     if facts.field is Field.MOBILE:
         judged = [j for j in judged if j.value is not None and j.value.field is Field.MOBILE]
     if facts.refused:
@@ -348,7 +377,8 @@ def _accepted(facts: Facts, one: Weighed) -> Write:
     chosen = best.pop(facts.field, None) or best.pop(next(iter(best)))
     if chosen.value is None:
         raise BrokenInvariant("a value was accepted that is none")
-    note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *chosen.value.remarks))
+    lowered = (chosen.candidate.note,) if chosen.candidate.note.startswith("lowered") else ()
+    note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *lowered, *chosen.value.remarks))
     return Write(chosen.value, one.heard.id, note, tuple(o.value for o in best.values() if o.value is not None))
 
 

@@ -15,11 +15,6 @@ from syncd.ledger.writes import Written
 
 from . import values
 
-_RANK = {
-    grade: rank
-    for rank, grade in enumerate((Grade.INVALID, Grade.UNKNOWN, Grade.CATCH_ALL, Grade.PROBABLE, Grade.VALID))
-}
-
 FILLED = "somebody filled it first"
 
 
@@ -54,7 +49,7 @@ FILL_BLANK = Rule()
 def is_wanted(policy: WritePolicy, standing: Standing | None, grade: Grade, result_id: int) -> bool:
     """Is a find of this grade to replace what stands? `standing`: None where the value is not ours."""
     if policy is WritePolicy.BETTER:
-        return _RANK[grade] > _RANK[standing.grade if standing else Grade.UNKNOWN]
+        return values.RANK[grade] > values.RANK[standing.grade if standing else Grade.UNKNOWN]
     return policy is not WritePolicy.FILL_BLANK and standing is not None and result_id > standing.result_id
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from syncd.config import FieldPolicy, Prefer
-from syncd.contract.model import BROUGHT, Candidate, Field, Identity
+from syncd.contract.model import BROUGHT, Candidate, Field, Grade, Identity
 from syncd.frozen import frozen
 from syncd.people import emails, employers, phones
 from syncd.people.phones import Kind, Phone
 from syncd.people.unusable import Unusable
 
+RANK = {
+    grade: rank
+    for rank, grade in enumerate((Grade.INVALID, Grade.UNKNOWN, Grade.CATCH_ALL, Grade.PROBABLE, Grade.VALID))
+}
 _LINES = {"mobile": Kind.MOBILE, "fixed": Kind.FIXED, "voip": Kind.VOIP}
 
 
@@ -33,10 +38,52 @@ class Judged:
     why: str = ""
 
 
-def judge(field: Field, candidates: Iterable[Candidate], contact: Identity, policy: FieldPolicy) -> list[Judged]:
+@frozen(kw_only=True)
+class Checks:
+    """What is looked at beyond the provider's word. `refuses`: is it known that a domain takes no mail? `employer`:
+    a work address is to be on the employer's domain."""
+
+    refuses: Callable[[str], bool] | None = None
+    employer: bool = False
+
+
+NO_CHECKS = Checks()
+
+
+def judge(
+    field: Field,
+    candidates: Iterable[Candidate],
+    contact: Identity,
+    policy: FieldPolicy,
+    checks: Checks = NO_CHECKS,
+) -> list[Judged]:
     """Each candidate, those that may be written first, in the order of preference."""
-    judged = [_judge(field, candidate, contact, policy) for candidate in candidates]
+    checked = field is Field.EMAIL and (checks.employer or checks.refuses is not None)
+    given = [_lowered(one, contact, checks) for one in candidates] if checked else candidates
+    judged = [_judge(field, candidate, contact, policy) for candidate in given]
     return sorted(judged, key=lambda one: _rank(one, policy))
+
+
+def _lowered(candidate: Candidate, contact: Identity, checks: Checks) -> Candidate:
+    """The same with a lower grade, where something speaks against it."""
+    found = emails.read(candidate.value)
+    if isinstance(found, Unusable):
+        return candidate
+    if checks.refuses is not None and checks.refuses(mail_host(found.address)):
+        return _at_most(Grade.INVALID, candidate, "its domain takes no mail")
+    if checks.employer and found.kind is not emails.Kind.PERSONAL and _is_elsewhere(found, contact):
+        return _at_most(Grade.PROBABLE, candidate, "on another domain than the company's")
+    return candidate
+
+
+def _at_most(grade: Grade, candidate: Candidate, why: str) -> Candidate:
+    if RANK[candidate.grade] <= RANK[grade]:
+        return candidate
+    return replace(candidate, grade=grade, note=f"lowered from {candidate.grade}: {why}")
+
+
+def mail_host(address: str) -> str:
+    return address.rpartition("@")[2].casefold()
 
 
 def _rank(one: Judged, policy: FieldPolicy) -> tuple[bool, bool]:
@@ -46,7 +93,8 @@ def _rank(one: Judged, policy: FieldPolicy) -> tuple[bool, bool]:
 
 def _judge(field: Field, candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Judged:
     if candidate.grade not in policy.accept:
-        return Judged(candidate, None, f"{candidate.grade} only")
+        lowered = f" ({candidate.note})" if candidate.note.startswith("lowered") else ""
+        return Judged(candidate, None, f"{candidate.grade} only{lowered}")
     value = _email(candidate, contact, policy) if field is Field.EMAIL else _phone(candidate, contact, policy)
     return Judged(candidate, value) if isinstance(value, Usable) else Judged(candidate, None, value.why)
 
@@ -64,9 +112,12 @@ def _email(candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Usab
 def _domain_remark(found: emails.Mailbox, contact: Identity) -> Sequence[str]:
     if found.kind is emails.Kind.PERSONAL:
         return ("a personal address",)
+    return ("on another domain than the company's",) if _is_elsewhere(found, contact) else ()
+
+
+def _is_elsewhere(found: emails.Mailbox, contact: Identity) -> bool:
     employer = employers.domain(contact.domain) if contact.domain else None
-    other = employer is not None and employers.domain(found.address.rpartition("@")[2]) != employer
-    return ("on another domain than the company's",) if other else ()
+    return employer is not None and employers.domain(mail_host(found.address)) != employer
 
 
 def _phone(candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Usable | Unusable:

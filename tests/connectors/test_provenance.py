@@ -198,3 +198,40 @@ def test_a_field_that_went_since_it_was_seen_costs_no_value() -> None:
         assert (done.status, now["Phone"]) == (WriteStatus.WRITTEN, NUMBER)
 
     salesforce.play(act, contacts=8)
+
+
+# --- the legal basis --------------------------------------------------------------------------------
+
+PLACE, BASIS = "hs_legal_basis", "Legitimate interest - prospect/lead"
+
+
+@pytest.mark.parametrize("words", [BASIS, "Because I say so"])
+def test_a_legal_basis_is_told_set_along_and_checked(words: str) -> None:
+    selection = replace(hubspot.SELECTION, legal_basis=words)
+
+    async def act(stage: hubspot.Stage) -> None:
+        ada = person(stage)
+        ref = ContactRef(connection="hubspot-eu", object="contacts", id=ada)
+        [before] = await stage.crm.read([ref], selection)
+        assert before.legal_basis == ""
+        [done] = await stage.crm.write([put(ada, **{PLACE: words})], selection)
+        [after] = await stage.crm.read([ref], selection)
+        known = words == BASIS
+        assert (done.status, after.legal_basis) == (WriteStatus.WRITTEN, BASIS if known else "")
+        told = [one.level for one in await stage.crm.check([selection]) if one.at == "provenance.legal_basis"]
+        assert told == ([] if known else [Level.WARNING])
+
+    hubspot.play(act)
+
+
+def test_a_portal_without_the_property_of_the_legal_basis_takes_the_value() -> None:
+    selection = replace(hubspot.SELECTION, legal_basis=BASIS)
+
+    async def act(stage: hubspot.Stage) -> None:
+        ada = person(stage)
+        [done] = await stage.crm.write([put(ada, **{PLACE: BASIS})], selection)
+        assert (done.status, held(stage, ada)["phone"]) == (WriteStatus.WRITTEN, NUMBER)
+        [told] = [one for one in await stage.crm.check([selection]) if one.at == "provenance.legal_basis"]
+        assert "data privacy is switched off" in told.what
+
+    hubspot.play(act, without_properties=[PLACE])

@@ -75,7 +75,7 @@ class FakeCrm:
         read_batch: int = 50,
     ) -> None:
         self.name = name
-        can: dict[str, Any] = {"history": history, "conditional_write": conditional}
+        can: dict[str, Any] = {"history": history, "conditional_write": conditional, "legal_basis": "legal_basis"}
         self.capabilities = CrmCapabilities(
             title="Fake", objects=OBJECTS, read_batch=read_batch, write_batch=100, **can
         )
@@ -298,6 +298,7 @@ class FakeCrm:
             blocked=self._blocked(record, selection),
             versions={f: tuple(record.history.get(m.property, ())) for f, m in fields} if history else {},
             changed_at="" if history else f"{record.changed:012d}",
+            legal_basis=values.get("legal_basis", ""),
         )
 
     def _carry_out(self, change: Change, name: str) -> WriteOutcome:

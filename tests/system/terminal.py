@@ -75,6 +75,11 @@ class Terminal:
         """As if on the keyboard."""
         os.write(self._here, text.encode())
 
+    def resize(self, columns: int) -> None:
+        """As if somebody pulled at the window."""
+        fcntl.ioctl(self._here, termios.TIOCSWINSZ, struct.pack("HHHH", self.lines, columns, 0, 0))
+        self.screen.resize(self.lines, columns)
+
     def interrupt(self) -> None:
         """Ctrl-C, by which the terminal sends SIGINT to the group in the foreground."""
         os.killpg(self.process.pid, signal.SIGINT)

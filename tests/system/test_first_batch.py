@@ -1,7 +1,7 @@
 """docs/first-batch.md: its commands are run in their order, as they stand there, and print what it says.
 
-Compared is the text between the numbers: each number (times, ids and amounts) counts as `#`, each stretch of blanks as
-one. A line `…` stands for any lines, `…` within a line for anything. The whole takes half a minute, for it is
+Compared is the text between the numbers: each number (times, ids, amounts, marks) counts as `#`, each stretch of blanks
+as one. A line `…` stands for any lines, `…` within a line for anything. The whole takes half a minute, for it is
 ten minutes of a person.
 """
 
@@ -46,7 +46,7 @@ def steps(text: str) -> list[Step]:
 
 def plain(line: str) -> str:
     """A line as it is compared."""
-    return " ".join(re.sub(r"\d[\d,.:]*", "#", line).split())
+    return " ".join(re.sub(r"\b[0-9a-f]{8}\b|\d[\d,.:]*", "#", line).split())
 
 
 def difference(wanted: Sequence[str], printed: str) -> str:

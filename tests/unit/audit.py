@@ -22,10 +22,10 @@ BODIES = "SELECT body, text FROM delivery LEFT JOIN sample ON sample.id = sample
 _SLOT = "CAST(created_at / 900 AS INTEGER)"
 _KINDS = "sum(reserved_mc), sum(coalesce(charged_mc, 0)), sum(assumed_mc), sum(iif(state = 'in_doubt', reserved_mc, 0))"
 _SUMS = f"""
-SELECT {_SLOT}, sync, provider, share.key, run_id, sum(iif(reserved_mc > 0, share.value, 0)),
+SELECT {_SLOT}, sync, provider, share.key, run_id, refresh, sum(iif(reserved_mc > 0, share.value, 0)),
     sum(iif(charged_mc > 0, share.value, 0)), sum(iif(assumed_mc > 0, share.value, 0)),
     sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
-FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""
+FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6"""
 _PARTS = """
 SELECT id FROM submission WHERE reserved_mc + coalesce(charged_mc, 0) + assumed_mc
     NOT IN (0, (SELECT sum(value) FROM json_each(shares)))"""
@@ -62,7 +62,7 @@ def audit(path: Path, *, calls: bool = True) -> None:
     assert counted == ask(
         path, "SELECT sync, field, state, reason, count(*) FROM job GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
-    assert ask(path, "SELECT * FROM spend ORDER BY 1, 2, 3, 4, 5") == ask(path, _SUMS)
+    assert ask(path, "SELECT * FROM spend ORDER BY 1, 2, 3, 4, 5, 6") == ask(path, _SUMS)
     assert ask(path, _PARTS) == [], "the shares of a call are its credits"
     assert ask(path, _KEPT_TOTALS) == ask(path, _TOTALS)
     _histories(path)

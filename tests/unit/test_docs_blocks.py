@@ -1,4 +1,4 @@
-"""The blocks in the docs are true: each `yaml check` is read as it stands, each `console run` is run in its order."""
+"""The configurations in the docs are read as they stand; their commands: tests/system/test_docs_commands.py."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ ENVIRONMENT = {
 }
 
 
-def blocks(kind: str) -> Iterator[tuple[str, str]]:
-    """The page and the text of each block of this kind."""
+def configurations() -> Iterator[tuple[str, str]]:
+    """Each whole configuration, with its page. What has no syncs is a part of one."""
     for page in sorted(DOCS.rglob("*.md")):
-        for text in re.findall(rf"(?ms)^```{kind}\n(.*?)^```$", page.read_text("utf-8")):
-            yield str(page.relative_to(DOCS)), text
+        for text in re.findall(r"(?ms)^```yaml\n(.*?)^```$", page.read_text("utf-8")):
+            if "syncs:" in text:
+                yield str(page.relative_to(DOCS)), text
 
 
-CONFIGURATIONS = list(blocks("yaml check"))
+CONFIGURATIONS = list(configurations())
 
 
 @pytest.mark.parametrize(("page", "text"), CONFIGURATIONS, ids=[page for page, _ in CONFIGURATIONS])
@@ -52,9 +53,9 @@ def test_the_example_is_found_by_its_entry_point() -> None:
     assert registry.kind("almanac").capabilities.title == "Almanac"
 
 
-def test_every_block_says_whether_it_is_run() -> None:
-    """No configuration and no command of ours stands there unread."""
-    for page in sorted(DOCS.rglob("*.md")):
-        for head, text in re.findall(r"(?ms)^```(\w+ ?\w*)\n(.*?)^```$", page.read_text("utf-8")):
-            if "syncs:" in text and head.startswith("yaml"):
-                assert head == "yaml check", page
+def test_each_file_that_a_page_shows_is_there() -> None:
+    shown = [
+        name for page in DOCS.rglob("*.md") for name in re.findall(r'(?m)^--8<-- "(.+)"$', page.read_text("utf-8"))
+    ]
+    assert len(shown) == 3
+    assert all((DOCS.parent / name).is_file() for name in shown)

@@ -77,7 +77,7 @@ def test_it_fits_the_schema_and_scans_nothing_big(schema: sqlite3.Connection, na
 
 def test_the_claim_is_read_in_the_order_of_its_index(schema: sqlite3.Connection) -> None:
     plan = [step for step in plan_of(schema, "candidates_waiting") if not step.startswith("CO-ROUTINE")]
-    assert plan[0] == "SEARCH job USING INDEX job_queued (sync=? AND provider=? AND priority>?)"
+    assert plan[0] == "SEARCH job USING INDEX job_queued (sync=? AND provider=? AND priority>? AND priority<?)"
     assert not any("TEMP B-TREE" in step for step in plan)
     assert not any("TEMP B-TREE" in step for step in plan_of(schema, "jobs_to_write"))
 

@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from syncd import compose
 from syncd.cli import findings
-from syncd.cli.output import note, tell
+from syncd.cli.output import note, page, tell
 from syncd.config import Connection, Kind, Port
 from syncd.config.core_schema import value as plain_value
 from syncd.config.document import Report
@@ -58,9 +58,8 @@ class Connections:
 
     def connection(self, kind: Kind) -> DraftConnection:
         """Ask for what opens an account until the vendor takes it, or the operator keeps it as it is."""
-        tell(
-            f"\n{kind.capabilities.title}: which key and rights it needs, says {kind.capabilities.keys or 'its maker'}"
-        )
+        keys = page(kind.capabilities.keys) if kind.capabilities.keys else "its maker"
+        tell(f"\n{kind.capabilities.title}: which key and rights it needs, says {keys}")
         while True:
             draft = self._answered(kind)
             options = self._fitting(kind, draft)
