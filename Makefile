@@ -14,7 +14,7 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test quick install dev lint docs docs-ref tests wheel smoke sbom release deb boot format bench soak lock clean
+.PHONY: help demo test quick install dev lint docs docs-ref tests browser wheel smoke sbom release deb boot format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ quick: lint  ## Format, lint, types, and the tests of the units and the contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
 	$(PY) -m pytest -n 2 --dist worksteal $(ONLY)
+
+browser: dev  ## The pages in a real browser (Debian's chromium); pictures of them: make browser PICTURES=docs/pictures
+	$(PY) -m pytest -q tests/browser $(ARGS)
+	$(if $(PICTURES),$(PY) -m tests.browser $(PICTURES))
 
 wheel: dev  ## dist/*.whl
 	@rm -rf build dist

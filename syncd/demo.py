@@ -156,6 +156,9 @@ def present(report: dict[str, Any], console: Console, as_typed: Callable[[str], 
     )
     look = f"syncd status -c {report['config']} (or: syncd review list -c {report['config']})"
     console.print(f"The ledger is {report['ledger']}; look around with: {as_typed(look)}", soft_wrap=True)
+    if not report["serves"]:
+        serve = as_typed("syncd demo --serve")
+        console.print(f"The operator's page was open while it ran; to look around there: {serve}", soft_wrap=True)
     verdict = "[bold green]All as it should be.[/]" if report["ok"] else "[bold red]Something is off; see above.[/]"
     console.print(verdict, highlight=False)
 
@@ -189,19 +192,17 @@ async def _demonstrate(plan: Plan, info: dict[str, Any], path: Path, console: Co
     clock = RehearsalClock(plan.speed, info["origin"])
     parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), clock)
     daemon, started = Daemon(parts, Canary(), speed=plan.speed), time.monotonic()
-    console.print(
-        f"The vendors' clock and limits run {plan.speed:g} times as fast. "
-        f"Operator's page: http://127.0.0.1:{daemon.private.port}/",
-        soft_wrap=True,
-    )
+    page = f"http://127.0.0.1:{daemon.private.port}/"
+    console.print(f"Operator's page, live while this runs: {page}", soft_wrap=True)
+    console.print(f"The vendors' clock and limits run {plan.speed:g} times as fast.")
     report: dict[str, Any] = {}
 
     async def until_done(running: Daemon) -> None:
         await _watch(running, clock, info["urls"]["control"], console)
-        report.update(await _report(plan, parts, info, time.monotonic() - started))
+        report.update(await _report(plan, parts, info, time.monotonic() - started), page=page)
         if plan.serve:
             present(report, console)
-            console.print("Still serving; Ctrl-C ends it.")
+            console.print(f"Operator's page: {page} (still serving; Ctrl-C ends it)", soft_wrap=True)
             await asyncio.Event().wait()
 
     try:
@@ -262,6 +263,7 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
         "ok": truth["ok"] and by_ledger == by_bill,
         "seconds": round(seconds, 1),
         "speed": plan.speed,
+        "serves": plan.serve,
         "contacts": truth["contacts"],
         **{name: truth[name] for name in TRUTH},
         "review": {"waiting": len(waiting), **truth["review"], "why": _reasons(waiting)},

@@ -191,7 +191,8 @@ def _doubts(status: Status) -> Iterator[Condition]:
             kind=ConditionKind.IN_DOUBT,
             who=name,
             what="has calls in doubt",
-            why=f"nobody can say whether {one['calls']} paid calls arrived; {one['credits']:g} credits are at risk",
+            why=f"nobody can say whether {one['calls']} paid call{'' if one['calls'] == 1 else 's'} arrived; "
+            f"{one['credits']:g} credits are at risk",
             cure="`syncd in-doubt list` shows them. A late answer settles them, or the connection's in_doubt.policy.",
             since=one["since"],
             blocks=False,

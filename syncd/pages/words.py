@@ -109,6 +109,14 @@ def employer(identity: Mapping[str, Any]) -> str:
     return identity.get("company") or identity.get("domain") or ""
 
 
+def prose(text: str) -> Markup:
+    """A sentence of ours, with what stands in backticks as code."""
+    parts = text.split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if n % 2 else escape(part) for n, part in enumerate(parts)
+    )
+
+
 def fill(value: Any) -> Markup:
     """A value of the CRM; blank ones in words."""
     return escape(value) if value not in (None, "") else Markup('<span class="blank">(empty)</span>')
@@ -126,6 +134,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "standing": standing,
     "contact_url": contact_url,
     "fill": fill,
+    "prose": prose,
     "person": person,
     "employer": employer,
 }

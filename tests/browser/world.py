@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import yaml
 
 from tests.system.rig import Daemon, Vendors, ask, reading
@@ -86,10 +87,11 @@ def _fill(world: World) -> None:
         world.daemon.wait_for(what, lambda: ask(vendors.ledger, question) >= least)
 
     wait("values written", "SELECT count(*) FROM write WHERE state = 'written'", 2)
-    wait("values that wait", WAITING, 6)
-    vendors.fault("fullenrich_cut:1", "zeliq_cut:1")
-    wait("a call in doubt", "SELECT count(*) FROM submission WHERE state = 'in_doubt'", 1)
     wait("values that wait", WAITING, 8)
+    wait("somebody who was not found", "SELECT count(*) FROM job WHERE reason = 'not_found'", 2)
+    vendors.fault("fullenrich_cut:1", "zeliq_cut:1")
+    httpx.post(f"{world.base}/api/retry", json={"query": "reason:not_found", "do": True}, trust_env=False)
+    wait("a call in doubt", "SELECT count(*) FROM submission WHERE state = 'in_doubt'", 1)
     with reading(vendors.ledger) as ledger:
         world.written, world.review = (ledger.execute(one).fetchone()[0] for one in (_WRITTEN, _REVIEW))
 
