@@ -141,6 +141,11 @@ CONDITIONS = {  # kinds of conditions, as `alerts.on` names them
         "Values wait for a person's decision.",
         "`syncd review list`, then `syncd review accept` or `syncd review refuse`.",
     ),
+    "outdated": Code(
+        "Values that syncd wrote were asked about again, and not found like that any more. They stand as they are.",
+        "`syncd contacts reason:outdated` lists them, `syncd show REF` tells the new value or employer. Change it "
+        "in the CRM, or let the field's `policy` replace what syncd wrote.",
+    ),
     "contradictions": Code(
         "Many answers of a provider are about other people. None of them is written.",
         "`syncd show REF` says what contradicts. Put another provider first, or ask the vendor.",

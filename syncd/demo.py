@@ -219,15 +219,18 @@ async def _watch(daemon: Daemon, clock: RehearsalClock, control: str, console: C
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} fields"),
+        TextColumn("{task.completed}/{task.total} fields{task.fields[rate]}, {task.fields[more]}"),
         TimeElapsedColumn(),
     )
-    goal = asyncio.create_task(settled(daemon))
+    goal, begun = asyncio.create_task(settled(daemon)), time.monotonic()
+    before = await daemon.parts.ledger.read(reports.far)
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("enriching", total=None)
+        task = progress.add_task("enriching", total=None, rate="", more="")
         while not goal.done():
             states = await daemon.parts.ledger.read(reports.by_state)
-            progress.update(task, completed=states[JobState.DONE], total=sum(states.values()) or None)
+            far, seconds = await daemon.parts.ledger.read(reports.far), time.monotonic() - begun
+            rate = f", {far.done / seconds:,.0f} a second" if seconds >= 1 else ""
+            progress.update(task, completed=far.done, total=far.total or None, rate=rate, more=far.in_words(before))
             await _leap(daemon, clock, control, states)
             await asyncio.wait([goal], timeout=0.25)
     await goal

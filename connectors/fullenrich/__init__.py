@@ -123,10 +123,10 @@ class Connector:
             workspace = await self._workspace()
             left = await self.balance()
         except Halt as error:
-            return [Finding(level=Level.ERROR, what=str(error), cure=error.cure)]
+            return [Finding(level=Level.ERROR, what=str(error), cure=error.cure, trouble=error.trouble)]
         except Retry as error:
             cure = "Check the network and base_url, then run the check again."
-            return [Finding(level=Level.ERROR, what=str(error), cure=cure)]
+            return [Finding(level=Level.ERROR, what=str(error), cure=cure, passing=True)]
         if self._workspaces is not None:
             other = wire.other_workspace(*self._workspaces)
             return [Finding(level=Level.ERROR, what=str(other), cure=other.cure, trouble=other.trouble)]

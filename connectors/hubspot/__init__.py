@@ -102,7 +102,7 @@ class Connector:
 
     async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
         """See `syncd.contract.ports.MakesProperties`."""
-        return await properties.make(self._calls, self._portal, selection.stamps, dry_run=dry_run)
+        return await properties.make(self._calls, self._portal, selection, dry_run=dry_run)
 
     async def propose(self, kind: str) -> Proposal:
         """See `syncd.contract.ports.ProposesFields`."""

@@ -100,7 +100,7 @@ def _beside(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:
         cure = "write it as HubSpot's settings do, or take legal_basis out of `provenance`"
         yield Finding(level=Level.WARNING, what=f"{wrong}: values are written without", cure=cure, at=_BASIS)
     if selection.request:
-        for wrong in _checkbox(selection.request, catalogue):
+        for wrong in properties.wrong_checkbox(selection.request, catalogue):
             cure = "make a single checkbox of that name, or take `request` out of the sync"
             yield Finding(level=Level.WARNING, what=f"{wrong}: nobody can tick it", cure=cure, at="request")
 
@@ -113,14 +113,6 @@ def _basis(text: str, catalogue: Catalogue) -> str:
     options = definition.get("options")
     known = [str(one.get("value")) for one in options if isinstance(one, dict)] if isinstance(options, list) else []
     return "" if text in known or not known else f"{LEGAL_BASIS} has no option {text!r}; it has {', '.join(known)}"
-
-
-def _checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
-    definition = catalogue.get(name)
-    if definition is None:
-        yield f"the portal has no contact property {name!r}"
-    elif definition.get("type") not in {"bool", "enumeration"} or is_read_only(definition):
-        yield f"property {name!r} is no checkbox that we may clear"
 
 
 def _tolerable(selection: Selection, catalogue: Catalogue) -> Iterator[Finding]:

@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from syncd.contract.errors import ConnectorError, Halt, Trouble
-from syncd.contract.model import Finding, Level, Told
+from syncd.contract.model import Finding, Level, Selection, Told
 
 from .calls import Calls, Route
 from .portal import Catalogue, Portal, is_read_only
 
 GROUP = "syncd"
-LABELS = {
+LABELS: Mapping[str, str] = {
     Told.SOURCE: "Enrichment source",
     Told.AT: "Enriched at",
     Told.STATUS: "Enrichment status",
     Told.RUN: "Enrichment run",
+    "request": "Enrich now",
+}
+_REQUEST = "request"
+_KINDS: Mapping[str, Mapping[str, object]] = {
+    Told.AT: {"type": "datetime", "fieldType": "date"},
+    _REQUEST: {
+        "type": "bool",
+        "fieldType": "booleancheckbox",
+        "options": [{"label": "Yes", "value": "true"}, {"label": "No", "value": "false"}],
+    },
 }
 _TAKES = {Told.AT: ("datetime", "string")}  # types of property; of all others: text
 _TEXT = ("string",)
@@ -37,8 +47,18 @@ def wrong(told: str, name: str, catalogue: Catalogue) -> Iterator[str]:
         yield f"property {name!r} is of type {definition.get('type')}"
 
 
-async def make(calls: Calls, portal: Portal, stamps: Mapping[str, str], *, dry_run: bool) -> list[Finding]:
+def wrong_checkbox(name: str, catalogue: Catalogue) -> Iterator[str]:
+    """Why nobody can want a contact now by this property."""
+    definition = catalogue.get(name)
+    if definition is None:
+        yield f"the portal has no contact property {name!r}"
+    elif definition.get("type") not in {"bool", "enumeration"} or is_read_only(definition):
+        yield f"property {name!r} is no checkbox that we may clear"
+
+
+async def make(calls: Calls, portal: Portal, selection: Selection, *, dry_run: bool) -> list[Finding]:
     """One finding for each property: it is there, it was made, or what a person has to do."""
+    stamps = {**selection.stamps, **({_REQUEST: selection.request} if selection.request else {})}
     try:
         catalogue = await portal.catalogue(fresh=True)
         found = [await _one(calls, told, name, catalogue, dry_run=dry_run) for told, name in stamps.items()]
@@ -53,18 +73,20 @@ async def make(calls: Calls, portal: Portal, stamps: Mapping[str, str], *, dry_r
 
 async def _one(calls: Calls, told: str, name: str, catalogue: Catalogue, *, dry_run: bool) -> Finding:
     if name in catalogue:
-        problem = next(wrong(told, name, catalogue), "")
-        cure = "name another property in `provenance`" if problem else ""
+        problems = wrong_checkbox(name, catalogue) if told == _REQUEST else wrong(told, name, catalogue)
+        problem = next(problems, "")
+        where = "request" if told == _REQUEST else "provenance"
+        cure = f"name another property in `{where}`" if problem else ""
         level = Level.WARNING if problem else Level.OK
         return Finding(level=level, what=problem or f"property {name!r} is there", cure=cure)
     if not dry_run:
-        await _make_one(calls, Told(told), name)
+        await _make_one(calls, told, name)
     return Finding(level=Level.OK, what=f"property {name!r} {'would be' if dry_run else 'was'} made")
 
 
-async def _make_one(calls: Calls, told: Told, name: str) -> None:
+async def _make_one(calls: Calls, told: str, name: str) -> None:
     await _create(calls, Route.PROPERTY_GROUP, {"name": GROUP, "label": "syncd", "displayOrder": -1})
-    kind = {"type": "datetime", "fieldType": "date"} if told is Told.AT else {"type": "string", "fieldType": "text"}
+    kind = _KINDS.get(told, {"type": "string", "fieldType": "text"})
     await _create(calls, Route.NEW_PROPERTY, {"groupName": GROUP, "name": name, "label": LABELS[told], **kind})
 
 
@@ -83,5 +105,5 @@ async def _create(calls: Calls, route: Route, body: Mapping[str, object]) -> Non
 
 
 def _in_words(stamps: Mapping[str, str]) -> str:
-    kinds = {told: "date and time" if told == Told.AT else "single-line text" for told in stamps}
-    return ", ".join(f"{name} ({kinds[told]})" for told, name in stamps.items())
+    kinds = {Told.AT: "date and time", _REQUEST: "single checkbox"}
+    return ", ".join(f"{name} ({kinds.get(told, 'single-line text')})" for told, name in stamps.items())

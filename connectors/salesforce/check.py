@@ -58,7 +58,15 @@ async def _selection(org: Org, selection: Selection) -> list[Finding]:
     if any(one.level is Level.ERROR for one in of_campaigns):
         return of_campaigns
     good = Finding(level=Level.OK, what=f"{_own(lens)} can be read and written")
-    return [good, *of_campaigns, *_hidden(lens), *_extras(lens), *_provenance(lens), *_request(lens), *_blind(lens)]
+    return [
+        good,
+        *of_campaigns,
+        *_hidden(lens),
+        *_extras(lens),
+        *_provenance(lens),
+        *properties.checkbox(lens),
+        *_blind(lens),
+    ]
 
 
 async def _campaigns(org: Org, lens: Lens) -> list[Finding]:
@@ -117,16 +125,6 @@ def _hidden(lens: Lens) -> Iterator[Finding]:
             what = f"{_unseen(lens, name)}: what it holds does not count as {field}"
             cure = f"take it out of `also` of {field}, or {_SEE}"
             yield Finding(level=Level.WARNING, what=what, cure=cure, at=f"fields.{field}.also")
-
-
-def _request(lens: Lens) -> Iterator[Finding]:
-    """The checkbox by which somebody wants a contact now."""
-    name = lens.selection.request
-    definition = lens.catalogue.fields.get(name)
-    if name and (definition is None or definition.get("type") != "boolean" or not lens.catalogue.writable(name)):
-        what = f"{lens.type}.{name} is no checkbox that our user may see and clear: nobody can tick it"
-        cure = "make a field of type Checkbox, and " + _EDIT
-        yield Finding(level=Level.WARNING, what=what, cure=cure, at="request")
 
 
 def _unseen(lens: Lens, name: str) -> str:

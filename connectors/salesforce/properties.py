@@ -30,10 +30,23 @@ def wrong(lens: Lens) -> Iterator[tuple[str, str, str]]:
             yield told, f"our user may not write {field}", "give its permission set edit access to the field"
 
 
+def checkbox(lens: Lens) -> Iterator[Finding]:
+    """Why nobody can want a record now by the field that is named for it."""
+    name = lens.selection.request
+    definition = lens.catalogue.fields.get(name)
+    if name and (definition is None or definition.get("type") != "boolean" or not lens.catalogue.writable(name)):
+        what = f"{lens.type}.{name} is no checkbox that our user may see and clear: nobody can tick it"
+        cure = f"make {name}, a field of type Checkbox, with edit access for our user"
+        yield Finding(level=Level.WARNING, what=what, cure=cure, at="request")
+
+
 def explained(lens: Lens) -> list[Finding]:
     """One finding for each field: it is there, or what an admin has to do."""
     problems: Mapping[str, tuple[str, str]] = {told: (what, cure) for told, what, cure in wrong(lens)}
-    return [
+    boxes = list(checkbox(lens))
+    if lens.selection.request and not boxes:
+        boxes = [Finding(level=Level.OK, what=f"{lens.type}.{lens.selection.request} is there")]
+    return boxes + [
         Finding(level=Level.WARNING, what=problems[told][0], cure=problems[told][1])
         if told in problems
         else Finding(level=Level.OK, what=f"{lens.type}.{name} is there")

@@ -142,10 +142,10 @@ class Connector:
         try:
             left = await self.balance()
         except Halt as error:
-            return [Finding(level=Level.ERROR, what=str(error), cure=error.cure)]
+            return [Finding(level=Level.ERROR, what=str(error), cure=error.cure, trouble=error.trouble)]
         except Retry as error:
             cure = "Check the network and base_url, then run the check again."
-            return [Finding(level=Level.ERROR, what=str(error), cure=cure)]
+            return [Finding(level=Level.ERROR, what=str(error), cure=cure, passing=True)]
         if left is None:
             return [Finding(level=Level.WARNING, what="the key is accepted, but Zeliq told no balance")]
         if left <= 0:

@@ -30,7 +30,7 @@ def send_samples(config: ConfigOption = None, *, as_json: JsonOption = False) ->
     """
     settings, _ = settings_from(config)
     if not settings.alerts:
-        complain(["the configuration has no `alerts`; see config.example.yaml"])
+        complain(["the configuration has no `alerts`; see config.example.yaml"], "configuration")
         raise typer.Exit(1)
     came = asyncio.run(_send(settings))
     if as_json:

@@ -50,6 +50,11 @@ def syncs(context: typer.Context, incomplete: str) -> list[str]:
     return _beginning(named, incomplete)
 
 
+def syncs_and_connections(context: typer.Context, incomplete: str) -> list[str]:
+    """Both, for what can be a sync or a provider."""
+    return [*syncs(context, incomplete), *connections(context, incomplete)]
+
+
 def _beginning(names: Any, incomplete: str) -> list[str]:
     told = names if isinstance(names, dict | list) else ()
     return [name for name in told if isinstance(name, str) and name.startswith(incomplete)]

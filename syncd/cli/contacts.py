@@ -18,6 +18,7 @@ from syncd.contract.model import ContactRef
 from syncd.ledger import search
 from syncd.ledger.search import Found, Results, Wanted
 from syncd.ledger.store import Tx, reading
+from syncd.words import of_job
 
 from .csvs import write_csv
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell, when
@@ -120,7 +121,7 @@ def _all(tx: Tx, wanted: Wanted, after: str | None) -> Results:
 
 def _show(found: Results, wanted: Wanted, places: Sequence[str]) -> None:
     heads = ["contact", "name", "company", "field", "state", "provider", "value", "since (UTC)"]
-    table("", heads, map(_row, found.rows))
+    table("", heads, map(_row, found.rows), ["company", "since (UTC)", "provider", "name"])
     if not found.rows:
         tell("No contact is like this." if places else "No contact yet: `syncd run` pulls them.")
         if wanted.text is not None and places:
@@ -132,8 +133,8 @@ def _show(found: Results, wanted: Wanted, places: Sequence[str]) -> None:
 
 
 def _row(one: Found) -> list[Any]:
-    ending = ": ".join(word.replace("_", " ") for word in (one.state, one.reason) if word)
-    return [one.ref, one.name, one.company, one.field, ending, one.provider, one.value, when(one.at)]
+    state = of_job(one.state, one.reason).marked if one.state else ""
+    return [one.ref, one.name, one.company, one.field, state, one.provider, one.value, when(one.at)]
 
 
 def _write_csv(rows: Iterable[Found]) -> None:

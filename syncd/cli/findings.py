@@ -20,7 +20,8 @@ async def asked(checking: Coroutine[Any, Any, list[Finding]]) -> list[Finding]:
     try:
         return await checking
     except ConnectorError as error:
-        return [Finding(level=Level.ERROR, what=str(error), cure=getattr(error, "cure", "Try again in a minute."))]
+        cure, trouble = getattr(error, "cure", "Try again in a minute."), getattr(error, "trouble", None)
+        return [Finding(level=Level.ERROR, what=str(error), cure=cure, trouble=trouble)]
 
 
 def show(finding: Finding, *places: str) -> None:

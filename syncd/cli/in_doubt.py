@@ -81,6 +81,11 @@ def doubt_list(
     """What is in doubt, since when, and how many credits are at risk.
 
     With --expired: the calls that are over without a price, and whether they count as charged already.
+
+    \b
+    Examples:
+      syncd in-doubt list
+      syncd in-doubt list --expired --json
     """
     settings, _ = settings_from(config, secrets=False)
     calls, about = _calls(settings, expired=expired, query=query)

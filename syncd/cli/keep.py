@@ -136,6 +136,11 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
 
     Exit 1 if anything is off. A balance that moved otherwise than the charges say is told, and is no
     fault of the ledger: see `syncd reconcile`.
+
+    \b
+    Examples:
+      syncd verify
+      syncd verify --json
     """
     settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:

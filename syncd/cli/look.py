@@ -116,7 +116,12 @@ def runs(
 
 
 def connectors(*, as_json: JsonOption = False) -> None:
-    """Which kinds of CRM and provider there are, and what each can do."""
+    """Which kinds of CRM and provider there are, and what each can do.
+
+    \b
+    Example:
+      syncd connectors
+    """
     registry = Registry()
     kinds = [registry.kind(name) for name in registry.names()]
     if as_json:

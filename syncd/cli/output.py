@@ -198,21 +198,29 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False, indent=indent)
 
 
-def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table; nothing at all when there are no rows."""
+def table(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]], drop: Sequence[str] = ()) -> None:
+    """A table; nothing at all when there are no rows. `drop`: the heads of columns that are left out where a terminal
+    is too narrow for all, the least worth first."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not texts:
+        return
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in heads:
-        shown.add_column(head, no_wrap=head.endswith("(UTC)"))
-    count = 0
-    for row in rows:
-        shown.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-        count += 1
-    if count:
-        _out().print(shown)
-        _out().print()
+    from .fitting import GAP, fitted  # noqa: PLC0415
+
+    shown, widths = fitted(heads, texts, _out().width, drop)
+    drawn = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0)
+    )
+    for at, width in zip(shown, widths, strict=True):
+        drawn.add_column(heads[at], width=width, overflow="fold")
+    for row in texts:
+        drawn.add_row(*(Text(row[at]) for at in shown))
+    _out().print(drawn)
+    if left := [head for at, head in enumerate(heads) if at not in shown]:
+        _out().print(Text(f"(left out, for the terminal is narrow: {', '.join(left)})"), soft_wrap=False)
+    _out().print()
 
 
 def when(seconds: float | None) -> str:

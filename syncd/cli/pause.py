@@ -13,11 +13,14 @@ from syncd.ledger import pauses
 from syncd.ledger.pauses import PauseKind
 from syncd.ledger.store import Ledger
 
+from .completion import syncs_and_connections
 from .contacts import said_of_usage
 from .output import ConfigOption, JsonOption, print_json, settings_from, tell, when
 from .who import operator
 
-Name = Annotated[str | None, typer.Argument(help="A sync, or a provider's connection.")]
+Name = Annotated[
+    str | None, typer.Argument(autocompletion=syncs_and_connections, help="A sync, or a provider's connection.")
+]
 Everything = Annotated[bool, typer.Option("--all", help="Everything.")]
 
 

@@ -209,7 +209,7 @@ async def _seen(ledger: Ledger) -> AsyncIterator[None]:
     run = await ledger.read(reports.newest_run)
 
     async def look() -> None:
-        with progress("pulled and decided on", "contacts") as line:
+        with progress("pulled and decided on", "contacts", rate=True) as line:
             while True:
                 await asyncio.sleep(EVERY)
                 line(await ledger.read(reports.pulled_since, run=run))

@@ -39,6 +39,7 @@ FieldFilter = Annotated[str | None, typer.Option("--field", help="Only e-mails, 
 ProviderFilter = Annotated[
     str | None, typer.Option("--provider", autocompletion=connections, help="Only those of this provider.")
 ]
+_LEAST = ["until (UTC)", "found (UTC)", "credits", "grade", "provider", "why"]  # where a terminal is narrow
 ReasonFilter = Annotated[str | None, typer.Option("--why", help="Only those whose reason holds these words.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All that wait.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it. Without it, only what would be done is shown.")]
@@ -82,7 +83,7 @@ def list_(
         return
     heads = ["id", "contact", "field", "now", "value", "provider", "grade", "credits", "found (UTC)"]
     heads += ["why", "until (UTC)"]
-    table("Waiting for you", heads, (_row(one, unmasked=unmasked) for one in chosen))
+    table("Waiting for you", heads, (_row(one, unmasked=unmasked) for one in chosen), _LEAST)
     if chosen:
         tell("Look at one: syncd review show ID    Decide: syncd review accept ID …, syncd review refuse ID …")
     else:

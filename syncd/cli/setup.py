@@ -37,7 +37,7 @@ def setup(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the properties that `provenance` of this CRM's syncs names, or say what an admin has to do.
+    """Make the properties that `provenance` and `request` of this CRM's syncs name, or say what an admin has to do.
 
     What is there already is left as it is. Until they are there, values are written without them.
 
@@ -63,7 +63,7 @@ def _show(found: list[Finding], *, yes: bool) -> None:
     for one in found:
         show_finding(one)
     if not found:
-        tell("No sync of it names properties in `provenance`: there is nothing to make.")
+        tell("No sync of it names properties in `provenance` or `request`: there is nothing to make.")
     elif not yes and any("would be made" in one.what for one in found):
         tell("Nothing was made: add --yes to make them.")
 
@@ -81,10 +81,11 @@ async def _set_up(settings: Settings, registry: Registry, name: str, *, dry_run:
 
 async def _make(crms: Mapping[str, Crm], settings: Settings, name: str, *, dry_run: bool) -> list[Finding]:
     crm = crms[name]
-    selections = {(s.object, *sorted(s.provenance.items())): s.selection for s in settings.syncs if s.crm == name}
-    wanted = [one for one in selections.values() if one.stamps]
+    mine = [sync for sync in settings.syncs if sync.crm == name]
+    selections = {(s.object, s.request, *sorted(s.provenance.items())): s.selection for s in mine}
+    wanted = [one for one in selections.values() if one.stamps or one.request]
     if wanted and not isinstance(crm, MakesProperties):
-        names = ", ".join(sorted({place for one in wanted for place in one.stamps.values()}))
+        names = ", ".join(sorted({place for one in wanted for place in (*one.stamps.values(), one.request) if place}))
         return [
             Finding(level=Level.WARNING, what="syncd can't make properties there", cure=f"make them by hand: {names}")
         ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, runway
+from syncd.words import of_job
 
 from .output import say, table, when
 
@@ -19,8 +20,7 @@ def show_status(status: dict[str, Any]) -> None:
     _show_standings(status)
     for one in status["conditions"]:
         _show_condition(one)
-    heads = ["sync", "field", "state", "reason", "jobs"]
-    table("Jobs", heads, ([row[key] for key in (*heads[:-1], "n")] for row in status["jobs"]))
+    table("Jobs", ["sync", "field", "jobs", "state", "to find them"], map(_jobs, status["jobs"]), ["to find them"])
     _show_reviews(status)
     show_budgets(status.get("budgets", ()))
     show_balances(status.get("balances", {}))
@@ -28,9 +28,10 @@ def show_status(status: dict[str, Any]) -> None:
         if words := reconciliation.in_words(one):
             say(name, f": {words}\n  → syncd reconcile\n", style="red" if one["difference"] else "yellow")
     heads = ["provider", "calls", "charged", "assumed", "reserved", "in doubt", "balance"]
-    table("Credits", heads, (_spent(name, status) for name in status["credits"]))
+    table("Credits", heads, (_spent(name, status) for name in status["credits"]), ["assumed", "calls"])
     heads = ["sync", "started (UTC)", "ended (UTC)", "contacts", "stale", "error"]
-    table("Last pull", heads, (_pulled(name, run) for name, run in status["runs"].items()))
+    pulls = (_pulled(name, run) for name, run in status["runs"].items())
+    table("Last pull", heads, pulls, ["stale", "ended (UTC)"])
     table("Counted", ["what", "times"], status["tallies"].items())
     if not status["jobs"]:
         say("", "No job yet. `syncd run` starts the daemon, `syncd plan` shows what it would do.")
@@ -108,7 +109,7 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
         + [one["error"] or one["note"]]
         for one in runs
     )
-    table("Runs", heads, rows)
+    table("Runs", heads, rows, ["ended (UTC)", "open", "put back", "kind"])
     if not runs:
         say("", "Nothing has run yet.")
 
@@ -124,8 +125,7 @@ def show_journey(journey: dict[str, Any]) -> None:
 
 
 def _show_job(job: dict[str, Any]) -> None:
-    ending = ": ".join(word for word in (job["state"], job["reason"]) if word)
-    say(job["field"], f"  {ending}" + (f"  ({job['note']})" if job["note"] else ""))
+    say(job["field"], f"  {of_job(job['state'], job['reason']).marked}" + (f"  ({job['note']})" if job["note"] else ""))
     table("", ["when (UTC)", "move", "provider", "note"], (_event(event) for event in job["events"]))
     heads = ["when (UTC)", "provider", "state", "people", "reserved", "charged", "its part", "deliveries"]
     table("Calls", heads, (_call(call) for call in job["calls"]))
@@ -135,6 +135,12 @@ def _show_job(job: dict[str, Any]) -> None:
     table("Writes", heads, (_write(write) for write in job["writes"]))
     if job["same_person"]:
         say("", "the same person: " + ", ".join(job["same_person"]) + "\n")
+
+
+def _jobs(row: Mapping[str, Any]) -> list[Any]:
+    """So many jobs, and the words by which `syncd contacts` finds them."""
+    found = f"reason:{row['reason']}" if row["reason"] else f"state:{row['state']}"
+    return [row["sync"], row["field"], row["n"], of_job(row["state"], row["reason"]).marked, found]
 
 
 def _spent(name: str, status: dict[str, Any]) -> list[Any]:

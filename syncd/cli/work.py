@@ -9,11 +9,11 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -33,8 +33,10 @@ from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
 from .output import ConfigOption, complain, config_path, pasteable, settings_from, tell, with_cure
+from .progress import AboveProgress, progress
 
 EX_CANTCREAT = 73
+EVERY = 0.5  # seconds between two looks at how far `--once` is
 
 
 def add_to(app: typer.Typer) -> None:
@@ -59,7 +61,8 @@ def run(
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until the daemon knows what to do with it
     settings, registry = settings_from(config)
-    set_up(settings.log, hidden=settings.secrets)
+    watched = once and sys.stderr.isatty()
+    set_up(settings.log, hidden=settings.secrets, stream=cast("TextIO", AboveProgress()) if watched else None)
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
     with only_daemon(settings.ledger.path):
         left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
@@ -114,7 +117,7 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
 
     async def until_settled(running: Daemon) -> None:
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within), _seen(ledger):
                 await settled(running)
         except TimeoutError:
             return
@@ -124,6 +127,30 @@ async def _run(settings: Settings, registry: Registry, file: Path, within: float
         return [] if within is None else await ledger.read(_left, settings, now=parts.clock.now())
     finally:
         await compose.close(daemon.parts)
+
+
+@asynccontextmanager
+async def _seen(ledger: Ledger) -> AsyncIterator[None]:
+    """How far it is, is shown meanwhile on a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    before = await ledger.read(reports.far)
+
+    async def look() -> None:
+        with progress("enriching", "fields", rate=True) as line:
+            while True:
+                now = await ledger.read(reports.far)
+                line(now.done - before.done, now.total - before.done, now.in_words(before))
+                await asyncio.sleep(EVERY)
+
+    watching = asyncio.create_task(look(), name="progress")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 def _read_again(file: Path) -> tuple[Settings, Registry]:

@@ -113,6 +113,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "writes_per_hour": "So many values are written in an hour at most.",
         "writes_per_run": "So many values are written from one pull to the next at most.",
         "canary": "After its first so many writes the sync is paused, until you have looked: `syncd resume`.",
+        "verify": "What is looked at beyond the provider's word; each can lower a grade, none can raise it.",
         "request": "A checkbox property: whose is ticked goes before everybody else; it is cleared once that is done.",
         "paused": "true: keep it here, but do nothing.",
     },

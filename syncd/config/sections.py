@@ -346,6 +346,7 @@ class ConditionKind(StrEnum):
     REFUSALS = "refusals"  # a CRM refuses what is written
     IN_DOUBT = "in_doubt"  # nobody knows whether a paid call arrived
     REVIEW = "review"  # values wait for a person's decision
+    OUTDATED = "outdated"  # values that syncd wrote were not found like that any more
     CONTRADICTIONS = "contradictions"  # many answers are about somebody else
     PROVENANCE = "provenance"  # values are written without what was to be told of them
     SWEEP = "sweep"  # a whole pull did not bring many who were known

@@ -168,8 +168,9 @@ class MakesProperties(Protocol):
     """A Crm in which properties can be made."""
 
     async def make_properties(self, selection: Selection, *, dry_run: bool) -> list[Finding]:
-        """See that the properties of `selection.stamps` are there: make those that are missing, where the API and our
-        rights allow it, and say of the others what a person has to do. With `dry_run` nothing is made. Safe to repeat.
+        """See that the properties of `selection.stamps` and its `request` are there: make those that are missing, where
+        the API and our rights allow it, and say of the others what a person has to do. With `dry_run` nothing is made.
+        Safe to repeat.
         """
 
 

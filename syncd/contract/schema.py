@@ -46,7 +46,7 @@ def mapped(properties: Iterable[Property], usual: Mapping[Field, FieldMap]) -> d
     """The usual property of each field where it is there and may be written, or else one that says so. Whatever else
     says that it holds an e-mail or a phone counts as having one."""
     known = {one.name: one for one in properties}
-    found = {name: _place(name, usual.get(name), known) for name in Field}
+    found = {name: _place(name, usual.get(name), known) for name in _SAYS}
     return {name: place for name, place in found.items() if place}
 
 

@@ -125,17 +125,20 @@ UPDATE job SET
     behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
     value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
     destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
-    asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person)
+    asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person),
+    priority = iif(given.value ->> 'target' = 'done', max(priority, 0), priority)
 FROM jsonb_each(:rows) AS given
 WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
 
 -- name: jobs_move_alike
+-- A value that was verified again (priority -1) is as any other one from its end on.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
     behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
-    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person)
+    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
+    priority = iif(:target = 'done', max(priority, 0), priority)
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:source
 
 -- name: jobs_places

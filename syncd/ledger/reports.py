@@ -14,7 +14,7 @@ from syncd.contract.model import ContactRef
 from . import costs, gates, reconciliation, upkeep
 from .costs import Prices
 from .inbox import UNSIGNED
-from .states import JobState
+from .states import JobState, Reason
 from .store import Tx
 
 if TYPE_CHECKING:
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 
 CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused: it stands among the connections
+_FOUND = {  # an end for which a value was found, whether it could be used or not
+    Reason.WRITTEN,
+    Reason.LOW_QUALITY,
+    Reason.MISMATCH,
+    Reason.DUPLICATE,
+    Reason.REFUSED,
+    Reason.WRITE_REFUSED,
+}
 _MOVING = (
     JobState.QUEUED,
     JobState.SENDING,
@@ -43,6 +51,34 @@ def by_state(tx: Tx) -> dict[JobState, int]:
     for row in tx.rows("counts"):
         totals[JobState(row["state"])] += row["n"]
     return totals
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """How far everything is: fields that are done, of how many, values that were found, credits that were charged."""
+
+    done: int
+    total: int
+    found: int
+    charged: float
+
+    def in_words(self, before: Far) -> str:
+        """What was found of what is done since then, and what was charged for it."""
+        done = self.done - before.done
+        share = f"{100 * (self.found - before.found) / done:.0f} % found" if done > 0 else ""
+        spent = self.charged - before.charged
+        return ", ".join(filter(None, (share, f"{spent:,.10g} credit{'' if spent == 1 else 's'}")))
+
+
+def far(tx: Tx) -> Far:
+    """By counters: as quick for a million contacts."""
+    rows = [(JobState(row["state"]), row["reason"], row["n"]) for row in tx.rows("counts")]
+    return Far(
+        done=sum(n for state, _, n in rows if state is JobState.DONE),
+        total=sum(n for _, _, n in rows),
+        found=sum(n for state, reason, n in rows if state is JobState.DONE and reason in _FOUND),
+        charged=sum(one["charged"] for one in credits_by_provider(tx).values()),
+    )
 
 
 def moving(

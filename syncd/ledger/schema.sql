@@ -424,10 +424,6 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
             - NEW.reserved_mc - NEW.assumed_mc - coalesce(NEW.charged_mc, 0) + coalesce(OLD.charged_mc, 0)))
     WHERE provider = NEW.provider;
 END;
--- A value that was verified again (`priority` -1: it is the last to be asked about) is as any other one from then on.
-CREATE TRIGGER refresh_ended AFTER UPDATE OF state ON job WHEN NEW.state = 'done' AND NEW.priority < 0 BEGIN
-    UPDATE job SET priority = 0 WHERE id = NEW.id;
-END;
 CREATE TRIGGER step_is_append_only BEFORE UPDATE OF id, at, source, target, reason, provider, submission_id ON step
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER step_note_is_append_only BEFORE UPDATE OF note ON step WHEN NEW.note <> '' -- but may be erased

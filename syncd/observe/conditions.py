@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from syncd.config import ConditionKind
 from syncd.ledger import budgets, reconciliation, reports
 from syncd.ledger.pauses import PauseKind
 from syncd.ledger.reviews import APPROVAL
+from syncd.ledger.states import Reason
 from syncd.pipeline import canary
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
@@ -266,6 +268,21 @@ def _pauses(status: Status) -> Iterator[Condition]:
         )
 
 
+def _outdated(status: Status) -> Iterator[Condition]:
+    found: Counter[str] = Counter()
+    for row in status.get("jobs", ()):
+        found[row["sync"]] += row["n"] if row["reason"] == Reason.OUTDATED else 0
+    for name, n in (+found).items():
+        yield Condition(
+            kind=ConditionKind.OUTDATED,
+            who=name,
+            what="has values that are out of date",
+            why=f"{n} that syncd wrote were not found like that any more: another value, or another employer",
+            cure="Run: syncd contacts reason:outdated",
+            blocks=False,
+        )
+
+
 def _contradictions(status: Status) -> Iterator[Condition]:
     for name, one in status.get("answers", {}).items():
         if one["judged"] >= JUDGED_AT_LEAST and one["other"] > CONTRADICTED * one["judged"]:
@@ -307,6 +324,7 @@ _SOURCES = (
     _reviews,
     _balances,
     _floors,
+    _outdated,
     _contradictions,
     _sweeps,
 )

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from syncd.config import Sync, WritePolicy
-from syncd.contract.model import ASKED, Field, Grade, Identity, Outcome, Question
+from syncd.contract.model import ASKED, Field, Identity, Outcome, Question
 from syncd.frozen import frozen
 from syncd.ledger import cases, decisions, people, requests, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
@@ -39,9 +39,9 @@ from syncd.policy.decide import (
     decide,
     for_approval,
 )
-from syncd.policy.replacing import Standing
 from syncd.policy.values import NO_CHECKS, Checks
 
+from . import standing
 from .parts import Parts
 
 WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
@@ -123,31 +123,9 @@ def _decide(
     property_ = "" if place is None else place.property
     facts = _facts(parts, case, inside, case.written.get(property_), now)
     if policy is not None and policy.writes is not WritePolicy.FILL_BLANK:
-        facts = replace(facts, standing=standing(case, property_))
+        facts = replace(facts, standing=standing.of(case, sync, property_, policy.checks))
     decision, weighed = decide(policy, facts)
     return Decided(case, sync, decision, weighed)
-
-
-def standing(case: Case, property_: str) -> Standing | None:
-    """What of ours a property holds, as far as the ledger knows: nothing else was seen there since."""
-    ours = case.stands.get(property_)
-    if ours is None or (case.seen_at > ours.at and not _is_held(case, ours.value)):
-        return None
-    heard = None if ours.result_id is None else _heard(case, ours.result_id)
-    return Standing(value=ours.value, grade=_grade(case, heard, ours.value), result_id=ours.result_id or 0)
-
-
-def _is_held(case: Case, value: str) -> bool:
-    """Does the record hold this value, in whichever of its properties? Just before a write it is read once more."""
-    known = case.identity
-    held = (known.email, *known.emails, *known.phones, known.linkedin_url)
-    return not case.lacks and any(one and values.same(case.field, one, value, known) for one in held)
-
-
-def _grade(case: Case, heard: Heard | None, value: str) -> Grade:
-    said = heard.result.candidates if heard is not None else ()
-    same = (one.grade for one in said if values.same(case.field, one.value, value, case.identity))
-    return next(same, Grade.UNKNOWN)
 
 
 def governing(

@@ -194,11 +194,16 @@ def _replacement(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weigh
     weighed = weigh(facts, policy)
     for one in weighed:
         wanted = one.heard.provider in policy.field.providers and one.about.verdict is Verdict.SAME
-        if one.best is None or not wanted:
+        if one.best is None or not wanted or _stands_already(one.best, facts):
             continue
         if replacing.is_wanted(policy.writes, facts.standing, one.grade, one.heard.id):
             return _unless_it_waits(_accepted(facts, one), one.heard), weighed
     return _filled(facts), weighed
+
+
+def _stands_already(value: Usable, facts: Facts) -> bool:
+    standing = facts.standing
+    return standing is not None and values.same(facts.field, value.text, standing.value, facts.contact)
 
 
 def _refreshed(policy: Policy, facts: Facts, since: float) -> tuple[Decision, Sequence[Weighed]]:

@@ -58,14 +58,14 @@ def judge(
     checks: Checks = NO_CHECKS,
 ) -> list[Judged]:
     """Each candidate, those that may be written first, in the order of preference."""
-    checked = field is Field.EMAIL and (checks.employer or checks.refuses is not None)
-    given = [_lowered(one, contact, checks) for one in candidates] if checked else candidates
+    checked = field is Field.EMAIL and checks is not NO_CHECKS
+    given = [lowered(one, contact, checks) for one in candidates] if checked else candidates
     judged = [_judge(field, candidate, contact, policy) for candidate in given]
     return sorted(judged, key=lambda one: _rank(one, policy))
 
 
-def _lowered(candidate: Candidate, contact: Identity, checks: Checks) -> Candidate:
-    """The same with a lower grade, where something speaks against it."""
+def lowered(candidate: Candidate, contact: Identity, checks: Checks) -> Candidate:
+    """A mailbox with a lower grade, where something speaks against it."""
     found = emails.read(candidate.value)
     if isinstance(found, Unusable):
         return candidate
@@ -93,8 +93,8 @@ def _rank(one: Judged, policy: FieldPolicy) -> tuple[bool, bool]:
 
 def _judge(field: Field, candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Judged:
     if candidate.grade not in policy.accept:
-        lowered = f" ({candidate.note})" if candidate.note.startswith("lowered") else ""
-        return Judged(candidate, None, f"{candidate.grade} only{lowered}")
+        because = f" ({candidate.note})" if candidate.note.startswith("lowered") else ""
+        return Judged(candidate, None, f"{candidate.grade} only{because}")
     value = _email(candidate, contact, policy) if field is Field.EMAIL else _phone(candidate, contact, policy)
     return Judged(candidate, value) if isinstance(value, Usable) else Judged(candidate, None, value.why)
 

@@ -34,7 +34,9 @@ CALLS: dict[str, Call] = {
     "in-doubt resolve": Call("in-doubt resolve --provider zeliq --since 2h --not-sent", says="No call is like this."),
     "pause": Call("pause zeliq --reason trial --until 10m", says="zeliq is paused until"),
     "plan": Call("plan --json", says="worst_case_credits"),
+    "pull": Call("pull hubspot-contacts", says="is pulled by the running daemon"),
     "reconcile": Call("reconcile"),
+    "report": Call("report", says="Providers"),
     "resume": Call("resume zeliq", says="zeliq goes on."),
     "retry": Call("retry {contact}", says="Nothing was done"),
     "review accept": Call("review accept --why nothing-like-this", says=_NOTHING_WAITS),
@@ -54,6 +56,7 @@ CALLS: dict[str, Call] = {
     "verify": Call("verify", says="adds up"),
 }
 ELSEWHERE: dict[str, str] = {
+    "init": "tests/system/test_init.py: here the configuration is that of deploy/README.md",
     "restore": "a command of deploy/README.md, section Copies, and back again",
     "run": "the service itself, and refused beside it: Boot.a_second_daemon_is_refused",
     "sandbox": "the emulated vendors of the whole trial: Boot.install",

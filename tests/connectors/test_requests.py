@@ -24,15 +24,10 @@ def test_hubspot_shows_who_is_ticked_whatever_is_filled_and_clears_it(family: st
         portal = stage.vendor.portal
         [told] = [one for one in await stage.crm.check([selection]) if one.at == "request"]
         assert told.level is Level.WARNING
-        portal.catalogues["contacts"].create(
-            {
-                "name": BOX,
-                "label": BOX,
-                "groupName": "contactinformation",
-                "type": "bool",
-                "fieldType": "booleancheckbox",
-            }
-        )
+        [made] = await stage.crm.make_properties(selection, dry_run=False)
+        assert (made.level, made.what) == (Level.OK, f"property {BOX!r} was made")
+        [there] = await stage.crm.make_properties(selection, dry_run=False)
+        assert there.what == f"property {BOX!r} is there"
         assert not [one for one in await stage.crm.check([selection]) if one.at == "request"]
         ada = str(portal.add({"firstname": "Ada", "email": MAIL, "phone": NUMBER, BOX: "true"}))
         portal.add({"firstname": "Bo", "email": "bo@example.com", "phone": NUMBER, BOX: "false"})
@@ -59,6 +54,7 @@ def test_salesforce_does_the_same(kind: str, fast: bool) -> None:
         org, object_ = stage.vendor.org, salesforce.KINDS[kind]
         [told] = [one for one in await stage.crm.check([selection]) if one.at == "request"]
         assert told.level is Level.WARNING
+        assert await stage.crm.make_properties(selection, dry_run=False) == [replace(told, selection=None)]
         org.schema.kinds[object_.lower()].fields[IN_ORG.lower()] = OrgField(IN_ORG, "boolean", 0)
         assert not [one for one in await stage.crm.check([selection]) if one.at == "request"]
         ada = org.add(object_, {"LastName": "Test", "Email": MAIL, "Phone": NUMBER, IN_ORG: True})

@@ -118,7 +118,9 @@ class FakeProvider:
 
     async def check(self) -> list[Finding]:
         if self.trouble is not None:
-            return [Finding(level=Level.ERROR, what=str(self.trouble), cure=self.trouble.cure)]
+            return [
+                Finding(level=Level.ERROR, what=str(self.trouble), cure=self.trouble.cure, trouble=self.trouble.trouble)
+            ]
         return [Finding(level=Level.OK, what=f"{self.left} credits are left")]
 
     def lacks(self, request: EnrichmentRequest) -> str | None:

@@ -55,7 +55,7 @@ class Bells:
         rng, now = self._rng, self._clock.monotonic()
         if self._waking:
             return {"watch", "rights"}
-        kinds = {"dispatch", "writeback", "sweep", "rights", "lease"}
+        kinds = {"dispatch", "writeback", "sweep", "rights", "lease", "refresh"}
         kinds |= {kind for kind in ("plan", "inbox", "verify") if self._first or rng.random() < 0.25}
         self._first = False
         if self._one(_AGAIN, now=self._clock.now()):

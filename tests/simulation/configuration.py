@@ -32,6 +32,7 @@ _ZELIQ = zeliq.Options(api_key=SecretStr("key-z-0"), price=zeliq.Price(email=Dec
 PROVIDERS = ("zeliq", "fullenrich")
 ORDERS = (("zeliq",), ("fullenrich",), ("zeliq", "fullenrich"), ("fullenrich", "zeliq"))
 CAPS = ((None, None), (None, None), (25, None), (33, 120), (12, 300))  # credits a day, and in thirty days
+REFRESH = 15 * DAY  # after which values of ours are verified again, in some histories
 ACCEPTED = (
     frozenset({Grade.VALID}),
     frozenset({Grade.VALID, Grade.CATCH_ALL}),
@@ -65,6 +66,7 @@ class Configuration:
         budgets = () if money is None else spending.draw(money, names)
         if policies is not None:
             settings = replace(settings, syncs=tuple(_with_policies(policies, sync) for sync in settings.syncs))
+            settings = replace(settings, syncs=tuple(_with_refresh(policies, sync) for sync in settings.syncs))
         self.now = self.wanted = replace(settings, budgets=budgets)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
@@ -188,7 +190,7 @@ class Configuration:
         return replace(
             sync,
             retry_not_found=self._rng.choice((90 * DAY, 20 * DAY, 5 * DAY)),
-            reuse_found=self._rng.choice((90 * DAY, 90 * DAY, 15 * DAY)),
+            reuse_found=min(self._rng.choice((90 * DAY, 90 * DAY, 15 * DAY)), _longest(sync)),
         )
 
     def _match(self, sync: Sync) -> Sync:
@@ -280,6 +282,19 @@ def _with_policies(rng: random.Random, sync: Sync) -> Sync:
         return sync
     writes = list(WritePolicy)
     return replace(sync, fields={fld: replace(one, writes=rng.choice(writes)) for fld, one in sync.fields.items()})
+
+
+def _longest(sync: Sync) -> float:
+    """For how many seconds a find may count at most: not longer than until values of ours are verified again."""
+    return min((one.refresh for one in sync.fields.values() if one.refresh is not None), default=float("inf"))
+
+
+def _with_refresh(rng: random.Random, sync: Sync) -> Sync:
+    """In every second history values of ours are verified again; a find counts for no longer than that."""
+    if rng.random() < 0.5:
+        return sync
+    fields = {fld: replace(one, refresh=REFRESH) for fld, one in sync.fields.items()}
+    return replace(sync, reuse_found=REFRESH, fields=fields)
 
 
 def _budget(rng: random.Random) -> Budget:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Job = dict[str, Any]
 
-REFLECTED = {"undone", "written", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
+REFLECTED = {"undone", "written", "outdated", "human_value_kept", "contact_gone", "duplicate_of", "suppressed"}
 ENDLESS = 2e11  # UTC seconds: what is due later waits for a person, however long that takes
 TELLS = 600.0  # seconds after which an opt-out that was pulled counts everywhere
 SEEN = 300.0 + 900.0  # seconds for which a look is good, and in which a call that was under way arrives at last

@@ -62,6 +62,7 @@ from syncd.pipeline import (
     probe,
     pull,
     reconfigure,
+    refresh,
     sweep,
     undoing,
     writeback,
@@ -751,6 +752,11 @@ def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
     return {bug.__name__: partial(bug) for bug in bugs}
 
 
+def refresh_without_a_look() -> AbstractContextManager[None]:
+    """What somebody has changed since is taken for a value of ours that still stands."""
+    return swap(refresh, "_stands", lambda *_: True)
+
+
 PLANTED = named(
     resend_on_timeout, intent_after_send, requeue_in_doubt_on_restart, reuse_live_attempt, share_without_person_lock,
     budget_ignores_reserved, budget_forgets_what_is_in_doubt, budget_of_a_field_forgets_bulks,
@@ -771,6 +777,7 @@ PLANTED = named(
     undecided_forgotten, undo_ignores_a_later_edit, anybody_s_value_replaced, suppression_checked_at_the_plan_only,
 )  # fmt: skip
 
+IN_WEEKS = named(refresh_without_a_look)  # what is not due before
 FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
 
 LOUD = {"careless_log"}  # what is found in the log alone

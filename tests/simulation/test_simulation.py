@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .planted import FOUND_AT, PLANTED, RARE
+from .planted import FOUND_AT, IN_WEEKS, PLANTED, RARE
 from .run import finding, history, replay
 
 DAYS = 10.0
@@ -32,6 +32,14 @@ def test_every_promise_is_kept(first: int) -> None:
 def test_a_planted_bug_is_found(name: str) -> None:
     told = finding(name, range(FOUND_AT.get(name, 1), 201), 8.0)
     assert told is not None
+
+
+def test_a_planted_bug_that_takes_weeks_is_found() -> None:
+    """A value of ours is verified again after fifteen days: some ten seconds of CPU."""
+    with IN_WEEKS["refresh_without_a_look"]():
+        told = history(9, 25.0, focus=("edit",))
+    assert any("filled or gone" in one for one in told.violations)
+    assert history(9, 25.0, focus=("edit",)).violations == ()
 
 
 def test_one_seed_is_one_history_whatever_the_machine_does() -> None:

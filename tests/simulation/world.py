@@ -186,6 +186,16 @@ class World(Owner):
             return self.now - record.left
         return self.now - crm.edited(record, PROPERTY[fld]) if record.values.get(PROPERTY[fld]) else 0.0
 
+    def is_due(self, ref: str, fld: Field) -> bool:
+        """Does the record hold a value of ours that is to be verified again by now?"""
+        crm, record = self.record(ref)
+        policy = self.configuration.sync_of(crm.name).fields.get(fld)
+        last = next((e for e in reversed(crm.log) if (e.record, e.name) == (record.id, PROPERTY[fld])), None)
+        if record.gone or record.now is not None or policy is None or policy.refresh is None or last is None:
+            return False
+        stands = last.who == "syncd" and last.value == record.values.get(PROPERTY[fld])
+        return stands and self.now - last.at + self.wall_clock.furthest >= policy.refresh
+
     def awaited_before_a_write(self, ref: str) -> int:
         """For how many other contacts of the CRM an answer is awaited, while it has never taken a write."""
         crm, record = self.record(ref)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from syncd.words import STANDINGS
 
-from .rig import PATIENCE, Vendors, environment, syncd
+from .rig import PATIENCE, Vendors, environment
 from .terminal import Terminal
 
+TRANSCRIPT = "run-once.txt"
 ALTERNATE, USUAL = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
@@ -25,8 +28,20 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendors]:
     """A ledger in which something has happened; its daemon has ended."""
     with Vendors(tmp_path_factory.mktemp("vendors"), contacts=12) as running:
         running.configure(budgets=[{"name": "all", "per_day": 500}])
-        assert syncd("run", "--once", "-c", running.config).returncode == 0
+        with Terminal(["run", "--once", "-c", running.config], running.folder) as terminal:
+            assert terminal.ended() == 0
+            (running.folder / TRANSCRIPT).write_bytes(terminal.said)
         yield running
+
+
+def test_run_once_tells_how_far_it_is_below_the_log(vendors: Vendors) -> None:
+    said = (vendors.folder / TRANSCRIPT).read_bytes().decode()
+    far = re.findall(r"\r\x1b\[Kenriching: (\d+) of (\d+) fields[^\r\n]*", said)
+    assert len(far) > 3
+    assert [int(done) for done, _ in far] == sorted(int(done) for done, _ in far)
+    assert re.search(r"fields \(\d+ %\), [\d,]+ a second, \d+ % found, [\d.,]+ credits, \d+ s", said)
+    assert not re.search(r"enriching[^\r\n]*\n", said), "a line of the log is never behind it"
+    assert said.rstrip().splitlines()[-1].endswith("credits were charged.")
 
 
 def watching(vendors: Vendors, columns: int = 80, **environ: str) -> Terminal:
@@ -139,3 +154,17 @@ def test_a_ledger_that_is_not_there_is_told_before_anything_is_drawn(tmp_path: P
         assert terminal.ended() != 0
         assert ALTERNATE not in terminal.said
         assert b"Traceback" not in terminal.said
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_fit_and_cut_nothing(vendors: Vendors, columns: int) -> None:
+    commands = (["contacts"], ["runs"], ["report"], ["review", "list"], ["status"])
+    for command in commands:
+        with Terminal([*command, "-c", vendors.config], vendors.folder, columns, 200) as terminal:
+            assert terminal.ended() == 0
+            told = re.sub(r"\x1b\[[0-9;]*m", "", terminal.said.decode())
+        wide = [line for line in map(str.rstrip, told.splitlines()) if cell_len(line) > columns]
+        sentences = [line for line in wide if ": " in line or line.endswith((".", "(UTC)"))]  # wrapped by the terminal
+        assert wide == sentences, command
+        assert "…" not in told, command
+        assert ("left out, for the terminal is narrow" in told) or columns > 60 or command[0] == "review", command

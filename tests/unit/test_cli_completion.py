@@ -58,6 +58,12 @@ def test_bash_itself_completes_with_the_names_of_the_configuration(tmp_path: Pat
     assert (done.stdout, done.stderr) == ("crm-eu ann\n", "")
 
 
+@pytest.mark.parametrize("words", ["syncd pause ", "syncd undo --sync ", "syncd runs --sync ", "syncd pull "])
+def test_wherever_a_sync_is_named_those_of_the_configuration_are_proposed(tmp_path: Path, words: str) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, "utf-8")
+    assert {"people", "leads"} <= set(proposed(words, len(words.split()), folder=tmp_path).split())
+
+
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_are_answered_in_their_own_form(shell: str) -> None:
     assert "status" in proposed("syncd stat", 1, shell)

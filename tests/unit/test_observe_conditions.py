@@ -211,6 +211,15 @@ def test_many_contradictions_are_told(judged: int, other: int, told: bool) -> No
     assert [one.kind for one in derive(status)] == [ConditionKind.CONTRADICTIONS] * told
 
 
+def test_what_is_out_of_date_is_told() -> None:
+    jobs = [
+        {"sync": "people", "field": "email", "state": "done", "reason": why, "n": 3} for why in ("written", "outdated")
+    ]
+    [one] = derive({**STATUS, "jobs": jobs})
+    assert (one.kind, one.who, one.blocks) == (ConditionKind.OUTDATED, "people", False)
+    assert one.why.startswith("3 that syncd wrote were not found like that any more")
+
+
 @pytest.mark.parametrize(
     ("brought", "missing", "told"), [(100, 19, False), (0, 20, True), (80, 20, False), (79, 20, True), (0, 0, False)]
 )

@@ -10,6 +10,8 @@ from pydantic import SecretStr
 
 from syncd.config import Budget
 from syncd.contract.errors import Retry
+from syncd.ledger import suppressions
+from syncd.people import suppression
 from syncd.pipeline import requests
 from syncd.web.private import application
 
@@ -186,3 +188,12 @@ def test_the_token_guards_it_as_all_else(harness: Harness) -> None:
     admin = harness.settings.admin.model_copy(update={"token": SecretStr("t" * 40)})
     harness.reopen(replace(harness.settings, admin=admin))
     assert harness.run(send(harness, {})).status_code == 401
+
+
+def test_who_is_on_the_suppression_list_is_left_alone(harness: Harness) -> None:
+    ada = harness.person()
+    signs = [suppression.read(f"crm/contacts/{ada}")]
+    harness.run(harness.ledger.write(suppressions.add, signs, reason="asked us to", by="me", now=harness.clock.now()))
+    status, told = post(harness, contacts=[f"crm/contacts/{ada}"])
+    assert (status, told["worst_case_credits"]) == (200, 0.0)
+    assert {one["reason"] for one in told["contacts"][0]["fields"]} == {"suppressed"}

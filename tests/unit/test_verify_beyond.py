@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from syncd.config import WritePolicy
 from syncd.config.sections import Verify
 from syncd.contract.model import Grade
 from syncd.pipeline.exchangers import Exchangers
+from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .harness import EMAIL, Harness
+from .harness import DAY, EMAIL, ONE_BY_ONE, Harness
 from .name_server import BROKEN, SILENT, NameServer, Zone, name_server
 
 ZONE: Zone = {
@@ -149,3 +151,31 @@ def test_another_rule_decides_on_what_was_paid_for(build: Build, server: NameSer
     harness.finish()
     assert harness.held(ada) == "ada@null.example.com"
     assert harness.credits()["charged"] == 1
+
+
+def test_what_was_lowered_gives_way_to_a_better_find(build: Build, server: NameServer) -> None:
+    """Written as probable, since it is elsewhere; a valid one at the employer's domain comes late."""
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "ben")]
+    harness = build(providers=fakes, fields={EMAIL: ["ann", "ben"]}, accept=LOOSE)
+    sync = harness.sync
+    email = replace(sync.fields[EMAIL], writes=WritePolicy.BETTER)
+    verified = replace(sync, fields={EMAIL: email}, verify=Verify(employer=True))
+    harness.reopen(replace(harness.settings, syncs=(verified,)))
+    harness.recover()
+    ada = harness.person()
+    harness.finds(ada, EMAIL, "ada@other.example.org", by="ben")
+    harness.ask()
+    harness.clock.time += 3 * DAY
+    harness.sweep()
+    harness.verify()
+    harness.pull()
+    harness.plan()
+    harness.dispatch("ben")
+    harness.answer_all("ben")
+    harness.finish()
+    assert harness.held(ada) == "ada@other.example.org"
+    harness.finds(ada, EMAIL, "ada@acme.example.com", by="ann")
+    harness.answer_all("ann")
+    harness.plan()
+    harness.finish()
+    assert harness.held(ada) == "ada@acme.example.com"

@@ -12,7 +12,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .harness import DAY, EMAIL, ONE_BY_ONE, Harness
+from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
 
 OLD, NEW, THEIRS = "ada@acme.example.com", "ada.test@acme.example.com", "typed@acme.example.com"
 LOOSE = frozenset({Grade.VALID, Grade.CATCH_ALL})
@@ -236,3 +236,36 @@ def test_a_wider_policy_uses_what_is_there_already(build: Build) -> None:
     harness.finish()
     assert harness.held(ada) == NEW, "nothing was bought for it"
     assert harness.credits()["charged"] == 2
+
+
+@pytest.mark.parametrize("policy", [FILL, OVERWRITE])
+def test_a_mobile_in_a_property_of_its_own_is_replaced_there(build: Build, policy: WritePolicy) -> None:
+    first, newer = "+33639980012", "+33639980034"
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "ben")]
+    harness = build(providers=fakes, fields={PHONE: ["ann", "ben"]})
+    sync = harness.sync
+    phone = replace(sync.fields[PHONE], mobile="mobile", writes=policy)
+    harness.reopen(replace(harness.settings, syncs=(replace(sync, fields={PHONE: phone}),)))
+    harness.recover()
+    ada = harness.person()
+    harness.finds(ada, PHONE, first, by="ben")
+    harness.ask()
+    harness.clock.time += 3 * DAY
+    harness.sweep()
+    harness.verify()
+    harness.pull()
+    harness.plan()
+    harness.dispatch("ben")
+    harness.answer_all("ben")
+    harness.finish()
+    assert harness.held(ada, "mobile") == first
+    harness.finds(ada, PHONE, newer, by="ann")
+    harness.answer_all("ann")
+    harness.plan()
+    harness.finish()
+    stands = newer if policy is OVERWRITE else first
+    assert (harness.held(ada, "mobile"), harness.held(ada, "phone"), harness.reason(ada, PHONE)) == (
+        stands,
+        "",
+        "written",
+    )

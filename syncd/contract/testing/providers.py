@@ -291,12 +291,16 @@ class ProviderContract:
 
     def test_check_reports_a_bad_key_with_its_cure(self, bench: Bench) -> None:
         found = use(lambda: bench.provider(Vendor.BAD_KEY), lambda p: p.check())
-        assert [f.level for f in found] == [Level.ERROR]
+        assert [(f.level, f.trouble) for f in found] == [(Level.ERROR, Trouble.CREDENTIALS)]
         assert all(f.cure and KEY not in f.what for f in found)
 
 
 class VendorContract(ProviderContract):
     """What a connector owes beside: whatever a vendor sends is an answer, or `Garbled`, and nothing else."""
+
+    def test_check_tells_an_outage_from_a_bad_key(self, bench: Bench) -> None:
+        found = use(lambda: bench.provider(Vendor.UNREACHABLE), lambda p: p.check())
+        assert [(f.level, f.trouble, f.passing) for f in found] == [(Level.ERROR, None, True)]
 
     @_FUZZ
     @given(data=st.data())
