@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -30,6 +31,8 @@ from .access import Access, Message, Receive, Send
 from .contacts import contacts
 from .enrich import enrich
 from .hosts import KnownHosts
+
+log = structlog.get_logger("syncd.pages")
 
 
 def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
@@ -74,7 +77,13 @@ class Pages:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if self._making is None:
             self._making = asyncio.ensure_future(asyncio.to_thread(self._make))  # callbacks are taken meanwhile
-        app = await asyncio.shield(self._making)
+        try:
+            app = await asyncio.shield(self._making)
+        except (ImportError, OSError) as error:  # a package is missing, or was exchanged under a running daemon
+            self._making = None
+            log.error("pages_missing", why=str(error))
+            said = f"the pages can't be loaded: {error}; install syncd again, then restart it\n"
+            app = PlainTextResponse(said, 503)
         await app(scope, receive, send)
 
     def _make(self) -> Any:
