@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from syncd.ledger.states import JobState, Reason
+from syncd.observe.summary import SIGNS
+from syncd.pages import words as pages
 from syncd.words import REASONS, STANDINGS, STATES, TERMINAL, Colour, Standing, Word, of_job
 
 
@@ -46,3 +49,16 @@ def test_a_job_that_has_ended_is_shown_by_its_reason() -> None:
     assert of_job("done", "written").marked == "✓ written"
     assert of_job("review").marked == "▲ waits for you"
     assert of_job("waiting", "").marked == "◆ waits for its time"
+
+
+def test_pages_docs_and_summary_take_them_from_here() -> None:
+    shown = {key.value: one for key, one in (*STATES.items(), *REASONS.items())}
+    told = {key: (one.sign, one.colour.value, one.word) for key, one in shown.items()}
+    assert told == pages.STATES
+    assert {key: one.colour.value for key, one in STANDINGS.items()} == pages.STANDINGS
+    assert {key: one.sign for key, one in STANDINGS.items()} == SIGNS
+    document = (Path(__file__).parents[2] / "docs/reference/states.md").read_text("utf-8")
+    for one in (*shown.values(), *STANDINGS.values()):
+        assert one.sign in document
+        assert one.word in document
+        assert one.meaning in document
