@@ -19,7 +19,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -30,9 +30,9 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs/pictures/tour.svg"
 TITLE = "syncd: from nothing to a first batch"
-COLUMNS, LINES = 88, 20
+COLUMNS, LINES = 88, 13
 PROGRAM = "#!{python}\nfrom syncd.cli import main\nmain()\n"
-INIT = "syncd init --yes --crm hubspot --provider zeliq --provider fullenrich --sandbox {control}"
+INIT = "syncd init --yes --crm hubspot --provider zeliq --provider fullenrich --set zeliq.plan=essential --per-day 500"
 SHOWN_AS = "http://127.0.0.1:9000"  # for the sandbox, whose port is another one each time
 WATCH = "syncd status --watch"
 
@@ -48,9 +48,8 @@ def drawn() -> str:
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True, highlight=False)
     with tempfile.TemporaryDirectory(prefix="tour-") as folder, _sandbox(Path(folder)) as control:
         ports = [f"--{name}=127.0.0.1:{_free_port()}" for name in ("listen", "admin")]
-        started = INIT.format(control=control)
         for command, shown in (
-            (f"{started} {' '.join(ports)} --set zeliq.plan=essential", INIT.format(control=SHOWN_AS)),
+            (f"{INIT} --sandbox {control} {' '.join(ports)}", f"{INIT} --sandbox {SHOWN_AS}"),
             ("syncd plan", "syncd plan"),
             ("syncd run --once 2> syncd.log", "syncd run --once 2> syncd.log"),
             (WATCH, WATCH),
@@ -104,7 +103,7 @@ def _said(command: str, folder: Path, *, watch: bool) -> str:
     text = said.decode().replace("\r\n", "\n")
     if process.returncode:
         raise AssertionError(f"{command} ended with {process.returncode}: {text}")
-    return text.split("\x1b[H")[1] if "\x1b[H" in text else text
+    return max(text.split("\x1b[H"), key=len)  # a live screen begins each of its pictures so
 
 
 def _read(terminal: int) -> bytes:
@@ -118,8 +117,14 @@ def _read(terminal: int) -> bytes:
 
 def _plain(said: str, control: str) -> str:
     """Without what is of this machine alone."""
-    name = socket.gethostname()
-    return said.replace(control, SHOWN_AS).replace(f"syncd · {name} · SANDBOX", "syncd · example · SANDBOX").strip("\n")
+    name, here = f" · {socket.gethostname()} · ", " · example · "
+    head = re.sub(f"{re.escape(name)}([A-Z]+)(.*?)( +)", _renamed(here, len(here) - len(name)), said, count=1)
+    return head.replace(control, SHOWN_AS).strip("\n")
+
+
+def _renamed(name: str, longer: int) -> Callable[[re.Match[str]], str]:
+    """What follows stays where it is on the line."""
+    return lambda found: f"{name}{found[1]}{found[2]}{' ' * (len(found[3]) - longer)}"
 
 
 def _alone(svg: str) -> str:

@@ -1,6 +1,6 @@
 """docs/first-batch.md: its commands are run in their order, as they stand there, and print what it says.
 
-Compared is the text between the numbers: each number (times, ids, amounts, marks) counts as `#`, each stretch of blanks
+Compared is the text between the numbers: each number (times, ids, amounts, marks) is a `#`, each stretch of blanks
 as one. A line `…` stands for any lines, `…` within a line for anything. The whole takes half a minute, for it is
 ten minutes of a person.
 """
@@ -46,7 +46,7 @@ def steps(text: str) -> list[Step]:
 
 def plain(line: str) -> str:
     """A line as it is compared."""
-    return " ".join(re.sub(r"\b[0-9a-f]{8}\b|\d[\d,.:]*", "#", line).split())
+    return " ".join(re.sub(r"\b[0-9a-f]{8}\b|\d[\d,.:]*(?: [smhd]\b)?", "#", line).split())
 
 
 def difference(wanted: Sequence[str], printed: str) -> str:
@@ -119,6 +119,7 @@ def _run(command: str, folder: Path, shell: dict[str, str]) -> str:
     ("wanted", "printed"),
     [
         (["a 1", "b"], "a 2\n\nb"),
+        (["45 s  1 m  0"], "1 m  3 h  0"),
         (["a 1", MORE, "c"], "a 2\nx\ny\nc"),
         ([MORE, "c"], "a\nc"),
         (["a", MORE], "a\nb\nc"),

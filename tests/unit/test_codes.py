@@ -51,7 +51,7 @@ def test_c20_a_halted_connection_has_the_code_of_its_trouble(halted: Harness) ->
     assert told.as_json()["see"] == SEE
 
 
-def test_c20_status_and_api_show_it(halted: Harness) -> None:
+def test_c20_status_api_and_page_show_it(halted: Harness) -> None:
     found = halted.run(halted.ledger.read(look, halted.settings, now=halted.clock.now()))
     with redirect_stdout(io.StringIO()) as shown:
         show_status({**concluded(found), "running": True})
@@ -60,9 +60,11 @@ def test_c20_status_and_api_show_it(halted: Harness) -> None:
     async def answers(line: Any) -> list[Any]:
         ready = await line.call("GET", "/readyz", accept="application/json")
         status = await line.call("GET", "/api/status")
-        return [json.loads(ready.body)["obstacles"], json.loads(status.body)["conditions"]]
+        page = await line.call("GET", "/")
+        return [json.loads(ready.body)["obstacles"], json.loads(status.body)["conditions"], page.body.decode()]
 
-    obstacles, conditions = at_the_desk(halted, answers)
+    obstacles, conditions, page = at_the_desk(halted, answers)
+    assert f"[{CODE}]" in page
     assert [one["code"] for one in obstacles] == [CODE]
     assert [(one["code"], one["see"]) for one in conditions] == [(CODE, SEE)]
 
