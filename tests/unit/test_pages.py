@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -417,6 +419,12 @@ def test_an_open_stream_does_not_keep_the_daemon_from_ending(written: Harness) -
 def test_more_pages_than_can_be_told_are_asked_to_come_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST", 0)
     assert browse(harness, lambda client: client.get("/live")).status_code == 503
+
+
+def test_a_daemon_that_nobody_looks_at_does_without_the_pages() -> None:
+    program = "import sys, syncd.daemon; print({'jinja2', 'syncd.pages.app'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 # --- words ------------------------------------------------------------------------------------
