@@ -46,7 +46,7 @@ def report(
     Examples:
       syncd report
       syncd report --since 7d --by day,provider
-      syncd report --since 2026-11-01 --until 2026-11-30 --by sync,field --format csv > november.csv
+      syncd report --since 2026-11-01 --by sync,field --format csv > november.csv
       syncd report --format html > report.html
     """
     if form not in FORMATS:

@@ -20,7 +20,7 @@ _HOW = 'send {"contacts": ["hubspot-eu/contacts/501"]}, and perhaps "sync"'
 
 
 async def enrich(parts: Parts, request: Request) -> Response:
-    """`{"contacts": ["hubspot-eu/contacts/501", …], "sync": "hubspot-contacts"}`, at most a hundred of one sync."""
+    """`{"contacts": ["hubspot-eu/contacts/501", …], "sync": "contacts"}`, at most a hundred of one sync."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         return JSONResponse({"error": "POST JSON to /api/enrich"}, 400)
     try:

@@ -1,4 +1,5 @@
-"""One world and one browser for all tests here; what is not there is said, and skipped."""
+"""One world and one browser for a module of tests. Playwright keeps a loop running in this thread as long as it is
+open, and has to be closed before other tests. What is not there is said, and skipped."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from .world import BROWSER, World, world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A daemon with something on each page."""
     if BROWSER is None:
@@ -20,7 +21,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(seen: World) -> Iterator[Browser]:
     """The system's own."""
     with ExitStack() as stack:

@@ -5,10 +5,19 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 
 from .harness import EMAIL, Harness
 
 Build = Callable[..., Harness]
+
+
+@pytest.fixture(autouse=True)
+def log_as_at_first() -> Iterator[None]:
+    """A command that was run in this process has set up the log its own way."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

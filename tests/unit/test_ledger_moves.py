@@ -151,7 +151,7 @@ def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
     def ask_twice(tx: Tx) -> None:
         for name in ("one", "two"):
             call = {"provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 1, "now": NOW, "deadline": NOW}
-            tx.run("submission_make", id=name, owner=None, shares='{"email": 1}', **call)
+            tx.run("submission_make", id=name, owner=None, refresh=0, shares='{"email": 1}', **call)
             tx.many("attempts_make", [(1, name, "r", "ann", 0, "all", name, "{}", NOW)])
 
     with pytest.raises(sqlite3.IntegrityError, match="attempt"):

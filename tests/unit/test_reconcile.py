@@ -188,7 +188,7 @@ def test_what_a_call_in_doubt_may_have_cost_is_no_difference(account: Account) -
 
 def _doubtful(tx: Any, name: str, now: float) -> None:
     values = {"id": name, "provider": "ann", "sync": "people", "requests": 1, "reserved_mc": 10_000, "now": now}
-    tx.run("submission_make", **values, shares='{"email": 10000}', deadline=now, owner=None)
+    tx.run("submission_make", **values, shares='{"email": 10000}', deadline=now, owner=None, refresh=0)
     tx.run("submission_state", id=name, source="intent", target="expired", note="", deadline=None, due=None)
 
 

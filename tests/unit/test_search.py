@@ -189,7 +189,7 @@ def run(harness: Harness, *words: str, code: int = 0) -> None:
 def test_s6_as_a_table_as_csv_and_as_json(harness: Harness, capsys: pytest.CaptureFixture[str]) -> None:
     run(harness, "contacts", "reason:written")
     shown = capsys.readouterr().out
-    assert re.search(r"crm/contacts/501 +Ada Stone +Acme +phone +done: written +ann +\+442079460123", shown)
+    assert re.search(r"crm/contacts/501 +Ada Stone +Acme +phone +✓ written +ann +\+442079460123", shown)
     assert "1 of 1 rows" in shown
     run(harness, "contacts", "ada", "--json")
     told = json.loads(capsys.readouterr().out)

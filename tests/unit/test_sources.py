@@ -8,6 +8,7 @@ SYNCD = Path(__file__).parents[2] / "syncd"
 VENDORS = re.compile(r"zeliq|fullenrich|hubspot(?!-eu)|salesforce", re.IGNORECASE)
 KNOW_VENDORS = (
     "sandbox/", "demo.py", "cli/rehearse.py",  # the emulated vendors and what starts them
+    "cli/init.py",  # the examples of its help
     "people/shared_hosts.py",  # their hosts stand among those that carry the sites of many companies
 )  # fmt: skip
 
