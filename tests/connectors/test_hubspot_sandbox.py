@@ -327,7 +327,7 @@ def test_pitfall_21_the_daily_limit() -> None:
 def test_s15_the_scopes_that_are_written_down_are_enough_and_each_is_needed() -> None:
     """`docs/keys.md`, against the sandbox's order of checks."""
     page = (Path(__file__).parents[2] / "docs/keys.md").read_text("utf-8").partition("## salesforce")[0]
-    scopes = frozenset(re.findall(r"(?m)^\| `([\w.]+)` \| (?!only for `syncd setup`)", page))
+    scopes = frozenset(re.findall(r"(?m)^\| `([\w.]+)` \| (?!only for)", page))
 
     async def levels(held: frozenset[str]) -> set[Level]:
         async with staged(5, tokens=[Token(scopes=held)]) as stage:
