@@ -6,7 +6,7 @@ import asyncio
 import gc
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +27,7 @@ from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell
-from .progress import EVERY, progress
+from .progress import EVERY, looking, progress
 
 
 def add_to(app: typer.Typer) -> None:
@@ -214,10 +214,5 @@ async def _seen(ledger: Ledger) -> AsyncIterator[None]:
                 await asyncio.sleep(EVERY)
                 line(await ledger.read(reports.pulled_since, run=run))
 
-    watching = asyncio.create_task(look(), name="progress")
-    try:
+    async with looking(look):
         yield
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 EVERY = 0.2  # seconds between two lines
@@ -86,3 +87,15 @@ def progress(what: str, unit: str, *, per: float = 1.0, rate: bool = False) -> I
         line.over()
         if thread.is_alive():
             thread.join()
+
+
+@asynccontextmanager
+async def looking(look: Callable[[], Coroutine[None, None, None]]) -> AsyncIterator[None]:
+    """Beside the work, `look` asks again and again how far it is; it ends with the work."""
+    task = asyncio.create_task(look(), name="progress")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -33,7 +33,7 @@ from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
 from .output import ConfigOption, complain, config_path, pasteable, settings_from, tell, with_cure
-from .progress import AboveProgress, progress
+from .progress import AboveProgress, looking, progress
 
 EX_CANTCREAT = 73
 EVERY = 0.5  # seconds between two looks at how far `--once` is
@@ -144,13 +144,8 @@ async def _seen(ledger: Ledger) -> AsyncIterator[None]:
                 line(now.done - before.done, now.total - before.done, now.in_words(before))
                 await asyncio.sleep(EVERY)
 
-    watching = asyncio.create_task(look(), name="progress")
-    try:
+    async with looking(look):
         yield
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
 
 
 def _read_again(file: Path) -> tuple[Settings, Registry]:

@@ -154,7 +154,7 @@ class Site:
                 return self.trouble(request, error.status, str(error))
             except (LedgerError, SyncdError) as error:
                 return self.trouble(request, 503, str(error), getattr(error, "cure", "Try again in a moment."))
-            except Exception:
+            except Exception:  # whatever it was: noted in full, and the person gets a page with its number
                 number = secrets.token_hex(4)
                 log.exception("page_failed", page=request.url.path, number=number)
                 said = f"syncd met something that nobody foresaw, and has noted it as {number}."
