@@ -6,21 +6,24 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from syncd.contract.model import Field
+from syncd.contract.model import Candidate, Field, Identity
 
-from .reviews import grade_of
+from .results import load_identity
+from .reviews import candidate_of
 from .store import Tx
 
 
 class Standing(NamedTuple):
-    """A value of ours that stands, or is being written (`open`). `at`: UTC seconds."""
+    """A value of ours that stands, or is being written (`open`), and what its `provider` said of it; None where that is
+    not kept any more. `at`: UTC seconds."""
 
     job_id: int
     contact_id: int
     field: Field
     value: str
     provider: str
-    grade: str
+    said: Candidate | None
+    identity: Identity
     run: int
     at: float
     open: bool
@@ -35,7 +38,8 @@ def standing(tx: Tx, contacts: Iterable[int]) -> list[Standing]:
             field=Field(row["destination"] or row["field"]),
             value=row["after"],
             provider=row["provider"] or "",
-            grade=grade_of(row["candidates"] or "[]", row["after"]),
+            said=candidate_of(row["candidates"] or "[]", row["after"]),
+            identity=load_identity(row["identity"]),
             run=row["run_id"],
             at=row["at"],
             open=row["state"] == "intent",

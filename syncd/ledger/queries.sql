@@ -1294,8 +1294,9 @@ WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 -- name: values_standing
 -- The newest value of each field that was written and not put back, or is being written.
 SELECT job.id AS job_id, job.contact_id, job.field, job.destination, write.after, write.state, write.run_id,
-    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates
-FROM json_each(:contacts) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
+    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates, contact.identity
+FROM json_each(:contacts) AS wanted CROSS JOIN contact ON contact.id = wanted.value
+CROSS JOIN job ON job.contact_id = contact.id
 JOIN write ON write.id = (SELECT max(newest.id) FROM write AS newest WHERE newest.job_id = job.id
     AND newest.state IN ('written', 'intent')
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newest.id AND undo.state = 'undone'))

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from syncd.contract.model import Candidate
+
 from . import costs, daily
 from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
 from .results import APPROVAL as APPROVAL  # noqa: PLC0414
@@ -152,10 +154,16 @@ def _review(row: Any, cost: int | None) -> Review:
 
 
 def grade_of(candidates: str, value: str) -> str:
-    """How good the provider says that the value is; values are written in another form than they come in."""
+    """How good the provider says that the value is."""
+    found = candidate_of(candidates, value)
+    return "" if found is None else str(found.grade)
+
+
+def candidate_of(candidates: str, value: str) -> Candidate | None:
+    """What the provider said of a value; values are written in another form than they come in."""
     found = load_candidates(candidates)
     same = [one for one in found if _plain(one.value) == _plain(value)] or list(found)
-    return str(same[0].grade) if same else ""
+    return same[0] if same else None
 
 
 def _plain(value: str) -> str:

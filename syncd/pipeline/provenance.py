@@ -13,7 +13,9 @@ from syncd.contract.ports import Crm
 from syncd.ledger import provenance
 from syncd.ledger.provenance import Standing
 from syncd.policy import values
+from syncd.policy.values import Checks
 
+from .deciding import checks_of
 from .parts import Parts
 
 
@@ -25,7 +27,8 @@ async def along(
     if sync is None or not sync.provenance or not snapshots:
         return {}
     told = await _standing(parts, snapshots, leave)
-    return {contact: texts(sync.provenance, standing) for contact, standing in told.items()}
+    checks = checks_of(parts, sync)
+    return {contact: texts(sync.provenance, standing, checks) for contact, standing in told.items()}
 
 
 async def _standing(
@@ -66,16 +69,21 @@ def _stands(one: Standing, snapshot: Snapshot) -> bool:
     return one.open or values.same(one.field, snapshot.values.get(one.field, ""), one.value, snapshot.identity)
 
 
-def texts(places: Mapping[str, str], standing: Iterable[Standing]) -> dict[str, str]:
-    """What each property tells of these values; without any, all are blank."""
+def texts(places: Mapping[str, str], standing: Iterable[Standing], checks: Checks) -> dict[str, str]:
+    """What each property tells of these values; without any, all are blank. `checks`: what can lower a grade."""
     ours = sorted(standing, key=lambda one: one.field)
     said = {
         Told.SOURCE: ", ".join(f"{one.field}: {one.provider}" for one in ours),
-        Told.STATUS: ", ".join(f"{one.field}: {one.grade}" for one in ours),
+        Told.STATUS: ", ".join(f"{one.field}: {_grade(one, checks)}" for one in ours),
         Told.AT: _moment(max(one.at for one in ours)) if ours else "",
         Told.RUN: str(max(one.run for one in ours)) if ours else "",
     }
     return {name: said[Told(told)] for told, name in places.items()}
+
+
+def _grade(one: Standing, checks: Checks) -> str:
+    """As it counts when values are compared, which may be less than the provider's word."""
+    return values.counted(one.field, one.said, one.identity, checks)[0] if one.said is not None else ""
 
 
 def _moment(seconds: float) -> str:
