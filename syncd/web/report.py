@@ -7,6 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from syncd import filters
 from syncd.ledger import daily
+from syncd.ledger.daily import Figures, Place
+from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.report import figures
 from syncd.report.figures import SINCE, USUAL
@@ -21,5 +23,9 @@ async def report(parts: Parts, request: Request) -> Response:
         days = figures.days_of(filters.moment(asked.get("since", SINCE), now), until)
     except ValueError as error:
         return JSONResponse({"error": str(error)}, 400)
-    found = await parts.ledger.read(daily.read, *days)
-    return JSONResponse(figures.report(found, days, names))
+    found, behind = await parts.ledger.read(_read, days)
+    return JSONResponse(figures.report(found, days, names, uncounted=behind))
+
+
+def _read(tx: Tx, days: tuple[int, int]) -> tuple[dict[Place, Figures], int]:
+    return daily.read(tx, *days), daily.uncounted(tx)
