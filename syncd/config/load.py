@@ -354,8 +354,8 @@ class _Loader:
             for field, policy in sync.fields.items():
                 if kept is not None and policy.refresh is not None and policy.refresh + DAY > kept:
                     what = (
-                        f"`refresh` of {field} must be at least a day shorter than `ledger.keep.jobs` ({kept / DAY:g}d), "
-                        "after which its value is not kept any more"
+                        f"`refresh` of {field} must be at least a day shorter than `ledger.keep.jobs` "
+                        f"({kept / DAY:g}d), after which its value is not kept any more"
                     )
                     self._report.problem(("syncs", position, "ages"), what)
 

@@ -1293,15 +1293,34 @@ FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: values_standing
--- The newest value of each field that was written and not put back, or is being written.
+-- The newest value of each field that was written and not put back, or is being written; and what was found for it last,
+-- if that was later (`again`).
 SELECT job.id AS job_id, job.contact_id, job.field, job.destination, write.after, write.state, write.run_id,
-    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates, contact.identity
+    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates, contact.identity,
+    again.candidates AS again, again.at AS again_at
 FROM json_each(:contacts) AS wanted CROSS JOIN contact ON contact.id = wanted.value
 CROSS JOIN job ON job.contact_id = contact.id
 JOIN write ON write.id = (SELECT max(newest.id) FROM write AS newest WHERE newest.job_id = job.id
     AND newest.state IN ('written', 'intent')
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newest.id AND undo.state = 'undone'))
-LEFT JOIN result ON result.id = write.result_id ORDER BY job.contact_id, job.id
+LEFT JOIN result ON result.id = write.result_id
+LEFT JOIN result AS again ON again.id = (SELECT max(newer.id) FROM result AS newer WHERE newer.job_id = job.id
+    AND newer.outcome = 'found' AND newer.verdict = 'same' AND newer.at > write.done_at)
+ORDER BY job.contact_id, job.id
+
+-- name: to_tell_again
+UPDATE contact SET to_tell = 1 WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: to_tell
+-- Whose provenance in the CRM is to be renewed, and of whom nothing is under way: a write would tell it as well.
+SELECT contact.id, contact.ext_id FROM contact INDEXED BY contact_to_tell
+WHERE contact.to_tell = 1 AND contact.connection = :connection AND contact.object = :object
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND job.state IN ('accepted', 'writing'))
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = contact.id)
+ORDER BY contact.id LIMIT :limit + 0
+
+-- name: told
+UPDATE contact SET to_tell = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).

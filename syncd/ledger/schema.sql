@@ -12,13 +12,15 @@ CREATE TABLE contact (
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
     learned TEXT,                           -- a profile that an answer brought
     opt_out TEXT NOT NULL DEFAULT '{}',     -- fields in which the person opted out
-    requested INTEGER NOT NULL DEFAULT 0    -- somebody has ticked the sync's checkbox: this one now
+    requested INTEGER NOT NULL DEFAULT 0,   -- somebody has ticked the sync's checkbox: this one now
+    to_tell INTEGER NOT NULL DEFAULT 0      -- a value was verified again: what the CRM is told of it is to be renewed
 ) STRICT;
 CREATE UNIQUE INDEX contact_key ON contact (connection, object, ext_id);
 CREATE INDEX contact_unplanned ON contact (id) WHERE planned = 0;
 CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_requested ON contact (id) WHERE requested = 1;
+CREATE INDEX contact_to_tell ON contact (id) WHERE to_tell = 1;
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
 -- The words by which a person finds a contact: names, mailboxes, employer. Only the index is kept: 28 bytes a contact.

@@ -34,6 +34,7 @@ BY_NOTHING: dict[str, str] = {
     "rates.take": "beside the intents, polls are counted where they count, which they do at neither provider",
     "refreshes.begin": "the journey is shorter than any age at which a value is verified again",
     "refreshes.looked": "the same",
+    "provenance.told": "the same",
     "writes.without_place": "the configuration stays what it is",
     "paid_calls.note": "no provider answers in the receipt of a call",
     "requests._store": "nobody wants a contact now by the API; `test_requests` does",
