@@ -269,6 +269,8 @@ def test_a_charge_that_is_not_told_keeps_the_reservation_until_it_is(books: Book
     books.intend("a", 1, reserve=10)
     books.answer("a", 1, charged=None)
     assert books.credits() == (10_000, 0, 0)
+    books.answer("a", 1, charged=None, body=b"still not told")
+    assert books.credits() == (10_000, 0, 0)
     books.answer("a", 1, charged="0.25", body=b"again")
     assert books.credits() == (0, 250, 0)
     books.answer("a", 1, charged="7", body=b"and again")
