@@ -23,6 +23,7 @@ from tests.contract.fake_provider import FakeProvider
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 from .test_cli_review import CONFIG
+from .test_retention import change
 
 PLACES = {"source": "src", "at": "when", "status": "grade", "run": "run"}
 MAIL, NUMBER = "ada@acme.example.com", "+33639980123"
@@ -85,6 +86,20 @@ def test_of_two_values_the_one_that_stays_is_told_of(build: Build) -> None:
     harness.undo(run=run)
     harness.undoing()
     assert (harness.held(ada), harness.held(ada, "phone"), told(harness, ada)["source"]) == (MAIL, "", "email: ann")
+
+
+def test_what_the_crm_did_not_let_us_take_back_is_still_told_of(build: Build) -> None:
+    harness, ada = telling(build, second=False)
+    harness.undo(sync="people")
+    change(harness, "UPDATE undo SET state = 'refused'")
+    harness.finds(ada, PHONE, NUMBER, by="bob")
+    harness.clock.time += 91 * 86_400
+    harness.crm.edit(ada, "team", "north")
+    harness.sweep()
+    harness.ask()
+    harness.answer_all("bob")
+    harness.finish()
+    assert told(harness, ada)["source"] == "email: ann, phone: bob"
 
 
 def test_where_a_colleague_was_quicker_nothing_is_told(build: Build) -> None:
