@@ -2012,9 +2012,6 @@ DELETE FROM gate
 -- name: gates_expire
 DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
 
--- name: gate_is_kept
-SELECT count(*) FROM sqlite_schema WHERE name = 'gate'
-
 -- name: gate
 SELECT watch, sync, why, cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch
 

@@ -130,7 +130,7 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
     ours = row["ours"] or ""
-    blank = row["field"] in json.loads(row["lacks"]) and not (ours and (row["ours_at"] or 0) > row["pulled_at"])
+    blank = row["field"] in json.loads(row["lacks"]) and (row["ours_at"] or 0.0) <= row["pulled_at"]
     return Review(
         id=row["result_id"],
         ref=row["ref"],

@@ -1,7 +1,7 @@
 """Paid calls in the ledger: intents, credits, caps, doubts, and the crash in every gap."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -301,6 +301,16 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
     assert ask(books.path, "SELECT state, provider_id FROM submission") == [("settled", "job-7")]
     assert books.jobs()[0] == "answered"
     assert books.write(submissions.to_poll, "ann", 10, now=NOW + DAY) == []
+
+
+@pytest.mark.parametrize("ids", [(None, "job-7"), ("job-7", None), ("job-7", "job-8")])
+def test_of_several_words_about_a_call_that_was_taken_on_the_first_provider_id_counts(
+    books: Books, ids: Sequence[str | None]
+) -> None:
+    books.intend("a", 1)
+    calls = [submissions.Accepted("a", id_, NOW + n, NOW + DAY) for n, id_ in enumerate(ids)]
+    books.write(submissions.accept_many, calls, now=NOW)
+    assert ask(books.path, "SELECT provider_id, poll_at FROM submission") == [("job-7", NOW)]
 
 
 def test_a_refusal_after_part_of_an_answer_does_not_free_the_rest(books: Books) -> None:
