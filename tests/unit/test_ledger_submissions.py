@@ -35,6 +35,7 @@ from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
 from .furnish import queue_all, received
+from .test_ledger_store import as_one_group
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -301,6 +302,21 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
     assert ask(books.path, "SELECT state, provider_id FROM submission") == [("settled", "job-7")]
     assert books.jobs()[0] == "answered"
     assert books.write(submissions.to_poll, "ann", 10, now=NOW + DAY) == []
+
+
+def test_calls_that_are_taken_on_together_each_keep_their_note(books: Books) -> None:
+    for name, job in (("a", 1), ("b", 2), ("c", 3)):
+        books.intend(name, job)
+    times = {"poll_at": None, "deadline": NOW + DAY, "now": NOW}
+    accepting = [
+        books.ledger.write(submissions.accept, name, None, note=note, **times)
+        for name, note in (("a", ""), ("b", "late"), ("c", ""))
+    ]
+    books.runner.run(as_one_group(books.ledger, *accepting))
+    assert books.calls() == dict.fromkeys("abc", "accepted")
+    assert ask(books.path, "SELECT job_id, note FROM event WHERE target = 'sent' ORDER BY 1") == [
+        (1, ""), (2, "late"), (3, ""),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("ids", [(None, "job-7"), ("job-7", None), ("job-7", "job-8")])
