@@ -307,7 +307,7 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
 def test_calls_that_are_taken_on_together_each_keep_their_note(books: Books) -> None:
     for name, job in (("a", 1), ("b", 2), ("c", 3)):
         books.intend(name, job)
-    times = {"poll_at": None, "deadline": NOW + DAY, "now": NOW}
+    times: dict[str, Any] = {"poll_at": None, "deadline": NOW + DAY, "now": NOW}
     accepting = [
         books.ledger.write(submissions.accept, name, None, note=note, **times)
         for name, note in (("a", ""), ("b", "late"), ("c", ""))
