@@ -1486,15 +1486,19 @@ SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
 UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :sync)
 
 -- name: reviews_waiting
--- Values that a person should look at, oldest first. A review is over when its job has moved on.
-SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
-    answer.verdict, answer.submission_id, answer.asked_at, contact.pulled_at, ours.after AS ours, ours.done_at AS ours_at
-FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
-JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
-LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'
-    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone'))
-WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
+-- Values that a person should look at, oldest first.
+SELECT * FROM waiting_review ORDER BY opened_at, result_id
+
+-- name: reviews_named
+-- Those of these answers that still wait.
+SELECT * FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
+AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
+ORDER BY opened_at, result_id
+
+-- name: reviews_open_jobs
+-- The jobs of those of these answers that still wait.
+SELECT review.result_id, review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value
+JOIN job ON job.id = review.job_id WHERE review.decision = '' AND job.state = 'review'
 
 -- name: reviews_of_job
 SELECT * FROM review WHERE job_id = :job_id ORDER BY result_id
@@ -1688,7 +1692,9 @@ SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS r
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
 
 -- name: places
-SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
+SELECT DISTINCT crm, object FROM sync
+WHERE EXISTS (SELECT 1 FROM contact WHERE contact.connection = sync.crm AND contact.object = sync.object)
+ORDER BY crm, object
 
 -- name: contacts_of_calls
 SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
@@ -2278,15 +2284,8 @@ SELECT delivery.body, sample.text AS sample FROM delivery LEFT JOIN sample ON sa
 WHERE delivery.id = :id
 
 -- name: reviews_page
--- As `reviews_waiting`, in the order in which they are over: a page of those that fit.
-SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
-    answer.verdict, answer.submission_id, answer.asked_at, job.due_at,
-    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
-        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
-FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
-JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'review' AND job.due_at >= :due_at AND (job.due_at > :due_at OR job.id > :job_id)
-    AND (:sync IS NULL OR job.sync = :sync) AND (:field IS NULL OR job.field = :field)
-    AND (:provider IS NULL OR answer.provider = :provider) AND (:why IS NULL OR instr(lower(review.why), lower(:why)) > 0)
-ORDER BY job.due_at, job.id LIMIT :limit + 0
+-- Those that fit, in the order in which they are over: a page.
+SELECT * FROM waiting_review WHERE due_at >= :due_at AND (due_at > :due_at OR held_job > :job_id)
+    AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
+    AND (:provider IS NULL OR provider = :provider) AND (:why IS NULL OR instr(lower(why), lower(:why)) > 0)
+ORDER BY due_at, held_job LIMIT :limit + 0

@@ -31,7 +31,10 @@ WHAT = {  # what each decision does to the money
 
 async def doubts(site: Site, request: Request) -> Response:
     """`/doubts`"""
-    found, frame = await site.read(_all, int(request.query_params.get("before", LAST)))
+    before = request.query_params.get("before", str(LAST))
+    if not (before.isascii() and before.isdigit() and len(before) < 20):
+        raise Wrong("That is no place in the list. Begin at its first page.")
+    found, frame = await site.read(_all, min(int(before), LAST))
     return await site.page(request, "doubts.html", frame=frame, what=WHAT, words_=deciding.WORDS, **found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -255,6 +256,12 @@ class Site:
     def hide(self, text: str) -> str:
         """A raw body as it may be shown: without secrets, tokens and addresses."""
         return masked(text, self.parts.settings.secrets)
+
+
+def command(name: str, options: Mapping[str, object]) -> str:
+    """The command line that gives the same as a page; options that are "" or None are left out."""
+    said = [f"--{key} {shlex.quote(str(value))}" for key, value in options.items() if value not in ("", None)]
+    return " ".join([name, *said])
 
 
 def _digest(name: str) -> str:
