@@ -12,12 +12,12 @@ import typer
 
 from syncd import compose
 from syncd.contract.errors import SyncdError
+from syncd.csvs import write_csv
 from syncd.ledger import exports
 from syncd.ledger.exports import Enriched
 from syncd.ledger.store import reading
 
 from .contacts import wanted_from
-from .csvs import write_csv
 from .forget import the_person
 from .output import ConfigOption, note, settings_from, to_json
 from .prices import listed_prices

@@ -1921,7 +1921,8 @@ SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, r
     (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
-FROM run WHERE :sync IS NULL OR run.sync = :sync ORDER BY run.id DESC LIMIT :limit + 0
+FROM run WHERE (:sync IS NULL OR run.sync = :sync) AND run.id < :before AND run.started_at >= :since
+ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job

@@ -40,7 +40,7 @@ def application(parts: Parts, sessions: Sessions) -> Any:
         "/syncs": syncs.syncs,
         "/syncs/{name}": syncs.sync,
         "/contacts": contacts.contacts,
-        "/contacts.csv": contacts.as_csv,
+        "/journey.csv": contacts.journey_csv,
         "/contacts/{connection}/{object}/{id}": contacts.contact,
         "/deliveries/{id:int}": contacts.delivery,
         "/review": review.review,

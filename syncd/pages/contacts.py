@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import asdict, fields
+import shlex
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd import filters
 from syncd.contract.model import ContactRef
+from syncd.csvs import as_csv
 from syncd.ledger import glances, reports, retries, search
-from syncd.ledger.search import Found, Wanted
+from syncd.ledger.costs import Prices
+from syncd.ledger.search import Wanted
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.pages import timeline
-from syncd.pages.site import Question, Site, Wrong
+from syncd.pages.site import Question, Site, Wrong, command
 
 PAGE = 50
 _Found = tuple[search.Results, list[str]]
-_COLUMNS = [one.name for one in fields(Found) if one.name != "job_id"]
+_COLUMNS = ("at", "field", "verb", "text", "before", "after", "run")  # of a journey
 
 
 async def contacts(site: Site, request: Request) -> Response:
@@ -35,42 +36,27 @@ async def contacts(site: Site, request: Request) -> Response:
         (found, places), frame = await site.read(_find, wanted, after)
     except ValueError as error:
         wrong = str(error)
-    shown: dict[str, Any] = {"query": query, "found": found, "places": places, "wrong": wrong, "help": filters.HELP}
+    said = {key: text for key, text in (("q", query), ("after", after)) if text}
+    shown: dict[str, Any] = {
+        "query": query,
+        "found": found,
+        "places": places,
+        "wrong": wrong,
+        "help": filters.HELP,
+        "said": urlencode(said),
+        "command": command(f"syncd contacts {shlex.quote(query)}" if query else "syncd contacts", {"after": after}),
+    }
     return await site.page(request, "contacts.html", frame=frame, code=400 if wrong else 200, **shown)
 
 
-def _find(tx: Tx, wanted: Wanted, after: str | None, limit: int = PAGE) -> _Found:
-    found = search.find(tx, wanted, limit=limit, after=after)
+def _find(tx: Tx, wanted: Wanted, after: str | None) -> _Found:
+    found = search.find(tx, wanted, limit=PAGE, after=after)
     return found, [] if found.rows else search.places(tx)
-
-
-async def as_csv(site: Site, request: Request) -> Response:
-    """`/contacts.csv?q=…`: the first thousand rows, as `syncd contacts --csv` has them."""
-    try:
-        wanted = filters.parse(request.query_params.get("q", ""), now=site.parts.clock.now())
-        found, _ = await site.parts.ledger.read(_find, wanted, request.query_params.get("after"), 1_000)
-    except ValueError as error:
-        raise Wrong(str(error)) from None
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    writer.writerows([_harmless(asdict(one)[name]) for name in _COLUMNS] for one in found.rows)
-    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
-
-
-def _harmless(value: Any) -> Any:
-    """A spreadsheet must not take a text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
 async def contact(site: Site, request: Request) -> Response:
     """`/contacts/CONNECTION/OBJECT/ID?show=money&full=1`"""
-    ref = _ref(request)
-    journey, frame = await site.read(reports.journey, ref, site.parts.listed_prices)
-    if journey is None:
-        raise Wrong(
-            f"The ledger knows no {ref}. It lacks nothing, or no sync has pulled it yet. Search for its e-mail.", 404
-        )
+    journey, frame = await site.read(_journey, _ref(request), site.parts.listed_prices)
     show, full = request.query_params.get("show", "all"), request.query_params.get("full") == "1"
     entries = timeline.entries(journey, show=show, full=full)
     shown: dict[str, Any] = {
@@ -83,6 +69,25 @@ async def contact(site: Site, request: Request) -> Response:
         "shows": timeline.SHOWS,
     }
     return await site.page(request, "contact.html", frame=frame, **shown)
+
+
+def _journey(tx: Tx, ref: ContactRef, prices: Prices) -> dict[str, Any]:
+    found = reports.journey(tx, ref, prices)
+    if found is None:
+        raise Wrong(
+            f"The ledger knows no {ref}. It lacks nothing, or no sync has pulled it yet. Search for its e-mail.", 404
+        )
+    return found
+
+
+async def journey_csv(site: Site, request: Request) -> Response:
+    """`/journey.csv?contact=&show=&full=`: what has happened to a contact."""
+    asked = request.query_params
+    found = await site.parts.ledger.read(_journey, _parsed(asked.get("contact", "")), site.parts.listed_prices)
+    entries = timeline.entries(found, show=asked.get("show", "all"), full=asked.get("full") == "1")
+    text = as_csv(_COLUMNS, (one for one in entries if "at" in one))
+    headers = {"content-disposition": 'attachment; filename="journey.csv"'}
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 def _standing_write(job: dict[str, Any]) -> dict[str, Any] | None:

@@ -56,7 +56,7 @@ async def review(site: Site, request: Request) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """Values in an order; `next`: behind which place the next page begins; `total`: how many fit, where that is known."""
+    """Values in an order. `next`: the place behind which the next page begins; `total`: how many fit, where known."""
 
     rows: Sequence[Review]
     order: str

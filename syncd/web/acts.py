@@ -1,12 +1,10 @@
-"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`; and
-`GET /api/in-doubt`. Each is a command and a page, too."""
+"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`. Each is a
+command and a page, too."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -15,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from syncd import filters
 from syncd.actions import doubts, pausing
-from syncd.ledger import pauses, retries, search, submissions, unpriced
+from syncd.ledger import pauses, retries
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
@@ -99,20 +97,8 @@ async def resolve(parts: Parts, given: Mapping[str, Any]) -> dict[str, Any]:
 ACTS: dict[str, Act] = {"pause": pause, "resume": resume, "pull": pull, "retry": retry, "in-doubt": resolve}
 
 
-async def in_doubt(parts: Parts, request: Request) -> Response:
-    """What `syncd in-doubt list --json` prints; with `?expired=1`, calls that are over without a price."""
-    priced = request.query_params.get("expired") == "1"
-    calls, about = await parts.ledger.read(_all, priced=priced)
-    return JSONResponse([{**_plain(asdict(one)), "contacts": about[one.id]} for one in calls])
-
-
-def _all(tx: Tx, *, priced: bool) -> tuple[Sequence[Doubt | Unpriced], dict[str, list[str]]]:
-    calls: Sequence[Doubt | Unpriced] = unpriced.unpriced(tx, assumed=True) if priced else submissions.doubts(tx)
-    return calls, search.contacts_of_calls(tx, [one.id for one in calls])
-
-
 def _named(tx: Tx, ids: Sequence[str], *, priced: bool) -> list[Doubt | Unpriced]:
-    known = {one.id: one for one in _all(tx, priced=priced)[0]}
+    known = {one.id: one for one in doubts.choose(tx, doubts.Which(), priced=priced, now=0.0)[0]}
     if unknown := [one for one in ids if one not in known]:
         raise ValueError(f"nothing called {unknown[0]} is {'without a price' if priced else 'in doubt'}")
     return [known[one] for one in ids]
@@ -139,7 +125,3 @@ def _text(given: Mapping[str, Any], key: str) -> str:
     if isinstance(value, str):
         return value.strip()
     raise ValueError(f"{key} is a text")
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: float(value) if isinstance(value, Decimal) else value for key, value in row.items()}

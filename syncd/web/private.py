@@ -26,9 +26,8 @@ from syncd.observe.trial import WITHIN, Trial
 from syncd.pages.sessions import Sessions
 from syncd.pipeline.parts import Parts
 
-from . import acts, report, runs
+from . import acts, lists, report, runs
 from .access import Access, Message, Receive, Send
-from .contacts import contacts
 from .enrich import enrich
 from .hosts import KnownHosts
 
@@ -46,15 +45,12 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/readyz", api.ready),
             Route("/metrics", api.metrics),
             Route("/api/status", api.status),
-            Route("/api/contacts", partial(contacts, parts)),
+            *(Route(f"/api/{name}", partial(lists.show, name, parts), methods=["GET"]) for name in lists.LISTS),
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
-            Route("/api/runs", partial(runs.runs, parts)),
             Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
-            Route("/api/in-doubt", partial(acts.in_doubt, parts)),
             *(Route(f"/api/{name}", partial(acts.do, name, parts), methods=["POST"]) for name in acts.ACTS),
-            Route("/api/reviews", api.reviews),
             Route("/api/reviews/{decision}", api.decide, methods=["POST"]),
         ],
         middleware=[
@@ -127,11 +123,6 @@ class _Api:
     async def status(self, _: Request) -> Response:
         """What `syncd status --json` prints."""
         return JSONResponse(await live(self._parts))
-
-    async def reviews(self, _: Request) -> Response:
-        """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
-        waiting = await self._parts.ledger.read(reviews.waiting, self._parts.listed_prices)
-        return JSONResponse([one.as_json() for one in waiting])
 
     async def decide(self, request: Request) -> Response:
         """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""

@@ -1,4 +1,4 @@
-"""The pages of a large ledger; `make browser` looks at a million contacts (benchmarks/pages measures how quick they are)."""
+"""The pages of a large ledger: of a million contacts in `make browser`. How quick they are, `make bench` measures."""
 
 from __future__ import annotations
 

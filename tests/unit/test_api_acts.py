@@ -77,12 +77,18 @@ def test_what_was_in_vain_is_decided_on_again_once_it_is_wanted(written: Harness
     assert written.sql("SELECT retried_at > 0 FROM job WHERE reason = 'not_found'")[0][0] == 1
 
 
-def test_a_call_in_doubt_is_decided_on(build: Build) -> None:
+def in_doubt(build: Build) -> Harness:
+    """A harness with a call of which nobody knows whether it arrived."""
     provider = FakeProvider("ann", capabilities=ONE_BY_ONE)
     harness = build(providers=[provider], fields={EMAIL: ["ann"]}, in_doubt=InDoubtPolicy.ASK)
     harness.person("Ada")
     provider.refusals.append(InDoubt("the connection was cut"))
     harness.ask()
+    return harness
+
+
+def test_a_call_in_doubt_is_decided_on(build: Build) -> None:
+    harness = in_doubt(build)
     [call] = get(harness, "/api/in-doubt")
     assert call["provider"] == "ann"
     assert call["contacts"] == ["crm/contacts/501"]

@@ -29,7 +29,7 @@ def values(*differing: dict[str, Any]) -> list[Review]:
 
 
 @pytest.mark.parametrize(
-    "riskier, safer",
+    ("riskier", "safer"),
     [
         ({"replaces_typed": True, "held": "+33612345679"}, {"old": "+33144000000", "held": "+33144000000"}),
         ({"old": "+33612345679", "held": "+33612345679"}, {"grade": "unknown"}),
