@@ -434,6 +434,11 @@ LIMIT 1
 INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
 ON CONFLICT DO NOTHING
 
+-- name: forget_marks
+-- What `syncd enrich` has left for the daemon.
+DELETE FROM meta WHERE key IN (SELECT 'enrich_now:' || job.sync || ' ' || contact.connection || '/' || contact.object || '/' ||
+    contact.ext_id FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value JOIN job ON job.contact_id = contact.id)
+
 -- name: forget_reviews
 DELETE FROM review WHERE job_id IN (SELECT value FROM json_each(:jobs))
 
@@ -1458,6 +1463,12 @@ UPDATE run INDEXED BY run_undo SET ended_at = :now WHERE kind = 'undo' AND ended
 SELECT count(*) FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo.contact_id
 WHERE undo.state IN ('asked', 'intent') AND contact.connection IN (SELECT crm FROM sync)
     AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> '')
+
+-- name: undos_stop
+-- What was to be put back by an undo, and is not being put back at this moment.
+UPDATE undo SET state = 'kept', note = :note, done_at = :now WHERE run_id = :run AND state = 'asked'
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+RETURNING contact_id
 
 -- name: undo_counts
 SELECT state, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head GROUP BY state

@@ -112,10 +112,18 @@ def page(
 
 
 def decide(
-    tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float, shown: Mapping[int, str] | None = None
+    tx: Tx,
+    ids: Sequence[int],
+    decision: str,
+    by: str,
+    *,
+    now: float,
+    shown: Mapping[int, str] | None = None,
+    reason: str = "",
 ) -> int:
     """Accept or refuse; the jobs are decided on again. `shown`: the values that were decided on; where another one
-    waits by now, nothing is decided. Returns how many were still open."""
+    waits by now, nothing is decided. `reason`: in the person's words, for the history. Returns how many were open."""
+    note = f"{decision} by {by}" + (f": {reason}" if reason else "")
     open_ = tx.rows("reviews_open_jobs", ids=json.dumps(list(ids)))
     jobs = {row["result_id"]: row["job_id"] for row in open_}
     decided = 0
@@ -125,7 +133,7 @@ def decide(
             decided += 1
             if decision == REFUSED:
                 daily.refused(tx, id_, now=now)
-            tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=f"{decision} by {by}")
+            tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=note)
     return decided
 
 

@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd import filters
+from syncd.actions import enriching
+from syncd.config import Sync
 from syncd.contract.model import ContactRef
 from syncd.csvs import as_csv
 from syncd.ledger import glances, reports, retries, search
@@ -19,6 +21,7 @@ from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.pages import timeline
 from syncd.pages.site import Question, Site, Wrong, command
+from syncd.pipeline import account, requests
 
 PAGE = 50
 _Found = tuple[search.Results, list[str]]
@@ -43,7 +46,7 @@ async def contacts(site: Site, request: Request) -> Response:
         "places": places,
         "wrong": wrong,
         "help": filters.HELP,
-        "said": urlencode(said),
+        "address": urlencode(said),
         "command": command(f"syncd contacts {shlex.quote(query)}" if query else "syncd contacts", {"after": after}),
     }
     return await site.page(request, "contacts.html", frame=frame, code=400 if wrong else 200, **shown)
@@ -145,6 +148,47 @@ async def again(site: Site, request: Request) -> Response:
     site.parts.bells.ring("plan")
     site.note(request, "retry", contact=str(ref), jobs=len(jobs))
     return site.done(request, f"/contacts/{ref}", "It is decided on again.")
+
+
+async def ask_enrich(site: Site, request: Request) -> Response:
+    """`/enrich?contact=`: what is asked, by which sync, and what it costs at most."""
+    ref = _parsed(request.query_params.get("contact", ""))
+    sync = _sync_for(site, ref)
+    told = [
+        f"It is read from {ref.connection} now, and decided on by {sync.name} before everybody else.",
+        "Selection, budgets, the suppression list and what is known already count as ever.",
+        f"At most {site.dearest(ref):g} credits are spent, if every provider is asked.",
+    ]
+    question = Question(
+        title=f"Ask about {ref} now?",
+        told=told,
+        action="/enrich",
+        fields={"contact": [str(ref)]},
+        button="Ask now",
+        back=f"/contacts/{ref}",
+    )
+    return await site.confirm(request, question)
+
+
+async def enrich(site: Site, request: Request) -> Response:
+    """Do it."""
+    ref = _parsed(request.state.form.get("contact"))
+    sync = _sync_for(site, ref)
+    await account.require(site.parts, sync.crm)
+    [wish] = await requests.enrich(site.parts, sync, [ref])
+    site.note(request, "enrich", contact=str(ref))
+    held_up = site.parts.gate.why(sync.name)
+    said = wish.why_not or f"at most {float(wish.worst):g} credits" + (
+        f"; nothing is bought yet: {held_up}" if held_up else ""
+    )
+    return site.done(request, f"/contacts/{ref}", f"Decided on: {said}.")
+
+
+def _sync_for(site: Site, ref: ContactRef) -> Sync:
+    try:
+        return enriching.sync_for(site.parts.settings.syncs, [ref])
+    except ValueError as error:
+        raise Wrong(f"{error}.") from None
 
 
 def _ref(request: Request) -> ContactRef:

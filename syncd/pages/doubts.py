@@ -41,7 +41,7 @@ async def doubts(site: Site, request: Request) -> Response:
     now = site.parts.clock.now()
     found, frame = await site.read(_all, _which(said, now), int(before or LAST), now=now)
     shown: dict[str, Any] = {
-        "said": said,
+        "asked": said,
         "query": urlencode({key: text for key, text in said.items() if text}),
         "before": before,
         "choices": {"provider": list(site.parts.lanes), "sync": [one.name for one in site.parts.settings.syncs]},

@@ -154,6 +154,7 @@ async def _confirm(site: Site, request: Request, decision: str, which: Which, *,
         "cost": sum(costs),
         "which": which,
         "digest": reviewing.mark_of(chosen),
+        "reason": request.state.form.get("reason") if wrong else "",
         "wrong": wrong,
     }
     return await site.page(request, "review_confirm.html", frame=frame, code=409 if wrong else 200, **shown)
@@ -168,7 +169,7 @@ async def decide(site: Site, request: Request) -> Response:
         before = int(form.get("n", "0") or 0)
         wrong = f"Nothing was done: {before} were shown, and {len(chosen)} fit now that are not the same. Look again."
         return await _confirm(site, request, decision, which, wrong=wrong)
-    decided = await _carry_out(site, chosen, _DECISIONS[decision], site.by(request))
+    decided = await _carry_out(site, chosen, _DECISIONS[decision], site.by(request), form.get("reason"))
     site.note(request, f"review {decision}", decided=decided)
     site.parts.bells.ring("verify")
     rest = f"; {len(chosen) - decided} had changed meanwhile and wait on" if decided < len(chosen) else ""
@@ -176,12 +177,18 @@ async def decide(site: Site, request: Request) -> Response:
     return site.done(request, "/review", f"{decided} {'value' if decided == 1 else 'values'} {words[decision]}{rest}.")
 
 
-async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str) -> int:
+async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str, reason: str) -> int:
     decided, shown = 0, reviewing.shown(chosen)
     ids = list(shown)
     for first in range(0, len(ids), CHUNK):
         decided += await site.parts.ledger.write(
-            reviews.decide, ids[first : first + CHUNK], decision, by, now=site.parts.clock.now(), shown=shown
+            reviews.decide,
+            ids[first : first + CHUNK],
+            decision,
+            by,
+            now=site.parts.clock.now(),
+            shown=shown,
+            reason=reason,
         )
     return decided
 

@@ -16,7 +16,7 @@ from syncd.actions import undoing as taking_back
 from syncd.contract.errors import ConnectorError
 from syncd.ledger import reports, undos
 from syncd.ledger.undos import Value, Wanted
-from syncd.pages.site import Site, Wrong, command
+from syncd.pages.site import Question, Site, Wrong, command
 from syncd.pipeline import undoing
 
 SHOWN = 50
@@ -35,7 +35,7 @@ async def runs(site: Site, request: Request) -> Response:
     found, frame = await site.read(reports.runs, said["sync"] or None, limit=SHOWN + 1, before=before, since=since)
     shown: dict[str, Any] = {
         "runs": found[:SHOWN],
-        "said": said,
+        "asked": said,
         "query": urlencode({key: text for key, text in said.items() if text}),
         "older": found[SHOWN - 1]["id"] if len(found) > SHOWN else None,
         "syncs": [one.name for one in site.parts.settings.syncs],
@@ -114,6 +114,42 @@ async def progress(site: Site, request: Request) -> Response:
     open_ = counts.get("asked", 0) + counts.get("intent", 0)
     shown: dict[str, Any] = {"run": run, "counts": counts, "left": left, "open": open_, "total": sum(counts.values())}
     return await site.page(request, "undo_progress.html", frame=frame, **shown)
+
+
+async def ask_stop(site: Site, request: Request) -> Response:
+    """`/stop?run=`: what would be left."""
+    run = _run_of(request.query_params.get("run", ""))
+    counts = await site.parts.ledger.read(undos.counts, run)
+    if not (n := counts.get("asked", 0)):
+        raise Wrong(f"Nothing of run {run} waits to be put back any more.", 404)
+    told = [
+        f"{n:,} {'value is' if n == 1 else 'values are'} left in the CRM as syncd wrote {'it' if n == 1 else 'them'}.",
+        f"{counts.get('undone', 0):,} were put back already, and stay so; what is being put back now goes on.",
+    ]
+    question = Question(
+        title=f"Stop run {run}?",
+        told=told,
+        action="/stop",
+        fields={"run": [str(run)]},
+        button="Stop",
+        back=f"/runs/{run}",
+    )
+    return await site.confirm(request, question)
+
+
+async def stop(site: Site, request: Request) -> Response:
+    """Do it."""
+    run = _run_of(request.state.form.get("run"))
+    left = await site.parts.ledger.write(undos.stop, run, site.by(request), now=site.parts.clock.now())
+    site.note(request, "stop", run=run, left=left)
+    said = f"Run {run} was stopped." if left else f"Run {run} had come to its end before."
+    return site.done(request, f"/runs/{run}", said)
+
+
+def _run_of(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise Wrong("Say which run, by its number.")
 
 
 def _wanted(site: Site, given: Mapping[str, str]) -> Wanted:

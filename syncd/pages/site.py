@@ -104,18 +104,17 @@ class Site:
     def _rendered(self, request: Request, template: str, code: int, **shown: Any) -> Response:
         session = request.scope["session"] or self.sessions.begin()
         said = self.sessions.verified("said", self._cookie(request, "said"))
-        page = self._templates.get_template(template).render(
-            {
-                "now": self.parts.clock.now(),
-                "instance": self.instance,
-                "session": session,
-                "guarded": self.sessions.guarded,
-                "form_mark": self.sessions.form_mark(session),
-                "said": said,
-                "path": request.url.path,
-                "here": str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
-                **shown,
-            }
+        target = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+        page = self._templates.get_template(template).render(  # a page that takes a name of the frame's is an error
+            now=self.parts.clock.now(),
+            instance=self.instance,
+            session=session,
+            guarded=self.sessions.guarded,
+            form_mark=self.sessions.form_mark(session),
+            said=said,
+            path=request.url.path,
+            here=target,
+            **shown,
         )
         response = HTMLResponse(page, code)
         port = self._port(request)

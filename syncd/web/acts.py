@@ -1,5 +1,5 @@
-"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`. Each is a
-command and a page, too."""
+"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`, `stop`,
+and what `rights` has. Each is a command and a page, too."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from starlette.responses import JSONResponse, Response
 
 from syncd import filters
 from syncd.actions import doubts, pausing
-from syncd.ledger import pauses, retries
+from syncd.ledger import pauses, retries, undos
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.pipeline.parts import Parts
 
-BY = "the private API"
+from . import rights
+from .rights import BY as BY  # noqa: PLC0414 - who asks by the API
+
 CHUNK = 200  # calls that are decided on in one transaction: the stages write in between
 
 log = structlog.get_logger("syncd.api")
@@ -94,7 +96,26 @@ async def resolve(parts: Parts, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"decision": decision.words, "calls": [one.id for one in calls]}
 
 
-ACTS: dict[str, Act] = {"pause": pause, "resume": resume, "pull": pull, "retry": retry, "in-doubt": resolve}
+async def stop(parts: Parts, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"run": 118}`: leave the rest of an undo as it is."""
+    run = given.get("run")
+    if type(run) is not int:
+        raise ValueError("run: the number of an undo, as /api/runs tells it")
+    return {"run": run, "left": await parts.ledger.write(undos.stop, run, BY, now=parts.clock.now())}
+
+
+ACTS: dict[str, Act] = {
+    "pause": pause,
+    "resume": resume,
+    "pull": pull,
+    "retry": retry,
+    "in-doubt": resolve,
+    "stop": stop,
+    "suppress": rights.suppress,
+    "unsuppress": rights.unsuppress,
+    "forget": rights.forget,
+    "export": rights.export,
+}
 
 
 def _named(tx: Tx, ids: Sequence[str], *, priced: bool) -> list[Doubt | Unpriced]:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from syncd import filters
-from syncd.actions import doubts, reviewing, undoing
+from syncd.actions import doubts, reviewing, rights, undoing
 from syncd.csvs import as_csv
 from syncd.ledger import glances, reports, search, undos
 from syncd.observe.status import live
@@ -32,6 +32,7 @@ _UNPRICED = ("id", "provider", "sync", "requests", "at_risk", "assumed", "since"
 _ASIDE = ("id", "provider", "submission_id", "source", "note", "repeats", "received_at", "size")
 _RUN = ("id", "kind", "sync", "started_at", "ended_at", "contacts", "written", "undone", "open", "error", "note")
 _BUDGET = ("budget", "window", "cap", "used", "left", "reached")
+_ENTRY = ("id", "kind", "reason", "added_by", "at")
 _VALUE = ("contact", "field", "property", "sync", "provider", "run", "at", "ours", "back", "left_because")
 _CONTACT = ("ref", "name", "email", "company", "sync", "field", "state", "reason", "provider", "value", "note", "at")
 
@@ -114,9 +115,14 @@ async def undo(parts: Parts, request: Request) -> Response:
     return listed(request, rows, _VALUE, {"put_back": n, "left": len(values) - n, "values": rows})
 
 
+async def suppressions(parts: Parts, request: Request) -> Response:
+    """Who is left alone: why, by whom and since when; whom an entry is about can't be read from it."""
+    return listed(request, await parts.ledger.read(rights.listed), _ENTRY)
+
+
 LISTS = {
     "contacts": contacts, "reviews": reviews, "in-doubt": in_doubt, "set-aside": set_aside, "runs": runs,
-    "budgets": budgets, "undo": undo,
+    "budgets": budgets, "undo": undo, "suppressions": suppressions,
 }  # fmt: skip
 
 

@@ -125,18 +125,19 @@ class _Api:
         return JSONResponse(await live(self._parts))
 
     async def decide(self, request: Request) -> Response:
-        """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""
+        """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2], "reason": "…"}`: how many were open."""
         decision = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}.get(request.path_params["decision"])
         if decision is None or request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return JSONResponse({"error": "POST JSON to /api/reviews/accept or /api/reviews/refuse"}, 404)
         try:
-            ids = json.loads(await request.body())["ids"]
-        except (ValueError, KeyError, TypeError):
-            ids = None
-        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
+            given = json.loads(await request.body())
+            ids, reason = given["ids"], given.get("reason", "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            ids, reason = None, ""
+        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids) or not isinstance(reason, str):
             return JSONResponse({"error": 'send {"ids": [1, 2]}, as /api/reviews shows them'}, 400)
         now = self._parts.clock.now()
-        decided = await self._parts.ledger.write(reviews.decide, ids, decision, "the private API", now=now)
+        decided = await self._parts.ledger.write(reviews.decide, ids, decision, acts.BY, now=now, reason=reason)
         self._parts.bells.ring("verify")
         return JSONResponse({"decided": decided})
 

@@ -33,7 +33,7 @@ def offered(harness: Harness, path: str) -> list[dict[str, str]]:
     text = browse(harness, lambda client: client.get(path)).text
     found = []
     for part in re.findall(r'<p class="also">(.*?)</p>', text, re.DOTALL):
-        links = dict(reversed(one) for one in re.findall(r'href="([^"]*)"(?: download)?>(CSV|JSON)<', part))  # type: ignore[misc]
+        links = dict(reversed(one) for one in re.findall(r'href="([^"]*)"(?: download)?>(CSV|JSON)<', part))
         command = re.search("<code>(.*?)</code>", part)
         assert command, part
         found.append({key: html.unescape(one) for key, one in {**links, "command": command[1]}.items()})
@@ -60,7 +60,7 @@ def rows_of(told: Any) -> list[dict[str, Any]]:
     """The list within what JSON tells."""
     if isinstance(told, list):
         return told
-    return next(told[key] for key in ("contacts", "values", "rows", "budgets", "jobs") if key in told)  # type: ignore[no-any-return]
+    return next(told[key] for key in ("contacts", "values", "rows", "budgets", "jobs") if key in told)
 
 
 def assert_the_same(harness: Harness, path: str, *more: str, index: int = 0) -> list[dict[str, Any]]:
