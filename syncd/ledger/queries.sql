@@ -2283,6 +2283,15 @@ SELECT (SELECT coalesce(sum(n), 0) FROM counter WHERE state = 'review') AS revie
     (SELECT count(*) FROM (
         SELECT 1 FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' LIMIT 1001)) AS set_aside
 
+-- name: written_lately
+-- The newest values that stand in a CRM.
+SELECT write.done_at AS at, job.field, result.provider, contact.identity,
+    contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM write JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.id > (SELECT coalesce(max(id), 0) FROM write) - 100 AND write.state = 'written' AND write.done_at IS NOT NULL
+ORDER BY write.id DESC LIMIT :limit + 0
+
 -- name: beats
 -- The newest pulls of a sync.
 SELECT id, started_at, ended_at, contacts, error FROM run WHERE sync = :sync ORDER BY id DESC LIMIT :limit + 0
