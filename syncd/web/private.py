@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from syncd import words
 from syncd.ledger import reviews
 from syncd.observe import metrics
 from syncd.observe.status import live
@@ -45,6 +46,7 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/readyz", api.ready),
             Route("/metrics", api.metrics),
             Route("/api/status", api.status),
+            Route("/api/words", api.words),
             *(Route(f"/api/{name}", partial(lists.show, name, parts), methods=["GET"]) for name in lists.LISTS),
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
@@ -123,6 +125,10 @@ class _Api:
     async def status(self, _: Request) -> Response:
         """What `syncd status --json` prints."""
         return JSONResponse(await live(self._parts))
+
+    async def words(self, _: Request) -> Response:
+        """How each state is shown, and what it means."""
+        return JSONResponse(words.as_json())
 
     async def decide(self, request: Request) -> Response:
         """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2], "reason": "…"}`: how many were open."""
