@@ -236,9 +236,9 @@ def _default(value: Mapping[str, Any]) -> str:
 def states() -> Iterator[str]:
     """One table for each kind of state."""
     yield from ("# States and reasons", "")
-    yield "A job is one field of one contact. The same words and signs stand in the commands, on the pages and in the API"
-    yield "(`GET /api/words`); the name is what scripts, metrics and filters (`state:`, `reason:`) use. Of a sync, the"
-    yield "metric `syncd_sync_state` has the word."
+    yield "A job is one field of one contact. The same words and signs stand in the commands, on the pages and in the"
+    yield "API (`GET /api/words`); the name is what scripts, metrics and filters (`state:`, `reason:`) use."
+    yield "Of a sync, the metric `syncd_sync_state` has the word."
     yield ""
     tables: tuple[tuple[str, Mapping[Any, Word]], ...] = (
         ("How a sync is doing", STANDINGS),
