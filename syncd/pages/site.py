@@ -151,7 +151,7 @@ class Site:
                     await self._take_form(request)
                 return await view(self, request)
             except Wrong as error:
-                return self.trouble(request, error.status, str(error))
+                return await self._told_wrong(request, error)
             except (LedgerError, SyncdError) as error:
                 return self.trouble(request, 503, str(error), getattr(error, "cure", "Try again in a moment."))
             except Exception:  # whatever it was: noted in full, and the person gets a page with its number
@@ -192,9 +192,19 @@ class Site:
                         "load it again, and look once more.", 403)  # fmt: skip
         request.state.form = form
 
+    async def _told_wrong(self, request: Request, error: Wrong) -> Response:
+        """Within the frame, which leads elsewhere; and where an address was wrong, to the page without it."""
+        try:
+            frame = await self.parts.ledger.read(glances.frame)
+        except LedgerError:
+            frame = None
+        begin = request.url.path if error.status == 400 and request.method == "GET" and request.url.query else ""
+        shown = {"frame": frame, "wrong": str(error), "cure": "", "begin": begin}
+        return self._rendered(request, "trouble.html", error.status, **shown)
+
     def trouble(self, request: Request, status: int, said: str, cure: str = "") -> Response:
-        """A page that says what is wrong, and what helps."""
-        return self._rendered(request, "trouble.html", status, frame=None, wrong=said, cure=cure)
+        """A page that says what is wrong, and what helps: without a frame, for the ledger may be what is wrong."""
+        return self._rendered(request, "trouble.html", status, frame=None, wrong=said, cure=cure, begin="")
 
     async def confirm(self, request: Request, question: Question) -> Response:
         """What would be done, and the form that does it."""

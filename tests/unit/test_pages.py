@@ -1,6 +1,7 @@
 """The operator's pages: what they show, what they do, and whom they believe."""
 
 import asyncio
+import contextlib
 import json
 import re
 import subprocess
@@ -20,7 +21,8 @@ from syncd.contract.model import Identity
 from syncd.ledger import pauses, reviews
 from syncd.ledger.states import JobState, Reason
 from syncd.observe.summary import SIGNS
-from syncd.pages import live, words
+from syncd.pages import words
+from syncd.pages.live import MOST, Live
 from syncd.pages.review import differs
 from syncd.pages.sessions import Sessions
 from syncd.web import private
@@ -406,9 +408,25 @@ def test_an_open_stream_does_not_keep_the_daemon_from_ending(written: Harness) -
     assert written.run(go()) < 2.0
 
 
-def test_more_pages_than_can_be_told_are_asked_to_come_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MOST", 0)
-    assert browse(harness, lambda client: client.get("/live")).status_code == 503
+def test_more_pages_than_can_be_told_are_asked_to_come_again(harness: Harness) -> None:
+    async def go() -> tuple[bool, bool]:
+        live = Live(harness.parts, most=1)
+        before, stream = live.is_full, live.stream(asyncio.Event())
+        await anext(stream)
+        full = live.is_full
+        await stream.aclose()  # type: ignore[attr-defined]
+        return before, full
+
+    assert harness.run(go()) == (False, True)
+
+
+def test_twenty_pages_are_told_and_the_next_one_is_asked_to_come_again(harness: Harness) -> None:
+    async def go(client: httpx.AsyncClient) -> list[int]:
+        async with contextlib.AsyncExitStack() as stack:
+            replies = [await stack.enter_async_context(client.stream("GET", "/live")) for _ in range(MOST)]
+            return [*(one.status_code for one in replies), (await client.get("/live")).status_code]
+
+    assert browse(harness, go) == [*[200] * MOST, 503]
 
 
 def test_a_daemon_that_nobody_looks_at_does_without_the_pages() -> None:
