@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
         with small(_made(top, "small")) as seen:
             _states(browser, seen, states, {f"few-{name}": seen.pages[name] for name in FEW})
             _states(browser, seen, states, {f"error-{name}": path for name, path in ERRORS.items()})
-            seen.vendors.fault("hubspot_unauthenticated:1")
+            seen.vendors.fault("hubspot_unauthenticated:*")
             until("the CRM is halted", lambda: "halted" in {one["kind"] for one in seen.daemon.status()["conditions"]})
             _states(
                 browser, seen, states, {f"error-{name}": seen.pages[name] for name in ("overview", "syncs", "sync")}
@@ -74,12 +74,13 @@ def _states(browser: Browser, seen: World, folder: Path, pages: Mapping[str, str
 
 
 def _take(browser: Browser, seen: World, path: str, file: Path, device: str, scheme: str) -> None:
-    size = {"width": WIDTHS[device], "height": 800 if file.parent.name != "states" else 480}
+    name = file.stem
+    size = {"width": WIDTHS[device], "height": 800 if file.parent.name != "states" else 560}
     page = browser.new_page(base_url=seen.base, viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(path)
     if page.locator("#connection").count():
         page.wait_for_selector("[data-state=live]")
-    page.screenshot(path=file, full_page=file.parent.name == "states")
+    page.screenshot(path=file, full_page=name == "few-providers")
     page.close()
 
 

@@ -18,7 +18,7 @@ from syncd.pipeline import sweep, work
 
 from .conftest import Build
 from .harness import Harness
-from .test_api_acts import post
+from .test_api_acts import in_doubt, post
 from .test_approve import approving
 from .test_cli_review import CONFIG
 from .test_pages import ANN, Page, browse, look, submit
@@ -182,3 +182,13 @@ def test_what_can_not_be_done_is_said(written: Harness, path: str) -> None:
     reply = browse(written, lambda client: client.get(path))
     assert reply.status_code in {400, 404}, reply.text
     assert "That did not work" in reply.text
+
+
+def test_c7_a_sync_is_pulled_and_calls_in_doubt_are_settled_by_forms_alone(build: Build) -> None:
+    harness = in_doubt(build)
+    with structlog.testing.capture_logs() as lines:
+        assert "is being pulled" in submit(harness, "/pull?name=people", "/pull").text
+        page = submit(harness, "/doubts/not-sent?all=1&provider=ann", "/doubts/not-sent")
+    assert "1 call: never arrived." in page.text
+    assert noted(lines) == ["pull", "in-doubt resolve"]
+    assert harness.sql("SELECT count(*) FROM submission WHERE state = 'in_doubt'") == [(0,)]
