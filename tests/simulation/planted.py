@@ -866,10 +866,10 @@ FOCUS: dict[str, tuple[str, ...]] = {  # what a bug needs several of at once, to
 # Found in many histories only: what `make test` leaves to `make soak`.
 RARE = {"no_breaker", "renamed_crm_leaves_its_contacts", "renamed_provider_leaves_its_work"}
 
-FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
+FOUND_AT: dict[str, int] = {
     "ack_when_disk_full": 4,
     "answer_without_echo_believed": 3,
-    "anybody_s_value_replaced": 16,
+    "anybody_s_value_replaced": 54,
     "bought_before_a_confirmed_write": 3,
     "budget_forgets_what_is_in_doubt": 7,
     "budget_in_utc": 22,
@@ -879,10 +879,28 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "budget_of_a_run_ignores_reserved": 22,
     "budget_of_a_sync_counts_nothing": 10,
     "changed_policy_not_noticed": 4,
-    "cleared_value_written_again": 8,
+    "cleared_value_written_again": 12,
     "finds_age_like_misses": 7,
     "gate_ignored": 5,
-    "restore_unchecked": 4,
+    "restore_unchecked": 7,
     "suppression_checked_at_the_plan_only": 3,
     "undecided_forgotten": 6,
+    "another_account_not_noticed": 2,
+    "bulk_all_or_nothing": 7,
+    "last_word_not_the_last": 5,
+    "mac_of_the_date_only": 3,
+    "refused_values_never_tried_again": 10,
+    "renamed_sync_leaves_its_work": 3,
+    "resend_on_timeout": 3,
+    "trust_any_mac": 3,
+    "answers_to_a_former_name_refused": 2,
+    "budget_starts_at_zero_after_a_rename": 3,
+    "buying_goes_on_while_writes_are_refused": 3,
+    "ignore_blocked": 7,
+    "late_answer_ignored": 5,
+    "no_recovery": 4,
+    "one_mailbox_two_names_unites": 5,
+    "renamed_record_keeps_the_answer": 19,
+    "selection_change_not_noticed": 10,
+    "trust_any_signature": 13,
 }
