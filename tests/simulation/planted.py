@@ -869,7 +869,7 @@ RARE = {"no_breaker", "renamed_crm_leaves_its_contacts", "renamed_provider_leave
 FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1: `--planted all` tells them anew
     "ack_when_disk_full": 4,
     "answer_without_echo_believed": 3,
-    "anybody_s_value_replaced": 16,
+    "anybody_s_value_replaced": 110,
     "bought_before_a_confirmed_write": 3,
     "budget_forgets_what_is_in_doubt": 7,
     "budget_in_utc": 22,
