@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from syncd import compose, filters
+from syncd.csvs import write_csv
 from syncd.ledger import daily
 from syncd.ledger.store import reading
 from syncd.report import figures
@@ -17,7 +18,6 @@ from syncd.report.page import page
 from syncd.report.texts import FIGURES, LEAGUE, NOTES, league_row, row_of
 
 from .contacts import said_of_usage
-from .csvs import write_csv
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell
 
 FORMATS = ("table", "csv", "json", "html")

@@ -299,6 +299,19 @@ CREATE INDEX step_unused ON step (id) WHERE jobs = 0;
 CREATE TABLE history (
     job_id INTEGER NOT NULL, step_id INTEGER NOT NULL, PRIMARY KEY (job_id, step_id)
 ) STRICT, WITHOUT ROWID;
+-- Values that wait for a person's decision. A review is over when its job has moved on. `ours`: our newest value there
+-- that was not put back.
+CREATE VIEW waiting_review AS
+SELECT review.*, job.id AS held_job, job.sync, job.field, job.destination, job.due_at,
+    contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, contact.identity, contact.lacks,
+    contact.pulled_at, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict,
+    answer.submission_id, answer.asked_at, ours.after AS ours, ours.done_at AS ours_at
+FROM job CROSS JOIN review ON review.job_id = job.id AND review.decision = '' -- CROSS: few jobs wait, many reviews are over
+JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone'))
+WHERE job.state = 'review';
+
 CREATE VIEW event AS
 SELECT step.id, history.job_id, step.at, step.source, step.target, step.reason, step.note, step.provider, step.submission_id
 FROM history JOIN step ON step.id = history.step_id;
