@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,9 @@ def test_the_image_is_nobodys_and_is_made_of_what_is_there() -> None:
     for line in text.splitlines():
         if line.startswith("COPY ") and "--from" not in line:
             assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"].values()
+    missing = [file for files in packed for file in files if f"COPY {file} {file}\n" not in text]
+    assert missing == [], "the wheel has these, too"
 
 
 def test_the_image_does_what_the_unit_does() -> None:
