@@ -48,8 +48,8 @@ quick: lint  ## Format, lint, types, and the tests of the units and the contract
 tests: dev  ## The tests (ONLY="tests/unit -k config")
 	$(PY) -m pytest -n 2 --dist worksteal $(ONLY)
 
-browser: dev  ## The pages in a real browser (Debian's chromium); pictures of them: make browser PICTURES=docs/pictures
-	$(PY) -m pytest -q tests/browser $(ARGS)
+browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures
+	$(PY) -m pytest -q tests/browser --contacts 1000000 $(ARGS)
 	$(if $(PICTURES),$(PY) -m tests.browser $(PICTURES))
 
 wheel: dev  ## dist/*.whl

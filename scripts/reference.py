@@ -27,14 +27,46 @@ FORMS = {DURATION_SCHEMA["pattern"]: "duration", SIZE_SCHEMA["pattern"]: "size",
 UNNAMED = {"ConnectionSection": "connections.NAME", "SyncSection": "syncs[]"}  # sections that people name themselves
 
 
+SO_LONG = "`syncd status`, the first page, `/readyz` and `/api/status` show it until it is over"
+# Title, codes, what they are about, and where they are shown.
+FAMILIES: tuple[tuple[str, Mapping[str, codes.Code], str, str], ...] = (
+    (
+        "Connections",
+        codes.CONNECTIONS,
+        "what `syncd check` finds, and why a connection is halted",
+        f"`syncd check` and `syncd doctor` show it in brackets. Where it halts a connection, {SO_LONG}.",
+    ),
+    ("The gate", codes.GATES, "why nothing is bought", f"{SO_LONG}."),
+    (
+        "Conditions",
+        codes.CONDITIONS,
+        "what is wrong now, or wants a person; `alerts.on` takes these with `_` for `-`",
+        f"{SO_LONG}. Whoever is named in `alerts` is told.",
+    ),
+    (
+        "Commands",
+        codes.ENDINGS,
+        "how a command or the daemon ends",
+        "The last line of the command, `see …`, leads to it; scripts know it by the exit code. The log has it, too.",
+    ),
+    (
+        "This host",
+        codes.HOST,
+        "what `syncd doctor` and `syncd check` find",
+        "`syncd doctor` and `syncd check` show it in brackets.",
+    ),
+)
+
+
 def pages() -> dict[str, str]:
     """Each page by its file's name."""
-    made = {
+    made: dict[str, Iterator[str]] = {
         "commands.md": commands(),
         "configuration.md": configuration(),
         "states.md": states(),
         "errors.md": errors(),
     }
+    made |= {f"errors/{code}.md": lines for code, lines in error_pages()}
     return {name: WRITTEN + "\n".join(lines).rstrip() + "\n" for name, lines in made.items()}
 
 
@@ -205,7 +237,8 @@ def states() -> Iterator[str]:
     """One table for each kind of state."""
     yield from ("# States and reasons", "")
     yield "A job is one field of one contact. The same words and signs stand in the commands, on the pages and in the"
-    yield "API; the name is what scripts, metrics and filters (`state:`, `reason:`) use."
+    yield "API (`GET /api/words`); the name is what scripts, metrics and filters (`state:`, `reason:`) use."
+    yield "Of a sync, the metric `syncd_sync_state` has the word."
     yield ""
     tables: tuple[tuple[str, Mapping[Any, Word]], ...] = (
         ("How a sync is doing", STANDINGS),
@@ -224,21 +257,24 @@ def errors() -> Iterator[str]:
     yield "Commands show the code of an error in brackets, or in a line `see …` below it; the log, `/readyz`,"
     yield "`/api/status` and `--json` have it as `code`. A code stays what it is from release to release."
     yield ""
-    tables = (
-        ("Connections", codes.CONNECTIONS, "what `syncd check` finds, and why a connection is halted"),
-        ("The gate", codes.GATES, "why nothing is bought"),
-        (
-            "Conditions",
-            codes.CONDITIONS,
-            "what is wrong now, or wants a person; `alerts.on` takes these with `_` for `-`",
-        ),
-        ("Commands", codes.ENDINGS, "how a command or the daemon ends"),
-        ("This host", codes.HOST, "what `syncd doctor` and `syncd check` find"),
-    )
-    for title, found, about in tables:
+    for title, found, about, _ in FAMILIES:
         yield from (f"## {title}", "", f"{about[0].upper()}{about[1:]}.", "")
         for code, (means, cure) in found.items():
-            yield from (f"### {code}", "", means, "", f"**What to do.** {cure}", "")
+            yield from (f"### {code}", "", means, "", f"**What to do.** {cure}", "", f"[{code}](errors/{code}.md)", "")
+
+
+def error_pages() -> Iterator[tuple[str, Iterator[str]]]:
+    """A page for each code."""
+    for title, found, about, shown in FAMILIES:
+        for code, one in found.items():
+            yield code, _error_page(title, about, shown, code, one)
+
+
+def _error_page(title: str, about: str, shown: str, code: str, one: codes.Code) -> Iterator[str]:
+    yield from (f"# {code}", "", one.means, "", "## What to do", "", one.cure, "")
+    yield from ("## Where it is shown", "", shown, "")
+    anchor = title.lower().replace(" ", "-")
+    yield f"[{title}](../errors.md#{anchor}): {about}. [All errors](../errors.md)"
 
 
 def main() -> int:
@@ -246,6 +282,7 @@ def main() -> int:
     stale = []
     for name, text in pages().items():
         page = FOLDER / name
+        page.parent.mkdir(exist_ok=True)
         if "--check" not in sys.argv[1:]:
             page.write_text(text, "utf-8")
         elif not page.exists() or page.read_text("utf-8") != text:

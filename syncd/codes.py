@@ -173,6 +173,10 @@ CONDITIONS = {  # kinds of conditions, as `alerts.on` names them
 }
 
 ENDINGS = {  # how a command, or the daemon, ends
+    "usage": Code(
+        "An option, an argument or a value was typed that the command does not know (exit 2). Nothing was done.",
+        "Read the line of the error; `syncd COMMAND --help` has the options, and examples.",
+    ),
     "failed": Code("The work of the command failed (exit 1).", "Do what the message says."),
     "ledger": Code(
         "The ledger can't be used: it is no ledger, of a newer version, or not there (exit 1).",

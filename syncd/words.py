@@ -6,8 +6,10 @@ something is in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from syncd.ledger.states import JobState, Reason
 
@@ -108,6 +110,16 @@ REASONS = {
     Reason.UNDONE: Word("○", _C.IDLE, "put back", "`syncd undo` has restored what stood there before"),
     Reason.CANCELLED: Word("○", _C.IDLE, "cancelled", "the question was withdrawn before it was asked"),
 }
+
+
+def as_json() -> dict[str, list[dict[str, str]]]:
+    """All of them, for programs: of syncs, of jobs, and why jobs are done."""
+    tables: dict[str, Mapping[Any, Word]] = {"syncs": STANDINGS, "states": STATES, "reasons": REASONS}
+    return {name: [{"name": key.value, **_plain(one)} for key, one in table.items()] for name, table in tables.items()}
+
+
+def _plain(one: Word) -> dict[str, str]:
+    return {"word": one.word, "sign": one.sign, "colour": one.colour.value, "means": one.meaning}
 
 
 def of_job(state: str, reason: str | None = None) -> Word:

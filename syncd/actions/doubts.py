@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from typing import Any
 
-from syncd.ledger import submissions, unpriced
+from syncd import filters
+from syncd.ledger import search, submissions, unpriced
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Doubt
@@ -15,6 +17,46 @@ from syncd.ledger.unpriced import Unpriced
 
 SENT, NOT_SENT, GIVE_UP, RESEND = "sent", "not-sent", "give-up", "resend"
 WORDS = {SENT: "arrived", NOT_SENT: "never arrived", GIVE_UP: "given up", RESEND: "sent once more"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """What was said of the calls that are meant; None fits all. `since`, `until`: when they were made, UTC seconds;
+    `query`: only those about anybody whom `syncd contacts QUERY` finds."""
+
+    provider: str | None = None
+    sync: str | None = None
+    since: float | None = None
+    until: float | None = None
+    query: str | None = None
+
+    def fits(self, call: Doubt | Unpriced) -> bool:
+        """All but the query."""
+        return (
+            self.provider in (None, call.provider)
+            and self.sync in (None, call.sync)
+            and (self.since is None or call.since >= self.since)
+            and (self.until is None or call.since <= self.until)
+        )
+
+
+def choose(tx: Tx, which: Which, *, priced: bool, now: float) -> tuple[list[Doubt | Unpriced], dict[str, list[str]]]:
+    """Calls in doubt, or with `priced` those that are over without a price, oldest first; and whom each is about.
+    Raises ValueError where the query can't be read."""
+    wanted = filters.parse(which.query or "", now=now)
+    calls: Sequence[Doubt | Unpriced] = unpriced.unpriced(tx, assumed=True) if priced else submissions.doubts(tx)
+    fit = [call for call in calls if which.fits(call)]
+    about = search.contacts_of_calls(tx, [one.id for one in fit])
+    if which.query:
+        found = {ref for ref, _ in search.fields_of(tx, wanted)}
+        fit = [one for one in fit if not found.isdisjoint(about[one.id])]
+    return fit, about
+
+
+def as_json(call: Doubt | Unpriced, about: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Plain data for scripts."""
+    plain = {key: float(one) if isinstance(one, Decimal) else one for key, one in asdict(call).items()}
+    return {**plain, "contacts": about[call.id]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from syncd import filters
+from syncd.contract.model import Grade
 from syncd.ledger import reviews, search
 from syncd.ledger.costs import Prices
 from syncd.ledger.reviews import Review
 from syncd.ledger.store import Tx
+
+Place = tuple[float, ...]  # of a value within an order
+_RISKY = (Grade.INVALID, Grade.UNKNOWN, Grade.CATCH_ALL, Grade.PROBABLE, Grade.VALID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +38,48 @@ class Which:
 
 
 def choose(tx: Tx, which: Which, prices: Prices | None, *, now: float) -> list[Review]:
-    """The values that wait and fit all that was said. Raises ValueError where the query can't be read."""
+    """The values that wait and fit all that was said, the riskiest first. Raises ValueError where the query can't be
+    read."""
     wanted = filters.parse(which.query or "", now=now)
     found = search.fields_of(tx, wanted) if which.query else None
-    ids = set(which.ids)
-    return [
+    waiting = reviews.named(tx, which.ids, prices) if which.ids else reviews.waiting(tx, prices)
+    fit = [
         one
-        for one in reviews.waiting(tx, prices)
-        if (not ids or one.id in ids)
-        and which.sync in (None, one.sync)
+        for one in waiting
+        if which.sync in (None, one.sync)
         and which.field in (None, one.field)
         and which.provider in (None, one.provider)
         and (which.why is None or which.why.casefold() in one.why.casefold())
         and (found is None or (one.ref, one.field) in found)
     ]
+    return sorted(fit, key=risk)
+
+
+def risk(one: Review) -> Place:
+    """Least where most can go wrong: a value that is not ours would be replaced, then one of ours; the lower grade, the
+    larger difference. Of equals, what is over first."""
+    grade = _RISKY.index(Grade(one.grade)) if one.grade else -1
+    return (int(not one.replaces_typed), int(not one.old), grade, -_difference(one), *deadline(one))
+
+
+def deadline(one: Review) -> Place:
+    """What is over first comes first; what waits without end, by its age."""
+    return (FOREVER if one.until is None else one.until, one.since, one.id)
+
+
+def newest(one: Review) -> Place:
+    """What was found last comes first."""
+    return (-one.found_at, -one.id)
+
+
+FOREVER = 1e15  # UTC seconds beyond every deadline
+USUAL = "risk"
+ORDERS: Mapping[str, Callable[[Review], Place]] = {"risk": risk, "deadline": deadline, "newest": newest}
+
+
+def _difference(one: Review) -> float:
+    """Between what stands there and the value, from 0 (alike) to 1; of a blank, 0."""
+    return 1 - SequenceMatcher(None, one.held, one.value, autojunk=False).ratio() if one.held else 0.0
 
 
 def mark_of(chosen: Iterable[Review]) -> str:

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from syncd import filters
+from syncd.contract.model import ContactRef
 from syncd.ledger import undos
 from syncd.ledger.store import Tx
 from syncd.ledger.undos import Value, Wanted
+
+KEYS = ("run", "sync", "contact", "since", "until")
+
+
+def wanted(said: Mapping[str, str], now: float) -> Wanted:
+    """What is to be put back, by texts under KEYS, "" for what is not said. Raises ValueError."""
+    given = {key: text for key in KEYS if (text := said.get(key, ""))}
+    if not given:
+        raise ValueError("say what is to be put back: a run, a sync, a contact, or a time")
+    moments: dict[str, Any] = {key: filters.moment(given[key], now) for key in ("since", "until") if key in given}
+    contact = ContactRef.parse(given["contact"]) if "contact" in given else None
+    if not given.get("run", "0").isdigit():
+        raise ValueError("run is a number")
+    run = int(given["run"]) if "run" in given else None
+    return Wanted(run=run, sync=given.get("sync"), contact=contact, **moments)
 
 
 def mark_of(values: Iterable[Value]) -> str:

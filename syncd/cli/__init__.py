@@ -41,6 +41,7 @@ COMMANDS = {
     "report": ("report", "What was asked, found, written and paid."),
     "connectors": ("look", "Which CRMs and providers there are."),
     "pull": ("pull", "Let a sync run now instead of at its next time."),
+    "enrich": ("enrich", "Ask about certain contacts now, before everybody else."),
     "pause": ("pause", "Stop a sync, a provider, or everything for a while."),
     "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),

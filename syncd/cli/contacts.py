@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -15,12 +14,12 @@ from syncd import compose, filters
 from syncd.config.shape import suggest
 from syncd.contract.errors import SyncdError
 from syncd.contract.model import ContactRef
+from syncd.csvs import moment, write_csv
 from syncd.ledger import search
 from syncd.ledger.search import Found, Results, Wanted
 from syncd.ledger.store import Tx, reading
 from syncd.words import of_job
 
-from .csvs import write_csv
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell, when
 
 PAGE = 1000  # rows that are read at once where all are wanted
@@ -138,8 +137,4 @@ def _row(one: Found) -> list[Any]:
 
 
 def _write_csv(rows: Iterable[Found]) -> None:
-    write_csv(sys.stdout, _COLUMNS, ({**asdict(one), "at": _moment(one.at)} for one in rows))
-
-
-def _moment(at: float | None) -> str:
-    return "" if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    write_csv(sys.stdout, _COLUMNS, ({**asdict(one), "at": moment(one.at)} for one in rows))

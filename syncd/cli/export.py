@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 
 from syncd import compose
+from syncd.actions import rights
 from syncd.contract.errors import SyncdError
+from syncd.csvs import write_csv
 from syncd.ledger import exports
 from syncd.ledger.exports import Enriched
 from syncd.ledger.store import reading
 
 from .contacts import wanted_from
-from .csvs import write_csv
-from .forget import the_person
 from .output import ConfigOption, note, settings_from, to_json
 from .prices import listed_prices
 
@@ -61,10 +61,7 @@ def export(
     settings, registry = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
         if who is not None:
-            contacts = the_person(tx, who)
-            if not contacts:
-                raise SyncdError(f"nothing is held on {who}; `syncd contacts NAME` looks for a name")
-            _print(to_json(exports.person(tx, contacts, listed_prices(settings, registry))), out)
+            _print(to_json(rights.export(tx, who, listed_prices(settings, registry))), out)
             return
         since = wanted_from(f"since:{new_since}", now=compose.clock_of(settings).now()).since or 0.0
         rows = [asdict(one) for one in exports.newly_enriched(tx, since)]

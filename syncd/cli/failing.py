@@ -68,6 +68,7 @@ def outcome(command: Callable[[], object], *, debug: bool) -> int:
     except SystemExit as ending:
         if isinstance(ending.__context__, BrokenPipeError):  # whoever read our output has seen enough
             return BY_SIGNAL + signal.SIGPIPE
+        _tell_of_usage(ending.__context__)
         return ending.code if isinstance(ending.code, int) else FAILED if ending.code else 0
     except KeyboardInterrupt:
         return BY_SIGNAL + signal.SIGINT
@@ -76,6 +77,21 @@ def outcome(command: Callable[[], object], *, debug: bool) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: a line for people, not a traceback
         return _told(error, debug=debug)
     return 0
+
+
+def _tell_of_usage(error: BaseException | None) -> None:
+    """What was typed wrongly has been told; where the docs tell of it is not yet."""
+    if error is None:
+        return
+    from typer._click.exceptions import NoArgsIsHelpError, UsageError  # noqa: PLC0415
+
+    from syncd import codes  # noqa: PLC0415 - not needed where all goes well
+
+    from .output import note, page  # noqa: PLC0415
+
+    if isinstance(error, UsageError) and not isinstance(error, NoArgsIsHelpError):
+        where = codes.see("usage")
+        note(f"       see {page(where)}")
 
 
 def _told(error: Exception, *, debug: bool) -> int:

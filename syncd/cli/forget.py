@@ -10,11 +10,11 @@ from typing import Annotated, TypeVar
 import typer
 
 from syncd import compose
+from syncd.actions import rights
 from syncd.config import Settings
-from syncd.contract.errors import SyncdError
 from syncd.ledger import forgetting, search, suppressions
 from syncd.ledger.file import LedgerBusy, empty_wal
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.store import Ledger, reading
 from syncd.people.suppression import Sign
 
 from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell
@@ -23,12 +23,6 @@ from .work import is_alone
 
 PATIENCE = 60.0  # seconds for which a daemon's work on the person is waited for
 LOOK = 0.5  # seconds between two tries
-PIECES = 1_000  # of merging the index of words, at most: each rewrites some 500 pages, the last one finds nothing to do
-ELSEWHERE = (
-    "Elsewhere they are yours to erase: in the CRM (a record that stays there is left alone from now on), at the "
-    "providers, in the log (ids only), and in copies of the ledger. A copy from before holds them still: delete it or, "
-    "once it was restored, run this again."
-)
 T = TypeVar("T")
 
 
@@ -57,15 +51,10 @@ def forget(
     settings, _ = settings_from(config, secrets=False)
     path = settings.ledger.path
     with reading(path) as tx:
-        contacts = the_person(tx, who)
-        signs = forgetting.signs(tx, who, contacts)
-        held = forgetting.held(tx, contacts)
-    if not signs:
-        raise SyncdError(
-            f"{who!r} is neither an e-mail nor connection/object/id; `syncd contacts NAME` finds the record"
-        )
-    gone = _erase(settings, contacts, signs) if yes else Counter[str]()
-    for _ in range(PIECES if yes else 0):  # so small that the daemon's work goes on between them
+        person = rights.look(tx, who)
+    held = person.held
+    gone = _erase(settings, person.contacts, person.signs) if yes else Counter[str]()
+    for _ in range(rights.PIECES if yes else 0):  # so small that the daemon's work goes on between them
         if not Ledger.change(path, search.merge):
             break
     emptied = yes and _until(lambda: empty_wal(path) or None)
@@ -75,20 +64,9 @@ def forget(
         table("Held on this person", ["what", "how many"], [(what, n) for what, n in held.counts.items() if n])
         tell(f"Records: {', '.join(held.refs)}" if held.refs else "Nothing is held on this person.")
         tell("Erased, and on the suppression list from now on." if yes else "Nothing was done: add --yes to do it.")
-        tell(ELSEWHERE)
+        tell(rights.ELSEWHERE)
     if yes and not emptied:
         raise LedgerBusy(f"erased, but {path}-wal could not be emptied yet, for it is being read: run this again")
-
-
-def the_person(tx: Tx, who: str) -> tuple[int, ...]:
-    """The contacts of the one person that is meant; none where nobody is known. Raises SyncdError for several."""
-    contacts = forgetting.find(tx, who)
-    persons = forgetting.persons(tx, contacts)
-    if len(persons) > 1:
-        raise SyncdError(
-            f"{who!r} is held by {len(persons)} people: name the one by a record: {', '.join(persons[:10])}"
-        )
-    return contacts
 
 
 def _erase(settings: Settings, contacts: Sequence[int], signs: set[Sign]) -> Counter[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -11,20 +10,23 @@ import typer
 
 from syncd import compose, filters
 from syncd.actions import doubts
+from syncd.actions.doubts import Which
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
 from syncd.contract.ports import ProviderCapabilities
-from syncd.ledger import search, submissions, unpriced
+from syncd.ledger import glances
 from syncd.ledger.store import Ledger, reading
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.registry import Registry
 
 from .completion import connections, syncs
-from .contacts import FilterOption, said_of_usage, wanted_from
+from .contacts import FilterOption, said_of_usage
 from .output import ConfigOption, JsonOption, print_json, settings_from, table, tell, when
 
 SHOWN = 3  # contacts of a call in the table
+SHOWN_ASIDE = 50  # answers that were set aside, the newest
+_LAST = 1 << 62
 CHUNK = 200  # calls that are decided on in one transaction: the daemon writes in between
 group = typer.Typer(
     no_args_is_help=True,
@@ -45,26 +47,6 @@ SinceFilter = Annotated[
 UntilFilter = Annotated[str | None, typer.Option(help="Only calls made until then, in the same form.")]
 
 
-_About = dict[str, list[str]]  # the contacts of each call
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Filters:
-    provider: str | None = None
-    sync: str | None = None
-    since: float | None = None
-    until: float | None = None
-    query: str | None = None
-
-    def fits(self, call: Doubt | Unpriced) -> bool:
-        return (
-            self.provider in (None, call.provider)
-            and self.sync in (None, call.sync)
-            and (self.since is None or call.since >= self.since)
-            and (self.until is None or call.since <= self.until)
-        )
-
-
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.add_typer(group, name="in-doubt")
@@ -75,6 +57,13 @@ def doubt_list(
     config: ConfigOption = None,
     *,
     expired: ExpiredOption = False,
+    aside: Annotated[
+        bool, typer.Option("--set-aside", help="Instead: the newest answers that are kept and not believed.")
+    ] = False,
+    provider: ProviderFilter = None,
+    sync: SyncFilter = None,
+    since: SinceFilter = None,
+    until: UntilFilter = None,
     query: FilterOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,12 +74,19 @@ def doubt_list(
     \b
     Examples:
       syncd in-doubt list
+      syncd in-doubt list --provider zeliq --since 2d
       syncd in-doubt list --expired --json
+      syncd in-doubt list --set-aside
     """
     settings, _ = settings_from(config, secrets=False)
-    calls, about = _calls(settings, expired=expired, query=query)
+    if aside:
+        _show_set_aside(settings, as_json=as_json)
+        return
+    now = compose.clock_of(settings).now()
+    which = Which(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now), query=query)
+    calls, about = _calls(settings, which, expired=expired)
     if as_json:
-        print_json([{**asdict(one), "contacts": about[one.id]} for one in calls])
+        print_json([doubts.as_json(one, about) for one in calls])
         return
     heads = ["call", "provider", "since (UTC)", "contacts", "credits at risk"]
     length = _telling([one.id for one in calls])
@@ -180,8 +176,8 @@ def doubt_resolve(
     """
     settings, registry = settings_from(config, secrets=False)
     now = compose.clock_of(settings).now()
-    filters = _Filters(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now), query=query)
-    if bool(calls) == (every or filters != _Filters()):
+    which = Which(provider=provider, sync=sync, since=_moment(since, now), until=_moment(until, now), query=query)
+    if bool(calls) == (every or which != Which()):
         raise typer.BadParameter(
             "say which: calls, or a filter (--provider, --sync, --since, --until, --filter), or --all"
         )
@@ -196,13 +192,24 @@ def doubt_resolve(
     else:
         what = next(what for what, wanted in said.items() if wanted)
         decision = doubts.decided(what, _answer_within(settings, registry))
-    known, _ = _calls(settings, expired=expired, query=query)
-    found = _chosen(known, calls or [], filters, expired=expired)
+    known, _ = _calls(settings, which, expired=expired)
+    found = _chosen(known, calls or [], expired=expired)
     done = (yes or bool(calls)) and bool(found)
     if done:
         for first in range(0, len(found), CHUNK):
             Ledger.change(settings.ledger.path, doubts.carry_out, found[first : first + CHUNK], decision, now)
     _tell(found, decision, done=done, as_json=as_json)
+
+
+def _show_set_aside(settings: Settings, *, as_json: bool) -> None:
+    with reading(settings.ledger.path) as tx:
+        found = glances.set_aside(tx, before=_LAST, limit=SHOWN_ASIDE)
+    if as_json:
+        print_json(found)
+        return
+    rows = ([one["id"], one["provider"], one["note"], one["source"], when(one["received_at"])] for one in found)
+    table("Set aside", ["answer", "provider", "why", "came by", "since (UTC)"], rows)
+    tell("They are kept and not believed: nothing of them is written." if found else "Every answer could be read.")
 
 
 def _telling(ids: Sequence[str]) -> int:
@@ -228,22 +235,17 @@ def _exactly_one(wanted: dict[str, bool], others: dict[str, bool], *, expired: b
         raise typer.BadParameter(f"{kind}, say exactly one of {', '.join(wanted)}")
 
 
-def _calls(settings: Settings, *, expired: bool, query: str | None = None) -> tuple[Sequence[Doubt | Unpriced], _About]:
-    """The calls, and whom each is about; with a query, those about anybody whom it finds."""
-    wanted = wanted_from(query, now=compose.clock_of(settings).now())
-    with reading(settings.ledger.path) as tx:
-        calls = unpriced.unpriced(tx, assumed=True) if expired else submissions.doubts(tx)
-        about = search.contacts_of_calls(tx, [one.id for one in calls])
-        found = {ref for ref, _ in search.fields_of(tx, wanted)} if query else None
-    fit = [one for one in calls if found is None or not found.isdisjoint(about[one.id])]
-    return fit, about
+def _calls(
+    settings: Settings, which: Which, *, expired: bool
+) -> tuple[Sequence[Doubt | Unpriced], dict[str, list[str]]]:
+    """The calls that fit, and whom each is about."""
+    with reading(settings.ledger.path) as tx, said_of_usage():
+        return doubts.choose(tx, which, priced=expired, now=compose.clock_of(settings).now())
 
 
-def _chosen(
-    known: Sequence[Doubt | Unpriced], ids: Sequence[str], filters: _Filters, *, expired: bool
-) -> list[Doubt | Unpriced]:
+def _chosen(known: Sequence[Doubt | Unpriced], ids: Sequence[str], *, expired: bool) -> list[Doubt | Unpriced]:
     whole = {_whole(one, known, expired=expired) for one in ids}
-    return [call for call in known if (not ids or call.id in whole) and filters.fits(call)]
+    return [call for call in known if not ids or call.id in whole]
 
 
 def _whole(start: str, known: Sequence[Doubt | Unpriced], *, expired: bool) -> str:

@@ -21,7 +21,7 @@ from syncd.web.reach import public_url_findings
 
 from . import host
 from .completion import syncs
-from .contacts import the_contact
+from .contacts import the_contact, wanted_from
 from .findings import asked, coded, explain_codes
 from .findings import show as show_finding
 from .output import ConfigOption, JsonOption, page, print_json, say, settings_from, table
@@ -96,6 +96,8 @@ def runs(
     config: ConfigOption = None,
     *,
     sync: Annotated[str | None, typer.Option(autocompletion=syncs, help="Only those of this sync.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only those that began since then: 7d, 2026-11-01.")] = None,
+    before: Annotated[int | None, typer.Option(metavar="RUN", help="Go on behind a page: its last run.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="So many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -107,8 +109,9 @@ def runs(
       syncd runs --sync people --limit 5
     """
     settings, _ = settings_from(config, secrets=False)
+    moment = wanted_from(f"since:{since}" if since else None, now=compose.clock_of(settings).now()).since
     with reading(settings.ledger.path) as tx:
-        found = reports.runs(tx, sync, limit=limit)
+        found = reports.runs(tx, sync, limit=limit, before=before, since=moment)
     if as_json:
         print_json(found)
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from syncd import compose, filters
+from syncd.csvs import write_csv
 from syncd.ledger import daily
 from syncd.ledger.store import reading
 from syncd.report import figures
@@ -17,7 +18,6 @@ from syncd.report.page import page
 from syncd.report.texts import FIGURES, LEAGUE, NOTES, league_row, row_of
 
 from .contacts import said_of_usage
-from .csvs import write_csv
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell
 
 FORMATS = ("table", "csv", "json", "html")
@@ -57,7 +57,7 @@ def report(
         names = figures.grouping(by)
         days = figures.days_of(filters.moment(since, now), now if until is None else filters.moment(until, now))
     with reading(settings.ledger.path) as tx:
-        told = figures.report(daily.read(tx, *days), days, names)
+        told = figures.report(daily.read(tx, *days), days, names, uncounted=daily.uncounted(tx))
     if as_json or form == "json":
         print_json(told)
     elif form == "csv":
@@ -75,6 +75,8 @@ LEAST_OF_LEAGUE = ["refused", "contradicted", "p95", "p50", "asked", "found", "a
 def _show(told: Mapping[str, Any]) -> None:
     heads = [*told["by"], *FIGURES]
     rows = [[*(one[name] for name in told["by"]), *row_of(one)] for one in told["rows"]]
+    if told["uncounted"]:
+        note(f"About {told['uncounted']:,} answers and writes of late are not counted yet: look again in some minutes.")
     table(f"{told['since']} to {told['until']} (UTC)", heads, rows, LEAST)
     if not rows:
         tell(f"Nothing was asked or written from {told['since']} to {told['until']} (UTC).")

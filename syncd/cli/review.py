@@ -157,17 +157,18 @@ def refuse(
     query: FilterOption = None,
     yes: YesOption = False,
     mark: SetOption = None,
+    reason: Annotated[str, typer.Option(help="Why, for the contact's history: wrong person, wrong format …")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """It is not wanted, or somebody else's: it is never written for this contact, and the next provider is asked.
 
     \b
     Examples:
-      syncd review refuse 17 18
+      syncd review refuse 17 18 --reason "wrong person"
       syncd review refuse --provider NAME --all --yes
     """
     chosen = _Chosen(ids or (), (sync, field, provider, why, query), every=every, mark=mark)
-    _decide(config, reviews.REFUSED, chosen, yes=yes, as_json=as_json)
+    _decide(config, reviews.REFUSED, chosen, yes=yes, as_json=as_json, reason=reason)
 
 
 class _Chosen(NamedTuple):
@@ -179,7 +180,7 @@ class _Chosen(NamedTuple):
     mark: str | None
 
 
-def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, as_json: bool) -> None:
+def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, as_json: bool, reason: str = "") -> None:
     """Named one by one it is done at once; by filter, what would be done is shown first."""
     if not wanted.ids and not wanted.every and not any(wanted.filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
@@ -195,7 +196,7 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
             "nothing was decided"
         )
     done = yes or bool(wanted.ids)
-    decided = _carry_out(settings, chosen, decision) if done and chosen else 0
+    decided = _carry_out(settings, chosen, decision, reason) if done and chosen else 0
     if as_json:
         told = {"decision": decision, "done": done, "decided": decided, "set": mark}
         print_json({**told, "counts": reviewing.counts(chosen), "ids": [one.id for one in chosen]})
@@ -210,11 +211,12 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
         tell(f"{len(chosen) - decided} had changed meanwhile, and wait on: look at them again.")
 
 
-def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str) -> int:
+def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str, reason: str) -> int:
     """Only what waits as it was shown is decided. Returns how many that were."""
     shown = reviewing.shown(chosen)
     now = compose.clock_of(settings).now()
-    return Ledger.change(settings.ledger.path, reviews.decide, list(shown), decision, operator(), now=now, shown=shown)
+    path, by = settings.ledger.path, operator()
+    return Ledger.change(path, reviews.decide, list(shown), decision, by, now=now, shown=shown, reason=reason)
 
 
 def _waiting(settings: Settings, registry: Registry) -> list[Review]:

@@ -6,7 +6,7 @@ Three widths have layouts of their own, at 60, 80 and 120 columns; what does not
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from syncd.words import STANDINGS, TERMINAL, Colour, Standing
 HELP = ("q  quit", "p  pause: the figures stand still; p again goes on", "?  this help", "")
 WORDS = 23  # cells for a sign and its word
 BAR = 10  # cells
+LABEL = 8  # cells of the word before a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +28,16 @@ class View:
     """What is to be shown. `status` as `observe.status.summarised` makes it, and when that was: `looked` in UTC seconds
     by syncd's clock, `moment` by this process's monotonic one, for its age.
 
-    `today`: by sync, what `report` counts since the day began. `trouble`: why the last look failed.
+    `today`: by sync, what `report` counts since the day began. `limits` and `lately` as `glances` tells them.
+    `trouble`: why the last look failed.
     """
 
     name: str
     mode: str
     status: Mapping[str, Any]
     today: Mapping[str, Mapping[str, Any]]
+    limits: Mapping[str, Mapping[str, Any]]
+    lately: Sequence[Mapping[str, Any]]
     next_pulls: Mapping[str, float | None]
     looked: float
     moment: float
@@ -89,7 +93,9 @@ def _help(columns: int) -> Iterator[Text]:
 def _body(view: View, columns: int) -> Iterator[Text]:
     yield from _syncs(view, columns)
     yield Text()
+    yield from _gates(view, columns)
     yield from _money(view.status, columns)
+    yield from _last(view, columns)
     yield from _needs(view.status, columns)
 
 
@@ -125,7 +131,7 @@ def _cell(view: View, sync: str, head: str) -> str:
     match head:
         case "NEXT":
             at = view.next_pulls.get(sync)
-            return "—" if at is None else time.strftime("%H:%M", time.gmtime(at))
+            return "—" if at is None else _clock(at)
         case "UNDER WAY":
             return f"{view.status['syncs'][sync]['moving']:,}"
         case "FOUND":
@@ -136,6 +142,57 @@ def _cell(view: View, sync: str, head: str) -> str:
             return f"{today.get('credits', 0):,.10g}"
 
 
+# --- limits, and what was written last -----------------------------------------------------------
+
+
+def _gates(view: View, columns: int) -> Iterator[Text]:
+    """How much of each vendor's limit is used, and who wants no call now: in as many lines as it takes."""
+    told = [f"{name} {_limit(one)}" for name, one in view.limits.items()]
+    lines = [""]
+    for one in told:
+        longer = f"{lines[-1]}   {one}" if lines[-1] else one
+        if lines[-1] and cell_len(longer) > columns - LABEL:
+            lines.append(one)
+        else:
+            lines[-1] = longer
+    yield from _labelled("GATES", filter(None, lines))
+
+
+def _limit(one: Mapping[str, Any]) -> str:
+    if one["trouble"]:
+        return f"halted ({one['trouble']})"
+    if one["until"]:
+        return f"no call before {_clock(one['until'])}"
+    if "limit" not in one:
+        return "ok"
+    return f"{100 * one['used'] / one['limit']:.0f} % of {one['limit']:,}/{_span(one['seconds'])}"
+
+
+def _span(seconds: float) -> str:
+    usual = {1.0: "s", 60.0: "min", 3_600.0: "h", 86_400.0: "day"}
+    return usual.get(seconds, f"{seconds:g} s")
+
+
+def _last(view: View, columns: int) -> Iterator[Text]:
+    """What was written last; where it is narrow, the newest only."""
+    yield from _labelled("LAST", (_written(one) for one in view.lately[: 1 if columns < 80 else None]))
+
+
+def _written(one: Mapping[str, Any]) -> str:
+    by = f" ({one['provider']})" if one["provider"] else ""
+    return f"{_clock(one['at'])} written  {one['name']} {one['field']}{by}"
+
+
+def _labelled(label: str, lines: Iterable[str]) -> Iterator[Text]:
+    """Lines one below the other, the first of them behind a word."""
+    for number, line in enumerate(lines):
+        yield Text(f"{label if not number else '':<{LABEL}}{line}")
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M", time.gmtime(at))
+
+
 # --- money, and what needs somebody ---------------------------------------------------------------
 
 
@@ -144,7 +201,8 @@ def _money(status: Mapping[str, Any], columns: int) -> Iterator[Text]:
     balances = {name: one for name, one in status["balances"].items() if one["balance"] is not None}
     if columns < 80:
         first = [f"{one['budget']} {one['used']:g}/{one['cap']:g}" for one in status["budgets"][:1]]
-        yield Text("   ".join(["MONEY", *first, *(f"{name} {one['balance']:,g}" for name, one in balances.items())]))
+        told = "   ".join([*first, *(f"{name} {one['balance']:,g}" for name, one in balances.items())])
+        yield from _labelled("MONEY", filter(None, [told]))
         return
     for one in status["budgets"]:
         style = TERMINAL[Colour.YOU] if one["reached"] else ""

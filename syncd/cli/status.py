@@ -12,7 +12,7 @@ import typer
 
 from syncd import compose
 from syncd.config import Settings
-from syncd.ledger import daily
+from syncd.ledger import daily, glances
 from syncd.ledger.store import Tx, reading
 from syncd.observe import summary
 from syncd.observe.status import look as observed
@@ -90,6 +90,8 @@ def _view(tx: Tx, settings: Settings, now: float) -> View:
         mode=summary.mode(settings),
         status=status,
         today=_today(tx, now),
+        limits=glances.limits(tx, now=now),
+        lately=glances.written_lately(tx, limit=2),
         next_pulls=summary.next_pulls(status, settings, now),
         looked=now,
         moment=time.monotonic(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from syncd import compose
+from syncd.actions import rights
 from syncd.contract.errors import SyncdError
 from syncd.ledger import suppressions
 from syncd.ledger.store import Ledger, reading
@@ -127,8 +127,9 @@ def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
     settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
         entries = suppressions.entries(tx)
+        told = rights.listed(tx)
     if as_json:
-        print_json([{"id": one.id, **asdict(one)} for one in entries])
+        print_json(told)
         return
     heads = ["id", "kind", "reason", "by", "since (UTC)"]
     table("", heads, ([one.id, one.kind, one.reason, one.added_by, when(one.at)] for one in entries))
@@ -150,20 +151,12 @@ def remove(
     """
     settings, _ = settings_from(config, secrets=False)
     with reading(settings.ledger.path) as tx:
-        found = {value: suppressions.named(tx, value) for value in values}
-    for value, entries in found.items():
-        if len(entries) != 1:
-            raise SyncdError(f"{value!r} {_which(len(entries))}; `syncd suppress list` shows what there is")
-    digests = [entries[0].digest for entries in found.values()]
+        digests = [rights.entry_of(tx, value) for value in values]
     gone = Ledger.change(settings.ledger.path, suppressions.remove, digests)
     if as_json:
         print_json({"removed": gone})
         return
     tell(f"{gone} taken from the list. Whom it concerned is decided on anew by a running daemon.")
-
-
-def _which(entries: int) -> str:
-    return f"can be {entries} entries: write more of the id" if entries else "is not on the list"
 
 
 def _kind(name: str | None) -> Kind | None:

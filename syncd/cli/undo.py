@@ -57,6 +57,9 @@ def undo(
     offline: Annotated[
         bool, typer.Option("--offline", help="Show what the ledger knows, without a look at the CRM.")
     ] = False,
+    stop: Annotated[
+        int | None, typer.Option(metavar="RUN", help="Stop this undo: what it has not put back yet is left.")
+    ] = None,
     every: Annotated[bool, typer.Option("--list", help=f"Show every value, not the first {SHOWN} only.")] = False,
     unmasked: Annotated[bool, typer.Option("--unmasked", help="Show values in full.")] = False,
     as_json: JsonOption = False,
@@ -74,7 +77,11 @@ def undo(
       syncd undo --run 118 --yes --wait
       syncd undo --sync people --since 2h
       syncd undo --contact hubspot-eu/contacts/501 --yes
+      syncd undo --stop 119
     """
+    if stop is not None:
+        _stop(config, stop, as_json=as_json)
+        return
     if all(one is None for one in (run, sync, contact, since, until)):
         raise typer.BadParameter("say what: --run, --sync, --contact, --since, --until")
     looks = not (yes or offline)
@@ -100,6 +107,20 @@ def undo(
         print_json(_as_json(values, started, counts, unmasked=unmasked))
     elif counts:
         _tell_end(path, counts, started)
+
+
+def _stop(config: Path | None, run: int, *, as_json: bool) -> None:
+    settings, _ = settings_from(config, secrets=False)
+    now = compose.clock_of(settings).now()
+    left = Ledger.change(settings.ledger.path, undos.stop, run, operator(), now=now)
+    if as_json:
+        print_json({"run": run, "left": left})
+    else:
+        tell(
+            f"Run {run} was stopped: {_values(left)} left as it was written."
+            if left
+            else "Nothing of it waits any more."
+        )
 
 
 def _wanted(settings: Settings, contact: str | None, *, since: str | None, until: str | None) -> Wanted:

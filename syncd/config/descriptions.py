@@ -159,7 +159,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Approve": {"above": "So many values of a run are written without a person."},
     "Provenance": {
         "source": "Who found them.",
-        "at": "When the last one was written.",
+        "at": "When the last one was written, or verified again.",
         "status": "How good they are.",
         "run": "In which run the last one was written.",
         "legal_basis": "Words for the CRM's property of the legal basis, set with a first value where none is named.",

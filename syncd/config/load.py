@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,7 @@ class _Loader:
         connections = self._connections()
         syncs = self._syncs(callbacks)
         budgets = self._budgets(syncs)
+        self._check_kept(syncs, ledger.keep.jobs if ledger is not None else None)
         if self._strict or ledger is None:
             self._report.raise_if_any()
         else:  # what could not be read is not needed
@@ -346,6 +347,17 @@ class _Loader:
             if policy.refresh is not None and policy.refresh < found:
                 what = f"`refresh` of {field} must not be shorter than `found` ({found / DAY:g}d)"
                 self._report.problem((*where, "ages"), what)
+
+    def _check_kept(self, syncs: Iterable[Sync], kept: float | None) -> None:
+        """A value can be verified again only while the ledger still has it; it looks for those once a day."""
+        for position, sync in enumerate(syncs):
+            for field, policy in sync.fields.items():
+                if kept is not None and policy.refresh is not None and policy.refresh + DAY > kept:
+                    what = (
+                        f"`refresh` of {field} must be at least a day shorter than `ledger.keep.jobs` "
+                        f"({kept / DAY:g}d), after which its value is not kept any more"
+                    )
+                    self._report.problem(("syncs", position, "ages"), what)
 
     def _check_neighbours(self, sync: Sync, above: list[Sync], where: Where) -> None:
         """A contact that two syncs pull has to mean the same to both."""

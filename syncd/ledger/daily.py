@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 SETTLED = 600.0  # seconds after which an answer has been judged, and a write has ended
 PORTION = 5_000  # rows that are counted in a pass
+AT_A_LOOK = 20_000  # rows that are counted for whoever looks, beyond what is counted already
 ANSWERS, WRITES = "daily_answers", "daily_writes"  # the last row of `result` and of `write` that is counted
 _SEEN = {ANSWERS: "daily_answers_seen", WRITES: "daily_writes_seen"}  # up to which may be counted at the next look
-_LAST = 2**63 - 1  # a number that no row exceeds
 _LOOKED = "daily_looked"  # UTC seconds: when these were the newest ones
 _COUNTS = (
     "found", "missed", "unanswered", "verified", "contradicted", "asked_first", "found_first", "written", "refused",
@@ -111,9 +111,9 @@ def refused(tx: Tx, result_id: int, *, now: float) -> None:
         _add(tx, {Place(*row): Figures(refused=1)})
 
 
-def read(tx: Tx, first: int, last: int, *, settled: bool = False) -> dict[Place, Figures]:
-    """The figures of these days, both included: what is counted already, and what has come since; `settled`: without
-    that, which may be much when many answers have just come."""
+def read(tx: Tx, first: int, last: int, *, settled: bool = False, most: int = AT_A_LOOK) -> dict[Place, Figures]:
+    """The figures of these days, both included: what is counted already, and of what has come since as much as can be
+    counted while somebody waits (`most` rows of each kind; `uncounted` says what is left); `settled`: without that."""
     span = {"first": first, "last": last}
     found = _figures(tx.rows("daily_counted", **span))
     for row in tx.rows("daily_latencies", **span):
@@ -122,10 +122,17 @@ def read(tx: Tx, first: int, last: int, *, settled: bool = False) -> dict[Place,
         if row["spent_mc"]:
             _at(found, row).spent_mc += row["spent_mc"]
     for key in () if settled else (ANSWERS, WRITES):
-        for place, one in _between(tx, key, int(upkeep.mark(tx, key) or 0), _LAST).items():
+        after = int(upkeep.mark(tx, key) or 0)
+        for place, one in _between(tx, key, after, after + most).items():
             if first <= place.day <= last:
                 found.setdefault(place, Figures()).add(one)
     return found
+
+
+def uncounted(tx: Tx, *, most: int = AT_A_LOOK) -> int:
+    """About so many answers and writes have come of late that `read` leaves out: they are counted in some minutes."""
+    behind = (newest - int(upkeep.mark(tx, key) or 0) - most for key, newest in _newest(tx).items())
+    return sum(max(0, rows) for rows in behind)
 
 
 def together(figures: Iterable[Figures]) -> Figures:

@@ -135,6 +135,7 @@ def erase(
         _not_in_the_way(tx, contacts, jobs, calls, now=now)
     daily.count_all(tx)
     _let_others_go_on(tx, jobs, now=now)
+    tx.run("forget_marks", ids=ids)
     _erase_calls(tx, calls)
     gone = Counter({"raw answers": _erase_bodies(tx, calls)})
     _erase_mentions(tx, mentioned, traces)

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.contract.pacing import Window
+
+from . import connections, rates
 from .budgets import SLOT, Budget
 from .inbox import unpacked
+from .results import load_identity
 from .store import Tx
 
 MANY = 1_000  # of what is counted one by one, no more are counted
@@ -48,6 +52,33 @@ def spent_by_hour(tx: Tx, *, now: float, hours: int = 24) -> list[tuple[float, f
         if hour in found:
             found[hour] += row["mc"] / 1000
     return sorted(found.items())
+
+
+def written_lately(tx: Tx, *, limit: int) -> list[dict[str, Any]]:
+    """The newest values that were written: when, for whom, which field, and who found it."""
+    found = []
+    for row in tx.rows("written_lately", limit=limit):
+        known = load_identity(row["identity"])
+        name = " ".join(filter(None, (known.first_name, known.last_name))) or known.full_name or row["ref"]
+        found.append({**{key: row[key] for key in ("at", "field", "provider", "ref")}, "name": name})
+    return found
+
+
+def limits(tx: Tx, *, now: float) -> dict[str, dict[str, Any]]:
+    """By connection: the fullest of its limits on calls (`used` of `limit` in so many `seconds`, where any is known),
+    until when the vendor wants no call (UTC seconds), and why it is halted."""
+    found = {}
+    for row in tx.rows("connections"):
+        full = [_used(tx, row["name"], one, now) for one in connections.windows(tx, row["name"])]
+        blocked = row["blocked_until"] if row["blocked_until"] > now else None
+        fullest = max(full, key=lambda one: one["used"] / one["limit"], default={})
+        found[row["name"]] = {**fullest, "until": blocked, "trouble": row["trouble"]}
+    return found
+
+
+def _used(tx: Tx, connection: str, window: Window, now: float) -> dict[str, Any]:
+    left = rates.left(tx, connection, window, now=now)
+    return {"used": window.limit - left, "limit": window.limit, "seconds": window.seconds}
 
 
 def set_aside(tx: Tx, *, before: int, limit: int) -> list[dict[str, Any]]:

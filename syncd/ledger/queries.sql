@@ -394,7 +394,8 @@ SELECT kin.id FROM json_each(:ids) AS wanted CROSS JOIN contact AS mine ON mine.
 CROSS JOIN contact AS kin ON kin.person = mine.person GROUP BY kin.id
 
 -- name: forget_contacts_holding
--- Contacts for whom a value was found, or written: no index knows them by it.
+-- Contacts for whom a value was found, or written. No index knows them by it: that would cost each contact, and spare 1.2 s of
+-- CPU at a million contacts, once for each person who is forgotten; nothing waits for it.
 SELECT contact_id FROM job WHERE lower(value) = :value
 UNION SELECT job.contact_id FROM result JOIN job ON job.id = result.job_id
 WHERE result.outcome = 'found' AND instr(lower(result.candidates), :value) > 0
@@ -433,6 +434,11 @@ LIMIT 1
 -- name: forget_requests
 INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
 ON CONFLICT DO NOTHING
+
+-- name: forget_marks
+-- What `syncd enrich` has left for the daemon.
+DELETE FROM meta WHERE key IN (SELECT 'enrich_now:' || job.sync || ' ' || contact.connection || '/' || contact.object || '/' ||
+    contact.ext_id FROM json_each(:ids) AS wanted JOIN contact ON contact.id = wanted.value JOIN job ON job.contact_id = contact.id)
 
 -- name: forget_reviews
 DELETE FROM review WHERE job_id IN (SELECT value FROM json_each(:jobs))
@@ -1292,14 +1298,34 @@ FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: values_standing
--- The newest value of each field that was written and not put back, or is being written.
+-- The newest value of each field that was written and not put back, or is being written; and what was found for it last,
+-- if that was later (`again`).
 SELECT job.id AS job_id, job.contact_id, job.field, job.destination, write.after, write.state, write.run_id,
-    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates
-FROM json_each(:contacts) AS wanted CROSS JOIN job ON job.contact_id = wanted.value
+    coalesce(write.done_at, write.at) AS at, result.provider, result.candidates, contact.identity,
+    again.candidates AS again, again.at AS again_at
+FROM json_each(:contacts) AS wanted CROSS JOIN contact ON contact.id = wanted.value
+CROSS JOIN job ON job.contact_id = contact.id
 JOIN write ON write.id = (SELECT max(newest.id) FROM write AS newest WHERE newest.job_id = job.id
     AND newest.state IN ('written', 'intent')
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newest.id AND undo.state = 'undone'))
-LEFT JOIN result ON result.id = write.result_id ORDER BY job.contact_id, job.id
+LEFT JOIN result ON result.id = write.result_id
+LEFT JOIN result AS again ON again.id = (SELECT max(newer.id) FROM result AS newer WHERE newer.job_id = job.id
+    AND newer.outcome = 'found' AND newer.verdict = 'same' AND newer.at > write.done_at)
+ORDER BY job.contact_id, job.id
+
+-- name: to_tell_again
+UPDATE contact SET to_tell = 1 WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: to_tell
+-- Whose provenance in the CRM is to be renewed, and of whom nothing is under way: a write would tell it as well.
+SELECT contact.id, contact.ext_id FROM contact INDEXED BY contact_to_tell
+WHERE contact.to_tell = 1 AND contact.connection = :connection AND contact.object = :object
+    AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND job.state IN ('accepted', 'writing'))
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = contact.id)
+ORDER BY contact.id LIMIT :limit + 0
+
+-- name: told
+UPDATE contact SET to_tell = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
@@ -1459,6 +1485,12 @@ SELECT count(*) FROM undo INDEXED BY undo_open JOIN contact ON contact.id = undo
 WHERE undo.state IN ('asked', 'intent') AND contact.connection IN (SELECT crm FROM sync)
     AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> '')
 
+-- name: undos_stop
+-- What was to be put back by an undo, and is not being put back at this moment.
+UPDATE undo SET state = 'kept', note = :note, done_at = :now WHERE run_id = :run AND state = 'asked'
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+RETURNING contact_id
+
 -- name: undo_counts
 SELECT state, count(*) AS n FROM undo WHERE run_id = :run AND write_id = head GROUP BY state
 
@@ -1486,15 +1518,19 @@ SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
 UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :sync)
 
 -- name: reviews_waiting
--- Values that a person should look at, oldest first. A review is over when its job has moved on.
-SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
-    answer.verdict, answer.submission_id, answer.asked_at, contact.pulled_at, ours.after AS ours, ours.done_at AS ours_at
-FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
-JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
-LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'
-    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone'))
-WHERE job.state = 'review' ORDER BY review.opened_at, review.result_id
+-- Values that a person should look at, oldest first.
+SELECT * FROM waiting_review ORDER BY opened_at, result_id
+
+-- name: reviews_named
+-- Those of these answers that still wait.
+SELECT * FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
+AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
+ORDER BY opened_at, result_id
+
+-- name: reviews_open_jobs
+-- The jobs of those of these answers that still wait.
+SELECT review.result_id, review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value
+JOIN job ON job.id = review.job_id WHERE review.decision = '' AND job.state = 'review'
 
 -- name: reviews_of_job
 SELECT * FROM review WHERE job_id = :job_id ORDER BY result_id
@@ -1688,7 +1724,9 @@ SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS r
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value JOIN contact ON contact.id = job.contact_id
 
 -- name: places
-SELECT DISTINCT crm, object FROM sync ORDER BY crm, object
+SELECT DISTINCT crm, object FROM sync
+WHERE EXISTS (SELECT 1 FROM contact WHERE contact.connection = sync.crm AND contact.object = sync.object)
+ORDER BY crm, object
 
 -- name: contacts_of_calls
 SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
@@ -1918,7 +1956,8 @@ SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, r
     (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
-FROM run WHERE :sync IS NULL OR run.sync = :sync ORDER BY run.id DESC LIMIT :limit + 0
+FROM run WHERE (:sync IS NULL OR run.sync = :sync) AND run.id < :before AND run.started_at >= :since
+ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
 SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
@@ -1993,9 +2032,6 @@ DELETE FROM gate
 
 -- name: gates_expire
 DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
-
--- name: gate_is_kept
-SELECT count(*) FROM sqlite_schema WHERE name = 'gate'
 
 -- name: gate
 SELECT watch, sync, why, cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch
@@ -2268,6 +2304,15 @@ SELECT (SELECT coalesce(sum(n), 0) FROM counter WHERE state = 'review') AS revie
     (SELECT count(*) FROM (
         SELECT 1 FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' LIMIT 1001)) AS set_aside
 
+-- name: written_lately
+-- The newest values that stand in a CRM.
+SELECT write.done_at AS at, job.field, result.provider, contact.identity,
+    contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM write JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN result ON result.id = write.result_id
+WHERE write.id > (SELECT coalesce(max(id), 0) FROM write) - 100 AND write.state = 'written' AND write.done_at IS NOT NULL
+ORDER BY write.id DESC LIMIT :limit + 0
+
 -- name: beats
 -- The newest pulls of a sync.
 SELECT id, started_at, ended_at, contacts, error FROM run WHERE sync = :sync ORDER BY id DESC LIMIT :limit + 0
@@ -2281,15 +2326,8 @@ SELECT delivery.body, sample.text AS sample FROM delivery LEFT JOIN sample ON sa
 WHERE delivery.id = :id
 
 -- name: reviews_page
--- As `reviews_waiting`, in the order in which they are over: a page of those that fit.
-SELECT review.*, job.sync, job.field, job.destination, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref,
-    contact.identity, contact.lacks, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence,
-    answer.verdict, answer.submission_id, answer.asked_at, job.due_at,
-    (SELECT write.after FROM write WHERE write.job_id = job.id AND write.state = 'written' AND NOT EXISTS (
-        SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') ORDER BY write.id DESC LIMIT 1) AS ours
-FROM job INDEXED BY job_review JOIN review ON review.job_id = job.id AND review.decision = ''
-JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
-WHERE job.state = 'review' AND job.due_at >= :due_at AND (job.due_at > :due_at OR job.id > :job_id)
-    AND (:sync IS NULL OR job.sync = :sync) AND (:field IS NULL OR job.field = :field)
-    AND (:provider IS NULL OR answer.provider = :provider) AND (:why IS NULL OR instr(lower(review.why), lower(:why)) > 0)
-ORDER BY job.due_at, job.id LIMIT :limit + 0
+-- Those that fit, in the order in which they are over: a page.
+SELECT * FROM waiting_review WHERE due_at >= :due_at AND (due_at > :due_at OR held_job > :job_id)
+    AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
+    AND (:provider IS NULL OR provider = :provider) AND (:why IS NULL OR instr(lower(why), lower(:why)) > 0)
+ORDER BY due_at, held_job LIMIT :limit + 0

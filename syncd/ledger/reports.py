@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+_LAST = 1 << 62  # above every run
 CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused: it stands among the connections
 _FOUND = {  # an end for which a value was found, whether it could be used or not
     Reason.WRITTEN,
@@ -144,9 +145,13 @@ def status(tx: Tx) -> dict[str, Any]:
     }
 
 
-def runs(tx: Tx, sync: str | None = None, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest pulls and undos first, with how many values each has written, put back, and has still to put back."""
-    return [dict(row) for row in tx.rows("runs_newest", sync=sync, limit=limit)]
+def runs(
+    tx: Tx, sync: str | None = None, *, limit: int = 50, before: int | None = None, since: float | None = None
+) -> list[dict[str, Any]]:
+    """The newest pulls and undos first, with how many values each has written, put back, and has still to put back.
+    Only those `before` a run, and those that began since then (UTC seconds)."""
+    narrow = {"sync": sync, "before": _LAST if before is None else before, "since": since or 0.0}
+    return [dict(row) for row in tx.rows("runs_newest", **narrow, limit=limit)]
 
 
 def _reviews(tx: Tx) -> dict[str, Any]:

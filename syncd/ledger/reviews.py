@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from syncd.contract.model import Candidate, Field
+
 from . import costs, daily
 from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
 from .results import APPROVAL as APPROVAL  # noqa: PLC0414
@@ -20,8 +22,10 @@ from .store import Move, Tx
 class Review:
     """A value in question. `id` is its answer's; `speaks_for` and `speaks_against` are sentences about whose it is.
 
-    `old`: a value of ours that it would replace; `replaces_typed`: it would replace one that is not ours. `cost`: this
-    contact's part of the call, in credits; None: not known. `found_at`: UTC seconds when the provider was asked.
+    `old`: a value of ours that it would replace; `replaces_typed`: it would replace one that is not ours. `held`: what
+    it would replace, as the last pull brought it; "" for a blank, and where the record's values don't tell which one.
+    `cost`: this contact's part of the call, in credits; None: not known. `found_at`: UTC seconds when the provider was
+    asked.
     """
 
     id: int
@@ -32,6 +36,7 @@ class Review:
     value: str
     old: str
     replaces_typed: bool
+    held: str
     grade: str
     cost: float | None
     found_at: float
@@ -74,7 +79,15 @@ def open_many(tx: Tx, doubtful: Iterable[Doubtful], *, now: float) -> None:
 
 def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
     """Everything that waits for a decision, oldest first. `prices`: by which a call's bill is shared."""
-    rows = tx.rows("reviews_waiting")
+    return _reviews(tx, tx.rows("reviews_waiting"), prices)
+
+
+def named(tx: Tx, ids: Iterable[int], prices: costs.Prices | None = None) -> list[Review]:
+    """Those of these that still wait, oldest first."""
+    return _reviews(tx, tx.rows("reviews_named", ids=json.dumps(list(ids))), prices)
+
+
+def _reviews(tx: Tx, rows: Sequence[Any], prices: costs.Prices | None) -> list[Review]:
     calls = [row["submission_id"] for row in rows if row["submission_id"]]
     shares = costs.of_calls(tx, calls, prices or {}) if calls else {}
     return [_review(row, shares.get((row["submission_id"], row["job_id"]), 0)) for row in rows]
@@ -95,18 +108,24 @@ def page(
     narrow = {"sync": sync, "field": field, "provider": provider, "why": why}
     rows = tx.rows("reviews_page", due_at=after[0], job_id=after[1], limit=limit + 1, **narrow)
     shown, more = rows[:limit], len(rows) > limit
-    calls = [row["submission_id"] for row in shown if row["submission_id"]]
-    shares = costs.of_calls(tx, calls, prices or {}) if calls else {}
-    found = [_review(row, shares.get((row["submission_id"], row["job_id"]), 0)) for row in shown]
-    return found, (shown[-1]["due_at"], shown[-1]["job_id"]) if more else None
+    return _reviews(tx, shown, prices), (shown[-1]["due_at"], shown[-1]["job_id"]) if more else None
 
 
 def decide(
-    tx: Tx, ids: Sequence[int], decision: str, by: str, *, now: float, shown: Mapping[int, str] | None = None
+    tx: Tx,
+    ids: Sequence[int],
+    decision: str,
+    by: str,
+    *,
+    now: float,
+    shown: Mapping[int, str] | None = None,
+    reason: str = "",
 ) -> int:
     """Accept or refuse; the jobs are decided on again. `shown`: the values that were decided on; where another one
-    waits by now, nothing is decided. Returns how many were still open."""
-    jobs = {row["result_id"]: row["job_id"] for row in tx.rows("reviews_waiting")}
+    waits by now, nothing is decided. `reason`: in the person's words, for the history. Returns how many were open."""
+    note = f"{decision} by {by}" + (f": {reason}" if reason else "")
+    open_ = tx.rows("reviews_open_jobs", ids=json.dumps(list(ids)))
+    jobs = {row["result_id"]: row["job_id"] for row in open_}
     decided = 0
     for id_ in ids:
         value = shown.get(id_) if shown is not None else None
@@ -114,7 +133,7 @@ def decide(
             decided += 1
             if decision == REFUSED:
                 daily.refused(tx, id_, now=now)
-            tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=f"{decision} by {by}")
+            tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=note)
     return decided
 
 
@@ -128,7 +147,8 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
     ours = row["ours"] or ""
-    blank = row["field"] in json.loads(row["lacks"]) and not (ours and (row["ours_at"] or 0) > row["pulled_at"])
+    blank = row["field"] in json.loads(row["lacks"]) and (row["ours_at"] or 0.0) <= row["pulled_at"]
+    contact = json.loads(row["identity"])
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -138,24 +158,37 @@ def _review(row: Any, cost: int | None) -> Review:
         value=row["value"],
         old="" if blank else ours,
         replaces_typed=not blank and not ours,
+        held="" if blank else ours or _held(row["field"], contact),
         grade=grade_of(row["candidates"], row["value"]),
         cost=None if cost is None else cost / 1000,
         found_at=row["asked_at"],
         why=row["why"],
         speaks_for=tuple(evidence.get("for", ())),
         speaks_against=tuple(evidence.get("against", ())),
-        contact=json.loads(row["identity"]),
+        contact=contact,
         answer=json.loads(row["said"]) if load_said(row["said"]) else [],
         since=row["opened_at"],
         until=row["until"],
     )
 
 
+def _held(field: str, contact: Mapping[str, Any]) -> str:
+    """The record's own value of a field, where it has a single one."""
+    held = [contact["email"]] if field == Field.EMAIL and "email" in contact else contact.get("phones", [])
+    return str(held[0]) if len(held) == 1 and (field == Field.EMAIL) == ("@" in held[0]) else ""
+
+
 def grade_of(candidates: str, value: str) -> str:
-    """How good the provider says that the value is; values are written in another form than they come in."""
+    """How good the provider says that the value is."""
+    found = candidate_of(candidates, value)
+    return "" if found is None else str(found.grade)
+
+
+def candidate_of(candidates: str, value: str) -> Candidate | None:
+    """What the provider said of a value; values are written in another form than they come in."""
     found = load_candidates(candidates)
     same = [one for one in found if _plain(one.value) == _plain(value)] or list(found)
-    return str(same[0].grade) if same else ""
+    return same[0] if same else None
 
 
 def _plain(value: str) -> str:

@@ -12,13 +12,15 @@ CREATE TABLE contact (
     became_at REAL NOT NULL DEFAULT 0,      -- since when the record is about whom it is about now
     learned TEXT,                           -- a profile that an answer brought
     opt_out TEXT NOT NULL DEFAULT '{}',     -- fields in which the person opted out
-    requested INTEGER NOT NULL DEFAULT 0    -- somebody has ticked the sync's checkbox: this one now
+    requested INTEGER NOT NULL DEFAULT 0,   -- somebody has ticked the sync's checkbox: this one now
+    to_tell INTEGER NOT NULL DEFAULT 0      -- a value was verified again: what the CRM is told of it is to be renewed
 ) STRICT;
 CREATE UNIQUE INDEX contact_key ON contact (connection, object, ext_id);
 CREATE INDEX contact_unplanned ON contact (id) WHERE planned = 0;
 CREATE INDEX contact_person ON contact (person);
 CREATE INDEX contact_vague ON contact (id) WHERE vague <> '[]';
 CREATE INDEX contact_requested ON contact (id) WHERE requested = 1;
+CREATE INDEX contact_to_tell ON contact (id) WHERE to_tell = 1;
 CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 
 -- The words by which a person finds a contact: names, mailboxes, employer. Only the index is kept: 28 bytes a contact.
@@ -297,6 +299,19 @@ CREATE INDEX step_unused ON step (id) WHERE jobs = 0;
 CREATE TABLE history (
     job_id INTEGER NOT NULL, step_id INTEGER NOT NULL, PRIMARY KEY (job_id, step_id)
 ) STRICT, WITHOUT ROWID;
+-- Values that wait for a person's decision. A review is over when its job has moved on. `ours`: our newest value there
+-- that was not put back.
+CREATE VIEW waiting_review AS
+SELECT review.*, job.id AS held_job, job.sync, job.field, job.destination, job.due_at,
+    contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, contact.identity, contact.lacks,
+    contact.pulled_at, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict,
+    answer.submission_id, answer.asked_at, ours.after AS ours, ours.done_at AS ours_at
+FROM job CROSS JOIN review ON review.job_id = job.id AND review.decision = '' -- CROSS: few jobs wait, many reviews are over
+JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
+LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'
+    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone'))
+WHERE job.state = 'review';
+
 CREATE VIEW event AS
 SELECT step.id, history.job_id, step.at, step.source, step.target, step.reason, step.note, step.provider, step.submission_id
 FROM history JOIN step ON step.id = history.step_id;

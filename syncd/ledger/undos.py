@@ -175,6 +175,16 @@ def ask(tx: Tx, values: Iterable[Value], note: str, *, now: float) -> int:
     return run
 
 
+def stop(tx: Tx, run: int, by: str, *, now: float) -> int:
+    """Leave the rest of an undo as it is; what is being put back at this moment goes on. Returns how many writes are
+    left."""
+    rows = tx.rows("undos_stop", run=run, note=f"stopped by {by}", now=now)
+    if rows:
+        tx.run("contacts_replan", ids=json.dumps(sorted({row["contact_id"] for row in rows})))
+        _end_runs(tx, now=now)
+    return len(rows)
+
+
 def due(tx: Tx, connection: str, limit: int, *, now: float) -> list[int]:
     """Contacts of a CRM with something to put back now, which nobody else holds or writes to."""
     rows = tx.rows("undos_due", connection=connection, now=now, limit=limit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ STEPPED = "stepped"  # UTC seconds, there while the clock was set and has not ru
 LEAPT = "leapt"  # seconds by which the clock was set forward while the daemon ran, less those by which it was set back
 AT_LEAST = 2 * 86_400.0  # seconds that an open call keeps at the least when the clock was set back
 PULL_NOW = "pull_now:"  # before a sync's name: a person wants it to be pulled now
+ENRICH_NOW = "enrich_now:"  # before a sync's name and a contact: a person wants it to be asked about now
 Progress = Callable[[int, int], None]
 
 
@@ -41,6 +42,12 @@ def marks(tx: Tx, prefix: str) -> dict[str, float]:
 def set_mark(tx: Tx, key: str, value: float) -> None:
     """Set a mark."""
     tx.run("meta_set", key=key, value=value)
+
+
+def set_marks(tx: Tx, keys: Iterable[str], value: float) -> None:
+    """Set several."""
+    for key in keys:
+        set_mark(tx, key, value)
 
 
 def clear_mark(tx: Tx, key: str) -> None:

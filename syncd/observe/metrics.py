@@ -20,6 +20,7 @@ from syncd.ledger.sqlite import sqlite3
 from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT
 from syncd.pipeline.parts import Parts
+from syncd.words import Standing
 
 from .status import live
 
@@ -46,6 +47,9 @@ METRICS = (
     Metric("syncd_build_info", GAUGE, ("version", "python", "sqlite"), "What runs; always 1"),
     Metric("syncd_ready", GAUGE, (), "1 if /readyz answers 200"),
     Metric("syncd_condition", GAUGE, ("kind", "who", "detail"), "1 for each thing that is wrong now or wants a person"),
+    Metric(
+        "syncd_sync_state", GAUGE, ("sync", "state"), "1 for the state that a sync is in, in the words of the pages"
+    ),
     Metric("syncd_jobs", GAUGE, ("sync", "field", "state", "reason"), "Jobs (a contact and a field each)"),
     Metric("syncd_events_total", COUNTER, ("name",), "What was counted: callbacks by outcome, races put right"),
     Metric("syncd_credits", GAUGE, ("provider", "kind"), "Credits since the beginning, by what is known of them"),
@@ -207,6 +211,9 @@ def _work(snapshot: Snapshot) -> Told:
     status = snapshot.status
     for row in status["jobs"]:
         yield "syncd_jobs", (row["sync"], row["field"], row["state"], row["reason"]), row["n"]
+    for name, one in status["syncs"].items():
+        for standing in Standing:
+            yield "syncd_sync_state", (name, standing.value), one["state"] == standing
     for name, n in status["tallies"].items():
         yield "syncd_events_total", (name,), n
     for name, n in sorted(snapshot.parts.alerts_sent.items()):

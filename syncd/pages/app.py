@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from syncd.pipeline.parts import Parts
 
-from . import contacts, doubts, money, overview, review, runs, settings, syncs
+from . import contacts, doubts, money, overview, review, rights, runs, settings, syncs
 from .sessions import Sessions
 from .site import HERE, Site, View, Wrong
 
@@ -29,6 +29,12 @@ SITE_ACTIONS: dict[str, tuple[str, View, View]] = {
     "in-doubt": ("/doubts/{what}", doubts.confirm, doubts.resolve),
     "retry": ("/retry", contacts.ask_again, contacts.again),
     "undo": ("/undo", runs.ask_undo, runs.undo),
+    "stop": ("/stop", runs.ask_stop, runs.stop),
+    "enrich": ("/enrich", contacts.ask_enrich, contacts.enrich),
+    "suppress": ("/suppress", rights.ask_suppress, rights.suppress),
+    "unsuppress": ("/unsuppress", rights.ask_unsuppress, rights.unsuppress),
+    "forget": ("/forget", rights.ask_forget, rights.forget),
+    "export": ("/export", rights.ask_export, rights.export),
 }
 
 
@@ -40,7 +46,7 @@ def application(parts: Parts, sessions: Sessions) -> Any:
         "/syncs": syncs.syncs,
         "/syncs/{name}": syncs.sync,
         "/contacts": contacts.contacts,
-        "/contacts.csv": contacts.as_csv,
+        "/journey.csv": contacts.journey_csv,
         "/contacts/{connection}/{object}/{id}": contacts.contact,
         "/deliveries/{id:int}": contacts.delivery,
         "/review": review.review,
@@ -51,6 +57,7 @@ def application(parts: Parts, sessions: Sessions) -> Any:
         "/runs/{id:int}": runs.progress,
         "/budgets": money.budgets_,
         "/settings": settings.settings,
+        "/suppressions": rights.listed,
     }
     routes = [Route(path, site.handler(view), methods=["GET"]) for path, view in pages.items()]
     for path, asks, does in SITE_ACTIONS.values():

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from dataclasses import asdict, fields
+import shlex
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd import filters
+from syncd.actions import enriching
+from syncd.config import Sync
 from syncd.contract.model import ContactRef
+from syncd.csvs import as_csv
 from syncd.ledger import glances, reports, retries, search
-from syncd.ledger.search import Found, Wanted
+from syncd.ledger.costs import Prices
+from syncd.ledger.search import Wanted
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.pages import timeline
-from syncd.pages.site import Question, Site, Wrong
+from syncd.pages.site import Question, Site, Wrong, command
+from syncd.pipeline import account, requests
 
 PAGE = 50
 _Found = tuple[search.Results, list[str]]
-_COLUMNS = [one.name for one in fields(Found) if one.name != "job_id"]
+_COLUMNS = ("at", "field", "verb", "text", "before", "after", "run")  # of a journey
 
 
 async def contacts(site: Site, request: Request) -> Response:
@@ -35,42 +39,27 @@ async def contacts(site: Site, request: Request) -> Response:
         (found, places), frame = await site.read(_find, wanted, after)
     except ValueError as error:
         wrong = str(error)
-    shown: dict[str, Any] = {"query": query, "found": found, "places": places, "wrong": wrong, "help": filters.HELP}
+    said = {key: text for key, text in (("q", query), ("after", after)) if text}
+    shown: dict[str, Any] = {
+        "query": query,
+        "found": found,
+        "places": places,
+        "wrong": wrong,
+        "help": filters.HELP,
+        "address": urlencode(said),
+        "command": command(f"syncd contacts {shlex.quote(query)}" if query else "syncd contacts", {"after": after}),
+    }
     return await site.page(request, "contacts.html", frame=frame, code=400 if wrong else 200, **shown)
 
 
-def _find(tx: Tx, wanted: Wanted, after: str | None, limit: int = PAGE) -> _Found:
-    found = search.find(tx, wanted, limit=limit, after=after)
+def _find(tx: Tx, wanted: Wanted, after: str | None) -> _Found:
+    found = search.find(tx, wanted, limit=PAGE, after=after)
     return found, [] if found.rows else search.places(tx)
-
-
-async def as_csv(site: Site, request: Request) -> Response:
-    """`/contacts.csv?q=…`: the first thousand rows, as `syncd contacts --csv` has them."""
-    try:
-        wanted = filters.parse(request.query_params.get("q", ""), now=site.parts.clock.now())
-        found, _ = await site.parts.ledger.read(_find, wanted, request.query_params.get("after"), 1_000)
-    except ValueError as error:
-        raise Wrong(str(error)) from None
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    writer.writerows([_harmless(asdict(one)[name]) for name in _COLUMNS] for one in found.rows)
-    return Response(text.getvalue(), media_type="text/csv", headers={"content-disposition": "attachment"})
-
-
-def _harmless(value: Any) -> Any:
-    """A spreadsheet must not take a text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
 
 
 async def contact(site: Site, request: Request) -> Response:
     """`/contacts/CONNECTION/OBJECT/ID?show=money&full=1`"""
-    ref = _ref(request)
-    journey, frame = await site.read(reports.journey, ref, site.parts.listed_prices)
-    if journey is None:
-        raise Wrong(
-            f"The ledger knows no {ref}. It lacks nothing, or no sync has pulled it yet. Search for its e-mail.", 404
-        )
+    journey, frame = await site.read(_journey, _ref(request), site.parts.listed_prices)
     show, full = request.query_params.get("show", "all"), request.query_params.get("full") == "1"
     entries = timeline.entries(journey, show=show, full=full)
     shown: dict[str, Any] = {
@@ -83,6 +72,25 @@ async def contact(site: Site, request: Request) -> Response:
         "shows": timeline.SHOWS,
     }
     return await site.page(request, "contact.html", frame=frame, **shown)
+
+
+def _journey(tx: Tx, ref: ContactRef, prices: Prices) -> dict[str, Any]:
+    found = reports.journey(tx, ref, prices)
+    if found is None:
+        raise Wrong(
+            f"The ledger knows no {ref}. It lacks nothing, or no sync has pulled it yet. Search for its e-mail.", 404
+        )
+    return found
+
+
+async def journey_csv(site: Site, request: Request) -> Response:
+    """`/journey.csv?contact=&show=&full=`: what has happened to a contact."""
+    asked = request.query_params
+    found = await site.parts.ledger.read(_journey, _parsed(asked.get("contact", "")), site.parts.listed_prices)
+    entries = timeline.entries(found, show=asked.get("show", "all"), full=asked.get("full") == "1")
+    text = as_csv(_COLUMNS, (one for one in entries if "at" in one))
+    headers = {"content-disposition": 'attachment; filename="journey.csv"'}
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 def _standing_write(job: dict[str, Any]) -> dict[str, Any] | None:
@@ -140,6 +148,47 @@ async def again(site: Site, request: Request) -> Response:
     site.parts.bells.ring("plan")
     site.note(request, "retry", contact=str(ref), jobs=len(jobs))
     return site.done(request, f"/contacts/{ref}", "It is decided on again.")
+
+
+async def ask_enrich(site: Site, request: Request) -> Response:
+    """`/enrich?contact=`: what is asked, by which sync, and what it costs at most."""
+    ref = _parsed(request.query_params.get("contact", ""))
+    sync = _sync_for(site, ref)
+    told = [
+        f"It is read from {ref.connection} now, and decided on by {sync.name} before everybody else.",
+        "Selection, budgets, the suppression list and what is known already count as ever.",
+        f"At most {site.dearest(ref):g} credits are spent, if every provider is asked.",
+    ]
+    question = Question(
+        title=f"Ask about {ref} now?",
+        told=told,
+        action="/enrich",
+        fields={"contact": [str(ref)]},
+        button="Ask now",
+        back=f"/contacts/{ref}",
+    )
+    return await site.confirm(request, question)
+
+
+async def enrich(site: Site, request: Request) -> Response:
+    """Do it."""
+    ref = _parsed(request.state.form.get("contact"))
+    sync = _sync_for(site, ref)
+    await account.require(site.parts, sync.crm)
+    [wish] = await requests.enrich(site.parts, sync, [ref])
+    site.note(request, "enrich", contact=str(ref))
+    held_up = site.parts.gate.why(sync.name)
+    said = wish.why_not or f"at most {float(wish.worst):g} credits" + (
+        f"; nothing is bought yet: {held_up}" if held_up else ""
+    )
+    return site.done(request, f"/contacts/{ref}", f"Decided on: {said}.")
+
+
+def _sync_for(site: Site, ref: ContactRef) -> Sync:
+    try:
+        return enriching.sync_for(site.parts.settings.syncs, [ref])
+    except ValueError as error:
+        raise Wrong(f"{error}.") from None
 
 
 def _ref(request: Request) -> ContactRef:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from syncd import filters
 from syncd.actions import doubts as deciding
-from syncd.ledger import glances, search, submissions, unpriced
+from syncd.ledger import glances
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
-from syncd.pages.site import Question, Site, Wrong
+from syncd.pages.site import Question, Site, Wrong, command
 
 SHOWN = 100
 CHUNK = 200  # calls that are decided on in one transaction
 LAST = 1 << 62
 PRICED = "priced"
+_FILTERS = ("provider", "sync", "since", "until", "q")
 WHAT = {  # what each decision does to the money
     deciding.SENT: "It arrived: its answer is waited for, and its credits stay reserved.",
     deciding.NOT_SENT: "It never arrived: its credits are free, and whoever it was about may be asked about again.",
@@ -30,30 +33,63 @@ WHAT = {  # what each decision does to the money
 
 
 async def doubts(site: Site, request: Request) -> Response:
-    """`/doubts`"""
-    found, frame = await site.read(_all, int(request.query_params.get("before", LAST)))
-    return await site.page(request, "doubts.html", frame=frame, what=WHAT, words_=deciding.WORDS, **found)
+    """`/doubts?provider=&sync=&since=&until=&q=&before=`"""
+    before = request.query_params.get("before", "")
+    if before and not (before.isascii() and before.isdigit() and len(before) < 19):
+        raise Wrong("That is no place in the list. Begin at its first page.")
+    said = {key: request.query_params.get(key, "") for key in _FILTERS}
+    now = site.parts.clock.now()
+    found, frame = await site.read(_all, _which(said, now), int(before or LAST), now=now)
+    shown: dict[str, Any] = {
+        "asked": said,
+        "query": urlencode({key: text for key, text in said.items() if text}),
+        "before": before,
+        "choices": {"provider": list(site.parts.lanes), "sync": [one.name for one in site.parts.settings.syncs]},
+        "command": command("syncd in-doubt list", {"filter" if k == "q" else k: text for k, text in said.items()}),
+    }
+    return await site.page(request, "doubts.html", frame=frame, what=WHAT, words_=deciding.WORDS, **shown, **found)
 
 
-def _all(tx: Tx, before: int) -> dict[str, Any]:
-    calls, without_price = submissions.doubts(tx), unpriced.unpriced(tx, assumed=True)
-    shown: list[Doubt | Unpriced] = [*calls[:SHOWN], *without_price[:SHOWN]]
+def _which(said: Mapping[str, str], now: float) -> deciding.Which:
+    try:
+        moments = {key: filters.moment(said[key], now) for key in ("since", "until") if said[key]}
+    except ValueError as error:
+        raise Wrong(f"{error}.") from None
+    return deciding.Which(
+        provider=said["provider"] or None, sync=said["sync"] or None, query=said["q"] or None, **moments
+    )
+
+
+def _all(tx: Tx, which: deciding.Which, before: int, *, now: float) -> dict[str, Any]:
+    calls, about = _fit(tx, which, priced=False, now=now)
+    without_price, about_priced = _fit(tx, which, priced=True, now=now)
     aside = glances.set_aside(tx, before=before, limit=SHOWN)
     return {
         "calls": calls[:SHOWN],
         "n": len(calls),
-        "at_risk": sum(one.reserved for one in calls),
+        "at_risk": sum(_risk(one) for one in calls),
         "without_price": without_price[:SHOWN],
-        "about": search.contacts_of_calls(tx, [one.id for one in shown]),
+        "about": {**about, **about_priced},
         "aside": aside,
         "older": aside[-1]["id"] if len(aside) == SHOWN else None,
     }
 
 
+def _fit(
+    tx: Tx, which: deciding.Which, *, priced: bool, now: float
+) -> tuple[list[Doubt | Unpriced], dict[str, list[str]]]:
+    try:
+        return deciding.choose(tx, which, priced=priced, now=now)
+    except ValueError as error:
+        raise Wrong(f"{error}.") from None
+
+
 async def confirm(site: Site, request: Request) -> Response:
     """`/doubts/DECISION?call=…`, or with `all=1`: what would be done."""
     what, given = request.path_params["what"], request.query_params
-    calls = await site.parts.ledger.read(_chosen, what, given.getlist("call"), every=given.get("all") == "1")
+    now = site.parts.clock.now()
+    which = _which({key: given.get(key, "") for key in _FILTERS}, now) if given.get("all") == "1" else None
+    calls = await site.parts.ledger.read(_chosen, what, given.getlist("call"), which, now=now)
     if not calls:
         raise Wrong("Nothing is picked, or it was settled meanwhile.", 404)
     at_risk = sum(_risk(one) for one in calls)
@@ -71,11 +107,11 @@ async def confirm(site: Site, request: Request) -> Response:
 async def resolve(site: Site, request: Request) -> Response:
     """Do it, if they are the ones that were shown."""
     what, form = request.path_params["what"], request.state.form
-    calls = await site.parts.ledger.read(_chosen, what, form.fields.get("call", []), every=False)
+    now = site.parts.clock.now()
+    calls = await site.parts.ledger.read(_chosen, what, form.fields.get("call", []), None, now=now)
     if not calls or _mark(calls) != form.get("set"):
         raise Wrong("Nothing was done: some of them were settled meanwhile. Look again.", 409)
     decision = _decision(site, what, form.get("charged"))
-    now = site.parts.clock.now()
     for first in range(0, len(calls), CHUNK):
         await site.parts.ledger.write(deciding.carry_out, calls[first : first + CHUNK], decision, now)
     site.note(request, "in-doubt resolve", decision=decision.words, calls=len(calls))
@@ -93,12 +129,13 @@ def _decision(site: Site, what: str, charged: str) -> deciding.Decision:
         raise Wrong(f"Nothing was done: {error}.") from None
 
 
-def _chosen(tx: Tx, what: str, ids: Sequence[str], *, every: bool) -> list[Doubt | Unpriced]:
-    known: Sequence[Doubt | Unpriced] = (
-        unpriced.unpriced(tx, assumed=True) if what == PRICED else submissions.doubts(tx)
-    )
+def _chosen(
+    tx: Tx, what: str, ids: Sequence[str], which: deciding.Which | None, *, now: float
+) -> list[Doubt | Unpriced]:
+    """Those that are named, or with `which` all that fit."""
+    known, _ = _fit(tx, which or deciding.Which(), priced=what == PRICED, now=now)
     wanted = set(ids)
-    return [one for one in known if every or one.id in wanted]
+    return [one for one in known if which is not None or one.id in wanted]
 
 
 def _mark(calls: Iterable[Doubt | Unpriced]) -> str:

@@ -25,8 +25,9 @@ log = structlog.get_logger("syncd.pages")
 class Live:
     """Who listens, and what they are told."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, most: int = MOST) -> None:
         self._parts = parts
+        self._most = most
         self._listeners: set[asyncio.Queue[str]] = set()
         self._task: asyncio.Task[None] | None = None
         self._newest = ""
@@ -34,7 +35,7 @@ class Live:
     @property
     def is_full(self) -> bool:
         """Are there as many listeners as there may be?"""
-        return len(self._listeners) >= MOST
+        return len(self._listeners) >= self._most
 
     async def stream(self, stopping: asyncio.Event) -> AsyncIterator[str]:
         """Server-sent events until the daemon stops, or for some minutes."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from syncd import filters
 from syncd.ledger import budgets, daily, reconciliation, runway
 from syncd.observe.status import live
-from syncd.pages.site import Site, Wrong
+from syncd.pages.site import Site, Wrong, command
 from syncd.report import figures, texts
 from syncd.report.charts import charts as drawn
 from syncd.report.figures import SINCE
@@ -36,6 +36,7 @@ async def providers(site: Site, request: Request) -> Response:
         "paused": paused,
         "report": report,
         "since": since,
+        "command": command("syncd report", {"since": since, "by": "field,provider"}),
         "heads": texts.LEAGUE,
         "league": [texts.league_row(one) for one in report["league"]],
         "notes": texts.NOTES,

@@ -42,6 +42,7 @@ async def overview(site: Site, request: Request) -> Response:
     conditions = needs_you(status["conditions"])
     shown: dict[str, Any] = {
         "status": status,
+        "active": [one.name for one in site.parts.syncs],
         "figures": figures(status),
         "needs": [{**one, "link": _link(one)} for one in conditions],
         "passing": [one for one in status["conditions"] if one not in conditions],

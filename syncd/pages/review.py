@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,49 +12,84 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd.actions import reviewing
-from syncd.actions.reviewing import Which
+from syncd.actions.reviewing import Place, Which
 from syncd.ledger import reports, reviews
+from syncd.ledger.costs import Prices
 from syncd.ledger.reviews import Review
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
-from syncd.pages.site import Form, Site, Wrong
+from syncd.pages.site import Form, Site, Wrong, command
 
 PAGE = 25
+MANY = 500  # values that are put in another order than that of the deadline while a person waits
 CHUNK = 200  # values that are decided on in one transaction: the stages write in between
 _FILTERS = ("sync", "field", "provider", "why", "q")
 _DECISIONS = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}
 
 
 async def review(site: Site, request: Request) -> Response:
-    """`/review?sync=&field=&provider=&why=&after=`"""
-    said = {key: request.query_params.get(key, "") for key in _FILTERS}
-    narrow = {key: value or None for key, value in said.items() if key != "q"}
-    after = _place(request.query_params.get("after"))
-    (found, more, counts), frame = await site.read(_page, site.parts.listed_prices, after, narrow)
-    filtered = {key: value for key, value in said.items() if value}
+    """`/review?sync=&field=&provider=&why=&q=&sort=&after=`"""
+    said = {key: request.query_params.get(key, "") for key in (*_FILTERS, "sort")}
+    after = _place(request.query_params.get("after", ""))
+    now = site.parts.clock.now()
+    found, frame = await site.read(_page, site.parts.listed_prices, said, after, now=now)
+    filtered = {key: value for key, value in said.items() if value and key != "sort"}
+    sort = {"sort": said["sort"]} if said["sort"] else {}
     shown: dict[str, Any] = {
-        "rows": [(one, differs(one.old, one.value)) for one in found],
-        "more": urlencode({**filtered, "after": f"{more[0]!r}.{more[1]}"}) if more else None,
+        "rows": [(one, differs(one.held, one.value)) for one in found.rows],
+        "more": urlencode({**filtered, **sort, "after": ",".join(map(repr, found.next))}) if found.next else None,
+        "sorted": found.order,
+        "orders": reviewing.ORDERS,
+        "many": MANY,
         "filters": said,
         "filtered": urlencode(filtered),
-        "total": _total(counts, said),
+        "total": found.total,
         "choices": {
             "sync": [one.name for one in site.parts.settings.syncs],
             "field": ["email", "phone"],
             "provider": list(site.parts.lanes),
         },
+        "command": command("syncd review list", {"filter" if k == "q" else k: v for k, v in filtered.items()}),
     }
     return await site.page(request, "review.html", frame=frame, **shown)
 
 
-def _page(tx: Tx, prices: Any, after: tuple[float, int], narrow: dict[str, str | None]) -> Any:
-    found, more = reviews.page(tx, prices, after=after, limit=PAGE, **narrow)
-    return found, more, [row for row in reports.counts(tx) if row["state"] == JobState.REVIEW]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """Values in an order. `next`: the place behind which the next page begins; `total`: how many fit, where known."""
+
+    rows: Sequence[Review]
+    order: str
+    next: Place | None
+    total: int | None
+
+
+def _page(tx: Tx, prices: Prices, said: dict[str, str], after: Place, *, now: float) -> _Page:
+    """Of a few, all are put in order. Of more, the ledger gives a page in the order of the deadline."""
+    counts = [row for row in reports.counts(tx) if row["state"] == JobState.REVIEW]
+    narrow: Any = {key: said[key] or None for key in ("sync", "field", "provider", "why")}
+    try:
+        if said["q"] or sum(row["n"] for row in counts) <= MANY:
+            chosen = reviewing.choose(tx, Which(**narrow, query=said["q"] or None), prices, now=now)
+            return _part(chosen, said["sort"] or reviewing.USUAL, after)
+        found, more = reviews.page(tx, prices, after=_deadline(after), limit=PAGE, **narrow)
+    except ValueError as error:
+        raise Wrong(str(error)) from None
+    return _Page(rows=found, order="deadline", next=more, total=_total(counts, said))
+
+
+def _part(chosen: Sequence[Review], order: str, after: Place) -> _Page:
+    if order not in reviewing.ORDERS:
+        raise ValueError(f"there is no order {order!r}; choose one of {', '.join(reviewing.ORDERS)}")
+    key = reviewing.ORDERS[order]
+    left = [one for one in sorted(chosen, key=key) if key(one) > after]
+    more = key(left[PAGE - 1]) if len(left) > PAGE else None
+    return _Page(rows=left[:PAGE], order=order, next=more, total=len(chosen))
 
 
 def _total(counts: Sequence[dict[str, Any]], said: dict[str, str]) -> int | None:
     """From the counters, where they know it."""
-    if said["provider"] or said["why"] or said["q"]:
+    if said["provider"] or said["why"]:
         return None
     return sum(
         int(row["n"]) for row in counts if said["sync"] in ("", row["sync"]) and said["field"] in ("", row["field"])
@@ -118,6 +154,7 @@ async def _confirm(site: Site, request: Request, decision: str, which: Which, *,
         "cost": sum(costs),
         "which": which,
         "digest": reviewing.mark_of(chosen),
+        "reason": request.state.form.get("reason") if wrong else "",
         "wrong": wrong,
     }
     return await site.page(request, "review_confirm.html", frame=frame, code=409 if wrong else 200, **shown)
@@ -132,7 +169,7 @@ async def decide(site: Site, request: Request) -> Response:
         before = int(form.get("n", "0") or 0)
         wrong = f"Nothing was done: {before} were shown, and {len(chosen)} fit now that are not the same. Look again."
         return await _confirm(site, request, decision, which, wrong=wrong)
-    decided = await _carry_out(site, chosen, _DECISIONS[decision], site.by(request))
+    decided = await _carry_out(site, chosen, _DECISIONS[decision], site.by(request), form.get("reason"))
     site.note(request, f"review {decision}", decided=decided)
     site.parts.bells.ring("verify")
     rest = f"; {len(chosen) - decided} had changed meanwhile and wait on" if decided < len(chosen) else ""
@@ -140,12 +177,18 @@ async def decide(site: Site, request: Request) -> Response:
     return site.done(request, "/review", f"{decided} {'value' if decided == 1 else 'values'} {words[decision]}{rest}.")
 
 
-async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str) -> int:
+async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str, reason: str) -> int:
     decided, shown = 0, reviewing.shown(chosen)
     ids = list(shown)
     for first in range(0, len(ids), CHUNK):
         decided += await site.parts.ledger.write(
-            reviews.decide, ids[first : first + CHUNK], decision, by, now=site.parts.clock.now(), shown=shown
+            reviews.decide,
+            ids[first : first + CHUNK],
+            decision,
+            by,
+            now=site.parts.clock.now(),
+            shown=shown,
+            reason=reason,
         )
     return decided
 
@@ -171,11 +214,12 @@ def _which_of(form: Form) -> Which:
     return _which(items, every=form.get("all") == "1")
 
 
-def _place(text: str | None) -> tuple[float, int]:
-    if not text:
-        return 0.0, 0
-    moment, _, number = text.rpartition(".")
+def _place(text: str) -> Place:
     try:
-        return float(moment), int(number)
+        return tuple(float(part) for part in text.split(",") if part)
     except ValueError:
         raise Wrong("That is no place in the list. Begin at its first page.") from None
+
+
+def _deadline(after: Place) -> tuple[float, int]:
+    return (after[0], int(after[1])) if len(after) == 2 else (0.0, 0)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,45 +14,67 @@ from starlette.responses import Response
 from syncd import filters
 from syncd.actions import undoing as taking_back
 from syncd.contract.errors import ConnectorError
-from syncd.contract.model import ContactRef
 from syncd.ledger import reports, undos
 from syncd.ledger.undos import Value, Wanted
-from syncd.pages.site import Site, Wrong
+from syncd.pages.site import Question, Site, Wrong, command
 from syncd.pipeline import undoing
 
 SHOWN = 50
+LAST = 1 << 62  # above every run
 LOOK_AT_MOST = 200  # values that are looked up in the CRM while a person waits
-_KEYS = ("run", "sync", "contact", "since", "until")
 
 
 async def runs(site: Site, request: Request) -> Response:
-    """`/runs?sync=`"""
-    sync = request.query_params.get("sync") or None
-    found, frame = await site.read(reports.runs, sync, limit=SHOWN)
-    return await site.page(request, "runs.html", frame=frame, runs=found, sync=sync)
+    """`/runs?sync=&since=&before=`"""
+    said = {key: request.query_params.get(key, "") for key in ("sync", "since")}
+    try:
+        since = filters.moment(said["since"], site.parts.clock.now()) if said["since"] else None
+        before = int(request.query_params.get("before") or LAST)
+    except ValueError as error:
+        raise Wrong(f"{error}.") from None
+    found, frame = await site.read(reports.runs, said["sync"] or None, limit=SHOWN + 1, before=before, since=since)
+    shown: dict[str, Any] = {
+        "runs": found[:SHOWN],
+        "asked": said,
+        "query": urlencode({key: text for key, text in said.items() if text}),
+        "older": found[SHOWN - 1]["id"] if len(found) > SHOWN else None,
+        "syncs": [one.name for one in site.parts.settings.syncs],
+        "command": command("syncd runs", said),
+    }
+    return await site.page(request, "runs.html", frame=frame, **shown)
 
 
 async def ask_undo(site: Site, request: Request) -> Response:
     """`/undo?run=118`, or sync, contact, since, until: what would become of each value."""
-    given = {key: value for key in _KEYS if (value := request.query_params.get(key))}
+    given = {key: value for key in taking_back.KEYS if (value := request.query_params.get(key))}
     wanted = _wanted(site, given)
     values, frame = await site.read(undos.find, wanted)
-    mark = taking_back.mark_of(values)
+    mark, first = taking_back.mark_of(values), _first(request)
     looked, trouble = await _as_the_crm_has_them(site, values)
     becomes = Counter(one.why_not for one in looked)
     shown: dict[str, Any] = {
         "given": given,
         "wanted": str(wanted),
-        "values": looked[:SHOWN],
+        "values": looked[first : first + SHOWN],
         "n": len(looked),
         "back": becomes.pop("", 0),
         "left": becomes,
         "digest": mark,
         "looked": len(values) <= LOOK_AT_MOST and not trouble,
         "trouble": trouble,
-        "command": "syncd undo " + " ".join(f"--{key} {value}" for key, value in given.items()),
+        "query": urlencode(given),
+        "from": first,
+        "more": first + SHOWN if len(looked) > first + SHOWN else None,
+        "command": command("syncd undo", given),
     }
     return await site.page(request, "undo.html", frame=frame, **shown)
+
+
+def _first(request: Request) -> int:
+    text = request.query_params.get("from", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise Wrong("That is no place in the list. Begin at its first page.")
+    return int(text)
 
 
 async def _as_the_crm_has_them(site: Site, values: list[Value]) -> tuple[list[Value], str]:
@@ -72,7 +95,7 @@ async def _as_the_crm_has_them(site: Site, values: list[Value]) -> tuple[list[Va
 async def undo(site: Site, request: Request) -> Response:
     """Do it, if the values are the ones that were shown."""
     form = request.state.form
-    given = {key: value for key in _KEYS if (value := form.get(key))}
+    given = {key: value for key in taking_back.KEYS if (value := form.get(key))}
     wanted = _wanted(site, given)
     run = await site.parts.ledger.write(
         taking_back.ask_exactly, wanted, form.get("set"), site.by(request), now=site.parts.clock.now()
@@ -93,14 +116,44 @@ async def progress(site: Site, request: Request) -> Response:
     return await site.page(request, "undo_progress.html", frame=frame, **shown)
 
 
+async def ask_stop(site: Site, request: Request) -> Response:
+    """`/stop?run=`: what would be left."""
+    run = _run_of(request.query_params.get("run", ""))
+    counts = await site.parts.ledger.read(undos.counts, run)
+    if not (n := counts.get("asked", 0)):
+        raise Wrong(f"Nothing of run {run} waits to be put back any more.", 404)
+    told = [
+        f"{n:,} {'value is' if n == 1 else 'values are'} left in the CRM as syncd wrote {'it' if n == 1 else 'them'}.",
+        f"{counts.get('undone', 0):,} were put back already, and stay so; what is being put back now goes on.",
+    ]
+    question = Question(
+        title=f"Stop run {run}?",
+        told=told,
+        action="/stop",
+        fields={"run": [str(run)]},
+        button="Stop",
+        back=f"/runs/{run}",
+    )
+    return await site.confirm(request, question)
+
+
+async def stop(site: Site, request: Request) -> Response:
+    """Do it."""
+    run = _run_of(request.state.form.get("run"))
+    left = await site.parts.ledger.write(undos.stop, run, site.by(request), now=site.parts.clock.now())
+    site.note(request, "stop", run=run, left=left)
+    said = f"Run {run} was stopped." if left else f"Run {run} had come to its end before."
+    return site.done(request, f"/runs/{run}", said)
+
+
+def _run_of(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise Wrong("Say which run, by its number.")
+
+
 def _wanted(site: Site, given: Mapping[str, str]) -> Wanted:
-    if not given:
-        raise Wrong("Say what is to be put back: a run, a sync, a contact, or a time.")
-    now = site.parts.clock.now()
     try:
-        said: dict[str, Any] = {key: filters.moment(given[key], now) for key in ("since", "until") if key in given}
-        contact = ContactRef.parse(given["contact"]) if "contact" in given else None
-        run = int(given["run"]) if "run" in given else None
+        return taking_back.wanted(given, site.parts.clock.now())
     except ValueError as error:
-        raise Wrong(str(error)) from None
-    return Wanted(run=run, sync=given.get("sync"), contact=contact, **said)
+        raise Wrong(f"{error}.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,18 +104,17 @@ class Site:
     def _rendered(self, request: Request, template: str, code: int, **shown: Any) -> Response:
         session = request.scope["session"] or self.sessions.begin()
         said = self.sessions.verified("said", self._cookie(request, "said"))
-        page = self._templates.get_template(template).render(
-            {
-                "now": self.parts.clock.now(),
-                "instance": self.instance,
-                "session": session,
-                "guarded": self.sessions.guarded,
-                "form_mark": self.sessions.form_mark(session),
-                "said": said,
-                "path": request.url.path,
-                "here": str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
-                **shown,
-            }
+        target = str(request.url.path) + (f"?{request.url.query}" if request.url.query else "")
+        page = self._templates.get_template(template).render(  # a page that takes a name of the frame's is an error
+            now=self.parts.clock.now(),
+            instance=self.instance,
+            session=session,
+            guarded=self.sessions.guarded,
+            form_mark=self.sessions.form_mark(session),
+            said=said,
+            path=request.url.path,
+            here=target,
+            **shown,
         )
         response = HTMLResponse(page, code)
         port = self._port(request)
@@ -151,7 +151,7 @@ class Site:
                     await self._take_form(request)
                 return await view(self, request)
             except Wrong as error:
-                return self.trouble(request, error.status, str(error))
+                return await self._told_wrong(request, error)
             except (LedgerError, SyncdError) as error:
                 return self.trouble(request, 503, str(error), getattr(error, "cure", "Try again in a moment."))
             except Exception:  # whatever it was: noted in full, and the person gets a page with its number
@@ -192,9 +192,19 @@ class Site:
                         "load it again, and look once more.", 403)  # fmt: skip
         request.state.form = form
 
+    async def _told_wrong(self, request: Request, error: Wrong) -> Response:
+        """Within the frame, which leads elsewhere; and where an address was wrong, to the page without it."""
+        try:
+            frame = await self.parts.ledger.read(glances.frame)
+        except LedgerError:
+            frame = None
+        begin = request.url.path if error.status == 400 and request.method == "GET" and request.url.query else ""
+        shown = {"frame": frame, "wrong": str(error), "cure": "", "begin": begin}
+        return self._rendered(request, "trouble.html", error.status, **shown)
+
     def trouble(self, request: Request, status: int, said: str, cure: str = "") -> Response:
-        """A page that says what is wrong, and what helps."""
-        return self._rendered(request, "trouble.html", status, frame=None, wrong=said, cure=cure)
+        """A page that says what is wrong, and what helps: without a frame, for the ledger may be what is wrong."""
+        return self._rendered(request, "trouble.html", status, frame=None, wrong=said, cure=cure, begin="")
 
     async def confirm(self, request: Request, question: Question) -> Response:
         """What would be done, and the form that does it."""
@@ -255,6 +265,12 @@ class Site:
     def hide(self, text: str) -> str:
         """A raw body as it may be shown: without secrets, tokens and addresses."""
         return masked(text, self.parts.settings.secrets)
+
+
+def command(name: str, options: Mapping[str, object]) -> str:
+    """The command line that gives the same as a page; options that are "" or None are left out."""
+    said = [f"--{key} {shlex.quote(str(value))}" for key, value in options.items() if value not in ("", None)]
+    return " ".join([name, *said])
 
 
 def _digest(name: str) -> str:

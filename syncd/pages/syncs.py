@@ -38,6 +38,7 @@ async def syncs(site: Site, request: Request) -> Response:
     shown: dict[str, Any] = {
         "status": status,
         "beats_": beats,
+        "active": [one.name for one in site.parts.syncs],
         "next": site.next_pulls(status),
         "pauses": status["pauses"],
     }

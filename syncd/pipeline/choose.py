@@ -23,6 +23,7 @@ from syncd.ledger.submissions import Item
 from syncd.people.answers import Verdict, about
 from syncd.policy import values
 from syncd.policy.asking import request_for, unasked
+from syncd.policy.values import NO_CHECKS, Checks
 
 Aside = Callable[[Tx, float], None]
 
@@ -40,13 +41,14 @@ class Choice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One provider's turn: who it is, what it is (still) asked for by which policy, and the identical questions
-    (digests) that were asked lately, for whomever."""
+    (digests) that were asked lately, for whomever. `checks`: what is looked at beyond the word of a provider."""
 
     name: str
     provider: Provider
     fields: Mapping[Field, FieldPolicy]
     asked: Mapping[int, Asked] = field(default_factory=dict)
     told: Mapping[int, Question] | None = None  # what `questions` says of the candidates, where that is known
+    checks: Checks = NO_CHECKS
 
 
 @dataclass(slots=True)
@@ -185,9 +187,9 @@ def _serves(one: Candidate, turn: Turn, relative: Relative, heard: Heard) -> str
         return None
     if ours and heard.way not in one.ways:
         return heard.way
-    acceptable = any(j.value for j in values.judge(one.field, heard.result.candidates, one.identity, policy))
+    judged = values.judge(one.field, heard.result.candidates, one.identity, policy, turn.checks)
     listed = heard.provider in policy.providers and heard.call not in one.finds and verdict.verdict is Verdict.SAME
-    return heard.way if listed and acceptable else None
+    return heard.way if listed and any(one.value for one in judged) else None
 
 
 def _includes(told: Identity, ours: Identity) -> bool:

@@ -15,7 +15,7 @@ from functools import cache, partial
 from syncd.config import Sync, WritePolicy
 from syncd.contract.model import ASKED, Field, Identity, Outcome, Question
 from syncd.frozen import frozen
-from syncd.ledger import cases, decisions, people, requests, results, reviews, selections, writes
+from syncd.ledger import cases, decisions, people, provenance, requests, results, reviews, selections, writes
 from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
 from syncd.ledger.reviews import Doubtful
@@ -334,11 +334,18 @@ def _follow(tx: Tx, held: Iterable[tuple[Decided, Job]], *, now: float) -> int:
     moved = tx.move_many(moves, now=now)
     done = [(one, job) for one, job in followed if job.id in moved]
     reviews.open_many(tx, [doubt for one, job in done if (doubt := _doubtful(one, job, now=now)) is not None], now=now)
+    provenance.tell_again(tx, [one.case.contact_id for one, job in done if _is_verified(one, job)])
     for one, _ in done:
         if isinstance(one.decision, Write):
             for other in one.decision.brings:
                 _bring(tx, one, other.field, one.decision.result_id, one.decision.note, now=now)
     return len(done)
+
+
+def _is_verified(one: Decided, job: Job) -> bool:
+    """Was a value that stands asked about once more, and is the CRM told of such values?"""
+    ended = isinstance(one.decision, Nothing) and one.decision.reason is Reason.WRITTEN
+    return job.refreshing and ended and one.sync is not None and bool(one.sync.provenance)
 
 
 def _move(one: Decided, job: Job, *, now: float) -> Move:

@@ -29,6 +29,7 @@ from syncd.ledger.submissions import Item
 
 from . import account, breaker, fresh
 from .choose import Choice, Turn, choose, put_aside, questions, skip
+from .deciding import checks_of
 from .paid_calls import SPARE, Calls
 from .parts import NEVER_LOOKED, Lane, Parts, Vain
 from .spending import budgets_of
@@ -346,7 +347,7 @@ class _Run:
 
     async def _turn(self, found: Sequence[Candidate], fields: Mapping[Field, FieldPolicy], now: float) -> Turn:
         name, provider = self.connection.name, self.lane.provider
-        turn = Turn(name=name, provider=provider, fields=fields)
+        turn = Turn(name=name, provider=provider, fields=fields, checks=checks_of(self.parts, self.sync))
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
         since = self.calls.known_since(now)

@@ -1,5 +1,6 @@
 """What is told in the CRM of a record's values, beside them: who found them, how good they are, when and in which run
-they were written. It is set in the same update as a value; a value that is taken back takes it along.
+they were written. It is set in the same update as a value; a value that is taken back takes it along. Of a value that
+was verified again it is renewed by an update of its own.
 """
 
 from __future__ import annotations
@@ -7,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
+import structlog
+
 from syncd.config import Sync
-from syncd.contract.model import Snapshot, Told
+from syncd.contract.errors import ConnectorError
+from syncd.contract.model import Candidate, Change, ContactRef, Snapshot, Told
 from syncd.contract.ports import Crm
 from syncd.ledger import provenance
+from syncd.ledger.claims import Kind
 from syncd.ledger.provenance import Standing
 from syncd.policy import values
+from syncd.policy.values import Checks
 
+from .deciding import checks_of
 from .parts import Parts
+from .work import Held, hold
+
+log = structlog.get_logger("syncd.provenance")
 
 
 async def along(
@@ -25,7 +35,39 @@ async def along(
     if sync is None or not sync.provenance or not snapshots:
         return {}
     told = await _standing(parts, snapshots, leave)
-    return {contact: texts(sync.provenance, standing) for contact, standing in told.items()}
+    checks = checks_of(parts, sync)
+    return {contact: texts(sync.provenance, standing, checks) for contact, standing in told.items()}
+
+
+async def renew(parts: Parts, sync: Sync) -> None:
+    """Tell the CRM of values that were verified again: updates that change no value."""
+    if not sync.provenance:
+        return
+    crm = parts.crms[sync.crm]
+    limit = min(crm.capabilities.read_batch, crm.capabilities.write_batch)
+    due = await parts.ledger.read(provenance.to_tell, sync.crm, sync.object, limit)
+    if not due:
+        return
+    async with hold(parts, Kind.RECORD, list(due)) as held:
+        mine = {contact: due[contact] for contact in held.items}
+        if not mine:
+            return
+        try:
+            await crm.write(await _renewals(parts, sync, crm, mine, held), sync.selection)
+        except ConnectorError as error:
+            log.warning("provenance_not_renewed", sync=sync.name, contacts=len(mine), why=str(error))
+            return
+        await held.finish(provenance.told, list(mine))
+
+
+async def _renewals(parts: Parts, sync: Sync, crm: Crm, contacts: Mapping[int, ContactRef], held: Held) -> list[Change]:
+    """Of those that are still there."""
+    read = {one.ref: one for one in await crm.read(list(contacts.values()), sync.selection)}
+    there = {id_: read[ref] for id_, ref in contacts.items() if read[ref].current == ref}
+    told = await along(parts, sync, there)
+    held.require_lease()
+    field = next(iter(sync.selection.fields))
+    return [Change(ref=there[id_].ref, field=field, expected="", new="", along=texts) for id_, texts in told.items()]
 
 
 async def _standing(
@@ -66,16 +108,33 @@ def _stands(one: Standing, snapshot: Snapshot) -> bool:
     return one.open or values.same(one.field, snapshot.values.get(one.field, ""), one.value, snapshot.identity)
 
 
-def texts(places: Mapping[str, str], standing: Iterable[Standing]) -> dict[str, str]:
-    """What each property tells of these values; without any, all are blank."""
+def texts(places: Mapping[str, str], standing: Iterable[Standing], checks: Checks) -> dict[str, str]:
+    """What each property tells of these values; without any, all are blank. `checks`: what can lower a grade."""
     ours = sorted(standing, key=lambda one: one.field)
     said = {
         Told.SOURCE: ", ".join(f"{one.field}: {one.provider}" for one in ours),
-        Told.STATUS: ", ".join(f"{one.field}: {one.grade}" for one in ours),
-        Told.AT: _moment(max(one.at for one in ours)) if ours else "",
+        Told.STATUS: ", ".join(f"{one.field}: {_grade(one, checks)}" for one in ours),
+        Told.AT: _moment(max(_since(one) for one in ours)) if ours else "",
         Told.RUN: str(max(one.run for one in ours)) if ours else "",
     }
     return {name: said[Told(told)] for told, name in places.items()}
+
+
+def _grade(one: Standing, checks: Checks) -> str:
+    """As it counts when values are compared, which may be less than the provider's word."""
+    said = _verified(one) or one.said
+    return values.counted(one.field, said, one.identity, checks)[0] if said is not None else ""
+
+
+def _since(one: Standing) -> float:
+    """When it was written, or found once more (UTC seconds)."""
+    return one.at if _verified(one) is None else one.again_at
+
+
+def _verified(one: Standing) -> Candidate | None:
+    """What was said of the same value since it was written."""
+    same = (said for said in one.again if values.same(one.field, said.value, one.value, one.identity))
+    return next(same, None)
 
 
 def _moment(seconds: float) -> str:

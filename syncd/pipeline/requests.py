@@ -16,7 +16,7 @@ from syncd.config import Sync
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Change, Contact, ContactRef, Field
 from syncd.frozen import frozen
-from syncd.ledger import budgets, contacts, requests, selections
+from syncd.ledger import budgets, contacts, requests, selections, upkeep
 from syncd.ledger.cases import Read
 from syncd.ledger.claims import Kind
 from syncd.ledger.contacts import Rules
@@ -25,7 +25,7 @@ from syncd.ledger.requests import Ticked
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 
-from . import deciding, forecast
+from . import account, deciding, forecast
 from .deciding import Decided, fingerprint
 from .parts import Parts
 from .work import hold
@@ -133,6 +133,40 @@ def _worst(sync: Sync, one: Mapping[str, Any], prices: Mapping[str, Mapping[Fiel
         return Decimal(0)
     total = PlannedTotal(sync=sync.name, field=one["field"], provider=one["provider"] or None, reason=None, contacts=1)
     return sum((turn.worst for turn in forecast.turns_of(total, [sync], prices, {})), Decimal(0))
+
+
+# --- by a command --------------------------------------------------------------------------------------
+
+
+async def take_marks(parts: Parts) -> None:
+    """`syncd enrich` leaves marks, for it is another process. Where the CRM can't be read, they stay for the next
+    time."""
+    wanted: dict[str, list[str]] = {}
+    for mark in await parts.ledger.read(upkeep.marks, upkeep.ENRICH_NOW):
+        name, _, ref = mark.partition(" ")
+        wanted.setdefault(name, []).append(ref)
+    for name, refs in wanted.items():
+        sync = next((one for one in parts.syncs if one.name == name), None)
+        if sync is None:
+            log.warning("not_asked_about", sync=name, contacts=len(refs), why="there is no such sync any more")
+        elif not await _is_asked(parts, sync, [ContactRef.parse(ref) for ref in refs]):
+            continue
+        await parts.ledger.write(_forget_marks, [f"{upkeep.ENRICH_NOW}{name} {ref}" for ref in refs])
+
+
+async def _is_asked(parts: Parts, sync: Sync, refs: Sequence[ContactRef]) -> bool:
+    try:
+        await account.require(parts, sync.crm)
+        await enrich(parts, sync, refs)
+    except ConnectorError as error:
+        log.warning("not_asked_about", sync=sync.name, contacts=len(refs), why=str(error))
+        return False
+    return True
+
+
+def _forget_marks(tx: Tx, keys: Iterable[str]) -> None:
+    for key in keys:
+        upkeep.clear_mark(tx, key)
 
 
 # --- by a checkbox ------------------------------------------------------------------------------------

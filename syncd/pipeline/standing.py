@@ -7,7 +7,7 @@ from syncd.contract.model import Field, Grade
 from syncd.ledger.cases import Case
 from syncd.policy import values
 from syncd.policy.replacing import Standing
-from syncd.policy.values import NO_CHECKS, Checks
+from syncd.policy.values import Checks
 
 
 def of(case: Case, sync: Sync | None, property_: str, checks: Checks) -> Standing | None:
@@ -38,7 +38,4 @@ def _grade(case: Case, result_id: int | None, value: str, checks: Checks) -> Gra
     """How good the value is by what is looked at now, whatever was when it was written."""
     said = (one for heard in case.heard if heard.id == result_id for one in heard.result.candidates)
     same = next((one for one in said if values.same(case.field, one.value, value, case.identity)), None)
-    if same is None:
-        return Grade.UNKNOWN
-    checked = case.field is Field.EMAIL and checks is not NO_CHECKS
-    return values.lowered(same, case.identity, checks).grade if checked else same.grade
+    return Grade.UNKNOWN if same is None else values.counted(case.field, same, case.identity, checks)[0]

@@ -28,7 +28,7 @@ from syncd.ledger.retention import Purged
 from syncd.ledger.states import SubmissionState
 from syncd.ledger.store import Tx
 
-from . import account, reconfigure, work
+from . import account, reconfigure, requests, work
 from .parts import Lane, Parts
 from .work import Held, hold
 
@@ -44,6 +44,7 @@ async def run_once(parts: Parts) -> int:
     """One pass over everything that only time moves; returns how many things moved."""
     # The watch may not have looked yet: after a start, or since the clock was set.
     await _pull_who_is_wanted(parts)
+    await requests.take_marks(parts)
     now = parts.clock.now()
     believed = not parts.gate.hold and await parts.in_time(now)
     moved = await _time_passes(parts, now) if believed else 0

@@ -61,6 +61,7 @@ class _Batch:
 async def run_once(parts: Parts, sync: Sync) -> int:
     """Write one or two batches of one sync; returns how many jobs came to an end."""
     await requests.clear(parts, sync)
+    await provenance.renew(parts, sync)
     crm, size = parts.crms[sync.crm], parts.crms[sync.crm].capabilities.write_batch
     state, waiting = await parts.ledger.read(_look, sync.name, 4 * size, now=parts.clock.now())
     await _tell(parts, sync, state)

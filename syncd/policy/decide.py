@@ -382,7 +382,7 @@ def _accepted(facts: Facts, one: Weighed) -> Write:
     chosen = best.pop(facts.field, None) or best.pop(next(iter(best)))
     if chosen.value is None:
         raise BrokenInvariant("a value was accepted that is none")
-    lowered = (chosen.candidate.note,) if chosen.candidate.note.startswith("lowered") else ()
+    lowered = (chosen.lowered,) if chosen.lowered else ()
     note = ", ".join((f"{chosen.candidate.grade} by {one.heard.provider}", *lowered, *chosen.value.remarks))
     return Write(chosen.value, one.heard.id, note, tuple(o.value for o in best.values() if o.value is not None))
 

@@ -31,11 +31,13 @@ class Usable:
 
 @frozen()
 class Judged:
-    """A candidate with what it is worth: usable, or why not."""
+    """A candidate with the grade that counts and what it is worth: usable, or why not. `lowered`: why the grade is
+    lower than the provider's."""
 
     candidate: Candidate
     value: Usable | None
     why: str = ""
+    lowered: str = ""
 
 
 @frozen(kw_only=True)
@@ -58,28 +60,32 @@ def judge(
     checks: Checks = NO_CHECKS,
 ) -> list[Judged]:
     """Each candidate, those that may be written first, in the order of preference."""
-    checked = field is Field.EMAIL and checks is not NO_CHECKS
-    given = [lowered(one, contact, checks) for one in candidates] if checked else candidates
-    judged = [_judge(field, candidate, contact, policy) for candidate in given]
+    judged = []
+    for one in candidates:
+        grade, why = counted(field, one, contact, checks)
+        graded = replace(one, grade=grade) if why else one
+        judged.append(_judge(field, graded, contact, policy, lowered=why))
     return sorted(judged, key=lambda one: _rank(one, policy))
 
 
-def lowered(candidate: Candidate, contact: Identity, checks: Checks) -> Candidate:
-    """A mailbox with a lower grade, where something speaks against it."""
-    found = emails.read(candidate.value)
-    if isinstance(found, Unusable):
-        return candidate
+def counted(field: Field, candidate: Candidate, contact: Identity, checks: Checks) -> tuple[Grade, str]:
+    """The grade that counts; and why it is lower than the provider's, or ""."""
+    most, why = _at_most(candidate.value, contact, checks) if field is Field.EMAIL else (Grade.VALID, "")
+    if RANK[candidate.grade] <= RANK[most]:
+        return candidate.grade, ""
+    return most, f"lowered from {candidate.grade}: {why}"
+
+
+def _at_most(value: str, contact: Identity, checks: Checks) -> tuple[Grade, str]:
+    """The best grade that a mailbox can have, and what speaks against a better one."""
+    found = emails.read(value) if checks is not NO_CHECKS else None
+    if not isinstance(found, emails.Mailbox):
+        return Grade.VALID, ""
     if checks.refuses is not None and checks.refuses(mail_host(found.address)):
-        return _at_most(Grade.INVALID, candidate, "its domain takes no mail")
+        return Grade.INVALID, "its domain takes no mail"
     if checks.employer and found.kind is not emails.Kind.PERSONAL and _is_elsewhere(found, contact):
-        return _at_most(Grade.PROBABLE, candidate, "on another domain than the company's")
-    return candidate
-
-
-def _at_most(grade: Grade, candidate: Candidate, why: str) -> Candidate:
-    if RANK[candidate.grade] <= RANK[grade]:
-        return candidate
-    return replace(candidate, grade=grade, note=f"lowered from {candidate.grade}: {why}")
+        return Grade.PROBABLE, "on another domain than the company's"
+    return Grade.VALID, ""
 
 
 def mail_host(address: str) -> str:
@@ -91,12 +97,14 @@ def _rank(one: Judged, policy: FieldPolicy) -> tuple[bool, bool]:
     return one.value is None, policy.prefer is Prefer.MOBILE and not mobile
 
 
-def _judge(field: Field, candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Judged:
+def _judge(field: Field, candidate: Candidate, contact: Identity, policy: FieldPolicy, *, lowered: str) -> Judged:
     if candidate.grade not in policy.accept:
-        because = f" ({candidate.note})" if candidate.note.startswith("lowered") else ""
-        return Judged(candidate, None, f"{candidate.grade} only{because}")
+        because = f" ({lowered})" if lowered else ""
+        return Judged(candidate, None, f"{candidate.grade} only{because}", lowered)
     value = _email(candidate, contact, policy) if field is Field.EMAIL else _phone(candidate, contact, policy)
-    return Judged(candidate, value) if isinstance(value, Usable) else Judged(candidate, None, value.why)
+    if isinstance(value, Usable):
+        return Judged(candidate, value, lowered=lowered)
+    return Judged(candidate, None, value.why, lowered)
 
 
 def _email(candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Usable | Unusable:

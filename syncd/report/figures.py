@@ -39,7 +39,9 @@ def days_of(since: float, until: float) -> tuple[int, int]:
     return int(since // DAY), int(until // DAY)
 
 
-def report(found: Mapping[Place, Figures], days: tuple[int, int], by: Sequence[str]) -> dict[str, Any]:
+def report(
+    found: Mapping[Place, Figures], days: tuple[int, int], by: Sequence[str], *, uncounted: int = 0
+) -> dict[str, Any]:
     """All that is told of a period. Docs: docs/report.md."""
     groups: dict[tuple[Any, ...], list[Figures]] = defaultdict(list)
     for place, one in found.items():
@@ -51,6 +53,7 @@ def report(found: Mapping[Place, Figures], days: tuple[int, int], by: Sequence[s
         "since": day(days[0]),
         "until": day(days[1]),
         "by": list(by),
+        "uncounted": uncounted,
         "total": as_json(daily.together(found.values())),
         "rows": rows,
         "league": league(found),

@@ -1,12 +1,10 @@
-"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`; and
-`GET /api/in-doubt`. Each is a command and a page, too."""
+"""What an operator does, asked for by a program: `POST /api/pause`, `resume`, `pull`, `retry`, `in-doubt`, `stop`,
+and what `rights` has. Each is a command and a page, too."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -15,13 +13,15 @@ from starlette.responses import JSONResponse, Response
 
 from syncd import filters
 from syncd.actions import doubts, pausing
-from syncd.ledger import pauses, retries, search, submissions, unpriced
+from syncd.ledger import pauses, retries, undos
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Doubt
 from syncd.ledger.unpriced import Unpriced
 from syncd.pipeline.parts import Parts
 
-BY = "the private API"
+from . import rights
+from .rights import BY as BY  # noqa: PLC0414 - who asks by the API
+
 CHUNK = 200  # calls that are decided on in one transaction: the stages write in between
 
 log = structlog.get_logger("syncd.api")
@@ -96,23 +96,30 @@ async def resolve(parts: Parts, given: Mapping[str, Any]) -> dict[str, Any]:
     return {"decision": decision.words, "calls": [one.id for one in calls]}
 
 
-ACTS: dict[str, Act] = {"pause": pause, "resume": resume, "pull": pull, "retry": retry, "in-doubt": resolve}
+async def stop(parts: Parts, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"run": 118}`: leave the rest of an undo as it is."""
+    run = given.get("run")
+    if type(run) is not int:
+        raise ValueError("run: the number of an undo, as /api/runs tells it")
+    return {"run": run, "left": await parts.ledger.write(undos.stop, run, BY, now=parts.clock.now())}
 
 
-async def in_doubt(parts: Parts, request: Request) -> Response:
-    """What `syncd in-doubt list --json` prints; with `?expired=1`, calls that are over without a price."""
-    priced = request.query_params.get("expired") == "1"
-    calls, about = await parts.ledger.read(_all, priced=priced)
-    return JSONResponse([{**_plain(asdict(one)), "contacts": about[one.id]} for one in calls])
-
-
-def _all(tx: Tx, *, priced: bool) -> tuple[Sequence[Doubt | Unpriced], dict[str, list[str]]]:
-    calls: Sequence[Doubt | Unpriced] = unpriced.unpriced(tx, assumed=True) if priced else submissions.doubts(tx)
-    return calls, search.contacts_of_calls(tx, [one.id for one in calls])
+ACTS: dict[str, Act] = {
+    "pause": pause,
+    "resume": resume,
+    "pull": pull,
+    "retry": retry,
+    "in-doubt": resolve,
+    "stop": stop,
+    "suppress": rights.suppress,
+    "unsuppress": rights.unsuppress,
+    "forget": rights.forget,
+    "export": rights.export,
+}
 
 
 def _named(tx: Tx, ids: Sequence[str], *, priced: bool) -> list[Doubt | Unpriced]:
-    known = {one.id: one for one in _all(tx, priced=priced)[0]}
+    known = {one.id: one for one in doubts.choose(tx, doubts.Which(), priced=priced, now=0.0)[0]}
     if unknown := [one for one in ids if one not in known]:
         raise ValueError(f"nothing called {unknown[0]} is {'without a price' if priced else 'in doubt'}")
     return [known[one] for one in ids]
@@ -139,7 +146,3 @@ def _text(given: Mapping[str, Any], key: str) -> str:
     if isinstance(value, str):
         return value.strip()
     raise ValueError(f"{key} is a text")
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: float(value) if isinstance(value, Decimal) else value for key, value in row.items()}

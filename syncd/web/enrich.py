@@ -9,13 +9,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from syncd.actions import enriching
+from syncd.actions.enriching import MOST
 from syncd.config import Sync
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import ContactRef
 from syncd.pipeline import account, requests
 from syncd.pipeline.parts import Parts
 
-MOST = 100  # contacts of a call
 _HOW = 'send {"contacts": ["hubspot-eu/contacts/501"]}, and perhaps "sync"'
 
 
@@ -46,11 +47,4 @@ def _wanted(syncs: Sequence[Sync], given: Mapping[str, Any]) -> tuple[list[Conta
     if not isinstance(named, list) or not 0 < len(named) <= MOST:
         raise ValueError(f"contacts must be a list of 1 to {MOST}")
     refs = list(dict.fromkeys(ContactRef.parse(str(one)) for one in named))
-    places = {(ref.connection, ref.object) for ref in refs}
-    wanted = given.get("sync")
-    fit = [one for one in syncs if places == {(one.crm, one.object)} and wanted in (None, one.name)]
-    active = [one for one in fit if not one.paused]
-    if not active:
-        which = "no sync" if wanted is None else f"no sync {wanted!r}"
-        raise ValueError(f"{which} looks after all of these" + (", or it is paused" if fit else ""))
-    return refs, active[0]
+    return refs, enriching.sync_for(syncs, refs, given.get("sync"))

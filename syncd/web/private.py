@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from syncd import words
 from syncd.ledger import reviews
 from syncd.observe import metrics
 from syncd.observe.status import live
@@ -26,9 +27,8 @@ from syncd.observe.trial import WITHIN, Trial
 from syncd.pages.sessions import Sessions
 from syncd.pipeline.parts import Parts
 
-from . import acts, report, runs
+from . import acts, lists, report, runs
 from .access import Access, Message, Receive, Send
-from .contacts import contacts
 from .enrich import enrich
 from .hosts import KnownHosts
 
@@ -46,15 +46,13 @@ def application(parts: Parts, *, commit_within: float = WITHIN) -> Starlette:
             Route("/readyz", api.ready),
             Route("/metrics", api.metrics),
             Route("/api/status", api.status),
-            Route("/api/contacts", partial(contacts, parts)),
+            Route("/api/words", api.words),
+            *(Route(f"/api/{name}", partial(lists.show, name, parts), methods=["GET"]) for name in lists.LISTS),
             Route("/api/contacts/{connection}/{object}/{id}", partial(runs.journey, parts)),
             Route("/api/report", partial(report.report, parts)),
-            Route("/api/runs", partial(runs.runs, parts)),
             Route("/api/enrich", partial(enrich, parts), methods=["POST"]),
             Route("/api/undo", partial(runs.undo, parts), methods=["POST"]),
-            Route("/api/in-doubt", partial(acts.in_doubt, parts)),
             *(Route(f"/api/{name}", partial(acts.do, name, parts), methods=["POST"]) for name in acts.ACTS),
-            Route("/api/reviews", api.reviews),
             Route("/api/reviews/{decision}", api.decide, methods=["POST"]),
         ],
         middleware=[
@@ -128,24 +126,24 @@ class _Api:
         """What `syncd status --json` prints."""
         return JSONResponse(await live(self._parts))
 
-    async def reviews(self, _: Request) -> Response:
-        """What `syncd review list --json` prints: every value that waits for a person, unmasked."""
-        waiting = await self._parts.ledger.read(reviews.waiting, self._parts.listed_prices)
-        return JSONResponse([one.as_json() for one in waiting])
+    async def words(self, _: Request) -> Response:
+        """How each state is shown, and what it means."""
+        return JSONResponse(words.as_json())
 
     async def decide(self, request: Request) -> Response:
-        """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2]}`: how many were still open."""
+        """`POST /api/reviews/accept` or `…/refuse` with `{"ids": [1, 2], "reason": "…"}`: how many were open."""
         decision = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}.get(request.path_params["decision"])
         if decision is None or request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return JSONResponse({"error": "POST JSON to /api/reviews/accept or /api/reviews/refuse"}, 404)
         try:
-            ids = json.loads(await request.body())["ids"]
-        except (ValueError, KeyError, TypeError):
-            ids = None
-        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids):
+            given = json.loads(await request.body())
+            ids, reason = given["ids"], given.get("reason", "")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            ids, reason = None, ""
+        if not isinstance(ids, list) or not all(type(id_) is int for id_ in ids) or not isinstance(reason, str):
             return JSONResponse({"error": 'send {"ids": [1, 2]}, as /api/reviews shows them'}, 400)
         now = self._parts.clock.now()
-        decided = await self._parts.ledger.write(reviews.decide, ids, decision, "the private API", now=now)
+        decided = await self._parts.ledger.write(reviews.decide, ids, decision, acts.BY, now=now, reason=reason)
         self._parts.bells.ring("verify")
         return JSONResponse({"decided": decided})
 

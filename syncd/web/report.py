@@ -1,4 +1,4 @@
-"""`GET /api/report`: what `syncd report --json` prints."""
+"""`GET /api/report`: what `syncd report --json` prints; with `format=csv`, its rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from starlette.responses import JSONResponse, Response
 
 from syncd import filters
 from syncd.ledger import daily
+from syncd.ledger.daily import Figures, Place
+from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
 from syncd.report import figures
 from syncd.report.figures import SINCE, USUAL
+
+from .lists import listed
 
 
 async def report(parts: Parts, request: Request) -> Response:
@@ -19,7 +23,12 @@ async def report(parts: Parts, request: Request) -> Response:
         names = figures.grouping(asked.get("by", ",".join(USUAL)))
         until = filters.moment(asked["until"], now) if "until" in asked else now
         days = figures.days_of(filters.moment(asked.get("since", SINCE), now), until)
+        found, behind = await parts.ledger.read(_read, days)
+        told = figures.report(found, days, names, uncounted=behind)
+        return listed(request, told["rows"], [*names, *figures.COLUMNS], told)
     except ValueError as error:
         return JSONResponse({"error": str(error)}, 400)
-    found = await parts.ledger.read(daily.read, *days)
-    return JSONResponse(figures.report(found, days, names))
+
+
+def _read(tx: Tx, days: tuple[int, int]) -> tuple[dict[Place, Figures], int]:
+    return daily.read(tx, *days), daily.uncounted(tx)

@@ -1,6 +1,6 @@
-"""What was written, and taking it back: `GET /api/runs`, `GET /api/contacts/CONNECTION/OBJECT/ID`, `POST /api/undo`.
+"""One contact, and taking back what was written: `GET /api/contacts/CONNECTION/OBJECT/ID`, `POST /api/undo`.
 
-As `syncd runs`, `syncd show` and `syncd undo` print it with --json, values in full.
+As `syncd show` and `syncd undo` print it with --json, values in full.
 """
 
 from __future__ import annotations
@@ -12,24 +12,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from syncd import filters
+from syncd.actions import undoing
 from syncd.contract.model import ContactRef
 from syncd.ledger import reports, undos
 from syncd.ledger.undos import Wanted
 from syncd.pipeline.parts import Parts
-
-from .contacts import limit_of
-
-_KEYS = ("run", "sync", "contact", "since", "until", "do")
-
-
-async def runs(parts: Parts, request: Request) -> Response:
-    """`?sync=` is one sync's, `limit=` so many."""
-    try:
-        limit = limit_of(request)
-    except ValueError as error:
-        return JSONResponse({"error": str(error)}, 400)
-    return JSONResponse(await parts.ledger.read(reports.runs, request.query_params.get("sync"), limit=limit))
 
 
 async def journey(parts: Parts, request: Request) -> Response:
@@ -62,14 +49,8 @@ async def undo(parts: Parts, request: Request) -> Response:
 
 def _wanted(given: Mapping[str, Any], *, now: float) -> Wanted:
     """Raises ValueError where something is not meant to be there, or nothing is said."""
-    said = {key: value for key, value in given.items() if key != "do"}
-    if unknown := sorted(given.keys() - {*_KEYS}):
+    if unknown := sorted(given.keys() - {*undoing.KEYS, "do"}):
         raise ValueError(f"nothing is chosen by {unknown[0]!r}")
-    if not said:
-        raise ValueError("say what")
-    if "run" in said and type(said["run"]) is not int:
+    if "run" in given and type(given["run"]) is not int:
         raise ValueError("run is a number")
-    contact = ContactRef.parse(str(said["contact"])) if "contact" in said else None
-    moments = {key: filters.moment(str(said[key]), now) for key in ("since", "until") if key in said}
-    sync = str(said["sync"]) if "sync" in said else None
-    return Wanted(run=said.get("run"), sync=sync, contact=contact, **moments)
+    return undoing.wanted({key: str(given[key]) for key in undoing.KEYS if key in given}, now)

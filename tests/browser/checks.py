@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
+
+from .world import WIDTHS, World
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # What may be pressed and is smaller than it must be: 44 px for what acts, 24 px for what leads somewhere.
@@ -34,6 +40,39 @@ PALE = r"""() => {
   return [...document.body.querySelectorAll('*')].filter(one => one.getClientRects().length && hasText(one))
     .map(one => [contrast(one), one.outerHTML.slice(0, 100)]).filter(([ratio]) => ratio < 4.5);
 }"""
+
+
+@contextmanager
+def opened(browser: Browser, world: World, path: str, **wishes: Any) -> Iterator[Page]:
+    """A page, which has said nothing on the console and asked nobody else when it is closed."""
+    said: list[str] = []
+    asked: list[str] = []
+    context = browser.new_context(base_url=world.base, **{"viewport": {"width": 1280, "height": 900}, **wishes})
+    page = context.new_page()
+    page.on("console", lambda one: said.append(one.text))
+    page.on("pageerror", lambda one: said.append(str(one)))
+    page.on("request", lambda one: asked.append(one.url))
+    try:
+        page.goto(path)
+        yield page
+        assert said == []
+        assert [url for url in asked if not url.startswith(world.base)] == []
+    finally:
+        context.close()
+
+
+def assert_readable(page: Page, name: str) -> None:
+    """At every width, light and dark: contrast, nothing to scroll sideways, axe; at 320 px, too; nothing too small."""
+    for width in WIDTHS.values():
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
+        assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
+        assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320, f"{name} scrolls sideways at 320"
+    assert page.evaluate(SMALL) == []
 
 
 def faults(page: Page) -> list[str]:

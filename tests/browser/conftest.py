@@ -9,20 +9,49 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from .world import BROWSER, World, world
+from .world import BROWSER, World, first_day, grow, world
+
+LARGE = 20_000  # contacts of a large ledger, unless --contacts says another number
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`make browser` looks at a ledger of a million contacts."""
+    parser.addoption("--contacts", type=int, default=LARGE, help="contacts of the large ledger")
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def seen(tmp_path_factory: pytest.TempPathFactory, needs_browser: None) -> Iterator[World]:
     """A daemon with something on each page."""
-    if BROWSER is None:
-        pytest.skip("needs a browser: apt-get install chromium")
     with world(tmp_path_factory.mktemp("world")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def chromium(seen: World) -> Iterator[Browser]:
+def empty(tmp_path_factory: pytest.TempPathFactory, needs_browser: None) -> Iterator[World]:
+    """A daemon of which nothing has run yet."""
+    with first_day(tmp_path_factory.mktemp("empty")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def large(
+    tmp_path_factory: pytest.TempPathFactory, needs_browser: None, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    """A daemon with many contacts."""
+    with world(tmp_path_factory.mktemp("large")) as made:
+        grow(made, request.config.getoption("--contacts", LARGE))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def needs_browser() -> None:
+    """Where there is none, that is said."""
+    if BROWSER is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def chromium(needs_browser: None) -> Iterator[Browser]:
     """The system's own."""
     with ExitStack() as stack:
         play = stack.enter_context(sync_playwright())

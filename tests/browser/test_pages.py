@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -13,8 +10,8 @@ from playwright.sync_api import Browser, Page, Response
 
 from tests.system.rig import ask, until
 
-from .checks import PALE, SMALL, faults
-from .world import WIDTHS, World
+from .checks import PALE, SMALL, assert_readable, faults, opened
+from .world import World
 
 NAMES = [
     "overview", "syncs", "sync", "contacts", "contact", "review", "review-one", "review-confirm", "doubts",
@@ -22,38 +19,10 @@ NAMES = [
 ]  # fmt: skip
 
 
-@contextmanager
-def opened(browser: Browser, world: World, path: str, **wishes: Any) -> Iterator[Page]:
-    """A page, which has said nothing on the console and asked nobody else when it is closed."""
-    said: list[str] = []
-    asked: list[str] = []
-    context = browser.new_context(base_url=world.base, **{"viewport": {"width": 1280, "height": 900}, **wishes})
-    page = context.new_page()
-    page.on("console", lambda one: said.append(one.text))
-    page.on("pageerror", lambda one: said.append(str(one)))
-    page.on("request", lambda one: asked.append(one.url))
-    try:
-        page.goto(path)
-        yield page
-        assert said == []
-        assert [url for url in asked if not url.startswith(world.base)] == []
-    finally:
-        context.close()
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_page_is_readable_at_every_width_light_and_dark(chromium: Browser, seen: World, name: str) -> None:
     with opened(chromium, seen, seen.pages[name]) as page:
-        for width in WIDTHS.values():
-            page.set_viewport_size({"width": width, "height": 900})
-            for scheme in ("dark", "light"):
-                page.emulate_media(color_scheme=scheme)
-                assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
-            assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
-            assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
-        page.set_viewport_size({"width": 320, "height": 700})
-        assert page.evaluate("document.documentElement.scrollWidth") == 320, f"{name} scrolls sideways at 320"
-        assert page.evaluate(SMALL) == []
+        assert_readable(page, name)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,15 @@ from pathlib import Path
 import httpx
 import yaml
 
-from tests.system.rig import Daemon, Vendors, ask, reading
+from benchmarks.copies import multiply
+from syncd.ledger import daily
+from syncd.ledger.store import Ledger
+from tests.system.rig import Daemon, Vendors, ask, reading, syncd
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WIDTHS = {"phone": 390, "tablet": 768, "desk": 1280}
+CONTACTS, FEW = 72, 8  # of the worlds
+WRITES = "SELECT count(*) FROM write WHERE state = 'written'"
 WAITING = "SELECT count(*) FROM job WHERE state = 'review'"
 
 
@@ -35,6 +40,13 @@ class World:
         self.daemon = Daemon(self.vendors)
         self.daemon.__enter__()
         return ended
+
+    def answers(self) -> bool:
+        """Are the pages there already?"""
+        try:
+            return httpx.get(self.base, trust_env=False, timeout=30).is_success
+        except httpx.TransportError:
+            return False
 
     @property
     def base(self) -> str:
@@ -65,19 +77,68 @@ class World:
             "nothing-found": "/contacts?q=nobody-at-all",
         }
 
+    @property
+    def lists(self) -> dict[str, str]:
+        """Those that are there whatever the ledger holds."""
+        about = {"contact", "review-one", "review-confirm", "doubts-confirm", "undo", "pull", "retry"}
+        return {name: path for name, path in self.pages.items() if name not in about}
+
 
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
     """Bought, written, waiting for approval, and then a call in doubt."""
-    with Vendors(folder, seed=2, contacts=72) as vendors:
+    with Vendors(folder, seed=2, contacts=CONTACTS) as vendors:
         _configure(vendors)
-        made = World(vendors, Daemon(vendors), "hubspot-contacts")
-        made.daemon.__enter__()
-        try:
+        with _running(vendors) as made:
             _fill(made)
             yield made
-        finally:
-            made.daemon.kill()
+
+
+@contextmanager
+def first_day(folder: Path) -> Iterator[World]:
+    """A daemon with an empty ledger, whose only sync has never run."""
+    with Vendors(folder, contacts=0) as vendors:
+        settings = yaml.safe_load(vendors.config.read_text("utf-8"))
+        settings["syncs"] = [{**settings["syncs"][0], "paused": True}]
+        vendors.config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
+        with _running(vendors) as made:
+            made.daemon.wait_for("the pages", made.answers)
+            yield made
+
+
+@contextmanager
+def small(folder: Path) -> Iterator[World]:
+    """Too few questions to tell anything by."""
+    with Vendors(folder, seed=2, contacts=FEW) as vendors, _running(vendors) as made:
+        made.daemon.wait_for("a value written", lambda: ask(vendors.ledger, WRITES) >= 1)
+        made.daemon.wait_for("the pages", made.answers)
+        yield made
+
+
+def grow(seen: World, contacts: int) -> None:
+    """Go on with a ledger of so many contacts, all copies of those that are there; nothing is bought or written."""
+    assert seen.daemon.terminate(within=30) == 0
+    done = syncd("pause", "--all", "--reason", "a large ledger", "-c", seen.vendors.config)
+    assert done.returncode == 0, done.stderr
+    ledger, large = seen.vendors.ledger, seen.vendors.folder / "large.db"
+    multiply(ledger, large, contacts // CONTACTS)
+    for one in ledger.parent.glob(f"{ledger.name}*"):
+        one.unlink()
+    large.rename(ledger)
+    Ledger.change(ledger, daily.count_all)  # as a daemon does it all the time
+    seen.daemon = Daemon(seen.vendors)
+    seen.daemon.__enter__()
+    seen.daemon.wait_for("the pages", seen.answers)
+
+
+@contextmanager
+def _running(vendors: Vendors) -> Iterator[World]:
+    made = World(vendors, Daemon(vendors), "hubspot-contacts")
+    made.daemon.__enter__()
+    try:
+        yield made
+    finally:
+        made.daemon.kill()
 
 
 def _fill(world: World) -> None:
@@ -86,7 +147,7 @@ def _fill(world: World) -> None:
     def wait(what: str, question: str, least: int) -> None:
         world.daemon.wait_for(what, lambda: ask(vendors.ledger, question) >= least)
 
-    wait("values written", "SELECT count(*) FROM write WHERE state = 'written'", 2)
+    wait("values written", WRITES, 2)
     wait("values that wait", WAITING, 8)
     wait("somebody who was not found", "SELECT count(*) FROM job WHERE reason = 'not_found'", 2)
     vendors.fault("fullenrich_cut:1", "zeliq_cut:1")

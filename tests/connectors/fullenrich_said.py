@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors.fullenrich import Connector, Options
-
-from .scripted import DictMemory, tools
+from syncd.contract.testing.surroundings import DictMemory, tools
 
 KEY = "fe-very-secret"
 JOB = "2db5ea61-1752-42cf-8ea1-ab1da060cd0a"

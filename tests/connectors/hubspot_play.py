@@ -19,8 +19,9 @@ from syncd.contract.model import (
     WriteOutcome,
     WriteStatus,
 )
+from syncd.contract.testing import StillClock
 from tests.connectors.scripted_crm import Reply, ScriptedCrm, Seen, refusal
-from tests.contract.bench import JumpingClock, bench
+from tests.contract.bench import bench
 
 T = TypeVar("T")
 TOKEN = "pat-eu1-00000000-0000-4000-8000-000000000000"
@@ -40,7 +41,7 @@ DAILY = Reply(429, {"status": "error", "message": "You have reached your daily l
 
 
 def using(
-    crm: ScriptedCrm, act: Callable[[Connector], Awaitable[T]], clock: JumpingClock | None = None, **options: Any
+    crm: ScriptedCrm, act: Callable[[Connector], Awaitable[T]], clock: StillClock | None = None, **options: Any
 ) -> T:
     async def go() -> T:
         settings = Options.model_validate({"access_token": TOKEN, **options} if "client_id" not in options else options)
@@ -73,9 +74,7 @@ def read(crm: ScriptedCrm, *ids: object, **options: Any) -> list[Snapshot]:
     return using(crm, lambda c: c.read([ref(i) for i in ids], SELECTION), **options)
 
 
-def write(
-    crm: ScriptedCrm, *changes: Change, clock: JumpingClock | None = None
-) -> dict[tuple[str, Field], WriteOutcome]:
+def write(crm: ScriptedCrm, *changes: Change, clock: StillClock | None = None) -> dict[tuple[str, Field], WriteOutcome]:
     outcomes = using(crm, lambda c: c.write(changes, SELECTION), clock)
     assert len({(o.ref, o.field) for o in outcomes}) == len(outcomes)
     return {(o.ref.id, o.field): o for o in outcomes}

@@ -20,8 +20,9 @@ from syncd.contract.model import (
     WriteStatus,
 )
 from syncd.contract.ports import Crm, Tools
+from syncd.contract.testing import StillClock
 from tests.connectors.scripted_org import ScriptedOrg
-from tests.contract.bench import JumpingClock, bench
+from tests.contract.bench import START, bench
 
 T = TypeVar("T")
 APP = {"domain": "acme.my", "client_id": "3MVG9.consumer", "client_secret": "consumer-secret-of-the-bench"}
@@ -33,7 +34,7 @@ MAIL, PHONE = "ada@example.com", "+442079460123"
 @contextmanager
 def org(kind: str = "Contact") -> Iterator[ScriptedOrg]:
     """An org whose clock jumps with ours."""
-    with ScriptedOrg(JumpingClock(), kind) as made:
+    with ScriptedOrg(StillClock(START), kind) as made:
         yield made
 
 

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from syncd.contract.testing import StillClock
 from tests.connectors.scripted_crm import Reply, Seen
-from tests.contract.bench import JumpingClock
 
 ORG, USER, COLLEAGUE = "00D5g00000ABCDEEA0", "0055g00000AAAAAAA0", "0055g00000BBBBBAA0"
 EXPIRED = Reply(401, [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}])
@@ -54,7 +54,7 @@ def refusal(code: str, message: str = "no", fields: list[str] | None = None, **m
 class ScriptedOrg:
     """Serve while entered. `on(end, *replies)` dictates the next answers to paths with that end."""
 
-    def __init__(self, clock: JumpingClock, kind: str = "Contact") -> None:
+    def __init__(self, clock: StillClock, kind: str = "Contact") -> None:
         self.clock, self.kind = clock, kind
         self.ahead = 0.0  # of the client's clock, in seconds
         self.records: dict[str, dict[str, Any]] = {}

@@ -27,12 +27,12 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.contract.ports import Provider
+from syncd.contract.testing.server import Reply, Script, scripted
+from syncd.contract.testing.surroundings import DictMemory, tools
 from syncd.sandbox.fullenrich import KEY as FULLENRICH_KEY
 from syncd.sandbox.server import Sandbox
 from syncd.sandbox.world import Person
 from syncd.sandbox.zeliq import KEY as ZELIQ_KEY
-
-from .scripted import DictMemory, Reply, Script, scripted, tools
 
 FAST = 6_000.0  # a minute of the sandbox in ten milliseconds
 PATIENCE = 30.0  # real seconds

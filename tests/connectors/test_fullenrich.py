@@ -21,12 +21,26 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.contract.pacing import Window
+from syncd.contract.testing.samples import (
+    ADA,
+    BOTH,
+    BY_COMPANY,
+    BY_NAME,
+    CALLBACK,
+    EMAIL,
+    EVENTS,
+    NOBODY,
+    PHONE,
+    PROFILE,
+    person,
+    several,
+)
+from syncd.contract.testing.samples import request as ask
+from syncd.contract.testing.samples import submission as sub
+from syncd.contract.testing.server import Call, Reply, Script, scripted
+from syncd.contract.testing.surroundings import DictMemory, use
 
 from .fullenrich_said import JOB, KEY, Made, make
-from .samples import ADA, BOTH, BY_COMPANY, BY_NAME, CALLBACK, EMAIL, EVENTS, NOBODY, PHONE, PROFILE, person, several
-from .samples import request as ask
-from .samples import submission as sub
-from .scripted import Call, DictMemory, Reply, Script, scripted, use
 
 WHOSE = {"connection": "crm", "object": "contacts"}
 OLD_KEY = "fe-older-secret"

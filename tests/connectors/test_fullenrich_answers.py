@@ -21,11 +21,22 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
+from syncd.contract.testing.samples import (
+    ADA,
+    BOTH,
+    BY_COMPANY,
+    BY_NAME,
+    EMAIL,
+    PHONE,
+    PROFILE,
+    delivery,
+    person,
+    several,
+)
+from syncd.contract.testing.samples import request as ask
+from syncd.contract.testing.samples import submission as sub
 
 from .fullenrich_said import BLANK, FOUND, JOB, Made, envelope, item, make, numbers, work
-from .samples import ADA, BOTH, BY_COMPANY, BY_NAME, EMAIL, PHONE, PROFILE, delivery, person, several
-from .samples import request as ask
-from .samples import submission as sub
 
 
 def parse(body: object, what: Submission | None = None, source: Source = Source.CALLBACK, part: str = "") -> Answer:

@@ -17,9 +17,9 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
+from syncd.contract.testing.samples import BOTH, EMAIL
 from syncd.sandbox.fullenrich import KEY as FULLENRICH_KEY
 
-from .samples import BOTH, EMAIL
 from .stage import PATIENCE, Stage, agreeing, by_name, findable, on_fullenrich, seen, truth
 
 

@@ -18,11 +18,12 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
+from syncd.contract.testing.samples import delivery
+from syncd.contract.testing.samples import submission as sub
+from syncd.contract.testing.server import Call, Reply, scripted
+from syncd.contract.testing.surroundings import tools, use
 
 from .fullenrich_said import BLANK, FOUND, JOB, KEY, envelope, item, make
-from .samples import delivery
-from .samples import submission as sub
-from .scripted import Call, Reply, scripted, tools, use
 
 OLD_KEY = "fe-older-secret"
 

@@ -20,6 +20,7 @@ from syncd.contract.model import (
     Selection,
     WriteStatus,
 )
+from syncd.contract.testing import StillClock
 from tests.connectors.hubspot_play import (
     MAIL,
     PHONE,
@@ -34,7 +35,7 @@ from tests.connectors.hubspot_play import (
     write,
 )
 from tests.connectors.scripted_crm import Reply, ScriptedCrm, contact, entry, partly, refusal
-from tests.contract.bench import START, JumpingClock
+from tests.contract.bench import START
 
 # --- pull ---------------------------------------------------------------------------------------
 
@@ -60,7 +61,7 @@ def test_pitfall_02_and_03_keyset_beyond_ten_thousand() -> None:
 
 
 def test_pitfall_04_total_without_results() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     with ScriptedCrm(contact("1")) as crm:
         crm.on("search", Reply(body={"total": 1, "results": []}))
         found = using(crm, pulled, clock)

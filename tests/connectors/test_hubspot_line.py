@@ -29,6 +29,7 @@ from syncd.contract.model import (
     Selection,
     WriteStatus,
 )
+from syncd.contract.testing import StillClock
 from tests.connectors.hubspot_play import (
     DAILY,
     PHONE,
@@ -45,13 +46,13 @@ from tests.connectors.hubspot_play import (
     write,
 )
 from tests.connectors.scripted_crm import Reply, ScriptedCrm, Seen, contact, refusal
-from tests.contract.bench import START, JumpingClock, bench
+from tests.contract.bench import START, bench
 
 # --- pace and trouble ---------------------------------------------------------------------------
 
 
 def test_pitfall_20_secondly() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     with ScriptedCrm(contact("1")) as crm:
         crm.on("search", SECONDLY)
         assert len(using(crm, pulled, clock)) == 1
@@ -60,7 +61,7 @@ def test_pitfall_20_secondly() -> None:
 
 
 def test_pitfall_21_ten_secondly() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     with ScriptedCrm(contact("1")) as crm:
         crm.on("batch/read", ROLLING)
         assert len(read(crm, 1, clock=clock)) == 1
@@ -68,7 +69,7 @@ def test_pitfall_21_ten_secondly() -> None:
 
 
 def test_pitfall_21_daily_until_the_portal_s_midnight() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
 
     async def act(connector: Connector) -> None:
         with pytest.raises(RateLimited) as first:
@@ -89,7 +90,7 @@ def test_pitfall_21_daily_until_the_portal_s_midnight() -> None:
 
 
 def test_pitfall_23_locked_and_moving() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     with ScriptedCrm(contact("1")) as crm:
         crm.on("batch/read", Reply(423, {}))
         read(crm, 1, clock=clock)
@@ -132,7 +133,7 @@ def test_pitfall_24_one_refresh_for_all() -> None:
 
 
 def test_pitfall_24_refresh_before_the_end() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
 
     async def act(connector: Connector) -> None:
         await connector.read([ref(1)], SELECTION)
@@ -224,7 +225,7 @@ def test_pitfall_33_no_call_waits_for_ever() -> None:
 
 
 def test_pitfall_34_reads_are_repeated_by_us() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     with ScriptedCrm(contact("1")) as crm:
         crm.on("batch/read", Reply(503, b""), Reply(cut=True), Reply(502, b"<html>"), Reply(500, {}))
         assert len(read(crm, 1, clock=clock)) == 1
@@ -274,7 +275,7 @@ def test_pitfall_36_nonsense_with_status_200(body: dict[str, Any]) -> None:
 
 
 def test_pitfall_39_our_share_of_what_is_told() -> None:
-    clock = JumpingClock()
+    clock = StillClock(START)
     told = {"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"}
     with ScriptedCrm(*(contact(str(n)) for n in range(1, 9_501))) as crm:
         crm.headers = told

@@ -88,7 +88,7 @@ CLIENTS: dict[str, Callable[[str, float], None]] = {
 }
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW.keys())
 def test_n4_what_drips_is_cut_and_in_doubt(client: str, answer: Answer) -> None:

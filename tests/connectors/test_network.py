@@ -60,7 +60,7 @@ def by_salesforces_sdk(url: str, network: Network, within: float) -> None:
 
 Client = Callable[[str, Network, float], None]
 CLIENTS: dict[str, Client] = {"httpx": by_httpx, "hubspot": by_hubspots_sdk, "salesforce": by_salesforces_sdk}
-pytestmark = pytest.mark.timeout(30)
+pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(params=CLIENTS)

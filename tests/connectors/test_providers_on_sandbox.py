@@ -13,8 +13,8 @@ from syncd.contract.model import (
     Identity,
     Level,
 )
+from syncd.contract.testing.samples import EMAIL
 
-from .samples import EMAIL
 from .stage import Stage, on_fullenrich, on_zeliq
 
 

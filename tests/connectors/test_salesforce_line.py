@@ -21,10 +21,11 @@ from connectors.salesforce.options import Login
 from syncd.contract.errors import Halt, RateLimited, Retry, Trouble
 from syncd.contract.model import Field, Level, WriteStatus
 from syncd.contract.ports import Crm
+from syncd.contract.testing import StillClock
 from tests.connectors.salesforce_play import APP, CONTACTS, MAIL, org, pages, pulled, put, read, ref, using, write
 from tests.connectors.scripted_crm import Reply, Seen
 from tests.connectors.scripted_org import EXPIRED, ORG, ScriptedOrg, record_id, refusal
-from tests.contract.bench import JumpingClock, bench
+from tests.contract.bench import START, bench
 
 PASSWORD: dict[str, Any] = {
     "domain": "login",
@@ -196,7 +197,7 @@ def test_pitfall_29_any_401_is_survived_once(reply: Reply) -> None:
 
 
 def test_pitfall_39_another_org_stops_everything() -> None:
-    with org() as crm, ScriptedOrg(JumpingClock()) as fresh:
+    with org() as crm, ScriptedOrg(StillClock(START)) as fresh:
         tools = bench(crm.clock)
         one = crm.add(1)
         assert using(crm, pulled, tools).keys() == {one}

@@ -16,11 +16,11 @@ from syncd.contract import normal
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Skip, Trouble, Unlisted
 from syncd.contract.model import Field, Identity, Level, Receipt
 from syncd.contract.pacing import Window
-
-from .samples import ADA, BY_COMPANY, BY_MAIL, BY_NAME, CALLBACK, EMAIL, NOBODY, PHONE, PROFILE
-from .samples import request as ask
-from .samples import submission as sub
-from .scripted import Call, DictMemory, Reply, Script, scripted, tools, use
+from syncd.contract.testing.samples import ADA, BY_COMPANY, BY_MAIL, BY_NAME, CALLBACK, EMAIL, NOBODY, PHONE, PROFILE
+from syncd.contract.testing.samples import request as ask
+from syncd.contract.testing.samples import submission as sub
+from syncd.contract.testing.server import Call, Reply, Script, scripted
+from syncd.contract.testing.surroundings import DictMemory, tools, use
 
 KEY = "sk-very-secret"
 ACCEPTED = Reply(202, {"status": 202, "message": "Request accepted", "jobId": "job-1"})

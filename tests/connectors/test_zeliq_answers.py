@@ -13,11 +13,10 @@ from pydantic import SecretStr
 from connectors.zeliq import Connector, Options
 from syncd.contract.errors import Garbled, Skip
 from syncd.contract.model import Answer, EnrichmentResult, Field, Grade, Identity, Outcome, Source
-
-from .samples import BY_COMPANY, BY_MAIL, BY_NAME, EMAIL, PHONE, PROFILE, delivery
-from .samples import request as ask
-from .samples import submission as sub
-from .scripted import DictMemory, tools, use
+from syncd.contract.testing.samples import BY_COMPANY, BY_MAIL, BY_NAME, EMAIL, PHONE, PROFILE, delivery
+from syncd.contract.testing.samples import request as ask
+from syncd.contract.testing.samples import submission as sub
+from syncd.contract.testing.surroundings import DictMemory, tools, use
 
 KEY = "sk-very-secret"
 TOLD = Identity(linkedin_url=PROFILE)

@@ -15,11 +15,11 @@ from connectors.zeliq import Connector, Options
 from syncd.contract.errors import Halt, InDoubt, RateLimited, Retry, Trouble, Unlisted
 from syncd.contract.model import Identity, Level, Receipt
 from syncd.contract.ports import Tools
-
-from .samples import EMAIL, PROFILE
-from .samples import request as ask
-from .samples import submission as sub
-from .scripted import DictMemory, Reply, StillClock, scripted, use
+from syncd.contract.testing.samples import EMAIL, PROFILE
+from syncd.contract.testing.samples import request as ask
+from syncd.contract.testing.samples import submission as sub
+from syncd.contract.testing.server import Reply, scripted
+from syncd.contract.testing.surroundings import DictMemory, StillClock, use
 
 APP, API = "app.zeliq.com", "api.zeliq.com"
 SAYS_7 = httpx.Response(200, json={"credit_balance": 7})

@@ -17,9 +17,9 @@ from syncd.contract.model import (
     Outcome,
     Source,
 )
+from syncd.contract.testing.samples import EMAIL, PHONE
+from syncd.contract.testing.surroundings import DictMemory
 
-from .samples import EMAIL, PHONE
-from .scripted import DictMemory
 from .stage import Stage, agreeing, by_name, findable, identity_of, on_fullenrich, on_zeliq, seen, truth
 
 

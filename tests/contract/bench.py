@@ -1,35 +1,16 @@
-"""What the tests of connectors are given instead of the world: a clock that jumps, a memory in a dict."""
+"""What the tests of connectors are given instead of the world: a clock that stands still, a memory in a dict."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from typing import Any
 
 from syncd.contract.pacing import Clock
 from syncd.contract.ports import Tools
+from syncd.contract.testing import StillClock
 
 START = 1_790_000_000.0  # in September 2026
-
-
-class JumpingClock:
-    """Whoever sleeps on it finds that the time has passed at once. `slept` says how long each one wished."""
-
-    def __init__(self, start: float = START) -> None:
-        self.time = start
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-        await asyncio.sleep(0)
 
 
 class DictMemory:
@@ -47,4 +28,4 @@ class DictMemory:
 
 def bench(clock: Clock | None = None, seed: int = 7) -> Tools:
     """Tools for one connector."""
-    return Tools(clock=clock or JumpingClock(), rng=random.Random(seed), memory=DictMemory())
+    return Tools(clock=clock or StillClock(START), rng=random.Random(seed), memory=DictMemory())

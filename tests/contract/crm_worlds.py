@@ -1,6 +1,6 @@
 """The CRMs that the contract suite is played in: each a connection, and the hands to change the world behind it.
 
-To put another CRM under the suite, add its world to WORLDS. What a CRM must do is said in `test_crms`.
+To put another CRM under the suite, add its world to WORLDS. What a CRM must do is said in `CrmContract`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import uvicorn
 
@@ -20,7 +20,7 @@ from connectors.hubspot import Options as HubSpotOptions
 from connectors.salesforce import Connector as SalesforceConnector
 from connectors.salesforce import Options as SalesforceOptions
 from syncd.contract.model import Author, Field, FieldMap, Identity, Selection
-from syncd.contract.ports import Crm
+from syncd.contract.testing import CrmWorld
 from syncd.sandbox.clock import SandboxClock
 from syncd.sandbox.faults import Faults
 from syncd.sandbox.hubspot import HubSpot
@@ -34,55 +34,6 @@ from tests.contract.bench import bench
 from tests.contract.fake_crm import FakeCrm
 
 BOUNCE_CLEANER = HistoryAuthor("INTEGRATION", "19083857")
-
-
-class CrmWorld(Protocol):
-    """A CRM with nobody in it yet, and what people do there."""
-
-    selection: Selection
-    extended: Selection  # the same, with mobile numbers and profiles in properties of their own
-    refused_email: str  # an address that this CRM never takes
-
-    @property
-    def crm(self) -> Crm: ...
-
-    def add(self, first_name: str, email: str = "", phone: str = "", mobile: str = "") -> str:
-        """A person types in a new contact; returns its id."""
-
-    def edit(self, record: str, field: Field, value: str) -> None:
-        """A person sets a field; "" clears it."""
-
-    def rename(self, record: str, first_name: str, last_name: str) -> None:
-        """A person makes the record somebody else's."""
-
-    def opt_out(self, record: str) -> str:
-        """The contact does not want e-mails any more; returns the reason that is told of it."""
-
-    def remove(self, record: str) -> None: ...
-
-    def merge(self, loser: str, winner: str) -> str:
-        """A person merges two contacts; returns the id that is left."""
-
-    def held(self, record: str, field: Field) -> str:
-        """What the CRM holds in the mapped property."""
-
-    def count(self) -> int:
-        """How many contacts there are."""
-
-    def forbid(self, *, forbidden: bool = True) -> None:
-        """An administrator takes away our right to write e-mails, or gives it back."""
-
-    def hide_mobile(self) -> None:
-        """An administrator takes away our right to see the mobile number, which also counts as a phone number."""
-
-    def clear_by_program(self, record: str) -> None:
-        """A program, not a person, clears the e-mail address."""
-
-    def conditions(self) -> Mapping[str, tuple[Mapping[str, Any], Callable[[str, bool], None]]]:
-        """Every kind of term that `match` may have here: an example, and how a person makes a record meet it or not."""
-
-    def settle(self) -> None:
-        """Time passes until searches see everything."""
 
 
 class FakeWorld:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from syncd.contract.model import Candidate, Delivery, Field, Grade, Identity, Outcome, Source, Submission
-from tests.connectors.samples import ADA, BY_MAIL, BY_NAME, EMAIL, NOBODY, PROFILE, request, submission
+from syncd.contract.testing.samples import ADA, BY_MAIL, BY_NAME, EMAIL, NOBODY, PROFILE, request, submission
 
 from .fake_provider import STRANGER, FakeProvider, said
 

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.contract.model import ASKED, Field
 from syncd.contract.testing import Bench, ProviderContract, VendorContract
-from tests.connectors.samples import ADA, request
+from syncd.contract.testing.samples import ADA, request
 
 from .benches import FAKE, VENDORS
 

@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl
 
 from syncd.contract.errors import InDoubt
 from syncd.contract.model import Receipt, Submission
+from syncd.contract.testing import StillClock
 from syncd.pipeline.watch import Watch
-from tests.contract.bench import JumpingClock
+from tests.contract.bench import START
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.harness import EMAIL, UNHEARD, Harness
 
@@ -24,11 +25,11 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 CALM = 100 * DAY  # after which every clock has caught up
 
 
-class Clocks(JumpingClock):
+class Clocks(StillClock):
     """A wall clock that may be `off` by any time, and a monotonic one that nothing disturbs."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(START)
         self.true, self.off, self.stands = self.time, 0.0, False
 
     def monotonic(self) -> float:

@@ -25,6 +25,7 @@ from syncd.config.sections import Ledger as LedgerSection
 from syncd.contract.errors import ConnectorError
 from syncd.contract.model import Author, ContactRef, EnrichmentRequest, Identity, Submission
 from syncd.contract.pacing import Pacer
+from syncd.contract.testing import StillClock
 from syncd.ledger import copies, undos
 from syncd.ledger.store import Ledger
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, rights, sweep, undoing, verify, writeback
@@ -34,7 +35,7 @@ from syncd.pipeline.parts import Lane, Parts
 from syncd.pipeline.watch import Watch, integrity
 from syncd.web import public
 from syncd.web.listener import Listener
-from tests.contract.bench import START, JumpingClock
+from tests.contract.bench import START
 from tests.unit.harness import SECRET, Harness, settings_of, sync_of
 
 from .client import Client
@@ -111,7 +112,7 @@ class _Traveller:
         self._ledger = ledger
         self._labels = labels
         self._world = Memory(folder)
-        self._clock = JumpingClock(self._world.happened("time")[-1]["at"] + 1)
+        self._clock = StillClock(self._world.happened("time")[-1]["at"] + 1)
         self._vendors = {name: Vendor(self._world, name, bulk=name == "bob") for name in ("ann", "bob")}
         self._canary, self._watch = Canary(), Watch()
         self._parts = self._assemble()

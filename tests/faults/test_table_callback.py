@@ -19,12 +19,12 @@ from pydantic import SecretStr
 from connectors import fullenrich
 from syncd.contract.model import Delivery, Outcome, Receipt, Source, Submission
 from syncd.contract.pacing import Pacer
+from syncd.contract.testing.server import Reply, Script, scripted
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.store import Tx
 from syncd.pipeline import inbox
 from syncd.pipeline.parts import Lane
 from tests.connectors.fullenrich_said import FOUND, JOB, KEY, envelope, item
-from tests.connectors.scripted import Reply, Script, scripted
 from tests.contract.bench import bench
 from tests.contract.fake_provider import FakeProvider, said
 from tests.unit.harness import EMAIL, ONE_BY_ONE, Harness

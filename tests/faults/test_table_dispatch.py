@@ -17,11 +17,11 @@ from syncd.config import Budget
 from syncd.contract.errors import Skip, Split, Trouble
 from syncd.contract.model import Outcome, Receipt, Submission
 from syncd.contract.pacing import Pacer, Window
+from syncd.contract.testing.server import Reply, Script, scripted
 from syncd.daemon import Daemon
 from syncd.ledger import connections, copies, submissions
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
-from tests.connectors.scripted import Reply, Script, scripted
 from tests.contract.bench import bench
 from tests.contract.fake_provider import FakeProvider, said
 from tests.unit.harness import EMAIL, ONE_BY_ONE, Harness

@@ -62,11 +62,10 @@ class Configuration:
     ) -> None:
         self._rng, self._money = changes, money
         settings = _settings(rng, path, crms)
-        names = tuple(sync.name for sync in settings.syncs)
-        budgets = () if money is None else spending.draw(money, names)
         if policies is not None:
             settings = replace(settings, syncs=tuple(_with_policies(policies, sync) for sync in settings.syncs))
             settings = replace(settings, syncs=tuple(_with_refresh(policies, sync) for sync in settings.syncs))
+        budgets = () if money is None else spending.draw(money, settings.syncs)
         self.now = self.wanted = replace(settings, budgets=budgets)
         self.history: dict[str, list[Former]] = {sync.crm: [Former(0.0, sync)] for sync in self.now.syncs}
         self._gone: dict[str, Mapping[Field, FieldPolicy]] = {}  # fields that were taken out, by CRM
@@ -118,7 +117,7 @@ class Configuration:
     def _other_budgets(self, what: str, before: Sync, changed: Sync) -> tuple[NamedBudget, ...]:
         """They are drawn anew now and then; and a sync's new name is written into them, too."""
         if what == "other_budget" and self._money is not None and self._money.random() < 0.5:
-            return spending.draw(self._money, tuple(sync.name for sync in self.wanted.syncs))
+            return spending.draw(self._money, self.wanted.syncs)
         names = {before.name: changed.name}
         return tuple(
             one.model_copy(update={"syncs": one.syncs and tuple(names.get(name, name) for name in one.syncs)})

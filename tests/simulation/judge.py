@@ -130,6 +130,7 @@ class Judge:
         policies = {c.name: c.in_doubt_policy for c in self._world.configuration.now.connections.values()}
         stay = {j["id"] for j in jobs if j["state"] == "in_doubt" and policies[j["provider"]] is InDoubtPolicy.ASK}
         stay |= {j["id"] for j in jobs if j["state"] == "review" and j["due_at"] > ENDLESS}
+        stay |= {j["id"] for j in jobs if j["state"] == "queued" and j["priority"] < 0}  # stands: as budgets have room
         for _ in range(3):  # who waits for one that waits
             stay |= {j["id"] for j in jobs if j["state"] == "waiting" and j["behind"] in stay}
         return [j for j in jobs if j["state"] != "done" and j["id"] not in stay]

@@ -26,6 +26,7 @@ from syncd.config import Ages, WritePolicy
 from syncd.contract.model import Change, Delivery, Field, Grade, Snapshot, WriteStatus
 from syncd.contract.pacing import Pacer
 from syncd.ledger import (
+    budgets,
     candidates,
     claims,
     configured,
@@ -214,6 +215,37 @@ def budget_of_a_field_forgets_bulks() -> AbstractContextManager[None]:
     return swap(Budget, "part", of_one)
 
 
+def budget_of_a_sync_counts_nothing() -> AbstractContextManager[None]:
+    """What was spent for a single sync is not found."""
+    return statement("spent_since", "sync IN (SELECT value", "sync || '?' IN (SELECT value")
+
+
+def budget_of_a_provider_counts_nothing() -> AbstractContextManager[None]:
+    """What was spent at a single provider is not found."""
+    return statement("spent_since", "provider IN (SELECT value", "provider || '?' IN (SELECT value")
+
+
+def budget_of_a_run_ignores_reserved() -> AbstractContextManager[None]:
+    """Only what was charged counts against what a run may spend."""
+    return statement("spent_in_runs", "charged_mc + reserved_mc + assumed_mc", "charged_mc")
+
+
+def budget_of_a_month_counts_a_week() -> AbstractContextManager[None]:
+    """A month is over after seven days."""
+    return swap(budgets, "DAYS", {**budgets.DAYS, "month": 7})
+
+
+def budget_in_utc() -> AbstractContextManager[None]:
+    """Every budget's days begin at midnight in UTC."""
+    first = budgets.first_moment
+    return swap(budgets, "first_moment", lambda now, _, days=1: first(now, "UTC", days))
+
+
+def budget_of_a_refresh_counts_nothing() -> AbstractContextManager[None]:
+    """That a call verifies a value again is forgotten."""
+    return statement("submission_make", ":owner, :refresh", ":owner, 0 * :refresh")
+
+
 def release_on_doubt() -> AbstractContextManager[None]:
     """A doubtful call gives its reservation back."""
     return statement("submission_state", "SET state = :target", "SET reserved_mc = 0, state = :target")
@@ -346,9 +378,14 @@ def _all_answers(judged: Callable[[About], About]) -> Iterator[None]:
 
 def accept_any_grade() -> AbstractContextManager[None]:
     """Whatever is found is written."""
-    judge = values._judge
+    judge: Any = values._judge
     everything = frozenset(Grade)
-    return swap(values, "_judge", lambda f, c, who, policy: judge(f, c, who, replace(policy, accept=everything)))
+
+    def any_grade(*given: Any, **more: Any) -> Any:
+        *others, policy = given
+        return judge(*others, replace(policy, accept=everything), **more)
+
+    return swap(values, "_judge", any_grade)
 
 
 def answer_without_echo_believed() -> AbstractContextManager[None]:
@@ -760,6 +797,8 @@ def refresh_without_a_look() -> AbstractContextManager[None]:
 PLANTED = named(
     resend_on_timeout, intent_after_send, requeue_in_doubt_on_restart, reuse_live_attempt, share_without_person_lock,
     budget_ignores_reserved, budget_forgets_what_is_in_doubt, budget_of_a_field_forgets_bulks,
+    budget_of_a_sync_counts_nothing, budget_of_a_provider_counts_nothing, budget_of_a_run_ignores_reserved,
+    budget_of_a_month_counts_a_week, budget_in_utc,
     release_on_doubt, double_settle, charge_ignored, bulk_all_or_nothing,
     gate_ignored,
     drop_early_callback, trust_any_mac, trust_any_signature, ack_before_commit, ack_when_disk_full, accept_mismatch,
@@ -777,7 +816,7 @@ PLANTED = named(
     undecided_forgotten, undo_ignores_a_later_edit, anybody_s_value_replaced, suppression_checked_at_the_plan_only,
 )  # fmt: skip
 
-IN_WEEKS = named(refresh_without_a_look)  # what is not due before
+IN_WEEKS = named(refresh_without_a_look, budget_of_a_refresh_counts_nothing)  # what is not due before
 FOR_TWO = named(intent_put_back_into_the_queue, lease_that_buys_twice, result_under_a_lost_epoch)
 
 LOUD = {"careless_log"}  # what is found in the log alone
@@ -833,7 +872,12 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "anybody_s_value_replaced": 16,
     "bought_before_a_confirmed_write": 3,
     "budget_forgets_what_is_in_doubt": 7,
-    "budget_of_a_field_forgets_bulks": 22,
+    "budget_in_utc": 22,
+    "budget_of_a_field_forgets_bulks": 59,
+    "budget_of_a_month_counts_a_week": 18,
+    "budget_of_a_provider_counts_nothing": 18,
+    "budget_of_a_run_ignores_reserved": 22,
+    "budget_of_a_sync_counts_nothing": 10,
     "changed_policy_not_noticed": 4,
     "cleared_value_written_again": 8,
     "finds_age_like_misses": 7,

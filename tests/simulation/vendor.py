@@ -44,6 +44,7 @@ class Purchase:
     told: float | None = None  # when an answer to it was acknowledged
     ahead: float = 0.0  # seconds by which the daemon's clock had been ahead at most by then
     outside: float = 0.0  # seconds for which its record had not been in the selection by then
+    again: bool = False  # its record holds a value of ours that is to be verified again
     in_vain: float = 0.0  # seconds for which it had been filled (but for ours that is verified again), or gone by then
     crowd: int = 0  # other contacts that an answer was awaited for while its CRM had never taken a write
     arrived: bool = False  # the answer to the call came back
@@ -133,7 +134,8 @@ class Vendor:
         purchase.about = self.world.record(ref)[1].person
         purchase.asked = frozenset((name, asked[name]) for name in TOLD if asked.get(name))
         purchase.outside = self.world.outside(ref)
-        purchase.in_vain = 0.0 if self.world.is_due(ref, fld) else self.world.in_vain(ref, fld)
+        purchase.again = self.world.is_due(ref, fld)
+        purchase.in_vain = 0.0 if purchase.again else self.world.in_vain(ref, fld)
         purchase.crowd = self.world.awaited_before_a_write(ref)
         purchase.shut = self.world.record(ref)[0].shut_since
         purchase.ahead = self.world.wall_clock.furthest

@@ -22,6 +22,7 @@ from syncd.config.settings import Connection, Port
 from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, Identity, Submission
 from syncd.contract.pacing import Pacer
 from syncd.contract.ports import Options
+from syncd.contract.testing import StillClock
 from syncd.ledger import budgets, undos
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.states import JobState
@@ -33,7 +34,7 @@ from syncd.pipeline.address import Addresses
 from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Lane, Parts
 from syncd.pipeline.spending import budgets_of
-from tests.contract.bench import JumpingClock
+from tests.contract.bench import START
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
@@ -69,7 +70,7 @@ class Harness:
         fakes = list(providers or [FakeProvider("ann", capabilities=ONE_BY_ONE)])
         self.path = folder / "ledger.db"
         self._disk = folder / "crashed.db"
-        self.clock = JumpingClock()
+        self.clock = StillClock(START)
         self.crm = crm or FakeCrm("crm")
         self.crms = {one.name: one for one in (self.crm, second) if one is not None}
         self.fakes = {fake.name: fake for fake in fakes}
@@ -186,6 +187,16 @@ class Harness:
         self.pull()
         self.plan()
         return sum(self.dispatch(name) for name in self.fakes)
+
+    def ask_the_next(self, name: str) -> None:
+        """The first provider is asked and does not answer in time; the next one, of this name, is asked and answers."""
+        self.ask()
+        self.clock.time += 3 * DAY
+        self.sweep()
+        self.verify()
+        self.ask()
+        self.answer_all(name)
+        self.finish()
 
     def finish(self) -> int:
         """From answers to the CRM, with the patience that batches ask for."""

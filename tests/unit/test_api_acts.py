@@ -8,12 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from syncd.cli import COMMANDS
+from syncd.cli import app as cli
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import InDoubt
 from syncd.ledger import pauses, upkeep
-from syncd.pages.app import SITE_ACTIONS
+from syncd.pages.app import SITE_ACTIONS, application
+from syncd.pages.sessions import Sessions
 from syncd.pipeline import sweep
 from syncd.web import private
 from syncd.web.acts import ACTS
@@ -23,17 +26,33 @@ from .callers import served
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, Harness
 
-# By the page's action: the command and the API's path that do the same.
+# By the page's action: the command with its arguments, and the API's path that do the same.
 TWINS = {
     "pause": ("pause", "/api/pause"),
     "resume": ("resume", "/api/resume"),
     "pull": ("pull", "/api/pull"),
-    "review": ("review", "/api/reviews/{decision}"),
-    "in-doubt": ("in-doubt", "/api/in-doubt"),
+    "review": ("review accept", "/api/reviews/{decision}"),
+    "in-doubt": ("in-doubt resolve", "/api/in-doubt"),
     "retry": ("retry", "/api/retry"),
     "undo": ("undo", "/api/undo"),
+    "stop": ("undo --stop", "/api/stop"),
+    "enrich": ("enrich", "/api/enrich"),
+    "suppress": ("suppress add", "/api/suppress"),
+    "unsuppress": ("suppress remove", "/api/unsuppress"),
+    "forget": ("forget", "/api/forget"),
+    "export": ("export", "/api/export"),
 }
-NO_PAGE = {"/api/enrich"}  # one contact at once, for programs; the contact's page has "Ask again"
+# Commands without a page, and why. All others show what a page shows, or do what a page does.
+NO_PAGE = {
+    **dict.fromkeys(("init", "demo", "sandbox", "run", "setup", "check", "doctor"), "before or without a daemon"),
+    **dict.fromkeys(("backup", "restore", "verify", "thaw", "reconcile"), "about the ledger's file on this host"),
+    **dict.fromkeys(("connectors", "completion", "config", "alert"), "about the installation on this host"),
+    "plan": "runs a whole pull on a copy of the ledger: minutes, and a copy of the disk's size",
+}
+SHOWN = {  # by the command that shows something: the page that shows the same
+    "status": "/", "contacts": "/contacts", "show": "/contacts/{connection}/{object}/{id}", "runs": "/runs",
+    "report": "/providers",
+}  # fmt: skip
 
 
 def post(harness: Harness, path: str, body: Any, **headers: str) -> httpx.Response:
@@ -56,8 +75,18 @@ def test_what_can_be_done_on_the_pages_is_a_command_and_in_the_api(harness: Harn
     app = private.application(harness.parts)
     posts = {route.path for route in app.routes if "POST" in (getattr(route, "methods", None) or ())}  # type: ignore[attr-defined]
     assert SITE_ACTIONS.keys() == TWINS.keys()
-    assert {command for command, _ in TWINS.values()} <= COMMANDS.keys()
-    assert {path for _, path in TWINS.values()} == posts - NO_PAGE
+    assert {path for _, path in TWINS.values()} == posts
+    commands = {command.partition(" ")[0] for command, _ in TWINS.values()}
+    assert commands | NO_PAGE.keys() | SHOWN.keys() == COMMANDS.keys()
+    assert not commands & NO_PAGE.keys()
+    for command, _ in TWINS.values():
+        words = command.split()
+        assert words[-1] in CliRunner().invoke(cli, [*(one for one in words if one[0] != "-"), "--help"]).output
+
+
+def test_what_a_command_shows_has_a_page(harness: Harness) -> None:
+    pages = {getattr(route, "path", "") for route in application(harness.parts, Sessions(None)).routes}
+    assert set(SHOWN.values()) <= pages
     assert ACTS.keys() <= TWINS.keys()
 
 
@@ -77,12 +106,18 @@ def test_what_was_in_vain_is_decided_on_again_once_it_is_wanted(written: Harness
     assert written.sql("SELECT retried_at > 0 FROM job WHERE reason = 'not_found'")[0][0] == 1
 
 
-def test_a_call_in_doubt_is_decided_on(build: Build) -> None:
+def in_doubt(build: Build) -> Harness:
+    """A harness with a call of which nobody knows whether it arrived."""
     provider = FakeProvider("ann", capabilities=ONE_BY_ONE)
     harness = build(providers=[provider], fields={EMAIL: ["ann"]}, in_doubt=InDoubtPolicy.ASK)
     harness.person("Ada")
     provider.refusals.append(InDoubt("the connection was cut"))
     harness.ask()
+    return harness
+
+
+def test_a_call_in_doubt_is_decided_on(build: Build) -> None:
+    harness = in_doubt(build)
     [call] = get(harness, "/api/in-doubt")
     assert call["provider"] == "ann"
     assert call["contacts"] == ["crm/contacts/501"]

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from syncd.cli import app
 from syncd.config import load
 from syncd.contract.errors import SyncdError
-from syncd.contract.model import Candidate, Grade, Identity
+from syncd.contract.model import Candidate, EnrichmentResult, Grade, Identity, Outcome
 from syncd.ledger import reviews
+from syncd.ledger.results import dump_candidates
 from syncd.ledger.reviews import Review
 from syncd.registry import Registry
 from tests.contract.fake_crm import FakeCrm
@@ -222,6 +223,25 @@ def test_the_list_tells_what_is_there_now_grade_and_cost(build: Build) -> None:
     assert all(word in said for word in ("(blank)", "valid", "approval", "a…@acme.example.com", "you decide"))
     [one] = waiting(harness)
     assert "waits for: approval" in command(harness, "show", str(one.id))
+
+
+def test_a_grade_is_that_of_the_value_and_not_of_another_one_that_came_with_it() -> None:
+    """Values are written in another form than they came in; of one that is not there, the first one's grade is told."""
+    found = dump_candidates(
+        EnrichmentResult(
+            request_id="",
+            field=EMAIL,
+            outcome=Outcome.FOUND,
+            candidates=(
+                Candidate(value="other@acme.example.com", grade=Grade.VALID),
+                Candidate(value="Ada@Acme.example.com", grade=Grade.PROBABLE),
+                Candidate(value="+33 6 39 98 00 12", grade=Grade.CATCH_ALL),
+            ),
+        )
+    )
+    values = ("ada@acme.example.com", "+33639980012", "gone@acme.example.com")
+    assert [reviews.grade_of(found, one) for one in values] == ["probable", "catch_all", "valid"]
+    assert reviews.grade_of("[]", "ada@acme.example.com") == ""
 
 
 @pytest.mark.parametrize(

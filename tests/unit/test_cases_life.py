@@ -498,6 +498,34 @@ def test_l2_a_question_stays_identical_when_the_provider_gets_another_name(build
     assert len(harness.fakes["eve"].submitted) == 1, "what was told under the former name is not told again"
 
 
+def test_l2_another_name_goes_into_every_table_and_to_nobody_else(build: Build) -> None:
+    """All but the history, which tells what it was called then."""
+    harness = two(build, ["ann", "bob"])
+    harness.run(harness.ledger.write(renames.follow, {"crm": "c", "ann": "a", "bob": "b"}))
+    harness.finds(harness.person(), EMAIL, MAIL, by="bob")
+    for name in ("ann", "bob"):
+        harness.ask()
+        harness.answer_all(name)
+        harness.finish()
+    before = places_of(harness, "ann"), places_of(harness, "bob")
+    assert {("delivery", "provider"), ("result", "provider"), ("spend", "provider")} <= before[0].keys()
+    rename_ann_to_eve(harness)
+    kept = {("former_name", "former"): 1, ("step", "provider"): before[0]["step", "provider"]}
+    assert places_of(harness, "ann") == kept
+    assert places_of(harness, "bob") == before[1]
+    assert before[0].keys() - kept.keys() <= places_of(harness, "eve").keys()
+
+
+def places_of(harness: Harness, name: str) -> dict[tuple[str, str], int]:
+    """How many rows of which table and column hold exactly this text."""
+    columns = harness.sql(
+        "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c "
+        "WHERE t.type = 'table' AND t.sql NOT LIKE '%VIRTUAL%' AND t.name NOT LIKE 'contact_words%'"
+    )
+    found = {(t, c): harness.sql(f'SELECT count(*) FROM "{t}" WHERE "{c}" = ?', name)[0][0] for t, c in columns}
+    return {place: n for place, n in found.items() if n}
+
+
 def test_l2_another_key_is_another_connection(build: Build) -> None:
     harness = two(build, ["ann"])
     harness.run(harness.ledger.write(renames.follow, {"ann": "a"}))

@@ -262,3 +262,14 @@ def syncd_to(number: int, *words: str | Path) -> subprocess.CompletedProcess[str
         return subprocess.run(command, stdout=number, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     finally:
         os.close(number)
+
+
+@pytest.mark.parametrize("typed", [["retri"], ["runs", "--limit", "0"], ["show"], ["contacts", "--nothing"]])
+def test_c20_what_was_typed_wrongly_has_its_code_too(typed: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert failing.outcome(lambda: app(typed, prog_name="syncd"), debug=False) == 2
+    assert capsys.readouterr().err.endswith("\n       see docs/reference/errors.md#usage\n")
+
+
+def test_c20_help_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    failing.outcome(lambda: app([], prog_name="syncd"), debug=False)
+    assert "see docs" not in "".join(capsys.readouterr())

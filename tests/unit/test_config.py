@@ -325,6 +325,25 @@ def test_l7_two_syncs_of_one_object_write_a_field_to_one_property(tmp_path: Path
     assert "in people, which looks after the same object: name the same properties" in problem
 
 
+@pytest.mark.parametrize(
+    ("refresh", "wrong"),
+    [
+        ("30d", "`refresh` of email must not be shorter than `found` (90d)"),
+        ("90d", ""),
+        ("399d", ""),
+        ("400d", "`refresh` of email must be at least a day shorter than `ledger.keep.jobs` (400d), after which"),
+    ],
+)
+def test_what_is_verified_again_is_older_than_what_counts_and_kept_until_then(
+    tmp_path: Path, refresh: str, wrong: str
+) -> None:
+    text = changed("    budget: {", f"    ages: {{ found: 90d, refresh: {refresh} }}\n    budget: {{")
+    if wrong:
+        assert wrong in problems(tmp_path, text)[0]
+    else:
+        assert read(tmp_path, text).syncs[0].fields[Field.EMAIL].refresh is not None
+
+
 def test_a_field_without_a_usual_property_needs_one(tmp_path: Path) -> None:
     text = changed("object: people", "object: leads").replace("property: mobile, ", "")
     (problem,) = problems(tmp_path, text)

@@ -31,6 +31,14 @@ def test_c20_each_code_has_its_anchor_and_each_anchor_its_code() -> None:
     assert all(means.endswith(".") and cure.endswith((".", ")")) for means, cure in codes.CODES.values())
 
 
+def test_c20_each_code_has_a_page_with_its_cure_and_no_page_is_left_of_another() -> None:
+    folder = reference.FOLDER / "errors"
+    assert {one.stem for one in folder.iterdir()} == set(codes.CODES)
+    for code, one in codes.CODES.items():
+        text = (folder / f"{code}.md").read_text("utf-8")
+        assert f"# {code}\n\n{one.means}\n\n## What to do\n\n{one.cure}\n" in text
+
+
 def test_c20_the_parts_of_the_list_share_no_code() -> None:
     parts = (codes.CONNECTIONS, codes.GATES, codes.CONDITIONS, codes.ENDINGS, codes.HOST)
     assert sum(map(len, parts)) == len(codes.CODES)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from syncd.cli import app
 from syncd.contract.errors import Garbled, InDoubt, RateLimited
-from syncd.contract.model import Answer, Delivery, Identity, Submission
+from syncd.contract.model import Answer, Delivery, Grade, Identity, Submission
 from syncd.ledger import forgetting, inbox, upkeep
 from syncd.ledger.inbox import unpacked
 from syncd.ledger.states import DeliveryState
@@ -142,6 +142,20 @@ def test_nobody_asks_again_although_the_crm_still_holds_them(lived: Harness) -> 
     asked = [request for call in lived.fake.submitted[before:] for request in call.requests]
     assert {request.identity.first_name for request in asked} == {"Bo", "Cy"}
     assert left_of(lived) == [], "not even stored again"
+
+
+def test_a_mailbox_that_was_found_and_not_written_tells_them_too(harness: Harness) -> None:
+    """Another record that the CRM gets later, under another name, holds what an answer brought."""
+    ada = harness.person("Adelheid")
+    harness.finds(ada, EMAIL, FOUND, grade=Grade.UNKNOWN)
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert harness.held(ada) == ""
+    forget(harness, f"crm/contacts/{ada}")
+    harness.crm.add(Identity(first_name="Heidi", last_name="Q.", emails=(FOUND,)))
+    harness.pull()
+    assert harness.sql("SELECT count(*) FROM contact") == [(0,)]
 
 
 def test_a_person_whom_the_ledger_does_not_know_is_left_alone_from_now_on(harness: Harness) -> None:

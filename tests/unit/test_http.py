@@ -14,7 +14,7 @@ import pytest
 
 from syncd.contract.errors import Garbled, InDoubt, Retry
 from syncd.contract.http import IN_FLIGHT, RETRY_AFTER_CAP, Http, Response
-from tests.connectors.scripted import Reply, Script, scripted
+from syncd.contract.testing.server import Reply, Script, scripted
 
 T = TypeVar("T")
 

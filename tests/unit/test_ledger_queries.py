@@ -37,7 +37,7 @@ BIG = {
 SMALL_BY_PARTIAL_INDEX = {
     "job_review", "step_unused",
     "contact_vague",
-    "contact_requested",  # indexes that hold only what is under way
+    "contact_requested", "contact_to_tell",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined", "job_waiting", "job_flight", "submission_doubt",
     "undo_open", "undo_intent", "run_undo",

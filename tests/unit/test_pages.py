@@ -1,14 +1,17 @@
 """The operator's pages: what they show, what they do, and whom they believe."""
 
 import asyncio
+import contextlib
 import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import TypeVar
 
 import httpx
@@ -17,12 +20,14 @@ import structlog
 from pydantic import SecretStr
 
 from syncd.contract.model import Identity
-from syncd.ledger import pauses, reviews
+from syncd.ledger import pauses, reports, reviews
 from syncd.ledger.states import JobState, Reason
 from syncd.observe.summary import SIGNS
-from syncd.pages import live, words
+from syncd.pages import timeline, words
+from syncd.pages.live import MOST, Live
 from syncd.pages.review import differs
 from syncd.pages.sessions import Sessions
+from syncd.pages.site import HERE
 from syncd.web import private
 from syncd.words import Standing
 
@@ -171,16 +176,6 @@ def test_a_search_that_can_not_be_read_says_why(written: Harness) -> None:
     assert reply.status_code == 400
     assert "nothing is filtered by" in Page(reply).text
     assert "No contact is like that" in look(written, "/contacts?q=nobody").text
-
-
-def test_a_spreadsheet_takes_nothing_for_a_formula(written: Harness) -> None:
-    written.crm.add(Identity(full_name="=1+1", company="Acme", domain="acme.example"))
-    written.clock.time += 1000
-    written.pull()
-    written.plan()
-    reply = browse(written, lambda client: client.get("/contacts.csv"))
-    assert "'=1+1" in reply.text
-    assert ",=1+1" not in reply.text
 
 
 def test_what_is_shown_is_text_whatever_stands_in_it(harness: Harness) -> None:
@@ -416,9 +411,25 @@ def test_an_open_stream_does_not_keep_the_daemon_from_ending(written: Harness) -
     assert written.run(go()) < 2.0
 
 
-def test_more_pages_than_can_be_told_are_asked_to_come_again(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MOST", 0)
-    assert browse(harness, lambda client: client.get("/live")).status_code == 503
+def test_more_pages_than_can_be_told_are_asked_to_come_again(harness: Harness) -> None:
+    async def go() -> tuple[bool, bool]:
+        live = Live(harness.parts, most=1)
+        before, stream = live.is_full, live.stream(asyncio.Event())
+        await anext(stream)
+        full = live.is_full
+        await stream.aclose()  # type: ignore[attr-defined]
+        return before, full
+
+    assert harness.run(go()) == (False, True)
+
+
+def test_twenty_pages_are_told_and_the_next_one_is_asked_to_come_again(harness: Harness) -> None:
+    async def go(client: httpx.AsyncClient) -> list[int]:
+        async with contextlib.AsyncExitStack() as stack:
+            replies = [await stack.enter_async_context(client.stream("GET", "/live")) for _ in range(MOST)]
+            return [*(one.status_code for one in replies), (await client.get("/live")).status_code]
+
+    assert browse(harness, go) == [*[200] * MOST, 503]
 
 
 def test_a_daemon_that_nobody_looks_at_does_without_the_pages() -> None:
@@ -447,3 +458,49 @@ def test_every_state_has_a_sign_a_colour_and_words() -> None:
 )
 def test_what_differs_between_two_values(old: str, new: str, parts: tuple[str, str, str, str]) -> None:
     assert differs(old, new) == parts
+
+
+# --- charts, and a long journey ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/syncs", "/syncs/people", "/providers", "/budgets"])
+def test_c9_every_chart_has_a_title_a_finding_and_a_table_of_the_same(written: Harness, path: str) -> None:
+    text = browse(written, lambda client: client.get(path)).text
+    for place in (found.start() for found in re.finditer("<svg", text)):
+        chart = text[place : text.index("</svg>", place)]
+        for part in ("title", "desc"):
+            [said] = re.findall(rf"<{part}[^>]*>([^<]*)</{part}>", chart)
+            assert said.strip(), path
+        before = text[:place]
+        within = before.count("<table") > before.count("</table")
+        section = text[place:].partition("</section>")[0]
+        assert within or "The same as a table" in section or 'href="/runs?sync=' in section, path
+
+
+def test_c9_charts_can_be_read_in_grey() -> None:
+    style = (HERE / "static" / "syncd.css").read_text("utf-8")
+    printed = style[style.index("@media print") :]
+    assert ".chart .bar { fill: #555 }" in printed
+
+
+def test_c19_a_journey_of_five_hundred_events_is_quick_and_its_waits_are_one_line_each(written: Harness) -> None:
+    journey = written.run(written.ledger.read(reports.journey, written.ref("501")))
+    assert journey is not None
+    job = journey["jobs"][0]
+    first = job["events"][0]
+    job["events"] = [{**first, "at": first["at"] + 61.0 * number, "source": "queued"} for number in range(500)]
+    began = time.process_time()
+    entries = timeline.entries(journey, show="all", full=True)
+    assert time.process_time() - began < 0.1
+    events = [one for one in entries if "at" in one]
+    assert len(events) >= 500
+    assert not any("wait" in one and "wait" in other for one, other in pairwise(entries))
+    assert any(one.get("wait") == "1 min 1 s" for one in entries)
+
+
+def test_c19_a_raw_answer_is_folded_and_shown_without_addresses(written: Harness) -> None:
+    text = browse(written, lambda client: client.get(f"/contacts/{ANN}")).text
+    [number] = set(re.findall(r'<details><summary>1 raw answer.*?href="/deliveries/(\d+)"', text, re.DOTALL))
+    shown = look(written, f"/deliveries/{number}").text
+    assert "ada@acme.example.com" not in shown
+    assert "masked" in shown

@@ -179,6 +179,22 @@ def test_a_pause_by_hand_is_no_end_of_a_canary(build: Build) -> None:
     assert harness.conditions("paused") != []
 
 
+def test_nor_is_one_in_the_middle_of_it(build: Build) -> None:
+    harness = limited(build, canary=2, writes_per_hour=1)
+    people = crowd(harness, 4)
+    harness.ask()
+    answered(harness)
+    harness.writeback()
+    assert filled(harness, people) == 1
+    pause(harness, PauseKind.SYNC, "people")
+    resume(harness, PauseKind.SYNC, "people")
+    harness.clock.time += 1.03 * HOUR
+    harness.writeback()
+    assert filled(harness, people) == 2
+    [told] = harness.conditions("paused")
+    assert told.why.startswith("its first 2 values are written")
+
+
 def test_so_many_values_are_written_in_an_hour(build: Build) -> None:
     harness = limited(build, writes_per_hour=2)
     people = crowd(harness, 5)

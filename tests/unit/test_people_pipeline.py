@@ -12,6 +12,7 @@ import pytest
 from syncd.config import InDoubtPolicy
 from syncd.contract.errors import InDoubt, Retry
 from syncd.contract.model import Identity, Outcome
+from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider, said
 
 from .conftest import Build
@@ -131,6 +132,23 @@ def test_a_write_that_landed_is_left_although_the_record_has_changed_hands_since
     harness.clock.time += DAY
     harness.writeback()
     assert (harness.job(ada), harness.held(ada)) == (("done", "written"), MAIL)
+
+
+def test_a_record_that_changed_hands_before_the_write_is_grouped_anew(build: Build) -> None:
+    """What holds for all records of a person, such as an opt-out, is not the new one's."""
+    harness = build(second=FakeCrm("second", first=901), fields={EMAIL: ["ann"]})
+    ada = harness.crm.add(ADA)
+    harness.crms["second"].add(ADA)
+    harness.finds(ada, EMAIL, MAIL)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    assert harness.sql("SELECT count(DISTINCT person) FROM contact") == [(1,)]
+    harness.crm.rename(ada, Identity(first_name="Tom", last_name="Birch", domain="birch.example"))
+    harness.clock.time += 60
+    harness.writeback()
+    assert harness.held(ada) == ""
+    assert harness.sql("SELECT count(DISTINCT person) FROM contact") == [(2,)]
 
 
 @pytest.mark.parametrize("found", [True, False])

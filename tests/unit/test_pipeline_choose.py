@@ -12,6 +12,7 @@ from syncd.ledger.candidates import Candidate, Relative
 from syncd.ledger.results import Heard
 from syncd.ledger.states import JobState
 from syncd.pipeline.choose import Turn, choose
+from syncd.policy.values import NO_CHECKS, Checks
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
@@ -28,16 +29,27 @@ POLICY = FieldPolicy(property="email", also=(), providers=("ann", "zoe"), accept
     ("finds", "asked"), [(("x",), 0), (("x", "y"), 1)], ids=["it is new", "the job has it already"]
 )
 def test_a_find_of_another_record_is_taken_once(finds: tuple[str, ...], asked: int) -> None:
-    heard = Heard(id=7, provider="ann", result=FOUND, call="y", way="all", told=ADA)
+    turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY})
+    choice = choose([of_a_relative(FOUND, finds)], turn, lambda: "id")
+    assert (len(choice.ask), len(choice.aside)) == (asked, 1 - asked)
+
+
+def of_a_relative(result: EnrichmentResult, finds: tuple[str, ...] = ()) -> Candidate:
+    """Zoe's turn for a contact; Ann has said this of another record of the person."""
+    heard = Heard(id=7, provider="ann", result=result, call="y", way="all", told=ADA)
     relative = Relative(job_id=2, state=JobState.DONE, provider="ann", namesake=False, heard=(heard,))
-    one = Candidate(
+    return Candidate(
         job_id=1, field=Field.EMAIL, round=0, since=0.0, ref=ContactRef(connection="crm", object="contacts", id="501"),
         identity=ADA, person="1", names=frozenset(), lacking=True, blocked=None, email_job=None, ways=frozenset(),
         finds=frozenset(finds), again=None, relatives=(relative,),
     )  # fmt: skip
-    turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY})
-    choice = choose([one], turn, lambda: "id")
-    assert (len(choice.ask), len(choice.aside)) == (asked, 1 - asked)
+
+
+@pytest.mark.parametrize(("checks", "asked"), [(NO_CHECKS, 0), (Checks(employer=True), 1)])
+def test_a_find_that_the_sync_s_checks_lower_is_no_answer_for_another_record(checks: Checks, asked: int) -> None:
+    elsewhere = replace(FOUND, candidates=(replace(MAIL, value="ada.stone@other.example.org"),))
+    turn = Turn(name="zoe", provider=FakeProvider("zoe"), fields={Field.EMAIL: POLICY}, checks=checks)
+    assert len(choose([of_a_relative(elsewhere)], turn, lambda: "id").ask) == asked
 
 
 def test_two_records_do_not_hand_a_doubtful_find_to_and_fro_for_ever(build: Build) -> None:

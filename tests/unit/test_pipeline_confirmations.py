@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from syncd.contract.errors import InDoubt, Retry
-from syncd.ledger import candidates
+from syncd.contract.model import Identity
+from syncd.ledger import candidates, confirmations
 from syncd.ledger.claims import Kind
 from syncd.ledger.confirmations import LATELY
 from syncd.pipeline import dispatch
@@ -357,6 +358,15 @@ def test_what_is_last_does_not_wait(build: Build) -> None:
     harness.clock.time += LINGER
     harness.writeback()
     assert written(harness) == 3
+
+
+def test_what_another_sync_waits_for_holds_up_no_write(build: Build) -> None:
+    harness = build(second=FakeCrm("crm2", first=9001), fields={EMAIL: ["ann"]})
+    harness.crms["crm2"].add(Identity(first_name="Bo", last_name="Test", domain="bo.example.com"))
+    harness.ask()
+    first, second = (sync.name for sync in harness.settings.syncs)
+    waits = [harness.run(harness.ledger.read(confirmations.is_under_way, name)) for name in (first, second)]
+    assert waits == [False, True]
 
 
 def test_the_intent_looks_once_more_for_how_many_may_be_bought(build: Build) -> None:

@@ -100,6 +100,25 @@ WHO = Identity(first_name="Ada", last_name="Test", company="Acme", domain="acme.
 ALL = {"email": "ada.test@acme.example", "phone": FIXED, "mobile": MOBILE, "linkedin": PROFILE}
 
 
+def test_a_profile_that_an_answer_brought_tells_the_contact_from_a_namesake(harness: Harness) -> None:
+    """The number comes with the same name and employer, and with another profile: a person has to look at it."""
+    ada = harness.crm.add(WHO)
+    harness.finds(ada, EMAIL, "ada.test@acme.example")
+    numbers(harness, ada, (MOBILE, "mobile"))
+    harness.fake.says[ada, EMAIL] = (replace(WHO, linkedin_url=PROFILE),)
+    harness.fake.says[ada, PHONE] = (replace(WHO, linkedin_url=f"{PROFILE}-of-another"),)
+    harness.pull()
+    harness.plan()
+    harness.dispatch()
+    by_mail = next(s for s in harness.fake.submitted if s.requests[0].fields == (EMAIL,))
+    harness.call_back(by_mail)
+    harness.verify()
+    harness.dispatch()
+    harness.answer_all()
+    harness.verify()
+    assert (harness.state(ada, EMAIL), harness.state(ada, PHONE)) == ("accepted", "review")
+
+
 def accepted(harness: Harness) -> str:
     """A contact for whom an e-mail, two numbers and a profile were found, and are about to be written."""
     ada = harness.crm.add(WHO)

@@ -7,7 +7,7 @@ from syncd.contract.model import Candidate, Field, Grade, Outcome, Submission
 from tests.contract.fake_provider import FakeProvider, said
 
 from .conftest import Build
-from .harness import DAY, PHONE, UNHEARD, Harness
+from .harness import DAY, ONE_BY_ONE, PHONE, UNHEARD, Harness
 
 HOUR = 3_600.0
 NUMBER = Candidate(value="+447700900123", grade=Grade.VALID)
@@ -78,3 +78,22 @@ def test_a_call_that_expired_and_then_failed_is_free_in_the_end(build: Build) ->
     harness.clock.time += UNHEARD.answer_within + 1
     harness.sweep()
     assert (harness.submissions()[0], harness.credits()["charged"]) == ("settled", 0)
+
+
+def test_a_failure_that_comes_late_leaves_the_call_that_is_under_way(build: Build) -> None:
+    """Ann did not answer in time, Ben was asked; that Ann has failed is no news of Ben's call, which is paid for."""
+    fakes = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "ben")]
+    harness = build(providers=fakes, fields={PHONE: ["ann", "ben"]})
+    ada = harness.person("Ada", email="ada@acme.test")
+    harness.ask()
+    harness.clock.time += 3 * DAY
+    harness.sweep()
+    harness.verify()
+    harness.ask()
+    (late,), (under_way,) = (fake.submitted for fake in fakes)
+    harness.call_back(late, failed(late), name="ann")
+    assert harness.state(ada, PHONE) == "sent"
+    harness.clock.time += HOUR
+    harness.sweep()
+    harness.ask()
+    assert (fakes[0].submitted, fakes[1].submitted) == ([late], [under_way])

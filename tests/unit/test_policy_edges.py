@@ -78,6 +78,7 @@ def test_without_a_sync_nothing_is_done() -> None:
         ({"lacks": False, "ended": (Reason.VALUE_KEPT, "")}, Reason.VALUE_KEPT),
         ({"lacks": False, "ended": (Reason.NOT_FOUND, "")}, Reason.VALUE_KEPT),
         ({"lacks": False, "blocked": "opted_out"}, Reason.BLOCKED),
+        ({"lacks": False, "blocked": "opted_out", "refreshing": NOW - 1}, Reason.BLOCKED),
         ({"written": MAIL}, Reason.CLEARED),
         ({"written": MAIL, "lacks": False}, Reason.VALUE_KEPT),
     ],

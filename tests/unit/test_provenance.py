@@ -11,8 +11,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from syncd.config import load
+from syncd.config.sections import Verify
 from syncd.contract.errors import ConfigError
-from syncd.contract.model import Finding, Level, Selection
+from syncd.contract.model import Finding, Grade, Level, Selection
 from syncd.observe.status import live
 from syncd.pipeline import rights
 from syncd.registry import Registry
@@ -22,6 +23,7 @@ from tests.contract.fake_provider import FakeProvider
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 from .test_cli_review import CONFIG
+from .test_retention import change
 
 PLACES = {"source": "src", "at": "when", "status": "grade", "run": "run"}
 MAIL, NUMBER = "ada@acme.example.com", "+33639980123"
@@ -86,6 +88,20 @@ def test_of_two_values_the_one_that_stays_is_told_of(build: Build) -> None:
     assert (harness.held(ada), harness.held(ada, "phone"), told(harness, ada)["source"]) == (MAIL, "", "email: ann")
 
 
+def test_what_the_crm_did_not_let_us_take_back_is_still_told_of(build: Build) -> None:
+    harness, ada = telling(build, second=False)
+    harness.undo(sync="people")
+    change(harness, "UPDATE undo SET state = 'refused'")
+    harness.finds(ada, PHONE, NUMBER, by="bob")
+    harness.clock.time += 91 * 86_400
+    harness.crm.edit(ada, "team", "north")
+    harness.sweep()
+    harness.ask()
+    harness.answer_all("bob")
+    harness.finish()
+    assert told(harness, ada)["source"] == "email: ann, phone: bob"
+
+
 def test_where_a_colleague_was_quicker_nothing_is_told(build: Build) -> None:
     crm = FakeCrm("crm")
     crm.made = {*PLACES.values()}
@@ -98,6 +114,20 @@ def test_where_a_colleague_was_quicker_nothing_is_told(build: Build) -> None:
     crm.between_read_and_write = lambda: crm.edit(ada, "email", "ada@home.example.com")
     harness.finish()
     assert (harness.held(ada), told(harness, ada)) == ("ada@home.example.com", dict.fromkeys(PLACES, ""))
+
+
+def test_a_grade_that_was_lowered_is_told_as_it_counts(build: Build) -> None:
+    crm = FakeCrm("crm")
+    crm.made = {*PLACES.values()}
+    harness = build(crm=crm, fields={EMAIL: ["ann"]}, accept=frozenset({Grade.VALID, Grade.PROBABLE}))
+    sync = replace(harness.sync, provenance=PLACES, verify=Verify(employer=True))
+    harness.reopen(replace(harness.settings, syncs=(sync,)))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, "ada@other.example.org", grade=Grade.VALID)
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert told(harness, ada)["status"] == "email: probable"
 
 
 def test_missing_properties_keep_no_value_from_being_written(build: Build) -> None:

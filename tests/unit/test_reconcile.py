@@ -118,6 +118,18 @@ def test_l22_a_flawless_run_with_holds_and_refunds_shows_no_difference(account: 
     assert not [line for line in logs if line["event"] == "credits_differ"]
 
 
+def test_a_first_reading_before_any_call_makes_no_difference(harness: Harness) -> None:
+    account = Account(harness)
+    account.look()
+    harness.finds(harness.person(), PHONE, "+33639980012")
+    harness.ask()
+    account.hold()
+    answer_all(account)
+    account.settle_down()
+    assert charged(harness) > 0
+    assert difference(harness) == (0, 0)
+
+
 @pytest.mark.parametrize("lost", [0, 7])
 @pytest.mark.parametrize("seed", range(4))
 def test_l22_however_holds_refunds_and_readings_are_mixed_only_what_is_lost_is_told(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from syncd.config import FieldPolicy, Settings, WritePolicy
 from syncd.config.sections import NamedBudget
-from syncd.contract.model import Field, Identity
+from syncd.contract.model import Field, Grade, Identity
 from syncd.pipeline import preview, refresh
 from tests.contract.fake_provider import FakeProvider
 
@@ -92,6 +93,36 @@ def test_the_same_value_is_good_for_another_year(written: Built) -> None:
     assert harness.sql("SELECT priority FROM job") == [(0,)]
     assert a_year_later(harness, after=0.5 * YEAR) == 0
     assert a_year_later(harness, after=0.6 * YEAR) == 1
+
+
+def test_the_crm_is_told_that_it_was_verified_again(written: Built) -> None:
+    """The date and the grade beside the value are renewed, once, by an update that changes no value."""
+    harness, ada = written(accept=frozenset({Grade.VALID, Grade.PROBABLE}))
+    harness.crm.made = {"at", "grade", "from"}
+    told = {"at": "at", "status": "grade", "source": "from"}
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, provenance=told),)))
+    harness.finds(ada, EMAIL, MAIL, grade=Grade.PROBABLE, by="ann")
+    a_year_later(harness)
+    assert harness.held(ada, "at") == "", "nothing is told before it was answered"
+    finish(harness)
+    answered = datetime.fromtimestamp(harness.sql("SELECT max(at) FROM result")[0][0], UTC)
+    assert harness.held(ada, "at") == answered.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert (harness.held(ada, "grade"), harness.held(ada, "from")) == ("email: probable", "email: ann")
+    assert harness.held(ada) == MAIL
+    writes = harness.crm.calls.count("write")
+    finish(harness)
+    assert harness.crm.calls.count("write") == writes
+
+
+def test_another_value_renews_nothing(written: Built) -> None:
+    harness, ada = written()
+    harness.crm.made = {"at"}
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, provenance={"at": "at"}),)))
+    harness.finds(ada, EMAIL, OTHER, by="ann")
+    a_year_later(harness)
+    finish(harness)
+    assert harness.held(ada, "at") == ""
+    assert harness.crm.calls.count("write") == 1
 
 
 def test_off_by_default_nothing_is_asked_again(written: Built) -> None:

@@ -115,6 +115,18 @@ def test_it_is_counted_in_portions_over_a_restart(two: Harness, tmp_path: Path) 
     assert read(two) == before
 
 
+def test_a_look_counts_a_bounded_number_of_rows_and_says_what_is_left(two: Harness) -> None:
+    lived(two)  # seven answers and two writes
+
+    def look(tx: Any) -> tuple[int, int, int]:
+        seen = daily.together(daily.read(tx, *TODAY, most=5).values())
+        return seen.asked, seen.written, daily.uncounted(tx, most=5)
+
+    assert two.run(two.ledger.read(look)) == (5, 2, 2)
+    counted(two)
+    assert two.run(two.ledger.read(look)) == (7, 2, 0)
+
+
 def test_a_write_that_is_not_over_is_counted_once_it_is(two: Harness) -> None:
     ada = two.person()
     two.finds(ada, EMAIL, "ada@acme.example.com", by="ann")

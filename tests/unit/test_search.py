@@ -106,6 +106,7 @@ def ids(harness: Harness, query: str) -> list[str]:
         ("field:email", []),
         ("provider:ann state:queued", ["504", "503"]),
         ("provider:bob", []),
+        ("provider:bob state:queued", []),
         ("since:5m", ["504", "503"]),
         ("since:2h", ["504", "503", "502", "501"]),
         ("since:5m reason:written", []),

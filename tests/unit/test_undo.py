@@ -359,6 +359,8 @@ def test_filters_combine(build: Build) -> None:
     assert found(run=1, since=between) == []
     assert found(contact=harness.ref(ada)) == [ada]
     assert found(contact=harness.ref(ada), run=2) == []
+    assert found(contact=harness.ref(ada), since=between) == found(contact=harness.ref(bo), until=between) == []
+    assert found(contact=harness.ref(ada), sync="others") == []
     assert found(contact=harness.ref("999")) == []
     assert found(sync="others") == []
     harness.undo(run=2)

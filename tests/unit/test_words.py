@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from syncd.cli import screen
 from syncd.ledger.states import JobState, Reason
 from syncd.observe.summary import SIGNS
 from syncd.pages import words as pages
 from syncd.words import REASONS, STANDINGS, STATES, TERMINAL, Colour, Standing, Word, of_job
+
+from .harness import Harness
+from .test_pages import browse
 
 
 def ambiguous(words: Iterable[Word]) -> list[str]:
@@ -62,3 +69,48 @@ def test_pages_docs_and_summary_take_them_from_here() -> None:
         assert one.sign in document
         assert one.word in document
         assert one.meaning in document
+
+
+def test_c2_page_command_api_metrics_and_docs_tell_every_state_alike(written: Harness) -> None:
+    """Of each of the five, the list of (name, sign, word) that it really shows."""
+    written.recover()
+    tables: dict[str, Mapping[Any, Word]] = {"syncs": STANDINGS, "states": STATES, "reasons": REASONS}
+    ours = {name: [(key.value, one.sign, one.word) for key, one in table.items()] for name, table in tables.items()}
+
+    told = json.loads(browse(written, lambda client: client.get("/api/words")).text)
+    api = {name: [(one["name"], one["sign"], one["word"]) for one in rows] for name, rows in told.items()}
+    assert api == ours
+    [sync] = json.loads(browse(written, lambda client: client.get("/api/status")).text)["syncs"].values()
+    assert (sync["state"], sync["sign"], sync["state"]) in ours["syncs"]
+
+    page = {
+        "syncs": [(one.value, *_shown(pages.standing(one.value))) for one in Standing],
+        "states": [(one.value, *_shown(pages.state(one.value))) for one in JobState],
+        "reasons": [(one.value, *_shown(pages.state("done", one.value))) for one in Reason],
+    }
+    assert page == ours
+
+    jobs = [*((one, "") for one in JobState), *((JobState.DONE, one) for one in Reason)]
+    command = [of_job(state.value, str(reason)).marked for state, reason in jobs]
+    assert command == [f"{sign} {word}" for _, sign, word in (*ours["states"], *ours["reasons"])]
+    terminal = "\n".join(one.plain for one in screen._help(120))
+    assert all(f"{sign} {word}" in terminal for _, sign, word in ours["syncs"])
+
+    text = browse(written, lambda client: client.get("/metrics")).text
+    states = set(re.findall(r'syncd_sync_state\{state="([^"]*)",sync="people"\}', text))
+    assert states == {word for _, _, word in ours["syncs"]}
+    assert re.findall(r'syncd_sync_state\{state="([^"]*)",sync="people"\} 1.0', text) == [sync["state"]]
+    labels = re.findall(r'syncd_jobs\{[^}]*reason="([^"]*)",state="([^"]*)"', text)
+    assert labels
+    assert {state for _, state in labels} <= {name for name, _, _ in ours["states"]}
+    assert {reason for reason, _ in labels} - {""} <= {name for name, _, _ in ours["reasons"]}
+
+    document = (Path(__file__).parents[2] / "docs/reference/states.md").read_text("utf-8")
+    rows = re.findall(r"(?m)^\| (\S) \| (.*?) \| `(.*?)` \|", document)
+    assert [(name, sign, word) for sign, word, name in rows] == [one for rows in ours.values() for one in rows]
+
+
+def _shown(badge: str) -> tuple[str, str]:
+    """Sign and word, as a browser shows them."""
+    sign, word = re.sub("<[^>]*>", "", badge).strip().split(" ", 1)
+    return sign, word

@@ -12,7 +12,7 @@ from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider
 
 from .conftest import Build
-from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
+from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
 OLD, NEW, THEIRS = "ada@acme.example.com", "ada.test@acme.example.com", "typed@acme.example.com"
 LOOSE = frozenset({Grade.VALID, Grade.CATCH_ALL})
@@ -40,15 +40,7 @@ def written(
     allow(harness, policy)
     ada = harness.person()
     harness.finds(ada, EMAIL, OLD, grade=ours, by="ben")
-    harness.ask()
-    harness.clock.time += 3 * DAY
-    harness.sweep()
-    harness.verify()
-    harness.pull()
-    harness.plan()
-    harness.dispatch("ben")
-    harness.answer_all("ben")
-    harness.finish()
+    harness.ask_the_next("ben")
     assert (harness.job(ada), harness.held(ada)) == (("done", "written"), OLD)
     return harness, ada
 
@@ -249,15 +241,7 @@ def test_a_mobile_in_a_property_of_its_own_is_replaced_there(build: Build, polic
     harness.recover()
     ada = harness.person()
     harness.finds(ada, PHONE, first, by="ben")
-    harness.ask()
-    harness.clock.time += 3 * DAY
-    harness.sweep()
-    harness.verify()
-    harness.pull()
-    harness.plan()
-    harness.dispatch("ben")
-    harness.answer_all("ben")
-    harness.finish()
+    harness.ask_the_next("ben")
     assert harness.held(ada, "mobile") == first
     harness.finds(ada, PHONE, newer, by="ann")
     harness.answer_all("ann")

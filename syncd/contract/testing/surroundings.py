@@ -13,7 +13,7 @@ from syncd.contract.ports import Tools
 
 @dataclass
 class StillClock:
-    """A clock that stands still but for its own sleeps, and remembers them."""
+    """A clock that stands still but for its own sleeps, which take no time, and remembers them."""
 
     time: float = 1_800_000_020.0  # 20 seconds into a minute
     slept: list[float] = field(default_factory=list)
@@ -27,6 +27,7 @@ class StillClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.time += seconds
+        await asyncio.sleep(0)  # others have their turn, as in any sleep
 
 
 @dataclass
