@@ -27,7 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many, from --seed on")
-    parser.add_argument("--days", type=float, help="stormy days of each history (30; in a soak 60)")
+    parser.add_argument("--days", type=float, help="days with faults in each history (30; in a soak 60)")
     parser.add_argument("-v", "--verbose", action="store_true", help="every line of the trace")
     parser.add_argument("--planted", metavar="NAME", help="find a planted bug, or `all` of them")
     parser.add_argument("--within", type=int, default=200, help="so many seeds to find it in")

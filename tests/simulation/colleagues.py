@@ -31,7 +31,7 @@ class Colleagues:
 
     def act(self, what: str) -> None:
         """Somebody does something somewhere."""
-        rng = self._world.weather.rng
+        rng = self._world.mixture.rng
         crm = self._world.crms[rng.choice(sorted(self._world.crms))]
         alive = crm.alive()
         if not alive:
@@ -63,31 +63,31 @@ class Colleagues:
     def before_read(self, crm: Crm, record_id: str) -> None:
         """Somebody is quicker than the read that goes before a write."""
         record = crm.stands(record_id)
-        if record is not None and self._world.weather.hit("rename_before_read"):
+        if record is not None and self._world.mixture.hit("rename_before_read"):
             self._rename(crm, record)
 
     def before_write(self, crm: Crm, change: Change) -> None:
         """Somebody is quicker than the write that is on its way."""
-        record, weather, name = crm.records[change.ref.id], self._world.weather, PROPERTY[change.field]
+        record, mixture, name = crm.records[change.ref.id], self._world.mixture, PROPERTY[change.field]
         if record.gone or record.now is not None:
             return
-        if weather.hit("edit_before_write"):
+        if mixture.hit("edit_before_write"):
             crm.edit(record, name, self._typed(change.field), "person")
-        if weather.hit("clear_before_write"):
+        if mixture.hit("clear_before_write"):
             if not record.values.get(name):
                 crm.edit(record, name, self._typed(change.field), "person")
             crm.edit(record, name, "", "person")
-        if weather.hit("opt_out_before_write"):
+        if mixture.hit("opt_out_before_write"):
             crm.opt_out(record, change.field)
-        if weather.hit("rename_before_write"):
+        if mixture.hit("rename_before_write"):
             self._rename(crm, record)
-        if weather.hit("merge_before_write"):
+        if mixture.hit("merge_before_write"):
             self._merge(crm, record)
 
     def after_write(self, crm: Crm, change: Change) -> None:
         """Somebody edits before the write has been looked at."""
-        record, weather = crm.records[change.ref.id], self._world.weather
-        if not record.gone and record.now is None and weather.hit("edit_after_write"):
+        record, mixture = crm.records[change.ref.id], self._world.mixture
+        if not record.gone and record.now is None and mixture.hit("edit_after_write"):
             crm.edit(record, PROPERTY[change.field], self._typed(change.field), "person")
 
     def _merge(self, crm: Crm, record: Record) -> None:
@@ -104,7 +104,7 @@ class Colleagues:
 
     def _rename(self, crm: Crm, record: Record) -> None:
         """The record is given to somebody else who is named in it."""
-        rng = self._world.weather.rng
+        rng = self._world.mixture.rng
         others = [p for p in self._world.market.people if p is not record.person and p.identity.last_name]
         others = [p for p in others if p.truth.last_name != record.person.truth.last_name and not p.truth.email]
         if others:
@@ -112,7 +112,7 @@ class Colleagues:
             crm.rename(record, person, f"{person.key}.moved{rng.randrange(10**6)}@typed.example.com")
 
     def _typed(self, fld: Field) -> str:
-        number = self._world.weather.rng.randrange(10**6)
+        number = self._world.mixture.rng.randrange(10**6)
         return f"typed{number}@typed.example.com" if fld is Field.EMAIL else f"+12125550{100 + number % 100}"
 
 
@@ -154,7 +154,7 @@ class Operator:
         one = self._rng.choice(written)
         wanted = Wanted(run=one.run) if self._rng.random() < 0.5 else Wanted(contact=one.ref)
         self._world.note(f"the operator takes back what was written: {wanted}")
-        self._world.weather.happened["undo"] += 1
+        self._world.mixture.happened["undo"] += 1
         life.check()
         await life.ledger.write(undos.ask_for, wanted, "the operator", now=self._world.wall_clock.now())
 
@@ -164,7 +164,7 @@ class Operator:
             if decision == reviews.REFUSED:
                 self.refused.add((self._world.first_ref(review.ref), review.field, review.value))
             self._world.note(f"the operator has {decision} {review.value!r} for {review.ref}")
-            self._world.weather.happened[f"review {decision}"] += 1
+            self._world.mixture.happened[f"review {decision}"] += 1
             life.check()
             await life.ledger.write(
                 reviews.decide, [review.id], decision, "the operator", now=self._world.wall_clock.now()

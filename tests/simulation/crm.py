@@ -1,7 +1,7 @@
 """A simulated CRM, seen from both sides: the port that the daemon uses, and colleagues at work.
 
 In here: records with their history and a log of every change, which is all that the judge
-reads. What goes wrong on the way, and who edits inside which window, is the weather's.
+reads. What goes wrong on the way, and who edits inside which window, the mixture of faults says.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class Crm:
     def _touch(self, record: Record) -> None:
         record.revision += 1
         record.changed = self.world.now
-        record.visible = self.world.now + self.world.weather.rng.uniform(1.0, LAG)
+        record.visible = self.world.now + self.world.mixture.rng.uniform(1.0, LAG)
 
     # --- what the port's methods do, once the request has arrived ------------------------------
 
@@ -407,62 +407,62 @@ class CrmHandle:
     async def _ask(self, act: Callable[[], Any]) -> Any:
         """A read: safe to repeat, so it fails in simple ways only."""
         self._life.check()
-        weather = self._world.weather
-        await asyncio.sleep(weather.rng.uniform(5, 60) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 0.5))
+        mixture = self._world.mixture
+        await asyncio.sleep(mixture.rng.uniform(5, 60) if mixture.hit("crm_slow") else mixture.rng.uniform(0.05, 0.5))
         self._trouble()
         found = act()
-        await asyncio.sleep(weather.rng.uniform(0.05, 0.3))
+        await asyncio.sleep(mixture.rng.uniform(0.05, 0.3))
         self._life.check()
         return found
 
     def _trouble(self) -> None:
-        if self._crm.name in self._world.troubles or self._world.weather.hit("crm_halt"):
+        if self._crm.name in self._world.troubles or self._world.mixture.hit("crm_halt"):
             self._world.begin_trouble(self._crm.name, "credentials")
             raise Halt("the token was revoked", trouble=Trouble.CREDENTIALS, cure="A new one.")
-        if self._world.weather.hit("crm_busy"):
-            raise RateLimited("too fast", after=10.0) if self._world.weather.rng.random() < 0.5 else Retry("HTTP 503")
+        if self._world.mixture.hit("crm_busy"):
+            raise RateLimited("too fast", after=10.0) if self._world.mixture.rng.random() < 0.5 else Retry("HTTP 503")
 
     async def _carry(
         self, answer: asyncio.Future[list[WriteOutcome]], sent: Sequence[_Sent], selection: Selection
     ) -> None:
-        weather, life = self._world.weather, self._life
-        await asyncio.sleep(weather.rng.uniform(5, 25) if weather.hit("crm_slow") else weather.rng.uniform(0.05, 1))
+        mixture, life = self._world.mixture, self._life
+        await asyncio.sleep(mixture.rng.uniform(5, 25) if mixture.hit("crm_slow") else mixture.rng.uniform(0.05, 1))
         try:
             self._trouble()
         except (Halt, Retry) as error:
             _fail(answer, error)
             return
         unknown = [WriteOutcome(ref=c.ref, field=c.field, status=WriteStatus.UNKNOWN) for c, _ in sent]
-        if weather.hit("crm_cut_before"):
+        if mixture.hit("crm_cut_before"):
             await asyncio.sleep(30)
             _settle(answer, unknown)
             return
-        if weather.hit("crm_late"):
+        if mixture.hit("crm_late"):
             await asyncio.sleep(30)
             _settle(answer, unknown)
-            await asyncio.sleep(weather.rng.uniform(0, 20))
-        if weather.hit("crash_in_write"):
+            await asyncio.sleep(mixture.rng.uniform(0, 20))
+        if mixture.hit("crash_in_write"):
             life.crash("before a write was carried out")
-            await asyncio.sleep(weather.rng.uniform(0, 25))  # it lands in the next life
+            await asyncio.sleep(mixture.rng.uniform(0, 25))  # it lands in the next life
         records = {change.ref.id: [one for one in sent if one[0].ref == change.ref] for change, _ in sent}
         outcomes = [outcome for of_one in records.values() for outcome in await self._one(of_one, selection)]
-        if weather.hit("crash_in_write"):
+        if mixture.hit("crash_in_write"):
             life.crash("after a write was carried out")
-        if weather.hit("crm_cut_after"):
+        if mixture.hit("crm_cut_after"):
             await asyncio.sleep(30)
             outcomes = unknown
-        await asyncio.sleep(weather.rng.uniform(0.05, 0.5))
+        await asyncio.sleep(mixture.rng.uniform(0.05, 0.5))
         _settle(answer, outcomes)
 
     async def _one(self, sent: Sequence[_Sent], selection: Selection) -> list[WriteOutcome]:
         """All that is written to one record: one update, as the vendors have it."""
         for change, _ in sent:
             self._world.colleagues.before_write(self._crm, change)
-        await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
+        await asyncio.sleep(self._world.mixture.rng.uniform(0.01, 0.1))
         outcomes = self._crm.carry_out(sent, selection)
         for (change, _), outcome in zip(sent, outcomes, strict=True):
             self._world.note(f"{change.ref} {change.field} write of {change.new!r}: {outcome.status}")
-        await asyncio.sleep(self._world.weather.rng.uniform(0.01, 0.1))
+        await asyncio.sleep(self._world.mixture.rng.uniform(0.01, 0.1))
         for change, _ in sent:
             self._world.colleagues.after_write(self._crm, change)
         return outcomes

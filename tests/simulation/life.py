@@ -71,8 +71,8 @@ class InlineLedger(Ledger):
         done: asyncio.Future[T] = loop.create_future()
         self._units.append(store._Unit.of(work, store.Call(args, kwargs), done))
         if len(self._units) == 1:
-            weather = self._life.world.weather
-            slow = weather.rng.uniform(0.5, 4) if weather.hit("slow_commit") else weather.rng.uniform(0, 0.004)
+            mixture = self._life.world.mixture
+            slow = mixture.rng.uniform(0.5, 4) if mixture.hit("slow_commit") else mixture.rng.uniform(0, 0.004)
             loop.call_later(slow, self._flush)
         return await done
 
@@ -94,21 +94,21 @@ class InlineLedger(Ledger):
         if not self._life.alive:
             return
         world, (units, self._units) = self._life.world, (self._units, [])
-        if world.weather.hit("crash_before_commit"):
+        if world.mixture.hit("crash_before_commit"):
             self._life.crash("before a commit")
             return
         connection = cast("sqlite3.Connection", self._troubled() or self.connection)
         self._failed = store._commit(connection, units, self._failed)
         world.judge.on_commit(self._tx)
-        if world.weather.hit("crash_after_commit"):
+        if world.mixture.hit("crash_after_commit"):
             self._life.crash("after a commit")
 
     def _troubled(self) -> _Troubled | None:
-        weather = self._life.world.weather
-        if weather.hit("locked"):
+        mixture = self._life.world.mixture
+        if mixture.hit("locked"):
             return _Troubled(self.connection, 1, "database is locked")
-        if weather.hit("disk_full"):
-            return _Troubled(self.connection, weather.rng.choice((2, 3, 4, 5, 99)), "database or disk is full")
+        if mixture.hit("disk_full"):
+            return _Troubled(self.connection, mixture.rng.choice((2, 3, 4, 5, 99)), "database or disk is full")
         return None
 
 
@@ -195,7 +195,7 @@ class Life(Owner):
         if not self.alive:
             return
         self.world.note(f"-- crash {where}")
-        self.world.weather.happened["crashes"] += 1
+        self.world.mixture.happened["crashes"] += 1
         self._die()
 
     def _die(self) -> None:
@@ -240,13 +240,13 @@ class Life(Owner):
         """A POST to the real receiver; None: the connection broke."""
         if not (self.alive and self.ready):
             return None
-        weather, told = self.world.weather, asyncio.get_running_loop().create_future()
+        mixture, told = self.world.mixture, asyncio.get_running_loop().create_future()
         task = spawn(self, self._serve(url, body, headers, told))
-        if weather.hit("crash_in_receipt"):
-            asyncio.get_running_loop().call_later(weather.rng.uniform(0, 0.01), self.crash, "during a receipt")
+        if mixture.hit("crash_in_receipt"):
+            asyncio.get_running_loop().call_later(mixture.rng.uniform(0, 0.01), self.crash, "during a receipt")
         await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
         status: int | None = told.result() if told.done() else None
-        if weather.hit("crash_after_receipt"):
+        if mixture.hit("crash_after_receipt"):
             self.crash("after a receipt")
         return status
 
@@ -277,7 +277,7 @@ class Life(Owner):
         world, settings = self.world, self.world.settings()
         if world.heard is not None:
             set_up(Log(format=LogFormat.JSON, level="debug"), stream=world.heard, hidden=settings.secrets)
-        rng = random.Random(world.weather.rng.getrandbits(64))
+        rng = random.Random(world.mixture.rng.getrandbits(64))
         called = world.configuration.called
         await self.ledger.write(renames.follow, {name: first for first, name in called.items()})
         crms: dict[str, Crm] = {called[first]: CrmHandle(crm, self, called[first]) for first, crm in world.crms.items()}
@@ -302,7 +302,7 @@ class Life(Owner):
 
     async def _ring(self) -> None:
         assert self.daemon is not None
-        bells = Bells(self.world.weather.rng, self.ledger.connection, self.world.wall_clock)
+        bells = Bells(self.world.mixture.rng, self.ledger.connection, self.world.wall_clock)
         while True:
             self.daemon.ring(bells.now())
             self.world.rang()

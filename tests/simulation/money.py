@@ -1,4 +1,4 @@
-"""Is the bill the least that was possible? A calm world with many people, against a buyer who knows everything.
+"""Is the bill the least that was possible? A world without faults, with many people, and a buyer who knows everything.
 
 Five thousand people stand in two CRMs, a fifth of them twice, and nobody knows a value of a third of them. Over three
 months of scheduled runs, filter, providers and rules change twice; people are entered all the time. The daemon is the
@@ -30,11 +30,11 @@ from syncd.ledger.store import Tx
 from .configuration import Configuration
 from .crm import PROPERTY, Crm, Record, is_selected
 from .judge import Judge
+from .mixture import Mixture
 from .people import Find, Market, Person
 from .run import MEMORY, _no_surprises, _silence
 from .timeline import DAY, on_timeline, spawn
 from .vendor import PRICE
-from .weather import Weather
 from .world import World
 
 PEOPLE = 5_000
@@ -119,7 +119,7 @@ class Office(World):
     """A world without faults, in which much is bought."""
 
     def __init__(self, seed: int, path: Path, people: int) -> None:
-        super().__init__(seed, path, _calm)
+        super().__init__(seed, path, _end_faults)
         rng = random.Random(f"whom there is to find, {seed}")
         self._people_rng = rng
         self.market = Market([_person(rng, number) for number in range(people)])
@@ -357,5 +357,5 @@ def _sync(sync: Sync, phase: Phase) -> Sync:
     )
 
 
-def _calm(rng: random.Random) -> Weather:
-    return Weather(rng, {}, {}, stormy=False)
+def _end_faults(rng: random.Random) -> Mixture:
+    return Mixture(rng, {}, {}, active=False)

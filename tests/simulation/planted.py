@@ -902,5 +902,6 @@ FOUND_AT: dict[str, int] = {  # the first seed that finds it, where it is not 1:
     "suppression_checked_at_the_plan_only": 3,
     "trust_any_mac": 3,
     "trust_any_signature": 13,
-    "undecided_forgotten": 6,
+    "undecided_forgotten": 61,
+    "write_again_at_once": 5,
 }

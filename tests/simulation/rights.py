@@ -63,11 +63,11 @@ class Rights:
         ref = self._rng.choice(refs)
         if self._rng.random() < 0.5:
             self._world.note(f"{ref} is to be left alone")
-            self._world.weather.happened["suppress"] += 1
+            self._world.mixture.happened["suppress"] += 1
             await self._add(life, {Sign(Kind.RECORD, ref)}, [ref])
             return
         self._world.note(f"{ref} is to be erased")
-        self._world.weather.happened["forget"] += 1
+        self._world.mixture.happened["forget"] += 1
         await self._erase(life, ref)
 
     async def _erase(self, life: Life, ref: str) -> None:

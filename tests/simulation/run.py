@@ -19,9 +19,9 @@ import structlog
 from syncd.contract.model import Grade
 
 from .crm import PROPERTY
+from .mixture import draw
 from .planted import FOCUS, LOUD, PLANTED
 from .timeline import DAY, on_timeline
-from .weather import draw
 from .world import World
 
 MEMORY = Path("/dev/shm")  # a file there costs no disk
@@ -33,7 +33,7 @@ class Told:
     """What became of a history. `digest` is the fingerprint of its trace."""
 
     seed: int
-    days: float  # simulated, calm ones included
+    days: float  # simulated, those without faults included
     seconds: float  # of the processor
     digest: str
     happened: Counter[str]
@@ -53,7 +53,7 @@ def history(
     overheard: bool = False,
     verbose: bool = False,
 ) -> Told:
-    """Unfold and judge one history of so many stormy days, and as many calm ones as it takes.
+    """Unfold and judge one history of so many days with faults, and as many without as it takes.
 
     `focus`: faults that are at their strongest; `only`: the only ones that there are.
     `overheard`: the log is written and read, as it is in one history of OVERHEARD anyway.
@@ -63,13 +63,13 @@ def history(
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder, _silence(), _no_surprises():
         world = World(seed, Path(folder) / "ledger.db", draw(focus, only), heard=heard, verbose=verbose)
         end = on_timeline(lambda: world.unfold(days))
-    world.weather.happened.update(lives=world.lives, bells=world.rings)
+    world.mixture.happened.update(lives=world.lives, bells=world.rings)
     return Told(
         seed=seed,
         days=end / DAY,
         seconds=time.process_time() - started,
         digest=world.digest.hexdigest(),
-        happened=world.weather.happened,
+        happened=world.mixture.happened,
         violations=tuple(world.violations),
         tail=tuple(world.recent),
         stands={

@@ -16,7 +16,7 @@ from .run import Told, history, replay, say
 
 PROCESSES = 2
 YEAR = 365.25
-DAYS = 60.0  # stormy ones of each history
+DAYS = 60.0  # with faults, in each history
 EVERY = 120.0  # seconds between two lines about how far it is
 
 
@@ -91,7 +91,7 @@ def _figures(total: Sum, first: int, days: float, elapsed: float) -> dict[str, A
         "histories": total.histories,
         "first seed": first,
         "last seed": total.last,
-        "stormy days each": days,
+        "days with faults each": days,
         "seconds": round(elapsed),
         "days per second of one processor": round(total.days / max(total.seconds, 0.001), 1),
         "crashes": total.happened["crashes"],

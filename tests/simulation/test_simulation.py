@@ -36,20 +36,20 @@ def test_a_planted_bug_is_found(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "seed", "days", "weather", "said"),
+    ("name", "seed", "days", "mixture", "said"),
     [
         ("refresh_without_a_look", 9, 25.0, {"focus": ("edit",)}, "filled or gone"),
         ("budget_of_a_refresh_counts_nothing", 11, 17.0, {"only": ("restart",)}, "'refresh': True"),
     ],
 )
 def test_a_planted_bug_that_takes_weeks_is_found(
-    name: str, seed: int, days: float, weather: dict[str, Any], said: str
+    name: str, seed: int, days: float, mixture: dict[str, Any], said: str
 ) -> None:
     """A value of ours is verified again after fifteen days: some ten seconds of CPU."""
     with IN_WEEKS[name]():
-        told = history(seed, days, **weather)
+        told = history(seed, days, **mixture)
     assert any(said in one for one in told.violations)
-    assert history(seed, days, **weather).violations == ()
+    assert history(seed, days, **mixture).violations == ()
 
 
 def test_one_seed_is_one_history_whatever_the_machine_does() -> None:

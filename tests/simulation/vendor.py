@@ -158,10 +158,10 @@ class Vendor:
 
     def latency(self) -> float:
         """Seconds until an answer."""
-        rng, weather = self.world.weather.rng, self.world.weather
-        if weather.hit("very_late"):
+        rng, mixture = self.world.mixture.rng, self.world.mixture
+        if mixture.hit("very_late"):
             return rng.uniform(2 * DAY, 20 * DAY)
-        return rng.uniform(600, 10 * HOUR) if weather.hit("slow") else rng.uniform(2, 120)
+        return rng.uniform(600, 10 * HOUR) if mixture.hit("slow") else rng.uniform(2, 120)
 
     def refusal(self, key: str) -> Reply | None:
         """What is wrong with the account, if anything is."""
@@ -195,31 +195,31 @@ class Vendor:
         return age < WELCOME and self.world.wall_clock.furthest < WELCOME
 
     async def _deliver(self, letter: Letter) -> None:
-        weather = self.world.weather
-        if weather.hit("leaked"):
+        mixture = self.world.mixture
+        if mixture.hit("leaked"):
             self.tampered.add(letter.submission)
             if (leaked := self.leak(letter)) is not None:
                 await self.tell(leaked)
-                await asyncio.sleep(weather.rng.uniform(0, 600))
-        if weather.hit("mute"):
+                await asyncio.sleep(mixture.rng.uniform(0, 600))
+        if mixture.hit("mute"):
             await self._tell_of_nobody(letter)
-        if weather.hit("forged"):
+        if mixture.hit("forged"):
             await self._forge(letter)
-        if weather.hit("lost"):
+        if mixture.hit("lost"):
             self.world.note(f"{self.name}'s callback of {letter.submission[:6]} is lost")
             return
-        if weather.hit("garbled"):
+        if mixture.hit("garbled"):
             cut = Letter(self.name, letter.url, letter.body[:-7], self.seal(letter.body[:-7]), genuine=False)
             await self.tell(cut)
             await asyncio.sleep(30)
-        if weather.hit("twice"):
+        if mixture.hit("twice"):
             spawn(self.world, self._try(letter))
         await self._try(letter)
-        if weather.hit("replayed"):
-            await asyncio.sleep(weather.rng.uniform(1, 3 * DAY))
+        if mixture.hit("replayed"):
+            await asyncio.sleep(mixture.rng.uniform(1, 3 * DAY))
             self.world.note(f"somebody replays {letter.submission[:6]}")
             await self.tell(Letter(self.name, letter.url, letter.body, letter.headers, genuine=False))
-        if weather.hit("after_the_last_word"):
+        if mixture.hit("after_the_last_word"):
             await self._tell_more(letter)
 
     async def _tell_of_nobody(self, letter: Letter) -> None:
@@ -227,18 +227,18 @@ class Vendor:
         body = self.mute(letter)
         if body is not None:
             await self.tell(Letter(self.name, letter.url, body, {}, genuine=False))
-            await asyncio.sleep(self.world.weather.rng.uniform(0, 600))
+            await asyncio.sleep(self.world.mixture.rng.uniform(0, 600))
 
     async def _tell_more(self, letter: Letter) -> None:
         """The same after the last word: a made-up value for the right person."""
         last_word = letter.acknowledged is not None and not any(p.useless for p in letter.purchases)
         body = self.more(letter) if last_word and letter.submission not in self.tampered else None
         if body is not None:
-            await asyncio.sleep(self.world.weather.rng.uniform(0, DAY))
+            await asyncio.sleep(self.world.mixture.rng.uniform(0, DAY))
             await self.tell(Letter(self.name, letter.url, body, {}, genuine=False))
 
     async def _try(self, letter: Letter) -> None:
-        deaf = self.world.weather.hit("unheard")
+        deaf = self.world.mixture.hit("unheard")
         for pause in (0.0, *PAUSES):
             await asyncio.sleep(pause)
             status = await self.tell(letter)
@@ -248,7 +248,7 @@ class Vendor:
 
     async def _forge(self, letter: Letter) -> None:
         """Somebody guesses: another MAC, another submission, another signature. None may be taken."""
-        how = self.world.weather.rng.choice(("mac", "id", "signature"))
+        how = self.world.mixture.rng.choice(("mac", "id", "signature"))
         url, headers, wanted = letter.url, dict(letter.headers), {404}
         body = self.fake(letter)
         if how == "mac":

@@ -21,7 +21,7 @@ from .timeline import HOUR, spawn
 from .vendor import PRICE, Letter, Purchase, Reply, Vendor
 
 if TYPE_CHECKING:
-    from .weather import Weather
+    from .mixture import Mixture
     from .world import World
 
 
@@ -54,23 +54,23 @@ class Zeliq(Vendor):
         return Reply(202, {"status": 202, "jobId": f"job-{query['a']}"})
 
     async def _work(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> None:
-        weather = self.world.weather
-        if not weather.hit("early"):
+        mixture = self.world.mixture
+        if not mixture.hit("early"):
             await asyncio.sleep(self.latency())
         letter.purchases, letter.asked = (purchase,), asked
-        if weather.hit("failed"):
+        if mixture.hit("failed"):
             purchase.useless = purchase.failed = True
             failed = {"statusCode": 500, "error": "Internal Server Error", "message": "it failed"}
             self.send(replace(letter, body=json.dumps(failed).encode()))
-            if not weather.hit("answered_after_all"):
+            if not mixture.hit("answered_after_all"):
                 return
-            await asyncio.sleep(weather.rng.uniform(60, 10 * HOUR))
+            await asyncio.sleep(mixture.rng.uniform(60, 10 * HOUR))
         letter.body = json.dumps(self._say(purchase, asked, letter)).encode()
         self.send(letter)
 
     def _say(self, purchase: Purchase, asked: Mapping[str, Any], letter: Letter) -> dict[str, Any]:
-        weather, person, fld = self.world.weather, purchase.person, purchase.field
-        if weather.hit("stranger"):
+        mixture, person, fld = self.world.mixture, purchase.person, purchase.field
+        if mixture.hit("stranger"):
             person = self.world.market.stranger(self.name, fld, person, purchase.about)
         purchase.useless |= not self.world.fits(purchase.ref, person)
         find = None if person is None else person.finds.get((self.name, fld))
@@ -82,7 +82,7 @@ class Zeliq(Vendor):
         if find.grade is not Grade.INVALID and person is purchase.about:
             letter.finds = ((purchase, find),)
         mailbox = asked.get("email") if person is purchase.person else f"{person.key}@elsewhere.example.com"
-        who = as_known(person, weather)
+        who = as_known(person, mixture)
         return {"credit_used": purchase.billed, "contact": _zeliq_contact(who, fld, find, mailbox)}
 
     def fake(self, letter: Letter) -> bytes:
@@ -108,12 +108,12 @@ class Zeliq(Vendor):
         return json.dumps({"credit_used": PRICE[fld], "contact": _zeliq_contact(who, fld, find, None)}).encode()
 
 
-def as_known(person: Person, weather: Weather) -> Identity:
+def as_known(person: Person, mixture: Mixture) -> Identity:
     """Whom a provider says that it has found."""
     who = person.truth
-    if who.first_name in NICKNAMES and weather.hit("nickname"):
+    if who.first_name in NICKNAMES and mixture.hit("nickname"):
         who = replace(who, first_name=NICKNAMES[who.first_name])
-    return replace(who, linkedin_url=person.profiles[1]) if weather.hit("renamed_profile") else who
+    return replace(who, linkedin_url=person.profiles[1]) if mixture.hit("renamed_profile") else who
 
 
 def _zeliq_contact(who: Identity, fld: Field, find: Find, mailbox: str | None) -> dict[str, Any]:
@@ -188,22 +188,22 @@ class FullEnrich(Vendor):
         return [self.buy(submission, ours["attempt_id"], ref, fld, person, contact) for fld in fields]
 
     async def _work(self, job: Job) -> None:
-        if not self.world.weather.hit("early"):
+        if not self.world.mixture.hit("early"):
             await asyncio.sleep(self.latency())
         order = list(range(len(job.contacts)))
-        self.world.weather.rng.shuffle(order)
+        self.world.mixture.rng.shuffle(order)
         for place in order:
             item, finds = self._look_up(job, place)
             job.items.append(item)
             job.finds += finds
             cut_short = any(p.skipped for p in job.purchases[place])
-            if job.events and not cut_short and self.world.weather.hit("partial"):
+            if job.events and not cut_short and self.world.mixture.hit("partial"):
                 self.send(self._letter(job, job.events, "IN_PROGRESS", [item], job.purchases[place], finds))
-                await asyncio.sleep(self.world.weather.rng.uniform(0, 5))
+                await asyncio.sleep(self.world.mixture.rng.uniform(0, 5))
         self._end(job)
 
     def _end(self, job: Job) -> None:
-        failed = self.world.weather.hit("failed")
+        failed = self.world.mixture.hit("failed")
         everything = [p for purchases in job.purchases for p in purchases]
         skipped = any(p.skipped for p in everything)
         job.status = "CREDITS_INSUFFICIENT" if skipped else "CANCELED" if failed else "FINISHED"
@@ -219,7 +219,7 @@ class FullEnrich(Vendor):
         found: dict[str, Any] = {}
         finds: list[tuple[Purchase, Find]] = []
         person = purchases[0].person
-        if self.world.weather.hit("stranger"):
+        if self.world.mixture.hit("stranger"):
             person = self.world.market.stranger(self.name, purchases[0].field, person, purchases[0].about)
         for purchase in purchases:
             purchase.useless = not self.world.fits(purchase.ref, person)
@@ -235,7 +235,7 @@ class FullEnrich(Vendor):
             if find.grade is not Grade.INVALID and person is purchase.about:
                 finds.append((purchase, find))
         item = {"input": _echo(contact), "custom": contact["custom"], "contact_info": found}
-        return item | ({} if person is None else {"profile": _profile(as_known(person, self.world.weather))}), finds
+        return item | ({} if person is None else {"profile": _profile(as_known(person, self.world.mixture))}), finds
 
     def _letter(
         self,

@@ -49,22 +49,22 @@ class Wire(httpx.AsyncBaseTransport):
     ) -> httpx.Response:
         """There, carried out, and back."""
         world, paid = self._life.world, request.method == "POST"
-        weather, vendor = world.weather, world.vendors[request.url.host.partition(".")[0]]
+        mixture, vendor = world.mixture, world.vendors[request.url.host.partition(".")[0]]
         if (refused := await self._not_carried_out(vendor, paid=paid)) is not None:
             return refused
-        if paid and weather.hit("late_act"):
+        if paid and mixture.hit("late_act"):
             if not answer.done():
                 answer.set_exception(httpx.ReadTimeout("no answer"))
-            await asyncio.sleep(weather.rng.uniform(1, LATEST))
-        if paid and weather.hit("crash_before_call"):
+            await asyncio.sleep(mixture.rng.uniform(1, LATEST))
+        if paid and mixture.hit("crash_before_call"):
             self._life.crash("a paid call is on its way")
         before = len(vendor.purchases)
         reply = vendor.handle(request.method, request.url.path, request.headers, body)
         bought = vendor.purchases[before:]
         world.note(f"{request.method} {vendor.name}{request.url.path} {reply.status}")
-        if paid and weather.hit("crash_after_call"):
+        if paid and mixture.hit("crash_after_call"):
             self._life.crash("a paid call was carried out")
-        await asyncio.sleep(weather.rng.uniform(2, 25) if weather.hit("slow_answer") else weather.rng.uniform(0.02, 1))
+        await asyncio.sleep(mixture.rng.uniform(2, 25) if mixture.hit("slow_answer") else mixture.rng.uniform(0.02, 1))
         told = self._told(reply, paid=paid)
         for purchase in bought:
             purchase.arrived = told.is_success and bool(told.content) and self._life.alive
@@ -72,36 +72,36 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def _not_carried_out(self, vendor: Vendor, *, paid: bool) -> httpx.Response | None:
         """What goes wrong before the provider acts, if anything does."""
-        weather = self._life.world.weather
-        if vendor.trouble == "outage" or weather.hit("refused_connection"):
+        mixture = self._life.world.mixture
+        if vendor.trouble == "outage" or mixture.hit("refused_connection"):
             raise httpx.ConnectError("refused")
-        await asyncio.sleep(weather.rng.uniform(0.02, 1))
-        if paid and not vendor.trouble and weather.hit("bad_gateway"):
-            spawn(vendor.world, vendor.suffer("bad_gateway", weather.rng.uniform(60, 10 * HOUR)))
+        await asyncio.sleep(mixture.rng.uniform(0.02, 1))
+        if paid and not vendor.trouble and mixture.hit("bad_gateway"):
+            spawn(vendor.world, vendor.suffer("bad_gateway", mixture.rng.uniform(60, 10 * HOUR)))
             await asyncio.sleep(0)
         if vendor.trouble == "bad_gateway":
             if paid:
                 vendor.spoil()
             return httpx.Response(502, text="bad gateway")
-        if weather.hit("cut_before"):
+        if mixture.hit("cut_before"):
             raise httpx.RemoteProtocolError("server disconnected")
-        if weather.hit("limited"):
+        if mixture.hit("limited"):
             limits = {"perMinute": 5, "perHour": 50, "perDay": 500}
             return httpx.Response(429, json={"message": "slow down", "limits": limits}, headers={"retry-after": "20"})
         for name, status in (("fail_before", 503), ("timed_out", 408)):
-            if weather.hit(name):
+            if mixture.hit(name):
                 return httpx.Response(status, text="try later")
-        return httpx.Response(200, html="<html>not the API</html>") if weather.hit("html") else None
+        return httpx.Response(200, html="<html>not the API</html>") if mixture.hit("html") else None
 
     def _told(self, reply: Reply, *, paid: bool) -> httpx.Response:
         """What arrives of an answer."""
-        weather = self._life.world.weather
-        if weather.hit("cut_after"):
+        mixture = self._life.world.mixture
+        if mixture.hit("cut_after"):
             raise httpx.ReadTimeout("no answer")
-        if weather.hit("fail_after"):
+        if mixture.hit("fail_after"):
             return httpx.Response(502, text="bad gateway")
         if reply.html:
             return httpx.Response(reply.status, html=reply.body)
-        if paid and reply.status < 300 and weather.hit("garbled_receipt"):
+        if paid and reply.status < 300 and mixture.hit("garbled_receipt"):
             return httpx.Response(reply.status, content=b"")
         return httpx.Response(reply.status, json=reply.body)

@@ -1,6 +1,6 @@
-"""The world of one history: people, CRMs, providers, colleagues, and the weather that strikes them.
+"""The world of one history: people, CRMs, providers, colleagues, and the mixture of faults that they meet.
 
-In here: what joins the sides. What happens by itself is in `spells`; whether it went well is the judge's.
+In here: what joins the sides. What happens by itself is in `events`; whether it went well is the judge's.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from syncd.contract.model import Field, Grade, Identity
 from .colleagues import Colleagues, Operator
 from .configuration import Configuration
 from .crm import PROPERTY, Crm, Record, is_selected
+from .events import Events
 from .judge import Judge
 from .life import Life
+from .mixture import Draw
 from .people import Market, Person, may_be, populate
 from .rights import Rights
-from .spells import Spells
 from .timeline import DAY, HOUR, Owner, WallClock, spawn
 from .vendor import Letter, Vendor
 from .vendors import FullEnrich, Zeliq
-from .weather import Climate
 
 RESTLESS = 200  # bells a day at most, on average
 UNLIMITED = 8  # the first so many seeds know a sync's own budget only: they find what has nothing to do with money soon
@@ -49,13 +49,13 @@ class World(Owner):
     """Everything that is not the daemon."""
 
     def __init__(
-        self, seed: int, path: Path, climate: Climate, *, heard: StringIO | None = None, verbose: bool = False
+        self, seed: int, path: Path, draw: Draw, *, heard: StringIO | None = None, verbose: bool = False
     ) -> None:
         super().__init__()
         rng = random.Random(seed)
         self._entries = random.Random(f"who is entered when, {seed}")  # whatever else happens
         self.path = path
-        self.weather = climate(rng)
+        self.mixture = draw(rng)
         self.heard = heard  # the daemon's log, if anybody listens
         self.wall_clock = WallClock()
         self.judge = Judge(self)
@@ -216,7 +216,7 @@ class World(Owner):
             spawn(self, self._lift(name))
 
     async def _lift(self, name: str) -> None:
-        await asyncio.sleep(self.weather.rng.uniform(0.1, 8 * HOUR))
+        await asyncio.sleep(self.mixture.rng.uniform(0.1, 8 * HOUR))
         self.troubles.pop(name, None)
 
     async def call_back(self, letter: Letter) -> int | None:
@@ -227,23 +227,23 @@ class World(Owner):
 
     async def knock(self, url: str, body: bytes, headers: dict[str, str]) -> int | None:
         """A POST to the public address; None when there is no answer."""
-        await asyncio.sleep(self.weather.rng.uniform(0.01, 0.2))
+        await asyncio.sleep(self.mixture.rng.uniform(0.01, 0.2))
         open_ = self.cut_off_since is None and self.life is not None
         return await self.life.receive(url, body, headers) if open_ and self.life is not None else None
 
     # --- a history ----------------------------------------------------------------------------
 
     async def unfold(self, days: float) -> None:
-        """So many stormy days, then calm ones until all is settled; the judge has the last word."""
+        """So many days with faults, then days without until all is settled; the judge has the last word."""
         spawn(self, self._hire(days))
         spawn(self, self._keep_alive())
         spawn(self, self.operator.work())
         spawn(self, self.rights.work())
-        for name, rate in self.weather.spells.items():
+        for name, rate in self.mixture.events.items():
             if rate:
-                spawn(self, Spells(self).strike(name, rate))
+                spawn(self, Events(self).happen(name, rate))
         await self._pass(days * DAY)
-        self._calm()
+        self._end_faults()
         await self._settle()
         if not self.violations:
             self.judge.conclude(self.life.ledger if self.life else None)
@@ -273,10 +273,10 @@ class World(Owner):
                 return
             await self._pass(DAY)
 
-    def _calm(self) -> None:
+    def _end_faults(self) -> None:
         self.note("-- the faults are switched off")
-        self.weather.stormy = False
-        self.weather.spells.clear()
+        self.mixture.active = False
+        self.mixture.events.clear()
         self.troubles.clear()
         self.cut_off_since = None
         for crm in self.crms.values():
@@ -293,7 +293,7 @@ class World(Owner):
             self.life = Life(self, self.lives)
             spawn(self.life, self.life.run())
             await self.life.ended.wait()
-            rng = self.weather.rng
+            rng = self.mixture.rng
             await asyncio.sleep(rng.uniform(0.3, 5) if rng.random() < 0.9 else rng.uniform(60, 12 * HOUR))
 
     async def _end(self) -> None:

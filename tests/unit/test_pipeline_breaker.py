@@ -24,7 +24,7 @@ NOT_FOUND = Unlisted("Ann answered 404: unknown", kind="Ann 404", cure="see what
 DOWN = InDoubt("HTTP 502")
 
 
-class Weather(FakeProvider):
+class Unsteady(FakeProvider):
     """`until`: before then every paid call ends in doubt; `free_too`: the free one fails as well. `odd`: contacts that
     are refused, always for the same reason. `credits`: what is left; a call that costs more is refused."""
 
@@ -58,7 +58,7 @@ class Weather(FakeProvider):
         return await super().balance()
 
 
-def crowd(build: Build, ann: Weather, people: int, **wishes: object) -> Harness:
+def crowd(build: Build, ann: Unsteady, people: int, **wishes: object) -> Harness:
     """So many people who wait to be asked about."""
     harness = build(providers=[ann], fields={EMAIL: ["ann"]}, **wishes)
     ann.harness = harness
@@ -90,7 +90,7 @@ def trouble(harness: Harness) -> Trouble | None:
 def test_l17_an_outage_leaves_at_most_three_calls_in_doubt(
     build: Build, minutes: float, free_too: bool, batch: int
 ) -> None:
-    ann = Weather(capabilities=replace(CAPABILITIES if batch > 1 else ONE_BY_ONE, batch=batch))
+    ann = Unsteady(capabilities=replace(CAPABILITIES if batch > 1 else ONE_BY_ONE, batch=batch))
     harness = crowd(build, ann, 57)
     harness.clock.time += LINGER
     ann.until, ann.free_too = harness.clock.now() + minutes * MINUTE, free_too
@@ -101,7 +101,7 @@ def test_l17_an_outage_leaves_at_most_three_calls_in_doubt(
 
 
 def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     harness = crowd(build, ann, 30)
     ann.until = harness.clock.now() + 40 * MINUTE
     harness.dispatch()
@@ -116,7 +116,7 @@ def test_l17_no_paid_call_is_made_before_the_free_one_answers(build: Build) -> N
 
 
 def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) -> None:
-    ann = Weather(capabilities=CAPABILITIES)
+    ann = Unsteady(capabilities=CAPABILITIES)
     harness = crowd(build, ann, 60)
     harness.clock.time += LINGER
     ann.refusals.append(DOWN)
@@ -129,7 +129,7 @@ def test_l17_a_bulk_provider_is_tried_with_a_single_contact_first(build: Build) 
 
 
 def test_l17_what_is_known_of_an_outage_survives_a_restart(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     harness = crowd(build, ann, 30)
     ann.until = harness.clock.now() + 40 * MINUTE
     harness.dispatch()
@@ -165,7 +165,7 @@ def test_the_state_is_kept_as_it_is() -> None:
 
 @pytest.mark.parametrize("batch", [1, 10])
 def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, batch: int) -> None:
-    ann = Weather(capabilities=replace(ONE_BY_ONE, batch=batch))
+    ann = Unsteady(capabilities=replace(ONE_BY_ONE, batch=batch))
     ann.odd = {"505"}
     harness = crowd(build, ann, 20)
     harness.clock.time += LINGER
@@ -179,7 +179,7 @@ def test_l16_one_odd_contact_is_set_aside_and_the_others_go_on(build: Build, bat
 
 
 def test_l16_it_is_tried_again_after_a_day_and_after_two(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.odd = {"501"}
     harness = crowd(build, ann, 1)
     harness.dispatch()
@@ -197,7 +197,7 @@ def test_l16_it_is_tried_again_after_a_day_and_after_two(build: Build) -> None:
 
 
 def test_l16_the_fourth_refusal_is_an_answer_and_the_next_provider_is_asked(build: Build) -> None:
-    ann, bob = Weather(), FakeProvider("bob", capabilities=ONE_BY_ONE)
+    ann, bob = Unsteady(), FakeProvider("bob", capabilities=ONE_BY_ONE)
     ann.odd = {"501"}
     harness = build(providers=[ann, bob], fields={EMAIL: ["ann", "bob"]})
     ann.harness = harness
@@ -217,7 +217,7 @@ def test_l16_the_fourth_refusal_is_an_answer_and_the_next_provider_is_asked(buil
 
 
 def test_l16_where_nobody_else_is_there_it_ends_with_the_reason(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.odd = {"501"}
     harness = crowd(build, ann, 1)
     for _ in range(40):
@@ -230,7 +230,7 @@ def test_l16_where_nobody_else_is_there_it_ends_with_the_reason(build: Build) ->
 
 
 def test_l16_different_contacts_with_the_same_refusal_halt_the_connection(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     harness = crowd(build, ann, 40)
     ann.odd = {str(501 + n) for n in range(40)}
     harness.dispatch()
@@ -245,7 +245,7 @@ def test_l16_different_contacts_with_the_same_refusal_halt_the_connection(build:
 
 
 def test_l16_three_odd_contacts_among_many_stop_nobody_for_long(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.odd = {"501", "502", "503"}
     harness = crowd(build, ann, 40)
     harness.dispatch()
@@ -255,7 +255,7 @@ def test_l16_three_odd_contacts_among_many_stop_nobody_for_long(build: Build) ->
 
 
 def test_l16_what_is_documented_as_the_contacts_fault_halts_nothing(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.odd, ann.refusal = {str(501 + n) for n in range(6)}, Skip("linkedin_url must be a URL")
     harness = crowd(build, ann, 8)
     harness.dispatch()
@@ -265,7 +265,7 @@ def test_l16_what_is_documented_as_the_contacts_fault_halts_nothing(build: Build
 # --- credits ----------------------------------------------------------------------------------
 
 
-def both(build: Build, ann: Weather, people: int) -> Harness:
+def both(build: Build, ann: Unsteady, people: int) -> Harness:
     harness = build(providers=[ann])
     ann.harness = harness
     for n in range(people):
@@ -278,7 +278,7 @@ def both(build: Build, ann: Weather, people: int) -> Harness:
 @pytest.mark.parametrize("combines", [True, False])
 def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> None:
     """5 credits are left, a phone costs 10."""
-    ann = Weather(capabilities=replace(ONE_BY_ONE, combines=combines))
+    ann = Unsteady(capabilities=replace(ONE_BY_ONE, combines=combines))
     ann.poor, ann.left = True, Decimal(5)
     harness = both(build, ann, 6)
     harness.dispatch()
@@ -309,7 +309,7 @@ def test_l15_what_can_still_be_paid_goes_on(build: Build, combines: bool) -> Non
 
 
 def test_l15_many_phones_do_not_hide_the_emails_behind_them(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.poor, ann.left = True, Decimal(5)
     harness = both(build, ann, 450)
     while harness.plan():
@@ -319,7 +319,7 @@ def test_l15_many_phones_do_not_hide_the_emails_behind_them(build: Build) -> Non
 
 
 def test_l15_a_smaller_batch_is_tried(build: Build) -> None:
-    ann = Weather(capabilities=CAPABILITIES)
+    ann = Unsteady(capabilities=CAPABILITIES)
     ann.poor, ann.left = True, Decimal(5)
     harness = crowd(build, ann, 9)
     harness.clock.time += LINGER
@@ -329,7 +329,7 @@ def test_l15_a_smaller_batch_is_tried(build: Build) -> None:
 
 
 def test_l15_without_any_credits_the_connection_is_halted_and_comes_back(build: Build) -> None:
-    ann = Weather()
+    ann = Unsteady()
     ann.poor, ann.left = True, Decimal(0)
     harness = crowd(build, ann, 3)
     harness.dispatch()
@@ -344,7 +344,7 @@ def test_l15_without_any_credits_the_connection_is_halted_and_comes_back(build: 
 
 
 def test_l15_a_bulk_that_ran_out_of_credits_for_phones_leaves_emails_going(build: Build) -> None:
-    ann = Weather(capabilities=replace(ONE_BY_ONE, combines=False))
+    ann = Unsteady(capabilities=replace(ONE_BY_ONE, combines=False))
     harness = both(build, ann, 1)
     harness.dispatch()
     phone = next(s for s in ann.submitted if s.requests[0].fields == (PHONE,))
@@ -370,7 +370,7 @@ def test_l15_a_bulk_that_ran_out_of_credits_for_phones_leaves_emails_going(build
 # --- turns ------------------------------------------------------------------------------------
 
 
-def two(build: Build, ann: Weather, people: int = 40, **shares: int) -> Harness:
+def two(build: Build, ann: Unsteady, people: int = 40, **shares: int) -> Harness:
     harness = build(providers=[ann], second=FakeCrm("crm2", first=9001), fields={EMAIL: ["ann"]})
     ann.harness = harness
     names = [sync.name for sync in harness.settings.syncs]
@@ -394,13 +394,13 @@ def two(build: Build, ann: Weather, people: int = 40, **shares: int) -> Harness:
     return harness
 
 
-def by_crm(ann: Weather) -> tuple[int, int]:
+def by_crm(ann: Unsteady) -> tuple[int, int]:
     asked = [r.ref.connection for s in ann.submitted for r in s.requests]
     return asked.count("crm"), asked.count("crm2")
 
 
-def limited(calls: int) -> Weather:
-    return Weather(capabilities=replace(ONE_BY_ONE, windows=(Window(60.0, calls),)))
+def limited(calls: int) -> Unsteady:
+    return Unsteady(capabilities=replace(ONE_BY_ONE, windows=(Window(60.0, calls),)))
 
 
 def test_l18_two_syncs_share_a_provider_by_turns(build: Build) -> None:
@@ -430,7 +430,7 @@ def test_l18_a_priority_is_a_share(build: Build) -> None:
 
 
 def test_l18_somebody_new_is_asked_before_any_backfill(build: Build) -> None:
-    ann = Weather(capabilities=replace(ONE_BY_ONE, windows=(Window(3600.0, 10),)))
+    ann = Unsteady(capabilities=replace(ONE_BY_ONE, windows=(Window(3600.0, 10),)))
     harness = two(build, ann, people=40)
     live(harness, 5)
     assert len(ann.submitted) == 9, "a part of the hour's limit is kept"

@@ -1,4 +1,4 @@
-"""The weather of a history: which faults there are, and how often, drawn from its seed.
+"""The mixture of faults in a history: which there are, and how often, drawn from its seed.
 
 Each history has its own mixture (swarm testing): a fault that is left out lets the others go further.
 The chances are of a fault per occasion, far above any real ones, and highest inside the rare windows.
@@ -72,7 +72,7 @@ CHANCES: dict[str, float] = {
     "crm_slow": 0.05,
 }
 
-SPELLS: dict[str, float] = {  # how many begin per day
+EVENTS: dict[str, float] = {  # how many begin per day
     "crash": 0.3,
     "restart": 0.1,
     "key_revoked": 0.03,
@@ -99,43 +99,43 @@ SPELLS: dict[str, float] = {  # how many begin per day
 
 
 @dataclass(slots=True)
-class Weather:
-    """What goes wrong in one history. `stormy` is False once all faults are switched off."""
+class Mixture:
+    """What goes wrong in one history. `active` is False once all faults are switched off."""
 
     rng: random.Random
     chances: dict[str, float]
-    spells: dict[str, float]
-    stormy: bool = True
+    events: dict[str, float]
+    active: bool = True
     happened: Counter[str] = field(default_factory=Counter)
 
     def hit(self, name: str) -> bool:
         """Does it happen now?"""
-        if not self.stormy or self.rng.random() >= self.chances[name]:
+        if not self.active or self.rng.random() >= self.chances[name]:
             return False
         self.happened[name] += 1
         return True
 
 
-Climate = Callable[[random.Random], Weather]
+Draw = Callable[[random.Random], Mixture]
 
 
-def draw(focus: Collection[str] = (), only: Collection[str] | None = None) -> Climate:
+def draw(focus: Collection[str] = (), only: Collection[str] | None = None) -> Draw:
     """How a mixture is drawn: a third of the faults never, the others up to three times their usual chance.
 
     `focus`: faults that are at their strongest, for a bug that needs several of them at once. `only`: so are
     these, and all others never happen; the world is the same one.
     """
 
-    def drawn(rng: random.Random) -> Weather:
-        calm = rng.random() < 0.1 and not focus
+    def drawn(rng: random.Random) -> Mixture:
+        none = rng.random() < 0.1 and not focus
 
         def strength(name: str) -> float:
-            usual = 0.0 if calm or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
+            usual = 0.0 if none or rng.random() < 0.35 else rng.choice((0.3, 1.0, 1.0, 3.0))
             if only is not None and name not in only:
                 return 0.0
             return 5.0 if name in {*focus, *(only or ())} else usual
 
         chances = {name: min(usual * strength(name), 0.5) for name, usual in CHANCES.items()}
-        return Weather(rng, chances, {name: usual * strength(name) for name, usual in SPELLS.items()})
+        return Mixture(rng, chances, {name: usual * strength(name) for name, usual in EVENTS.items()})
 
     return drawn

@@ -1,6 +1,6 @@
 """What befalls a history by itself, again and again: crashes, faults of the vendors, edits, other configurations.
 
-In here: the spells of the weather, carried out. How often each begins is the weather's.
+In here: the events of the mixture, carried out. How often each begins stands there.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from .world import World
 
 
-class Spells:
+class Events:
     """One for each world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._rng = world.weather.rng
+        self._rng = world.mixture.rng
 
-    async def strike(self, name: str, rate: float) -> None:
+    async def happen(self, name: str, rate: float) -> None:
         """Again and again, so many times a day on average, until the faults are switched off."""
-        weather = self._world.weather
+        mixture = self._world.mixture
         while True:
-            await asyncio.sleep(weather.rng.expovariate(rate) * DAY)
-            if not weather.stormy:
+            await asyncio.sleep(mixture.rng.expovariate(rate) * DAY)
+            if not mixture.active:
                 return
-            weather.happened[name] += 1
+            mixture.happened[name] += 1
             if name in _OF_VENDORS:
                 await self._vendor_in_trouble(name)
-            elif name in _SPELLS:
-                await _SPELLS[name](self)
+            elif name in _EVENTS:
+                await _EVENTS[name](self)
             else:
                 self._world.colleagues.act(name)
 
@@ -91,7 +91,7 @@ class Spells:
         what = self._world.configuration.change()
         if what:
             self._world.note(f"-- {what}")
-            self._world.weather.happened[what.rpartition(": ")[2]] += 1
+            self._world.mixture.happened[what.rpartition(": ")[2]] += 1
             await self._restart()
 
     async def _give_another_account(self) -> None:
@@ -115,14 +115,14 @@ class Spells:
 
 
 _OF_VENDORS = frozenset({"key_revoked", "blocked", "web_page", "outage"})
-_SPELLS: dict[str, Callable[[Spells], Awaitable[None]]] = {
-    "crash": Spells._crash,
-    "restart": Spells._restart,
-    "drained": Spells._drain,
-    "no_way_in": Spells._cut_off,
-    "key_rotated": Spells._rotate,
-    "clock_jump": Spells._set_the_clock,
-    "rule": Spells._refuse_writes,
-    "another_account": Spells._give_another_account,
-    "reconfigured": Spells._reconfigure,
+_EVENTS: dict[str, Callable[[Events], Awaitable[None]]] = {
+    "crash": Events._crash,
+    "restart": Events._restart,
+    "drained": Events._drain,
+    "no_way_in": Events._cut_off,
+    "key_rotated": Events._rotate,
+    "clock_jump": Events._set_the_clock,
+    "rule": Events._refuse_writes,
+    "another_account": Events._give_another_account,
+    "reconfigured": Events._reconfigure,
 }
