@@ -75,8 +75,9 @@ class Image:
             self._host.run(f"chown -R {options['chown']} {target}")
 
     def start(self) -> None:
-        """As its user, on a read-only root, without any right."""
+        """As its user, on a read-only root, without any right. systemd wants a name for the user."""
         user, group = self.told["USER"].split(":")
+        self._host.run(f"groupadd --gid {group} image && useradd --uid {user} --gid {group} --no-create-home image")
         properties = {
             "User": user,
             "Group": group,
