@@ -14,6 +14,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY syncd syncd
 COPY connectors connectors
 COPY docs/keys.md docs/keys.md
+COPY docs/reference/errors.md docs/reference/errors.md
 RUN /tmp/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/dist . \
     && /opt/syncd/bin/python -m pip install --no-index --no-deps /tmp/dist/*.whl \
     && install -d -o 10001 -g 10001 -m 0700 /empty

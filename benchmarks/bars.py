@@ -74,6 +74,11 @@ for _name in (
     "doubts", "providers", "runs", "budgets", "settings", "pause", "retry", "undo",
 ):  # fmt: skip
     BARS[f"pages.{_name}"] = (f"a million contacts: the page {_name}, ms", None)
+BARS |= {
+    "pages.metrics": ("a million contacts: a scrape of /metrics, ms", most(100)),
+    "pages.api_status": ("a million contacts: /api/status, ms", most(100)),
+    "pages.command": ("a million contacts: `syncd status --json`, seconds of CPU", None),
+}
 for _name, _what in {
     "upsert": "a page that has not changed",
     "change": "a page that has changed",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from statistics import median
 
 from .bars import Value
-from .processes import Daemon, Process, Vendors, configuration
+from .processes import Daemon, Vendors, configuration, cpu_of
 from .shapes import Say
 
 SETTLES, WINDOW = 8.0, 20.0  # seconds until it is quiet, and for which it is watched
@@ -23,7 +22,7 @@ def measure(rounds: int, say: Say) -> dict[str, Value]:
             daemon = stack.enter_context(Daemon(configuration(vendors, every="15m"))).wait_for_listener()
             starts.append(daemon.cpu)
             daemons.append(daemon)
-            helps.append(_cpu_of_help())
+            helps.append(cpu_of("syncd", "--help"))
         say(f"idle: watching {rounds} daemons for {WINDOW:g} s")
         time.sleep(SETTLES)
         before, began = [daemon.cpu for daemon in daemons], time.monotonic()
@@ -39,12 +38,3 @@ def measure(rounds: int, say: Say) -> dict[str, Value]:
         "help": Value(median(helps)),
         "start": Value(median(starts)),
     }
-
-
-def _cpu_of_help() -> float:
-    """Seconds of CPU of `syncd --help`."""
-    process = Process("syncd", "--help")
-    _, status, used = os.wait4(process.popen.pid, 0)
-    process.popen.returncode = os.waitstatus_to_exitcode(status)
-    process.end()
-    return used.ru_utime + used.ru_stime

@@ -1,4 +1,6 @@
-"""How long the operator's pages take with a million contacts: of each, 50 requests to a running daemon.
+"""How long the operator's pages, a scrape of the metrics and `syncd status` take with a million contacts.
+
+Of each page and of the scrape, 50 requests to a running daemon; of the command, CPU of its process.
 
 The ledger is a copy of what a real daemon left, as in `size`. Told is what a client waits for, from its question to the
 last byte; the first request of a page, which loads it, counts too.
@@ -19,7 +21,7 @@ from syncd.ledger.store import Ledger
 
 from .bars import Value
 from .copies import multiply
-from .processes import Daemon, NotMeasured, Vendors, configuration, get, until
+from .processes import Daemon, NotMeasured, Vendors, configuration, cpu_of, get, until
 from .shapes import Say
 from .size import COPIES, TEMPLATE, template
 
@@ -42,11 +44,13 @@ PAGES = {
     "pause": "/pause?name=bench",
     "retry": "/retry?contact={ref}",
     "undo": "/undo?contact={ref}",
+    "metrics": "/metrics",
+    "api_status": "/api/status",
 }
 
 
 def measure(say: Say) -> dict[str, Value]:
-    """Milliseconds that 95 of 100 requests take at most, by page, and of the slowest one."""
+    """Milliseconds that 95 of 100 requests take at most, by page, and of the slowest one; seconds of the command."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as top:
         small, folder = template(Path(top)), Path(top, "large")
         folder.mkdir()
@@ -57,7 +61,7 @@ def measure(say: Say) -> dict[str, Value]:
         say(f"pages: {COPIES['large'] * TEMPLATE:,} contacts in {time.monotonic() - began:.0f} s")
         found = _asked(folder)
         shutil.rmtree(folder)
-    return {**found, "slowest": Value(max(one.value for one in found.values()))}
+    return found
 
 
 def _asked(folder: Path) -> dict[str, Value]:
@@ -65,7 +69,10 @@ def _asked(folder: Path) -> dict[str, Value]:
         daemon.wait_for_listener()
         until("the pages", lambda: get(daemon.private, "/")[0] == 200)
         ref = quote(_written(folder / "ledger.db"))
-        return {name: Value(_p95(daemon.private, path.format(ref=ref))) for name, path in PAGES.items()}
+        found = {name: Value(_p95(daemon.private, path.format(ref=ref))) for name, path in PAGES.items()}
+        slowest = max(one.value for one in found.values())
+        command = cpu_of("syncd", "status", "--json", "-c", str(folder / "config.yaml"))
+        return {**found, "slowest": Value(slowest), "command": Value(command)}
 
 
 def _written(ledger: Path) -> str:

@@ -143,6 +143,17 @@ class Process:
         self.end()
 
 
+def cpu_of(*command: str) -> float:
+    """Seconds of CPU of a command, from its start to its end; what it prints is thrown away."""
+    process = Process(*command, log=Path(os.devnull))
+    _, status, used = os.wait4(process.popen.pid, 0)
+    process.popen.returncode = os.waitstatus_to_exitcode(status)
+    process.end()
+    if process.popen.returncode:
+        raise NotMeasured(f"{' '.join(command)} ended with {process.popen.returncode}")
+    return used.ru_utime + used.ru_stime
+
+
 class Vendors(Process):
     """The lean vendors; the options are those of `vendors.Vendors`."""
 

@@ -106,7 +106,14 @@ def _today(tx: Tx, now: float) -> dict[str, Mapping[str, Any]]:
 
 
 def _runs(settings: Settings, looked_at: float | None, now: float) -> bool:
-    """Has a daemon said lately how the gate stands? It does so every half a minute at least, by its own clock."""
+    return looked_at is not None and now - looked_at < patience(settings)
+
+
+def patience(settings: Settings) -> float:
+    """For how many seconds nothing may be seen of a daemon that runs.
+
+    It says how the gate stands every half a minute at least, by its own clock: in a rehearsal that runs fast, ten real
+    seconds.
+    """
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    patience = max(SEEN_WITHIN, 10.0 * speed)  # in a rehearsal that runs fast, ten real seconds
-    return looked_at is not None and now - looked_at < patience
+    return max(SEEN_WITHIN, 10.0 * speed)

@@ -15,8 +15,9 @@ import typer
 
 from syncd import compose, filters
 from syncd.config import Settings
+from syncd.contract.errors import SyncdError
 from syncd.contract.ports import Tools
-from syncd.ledger import undos
+from syncd.ledger import undos, upkeep
 from syncd.ledger.store import Ledger, reading
 from syncd.ledger.undos import Value, Wanted
 from syncd.pipeline import undoing
@@ -27,6 +28,7 @@ from .contacts import the_contact
 from .output import ConfigOption, JsonOption, note, print_json, settings_from, table, tell, when
 from .progress import progress
 from .review import mask
+from .status import patience
 from .who import operator
 
 SHOWN = 20  # values of a dry run that are listed, unless all are wanted
@@ -66,7 +68,8 @@ def undo(
 
     A value is put back only while the CRM still holds it as syncd wrote it: whatever anybody has changed since, stays.
     Nothing that was put back is written again, until `syncd retry` wants it; nothing is bought for it. The daemon does
-    it, by the same guards as any write; without a daemon, `syncd run --once` does.
+    it, by the same guards as any write; without a daemon, `syncd run --once` does. `--wait` ends without success where
+    nothing is seen of a daemon for a minute and a half: what was asked for is kept, and done after the next start.
 
     \b
     Examples:
@@ -96,7 +99,10 @@ def undo(
     if not as_json:
         _show(values, every=every, unmasked=unmasked)
         _conclude(values, started)
-    counts = _wait_for(path, started) if started is not None and wait else {}
+    if started is not None and wait:
+        counts = wait_for(path, started, compose.clock_of(settings).now, patience(settings))
+    else:
+        counts = {}
     if as_json:
         print_json(_as_json(values, started, counts, unmasked=unmasked))
     elif counts:
@@ -176,18 +182,27 @@ def _values(n: int) -> str:
     return "1 value" if n == 1 else f"{n:,} values"
 
 
-def _wait_for(path: Path, run: int) -> Mapping[str, int]:
-    """Until nothing of it is left to do; what a CRM that is down keeps from being done is waited for, too."""
+def wait_for(path: Path, run: int, now: Callable[[], float], patience: float) -> Mapping[str, int]:
+    """Until nothing of it is left to do; what a CRM that is down keeps from being done is waited for, too. Raises where
+    nothing was seen of a daemon for so many seconds."""
 
-    def look() -> Mapping[str, int]:
+    def look() -> tuple[Mapping[str, int], float]:
         with reading(path) as tx:
-            return undos.counts(tx, run)
+            return undos.counts(tx, run), upkeep.mark(tx, upkeep.LOOKED_AT) or 0.0
 
+    began = now()
     with progress("put back", "values") as line:
-        while (open_ := _open(found := look())) > 0:
+        while True:
+            found, seen = look()
+            if (open_ := _open(found)) <= 0:
+                return found
+            if now() - max(began, seen) > patience:
+                raise SyncdError(
+                    f"no daemon runs; still to be put back by run {run}: {_values(open_)}. That is kept: start the "
+                    "daemon, or run: syncd run --once"
+                )
             line(sum(found.values()) - open_, sum(found.values()))
             time.sleep(LOOK)
-    return found
 
 
 def _open(counts: Mapping[str, int]) -> int:

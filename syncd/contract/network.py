@@ -8,12 +8,13 @@ not `HTTPS_PROXY`, not `REQUESTS_CA_BUNDLE`, not a `.netrc`. A host without any 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-_ELSEWHERE = (  # where distributions keep them, if a Python brings an OpenSSL of its own that looks elsewhere
+ELSEWHERE = (  # where distributions keep them, if a Python brings an OpenSSL of its own that looks elsewhere
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
     "/etc/pki/tls/cert.pem",  # older ones
@@ -47,27 +48,29 @@ class Network:
     @cached_property
     def tls(self) -> ssl.SSLContext:
         """One context for all connections: to make one means to read all certificates of the host."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if not _trust_the_system(context):
-            import certifi  # noqa: PLC0415 - only where the host has none
-
-            context.load_verify_locations(cafile=certifi.where())
+        context = trusting()
         if self.ca_file is not None:
             context.load_verify_locations(cafile=str(self.ca_file))
         return context
 
 
-def _trust_the_system(context: ssl.SSLContext) -> bool:
-    """Load the authorities of this host; False where it has none.
+def trusting(elsewhere: Iterable[str] = ELSEWHERE) -> ssl.SSLContext:
+    """A context with the authorities of this host, or of certifi where it has none.
+
+    `elsewhere`: files in which they may be if OpenSSL finds none.
 
     As `truststore` finds them. Its own context is of no use here: it reads the certificates again for each connection,
     and holds a lock during a handshake, so that a slow host in one thread would stop the event loop.
     """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     paths = ssl.get_default_verify_paths()
     if paths.cafile or (paths.capath and any(Path(paths.capath).glob("????????.[0-9]"))):
         context.set_default_verify_paths()
-        return True
-    found = next((file for file in _ELSEWHERE if Path(file).is_file()), None)
-    if found is not None:
-        context.load_verify_locations(cafile=found)
-    return found is not None
+        return context
+    found = next((file for file in elsewhere if Path(file).is_file()), None)
+    if found is None:
+        import certifi  # noqa: PLC0415 - only where the host has none
+
+        found = certifi.where()
+    context.load_verify_locations(cafile=found)
+    return context

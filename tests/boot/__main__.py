@@ -92,7 +92,9 @@ class Boot:
     def write(self, settings: dict[str, Any] | str) -> None:
         """Another configuration."""
         text = settings if isinstance(settings, str) else yaml.safe_dump(settings, sort_keys=False)
-        (self.host.root / "etc/syncd/config.yaml").write_text(text)
+        file = self.host.root / "etc/syncd/config.yaml"
+        file.parent.mkdir(exist_ok=True)  # a package that was purged has taken it away
+        file.write_text(text)
 
     def let_callbacks_in(self) -> None:
         """The certificate is Caddy's own here, which the host is told to trust: no authority is within reach."""

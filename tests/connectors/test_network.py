@@ -14,10 +14,9 @@ from connectors.hubspot.wire import Wire as HubSpot
 from connectors.salesforce.options import Options
 from connectors.salesforce.wire import Call
 from connectors.salesforce.wire import Wire as Salesforce
-from syncd.contract import network as network_module
 from syncd.contract.errors import InDoubt, Retry
 from syncd.contract.http import Http
-from syncd.contract.network import Network
+from syncd.contract.network import Network, trusting
 
 from . import hostile, proxying
 from .proxying import Authority, proxy
@@ -120,11 +119,10 @@ def test_n3_a_host_without_certificates_trusts_those_of_certifi(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "absent"))
-    monkeypatch.setattr(network_module, "_ELSEWHERE", ())
-    assert Network().tls.cert_store_stats()["x509_ca"] > 50
-    (tmp_path / "ca.pem").write_bytes(Authority(tmp_path).file.read_bytes())
-    monkeypatch.setattr(network_module, "_ELSEWHERE", (str(tmp_path / "ca.pem"),))
-    assert Network().tls.cert_store_stats()["x509_ca"] == 1, "what the distribution keeps elsewhere comes first"
+    assert trusting(elsewhere=()).cert_store_stats()["x509_ca"] > 50
+    kept = str(Authority(tmp_path).file)
+    found = trusting(elsewhere=(str(tmp_path / "absent.pem"), kept)).cert_store_stats()["x509_ca"]
+    assert found == 1, "what the distribution keeps elsewhere comes first"
 
 
 # --- proxies --------------------------------------------------------------------------------------

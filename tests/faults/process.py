@@ -24,6 +24,7 @@ import httpx
 import yaml
 
 from syncd.ledger.inbox import KEPT, unpacked
+from tests.system.rig import free_port
 from tests.unit.audit import BODIES, ask
 from tests.unit.harness import SECRET
 
@@ -120,12 +121,6 @@ def within(process: subprocess.Popen[bytes]) -> list[int]:
     if process.poll() is not None:
         return []
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 @contextmanager

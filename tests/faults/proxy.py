@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.rig import until
+from tests.system.rig import free_port, until
 
 from .client import Client
-from .process import PATIENCE, ROOT, free_port
+from .process import PATIENCE, ROOT
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
 _NAME = "enrich.example.com"

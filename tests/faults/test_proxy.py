@@ -13,10 +13,11 @@ import yaml
 from connectors import fullenrich
 from syncd.web import public
 from syncd.web.listener import HEAD_DEADLINE
+from tests.system.rig import free_port
 
 from . import proxy
 from .client import Client, asked_harness, opened, with_vendors
-from .process import ROOT, Site, answer, free_port, site
+from .process import ROOT, Site, answer, site
 from .test_restart import terminate
 
 needs_nginx = pytest.mark.skipif(not proxy.possible(), reason="nginx or openssl is not installed")

@@ -30,8 +30,7 @@ WATERFALL = {"email": "zeliq,fullenrich", "phone": "fullenrich,zeliq", "accept":
 PLAIN = 48  # contacts: a world of fewer than 50 has nobody in it who interferes, so bills can be compared
 PATIENCE = 60.0  # real seconds until a wait is given up; nothing takes a tenth of it on a quiet machine
 _ROOT = Path(__file__).parents[2]
-_WORKER = int("".join(filter(str.isdigit, os.environ.get("PYTEST_XDIST_WORKER", ""))) or "0")
-_PORTS = itertools.count(20_000 + 1_000 * (_WORKER % 12))  # below those that the kernel hands out
+_RANGES = range(20_000, 32_000, 250)  # of ports, below those that the kernel hands out
 
 
 class GivenUp(AssertionError):
@@ -48,8 +47,28 @@ def until(what: str, look: Callable[[], T], *, within: float = PATIENCE, every: 
     return seen
 
 
+def _own_ports() -> Iterator[int]:
+    """Ports that no other process of these tests takes, of this checkout or another one.
+
+    Each range has a name, which is held as long as this process lives.
+    """
+    held = []
+    for first in _RANGES:
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0syncd-tests-{first}")
+        except OSError:
+            name.close()
+            continue
+        held.append(name)
+        yield from range(first, first + _RANGES.step)
+
+
+_PORTS = _own_ports()
+
+
 def free_port() -> int:
-    """A port of this worker's own range that nobody listens on now."""
+    """A port of this process's own that nobody listens on now."""
     for port in _PORTS:
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port

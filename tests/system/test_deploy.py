@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,21 +130,66 @@ def test_the_script_is_a_shell_script_and_says_how_it_is_called() -> None:
 # --- containers -------------------------------------------------------------------------------
 
 
-def test_the_image_is_nobodys_and_has_a_health_check() -> None:
+def image() -> dict[str, str]:
+    """The instructions of the Dockerfile's last stage; of one that stands there several times, the last."""
     lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     words = [line.split(None, 1) for line in lines if line and not line.startswith("#")]
     last = words[max(i for i, (name, *_) in enumerate(words) if name == "FROM") :]
-    told = {name: rest[0] for name, *rest in last if rest}
-    assert told["USER"] == "10001:10001"
-    assert "healthz" in told["HEALTHCHECK"]
-    assert "--require-hashes" in "".join(lines)
-    for name, *rest in words:
-        if name == "COPY" and not rest[0].startswith("--from"):
-            assert all((ROOT / source).exists() for source in rest[0].split()[:-1]), rest
+    return {name: rest[0] for name, *rest in last if rest}
+
+
+def composition() -> dict[str, Any]:
+    told: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return told
+
+
+def test_the_image_is_nobodys_and_is_made_of_what_is_there() -> None:
+    assert image()["USER"] == "10001:10001"
+    text = (ROOT / "Dockerfile").read_text()
+    assert "--require-hashes" in text
+    for line in text.splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            assert all((ROOT / source).exists() for source in line.split()[1:-1]), line
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"].values()
+    missing = [file for files in packed for file in files if f"COPY {file} {file}\n" not in text]
+    assert missing == [], "the wheel has these, too"
+
+
+def test_the_image_does_what_the_unit_does() -> None:
+    """The same command, state, port and end; a health check that asks the port that is open to all."""
+    told, service = image(), read("syncd.service")
+    command = json.loads(told["ENTRYPOINT"]) + json.loads(told["CMD"])
+    assert command[1:] == service["ExecStart"][0].split()[1:]
+    assert told["VOLUME"] == told["WORKDIR"] == f"/var/lib/{service['StateDirectory'][0]}"
+    port = read("syncd.socket")["ListenStream"][0].rpartition(":")[2]
+    assert told["EXPOSE"] == port
+    assert told["STOPSIGNAL"] == "SIGTERM"
+    assert f"http://127.0.0.1:{port}/healthz" in told["HEALTHCHECK"]
+
+
+def test_the_composition_is_what_the_page_and_the_unit_say() -> None:
+    """`deploy/README.md`: as nobody's user on a read-only root, with the ledger on a volume; limits as the unit's."""
+    (said,) = re.findall(r"`Dockerfile` and `compose.yaml` run it (.*?)\. ", PAGE.read_text().replace("\n", " "))
+    assert said == "as nobody's user on a read-only root, with the ledger on a volume"
+    told, service = composition(), read("syncd.service")
+    syncd, made = told["services"]["syncd"], image()
+    assert (syncd["user"], syncd["read_only"]) == (made["USER"], True)
+    assert f"ledger:{made['VOLUME']}" in syncd["volumes"]
+    assert [one for one in syncd["volumes"] if one.startswith("./")] == ["./config.yaml:/etc/syncd/config.yaml:ro"]
+    assert syncd["healthcheck"]["test"] == ["CMD", *json.loads(made["HEALTHCHECK"].partition("CMD ")[2])]
+    assert (
+        f"--interval={syncd['healthcheck']['interval']} --timeout={syncd['healthcheck']['timeout']}"
+        in (made["HEALTHCHECK"])
+    )
+    assert syncd["stop_grace_period"] == service["TimeoutStopSec"][0]
+    assert (syncd["mem_limit"], str(syncd["pids_limit"])) == (service["MemoryMax"][0].lower(), service["TasksMax"][0])
+    credentials = re.findall(r"(?m)^LoadCredential=([\w-]+)", (DEPLOY / "credentials.conf").read_text())
+    assert sorted(told["secrets"]) == sorted(syncd["secrets"]) == sorted(credentials)
+    assert told["services"]["caddy"]["ports"] == ["80:80", "443:443"]
 
 
 def test_the_composition_is_shut_in() -> None:
-    told: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    told = composition()
     for service in told["services"].values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

@@ -1,6 +1,8 @@
 """What README.md says is true: its configuration is read, its commands are there and run in the order that it tells."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import yaml
 
 from syncd.cli import COMMANDS
 
-from .rig import Vendors, assert_right, syncd
+from .rig import Vendors, assert_right, environment, syncd, until
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 KEYS: dict[str, Any] = {
@@ -18,6 +20,31 @@ KEYS: dict[str, Any] = {
     "ZELIQ_API_KEY": "z",
     "FULLENRICH_API_KEY": "f",
 }
+
+
+RUN_BY = {  # each command that stands outside the table, and who runs it
+    "make demo": "tests/system/test_demo.py: the command that it calls",
+    "make test": ".ci/run",
+    "make wheel": "tests/system/test_packaging.py",
+    "make docs": "make test",
+    "python3 -m venv /opt/syncd && /opt/syncd/bin/pip install dist/syncd-*.whl": "make smoke, part of make test",
+    "syncd init": "tests/system/test_init.py",
+    "syncd init --yes": "tests/system/test_init.py",
+    "syncd check -c config.yaml": "test_the_first_five_minutes",
+    "syncd plan -c config.yaml": "test_the_first_five_minutes",
+    "syncd run -c config.yaml": "test_the_first_five_minutes",
+    "syncd sandbox --speed 60 --write-config rehearsal.yaml": "test_a_configuration_is_rehearsed",
+    "syncd demo --help": "test_a_command_takes_what_the_table_says",
+}
+
+
+def shown() -> list[str]:
+    """The commands outside the table, in their order, but for those that are only named."""
+    prose = re.sub(r"(?m)^\|.*$", "", README)
+    blocks = re.findall(r"(?m)^\$ (.+?)(?:\s+#.*)?$", prose)
+    inline = re.findall(r"`((?:syncd|make|python3) [^`\n]+)`", prose)
+    named = {f"syncd {name}" for name in COMMANDS} - RUN_BY.keys() | {"syncd --debug …"}
+    return [one for one in dict.fromkeys([*blocks, *inline]) if one not in named]
 
 
 def named() -> dict[str, str]:
@@ -35,6 +62,13 @@ def smallest() -> str:
 def test_every_command_is_in_the_table_and_no_other() -> None:
     assert named().keys() == set(COMMANDS)
     assert set(re.findall(r"`syncd ([a-z][a-z-]*)", README)) <= set(COMMANDS)
+
+
+def test_every_command_that_it_shows_is_run_by_some_test() -> None:
+    assert sorted(shown()) == sorted(RUN_BY)
+    files = {told.partition(":")[0] for told in RUN_BY.values() if told.startswith("tests/")}
+    assert [file for file in files if not (Path(__file__).parents[2] / file).exists()] == []
+    assert [told for told in RUN_BY.values() if told.startswith("test_") and told not in globals()] == []
 
 
 @pytest.mark.parametrize("command", sorted(named()))
@@ -65,10 +99,28 @@ def test_the_first_five_minutes(tmp_path: Path) -> None:
             "ZELIQ_API_KEY": sandbox["connections"]["zeliq"]["api_key"],
             "FULLENRICH_API_KEY": sandbox["connections"]["fullenrich"]["api_key"],
         }
-        for words in (["check"], ["plan"], ["run", "--once"]):
-            done = syncd(*words, "-c", vendors.config, **keys)
+        steps = [one.split()[1:] for one in shown() if one.endswith(" -c config.yaml")]
+        assert [words[0] for words in steps] == ["check", "plan", "run"]
+        for words in steps:
+            once = ["--once"] if words[0] == "run" else []
+            done = syncd(*words, *once, cwd=tmp_path, **keys)
             assert done.returncode == 0, (words, done.stdout[-2000:], done.stderr[-2000:])
         assert_right(vendors)
+
+
+def test_a_configuration_is_rehearsed(tmp_path: Path) -> None:
+    """What the sandbox writes is all that the commands need."""
+    (command,) = (one for one in shown() if one.startswith("syncd sandbox"))
+    words = command.split()[1:]
+    with subprocess.Popen(
+        [sys.executable, "-m", "syncd", *words], cwd=tmp_path, env=environment(), stdout=subprocess.DEVNULL
+    ) as sandbox:
+        try:
+            until("its configuration", (tmp_path / words[-1]).exists)
+            planned = syncd("plan", "-c", words[-1], cwd=tmp_path)
+        finally:
+            sandbox.terminate()
+    assert planned.returncode == 0, planned.stdout + planned.stderr
 
 
 def test_its_configuration_is_read_as_it_stands(tmp_path: Path) -> None:

@@ -167,21 +167,33 @@ def forwarding(outside: int, inside: int) -> Iterator[None]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         server.close()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*asyncio.all_tasks(loop), return_exceptions=True))
+        loop.run_until_complete(_ended())
         loop.close()
 
 
+async def _ended() -> None:
+    """Whatever is forwarded is cut off; a loop closes a socket in the round after it was told to."""
+    await asyncio.sleep(0)  # who was let in last begins, so that it can end
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+
+
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    there, back = await asyncio.open_connection("127.0.0.1", port)
-    await asyncio.gather(_copy(reader, back), _copy(there, writer))
+    try:
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        finally:
+            back.transport.abort()
+    finally:
+        writer.transport.abort()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while read := await reader.read(65536):
-            writer.write(read)
-            await writer.drain()
-    finally:
-        writer.close()
+    while read := await reader.read(65536):
+        writer.write(read)
+        await writer.drain()
+    writer.close()

@@ -26,6 +26,13 @@ BIG = {
     "person",
     "other",
     "mail",
+    "person_key",
+    "member",
+    "again",
+    "evidence",
+    "review",
+    "undo",
+    "run",
 }
 SMALL_BY_PARTIAL_INDEX = {
     "job_review", "step_unused",
@@ -33,6 +40,7 @@ SMALL_BY_PARTIAL_INDEX = {
     "contact_requested", "contact_to_tell",  # indexes that hold only what is under way
     "contact_unplanned", "delivery_todo", "submission_intent", "submission_open", "job_answered", "job_queued",
     "job_writeback", "delivery_quarantined", "job_waiting", "job_flight", "submission_doubt",
+    "undo_open", "undo_intent", "run_undo",
 }  # fmt: skip
 BY_HAND = {
     "in_doubt",
@@ -43,7 +51,11 @@ BY_HAND = {
     "calls_without_price",
     "forget_contacts_holding",
     "forget_mentions",
+    "forget_in_runs",
+    "forget_undos",
     "newly_enriched",
+    "run_first_since",
+    "runs_newest",  # of those, as many as are shown
 }  # what an operator types now and then
 BY_CONFIGURATION = re.compile(r"rename_")  # once, at the start with another name
 SYNCD = Path(__file__).parents[2] / "syncd"
@@ -80,6 +92,11 @@ def test_the_claim_is_read_in_the_order_of_its_index(schema: sqlite3.Connection)
     assert plan[0] == "SEARCH job USING INDEX job_queued (sync=? AND provider=? AND priority>? AND priority<?)"
     assert not any("TEMP B-TREE" in step for step in plan)
     assert not any("TEMP B-TREE" in step for step in plan_of(schema, "jobs_to_write"))
+
+
+def test_the_newest_run_of_each_sync_is_found_without_reading_the_others(schema: sqlite3.Connection) -> None:
+    """Every status and every scrape of the metrics asks for it."""
+    assert [step for step in plan_of(schema, "runs_latest") if re.match("SCAN (?!named)", step)] == []
 
 
 QUEUES = ["contacts_answered", "deliveries_waiting", "contacts_undecided", "submissions_to_poll"]

@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from syncd.cli import app
-from syncd.contract.errors import Retry
+from syncd.cli.undo import wait_for
+from syncd.contract.errors import Retry, SyncdError
 from syncd.contract.model import Author, Change, Selection, WriteOutcome, WriteStatus
-from syncd.ledger import cases, reports, retries, undos
-from syncd.ledger.store import Tx
+from syncd.ledger import cases, reports, retries, undos, upkeep
+from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.writes import LANDS
 from syncd.pipeline.undoing import RETRY_IN
 from tests.contract.fake_crm import FakeCrm
@@ -465,6 +466,24 @@ def test_the_command_waits_for_the_daemon(build: Build) -> None:
     assert "somebody has changed it since" in said[0]
     [(note,)] = harness.sql("SELECT note FROM run WHERE kind = 'undo'")
     assert note.startswith("sync people, by ")
+
+
+def test_the_command_does_not_wait_for_a_daemon_that_does_not_run(build: Build) -> None:
+    harness, _, _ = written(build)
+    command(harness, "--sync", "people", "--yes")
+    Ledger.change(harness.path, upkeep.set_mark, upkeep.LOOKED_AT, time.time() - 100)
+    with pytest.raises(
+        SyncdError, match=r"no daemon runs; still .* by run 2: 1 value\..* kept: .* run: syncd run --once"
+    ):
+        wait_for(harness.path, 2, time.time, 0.2)
+    waits = threading.Thread(target=lambda: wait_for(harness.path, 2, time.time, 0.2))
+    Ledger.change(harness.path, upkeep.set_mark, upkeep.LOOKED_AT, time.time() + 100)  # it gives signs of life
+    waits.start()
+    waits.join(1.0)
+    assert waits.is_alive()
+    harness.undoing()
+    waits.join(10)
+    assert not waits.is_alive()
 
 
 def test_the_command_wants_to_know_what(build: Build) -> None:
