@@ -20,6 +20,7 @@ NEXT = {  # on each page, what helps further
     "budgets": "Add budgets:",
     "settings": "edit the file",
     "pause": "Nothing is bought",
+    "left-alone": "The list is empty.",
     "nothing-found": "the first pull brings them",
 }
 

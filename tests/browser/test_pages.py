@@ -16,6 +16,7 @@ from .world import World
 NAMES = [
     "overview", "syncs", "sync", "contacts", "contact", "review", "review-one", "review-confirm", "doubts",
     "doubts-confirm", "providers", "runs", "undo", "budgets", "settings", "pause", "pull", "retry", "nothing-found",
+    "left-alone", "suppress", "forget", "export", "enrich",
 ]  # fmt: skip
 
 

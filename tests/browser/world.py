@@ -75,12 +75,18 @@ class World:
             "pull": f"/pull?name={self.sync}",
             "retry": f"/retry?contact={self.written}",
             "nothing-found": "/contacts?q=nobody-at-all",
+            "left-alone": "/suppressions",
+            "suppress": f"/suppress?value={self.written}",
+            "forget": f"/forget?who={self.written}",
+            "export": f"/export?who={self.written}",
+            "enrich": f"/enrich?contact={self.written}",
         }
 
     @property
     def lists(self) -> dict[str, str]:
         """Those that are there whatever the ledger holds."""
         about = {"contact", "review-one", "review-confirm", "doubts-confirm", "undo", "pull", "retry"}
+        about |= {"suppress", "forget", "export", "enrich"}
         return {name: path for name, path in self.pages.items() if name not in about}
 
 
