@@ -43,10 +43,10 @@ docs-ref: dev  ## The pages of docs/reference that are written from the code
 	$(PY) -m scripts.reference
 
 quick: lint  ## Format, lint, types, and the tests of the units and the contract: for the loop
-	$(PY) -m pytest -n 2 --dist worksteal -q tests/unit tests/contract
+	$(PY) -m pytest -n 3 --dist worksteal -q tests/unit tests/contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
-	$(PY) -m pytest -n 2 --dist worksteal $(ONLY)
+	$(PY) -m pytest -n 3 --dist worksteal $(ONLY)
 
 browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures
 	$(PY) -m pytest -q tests/browser --contacts 1000000 $(ARGS)

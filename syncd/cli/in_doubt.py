@@ -74,7 +74,7 @@ def doubt_list(
     \b
     Examples:
       syncd in-doubt list
-      syncd in-doubt list --provider zeliq --since 2d
+      syncd in-doubt list --provider finder --since 2d
       syncd in-doubt list --expired --json
       syncd in-doubt list --set-aside
     """
