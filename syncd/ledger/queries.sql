@@ -1838,8 +1838,10 @@ SELECT coalesce(max(id), 0) FROM run
 SELECT sync, field, state, reason, n FROM counter WHERE n > 0 ORDER BY sync, field, state, reason
 
 -- name: reviews_by_reason
-SELECT review.why, count(*) AS n, min(review.opened_at) AS since FROM job INDEXED BY job_review
-JOIN review ON review.job_id = job.id AND review.decision = '' WHERE job.state = 'review' GROUP BY review.why ORDER BY since
+-- Of so many jobs that wait, those with the nearest deadline first.
+SELECT review.why, count(*) AS n, min(review.opened_at) AS since
+FROM (SELECT id FROM job INDEXED BY job_review WHERE state = 'review' ORDER BY due_at LIMIT :most + 0) AS held
+JOIN review ON review.job_id = held.id AND review.decision = '' GROUP BY review.why ORDER BY since
 
 -- name: doubts_by_provider
 SELECT provider, count(*) AS calls, sum(reserved_mc) AS reserved_mc, min(created_at) AS since

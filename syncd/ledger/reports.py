@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _LAST = 1 << 62  # above every run
+LOOKED_AT = 5_000  # jobs whose waiting values are counted by their reason
+MORE = "not looked at, for there are too many"  # the reason that those beyond are counted under
 CHANGED_CONFIGURATION = "changed configuration"  # one that a reload has refused: it stands among the connections
 _FOUND = {  # an end for which a value was found, whether it could be used or not
     Reason.WRITTEN,
@@ -135,7 +137,7 @@ def status(tx: Tx) -> dict[str, Any]:
         "tallies": {row["name"]: row["n"] for row in tx.rows("tallies")},
         "gate": gates.shut(tx),
         "breakers": [dict(row) for row in tx.rows("breakers_shut")],
-        "reviews": _reviews(tx),
+        "reviews": reviews(tx),
         "in_doubt": {row["provider"]: _doubt(row) for row in tx.rows("doubts_by_provider")},
         "refusals": [dict(row) for row in tx.rows("syncs_refused")],
         "sweeps": [dict(row) for row in tx.rows("sweeps")],
@@ -154,11 +156,19 @@ def runs(
     return [dict(row) for row in tx.rows("runs_newest", **narrow, limit=limit)]
 
 
-def _reviews(tx: Tx) -> dict[str, Any]:
-    """How many values wait for a person, since when, and why: by reason."""
-    rows = tx.rows("reviews_by_reason")
-    waiting, why = sum(row["n"] for row in rows), {row["why"]: row["n"] for row in rows}
-    return {"waiting": waiting, "since": rows[0]["since"] if rows else None, "why": why}
+def reviews(tx: Tx, *, most: int = LOOKED_AT) -> dict[str, Any]:
+    """How many values wait for a person, since when, and why: by reason. Of more than `most` jobs the first are looked
+    at, and the others are counted."""
+    rows = tx.rows("reviews_by_reason", most=most)
+    why = {row["why"]: row["n"] for row in rows}
+    if rest := max(0, _jobs_in_review(tx) - most):
+        why[MORE] = rest
+    return {"waiting": sum(why.values()), "since": rows[0]["since"] if rows else None, "why": why}
+
+
+def _jobs_in_review(tx: Tx) -> int:
+    anywhere = dict.fromkeys(("reason", "sync", "field"))
+    return int(tx.value("found_count", state=JobState.REVIEW, **anywhere))
 
 
 def _doubt(row: Any) -> dict[str, Any]:

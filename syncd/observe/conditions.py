@@ -202,24 +202,28 @@ def _doubts(status: Status) -> Iterator[Condition]:
 
 
 def _reviews(status: Status) -> Iterator[Condition]:
-    if waiting := status["reviews"]["waiting"]:
+    if status["reviews"]["waiting"]:
         yield Condition(
             kind=ConditionKind.REVIEW,
             who="syncd",
             what="waits for you",
-            why=_why_they_wait(waiting, status["reviews"]["why"].get(APPROVAL, 0)),
+            why=why_they_wait(status["reviews"]["why"]),
             cure="Run: syncd review list",
             since=status["reviews"]["since"],
             blocks=False,
         )
 
 
-def _why_they_wait(waiting: int, approvals: int) -> str:
-    doubtful = f"{waiting - approvals} values may be somebody else's: a person decides"
-    if not approvals:
-        return doubtful
-    wanted = f"{approvals} values want a person's approval"
-    return wanted if approvals == waiting else f"{wanted}, {doubtful}"
+def why_they_wait(why: Mapping[str, int]) -> str:
+    """How many values wait for a person, by what is asked of them. `why`: as in the summary of the ledger."""
+    approvals, more = why.get(APPROVAL, 0), why.get(reports.MORE, 0)
+    doubtful = sum(why.values()) - approvals - more
+    parts = (
+        (approvals, "values want a person's approval"),
+        (doubtful, "values may be somebody else's: a person decides"),
+        (more, "more wait"),
+    )
+    return ", ".join(f"{n} {words}" for n, words in parts if n)
 
 
 def _balances(status: Status) -> Iterator[Condition]:

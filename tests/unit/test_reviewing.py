@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from syncd.actions import reviewing
-from syncd.ledger import reviews
+from syncd.ledger import reports, reviews
 from syncd.ledger.reviews import Review
+from syncd.observe import conditions
 
 from .conftest import Build
 from .harness import EMAIL
@@ -88,3 +89,14 @@ def test_what_would_replace_a_value_shows_both_what_differs_and_that_it_is_not_o
     text = Page(page).text
     for told in ("(empty)", mail_of("Ada"), "valid", "ann", "1 credit", "ago", str(EMAIL)):
         assert told in text, told
+
+
+def test_of_very_many_values_the_first_are_counted_by_their_reason_and_the_others_all_the_same(build: Build) -> None:
+    harness, _ = approving(build, people=3)
+
+    def counted(most: int) -> dict[str, Any]:
+        return harness.run(harness.ledger.read(reports.reviews, most=most))
+
+    assert (counted(3)["waiting"], counted(3)["why"]) == (3, {"approval": 3})
+    assert (counted(2)["waiting"], counted(2)["why"]) == (3, {"approval": 2, reports.MORE: 1})
+    assert conditions.why_they_wait(counted(2)["why"]) == "2 values want a person's approval, 1 more wait"
