@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from syncd.actions import reviewing
+from syncd.actions import crm_calls, reviewing
 from syncd.actions.reviewing import Place, Which
 from syncd.ledger import reports, reviews
 from syncd.ledger.costs import Prices
@@ -152,6 +152,7 @@ async def _confirm(site: Site, request: Request, decision: str, which: Which, *,
         "replaced": sum(one.replaces_typed or bool(one.old) for one in chosen),
         "typed": sum(one.replaces_typed for one in chosen),
         "cost": sum(costs),
+        "calls": crm_calls.needed(site.parts.crms, (one.ref for one in chosen)),
         "which": which,
         "digest": reviewing.mark_of(chosen),
         "reason": request.state.form.get("reason") if wrong else "",

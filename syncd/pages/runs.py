@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd import filters
+from syncd.actions import crm_calls
 from syncd.actions import undoing as taking_back
 from syncd.contract.errors import ConnectorError
 from syncd.ledger import reports, undos
@@ -58,6 +59,7 @@ async def ask_undo(site: Site, request: Request) -> Response:
         "values": looked[first : first + SHOWN],
         "n": len(looked),
         "back": becomes.pop("", 0),
+        "calls": crm_calls.needed(site.parts.crms, (str(one.ref) for one in looked if not one.why_not)),
         "left": becomes,
         "digest": mark,
         "looked": len(values) <= LOOK_AT_MOST and not trouble,

@@ -208,6 +208,7 @@ def test_picked_values_are_accepted_after_a_page_has_asked(build: Build) -> None
     waiting = harness.run(harness.ledger.read(reviews.waiting))
     chosen = f"/review/accept?id={waiting[0].id}&id={waiting[1].id}"
     assert "Accept 2 values?" in look(harness, chosen).text
+    assert "About 3 calls to the CRM." in look(harness, chosen).text
     assert "2 values accepted" in submit(harness, chosen, "/review/accept").text
     decided = harness.sql("SELECT decision, decided_by FROM review WHERE decision <> ''")
     assert [tuple(row) for row in decided] == [("accepted", "somebody by the page")] * 2
@@ -251,7 +252,8 @@ def test_a_time_that_can_not_be_read_is_told_beside_what_was_typed(harness: Harn
 
 
 def test_what_was_written_is_put_back_if_it_is_what_was_shown(written: Harness) -> None:
-    assert "Put back 1 value?" in look(written, f"/undo?contact={ANN}").text
+    assert "Put back 1 value?" in (shown := look(written, f"/undo?contact={ANN}").text)
+    assert "About 3 calls to the CRM." in shown
     page = submit(written, f"/undo?contact={ANN}", "/undo")
     assert "values are put back where they are still ours" in page.text
     assert written.undoing() == 1
