@@ -28,6 +28,7 @@ CALLS: dict[str, Call] = {
     "contacts": Call("contacts reason:written --limit 5", says="written"),
     "demo": Call("demo --contacts 20 --folder /var/tmp/demo", says="credits"),
     "doctor": Call("doctor", says="systemd: syncd.service is active"),
+    "enrich": Call("enrich {contact}", says="Nothing was done: add --yes"),
     "export": Call("export {contact}", says="{"),
     "forget": Call("forget {contact}", says="--yes"),
     "in-doubt list": Call("in-doubt list"),

@@ -8,13 +8,14 @@ unless somebody writes them again. (https://wiki.postgresql.org/wiki/Fsync_Error
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 CALLS = "trace=pwrite64,write,fsync,fdatasync,ftruncate,unlink"
 _PAGE = 4096
 _CALL = re.compile(r"(\w+)\((?:\d+<([^>]*)>|\"((?:\\x..)*)\")(.*)\) = (-?\d+)")
+_BEGUN, _RESUMED, _CUT_OFF = " <unfinished ...>", " resumed>", " = ?"
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 
 
@@ -62,11 +63,11 @@ class Disk:
     def follow(self, trace: Iterable[str]) -> int:
         """A process has run; returns how many of its syncs failed."""
         failures = 0
-        lines = list(trace)
-        assert not any("resumed>" in line for line in lines), "two threads wrote at a time"
-        for line in lines:
-            if (found := _CALL.search(line)) is None:
-                continue  # one that is unfinished, and not resumed, was cut off by the end of its process
+        for line in _whole(trace):
+            if line.endswith(_CUT_OFF):
+                continue
+            found = _CALL.search(line)
+            assert found is not None, line
             call, opened, named, rest, result = found.groups()
             file = self.files.get(_bytes(opened if opened is not None else named).decode())
             if file is None:
@@ -90,6 +91,25 @@ class Disk:
         for path, file in self.files.items():
             if file.kept:
                 (folder / Path(path).name).write_bytes(file.kept)
+
+
+def _whole(trace: Iterable[str]) -> Iterator[str]:
+    """The calls as each came to its end. A signal can part one into two lines; the ledger has one writer, so no other
+    call for its files begins meanwhile. One that never ends was cut off with its process."""
+    begun: dict[str, str] = {}
+    for line in trace:
+        thread, _, said = line.partition(" ")
+        said = said.strip()
+        if said.startswith("<... "):
+            yield begun.pop(thread) + said.partition(_RESUMED)[2]
+            continue
+        if said.startswith(("---", "+++")):
+            continue  # a signal, or an end
+        assert not begun, f"two threads wrote at a time: {begun} and {line}"
+        if said.endswith(_BEGUN):
+            begun[thread] = said.removesuffix(_BEGUN)
+        else:
+            yield said
 
 
 def _bytes(text: str) -> bytes:
