@@ -85,13 +85,12 @@ def _tell_of_usage(error: BaseException | None) -> None:
         return
     from typer._click.exceptions import NoArgsIsHelpError, UsageError  # noqa: PLC0415
 
-    from syncd import codes  # noqa: PLC0415 - not needed where all goes well
-
-    from .output import note, page  # noqa: PLC0415
-
     if isinstance(error, UsageError) and not isinstance(error, NoArgsIsHelpError):
-        where = codes.see("usage")
-        note(f"       see {page(where)}")
+        from syncd import codes  # noqa: PLC0415 - not needed where all goes well, nor for a help text
+
+        from .output import note, page  # noqa: PLC0415
+
+        note(f"       see {page(codes.see('usage'))}")
 
 
 def _told(error: Exception, *, debug: bool) -> int:

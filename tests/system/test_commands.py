@@ -258,6 +258,17 @@ def test_help_and_a_typing_error_import_no_command() -> None:
     assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
 
 
+def test_the_help_text_needs_no_configuration_to_be_understood() -> None:
+    look = (
+        "import sys, atexit, runpy; sys.argv = ['syncd', '--help']; "
+        "heavy = {'syncd.config', 'pydantic', 'yaml'}; "
+        "atexit.register(lambda: print('too much:', sorted(heavy & sys.modules.keys()))); "
+        "runpy.run_module('syncd', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "too much: []"
+
+
 def test_the_daemon_imports_no_sdk_before_its_first_call_and_nothing_for_terminals() -> None:
     look = (
         "import sys, syncd.cli.work; "
