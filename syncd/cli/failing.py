@@ -90,7 +90,8 @@ def _tell_of_usage(error: BaseException | None) -> None:
 
         from .output import note, page  # noqa: PLC0415
 
-        note(f"       see {page(codes.see('usage'))}")
+        where = codes.see("usage")
+        note(f"       see {page(where)}")
 
 
 def _told(error: Exception, *, debug: bool) -> int:
