@@ -122,7 +122,7 @@ def _decide(
     place = None if sync is None else sync.selection.writable.get(case.field)
     property_ = "" if place is None else place.property
     facts = _facts(parts, case, inside, case.written.get(property_), now)
-    if policy is not None and (policy.writes is not WritePolicy.FILL_BLANK or facts.refreshing is not None):
+    if policy is not None and policy.writes is not WritePolicy.FILL_BLANK:
         facts = replace(facts, standing=standing.of(case, sync, property_, policy.checks))
     decision, weighed = decide(policy, facts)
     return Decided(case, sync, decision, weighed)

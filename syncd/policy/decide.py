@@ -208,8 +208,6 @@ def _stands_already(value: Usable, facts: Facts) -> bool:
 
 def _refreshed(policy: Policy, facts: Facts, since: float) -> tuple[Decision, Sequence[Weighed]]:
     """A value of ours is verified again: what was said before does not count, and nothing is overwritten for it."""
-    if facts.standing is None:
-        return _filled(replace(facts, ended=None)), ()  # somebody has changed it while it waited
     heard = [one for one in facts.heard if one.asked_at >= since]
     weighed = weigh(replace(facts, heard=heard, written=None, refused={}), policy)
     for one in weighed:

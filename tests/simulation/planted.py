@@ -45,7 +45,6 @@ from syncd.ledger import (
     writes,
 )
 from syncd.ledger.budgets import Budget
-from syncd.ledger.cases import Case
 from syncd.ledger.confirmations import Confirmation
 from syncd.ledger.contacts import Rules
 from syncd.ledger.results import Since
@@ -65,7 +64,6 @@ from syncd.pipeline import (
     pull,
     reconfigure,
     refresh,
-    standing,
     sweep,
     undoing,
     writeback,
@@ -78,7 +76,6 @@ from syncd.pipeline.gate import Gate
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.work import AtWork
 from syncd.policy import decide, guard, replacing, undo, values
-from syncd.policy.replacing import Standing
 from syncd.web import public
 
 from .timeline import DAY
@@ -792,17 +789,9 @@ def named(*bugs: Callable[[], Any]) -> dict[str, Bug]:
     return {bug.__name__: partial(bug) for bug in bugs}
 
 
-@contextmanager
-def refresh_without_a_look() -> Iterator[None]:
-    """What somebody has changed since is taken for a value of ours that still stands, at the look and later."""
-    known = standing.of
-
-    def of(case: Case, *rest: Any) -> Standing | None:
-        refreshing = case.job is not None and case.job.refreshing
-        return known(case, *rest) or (Standing(value="") if refreshing else None)
-
-    with swap(refresh, "_stands", lambda *_: True), swap(standing, "of", of):
-        yield
+def refresh_without_a_look() -> AbstractContextManager[None]:
+    """What somebody has changed since is taken for a value of ours that still stands."""
+    return swap(refresh, "_stands", lambda *_: True)
 
 
 PLANTED = named(

@@ -14,7 +14,6 @@ from syncd.ledger.states import Reason
 from syncd.policy import values
 from syncd.policy.asking import request_for, unasked
 from syncd.policy.decide import FAILED_FOR, Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Write, decide
-from syncd.policy.replacing import Standing
 from syncd.policy.values import Usable
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
@@ -382,9 +381,3 @@ def test_a_second_way_is_open_only_where_a_miss_costs_nothing(free: bool, ways_l
     request = request_for(EMAIL, replace(WHO, linkedin_url="https://www.linkedin.com/in/ada-test"))
     assert [question.way for question in unasked(ann, request, ())] == ways_left
     assert [question.way for question in unasked(ann, request, {"profile"})] == ways_left[1:]
-
-
-def test_what_somebody_changed_while_it_waited_to_be_verified_is_not_asked_about() -> None:
-    waiting: dict[str, Any] = {"written": MAIL, "lacks": False, "selected": True, "refreshing": NOW - 10}
-    assert isinstance(what(policy(), facts(**waiting, standing=Standing(value=MAIL))), Ask)
-    assert what(policy(), facts(**waiting, standing=None)) == Nothing(Reason.VALUE_KEPT, "filled in the CRM")
