@@ -26,6 +26,7 @@ from syncd.policy.asking import request_for, unasked
 from syncd.policy.values import NO_CHECKS, Checks
 
 Aside = Callable[[Tx, float], None]
+LOOK_IS_GOOD_FOR = 900.0  # seconds that a value of ours may wait to be verified again; its turn comes another day
 
 
 @dataclass(slots=True)
@@ -41,7 +42,8 @@ class Choice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One provider's turn: who it is, what it is (still) asked for by which policy, and the identical questions
-    (digests) that were asked lately, for whomever. `checks`: what is looked at beyond the word of a provider."""
+    (digests) that were asked lately, for whomever. `checks`: what is looked at beyond the word of a provider.
+    `now`: UTC seconds."""
 
     name: str
     provider: Provider
@@ -49,6 +51,7 @@ class Turn:
     asked: Mapping[int, Asked] = field(default_factory=dict)
     told: Mapping[int, Question] | None = None  # what `questions` says of the candidates, where that is known
     checks: Checks = NO_CHECKS
+    now: float = 0.0
 
 
 @dataclass(slots=True)
@@ -123,6 +126,8 @@ def _over(one: Candidate, turn: Turn) -> Aside | None:
         return _drop(one, Reason.BLOCKED, one.blocked)
     if not one.lacking:
         return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
+    if one.refreshing and turn.now - one.since > LOOK_IS_GOOD_FOR:
+        return _drop(one, Reason.WRITTEN, "not verified again for now: it waited for long since it was seen in the CRM")
     return _shared(one, turn)
 
 

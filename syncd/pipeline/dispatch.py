@@ -347,7 +347,7 @@ class _Run:
 
     async def _turn(self, found: Sequence[Candidate], fields: Mapping[Field, FieldPolicy], now: float) -> Turn:
         name, provider = self.connection.name, self.lane.provider
-        turn = Turn(name=name, provider=provider, fields=fields, checks=checks_of(self.parts, self.sync))
+        turn = Turn(name=name, provider=provider, fields=fields, checks=checks_of(self.parts, self.sync), now=now)
         fields_of = {one.job_id: one.field for one in found}
         told = questions(found, turn)
         since = self.calls.known_since(now)

@@ -186,6 +186,20 @@ def test_what_does_not_stand_any_more_is_not_asked_about(written: Built, what: s
     assert a_year_later(harness) == 0
 
 
+def test_what_waited_for_long_is_looked_at_again_before_it_is_asked_about(written: Built) -> None:
+    """Somebody may have changed it meanwhile, which only a look at its own property can tell."""
+    harness, ada = written()
+    harness.clock.time += 1.01 * YEAR
+    assert harness.run(refresh.run_once(harness.parts)) == 1
+    harness.run(refresh.run_once(harness.parts))  # the round is over
+    harness.clock.time += 1000
+    harness.dispatch()
+    assert len(harness.fake.submitted) == 1
+    assert harness.reason(ada) == "written"
+    assert harness.note(ada).startswith("not verified again for now")
+    assert a_year_later(harness, after=DAY) == 1
+
+
 def test_who_left_while_it_waited_is_not_asked_about(written: Built) -> None:
     harness, ada = written()
     harness.clock.time += 1.01 * YEAR
