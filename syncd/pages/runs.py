@@ -30,7 +30,7 @@ async def runs(site: Site, request: Request) -> Response:
     said = {key: request.query_params.get(key, "") for key in ("sync", "since")}
     try:
         since = filters.moment(said["since"], site.parts.clock.now()) if said["since"] else None
-        before = int(request.query_params.get("before") or LAST)
+        before = min(max(int(request.query_params.get("before") or LAST), 0), LAST)
     except ValueError as error:
         raise Wrong(f"{error}.") from None
     found, frame = await site.read(reports.runs, said["sync"] or None, limit=SHOWN + 1, before=before, since=since)

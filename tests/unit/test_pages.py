@@ -251,6 +251,11 @@ def test_a_time_that_can_not_be_read_is_told_beside_what_was_typed(harness: Harn
     assert "is no time" in Page(reply).text
 
 
+@pytest.mark.parametrize("place", ["9" * 30, "-1", "-" + "9" * 30])
+def test_a_place_beyond_all_runs_is_no_failure(written: Harness, place: str) -> None:
+    assert look(written, f"/runs?before={place}").text.startswith("Runs · syncd")
+
+
 def test_what_was_written_is_put_back_if_it_is_what_was_shown(written: Harness) -> None:
     assert "Put back 1 value?" in (shown := look(written, f"/undo?contact={ANN}").text)
     assert "About 3 calls to the CRM." in shown
