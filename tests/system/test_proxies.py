@@ -77,22 +77,25 @@ class Proxy:
         self._context = ssl.create_default_context()
         self._context.check_hostname, self._context.verify_mode = False, ssl.CERT_NONE
 
-    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection(
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection with TLS, closed at the end whatever was left unsaid."""
+        reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, ssl=self._context, server_hostname="enrich.example.com"
         )
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
 
     async def say(self, head: str, body: bytes = b"") -> Reply:
         """One request, sent as it is."""
-        reader, writer = await self.connect()
-        try:
+        async with self.connected() as (reader, writer):
             with contextlib.suppress(ConnectionError):  # it may have answered before all is sent
                 writer.write(f"{head} HTTP/1.1\r\nhost: enrich.example.com\r\n".encode())
                 writer.write(f"content-length: {len(body)}\r\n{SIGNATURE}: {sign(body)}\r\n\r\n".encode() + body)
                 await writer.drain()
             return await asyncio.wait_for(read_reply(reader), 30)
-        finally:
-            writer.close()
 
     def written(self) -> str:
         """Everything in its folder that is text."""
@@ -182,20 +185,26 @@ def test_n12_no_query_is_written_down_whoever_is_down(harness: Harness, server: 
     assert SECRET not in "".join(path.read_text("utf-8", "replace") for path in (tmp_path / "first").rglob("*.log"))
 
 
+async def drips(writer: asyncio.StreamWriter, reader: asyncio.StreamReader, head: bytes) -> float:
+    """A head, then a byte each half second until the other side gives up; after how many seconds it did."""
+    started, heard = asyncio.get_running_loop().time(), asyncio.create_task(reader.read())
+    with contextlib.suppress(ConnectionError):
+        writer.write(head)
+        while not heard.done() and asyncio.get_running_loop().time() - started < 30:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.wait([heard], timeout=0.5)
+    heard.cancel()
+    return asyncio.get_running_loop().time() - started
+
+
 def test_n12_a_body_that_drips_is_given_up(harness: Harness, server: str, tmp_path: Path) -> None:
     where = target(harness.fake.submitted[0])
+    head = f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: 900\r\n\r\n".encode()
 
     async def work(proxy: Proxy) -> float:
-        reader, writer = await proxy.connect()
-        writer.write(f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: 900\r\n\r\n".encode())
-        started, heard = asyncio.get_running_loop().time(), asyncio.create_task(reader.read())
-        with contextlib.suppress(ConnectionError):
-            while not heard.done() and asyncio.get_running_loop().time() - started < 30:
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.wait([heard], timeout=0.5)
-        heard.cancel()
-        return asyncio.get_running_loop().time() - started
+        async with proxy.connected() as (reader, writer):
+            return await drips(writer, reader, head)
 
     assert behind(harness, server, tmp_path / "proxy", work) < 15
     assert harness.sql("SELECT * FROM delivery") == []
@@ -203,16 +212,8 @@ def test_n12_a_body_that_drips_is_given_up(harness: Harness, server: str, tmp_pa
 
 def test_n12_a_head_that_drips_is_given_up(harness: Harness, server: str, tmp_path: Path) -> None:
     async def work(proxy: Proxy) -> float:
-        reader, writer = await proxy.connect()
-        started, heard = asyncio.get_running_loop().time(), asyncio.create_task(reader.read())
-        with contextlib.suppress(ConnectionError):
-            writer.write(b"POST /callbacks/ann HTTP/1.1\r\nhost: enrich.example.com\r\nx: ")
-            while not heard.done() and asyncio.get_running_loop().time() - started < 30:
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.wait([heard], timeout=0.5)
-        heard.cancel()
-        return asyncio.get_running_loop().time() - started
+        async with proxy.connected() as (reader, writer):
+            return await drips(writer, reader, b"POST /callbacks/ann HTTP/1.1\r\nhost: enrich.example.com\r\nx: ")
 
     assert behind(harness, server, tmp_path / "proxy", work) < 15
 
@@ -220,43 +221,45 @@ def test_n12_a_head_that_drips_is_given_up(harness: Harness, server: str, tmp_pa
 def test_what_is_too_large_is_refused(harness: Harness, server: str, tmp_path: Path) -> None:
     where = target(harness.fake.submitted[0])
 
-    async def work(proxy: Proxy) -> list[int]:
-        reader, writer = await proxy.connect()
-        writer.write(
-            f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: {17 << 20}\r\n\r\n".encode()
-        )
-        body = (await asyncio.wait_for(read_reply(reader), 20)).status
-        writer.close()
-        reader, writer = await proxy.connect()
-        writer.write(
-            b"GET /healthz HTTP/1.1\r\nhost: enrich.example.com\r\n" + b"x-a: yyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 5000
-        )
-        with contextlib.suppress(ConnectionError):
-            await writer.drain()
-            writer.write(b"\r\n")
-        with contextlib.suppress(ConnectionError):
-            first = (await asyncio.wait_for(reader.read(64), 20)).decode()
-        return [body, int(first.split()[1]) if first else 0]
+    async def body(proxy: Proxy) -> int:
+        async with proxy.connected() as (reader, writer):
+            head = f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: {17 << 20}\r\n\r\n"
+            writer.write(head.encode())
+            return (await asyncio.wait_for(read_reply(reader), 20)).status
 
-    body, head = behind(harness, server, tmp_path / "proxy", work)
-    assert body == 413
-    assert head in (0, 400, 431)
+    async def head(proxy: Proxy) -> int:
+        first = ""
+        async with proxy.connected() as (reader, writer):
+            writer.write(b"GET /healthz HTTP/1.1\r\nhost: enrich.example.com\r\n" + b"x-a: yyyyyyyyyyyyyyyy\r\n" * 8000)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+                writer.write(b"\r\n")
+            with contextlib.suppress(ConnectionError):
+                first = (await asyncio.wait_for(reader.read(64), 20)).decode()
+        return int(first.split()[1]) if first else 0
+
+    async def work(proxy: Proxy) -> tuple[int, int]:
+        return await body(proxy), await head(proxy)
+
+    of_body, of_head = behind(harness, server, tmp_path / "proxy", work)
+    assert of_body == 413
+    assert of_head in (0, 400, 431)
 
 
 def test_nginx_limits_what_comes_from_one_address(harness: Harness, tmp_path: Path) -> None:
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed (apt install nginx)")
     where = target(harness.fake.submitted[0])
+    head = f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: 9\r\n\r\n".encode()
 
     async def work(proxy: Proxy) -> list[int]:
-        held = [await proxy.connect() for _ in range(8)]
-        for _, writer in held:
-            writer.write(f"POST {where} HTTP/1.1\r\nhost: enrich.example.com\r\ncontent-length: 9\r\n\r\n".encode())
-            await writer.drain()
-        await asyncio.sleep(0.5)
-        refused = (await proxy.say("GET /healthz")).status
-        for _, writer in held:
-            writer.close()
+        async with contextlib.AsyncExitStack() as held:
+            for _ in range(8):
+                _, writer = await held.enter_async_context(proxy.connected())
+                writer.write(head)
+                await writer.drain()
+            await asyncio.sleep(0.5)
+            refused = (await proxy.say("GET /healthz")).status
         await asyncio.sleep(0.5)
         return [refused, (await proxy.say("GET /healthz")).status]
 
