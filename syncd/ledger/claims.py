@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -34,6 +34,9 @@ class Kind(StrEnum):
     SELECTION = "selection"  # while it is pulled
     RECORD = "record"  # a contact, while its record in the CRM is written
     CONNECTION = "connection"  # while it is found out whether it works again
+
+
+_NAMED = (Kind.SUBMISSION, Kind.CONNECTION)  # the others are held by their numbers
 
 
 class Lost(Exception):
@@ -70,24 +73,29 @@ def take(tx: Tx, kind: Kind, items: Sequence[Any], *, owner: Owner, now: float) 
     """Hold those of the items that nobody holds."""
     renew(tx, owner, now=now)
     epoch = int(tx.value("epoch_next"))
-    wanted = json.dumps(list(items))
+    wanted = _texts(items)
     if tx.run("claims_take", kind=kind, items=wanted, owner=owner.id, epoch=epoch) == len(items):
         return Claim(kind, epoch, tuple(items))
     taken = {row[0] for row in tx.rows("claims_taken", kind=kind, items=wanted, epoch=epoch)}
-    return Claim(kind, epoch, tuple(item for item in items if item in taken))
+    return Claim(kind, epoch, tuple(item for item in items if str(item) in taken))
 
 
 def require(tx: Tx, claim: Claim, items: Collection[Any] | None = None) -> None:
     """Raises Lost unless all of the claim, or these items of it, are still held under its epoch."""
     wanted = claim.items if items is None else items
-    held = tx.value("claims_held", kind=claim.kind, items=json.dumps(list(wanted)), epoch=claim.epoch)
+    held = tx.value("claims_held", kind=claim.kind, items=_texts(wanted), epoch=claim.epoch)
     if held != len(wanted):
         raise Lost
 
 
 def release(tx: Tx, claim: Claim) -> int:
     """Hold it no more; returns how much of it was still held."""
-    return tx.run("claims_release", kind=claim.kind, items=json.dumps(claim.items), epoch=claim.epoch)
+    return tx.run("claims_release", kind=claim.kind, items=_texts(claim.items), epoch=claim.epoch)
+
+
+def _texts(items: Iterable[Any]) -> str:
+    """Whatever is held is named by a text in its row, numbers too."""
+    return json.dumps([str(item) for item in items])
 
 
 def start_alone(tx: Tx, owner: Owner, *, now: float) -> None:
@@ -108,7 +116,11 @@ def expire(tx: Tx, owner: Owner, active: Collection[int], newest: int, *, now: f
     """Give back what is held by processes whose lease is over, and what `owner` itself has let go of: all that it took
     up to the epoch `newest`, but what it says to be `active`."""
     mine = {"owner": owner.id, "newest": newest, "active": json.dumps(sorted(active))}
-    return [Expired(Kind(row["kind"]), row["item"]) for row in tx.rows("claims_expire", now=now, **mine)]
+    return [_expired(Kind(row["kind"]), row["item"]) for row in tx.rows("claims_expire", now=now, **mine)]
+
+
+def _expired(kind: Kind, item: str) -> Expired:
+    return Expired(kind, item if kind in _NAMED else int(item))
 
 
 def forget_the_ended(tx: Tx, owner: Owner, *, now: float) -> int:

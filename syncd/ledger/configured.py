@@ -116,9 +116,13 @@ def _rename(tx: Tx, old: str, new: str) -> None:
         "rename_spend",
         "rename_daily",
         "rename_daily_latency",
+        "make_room_turns",
         "rename_turns",
+        "make_room_pauses",
         "rename_pauses",
+        "make_room_write_rates",
         "rename_write_rates",
+        "make_room_sync_state",
         "rename_sync_state",
     ):
         tx.run(statement, old=old, new=new)

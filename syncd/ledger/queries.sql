@@ -15,23 +15,23 @@
 
 -- name: worker_renew
 INSERT INTO worker VALUES (:owner, :now, :until)
-ON CONFLICT DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.lease_until - lease_until) > :worth
+ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.lease_until - worker.lease_until) > :worth
 
 -- name: epoch_next
-INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value
+INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT (key) DO UPDATE SET value = meta.value + 1 RETURNING value
 
 -- name: claims_take
-INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each(:items) WHERE true ON CONFLICT DO NOTHING
+INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each_text(:items) WHERE true ON CONFLICT DO NOTHING
 
 -- name: claims_taken
-SELECT item FROM json_each(:items) AS wanted CROSS JOIN claim ON claim.kind = :kind AND claim.item = wanted.value
+SELECT item FROM json_each_text(:items) AS wanted CROSS JOIN claim ON claim.kind = :kind AND claim.item = wanted.value
 WHERE claim.epoch = :epoch
 
 -- name: claims_held
-SELECT count(*) FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each(:items)) AND epoch = :epoch
+SELECT count(*) FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_text(:items)) AND epoch = :epoch
 
 -- name: claims_release
-DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each(:items)) AND epoch = :epoch
+DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_text(:items)) AND epoch = :epoch
 
 -- name: claims_forget
 DELETE FROM claim
@@ -52,14 +52,14 @@ DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
 -- The first reason why a process may not buy for a sync at a provider now.
 SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
 UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
-UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND NOT trial
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND trial = 0
 UNION ALL SELECT 'paused: ' || why FROM pause WHERE (until IS NULL OR until > :now)
     AND (kind = 'all' OR (kind = 'sync' AND name = :sync) OR (kind = 'provider' AND name = :provider)) LIMIT 1
 
 -- name: pause_set
 INSERT INTO pause VALUES (:kind, :name, :why, :now, :until, :by)
-ON CONFLICT DO UPDATE SET why = excluded.why, until = excluded.until, by = excluded.by,
-    since = iif(until IS NULL OR until > excluded.since, since, excluded.since)
+ON CONFLICT (kind, name) DO UPDATE SET why = excluded.why, until = excluded.until, by = excluded.by,
+    since = iif(pause.until IS NULL OR pause.until > excluded.since, pause.since, excluded.since)
 
 -- name: pause_end
 DELETE FROM pause WHERE kind = :kind AND name = :name RETURNING by
@@ -76,8 +76,8 @@ SELECT canary_policy, canary_writes, canary_looked_at FROM sync_state WHERE sync
 
 -- name: canary_begun
 INSERT INTO sync_state (sync, canary_policy, canary_writes) VALUES (:sync, :policy, :writes)
-ON CONFLICT DO UPDATE SET canary_writes = iif(canary_policy = excluded.canary_policy, canary_writes, 0) + excluded.canary_writes,
-    canary_looked_at = canary_looked_at AND canary_policy = excluded.canary_policy, canary_policy = excluded.canary_policy
+ON CONFLICT (sync) DO UPDATE SET canary_writes = iif(sync_state.canary_policy = excluded.canary_policy, sync_state.canary_writes, 0) + excluded.canary_writes,
+    canary_looked_at = iif(sync_state.canary_policy = excluded.canary_policy, sync_state.canary_looked_at, 0), canary_policy = excluded.canary_policy
 
 -- name: canary_looked_at
 UPDATE sync_state SET canary_looked_at = 1 WHERE sync = :sync
@@ -87,28 +87,28 @@ SELECT blocked_until, refusals FROM connection WHERE name = :name
 
 -- name: connection_refuses
 INSERT INTO connection (name, refusals, blocked_until) VALUES (:name, 1, :until)
-ON CONFLICT DO UPDATE SET refusals = refusals + 1, blocked_until = max(blocked_until, excluded.blocked_until)
+ON CONFLICT (name) DO UPDATE SET refusals = connection.refusals + 1, blocked_until = max(connection.blocked_until, excluded.blocked_until)
 
 -- name: connection_takes
 UPDATE connection SET refusals = 0 WHERE name = :name AND refusals > 0
 
 -- name: rate_used
-SELECT span.value ->> 'width' AS width, coalesce(sum(rate.used), 0) AS used
-FROM jsonb_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = span.value ->> 'width'
-    AND rate.slot >= span.value ->> 'first' AND rate.last > span.value ->> 'since' GROUP BY span.key
+SELECT min(CAST(span.value ->> 'width' AS REAL)) AS width, coalesce(sum(rate.used), 0) AS used
+FROM jsonb_each(:spans) AS span LEFT JOIN rate ON rate.connection = :connection AND rate.width = CAST(span.value ->> 'width' AS REAL)
+    AND rate.slot >= CAST(span.value ->> 'first' AS INTEGER) AND rate.last > CAST(span.value ->> 'since' AS REAL) GROUP BY span.key
 
 -- name: rate_slots
 SELECT used, last FROM rate WHERE connection = :connection AND width = :width AND last > :since ORDER BY slot
 
 -- name: rate_take
-INSERT INTO rate SELECT :connection, value ->> 'width', value ->> 'slot', :calls, :now FROM jsonb_each(:spans)
-WHERE true ON CONFLICT DO UPDATE SET used = used + excluded.used, last = max(last, excluded.last)
+INSERT INTO rate SELECT :connection, CAST(value ->> 'width' AS REAL), CAST(value ->> 'slot' AS INTEGER), :calls, :now FROM jsonb_each(:spans)
+WHERE true ON CONFLICT (connection, width, slot) DO UPDATE SET used = rate.used + excluded.used, last = max(rate.last, excluded.last)
 
 -- name: rate_not_ahead
 UPDATE rate SET last = :now WHERE last > :now
 
 -- name: rate_from_calls
-INSERT INTO rate SELECT provider, :width, CAST(created_at / :width AS INTEGER), count(*), max(created_at) FROM submission
+INSERT INTO rate SELECT :connection, :width, CAST(floor(created_at / :width) AS INTEGER), count(*), max(created_at) FROM submission
 WHERE provider = :connection AND created_at > :since
     AND NOT EXISTS (SELECT 1 FROM rate WHERE connection = :connection AND width = :width) GROUP BY 3
 
@@ -120,15 +120,15 @@ DELETE FROM rate WHERE last < :now - width * :slots
 -- name: jobs_move
 UPDATE job SET
     state = given.value ->> 'target', thinned = 0, reason = coalesce(given.value ->> 'reason', ''),
-    note = coalesce(given.value ->> 'note', ''), round = coalesce(given.value ->> 'round', round),
-    provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(given.value ->> 'due_at', due_at),
-    behind = given.value ->> 'behind', submission_id = coalesce(given.value ->> 'submission_id', submission_id),
-    value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(given.value ->> 'result_id', result_id),
+    note = coalesce(given.value ->> 'note', ''), round = coalesce(CAST(given.value ->> 'round' AS INTEGER), round),
+    provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(CAST(given.value ->> 'due_at' AS REAL), due_at),
+    behind = CAST(given.value ->> 'behind' AS INTEGER), submission_id = coalesce(given.value ->> 'submission_id', submission_id),
+    value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(CAST(given.value ->> 'result_id' AS INTEGER), result_id),
     destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
     asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person),
     priority = iif(given.value ->> 'target' = 'done', max(priority, 0), priority)
 FROM jsonb_each(:rows) AS given
-WHERE job.id = given.value ->> 'id' AND job.state = given.value ->> 'source'
+WHERE job.id = CAST(given.value ->> 'id' AS INTEGER) AND job.state = given.value ->> 'source'
 
 -- name: jobs_move_alike
 -- A value that was verified again (priority -1) is as any other one from its end on.
@@ -152,10 +152,10 @@ SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value W
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
 INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, updated_at)
-SELECT value ->> 'contact_id', value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
+SELECT CAST(value ->> 'contact_id' AS INTEGER), value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
     coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
-    coalesce(value ->> 'contact_id' > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
-        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 0), :now
+    iif(CAST(value ->> 'contact_id' AS INTEGER) > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
+        AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 1, 0), :now
 FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
 -- name: jobs_hurry
@@ -167,7 +167,7 @@ UPDATE job SET priority = :priority WHERE contact_id IN (SELECT value FROM json_
 SELECT contact.id, contact.ext_id FROM contact INDEXED BY contact_requested
 WHERE contact.requested = 1 AND contact.connection = :connection AND contact.object = :object AND contact.planned = 1
     AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND job.state <> 'done')
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = contact.id)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(contact.id AS TEXT))
 ORDER BY contact.id LIMIT :limit + 0
 
 -- name: requests_cleared
@@ -181,17 +181,17 @@ SELECT max(id) FROM step
 
 -- name: steps_add
 INSERT INTO step (id, source, target, reason, note, provider, submission_id, at, jobs)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8
+SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, CAST(value ->> 7 AS REAL), CAST(value ->> 8 AS INTEGER)
 FROM jsonb_each(:rows)
 
 -- name: history_add
 -- Each step with all of its jobs.
-INSERT INTO history SELECT moved.value, given.value ->> 0
+INSERT INTO history SELECT moved.value, CAST(given.value ->> 0 AS INTEGER)
 FROM jsonb_each(:steps) AS given CROSS JOIN json_each(given.value, '$[1]') AS moved
 
 -- name: counters_add
-INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(:rows)
-WHERE true ON CONFLICT DO UPDATE SET n = n + excluded.n
+INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS INTEGER) FROM jsonb_each(:rows)
+WHERE true ON CONFLICT (sync, field, state, reason) DO UPDATE SET n = counter.n + excluded.n
 
 -- name: job_by_id
 SELECT * FROM job WHERE id = :id
@@ -210,7 +210,7 @@ SELECT id FROM job INDEXED BY job_review WHERE state = 'review' AND due_at <= :n
 -- `CROSS JOIN` keeps the order in which tables are read: the few rows that are asked for come first.
 
 -- name: contact_fingerprints
-SELECT contact.id, contact.ext_id, contact.fingerprint FROM json_each(:ids) AS wanted
+SELECT contact.id, contact.ext_id, contact.fingerprint FROM json_each_text(:ids) AS wanted
 CROSS JOIN contact ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value
 
 -- name: contacts_by_id
@@ -230,7 +230,8 @@ VALUES (:id, :person, :connection, :object, :ext_id, :sync, :revision, :identity
 -- A contact of which nothing changed that matters keeps its plan; another one is planned again.
 UPDATE contact SET sync = :sync, revision = :revision, identity = :identity, lacks = :lacks, blocked = :blocked,
     opt_out = :opt_out, fingerprint = :fingerprint, requested = :requested, pulled_at = :now,
-    planned = (planned AND requested >= :requested AND revision = :revision AND lacks = :lacks AND blocked = :blocked AND identity = :identity)
+    planned = iif(requested >= :requested AND revision = :revision AND lacks = :lacks AND blocked = :blocked
+        AND identity = :identity, planned, 0)
 WHERE id = :id
 
 -- name: contact_restate
@@ -242,16 +243,17 @@ UPDATE contact SET identity = :identity, planned = 0, fingerprint = NULL WHERE i
 UPDATE contact SET became_at = :now, learned = NULL WHERE id = :id
 
 -- name: contact_learn
-UPDATE contact SET learned = :profile WHERE id = :id AND learned IS NOT :profile
+UPDATE contact SET learned = :profile WHERE id = :id AND learned IS DISTINCT FROM :profile
 
 -- name: contact_recognised
 -- Whoever is another person now is planned anew: the opt-outs of other records may not be theirs any more.
-UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes, planned = (planned AND person IS :person)
+UPDATE contact SET person = :person, vague = :vague, namesakes = :namesakes,
+    planned = iif(person IS NOT DISTINCT FROM :person, planned, 0)
 WHERE id = :id
 
 -- name: contacts_looked
 -- Seen in the CRM at a moment, changed or not.
-UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
+UPDATE contact SET pulled_at = :at WHERE id IN (SELECT contact.id FROM json_each_text(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: jobs_left
@@ -262,11 +264,11 @@ SELECT id, field, state FROM job WHERE contact_id = :contact_id AND sync = :sync
 SELECT * FROM contact WHERE id = :id
 
 -- name: jobs_person
-UPDATE job SET person = :person, asked_person = '' WHERE contact_id = :contact_id AND person IS NOT :person
+UPDATE job SET person = :person, asked_person = '' WHERE contact_id = :contact_id AND person IS DISTINCT FROM :person
 
 -- name: kin_replan
 -- A record whose person opted out has come to these people, or has left them.
-UPDATE contact SET planned = 0 WHERE person IN (SELECT value FROM json_each(:people))
+UPDATE contact SET planned = 0 WHERE person IN (SELECT value FROM json_each_text(:people))
 
 -- name: kin_of_contacts_replan
 -- Somebody opted out, or in again: the person's other records are planned anew.
@@ -282,7 +284,7 @@ DELETE FROM person_key WHERE key = :key AND contact_id = :contact_id
 
 -- name: keys_add
 -- (pairs of key and contact)
-INSERT INTO person_key SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO NOTHING
+INSERT INTO person_key SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS INTEGER) FROM jsonb_each(:rows) WHERE true ON CONFLICT DO NOTHING
 
 -- name: holders_of_keys
 -- The first and the last holder of each key that anybody holds.
@@ -303,7 +305,7 @@ CROSS JOIN person_key AS theirs ON theirs.key = mine.key LIMIT :limit + 0
 -- name: contacts_not_alone
 -- Those of these that are stored as one of several records of a person, or as one that may be.
 SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
-WHERE person IS NOT CAST(contact.id AS TEXT) OR vague <> '[]' OR namesakes <> 0
+WHERE person IS DISTINCT FROM CAST(contact.id AS TEXT) OR vague <> '[]' OR namesakes <> 0
 
 -- name: jobs_of_contacts
 -- With what is decided on when the contact changes.
@@ -314,7 +316,7 @@ CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN contact ON contact.id
 SELECT * FROM contact WHERE connection = :connection AND object = :object AND ext_id = :ext_id
 
 -- name: contacts_unasked
-SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0))
+SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0 LIMIT :limit + 0) AS page)
     + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
 
 -- name: run_start
@@ -336,13 +338,13 @@ INSERT INTO suppression_key VALUES (:key)
 
 -- name: suppression_kinds
 -- Those of some kinds of which the list has an entry.
-SELECT value FROM json_each(:kinds) AS wanted
+SELECT value FROM json_each_text(:kinds) AS wanted
 WHERE EXISTS (SELECT 1 FROM suppression WHERE kind = wanted.value AND forgotten >= :forgotten)
 
 -- name: suppression_add
 -- What was forgotten stays forgotten; otherwise the first reason stands.
 INSERT INTO suppression VALUES (:digest, :kind, :reason, :by, :now, :forgotten)
-ON CONFLICT DO UPDATE SET forgotten = 1 WHERE excluded.forgotten > forgotten
+ON CONFLICT (digest) DO UPDATE SET forgotten = 1 WHERE excluded.forgotten > suppression.forgotten
 
 -- name: suppression_remove
 DELETE FROM suppression WHERE digest = :digest
@@ -351,7 +353,7 @@ DELETE FROM suppression WHERE digest = :digest
 SELECT * FROM suppression ORDER BY at, digest
 
 -- name: suppressions_of
-SELECT suppression.* FROM json_each(:digests) AS wanted CROSS JOIN suppression ON suppression.digest = wanted.value
+SELECT suppression.* FROM json_each_text(:digests) AS wanted CROSS JOIN suppression ON suppression.digest = wanted.value
 
 -- name: suppression_records
 -- The records of the persons of some contacts, themselves included.
@@ -421,18 +423,18 @@ SELECT 'a call about them is being made' FROM json_each(:jobs) AS wanted CROSS J
 WHERE job.state = 'sending'
 UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo_intent
 WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
-UNION ALL SELECT 'an answer about them waits to be read' FROM json_each(:calls) AS one
+UNION ALL SELECT 'an answer about them waits to be read' FROM json_each_text(:calls) AS one
 CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
 UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
-WHERE (kind IN ('contact', 'record') AND item IN (SELECT value FROM json_each(:ids)))
-    OR (kind = 'job' AND item IN (SELECT value FROM json_each(:jobs)))
-    OR (kind = 'submission' AND item IN (SELECT value FROM json_each(:calls)))
-    OR (kind = 'delivery' AND item IN (SELECT delivery.id FROM json_each(:calls) AS one
+WHERE (kind IN ('contact', 'record') AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:ids)))
+    OR (kind = 'job' AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:jobs)))
+    OR (kind = 'submission' AND item IN (SELECT value FROM json_each_text(:calls)))
+    OR (kind = 'delivery' AND item IN (SELECT CAST(delivery.id AS TEXT) FROM json_each_text(:calls) AS one
         CROSS JOIN delivery ON delivery.submission_id = one.value))
 LIMIT 1
 
 -- name: forget_requests
-INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:rows) WHERE true
+INSERT INTO forgotten_request SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(:rows) WHERE true
 ON CONFLICT DO NOTHING
 
 -- name: forget_marks
@@ -495,11 +497,11 @@ UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL,
 WHERE id IN (SELECT delivery_id FROM result WHERE result.id IN (SELECT value FROM json_each(:ids)))
 
 -- name: forget_labels
-UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each(:calls)) AND note <> ''
+UPDATE submission SET note = '' WHERE id IN (SELECT value FROM json_each_text(:calls)) AND note <> ''
 
 -- name: forget_mentions
 -- Answers to questions about other people that name one of these texts, and are not about those.
-SELECT id, job_id FROM result WHERE verdict <> 'same' AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace
+SELECT id, job_id FROM result WHERE verdict <> 'same' AND EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace
     WHERE instr(lower(result.candidates || result.said || coalesce(result.told, '') || result.note || result.doubt), trace.value) > 0)
 
 -- name: forget_jobs_of_results
@@ -511,42 +513,42 @@ WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: forget_notes_of_jobs
 UPDATE job SET note = '' WHERE id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
-    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+    SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
 
 -- name: forget_why_of_reviews
 UPDATE review SET why = 'what it said was erased' WHERE job_id IN (SELECT value FROM json_each(:jobs)) AND EXISTS (
-    SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+    SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
 
 -- name: forget_notes_of_steps
 UPDATE step SET note = '' WHERE id IN (SELECT step_id FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs)))
-    AND EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
+    AND EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(note), trace.value) > 0)
 
 -- name: forget_in_breakers
 UPDATE breaker SET refused = '[]', why = iif(why = '', '', 'what it said was erased')
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(refused || why), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(refused || why), trace.value) > 0)
 
 -- name: forget_in_connections
 UPDATE connection SET message = 'what it said was erased'
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(message), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(message), trace.value) > 0)
 
 -- name: forget_in_syncs
 UPDATE sync_state SET words = 'what it said was erased'
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(words), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(words), trace.value) > 0)
 
 -- name: forget_in_alerts
 UPDATE alert SET line = 'what it said was erased'
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(line), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(line), trace.value) > 0)
 
 -- name: forget_in_symptoms
 UPDATE symptom SET why = 'what it said was erased'
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(why), trace.value) > 0)
 
 -- name: forget_in_runs
 UPDATE run SET error = iif(error = '', '', 'what it said was erased'), note = iif(note = '', '', 'what it said was erased')
-WHERE EXISTS (SELECT 1 FROM json_each(:traces) AS trace WHERE instr(lower(error || note), trace.value) > 0)
+WHERE EXISTS (SELECT 1 FROM json_each_text(:traces) AS trace WHERE instr(lower(error || note), trace.value) > 0)
 
 -- name: forgotten_requests
-SELECT submission_id, request_id, fields FROM forgotten_request WHERE submission_id IN (SELECT value FROM json_each(:ids))
+SELECT submission_id, request_id, fields FROM forgotten_request WHERE submission_id IN (SELECT value FROM json_each_text(:ids))
 
 -- ------------------------------------------------------------------ selections: who belongs to a sync
 
@@ -571,15 +573,15 @@ UPDATE selection SET sweeping = 0, swept_at = :now, brought = :brought, missing 
 -- name: members_seen
 -- The contacts of a page are in the selection; who was not so far is decided on.
 INSERT INTO member (contact_id, selection_id, sweep)
-SELECT contact.id, :selection, :sweep FROM json_each(:ids) AS wanted CROSS JOIN contact
+SELECT contact.id, :selection, :sweep FROM json_each_text(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value
-WHERE true ON CONFLICT DO UPDATE SET sweep = excluded.sweep WHERE member.sweep <> excluded.sweep
+WHERE true ON CONFLICT (contact_id, selection_id) DO UPDATE SET sweep = excluded.sweep WHERE member.sweep <> excluded.sweep
 
 -- name: contacts_seen
 -- `pulled_at` is when the page was asked for: what happened later may not be in it.
-UPDATE contact SET pulled_at = :at, planned = (planned AND EXISTS (
-    SELECT 1 FROM member WHERE member.contact_id = contact.id AND member.selection_id = :selection))
-WHERE id IN (SELECT contact.id FROM json_each(:ids) AS wanted CROSS JOIN contact
+UPDATE contact SET pulled_at = :at, planned = iif(EXISTS (
+    SELECT 1 FROM member WHERE member.contact_id = contact.id AND member.selection_id = :selection), planned, 0)
+WHERE id IN (SELECT contact.id FROM json_each_text(:ids) AS wanted CROSS JOIN contact
     ON contact.connection = :connection AND contact.object = :object AND contact.ext_id = wanted.value)
 
 -- name: members_not_seen
@@ -612,22 +614,22 @@ UPDATE contact SET planned = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 -- name: contacts_undecided
 -- The next to decide on: contacts that changed, then those of jobs that were answered, then those whose time has come.
 SELECT json_group_array(id) FROM (SELECT id FROM contact INDEXED BY contact_unplanned WHERE planned = 0
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = contact.id) ORDER BY id LIMIT :limit + 0)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = CAST(contact.id AS TEXT)) ORDER BY id LIMIT :limit + 0) AS page
 
 -- name: contacts_answered
 SELECT json_group_array(contact_id) FROM (SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered'
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY job.id LIMIT :limit + 0)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = CAST(job.contact_id AS TEXT)) ORDER BY job.id LIMIT :limit + 0) AS page
 
 -- name: contacts_due
 SELECT json_group_array(contact_id) FROM (SELECT job.contact_id FROM again JOIN job ON job.id = again.job_id WHERE again.at <= :now
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = job.contact_id) ORDER BY again.at LIMIT :limit + 0)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'contact' AND item = CAST(job.contact_id AS TEXT)) ORDER BY again.at LIMIT :limit + 0) AS page
 
 -- name: cases_contacts
 -- All of a contact that a decision depends on, in the order of `cases._Contact`; `cases_jobs`: of `cases._JobRow`,
 -- `cases_results`: of `results.AnswerRow`.
 SELECT json_group_array(json_array(contact.id, connection, object, ext_id, identity, person, lacks, blocked, became_at,
     pulled_at, vague, learned, planned, requested,
-    (SELECT json_group_array(selection_id) || '' FROM member WHERE member.contact_id = contact.id)))
+    (SELECT coalesce(json_group_array(selection_id) || CAST('' AS TEXT), '[]') FROM member WHERE member.contact_id = contact.id)))
 FROM json_each(:ids) AS wanted CROSS JOIN contact ON contact.id = wanted.value
 
 -- name: cases_jobs
@@ -665,7 +667,7 @@ JOIN contact ON contact.id = person_key.contact_id
 UPDATE contact SET planned = 1 WHERE id IN (SELECT value FROM json_each(:ids)) AND planned = 0
 
 -- name: again_set
-INSERT INTO again SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows) WHERE true ON CONFLICT DO UPDATE SET at = excluded.at
+INSERT INTO again SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS REAL) FROM jsonb_each(:rows) WHERE true ON CONFLICT (job_id) DO UPDATE SET at = excluded.at
 
 -- name: again_over
 DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:ids) AS wanted JOIN job ON job.contact_id = wanted.value)
@@ -673,13 +675,13 @@ DELETE FROM again WHERE at <= :now AND job_id IN (SELECT job.id FROM json_each(:
 -- name: again_soon
 -- Another policy: everything of a sync's field is decided on once more.
 INSERT INTO again SELECT id, :now FROM job WHERE sync = :sync AND field = :field AND id BETWEEN :first AND :last
-ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+ON CONFLICT (job_id) DO UPDATE SET at = min(again.at, excluded.at)
 
 -- name: again_members
 -- A sync is new, and its selection is not.
 INSERT INTO again SELECT job.id, :now FROM selection JOIN member ON member.selection_id = selection.id
 JOIN job ON job.contact_id = member.contact_id WHERE selection.fingerprint = :selection AND job.id BETWEEN :first AND :last
-ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+ON CONFLICT (job_id) DO UPDATE SET at = min(again.at, excluded.at)
 
 -- name: jobs_last
 SELECT coalesce(max(id), 0) FROM job
@@ -689,7 +691,7 @@ SELECT coalesce(max(id), 0) FROM job
 UPDATE job SET sync = :sync WHERE id = :id
 
 -- name: counter_add
-INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO UPDATE SET n = n + excluded.n
+INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT (sync, field, state, reason) DO UPDATE SET n = counter.n + excluded.n
 
 -- ------------------------------------------------------------------ the configuration that was last used
 
@@ -697,7 +699,7 @@ INSERT INTO counter VALUES (:sync, :field, :state, :reason, :n) ON CONFLICT DO U
 SELECT * FROM known_connection
 
 -- name: connection_known
-INSERT INTO known_connection VALUES (:name, :mark) ON CONFLICT DO UPDATE SET mark = excluded.mark
+INSERT INTO known_connection VALUES (:name, :mark) ON CONFLICT (name) DO UPDATE SET mark = excluded.mark
 
 -- name: connection_forgotten
 DELETE FROM known_connection WHERE name = :name
@@ -709,7 +711,7 @@ SELECT * FROM former_name
 UPDATE former_name SET name = :new WHERE name = :old
 
 -- name: former_name_add
-INSERT INTO former_name VALUES (:old, :new) ON CONFLICT DO UPDATE SET name = excluded.name
+INSERT INTO former_name VALUES (:old, :new) ON CONFLICT (former) DO UPDATE SET name = excluded.name
 
 -- name: rename_connection_in_contacts
 UPDATE contact SET connection = :new WHERE connection = :old
@@ -729,41 +731,80 @@ UPDATE result SET provider = :new WHERE provider = :old
 -- name: rename_connection_in_deliveries
 UPDATE delivery SET provider = :new WHERE provider = :old
 
+-- name: make_room_connection_in_memory
+DELETE FROM memory WHERE connection = :new
+    AND key IN (SELECT key FROM memory WHERE connection = :old)
+
 -- name: rename_connection_in_memory
-UPDATE OR REPLACE memory SET connection = :new WHERE connection = :old
+UPDATE memory SET connection = :new WHERE connection = :old
+
+-- name: make_room_connection_in_balances
+DELETE FROM balance WHERE provider = :new
+    AND at IN (SELECT at FROM balance WHERE provider = :old)
 
 -- name: rename_connection_in_balances
-UPDATE OR REPLACE balance SET provider = :new WHERE provider = :old
+UPDATE balance SET provider = :new WHERE provider = :old
 
 -- name: rename_connection_in_syncs
 UPDATE sync SET crm = :new WHERE crm = :old
 
+-- name: make_room_connection_in_connection
+DELETE FROM connection WHERE name = :new AND EXISTS (SELECT 1 FROM connection WHERE name = :old)
+
 -- name: rename_connection_in_connection
-UPDATE OR REPLACE connection SET name = :new WHERE name = :old
+UPDATE connection SET name = :new WHERE name = :old
+
+-- name: make_room_connection_in_spend
+DELETE FROM spend WHERE provider = :new
+    AND (slot, sync, field, run_id, refresh) IN (SELECT slot, sync, field, run_id, refresh FROM spend WHERE provider = :old)
 
 -- name: rename_connection_in_spend
-UPDATE OR REPLACE spend SET provider = :new WHERE provider = :old
+UPDATE spend SET provider = :new WHERE provider = :old
+
+-- name: make_room_connection_in_totals
+DELETE FROM credit_total WHERE provider = :new AND EXISTS (SELECT 1 FROM credit_total WHERE provider = :old)
 
 -- name: rename_connection_in_totals
-UPDATE OR REPLACE credit_total SET provider = :new WHERE provider = :old
+UPDATE credit_total SET provider = :new WHERE provider = :old
+
+-- name: make_room_connection_in_prices
+DELETE FROM dearest WHERE provider = :new
+    AND field IN (SELECT field FROM dearest WHERE provider = :old)
 
 -- name: rename_connection_in_prices
-UPDATE OR REPLACE dearest SET provider = :new WHERE provider = :old
+UPDATE dearest SET provider = :new WHERE provider = :old
+
+-- name: make_room_connection_in_reconciliation
+DELETE FROM reconciliation WHERE provider = :new AND EXISTS (SELECT 1 FROM reconciliation WHERE provider = :old)
 
 -- name: rename_connection_in_reconciliation
-UPDATE OR REPLACE reconciliation SET provider = :new WHERE provider = :old
+UPDATE reconciliation SET provider = :new WHERE provider = :old
+
+-- name: make_room_connection_in_breaker
+DELETE FROM breaker WHERE connection = :new AND EXISTS (SELECT 1 FROM breaker WHERE connection = :old)
 
 -- name: rename_connection_in_breaker
-UPDATE OR REPLACE breaker SET connection = :new WHERE connection = :old
+UPDATE breaker SET connection = :new WHERE connection = :old
+
+-- name: make_room_connection_in_rates
+DELETE FROM rate WHERE connection = :new
+    AND (width, slot) IN (SELECT width, slot FROM rate WHERE connection = :old)
 
 -- name: rename_connection_in_rates
-UPDATE OR REPLACE rate SET connection = :new WHERE connection = :old
+UPDATE rate SET connection = :new WHERE connection = :old
+
+-- name: make_room_connection_in_pauses
+DELETE FROM pause WHERE kind = 'provider' AND name = :new AND EXISTS (SELECT 1 FROM pause WHERE kind = 'provider' AND name = :old)
 
 -- name: rename_connection_in_pauses
-UPDATE OR REPLACE pause SET name = :new WHERE kind = 'provider' AND name = :old
+UPDATE pause SET name = :new WHERE kind = 'provider' AND name = :old
+
+-- name: make_room_connection_in_turns
+DELETE FROM turn WHERE connection = :new
+    AND sync IN (SELECT sync FROM turn WHERE connection = :old)
 
 -- name: rename_connection_in_turns
-UPDATE OR REPLACE turn SET connection = :new WHERE connection = :old
+UPDATE turn SET connection = :new WHERE connection = :old
 
 -- name: syncs_known
 SELECT * FROM sync
@@ -773,13 +814,13 @@ SELECT * FROM policy
 
 -- name: sync_keep
 INSERT INTO sync VALUES (:name, :crm, :object, :selection)
-ON CONFLICT DO UPDATE SET crm = excluded.crm, object = excluded.object, selection = excluded.selection
+ON CONFLICT (name) DO UPDATE SET crm = excluded.crm, object = excluded.object, selection = excluded.selection
 
 -- name: sync_drop
 DELETE FROM sync WHERE name = :name
 
 -- name: policy_keep
-INSERT INTO policy VALUES (:sync, :field, :fingerprint) ON CONFLICT DO UPDATE SET fingerprint = excluded.fingerprint
+INSERT INTO policy VALUES (:sync, :field, :fingerprint) ON CONFLICT (sync, field) DO UPDATE SET fingerprint = excluded.fingerprint
 
 -- name: policy_drop
 DELETE FROM policy WHERE sync = :sync AND (:field IS NULL OR field = :field)
@@ -793,30 +834,44 @@ UPDATE submission SET sync = :new WHERE sync = :old
 -- name: rename_runs
 UPDATE run SET sync = :new WHERE sync = :old
 
+-- name: make_room_turns
+DELETE FROM turn WHERE sync = :new
+    AND connection IN (SELECT connection FROM turn WHERE sync = :old)
+
 -- name: rename_turns
-UPDATE OR REPLACE turn SET sync = :new WHERE sync = :old
+UPDATE turn SET sync = :new WHERE sync = :old
+
+-- name: make_room_sync_state
+DELETE FROM sync_state WHERE sync = :new AND EXISTS (SELECT 1 FROM sync_state WHERE sync = :old)
 
 -- name: rename_sync_state
-UPDATE OR REPLACE sync_state SET sync = :new WHERE sync = :old
+UPDATE sync_state SET sync = :new WHERE sync = :old
+
+-- name: make_room_pauses
+DELETE FROM pause WHERE kind = 'sync' AND name = :new AND EXISTS (SELECT 1 FROM pause WHERE kind = 'sync' AND name = :old)
 
 -- name: rename_pauses
-UPDATE OR REPLACE pause SET name = :new WHERE kind = 'sync' AND name = :old
+UPDATE pause SET name = :new WHERE kind = 'sync' AND name = :old
+
+-- name: make_room_write_rates
+DELETE FROM rate WHERE connection = 'writes of ' || :new
+    AND (width, slot) IN (SELECT width, slot FROM rate WHERE connection = 'writes of ' || :old)
 
 -- name: rename_write_rates
-UPDATE OR REPLACE rate SET connection = 'writes of ' || :new WHERE connection = 'writes of ' || :old
+UPDATE rate SET connection = 'writes of ' || :new WHERE connection = 'writes of ' || :old
 
 -- name: rename_counters
 INSERT INTO counter SELECT :new, field, state, reason, n FROM counter WHERE sync = :old
-ON CONFLICT DO UPDATE SET n = n + excluded.n
+ON CONFLICT (sync, field, state, reason) DO UPDATE SET n = counter.n + excluded.n
 
 -- name: drop_counters
 DELETE FROM counter WHERE sync = :old
 
 -- name: rename_spend
 INSERT INTO spend SELECT slot, :new, provider, field, run_id, refresh, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM spend
-WHERE sync = :old ON CONFLICT DO UPDATE SET
-    reserved_mc = reserved_mc + excluded.reserved_mc, charged_mc = charged_mc + excluded.charged_mc,
-    assumed_mc = assumed_mc + excluded.assumed_mc, doubt_mc = doubt_mc + excluded.doubt_mc
+WHERE sync = :old ON CONFLICT (slot, sync, provider, field, run_id, refresh) DO UPDATE SET
+    reserved_mc = spend.reserved_mc + excluded.reserved_mc, charged_mc = spend.charged_mc + excluded.charged_mc,
+    assumed_mc = spend.assumed_mc + excluded.assumed_mc, doubt_mc = spend.doubt_mc + excluded.doubt_mc
 
 -- name: drop_spend
 DELETE FROM spend WHERE sync = :old
@@ -827,9 +882,9 @@ DELETE FROM spend WHERE sync = :old
 -- Jobs whose turn it is at one provider, and that nobody holds.
 SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued JOIN contact ON contact.id = job.contact_id
     WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' AND contact.pulled_at > 0
-        AND job.priority BETWEEN :at_least AND :at_most AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each(:fields)))
-        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = job.id)
-    ORDER BY job.priority DESC, job.id LIMIT :limit + 0)
+        AND job.priority BETWEEN :at_least AND :at_most AND (:fields IS NULL OR job.field IN (SELECT value FROM json_each_text(:fields)))
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'job' AND item = CAST(job.id AS TEXT))
+    ORDER BY job.priority DESC, job.id LIMIT :limit + 0) AS page
 
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
@@ -871,9 +926,9 @@ WHERE job.person <> mine.person ORDER BY job.id
 -- name: results_since
 -- (In the order of `results.AnswerRow`. Each job with the moments from which misses and finds count.)
 SELECT answer.job_id, answer.id, provider, outcome, candidates, said, note, submission_id, way, told, asked_at, doubt, '',
-    NULL, NULL, NULL FROM jsonb_each(:wanted) AS wanted JOIN answer ON answer.job_id = wanted.value ->> 0
-WHERE (answer.outcome = 'found' AND answer.at > wanted.value ->> 2)
-    OR (answer.outcome = 'not_found' AND answer.at > wanted.value ->> 1)
+    NULL, NULL, NULL FROM jsonb_each(:wanted) AS wanted JOIN answer ON answer.job_id = CAST(wanted.value ->> 0 AS INTEGER)
+WHERE (answer.outcome = 'found' AND answer.at > CAST(wanted.value ->> 2 AS REAL))
+    OR (answer.outcome = 'not_found' AND answer.at > CAST(wanted.value ->> 1 AS REAL))
 ORDER BY answer.id DESC
 
 -- name: questions_asked
@@ -883,20 +938,20 @@ SELECT attempt.question, attempt.job_id, job.state = 'sending' OR job.state = 's
     (SELECT max(result.id) FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id) AS result_id
 FROM jsonb_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
-    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
+    ON attempt.question = CAST(wanted.value ->> 0 AS INTEGER) AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
-    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > CAST(wanted.value ->> 2 AS REAL)
+    OR (attempt.created_at > CAST(wanted.value ->> 3 AS REAL) AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) ORDER BY attempt.id
 
 -- name: questions_taken
 -- Asked lately, or so long ago that the answer would count no more, and there is none yet.
 SELECT 1 FROM jsonb_each(:questions) AS wanted JOIN attempt INDEXED BY attempt_question
-    ON attempt.question = wanted.value ->> 0 AND attempt.provider = wanted.value ->> 1
+    ON attempt.question = CAST(wanted.value ->> 0 AS INTEGER) AND attempt.provider = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id
-WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
-    OR (attempt.created_at > wanted.value ->> 3 AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
+WHERE attempt.live = 1 AND (attempt.created_at > CAST(wanted.value ->> 2 AS REAL)
+    OR (attempt.created_at > CAST(wanted.value ->> 3 AS REAL) AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
         AND result.submission_id = attempt.submission_id AND result.outcome = 'not_found'))
     OR (job.submission_id = attempt.submission_id AND job.state IN ('sending', 'sent', 'in_doubt'))) LIMIT 1
 
@@ -904,45 +959,45 @@ WHERE attempt.live = 1 AND (attempt.created_at > wanted.value ->> 2
 -- Since a job was chosen, it may be another provider's turn, the contact may have changed, and somebody else may ask
 -- about the same person.
 -- (pairs of job and round)
-SELECT 1 FROM jsonb_each(:wanted) AS wanted JOIN job ON job.id = wanted.value ->> 0
+SELECT 1 FROM jsonb_each(:wanted) AS wanted JOIN job ON job.id = CAST(wanted.value ->> 0 AS INTEGER)
 JOIN contact ON contact.id = job.contact_id
-WHERE job.provider <> :provider OR job.round <> wanted.value ->> 1 OR job.sync <> :sync
-OR (job.priority >= 0 AND NOT EXISTS (SELECT 1 FROM json_each(contact.lacks) AS lacks WHERE lacks.value = job.field))
-OR EXISTS (SELECT 1 FROM json_each(contact.blocked) AS blocked WHERE blocked.key = job.field)
+WHERE job.provider <> :provider OR job.round <> CAST(wanted.value ->> 1 AS INTEGER) OR job.sync <> :sync
+OR (job.priority >= 0 AND NOT EXISTS (SELECT 1 FROM json_each_text(contact.lacks) AS lacks WHERE lacks.value = job.field))
+OR EXISTS (SELECT 1 FROM json_each_text(contact.blocked) AS blocked WHERE blocked.key = job.field)
 OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
-OR (:by_person AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
+OR (:by_person = 1 AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
     WHERE kin.person = contact.person AND kin.opt_out <> '{}'
-    AND EXISTS (SELECT 1 FROM json_each(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
+    AND EXISTS (SELECT 1 FROM json_each_text(kin.opt_out) AS opted WHERE opted.key = job.field))) LIMIT 1
 
 -- name: spent_since
 -- Credits since a quarter hour (of the epoch) in a budget's scope (names, or NULL for all): what was charged, or is taken
 -- as charged, and what is reserved at worst.
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
     coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
-WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
-    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each_text(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each_text(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each_text(:fields))) AND refresh >= :refresh
 
 -- name: spent_in_runs
 -- The same of the newest run of each sync.
 SELECT coalesce(sum(charged_mc + reserved_mc + assumed_mc), 0) AS mc, coalesce(sum(charged_mc), 0) AS charged_mc,
     coalesce(sum(reserved_mc), 0) AS reserved_mc, coalesce(sum(assumed_mc), 0) AS assumed_mc FROM spend
 WHERE run_id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
-        SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
-    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh
+        SELECT value AS name FROM json_each_text(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL) AS named)
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each_text(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each_text(:fields))) AND refresh >= :refresh
 
 -- name: runs_began
 -- When the newest run of the syncs began; NULL if there was none.
 SELECT min(started_at) AS at FROM run WHERE id IN (SELECT (SELECT max(id) FROM run WHERE run.sync = name) FROM (
-    SELECT value AS name FROM json_each(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL))
+    SELECT value AS name FROM json_each_text(:syncs) UNION ALL SELECT name FROM sync WHERE :syncs IS NULL) AS named)
 
 -- name: spent_by_slot
 SELECT slot, sum(charged_mc + reserved_mc + assumed_mc) AS mc FROM spend
-WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each(:syncs)))
-    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each(:providers)))
-    AND (:fields IS NULL OR field IN (SELECT value FROM json_each(:fields))) AND refresh >= :refresh GROUP BY slot
+WHERE slot >= :slot AND (:syncs IS NULL OR sync IN (SELECT value FROM json_each_text(:syncs)))
+    AND (:providers IS NULL OR provider IN (SELECT value FROM json_each_text(:providers)))
+    AND (:fields IS NULL OR field IN (SELECT value FROM json_each_text(:fields))) AND refresh >= :refresh GROUP BY slot
 
 -- name: spent_first
 -- The quarter hour of the first call at a provider.
@@ -950,7 +1005,7 @@ SELECT slot FROM spend WHERE provider = :provider ORDER BY slot LIMIT 1
 
 -- name: over_budget_note
 INSERT INTO over_budget VALUES (:budget, :cap, :sync, :provider, :needs_mc, :now, :now)
-ON CONFLICT DO UPDATE SET at = excluded.at, since = iif(at < :stale, excluded.since, since)
+ON CONFLICT (budget, cap, sync, provider, needs_mc) DO UPDATE SET at = excluded.at, since = iif(over_budget.at < :stale, excluded.since, over_budget.since)
 RETURNING since >= at AS news
 
 -- name: over_budget
@@ -959,13 +1014,13 @@ SELECT needs_mc, min(since) AS since FROM over_budget WHERE budget = :budget AND
     AND needs_mc > :left GROUP BY needs_mc ORDER BY needs_mc > :whole, needs_mc LIMIT 1
 
 -- name: submissions_shares
-SELECT id, shares FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT id, shares FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids))
 
 -- name: asked_and_found
 -- For each field of these calls: how many contacts it was asked for, and for how many it was found.
-SELECT attempt.submission_id AS id, job.field, count(*) AS asked, sum(EXISTS (SELECT 1 FROM result
-    WHERE result.job_id = job.id AND result.submission_id = attempt.submission_id AND result.outcome = 'found')) AS found
-FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+SELECT attempt.submission_id AS id, job.field, count(*) AS asked, sum(iif(EXISTS (SELECT 1 FROM result
+    WHERE result.job_id = job.id AND result.submission_id = attempt.submission_id AND result.outcome = 'found'), 1, 0)) AS found
+FROM json_each_text(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
 GROUP BY attempt.submission_id, job.field
 
 -- name: dearest_prices
@@ -973,7 +1028,7 @@ SELECT field, price_mc FROM dearest WHERE provider = :provider AND at >= :since
 
 -- name: dearest_keep
 INSERT INTO dearest VALUES (:provider, :field, :price_mc, :now)
-ON CONFLICT DO UPDATE SET price_mc = iif(at >= :since, max(price_mc, excluded.price_mc), excluded.price_mc), at = excluded.at
+ON CONFLICT (provider, field) DO UPDATE SET price_mc = iif(dearest.at >= :since, max(dearest.price_mc, excluded.price_mc), excluded.price_mc), at = excluded.at
 
 -- name: fields_of_open_calls
 -- What the calls of a provider ask for that are not over: how many fields of each kind.
@@ -1008,7 +1063,7 @@ VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :
 -- name: attempts_of_submissions
 SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
     job.round AS job_round, job.provider AS job_provider
-FROM json_each(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
+FROM json_each_text(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
 ORDER BY attempt.id
 
 -- name: attempts_of_requests
@@ -1030,7 +1085,7 @@ ORDER BY attempt.id
 
 -- name: jobs_in_flight
 -- Those that wait for some calls, those that stand alike in one row.
-SELECT job.state, json_group_array(job.id) FROM json_each(:ids) AS wanted
+SELECT job.state, json_group_array(job.id) FROM json_each_text(:ids) AS wanted
 CROSS JOIN job INDEXED BY job_flight ON job.submission_id = wanted.value AND job.state IN ('sending', 'sent', 'in_doubt')
 GROUP BY job.state
 
@@ -1038,7 +1093,7 @@ GROUP BY job.state
 -- The same for all requests of some calls.
 SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
     contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
-FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
+FROM json_each_text(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
 ORDER BY attempt.id
@@ -1048,14 +1103,14 @@ UPDATE attempt SET live = 0 WHERE submission_id = :submission_id
 
 -- name: attempts_release
 -- Pairs of submission and job.
-UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(:pairs))
+UPDATE attempt SET live = 0 WHERE (submission_id, job_id) IN (SELECT value ->> 0, CAST(value ->> 1 AS INTEGER) FROM jsonb_each(:pairs))
 
 -- name: submissions_get
-SELECT id, state, provider_id FROM submission WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT id, state, provider_id FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids))
 
 -- name: submissions_unsure
 -- Calls of which it was not known that they were accepted.
-SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state IN ('intent', 'in_doubt')
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids)) AND state IN ('intent', 'in_doubt')
 
 -- name: submissions_accepted
 -- The provider's id is added whenever it comes; the state never goes down.
@@ -1063,28 +1118,28 @@ UPDATE submission SET
     state = CASE WHEN state IN ('intent', 'in_doubt') THEN 'accepted' ELSE state END, owner = NULL,
     provider_id = coalesce(provider_id, given.value ->> 1),
     poll_at = CASE WHEN coalesce(provider_id, given.value ->> 1) IS NULL THEN NULL
-        ELSE coalesce(poll_at, given.value ->> 2) END,
-    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, given.value ->> 3) ELSE deadline END
+        ELSE coalesce(poll_at, CAST(given.value ->> 2 AS REAL)) END,
+    deadline = CASE WHEN state = 'in_doubt' THEN max(deadline, CAST(given.value ->> 3 AS REAL)) ELSE deadline END
 FROM jsonb_each(:rows) AS given WHERE submission.id = given.value ->> 0
 
 -- name: submission_state
 UPDATE submission SET state = :target, note = :note, deadline = coalesce(:deadline, deadline), owner = NULL
-WHERE id = :id AND state = :source AND (:due IS NULL OR deadline <= :due)
+WHERE id = :id AND state = :source AND (CAST(:due AS REAL) IS NULL OR deadline <= :due)
 
 -- name: submission_refused
 UPDATE submission SET state = 'refused', reserved_mc = 0, note = :note, owner = NULL WHERE id = :id AND state = 'intent'
 
 -- name: submissions_settled
 -- The last word: what was charged replaces the reservation; where the charge is not told, it stays.
-UPDATE submission SET state = 'settled', charged_mc = given.value ->> 1,
-    reserved_mc = CASE WHEN given.value ->> 1 IS NULL THEN reserved_mc ELSE 0 END,
-    assumed_mc = CASE WHEN given.value ->> 1 IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
+UPDATE submission SET state = 'settled', charged_mc = CAST(given.value ->> 1 AS INTEGER),
+    reserved_mc = CASE WHEN CAST(given.value ->> 1 AS INTEGER) IS NULL THEN reserved_mc ELSE 0 END,
+    assumed_mc = CASE WHEN CAST(given.value ->> 1 AS INTEGER) IS NULL THEN assumed_mc ELSE 0 END, poll_at = NULL,
     note = given.value ->> 2, shares = coalesce(given.value ->> 3, shares)
 FROM jsonb_each(:rows) AS given WHERE submission.id = given.value ->> 0 AND state <> 'settled' RETURNING submission.id
 
 -- name: submissions_more_charged
 -- The charge was not told, or the provider had said that it failed, and charged nothing.
-UPDATE submission SET charged_mc = given.value ->> 1, reserved_mc = 0, assumed_mc = 0,
+UPDATE submission SET charged_mc = CAST(given.value ->> 1 AS INTEGER), reserved_mc = 0, assumed_mc = 0,
     shares = coalesce(given.value ->> 3, shares)
 FROM jsonb_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
@@ -1100,7 +1155,7 @@ WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state 
 
 -- name: submissions_intended
 -- Whose process has ended, or stands still. (A number that no process has is that of one that has ended.)
-SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS NOT :owner
+SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS DISTINCT FROM :owner
     AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > :now)
 
 -- name: submissions_to_poll
@@ -1112,7 +1167,7 @@ SELECT (SELECT count(*) FROM submission WHERE state IN ('accepted', 'in_doubt') 
     + (SELECT count(*) FROM submission WHERE state = 'intent' AND provider = :provider)
 
 -- name: submissions_poll_at
-UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each(:ids))
+UPDATE submission SET poll_at = :poll_at WHERE id IN (SELECT value FROM json_each_text(:ids))
 
 -- name: submission_poll_at
 UPDATE submission SET poll_at = :poll_at WHERE id = :id
@@ -1124,7 +1179,7 @@ UPDATE submission SET poll_at = :now WHERE provider = :provider AND state = 'acc
 -- What is in doubt is over only where no person is asked (`ask`: names of providers) what is to be done.
 SELECT id, provider, state FROM submission
 WHERE state IN ('accepted', 'in_doubt') AND deadline <= :now
-AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each(:ask))) LIMIT 200
+AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each_text(:ask))) LIMIT 200
 
 -- ------------------------------------------------------------------ inbox: deliveries and results
 
@@ -1140,8 +1195,8 @@ INSERT INTO delivery (
     provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
 SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
     iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
-FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) WHERE true
-ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
+FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) AS known WHERE true
+ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = delivery.repeats + 1 RETURNING repeats
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
@@ -1151,16 +1206,16 @@ WHERE submission_id = :submission_id AND digest = :digest AND source <> 'poll' A
 
 -- name: deliveries_kept
 -- How many a call has, and whether this one is among them.
-SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
+SELECT count(*) AS n, coalesce(max(iif(digest = :digest, 1, 0)), 0) AS known FROM delivery WHERE submission_id = :id
 
 -- name: answers_expected
 -- At most so many answers belong to a call; and is it settled?
 SELECT (SELECT count(*) FROM attempt WHERE submission_id = :id) AS n,
-    coalesce((SELECT state = 'settled' FROM submission WHERE id = :id), 0) AS settled
+    coalesce((SELECT iif(state = 'settled', 1, 0) FROM submission WHERE id = :id), 0) AS settled
 
 -- name: deliveries_waiting
 SELECT id, size AS bytes FROM delivery WHERE state = 'received'
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = delivery.id) ORDER BY id LIMIT :limit + 0
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'delivery' AND item = CAST(delivery.id AS TEXT)) ORDER BY id LIMIT :limit + 0
 
 -- name: deliveries_received
 SELECT delivery.*, sample.text AS sample FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
@@ -1180,7 +1235,7 @@ WHERE id = :id AND state = 'received'
 
 -- name: had_last_word
 -- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
-SELECT id FROM submission WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'settled'
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids)) AND state = 'settled'
 AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = submission.id AND state = 'applied' AND part = '')
 AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id AND result.submission_id = attempt.submission_id
     WHERE attempt.submission_id = submission.id AND result.outcome IN ('found', 'not_found'))
@@ -1200,7 +1255,7 @@ SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :cand
         WHERE job.id = :job_id)), NULL)
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
-    AND (outcome <> 'failed' OR submission_id IS :submission_id))
+    AND (outcome <> 'failed' OR submission_id IS NOT DISTINCT FROM :submission_id))
 ON CONFLICT (job_id, delivery_id) DO NOTHING
 
 -- name: result_copy
@@ -1220,7 +1275,7 @@ INSERT INTO evidence (text) SELECT DISTINCT value ->> 2 FROM jsonb_each(:rows) W
 -- name: results_judged
 UPDATE result SET verdict = given.value ->> 1, evidence_id = evidence.id
 FROM jsonb_each(:rows) AS given JOIN evidence ON evidence.text = given.value ->> 2
-WHERE result.id = given.value ->> 0 AND (verdict <> given.value ->> 1 OR evidence_id IS NOT evidence.id)
+WHERE result.id = CAST(given.value ->> 0 AS INTEGER) AND (verdict <> given.value ->> 1 OR evidence_id IS DISTINCT FROM evidence.id)
 
 -- name: failures
 SELECT count(*) FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND outcome = 'failed'
@@ -1241,20 +1296,20 @@ SELECT job.id, job.contact_id, job.state, job.field, job.destination FROM job IN
 WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
     AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
         WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(job.contact_id AS TEXT))
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
 ORDER BY job.due_at, job.id LIMIT :limit + 0
 
 -- name: writes_ready
 -- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
-SELECT count(DISTINCT contact_id), min(updated_at), max(state = 'writing') FROM (
+SELECT count(DISTINCT contact_id), min(updated_at), max(iif(state = 'writing', 1, 0)) FROM (
     SELECT job.contact_id, job.updated_at, job.state FROM job INDEXED BY job_writeback
     WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
         AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
             WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
-        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = job.contact_id)
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(job.contact_id AS TEXT))
         AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
-    ORDER BY job.due_at, job.id LIMIT :limit + 0)
+    ORDER BY job.due_at, job.id LIMIT :limit + 0) AS ready
 
 -- name: writes_load
 -- The same with all that a write is decided on, in the order of `writes._Row`. `before` and `seen` are of the intent that
@@ -1287,14 +1342,14 @@ WHERE write.state = 'written' ORDER BY write.job_id, write.id DESC
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
 SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accepted', 'writing') AND EXISTS (
-    SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0)
+    SELECT 1 FROM result WHERE result.job_id = job.id AND result.outcome = 'found' AND result.at <= :before) LIMIT :limit + 0) AS waiting
 
 -- name: writes_make
 -- An intent that is open stays the only one.
 INSERT INTO write (job_id, before, after, seen, property, policy, basis, state, at, run_id, result_id)
-SELECT given.value ->> 0, given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
+SELECT CAST(given.value ->> 0 AS INTEGER), given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
     given.value ->> 6, 'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
-FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = given.value ->> 0
+FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = CAST(given.value ->> 0 AS INTEGER)
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 
 -- name: values_standing
@@ -1321,7 +1376,7 @@ UPDATE contact SET to_tell = 1 WHERE id IN (SELECT value FROM json_each(:ids))
 SELECT contact.id, contact.ext_id FROM contact INDEXED BY contact_to_tell
 WHERE contact.to_tell = 1 AND contact.connection = :connection AND contact.object = :object
     AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = contact.id AND job.state IN ('accepted', 'writing'))
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = contact.id)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(contact.id AS TEXT))
 ORDER BY contact.id LIMIT :limit + 0
 
 -- name: told
@@ -1329,23 +1384,23 @@ UPDATE contact SET to_tell = 0 WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: opted_out_elsewhere
 -- The same person's other record that says not to fill a field (triples of job, contact, field).
-SELECT wanted.value ->> 0 AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref
-FROM jsonb_each(:wanted) AS wanted JOIN contact ON contact.id = wanted.value ->> 1
+SELECT CAST(wanted.value ->> 0 AS INTEGER) AS job_id, min(kin.connection || '/' || kin.object || '/' || kin.ext_id) AS ref
+FROM jsonb_each(:wanted) AS wanted JOIN contact ON contact.id = CAST(wanted.value ->> 1 AS INTEGER)
 JOIN contact AS kin INDEXED BY contact_opt_out
     ON kin.person = contact.person AND kin.opt_out <> '{}' AND kin.id <> contact.id
-WHERE EXISTS (SELECT 1 FROM json_each(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
+WHERE EXISTS (SELECT 1 FROM json_each_text(kin.opt_out) WHERE key = wanted.value ->> 2) GROUP BY 1
 
 -- name: sync_state
 SELECT * FROM sync_state WHERE sync = :sync
 
 -- name: sync_confirmed
 INSERT INTO sync_state (sync, policy, confirmed_at) VALUES (:sync, :policy, :now)
-ON CONFLICT DO UPDATE SET policy = excluded.policy, confirmed_at = excluded.confirmed_at, refused = 0, words = '',
+ON CONFLICT (sync) DO UPDATE SET policy = excluded.policy, confirmed_at = excluded.confirmed_at, refused = 0, words = '',
     probes = 0, probe_at = 0
 
 -- name: sync_refused
 INSERT INTO sync_state (sync, refused, words, probes, probe_at) VALUES (:sync, :refused, :words, :probes, :probe_at)
-ON CONFLICT DO UPDATE SET refused = excluded.refused, words = excluded.words, probes = excluded.probes,
+ON CONFLICT (sync) DO UPDATE SET refused = excluded.refused, words = excluded.words, probes = excluded.probes,
     probe_at = excluded.probe_at
 
 -- name: sync_probe_at
@@ -1357,7 +1412,7 @@ SELECT count(DISTINCT contact_id) FROM (
     SELECT contact_id FROM job INDEXED BY job_flight
     WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
-    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync) AS bought
 
 -- name: contacts_perhaps_bought_for
 -- The same, and those of whom nobody knows whether they were bought, as long as their answer may come.
@@ -1366,7 +1421,7 @@ SELECT count(DISTINCT contact_id) FROM (
     WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND sync = :sync
         AND (state <> 'in_doubt' OR updated_at > :doubtful_since)
     UNION ALL SELECT contact_id FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
-    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
+    UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync) AS bought
 
 -- name: contacts_among
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
@@ -1391,14 +1446,14 @@ UPDATE job SET due_at = :due_at WHERE id IN (SELECT value FROM json_each(:ids)) 
 
 -- name: writes_without_sync
 SELECT id FROM job INDEXED BY job_writeback
-WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each(:syncs))
+WHERE state IN ('accepted', 'writing') AND state = 'writing' AND sync NOT IN (SELECT value FROM json_each_text(:syncs))
 
 -- name: writes_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'
 
 -- name: writes_close
 UPDATE write SET state = given.value ->> 1, note = given.value ->> 2, done_at = :now
-FROM jsonb_each(:rows) AS given WHERE write.job_id = given.value ->> 0 AND write.state = 'intent'
+FROM jsonb_each(:rows) AS given WHERE write.job_id = CAST(given.value ->> 0 AS INTEGER) AND write.state = 'intent'
 
 -- ------------------------------------------------------------------ undo
 
@@ -1410,8 +1465,8 @@ SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.co
         AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
 FROM job CROSS JOIN write ON write.job_id = job.id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN result ON result.id = write.result_id
-WHERE job.contact_id = :contact_id AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
-    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+WHERE job.contact_id = :contact_id AND write.state = 'written' AND (CAST(:run AS INTEGER) IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (CAST(:since AS REAL) IS NULL OR write.at >= :since) AND (CAST(:until AS REAL) IS NULL OR write.at < :until)
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
 ORDER BY write.job_id, write.property, write.id DESC
 
@@ -1422,22 +1477,22 @@ SELECT write.*, job.contact_id, job.field, job.destination, job.sync, contact.co
         AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = newer.id AND undo.state IN ('asked', 'intent', 'undone'))) AS later
 FROM write INDEXED BY write_run JOIN job ON job.id = write.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN result ON result.id = write.result_id
-WHERE write.run_id BETWEEN :first AND :last AND write.state = 'written' AND (:run IS NULL OR write.run_id = :run)
-    AND (:sync IS NULL OR job.sync = :sync) AND (:since IS NULL OR write.at >= :since) AND (:until IS NULL OR write.at < :until)
+WHERE write.run_id BETWEEN :first AND :last AND write.state = 'written' AND (CAST(:run AS INTEGER) IS NULL OR write.run_id = :run)
+    AND (:sync IS NULL OR job.sync = :sync) AND (CAST(:since AS REAL) IS NULL OR write.at >= :since) AND (CAST(:until AS REAL) IS NULL OR write.at < :until)
     AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state IN ('asked', 'intent', 'undone'))
 ORDER BY write.job_id, write.property, write.id DESC
 
 -- name: run_first_since
 -- The oldest run in which a sync may have written at this moment or later.
 SELECT min(newest) FROM (SELECT coalesce(max(iif(started_at <= :since, id, NULL)), min(id)) AS newest
-    FROM run WHERE sync <> '' GROUP BY sync)
+    FROM run WHERE sync <> '' GROUP BY sync) AS page
 
 -- name: undo_start
 INSERT INTO run (sync, kind, started_at, contacts, note) VALUES ('', 'undo', :now, :contacts, :note)
 
 -- name: undos_ask
 INSERT INTO undo (write_id, run_id, job_id, contact_id, head, back, at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, :now FROM json_each(:rows)
+SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS INTEGER), CAST(value ->> 2 AS INTEGER), CAST(value ->> 3 AS INTEGER), CAST(value ->> 4 AS INTEGER), value ->> 5, :now FROM jsonb_each(:rows)
 WHERE true ON CONFLICT DO NOTHING
 
 -- name: undos_due
@@ -1446,7 +1501,7 @@ SELECT undo.contact_id FROM undo INDEXED BY undo_open JOIN contact ON contact.id
 WHERE undo.due_at <= :now AND undo.state IN ('asked', 'intent') AND undo.write_id = undo.head
     AND contact.connection = :connection
     AND NOT EXISTS (SELECT 1 FROM job WHERE job.contact_id = undo.contact_id AND job.state = 'writing')
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(undo.contact_id AS TEXT))
 ORDER BY undo.due_at LIMIT :limit + 0
 
 -- name: undos_load
@@ -1462,10 +1517,10 @@ ORDER BY undo.write_id
 
 -- name: undos_set
 -- What became of undos (head, run, state, stamp, note, when it is due), and of what was put back with them.
-UPDATE undo SET state = given.value ->> 2, seen = given.value ->> 3, note = given.value ->> 4, due_at = given.value ->> 5,
+UPDATE undo SET state = given.value ->> 2, seen = given.value ->> 3, note = given.value ->> 4, due_at = CAST(given.value ->> 5 AS REAL),
     done_at = :now
-FROM json_each(:rows) AS given CROSS JOIN undo AS part INDEXED BY undo_head ON part.head = given.value ->> 0
-    AND part.run_id = given.value ->> 1 AND part.state IN ('asked', 'intent')
+FROM jsonb_each(:rows) AS given CROSS JOIN undo AS part INDEXED BY undo_head ON part.head = CAST(given.value ->> 0 AS INTEGER)
+    AND part.run_id = CAST(given.value ->> 1 AS INTEGER) AND part.state IN ('asked', 'intent')
 WHERE undo.write_id = part.write_id AND undo.run_id = part.run_id
 
 -- name: undos_postpone
@@ -1488,7 +1543,7 @@ WHERE undo.state IN ('asked', 'intent') AND contact.connection IN (SELECT crm FR
 -- name: undos_stop
 -- What was to be put back by an undo, and is not being put back at this moment.
 UPDATE undo SET state = 'kept', note = :note, done_at = :now WHERE run_id = :run AND state = 'asked'
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = undo.contact_id)
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(undo.contact_id AS TEXT))
 RETURNING contact_id
 
 -- name: undo_counts
@@ -1502,8 +1557,8 @@ GROUP BY note ORDER BY n DESC
 
 -- name: reviews_open
 INSERT INTO review (result_id, job_id, value, why, until, opened_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FROM jsonb_each(:rows) WHERE true
-ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
+SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS INTEGER), value ->> 2, value ->> 3, CAST(value ->> 4 AS REAL), :now FROM jsonb_each(:rows) WHERE true
+ON CONFLICT (result_id) DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
     decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
 -- name: review_decide
@@ -1548,23 +1603,24 @@ SELECT * FROM connection ORDER BY name
 
 -- name: connection_halt
 INSERT INTO connection (name, trouble, message, cure, since) VALUES (:name, :trouble, :message, :cure, :now)
-ON CONFLICT DO UPDATE SET trouble = excluded.trouble, message = excluded.message, cure = excluded.cure,
-    since = CASE WHEN trouble = '' THEN excluded.since ELSE since END
+ON CONFLICT (name) DO UPDATE SET trouble = excluded.trouble, message = excluded.message, cure = excluded.cure,
+    since = CASE WHEN connection.trouble = '' THEN excluded.since ELSE connection.since END
 
 -- name: connection_clear
 UPDATE connection SET trouble = '', message = '', cure = '', since = NULL WHERE name = :name AND trouble <> ''
 
 -- name: connection_windows
-INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT DO UPDATE SET windows = excluded.windows
+INSERT INTO connection (name, windows) VALUES (:name, :windows) ON CONFLICT (name) DO UPDATE SET windows = excluded.windows
 
 -- name: connection_balance
 INSERT INTO connection (name, balance, balance_at) VALUES (:name, :balance, :now)
-ON CONFLICT DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
+ON CONFLICT (name) DO UPDATE SET balance = excluded.balance, balance_at = excluded.balance_at
 
 -- name: connection_account
 -- The first account that a connection is seen with stays; returns it.
 INSERT INTO connection (name, account) VALUES (:name, :account)
-ON CONFLICT DO UPDATE SET account = iif(account = '', excluded.account, account) RETURNING account
+ON CONFLICT (name) DO UPDATE SET account = iif(connection.account = '', excluded.account, connection.account) RETURNING account
+
 -- name: breaker_get
 SELECT * FROM breaker WHERE connection = :connection
 
@@ -1572,10 +1628,15 @@ SELECT * FROM breaker WHERE connection = :connection
 SELECT * FROM breaker WHERE why <> '' OR short IS NOT NULL ORDER BY connection
 
 -- name: breaker_set
-INSERT OR REPLACE INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
+INSERT INTO breaker (connection, why, opened_at, doubted_at, next_look_at, looks, doubts, trials, seen_down,
     trial, kind, refused, halts, lift_at, short, balance, short_at)
 VALUES (:connection, :why, :opened_at, :doubted_at, :next_look_at, :looks, :doubts, :trials, :seen_down, :trial, :kind,
     :refused, :halts, :lift_at, :short, :balance, :short_at)
+ON CONFLICT (connection) DO UPDATE SET why = excluded.why, opened_at = excluded.opened_at, doubted_at =
+    excluded.doubted_at, next_look_at = excluded.next_look_at, looks = excluded.looks, doubts = excluded.doubts,
+    trials = excluded.trials, seen_down = excluded.seen_down, trial = excluded.trial, kind = excluded.kind, refused =
+    excluded.refused, halts = excluded.halts, lift_at = excluded.lift_at, short = excluded.short, balance =
+    excluded.balance, short_at = excluded.short_at
 
 -- name: jobs_refused_alone
 -- The queued jobs of a call, and how often each was refused in a call of its own.
@@ -1588,7 +1649,7 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :
 SELECT sync, used FROM turn WHERE connection = :connection
 
 -- name: turn_set
-INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT DO UPDATE SET used = excluded.used
+INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT (connection, sync) DO UPDATE SET used = excluded.used
 
 -- name: new_waits
 SELECT 1 FROM job INDEXED BY job_queued
@@ -1598,10 +1659,10 @@ WHERE state = 'queued' AND sync = :sync AND provider = :provider AND priority > 
 SELECT key, value FROM memory WHERE connection = :connection
 
 -- name: memory_keep
-INSERT INTO memory VALUES (:connection, :key, :value) ON CONFLICT DO UPDATE SET value = excluded.value
+INSERT INTO memory VALUES (:connection, :key, :value) ON CONFLICT (connection, key) DO UPDATE SET value = excluded.value
 
 -- name: tally_add
-INSERT INTO tally VALUES (:name, :n) ON CONFLICT DO UPDATE SET n = n + excluded.n
+INSERT INTO tally VALUES (:name, :n) ON CONFLICT (name) DO UPDATE SET n = tally.n + excluded.n
 
 -- ------------------------------------------------------------------ reports
 
@@ -1614,16 +1675,16 @@ SELECT job.id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.v
 WHERE job.state NOT IN ('sending', 'sent', 'in_doubt', 'writing') AND (:waiting = 0 OR job.state <> 'done') ORDER BY job.id
 
 -- name: refresh_portion_end
-SELECT max(id) FROM (SELECT id FROM job WHERE id > :after ORDER BY id LIMIT :limit + 0)
+SELECT max(id) FROM (SELECT id FROM job WHERE id > :after ORDER BY id LIMIT :limit + 0) AS portion
 
 -- name: refresh_due
 -- Values of ours that were neither written nor asked about since the moment from which that is long ago (by sync and field).
 SELECT job.id, job.contact_id, job.sync, job.field, job.destination, job.value, job.round, contact.connection, contact.object,
     contact.ext_id, contact.identity FROM job JOIN contact ON contact.id = job.contact_id
-JOIN json_each(:ages) AS age ON age.value ->> 0 = job.sync AND age.value ->> 1 = job.field
+JOIN jsonb_each(:ages) AS age ON age.value ->> 0 = job.sync AND age.value ->> 1 = job.field
 WHERE job.id > :after AND job.id <= :until AND job.state = 'done' AND job.reason = 'written' AND job.value IS NOT NULL
-    AND (SELECT max(coalesce(write.done_at, write.at)) FROM write WHERE write.job_id = job.id AND write.state = 'written') <= age.value ->> 2
-    AND coalesce((SELECT max(result.at) FROM result WHERE result.job_id = job.id), 0) <= age.value ->> 2
+    AND (SELECT max(coalesce(write.done_at, write.at)) FROM write WHERE write.job_id = job.id AND write.state = 'written') <= CAST(age.value ->> 2 AS REAL)
+    AND coalesce((SELECT max(result.at) FROM result WHERE result.job_id = job.id), 0) <= CAST(age.value ->> 2 AS REAL)
 ORDER BY job.id
 
 -- name: refresh_waiting
@@ -1645,13 +1706,18 @@ AND NOT EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id
     AND result.submission_id = attempt.submission_id AND result.outcome = 'found')
 
 -- name: retry_soon
-INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT DO UPDATE SET at = min(at, excluded.at)
+INSERT INTO again SELECT value, :now FROM json_each(:ids) WHERE true ON CONFLICT (job_id) DO UPDATE SET at = min(again.at, excluded.at)
 
 -- ------------------------------------------------------------------ search: contacts by words and by what became of them
 -- Each finds pairs of contact and job, newest first, from `:before` on; they differ in where they begin to look.
 
 -- name: words_set
-INSERT OR REPLACE INTO contact_words (rowid, words) SELECT value ->> 0, value ->> 1 FROM jsonb_each(:rows)
+INSERT OR REPLACE INTO contact_words (rowid, words) SELECT CAST(value ->> 0 AS INTEGER), value ->> 1 FROM jsonb_each(:rows)
+
+-- name: words_set [postgres]
+-- SQLite's full-text index knows no ON CONFLICT.
+INSERT INTO contact_words (rowid, words) SELECT CAST(value ->> 0 AS INTEGER), word_vector(value ->> 1) FROM jsonb_each(:rows)
+WHERE true ON CONFLICT (rowid) DO UPDATE SET words = excluded.words
 
 -- name: words_are_known
 SELECT 1 FROM contact_words WHERE contact_words MATCH :words LIMIT 1
@@ -1663,7 +1729,7 @@ WHERE contact_words MATCH :words AND contact_words.rowid <= :contact
 AND NOT (contact_words.rowid = :contact AND (job.id IS NULL OR job.field <= (SELECT field FROM job WHERE id = :before))) AND (:state IS NULL OR job.state = :state)
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
 AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
-AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact_words.rowid DESC LIMIT :limit + 0
+AND (CAST(:since AS REAL) IS NULL OR job.updated_at >= :since) ORDER BY contact_words.rowid DESC LIMIT :limit + 0
 
 -- name: found_by_id
 -- Contacts whose id begins like this, in one place or in all that are configured.
@@ -1675,14 +1741,14 @@ WHERE (:connection IS NULL OR place.crm = :connection) AND (:object IS NULL OR p
 AND contact.id <= :contact AND NOT (contact.id = :contact AND coalesce(job.id, 0) >= :before) AND (:state IS NULL OR job.state = :state)
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
 AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
-AND (:since IS NULL OR job.updated_at >= :since) ORDER BY contact.id DESC, job.id DESC LIMIT :limit + 0
+AND (CAST(:since AS REAL) IS NULL OR job.updated_at >= :since) ORDER BY contact.id DESC, job.id DESC LIMIT :limit + 0
 
 -- name: found_by_reason
 SELECT job.contact_id, job.id AS job_id FROM job INDEXED BY job_ended WHERE job.state = 'done' AND job.reason = :reason AND job.id < :before
 AND (:state IS NULL OR :state = 'done')
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
 AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
-AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+AND (CAST(:since AS REAL) IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
 
 -- name: found_by_state
 -- What is under way, by the small index of each state; and what ended since a moment.
@@ -1695,19 +1761,19 @@ SELECT job.contact_id, job.id AS job_id FROM (
     UNION ALL SELECT id FROM job INDEXED BY job_review WHERE (:state IS NULL OR :state = 'review') AND state = 'review'
     UNION ALL SELECT id FROM job INDEXED BY job_writeback WHERE (:state IS NULL OR :state IN ('accepted', 'writing'))
         AND state IN ('accepted', 'writing')
-    UNION ALL SELECT id FROM job INDEXED BY job_thick WHERE (:state IS NULL OR :state = 'done') AND :since IS NOT NULL
+    UNION ALL SELECT id FROM job INDEXED BY job_thick WHERE (:state IS NULL OR :state = 'done') AND CAST(:since AS REAL) IS NOT NULL
         AND state = 'done' AND thinned = 0 AND updated_at >= :since
 ) AS picked CROSS JOIN job ON job.id = picked.id
 WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
 AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
-AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+AND (CAST(:since AS REAL) IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
 
 -- name: found_in_order
 SELECT job.contact_id, job.id AS job_id FROM job WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
 AND (:field IS NULL OR job.field = :field) AND (:provider IS NULL OR job.provider = :provider)
-AND (:since IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
+AND (CAST(:since AS REAL) IS NULL OR job.updated_at >= :since) ORDER BY job.id DESC LIMIT :limit + 0
 
 -- name: found_count
 SELECT coalesce(sum(n), 0) FROM counter WHERE (:state IS NULL OR state = :state) AND (:reason IS NULL OR reason = :reason)
@@ -1716,8 +1782,8 @@ AND (:sync IS NULL OR sync = :sync) AND (:field IS NULL OR field = :field)
 -- name: found_rows
 SELECT contact.id AS contact_id, contact.connection, contact.object, contact.ext_id, contact.identity, job.id AS job_id, job.sync,
     job.field, job.state, job.reason, job.note, job.provider, job.value, job.updated_at
-FROM jsonb_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = wanted.value ->> 0
-LEFT JOIN job ON job.id = wanted.value ->> 1
+FROM jsonb_each(:pairs) AS wanted CROSS JOIN contact ON contact.id = CAST(wanted.value ->> 0 AS INTEGER)
+LEFT JOIN job ON job.id = CAST(wanted.value ->> 1 AS INTEGER)
 
 -- name: found_fields
 SELECT contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, job.field
@@ -1729,9 +1795,10 @@ WHERE EXISTS (SELECT 1 FROM contact WHERE contact.connection = sync.crm AND cont
 ORDER BY crm, object
 
 -- name: contacts_of_calls
-SELECT DISTINCT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
-FROM json_each(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
-JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id ORDER BY attempt.submission_id, attempt.id
+SELECT attempt.submission_id, contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref
+FROM json_each_text(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
+JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
+GROUP BY 1, 2 ORDER BY 1, min(attempt.id)
 
 -- name: planned
 -- What was decided since, and what waits to be asked about; of these jobs, where some are named.
@@ -1759,7 +1826,7 @@ SELECT coalesce((SELECT max(id) FROM result), 0) AS answers, coalesce((SELECT ma
 -- What became of the questions that these rows of `result` answer.
 SELECT day, sync, field, provider, sum(found) AS found, sum(missed) AS missed, sum(unanswered) AS unanswered,
     sum(verified) AS verified, sum(contradicted) AS contradicted, sum(first) AS asked_first,
-    sum(first AND found) AS found_first, 0 AS written, 0 AS refused, quarter, sum(NOT unanswered) AS n FROM answered
+    sum(first * found) AS found_first, 0 AS written, 0 AS refused, quarter, sum(1 - unanswered) AS n FROM answered
 WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider, quarter
 
 -- name: daily_writes
@@ -1770,21 +1837,21 @@ FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, p
 
 -- name: daily_refusal
 -- A person has refused the value of this answer.
-SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider
+SELECT CAST(floor(:now / 86400) AS INTEGER) AS day, job.sync, job.field, result.provider
 FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
 
 -- name: daily_add
 INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,
     :asked_first, :found_first, :written, :refused)
-ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
-    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
-    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
-    found_first = found_first + excluded.found_first, written = written + excluded.written,
-    refused = refused + excluded.refused
+ON CONFLICT (day, sync, field, provider) DO UPDATE SET found = daily.found + excluded.found, missed = daily.missed + excluded.missed,
+    unanswered = daily.unanswered + excluded.unanswered, verified = daily.verified + excluded.verified,
+    contradicted = daily.contradicted + excluded.contradicted, asked_first = daily.asked_first + excluded.asked_first,
+    found_first = daily.found_first + excluded.found_first, written = daily.written + excluded.written,
+    refused = daily.refused + excluded.refused
 
 -- name: daily_add_latency
 INSERT INTO daily_latency VALUES (:day, :sync, :field, :provider, :quarter, :n)
-ON CONFLICT DO UPDATE SET n = n + excluded.n
+ON CONFLICT (day, sync, field, provider, quarter) DO UPDATE SET n = daily_latency.n + excluded.n
 
 -- name: daily_counted
 SELECT day, sync, field, provider, found, missed, unanswered, verified, contradicted, asked_first, found_first, written,
@@ -1801,15 +1868,15 @@ FROM spend WHERE slot BETWEEN :first * 96 AND :last * 96 + 95 GROUP BY 1, 2, 3, 
 -- name: rename_daily
 INSERT INTO daily SELECT day, :new, field, provider, found, missed, unanswered, verified, contradicted, asked_first,
     found_first, written, refused FROM daily WHERE sync = :old
-ON CONFLICT DO UPDATE SET found = found + excluded.found, missed = missed + excluded.missed,
-    unanswered = unanswered + excluded.unanswered, verified = verified + excluded.verified,
-    contradicted = contradicted + excluded.contradicted, asked_first = asked_first + excluded.asked_first,
-    found_first = found_first + excluded.found_first, written = written + excluded.written,
-    refused = refused + excluded.refused
+ON CONFLICT (day, sync, field, provider) DO UPDATE SET found = daily.found + excluded.found, missed = daily.missed + excluded.missed,
+    unanswered = daily.unanswered + excluded.unanswered, verified = daily.verified + excluded.verified,
+    contradicted = daily.contradicted + excluded.contradicted, asked_first = daily.asked_first + excluded.asked_first,
+    found_first = daily.found_first + excluded.found_first, written = daily.written + excluded.written,
+    refused = daily.refused + excluded.refused
 
 -- name: rename_daily_latency
 INSERT INTO daily_latency SELECT day, :new, field, provider, quarter, n FROM daily_latency WHERE sync = :old
-ON CONFLICT DO UPDATE SET n = n + excluded.n
+ON CONFLICT (day, sync, field, provider, quarter) DO UPDATE SET n = daily_latency.n + excluded.n
 
 -- name: drop_daily
 DELETE FROM daily WHERE sync = :old
@@ -1817,15 +1884,23 @@ DELETE FROM daily WHERE sync = :old
 -- name: drop_daily_latency
 DELETE FROM daily_latency WHERE sync = :old
 
+-- name: make_room_connection_in_daily
+DELETE FROM daily WHERE provider = :new
+    AND (day, sync, field) IN (SELECT day, sync, field FROM daily WHERE provider = :old)
+
 -- name: rename_connection_in_daily
-UPDATE OR REPLACE daily SET provider = :new WHERE provider = :old
+UPDATE daily SET provider = :new WHERE provider = :old
+
+-- name: make_room_connection_in_daily_latency
+DELETE FROM daily_latency WHERE provider = :new
+    AND (day, sync, field, quarter) IN (SELECT day, sync, field, quarter FROM daily_latency WHERE provider = :old)
 
 -- name: rename_connection_in_daily_latency
-UPDATE OR REPLACE daily_latency SET provider = :new WHERE provider = :old
+UPDATE daily_latency SET provider = :new WHERE provider = :old
 
 -- name: answers_counted
 -- How often each provider found a field, of those questions that it answered.
-SELECT result.provider, job.field, count(*) AS asked, sum(result.outcome = 'found') AS found
+SELECT result.provider, job.field, count(*) AS asked, sum(iif(result.outcome = 'found', 1, 0)) AS found
 FROM result JOIN job ON job.id = result.job_id WHERE result.outcome IN ('found', 'not_found') GROUP BY 1, 2
 
 -- name: pulled_since
@@ -1857,7 +1932,7 @@ SELECT sync, refused, words FROM sync_state WHERE refused > 0 ORDER BY sync
 
 -- name: answers_lately
 -- Of the newest answers about somebody: how many were somebody else's.
-SELECT provider, count(*) AS judged, sum(verdict = 'other') AS other FROM result
+SELECT provider, count(*) AS judged, sum(iif(verdict = 'other', 1, 0)) AS other FROM result
 WHERE id > (SELECT max(id) FROM result) - 1000 AND verdict <> '' AND at >= :since GROUP BY provider
 
 -- name: pulled_at
@@ -1948,7 +2023,7 @@ SELECT submission.id AS submission_id, submission.provider, attempt.job_id, job.
     coalesce(submission.charged_mc, iif(submission.assumed_mc > 0, submission.assumed_mc, NULL)) AS charged_mc,
     EXISTS (SELECT 1 FROM result WHERE result.job_id = attempt.job_id AND result.submission_id = submission.id
         AND result.outcome = 'found') AS found
-FROM json_each(:ids) AS wanted CROSS JOIN submission ON submission.id = wanted.value
+FROM json_each_text(:ids) AS wanted CROSS JOIN submission ON submission.id = wanted.value
 CROSS JOIN attempt ON attempt.submission_id = submission.id CROSS JOIN job ON job.id = attempt.job_id
 ORDER BY submission.id, attempt.id
 
@@ -1986,7 +2061,7 @@ SELECT (SELECT count(*) FROM contact WHERE planned = 0) + (SELECT count(*) FROM 
 SELECT count(*) + coalesce(sum((SELECT count(*) FROM job INDEXED BY job_flight WHERE job.submission_id = submission.id
         AND job.state IN ('sending', 'sent', 'in_doubt') AND job.state = 'sent')), 0)
 FROM submission INDEXED BY submission_open
-WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each(:providers))
+WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT IN (SELECT value FROM json_each_text(:providers))
     AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.submission_id = submission.id AND delivery.state = 'quarantined'
         AND delivery.note <> :unsigned)
 
@@ -1995,19 +2070,19 @@ WHERE state IN ('accepted', 'in_doubt') AND state = 'accepted' AND provider NOT 
 -- it (`over_budget`: sync, provider, field), or nothing is bought for the sync; or answered in a way that nobody could read or believe.
 -- Each part begins with what is in the way, so that nothing is counted where nothing is.
 WITH waits (sync) AS (
-    SELECT DISTINCT sync FROM counter WHERE state = 'queued' AND n > 0 AND sync NOT IN (SELECT value FROM json_each(:shut))),
+    SELECT DISTINCT sync FROM counter WHERE state = 'queued' AND n > 0 AND sync NOT IN (SELECT value FROM json_each_text(:shut))),
 lane (sync, provider, field) AS (
     SELECT waits.sync, connection.name, counter.field FROM connection CROSS JOIN waits
         CROSS JOIN counter ON counter.sync = waits.sync AND counter.state = 'queued' WHERE connection.trouble <> ''
-    UNION SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:over_budget) WHERE value ->> 0 IN (SELECT sync FROM waits)
-    UNION SELECT waits.sync, value ->> 0, value ->> 1 FROM json_each(:dear) CROSS JOIN waits)
-SELECT (SELECT count(*) FROM json_each(:shut) AS shut
+    UNION SELECT value ->> 0, value ->> 1, value ->> 2 FROM jsonb_each(:over_budget) WHERE value ->> 0 IN (SELECT sync FROM waits)
+    UNION SELECT waits.sync, value ->> 0, value ->> 1 FROM jsonb_each(:dear) CROSS JOIN waits)
+SELECT (SELECT count(*) FROM json_each_text(:shut) AS shut
         CROSS JOIN job INDEXED BY job_queued ON job.sync = shut.value AND job.state = 'queued')
     + (SELECT count(*) FROM lane CROSS JOIN job INDEXED BY job_queued ON job.sync = lane.sync AND job.provider = lane.provider
             AND job.state = 'queued' WHERE job.field = lane.field)
     + (SELECT count(*) FROM connection CROSS JOIN job INDEXED BY job_writeback CROSS JOIN contact ON contact.id = job.contact_id
         WHERE connection.trouble <> '' AND job.state IN ('accepted', 'writing') AND contact.connection = connection.name)
-    + (SELECT count(*) FROM json_each(:unwritten) AS unwritten CROSS JOIN job INDEXED BY job_writeback
+    + (SELECT count(*) FROM json_each_text(:unwritten) AS unwritten CROSS JOIN job INDEXED BY job_writeback
             ON job.sync = unwritten.value AND job.state IN ('accepted', 'writing') CROSS JOIN contact ON contact.id = job.contact_id
         WHERE job.state = 'accepted' AND contact.connection NOT IN (SELECT name FROM connection WHERE trouble <> ''))
     + (SELECT count(DISTINCT job.id) FROM delivery INDEXED BY delivery_quarantined
@@ -2023,7 +2098,7 @@ DELETE FROM gate WHERE owner = :owner
 
 -- name: gate_shut
 INSERT INTO gate VALUES (:watch, :sync, :owner, :why, :cure, :since)
-ON CONFLICT DO UPDATE SET why = excluded.why, cure = excluded.cure
+ON CONFLICT (watch, sync, owner) DO UPDATE SET why = excluded.why, cure = excluded.cure
 
 -- name: gate_open
 -- Not what another process has found out since.
@@ -2036,13 +2111,13 @@ DELETE FROM gate
 DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
 
 -- name: gate
-SELECT watch, sync, why, cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch
+SELECT watch, sync, why, min(cure) AS cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch
 
 -- name: canary_sent
 INSERT INTO canary (nonce, at) VALUES (:nonce, :now)
 
 -- name: canary_arrived
-UPDATE canary SET arrived = 1 WHERE nonce = :nonce AND NOT arrived
+UPDATE canary SET arrived = 1 WHERE nonce = :nonce AND arrived = 0
 
 -- name: canary_over
 DELETE FROM canary WHERE nonce = :nonce OR at < :before RETURNING nonce, arrived
@@ -2087,7 +2162,7 @@ UPDATE selection SET cursor = NULL, sweeping = 0, swept_at = NULL
 UPDATE contact SET pulled_at = 0
 
 -- name: meta_set
-INSERT INTO meta VALUES (:key, :value) ON CONFLICT DO UPDATE SET value = excluded.value
+INSERT INTO meta VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
@@ -2121,7 +2196,7 @@ DELETE FROM write WHERE job_id = :id
 
 -- name: people_portion_end
 -- The last of the next contacts, by their ids.
-SELECT max(id) FROM (SELECT id FROM contact WHERE id > :after ORDER BY id LIMIT :limit + 0)
+SELECT max(id) FROM (SELECT id FROM contact WHERE id > :after ORDER BY id LIMIT :limit + 0) AS portion
 
 -- name: people_to_thin
 -- Not seen in the CRM for long, and nothing was done for them since. (0: to be pulled anew, after a restore.)
@@ -2140,9 +2215,17 @@ UPDATE contact SET identity = '{}', revision = 0, vague = '[]', namesakes = 0, l
 -- name: changes_so_far
 SELECT total_changes()
 
+-- name: changes_so_far [postgres]
+-- Only `words_merge` is measured by it.
+SELECT 0
+
 -- name: words_merge
 -- A bounded part of the work of `optimize`: the index keeps what was deleted until its parts are merged.
 INSERT INTO contact_words (contact_words, rank) VALUES ('merge', -500)
+
+-- name: words_merge [postgres]
+-- Autovacuum does it.
+SELECT 1 WHERE false
 
 -- name: forgotten_requests_over
 DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
@@ -2167,7 +2250,7 @@ SELECT * FROM credit_total WHERE provider = :provider
 
 -- name: balance_note
 INSERT INTO balance VALUES (:provider, :now, :balance_mc, :charged_mc, :refund_mc)
-ON CONFLICT DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc, refund_mc = excluded.refund_mc
+ON CONFLICT (provider, at) DO UPDATE SET balance_mc = excluded.balance_mc, charged_mc = excluded.charged_mc, refund_mc = excluded.refund_mc
 
 -- name: balance_left_at_worst
 -- As it was read last, less what was charged since, and less what is reserved; NULL where none was ever read.
@@ -2185,7 +2268,7 @@ DELETE FROM balance WHERE provider = :provider AND (at > :now
 SELECT * FROM balance WHERE provider = :provider ORDER BY at LIMIT 1
 
 -- name: reconciliation_keep
-INSERT INTO reconciliation VALUES (:provider, :state) ON CONFLICT DO UPDATE SET state = excluded.state
+INSERT INTO reconciliation VALUES (:provider, :state) ON CONFLICT (provider) DO UPDATE SET state = excluded.state
 
 -- name: reconciliation_get
 SELECT state FROM reconciliation WHERE provider = :provider
@@ -2201,7 +2284,7 @@ WHERE submission.state IN ('accepted', 'in_doubt') AND submission.state = 'in_do
 -- name: calls_without_price
 -- What is over, and of which nobody told the charge; with `assumed`, also what is taken as charged.
 SELECT * FROM submission INDEXED BY submission_unpriced WHERE state IN ('expired', 'settled') AND reserved_mc > 0
-UNION ALL SELECT * FROM submission INDEXED BY submission_assumed WHERE :assumed AND assumed_mc > 0
+UNION ALL SELECT * FROM submission INDEXED BY submission_assumed WHERE :assumed = 1 AND assumed_mc > 0
 ORDER BY created_at
 
 -- name: calls_taken_as_charged
@@ -2228,16 +2311,16 @@ UPDATE delivery SET state = 'received' WHERE id IN (
 -- name: check_counters
 SELECT sync, field, state, reason, sum(n) AS off FROM (
     SELECT sync, field, state, reason, n FROM counter
-    UNION ALL SELECT sync, field, state, reason, -count(*) FROM job GROUP BY sync, field, state, reason)
-GROUP BY sync, field, state, reason HAVING off <> 0
+    UNION ALL SELECT sync, field, state, reason, -count(*) FROM job GROUP BY sync, field, state, reason) AS both_ways
+GROUP BY sync, field, state, reason HAVING sum(n) <> 0
 
 -- name: check_spend
 SELECT sync, provider, slot FROM (
     SELECT sync, provider, slot, field, run_id, refresh, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM spend
-    UNION ALL SELECT sync, provider, CAST(created_at / 900 AS INTEGER), share.key, run_id, refresh,
+    UNION ALL SELECT sync, provider, CAST(floor(created_at / 900) AS INTEGER), share.key, run_id, refresh,
         -sum(iif(reserved_mc > 0, share.value, 0)), -sum(iif(charged_mc > 0, share.value, 0)),
         -sum(iif(assumed_mc > 0, share.value, 0)), -sum(iif(state = 'in_doubt' AND reserved_mc > 0, share.value, 0))
-        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5, 6)
+        FROM submission, json_each(shares) AS share GROUP BY 1, 2, 3, 4, 5, 6) AS both_ways
 GROUP BY sync, provider, slot, field, run_id, refresh HAVING sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_shares
@@ -2250,7 +2333,7 @@ SELECT provider FROM (
     SELECT provider, submissions AS n, reserved_mc AS r, charged_mc AS c, assumed_mc AS a, doubt_mc AS d FROM credit_total
     UNION ALL SELECT provider, 0, -sum(reserved_mc), -sum(charged_mc), -sum(assumed_mc), -sum(doubt_mc)
         FROM spend GROUP BY provider
-    UNION ALL SELECT provider, -count(*), 0, 0, 0, 0 FROM submission GROUP BY provider)
+    UNION ALL SELECT provider, -count(*), 0, 0, 0, 0 FROM submission GROUP BY provider) AS both_ways
 GROUP BY provider HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 0 OR sum(d) <> 0
 
 -- name: check_events
@@ -2262,13 +2345,13 @@ WHERE step.target <> job.state LIMIT 20
 -- name: check_steps
 -- What happened, happened to as many jobs as have it in their history.
 SELECT step.id, step.jobs, count(history.job_id) AS found FROM step LEFT JOIN history ON history.step_id = step.id
-GROUP BY step.id HAVING step.jobs <> found LIMIT 20
+GROUP BY step.id HAVING step.jobs <> count(history.job_id) LIMIT 20
 
 -- name: check_chain
 -- Each event begins where the one before it ended; the first one where a job begins, or where one whose
 -- history was let go stood.
 SELECT job_id AS id, source, before FROM (
-    SELECT job_id, source, lag(target) OVER (PARTITION BY job_id ORDER BY id) AS before FROM event)
+    SELECT job_id, source, lag(target) OVER (PARTITION BY job_id ORDER BY id) AS before FROM event) AS chain
 WHERE source <> coalesce(before, iif(source = 'done', 'done', '')) LIMIT 20
 
 -- name: check_histories
@@ -2304,7 +2387,7 @@ AND NOT EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submissi
 SELECT (SELECT coalesce(sum(n), 0) FROM counter WHERE state = 'review') AS reviews,
     (SELECT count(*) FROM submission INDEXED BY submission_doubt WHERE state = 'in_doubt') AS doubts,
     (SELECT count(*) FROM (
-        SELECT 1 FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' LIMIT 1001)) AS set_aside
+        SELECT 1 FROM delivery INDEXED BY delivery_quarantined WHERE state = 'quarantined' LIMIT 1001) AS page) AS set_aside
 
 -- name: written_lately
 -- The newest values that stand in a CRM.

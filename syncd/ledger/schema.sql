@@ -196,7 +196,7 @@ CREATE UNIQUE INDEX result_job ON result (job_id, delivery_id);  -- a delivery s
 -- job, which has a few attempts, not by the call, which has hundreds.
 CREATE VIEW question AS
 SELECT id, job_id, submission_id, request,
-    iif(request = '' OR request GLOB '.*', submission_id || request, request) AS request_id,
+    iif(request = '' OR substr(request, 1, 1) = '.', submission_id || request, request) AS request_id,
     provider, round, live, created_at, way, question, iif(asked <> '', asked, (
         SELECT first.asked FROM attempt AS first WHERE first.submission_id = attempt.submission_id
             AND first.request = attempt.request AND first.asked <> '' LIMIT 1)) AS asked
@@ -253,11 +253,12 @@ CREATE TABLE daily_latency (
 -- What counts in them. Of each question the first answer that says something; `first`: no other provider had said anything
 -- of that field before. Its day is that of the call; a written value's day is that of the write.
 CREATE VIEW answered AS
-SELECT id, CAST(called_at / 86400 AS INTEGER) AS day, sync, field, provider, outcome = 'found' AS found,
-    outcome = 'not_found' AS missed, outcome NOT IN ('found', 'not_found') AS unanswered,
-    outcome = 'found' AND instr(candidates, '"grade":"valid"') > 0 AS verified, verdict = 'other' AS contradicted,
-    outcome IN ('found', 'not_found') AND NOT EXISTS (SELECT 1 FROM result AS other WHERE other.job_id = asked.job_id
-        AND other.provider <> asked.provider AND other.id < asked.id AND other.outcome IN ('found', 'not_found')) AS first,
+SELECT id, CAST(floor(called_at / 86400) AS INTEGER) AS day, sync, field, provider, iif(outcome = 'found', 1, 0) AS found,
+    iif(outcome = 'not_found', 1, 0) AS missed, iif(outcome NOT IN ('found', 'not_found'), 1, 0) AS unanswered,
+    iif(outcome = 'found' AND instr(candidates, '"grade":"valid"') > 0, 1, 0) AS verified,
+    iif(verdict = 'other', 1, 0) AS contradicted,
+    iif(outcome IN ('found', 'not_found') AND NOT EXISTS (SELECT 1 FROM result AS other WHERE other.job_id = asked.job_id
+        AND other.provider <> asked.provider AND other.id < asked.id AND other.outcome IN ('found', 'not_found')), 1, 0) AS first,
     CAST(round(4 * log2(max(1.0, at - called_at))) AS INTEGER) AS quarter
 FROM (
     SELECT result.*, job.sync, job.field, coalesce((SELECT attempt.created_at FROM attempt WHERE attempt.job_id = result.job_id
@@ -268,10 +269,22 @@ FROM (
             AND other.submission_id = result.submission_id AND other.outcome IN ('found', 'not_found'))
 ) AS asked;
 CREATE VIEW ended_write AS
-SELECT write.id, CAST(write.at / 86400 AS INTEGER) AS day, job.sync, job.field, coalesce(result.provider, '') AS provider,
-    write.state IN ('written', 'cleared') AS written, write.state IN ('write_refused', 'duplicate_of') AS refused
+SELECT write.id, CAST(floor(write.at / 86400) AS INTEGER) AS day, job.sync, job.field, coalesce(result.provider, '') AS provider,
+    iif(write.state IN ('written', 'cleared'), 1, 0) AS written,
+    iif(write.state IN ('write_refused', 'duplicate_of'), 1, 0) AS refused
 FROM write JOIN job ON job.id = write.job_id LEFT JOIN result ON result.id = write.result_id
 WHERE write.state IN ('written', 'cleared', 'write_refused', 'duplicate_of');
+
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
+    last_contact INTEGER NOT NULL DEFAULT 0,    -- the newest contact when it ended: who comes later is new
+    kind TEXT NOT NULL DEFAULT 'pull',          -- or `undo`, which is of no sync (''): `contacts` counts its values
+    note TEXT NOT NULL DEFAULT '',              -- of an undo: what was to be put back, and who wanted it
+    accepted INTEGER NOT NULL DEFAULT 0         -- values that were accepted without a person, where only some may be
+) STRICT;
+CREATE INDEX run_sync ON run (sync, id);
+CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
 
 -- A written value that a person wants to be put back: `back` is what was there before. Several values that were written
 -- over each other are put back together: `head` is the newest of these writes, which still stands in the CRM.
@@ -321,16 +334,6 @@ CREATE TABLE counter (
     n INTEGER NOT NULL, PRIMARY KEY (sync, field, state, reason)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY, sync TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
-    contacts INTEGER NOT NULL DEFAULT 0, stale INTEGER NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '',
-    last_contact INTEGER NOT NULL DEFAULT 0,    -- the newest contact when it ended: who comes later is new
-    kind TEXT NOT NULL DEFAULT 'pull',          -- or `undo`, which is of no sync (''): `contacts` counts its values
-    note TEXT NOT NULL DEFAULT '',              -- of an undo: what was to be put back, and who wanted it
-    accepted INTEGER NOT NULL DEFAULT 0         -- values that were accepted without a person, where only some may be
-) STRICT;
-CREATE INDEX run_sync ON run (sync, id);
-CREATE INDEX run_undo ON run (id) WHERE kind = 'undo' AND ended_at IS NULL;
 CREATE TABLE connection (
     name TEXT PRIMARY KEY, trouble TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
     cure TEXT NOT NULL DEFAULT '', since REAL, windows TEXT, balance TEXT, balance_at REAL,
@@ -351,7 +354,7 @@ CREATE TABLE worker (owner INTEGER PRIMARY KEY, started_at REAL NOT NULL, lease_
 -- What a process has taken to work on: there is a row only as long. An `epoch` never comes twice; results are stored only while
 -- the row with their epoch is there. `kind`: see claims.py.
 CREATE TABLE claim (
-    kind TEXT NOT NULL, item ANY NOT NULL, owner INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, item)
+    kind TEXT NOT NULL, item TEXT NOT NULL, owner INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, item)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
 -- What a provider's balance was, and what the ledger had been charged by then: the last quarter of an hour.
@@ -409,16 +412,17 @@ CREATE TABLE tally (name TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT R
 
 CREATE TRIGGER submission_made AFTER INSERT ON submission BEGIN
     INSERT INTO spend
-    SELECT CAST(NEW.created_at / 900 AS INTEGER), NEW.sync, NEW.provider, share.key, NEW.run_id, NEW.refresh,
+    SELECT CAST(floor(NEW.created_at / 900) AS INTEGER), NEW.sync, NEW.provider, share.key, NEW.run_id, NEW.refresh,
         share.value, 0, 0, 0
     FROM json_each(NEW.shares) AS share WHERE true
-    ON CONFLICT DO UPDATE SET reserved_mc = reserved_mc + excluded.reserved_mc;
+    ON CONFLICT (slot, sync, provider, field, run_id, refresh) DO UPDATE SET reserved_mc = spend.reserved_mc + excluded.reserved_mc;
     INSERT INTO credit_total VALUES (NEW.provider, 1, NEW.reserved_mc, 0, 0, 0, 0)
-    ON CONFLICT DO UPDATE SET submissions = submissions + 1, reserved_mc = reserved_mc + excluded.reserved_mc;
+    ON CONFLICT (provider) DO UPDATE SET submissions = credit_total.submissions + 1,
+        reserved_mc = credit_total.reserved_mc + excluded.reserved_mc;
 END;
 -- A call's credits are either reserved, charged or assumed, and its shares are those of whichever it is.
 CREATE TRIGGER submission_moved AFTER UPDATE OF state, reserved_mc, charged_mc, assumed_mc ON submission
-WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc OR NEW.assumed_mc <> OLD.assumed_mc
+WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS DISTINCT FROM OLD.charged_mc OR NEW.assumed_mc <> OLD.assumed_mc
     OR (NEW.state = 'in_doubt') <> (OLD.state = 'in_doubt') BEGIN
     UPDATE spend SET
         reserved_mc = reserved_mc + iif(NEW.reserved_mc > 0, share.after, 0) - iif(OLD.reserved_mc > 0, share.before, 0),
@@ -426,9 +430,9 @@ WHEN NEW.reserved_mc <> OLD.reserved_mc OR NEW.charged_mc IS NOT OLD.charged_mc 
         assumed_mc = assumed_mc + iif(NEW.assumed_mc > 0, share.after, 0) - iif(OLD.assumed_mc > 0, share.before, 0),
         doubt_mc = doubt_mc + iif(NEW.state = 'in_doubt' AND NEW.reserved_mc > 0, share.after, 0)
             - iif(OLD.state = 'in_doubt' AND OLD.reserved_mc > 0, share.before, 0)
-    FROM (SELECT later.key AS field, later.value AS after, OLD.shares ->> later.key AS before
-        FROM json_each(NEW.shares) AS later) AS share
-    WHERE slot = CAST(NEW.created_at / 900 AS INTEGER) AND sync = NEW.sync AND provider = NEW.provider
+    FROM (SELECT later.key AS field, later.value AS after, former.value AS before
+        FROM json_each(NEW.shares) AS later LEFT JOIN json_each(OLD.shares) AS former ON former.key = later.key) AS share
+    WHERE slot = CAST(floor(NEW.created_at / 900) AS INTEGER) AND sync = NEW.sync AND provider = NEW.provider
         AND spend.field = share.field AND run_id = NEW.run_id AND refresh = NEW.refresh;
     UPDATE credit_total SET reserved_mc = reserved_mc + NEW.reserved_mc - OLD.reserved_mc,
         charged_mc = charged_mc + coalesce(NEW.charged_mc, 0) - coalesce(OLD.charged_mc, 0),

@@ -13,7 +13,6 @@ import asyncio
 import itertools
 import json
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
 from types import MappingProxyType
@@ -29,6 +27,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from syncd.contract.errors import BrokenInvariant
 
+from . import dialect
 from .file import (
     OLDEST_SQLITE,
     LedgerError,
@@ -74,14 +73,12 @@ _UNSET = dict.fromkeys(
     )
 )
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 @cache
 def queries() -> dict[str, str]:
-    """Every named statement of queries.sql."""
-    parts = _NAME.split(resources.files("syncd.ledger").joinpath("queries.sql").read_text("utf-8"))
-    return dict(zip(parts[1::2], (p.strip() for p in parts[2::2]), strict=True))
+    """Every named statement of queries.sql, for SQLite."""
+    return dialect.statements(postgres=False)
 
 
 class Move(NamedTuple):
