@@ -1189,24 +1189,33 @@ SELECT id FROM sample WHERE text = :text
 -- name: sample_add
 INSERT INTO sample (text) VALUES (:text)
 
--- name: delivery_store
+-- name: deliveries_known
+-- Of these calls and digests, what is kept already.
+SELECT json_group_array(json_array(delivery.id, submission_id, digest)) FROM jsonb_each(:rows) AS one
+CROSS JOIN delivery ON submission_id = one.value ->> 0 AND digest = CAST(one.value ->> 1 AS INTEGER)
+
+-- name: deliveries_kept
+-- How many each of these calls has.
+SELECT json_group_array(json_array(submission_id, n)) FROM (SELECT submission_id, count(*) AS n FROM delivery
+    WHERE submission_id IN (SELECT value FROM json_each_text(:calls)) GROUP BY submission_id) AS kept
+
+-- name: deliveries_add
 -- Of a call about somebody who was erased, only what is still to be read is kept, until it is.
 INSERT INTO delivery (
-    provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
-SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
-    iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
-FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) AS known WHERE true
-ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = delivery.repeats + 1 RETURNING repeats
+    provider, submission_id, source, digest, headers, state, body, sample_id, ref, field, part, note, received_at, size, repeats)
+SELECT :provider, :submission_id, :source, :digest, :headers, :state, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
+    iif(of_forgotten, NULL, :ref), :field, :part, :note, :now, :size, :repeats
+FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) AS known
+
+-- name: deliveries_repeated
+UPDATE delivery SET repeats = repeats + CAST(given.value ->> 1 AS INTEGER) FROM jsonb_each(:rows) AS given
+WHERE delivery.id = CAST(given.value ->> 0 AS INTEGER)
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
 UPDATE delivery SET source = 'poll', state = 'received', body = :body, sample_id = :sample_id
-WHERE submission_id = :submission_id AND digest = :digest AND source <> 'poll' AND state = 'applied'
+WHERE id = :id AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
-
--- name: deliveries_kept
--- How many a call has, and whether this one is among them.
-SELECT count(*) AS n, coalesce(max(iif(digest = :digest, 1, 0)), 0) AS known FROM delivery WHERE submission_id = :id
 
 -- name: answers_expected
 -- At most so many answers belong to a call; and is it settled?
