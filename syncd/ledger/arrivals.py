@@ -148,7 +148,7 @@ class _Shelf:
     def _sample_id(self, sample: bytes) -> int:
         if (id_ := self._samples.get(sample)) is None:
             known = self._tx.value("sample_known", text=sample)
-            id_ = self._samples[sample] = self._tx.insert("sample_add", text=sample) if known is None else known
+            id_ = self._samples[sample] = self._tx.value("sample_add", text=sample) if known is None else known
         return id_
 
 

@@ -35,7 +35,7 @@ class Rules:
 
 def start_run(tx: Tx, sync: str, *, now: float) -> int:
     """Note that a pull began; returns its id."""
-    return tx.insert("run_start", sync=sync, now=now)
+    return int(tx.value("run_start", sync=sync, now=now))
 
 
 def store_page(

@@ -8,6 +8,7 @@ statements are loaded. A test prepares every statement on both.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import resources
 
 _SUBSTITUTIONS = {
@@ -33,6 +34,7 @@ _TABLES = {
 }
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+)(.*?)(?:\bWHEN\b(.*?))?\bBEGIN\b(.*?)\bEND;", re.DOTALL)
 _RAISE = re.compile(r"SELECT RAISE\(ABORT, ('[^']*')\)")
+_STATEMENT_OF_SCHEMA = re.compile(r"^(?=CREATE )", re.MULTILINE)
 _NAME = re.compile(r"^-- name: (\w+)( \[postgres\])?$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
@@ -42,8 +44,9 @@ def read(name: str) -> str:
     return resources.files("syncd.ledger").joinpath(name).read_text("utf-8")
 
 
+@cache
 def statements(*, postgres: bool) -> dict[str, str]:
-    """Every named statement of queries.sql. Where a name is given twice, the text marked `[postgres]` is for PostgreSQL."""
+    """Every named statement of queries.sql. Of two texts of one name, that marked `[postgres]` is for PostgreSQL."""
     _, *parts = _NAME.split(read("queries.sql"))
     found: dict[str, str] = {}
     for name, only, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
@@ -59,9 +62,10 @@ def for_sqlite(statement: str) -> str:
 
 def for_postgres(statement: str) -> str:
     """A statement of queries.sql, or a view or a trigger, in PostgreSQL's words."""
-    return _substituted(statement, _SUBSTITUTIONS)
+    return _substituted(re.sub(r"--.*", "", statement), _SUBSTITUTIONS)
 
 
+@cache
 def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     """`:name` as PostgreSQL has it, `$1`, and the names in their order."""
     names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
@@ -71,9 +75,7 @@ def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
 
 def schema_for_postgres(script: str) -> str:
     """The tables, indexes, views and triggers of schema.sql."""
-    without_comments = re.sub(r"--.*", "", script)
-    tables_first = re.split(r"(CREATE (?:TABLE|VIRTUAL TABLE|VIEW|TRIGGER)\b.*?(?=\nCREATE|\Z))", without_comments, flags=re.DOTALL)
-    return "".join(map(_made, tables_first))
+    return "".join(map(_made, _STATEMENT_OF_SCHEMA.split(re.sub(r"--.*", "", script))))
 
 
 def _made(part: str) -> str:

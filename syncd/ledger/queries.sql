@@ -320,7 +320,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned
     + min(:limit, coalesce((SELECT max(n) FROM counter WHERE sync = :sync AND state = 'queued'), 0))
 
 -- name: run_start
-INSERT INTO run (sync, started_at) VALUES (:sync, :now)
+INSERT INTO run (sync, started_at) VALUES (:sync, :now) RETURNING id
 
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
@@ -1187,7 +1187,7 @@ AND (state = 'accepted' OR provider NOT IN (SELECT value FROM json_each_text(:as
 SELECT id FROM sample WHERE text = :text
 
 -- name: sample_add
-INSERT INTO sample (text) VALUES (:text)
+INSERT INTO sample (text) VALUES (:text) RETURNING id
 
 -- name: deliveries_known
 -- Of these calls and digests, what is kept already.
@@ -1497,7 +1497,7 @@ SELECT min(newest) FROM (SELECT coalesce(max(iif(started_at <= :since, id, NULL)
     FROM run WHERE sync <> '' GROUP BY sync) AS page
 
 -- name: undo_start
-INSERT INTO run (sync, kind, started_at, contacts, note) VALUES ('', 'undo', :now, :contacts, :note)
+INSERT INTO run (sync, kind, started_at, contacts, note) VALUES ('', 'undo', :now, :contacts, :note) RETURNING id
 
 -- name: undos_ask
 INSERT INTO undo (write_id, run_id, job_id, contact_id, head, back, at)

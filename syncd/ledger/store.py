@@ -1,4 +1,4 @@
-"""The ledger at work: one writer thread with group commit, read-only readers. How its file is opened: `file`.
+"""The ledger at work: one writer thread with group commit, read-only readers. In which database: `engines`.
 
 What may be done inside a transaction lives in the modules beside this one, as functions over a `Tx`:
 `await ledger.write(contacts.store_page, ...)`, `await ledger.read(reports.counts)`.
@@ -13,7 +13,9 @@ import asyncio
 import itertools
 import json
 import os
+import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,34 +30,20 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from syncd.contract.errors import BrokenInvariant
 
 from . import dialect
-from .file import (
-    OLDEST_SQLITE,
-    LedgerError,
-    LedgerFailed,
-    WriterBroke,
-    close_as_it_is,
-    connect,
-    connect_read_only,
-    meaning,
-    not_written,
-    of_the_file,
-    quick_check,
-    raw_reading,
-    second_look,
-    see_that_it_is_there,
-    told_of,
-    write_wal_anew,
-)
+from .engines import Connection, Engine, Place, engine_of
+from .file import OLDEST_SQLITE, LedgerError, LedgerFailed, WriterBroke
 from .sqlite import sqlite3
 from .states import MOVES, STATES, JobState
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row = Any  # sqlite3.Row, or what is like one: values by their places and by their names
 W = TypeVar("W", bound=Callable[..., Any])
 
 READERS = 2  # threads
 GROUP = 256  # units of work per commit
-CHECKPOINT = 1000  # pages in the -wal that are not in the file yet
+TRIES = 5  # of a unit of work that another transaction was in the way of
+PAUSE = 0.05  # seconds between two of them, more or less
 ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
 _UNSET = dict.fromkeys(
     (
@@ -103,40 +91,49 @@ class _Place(NamedTuple):
 class Tx:
     """A transaction as the functions of the ledger see it: named statements and guarded moves."""
 
-    def __init__(self, connection: sqlite3.Connection, steps: Iterator[int] | None = None) -> None:
-        """`steps`: the ids of the next steps, where several units of work share a transaction."""
+    def __init__(
+        self,
+        connection: Connection,
+        steps: Iterator[int] | None = None,
+        statements: Mapping[str, str] | None = None,
+    ) -> None:
+        """`steps`: the ids of the next steps, where several units of work share a transaction. `statements`: in the
+        words of the connection's database; SQLite's, if it is not said."""
         self._connection = connection
-        self._steps = _next_steps(connection) if steps is None else steps
+        self._sql = queries() if statements is None else statements
+        self._steps = _next_steps(connection, self._sql) if steps is None else steps
         self._history: list[tuple[Any, ...]] = []
         self._counted: dict[tuple[str, str, str, str], int] = {}
 
+    @property
+    def conflict(self) -> type[Exception]:
+        """What a statement raises where a row is there already that may be there only once; the unit of work has to
+        end with it."""
+        return self._connection.IntegrityError
+
     def run(self, name: str, /, **values: Any) -> int:
         """Execute a statement; returns how many rows it changed."""
-        return self._connection.execute(queries()[name], values).rowcount
+        return self._connection.execute(self._sql[name], values).rowcount
 
     def many(self, name: str, rows: Sequence[Sequence[Any]], /) -> int:
         """Execute a statement once for each row; its values come in the order in which the statement first names them.
 
         Returns how many rows changed.
         """
-        return self._connection.executemany(queries()[name], rows).rowcount if rows else 0
+        return self._connection.executemany(self._sql[name], rows).rowcount if rows else 0
 
-    def insert(self, name: str, /, **values: Any) -> int:
-        """Execute an INSERT; returns the new row's id."""
-        return self._connection.execute(queries()[name], values).lastrowid or 0
-
-    def rows(self, name: str, /, **values: Any) -> list[sqlite3.Row]:
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
         """All rows of a SELECT (or of a statement with RETURNING)."""
-        return self._connection.execute(queries()[name], values).fetchall()
+        return self._connection.execute(self._sql[name], values).fetchall()
 
     def packed(self, name: str, /, **values: Any) -> list[Any]:
         """All that a SELECT gives as one JSON array: ids, or rows as arrays."""
-        found: list[Any] = json.loads(self.value(name, **values))
+        found: list[Any] = json.loads(self.value(name, **values) or "[]")
         return found
 
-    def row(self, name: str, /, **values: Any) -> sqlite3.Row | None:
+    def row(self, name: str, /, **values: Any) -> Row | None:
         """The first row, or None."""
-        found: sqlite3.Row | None = self._connection.execute(queries()[name], values).fetchone()
+        found: Row | None = self._connection.execute(self._sql[name], values).fetchone()
         return found
 
     def value(self, name: str, /, **values: Any) -> Any:
@@ -265,9 +262,9 @@ def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
     return source, target, get("reason") or "", get("note") or "", get("provider") or "", get("submission_id")
 
 
-def _next_steps(connection: sqlite3.Connection) -> Iterator[int]:
+def _next_steps(connection: Connection, statements: Mapping[str, str]) -> Iterator[int]:
     """Ids of the steps that follow: nobody else adds one while a transaction is open."""
-    newest: int | None = connection.execute(queries()["step_newest"]).fetchone()[0]
+    newest: int | None = connection.execute(statements["step_newest"]).fetchone()[0]
     yield from itertools.count((newest or 0) + 1)
 
 
@@ -323,10 +320,11 @@ class _Unit:
 
 
 class Ledger:
-    """One SQLite file, open for writing by this process alone."""
+    """The ledger, open for writing; a file is open by this process alone."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._engine = engine_of(place)
         self._queue: SimpleQueue[_Unit | None] = SimpleQueue()
         self._ready = threading.Event()
         self._failed: LedgerError | None = None
@@ -340,12 +338,17 @@ class Ledger:
         ]
         self._checker = ThreadPoolExecutor(1, "ledger-check", _yield_to_others)
 
-    @classmethod
-    def open(cls, path: Path, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
-        """Open or create the ledger; migrates, and checks that SQLite took every setting.
+    @property
+    def path(self) -> Path | None:
+        """Its file, where it is in one."""
+        return self.place if isinstance(self.place, Path) else None
 
-        How long that takes does not depend on the size of the file: whether it is sound, `check` tells.
-        Raises LedgerError when the file can't be used.
+    @classmethod
+    def open(cls, place: Place, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
+        """Open or create the ledger; migrates, and checks that the database took every setting.
+
+        How long that takes does not depend on the size of the ledger: whether it is sound, `check` tells.
+        Raises LedgerError when it can't be used.
         """
         if sqlite_version < OLDEST_SQLITE:
             wanted = ".".join(map(str, OLDEST_SQLITE))
@@ -353,32 +356,32 @@ class Ledger:
                 f"SQLite {'.'.join(map(str, sqlite_version))} can corrupt a WAL file under load; "
                 f"{wanted} or newer is needed: install the pysqlite3 package, which brings it"
             )
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        ledger = cls(path)
+        ledger = cls(place)
+        ledger._engine.make_ready()
         ledger._thread.start()
         ledger._ready.wait()
         if ledger._failed is not None:
-            raise type(ledger._failed)(f"the ledger {path} can't be opened: {ledger._failed}") from ledger._failed
+            raise type(ledger._failed)(f"the ledger {place} can't be opened: {ledger._failed}") from ledger._failed
         for reader in ledger._readers:
             reader.start()
         return ledger
 
     @classmethod
-    def change(cls, path: Path, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def change(cls, place: Place, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """One unit of work on a ledger that a daemon may have open, for the commands."""
-        see_that_it_is_there(path)
+        engine = engine_of(place)
         try:
-            connection = connect(path)
+            connection = engine.open_change()
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                tx = Tx(connection)
+                engine.begin(connection)
+                tx = Tx(connection, statements=engine.statements)
                 result = work(tx, *args, **kwargs)
                 tx.close()
-                connection.execute("COMMIT")
+                engine.commit(connection)
             finally:
                 connection.close()
-        except sqlite3.Error as error:
-            raise meaning(error, f"the ledger could not be written: {error}") from error
+        except engine.error as error:
+            raise engine.not_changed(error) from error
         return result
 
     async def write(self, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -410,11 +413,11 @@ class Ledger:
         return found
 
     async def check(self) -> None:
-        """Read the whole file, beside all others and after them, and see whether it is sound; ends early at `close`.
+        """Read the whole ledger, beside all others and after them, and see whether it is sound; ends early at `close`.
 
         Raises LedgerFailed where it is not: nothing is written any more, and the file is left as it is.
         """
-        work = partial(quick_check, self.path, lambda: self._closing)
+        work = partial(self._engine.check, lambda: self._closing)
         try:
             await asyncio.get_running_loop().run_in_executor(self._checker, work)
         except LedgerFailed as error:
@@ -436,16 +439,9 @@ class Ledger:
 
     def _write_forever(self) -> None:
         try:
-            connection = connect(self.path)
-            try:
-                connection.execute("PRAGMA wal_autocheckpoint = 0")  # SQLite's own would hide that the disk failed
-                write_wal_anew(connection, self.path)
-            except BaseException:  # whatever it was, closing must not checkpoint what could not be rewritten
-                close_as_it_is(connection, self.path)
-                raise
-        except (sqlite3.Error, OSError, LedgerError) as error:
-            told = error if isinstance(error, LedgerError) else meaning(error, str(error))
-            self._failed = second_look(told, self.path)
+            connection = self._engine.open_writer()
+        except LedgerError as error:
+            self._failed = error
             self._ready.set()
             return
         self._ready.set()
@@ -457,15 +453,11 @@ class Ledger:
             open_ = None not in group
             units = [unit for unit in group if unit is not None]
             try:
-                self._failed = _commit(connection, units, self._damaged or self._failed) or _checkpoint(connection)
+                self._failed = _commit(self._engine, connection, units, self._damaged or self._failed)
+                self._failed = self._failed or self._engine.tidy(connection)
             except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
-                self._failed = _broken(connection, units, error)
-        if self._damaged or self._failed:
-            close_as_it_is(connection, self.path)
-            return
-        with suppress(sqlite3.Error):  # what can't be moved now stays in the -wal, and is read from there
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.close()
+                self._failed = _broken(connection, units, error, self._engine)
+        self._engine.close_writer(connection, failed=bool(self._damaged or self._failed))
 
     # --- the readers' threads -----------------------------------------------------------------
 
@@ -474,8 +466,8 @@ class Ledger:
         tx: Tx | None = None
         while (unit := self._looks.get()) is not None:
             try:
-                with told_of(self.path):
-                    tx = tx or Tx(connect_read_only(self.path))
+                with self._engine.told_of_reading():
+                    tx = tx or Tx(self._engine.open_reader(), statements=self._engine.statements)
                     unit.result = unit.work(tx)
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 unit.error = error
@@ -490,28 +482,31 @@ def _yield_to_others() -> None:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Tx]:
+def reading(place: Place) -> Iterator[Tx]:
     """A read-only look at a ledger that another process may have open, for the commands. Raises as `Ledger.read`."""
-    with raw_reading(path) as connection, told_of(path):
-        yield Tx(connection)
+    engine = engine_of(place)
+    with engine.reading() as connection, engine.told_of_reading():
+        yield Tx(connection, statements=engine.statements)
 
 
-def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerError | None) -> LedgerError | None:
+def _commit(
+    engine: Engine, connection: Connection, units: list[_Unit], failed: LedgerError | None
+) -> LedgerError | None:
     """Run the units in one transaction, then tell their callers what became of them.
 
     Returns why nothing may be written any more, or None; once there is such a reason, nothing is.
     """
     try:
         if failed is None:
-            connection.execute("BEGIN IMMEDIATE")
-            steps = _next_steps(connection)
+            engine.begin(connection)
+            group = _Group(engine, connection, _next_steps(connection, engine.statements))
             for alike in _of_one_kind(units):
-                _attempt_all(connection, alike, steps)
-            connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        with suppress(sqlite3.Error):  # there may be no transaction left to undo
+                group.attempt_all(alike)
+            engine.commit(connection)
+    except (engine.error, LedgerError) as error:
+        with suppress(engine.error):  # there may be no transaction left to undo
             connection.execute("ROLLBACK")
-        told = not_written(error, connection)
+        told = engine.not_written(error, connection)
         failed = told if isinstance(told, LedgerFailed) else None
         for unit in units:
             unit.error = told
@@ -521,8 +516,8 @@ def _commit(connection: sqlite3.Connection, units: list[_Unit], failed: LedgerEr
     return failed
 
 
-def _broken(connection: sqlite3.Connection, units: list[_Unit], error: BaseException) -> LedgerFailed:
-    with suppress(sqlite3.Error):
+def _broken(connection: Connection, units: list[_Unit], error: BaseException, engine: Engine) -> LedgerFailed:
+    with suppress(engine.error):
         connection.execute("ROLLBACK")
     failed = WriterBroke(f"the ledger's writer broke, with {type(error).__name__}")
     failed.__cause__ = error
@@ -538,22 +533,6 @@ def _tell(units: list[_Unit]) -> None:
         loop.call_soon_threadsafe(_resolve, [unit for unit in units if unit.loop is loop])
 
 
-def _checkpoint(connection: sqlite3.Connection) -> LedgerFailed | None:
-    """Move what is in the -wal into the file when there is much of it; nobody waits for that to be answered.
-
-    Returns why nothing may be written any more, or None: what can't be moved for want of room, or because
-    somebody reads, stays in the -wal for the next time.
-    """
-    try:
-        _, logged, moved = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
-        if logged - moved >= CHECKPOINT:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    except sqlite3.Error as error:
-        told = not_written(error, connection)
-        return told if isinstance(told, LedgerFailed) else None
-    return None
-
-
 def _of_one_kind(units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
     """The units in their order; those that can be done together, with the first of them."""
     kinds: dict[object, list[_Unit]] = {}
@@ -562,39 +541,54 @@ def _of_one_kind(units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
     return kinds.values()
 
 
-def _attempt_all(connection: sqlite3.Connection, units: Sequence[_Unit], steps: Iterator[int]) -> None:
-    """Do units of one kind: at once, or else each by itself."""
-    together, calls = units[0].together, [unit.call for unit in units]
-    if together is not None and len(units) > 1:
-        results, error = _attempt(connection, lambda tx: together(tx, calls), steps)
-        if error is None:
-            for unit, result in zip(units, results or (), strict=True):
-                unit.result = result
-            return
-    for unit in units:
-        unit.result, unit.error = _attempt(connection, unit.work, steps)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Units of work in one transaction."""
 
+    engine: Engine
+    connection: Connection
+    steps: Iterator[int]
 
-def _attempt(
-    connection: sqlite3.Connection, work: Callable[[Tx], T], steps: Iterator[int]
-) -> tuple[T | None, BaseException | None]:
-    """Do a unit of work in a savepoint; returns its result, or why it was undone."""
-    connection.execute("SAVEPOINT unit")
-    result, failed = None, None
-    try:
-        tx = Tx(connection, steps)
-        result = work(tx)
-        tx.close()
-    except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
-        told = of_the_file(error, "written") if isinstance(error, sqlite3.DatabaseError) else None
-        if isinstance(told, LedgerFailed):
-            raise
-        if not connection.in_transaction:  # SQLite has undone the whole group: disk full
-            raise sqlite3.OperationalError(f"the transaction was rolled back: {error}") from error
-        connection.execute("ROLLBACK TO unit")
-        failed = told or error
-    connection.execute("RELEASE unit")
-    return result, failed
+    def attempt_all(self, units: Sequence[_Unit]) -> None:
+        """Do units of one kind: at once, or else each by itself."""
+        together, calls = units[0].together, [unit.call for unit in units]
+        if together is not None and len(units) > 1:
+            results, error = self._attempt(lambda tx: together(tx, calls))
+            if error is None:
+                for unit, result in zip(units, results or (), strict=True):
+                    unit.result = result
+                return
+        for unit in units:
+            unit.result, unit.error = self._attempt_again(unit.work)
+
+    def _attempt_again(self, work: Callable[[Tx], T]) -> tuple[T | None, BaseException | None]:
+        """As `_attempt`; where only another transaction was in the way, a few times."""
+        for _ in range(TRIES - 1):
+            result, error = self._attempt(work)
+            if error is None or not self.engine.may_pass(error.__cause__ or error):
+                return result, error
+            time.sleep(random.uniform(0.5, 1.5) * PAUSE)  # noqa: S311 - not for secrets
+        return self._attempt(work)
+
+    def _attempt(self, work: Callable[[Tx], T]) -> tuple[T | None, BaseException | None]:
+        """Do a unit of work in a savepoint; returns its result, or why it was undone."""
+        connection, engine = self.connection, self.engine
+        connection.execute("SAVEPOINT unit")
+        result, failed = None, None
+        try:
+            tx = Tx(connection, self.steps, engine.statements)
+            result = work(tx)
+            tx.close()
+        except Exception as error:  # handed to the caller whose work it is; its batch-mates go on
+            told = engine.of_ledger(error)
+            if isinstance(told, LedgerFailed):
+                raise
+            if not connection.in_transaction:  # the whole group is undone: disk full, or the connection is lost
+                raise told or LedgerError(f"the transaction was rolled back: {error}") from error
+            connection.execute("ROLLBACK TO unit")
+            failed = told or error
+        connection.execute("RELEASE unit")
+        return result, failed
 
 
 def _resolve(units: list[_Unit]) -> None:

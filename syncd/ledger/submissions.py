@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field as with_default
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -29,9 +29,11 @@ from .permits import Permit, Use
 from .results import EVER, Said, Since, dump_identity, load_identity
 from .room import Limit
 from .shares import Shares, reservation
-from .sqlite import sqlite3
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
+
+if TYPE_CHECKING:
+    import sqlite3
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
@@ -193,7 +195,7 @@ def _send(tx: Tx, attempts: Sequence[_Attempt], *, now: float) -> None:
     ]
     try:
         moved = tx.move_many(moves, now=now)
-    except sqlite3.IntegrityError as error:  # the same person is being asked about (`job_asked`)
+    except tx.conflict as error:  # the same person is being asked about (`job_asked`)
         raise Stale from error
     if len(moved) != len(moves):
         raise Stale

@@ -168,7 +168,7 @@ def ask_for(tx: Tx, wanted: Wanted, by: str, *, now: float) -> tuple[list[Value]
 def ask(tx: Tx, values: Iterable[Value], note: str, *, now: float) -> int:
     """Store that these are to be put back; returns the run. What another undo has taken on meanwhile is left to it."""
     chosen = [one for one in values if not one.why_not]
-    run = tx.insert("undo_start", note=note, contacts=len(chosen), now=now)
+    run = int(tx.value("undo_start", note=note, contacts=len(chosen), now=now))
     rows = [[write, run, one.job_id, one.contact_id, one.writes[0], one.back] for one in chosen for write in one.writes]
     tx.run("undos_ask", rows=json.dumps(rows, ensure_ascii=False), now=now)
     _end_runs(tx, now=now)

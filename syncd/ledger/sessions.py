@@ -1,0 +1,186 @@
+"""A connection to PostgreSQL that takes and gives what one to SQLite does.
+
+Statements have their parameters by name, values come as numbers, texts and bytes, a row is read by places and by names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg.adapt import AdaptersMap, Buffer, Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumperUnknown, TextLoader
+
+from .dialect import numbered
+
+STATEMENTS_KEPT = 1000  # prepared on a connection: more than there are
+UNCERTAIN = "01000"  # the warning of a COMMIT that did not wait until another host has it, too
+_CONNECTING = {
+    "application_name": "syncd",
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "3000",  # milliseconds: a host that is gone is noticed
+}
+_FOR_ALL = "SET client_min_messages = warning; SET synchronous_commit = on;"
+_WRITING = (
+    f"{_FOR_ALL} SET idle_in_transaction_session_timeout = '5s';"  # whoever stands still holds nobody up for longer
+    "SET lock_timeout = '7s'"  # so that it is waited for
+)
+_READING = f"{_FOR_ALL} SET default_transaction_read_only = on; SET statement_timeout = '10min'"
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON
+
+
+class Row(tuple[Any, ...]):
+    """A row as SQLite's driver gives it."""
+
+    __slots__ = ()
+    names: tuple[str, ...] = ()
+    places: Mapping[str, int] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        return tuple.__getitem__(self, self.places[key] if isinstance(key, str) else key)
+
+    def keys(self) -> list[str]:
+        """The names of its columns."""
+        return list(self.names)
+
+
+@cache
+def _row_of(names: tuple[str, ...]) -> type[Row]:
+    places = {name: place for place, name in reversed(list(enumerate(names)))}  # of two, the first
+    return type("Row", (Row,), {"__slots__": (), "names": names, "places": places})
+
+
+def _rows(cursor: Any) -> Any:
+    return _row_of(tuple(column.name for column in cursor.description or ()))
+
+
+class _Text(StrDumperUnknown):
+    """PostgreSQL's texts hold no NUL: a mark stands in its place."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        if "\0" in obj:
+            obj = obj.replace("\0", "\ufffd")
+        return super().dump(_NUL.sub(r"\1\\ufffd", obj) if "\\u0000" in obj else obj)
+
+
+class _Truth(Int8Dumper):
+    def dump(self, obj: Any) -> Buffer | None:
+        return super().dump(int(obj))
+
+
+class _LoadTruth(Loader):
+    def load(self, data: Buffer) -> int:
+        return int(bytes(data) == b"t")
+
+
+class _LoadSum(Loader):
+    """Sums of whole numbers are of the type `numeric`."""
+
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data).decode()
+        return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(str, _Text)
+    adapters.register_dumper(int, Int8Dumper)
+    adapters.register_dumper(bool, _Truth)
+    adapters.register_loader("bool", _LoadTruth)
+    adapters.register_loader("numeric", _LoadSum)
+    for name in ("json", "jsonb"):
+        adapters.register_loader(name, TextLoader)
+    return adapters
+
+
+class Session:
+    """A connection that is made again where it was lost, but never within a transaction."""
+
+    IntegrityError = psycopg.IntegrityError
+
+    def __init__(self, url: str, *, reads: bool) -> None:
+        """Raises psycopg.Error."""
+        self._url, self._reads = url, reads
+        self._warned = False
+        self._raw = self._connect()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        wanted: dict[str, Any] = {**_CONNECTING, **conninfo_to_dict(self._url)}
+        if not self._reads:
+            wanted.setdefault("target_session_attrs", "read-write")
+        raw: psycopg.Connection[Any] = psycopg.connect(
+            make_conninfo(**wanted),
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+            row_factory=_rows,
+            context=_Context(),
+        )
+        raw.prepared_max = STATEMENTS_KEPT
+        raw.add_notice_handler(self._notice)
+        raw.execute(_READING if self._reads else _WRITING)
+        return raw
+
+    def _notice(self, said: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or said.sqlstate == UNCERTAIN
+
+    @property
+    def raw(self) -> psycopg.Connection[Any]:
+        return self._raw
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+    def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
+        """A statement of `queries.sql`. Raises psycopg.Error."""
+        if self._reads and self._raw.closed:
+            self._raw = self._connect()
+        text, names = numbered(statement)
+        given = [values[name] for name in names] if isinstance(values, Mapping) else values
+        return self._raw.execute(text.encode(), given or None)
+
+    def value(self, statement: str) -> Any:
+        """The first column of the first row of a statement without parameters. Raises psycopg.Error."""
+        found = self.execute(statement).fetchone()
+        return None if found is None else found[0]
+
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]], /) -> psycopg.Cursor[Any]:
+        """The same once for each row. Raises psycopg.Error."""
+        cursor = self._raw.cursor()
+        cursor.executemany(numbered(statement)[0].encode(), rows)
+        return cursor
+
+    def script(self, text: str) -> None:
+        """Several statements without values, as they are. Raises psycopg.Error."""
+        self._raw.execute(text.encode(), prepare=False)
+
+    def begin(self, first: str) -> None:
+        """Begin a transaction with a statement, on a new connection where the last one was lost."""
+        if self._raw.closed:
+            self._raw = self._connect()
+        self.script(f"BEGIN; {first}")
+
+    def commit(self) -> bool:
+        """False where PostgreSQL does not say that all of it is kept, and by as many hosts as are to keep it."""
+        self._warned = False
+        done = self._raw.execute(b"COMMIT")
+        return done.statusmessage == "COMMIT" and not self._warned
+
+    def close(self) -> None:
+        self._raw.close()
+
+
+class _Context:
+    """Our types, for each connection."""
+
+    adapters = _adapters()
+    connection = None
