@@ -158,7 +158,8 @@ class Daemon:
             self._fail(broken("the start", error))
 
     async def _look_over(self) -> None:
-        if self.parts.ledger.path.stat().st_size > LARGE:
+        path = self.parts.ledger.path
+        if path is not None and path.stat().st_size > LARGE:
             await asyncio.sleep(CHECK_AFTER)
         await _until_it_fits(integrity, self.parts)
 

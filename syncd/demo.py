@@ -190,7 +190,7 @@ async def _demonstrate(plan: Plan, info: dict[str, Any], path: Path, console: Co
     registry = Registry()
     settings = load(path, os.environ, registry=registry)
     clock = RehearsalClock(plan.speed, info["origin"])
-    parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), clock)
+    parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.place), clock)
     daemon, started = Daemon(parts, Canary(), speed=plan.speed), time.monotonic()
     page = f"http://127.0.0.1:{daemon.private.port}/"
     console.print(f"Operator's page, live while this runs: {page}", soft_wrap=True)
@@ -280,7 +280,7 @@ async def _report(plan: Plan, parts: Parts, info: dict[str, Any], seconds: float
             for r in status["jobs"]
         ],
         "truth": truth,
-        "ledger": str(parts.ledger.path),
+        "ledger": str(parts.ledger.place),
         "config": str(plan.folder / "config.yaml"),
     }  # fmt: skip
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -17,6 +17,7 @@ from syncd.config import Settings
 from syncd.contract.errors import ConfigError
 from syncd.contract.ports import Tools
 from syncd.ledger import submissions
+from syncd.ledger.place import Place
 from syncd.ledger.store import Tx
 from syncd.log import set_up
 from syncd.pipeline.parts import Parts
@@ -64,8 +65,8 @@ async def apply(parts: Parts, change: Change) -> Parts:
 def _fixed(old: Settings, new: Settings) -> Iterator[str]:
     """What can't change while the daemon runs."""
     restart = "this can't change while syncd runs; put it back, or restart syncd"
-    if os.path.realpath(new.ledger.path) != os.path.realpath(old.ledger.path):
-        yield f"ledger.path: it is {old.ledger.path} until the end of this process: {restart}"
+    if _real(new.ledger.place) != _real(old.ledger.place):
+        yield f"ledger: it is {old.ledger.place} until the end of this process: {restart}"
     before, after = (one.callbacks.listen if one.callbacks else "none" for one in (old, new))
     if before != after:
         yield f"callbacks.listen: it is {before} until the end of this process: {restart}"
@@ -73,6 +74,10 @@ def _fixed(old: Settings, new: Settings) -> Iterator[str]:
         yield f"admin.listen: it is {old.admin.listen} until the end of this process: {restart}"
     if new.rehearsal != old.rehearsal:
         yield f"rehearsal: {restart}"
+
+
+def _real(place: Place) -> Place:
+    return place.resolve() if isinstance(place, Path) else place
 
 
 def _owing(tx: Tx, old: Settings, new: Settings) -> list[str]:

@@ -69,7 +69,8 @@ async def erase(parts: Parts, person: Person, by: str) -> Counter[str]:
     for _ in range(PIECES):  # so small that the stages write in between
         if not await ledger.write(search.merge):
             break
-    if not await asyncio.to_thread(empty_wal, parts.settings.ledger.path):
+    path = parts.settings.ledger.path
+    if path is not None and not await asyncio.to_thread(empty_wal, path):
         raise LedgerBusy("erased, but the ledger's -wal is being read and could not be emptied: do it again")
     return gone
 

@@ -62,7 +62,7 @@ def contacts(
         raise typer.BadParameter("say --csv or --json, not both")
     settings, _ = settings_from(config, secrets=False)
     wanted = wanted_from(" ".join(query or ()), now=compose.clock_of(settings).now())
-    with reading(settings.ledger.path) as tx, said_of_usage():
+    with reading(settings.ledger.place) as tx, said_of_usage():
         if as_csv and every:
             _write_csv(row for page in _pages(tx, wanted, after) for row in page.rows)
             return

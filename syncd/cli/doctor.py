@@ -176,13 +176,14 @@ def name(settings: Settings) -> Iterator[Finding]:
 
 def troubles(settings: Settings) -> Iterator[Finding]:
     """What keeps the daemon from working, as it has noted it."""
-    if not settings.ledger.path.parent.is_dir():
+    path = settings.ledger.path
+    if path is not None and not path.parent.is_dir():
         return
     try:
-        with reading(settings.ledger.path) as tx:
+        with reading(settings.ledger.place) as tx:
             status = look(tx, settings, now=compose.clock_of(settings).now())
     except SyncdError as error:
-        yield (wrong if settings.ledger.path.exists() else doubtful)(str(error), "", "ledger")
+        yield (wrong if path is None or path.exists() else doubtful)(str(error), "", "ledger")
         return
     except OSError as error:
         cure = "Run this as the user of the daemon, or as root."

@@ -61,7 +61,7 @@ def enrich(
     if yes:
         now = compose.clock_of(settings).now()
         keys = [upkeep.ENRICH_NOW + f"{chosen.name} {ref}" for ref in refs]
-        Ledger.change(settings.ledger.path, upkeep.set_marks, keys, now)
+        Ledger.change(settings.ledger.place, upkeep.set_marks, keys, now)
     told = {"contacts": list(map(str, refs)), "sync": chosen.name, "worst_case_credits": float(one * len(refs))}
     if as_json:
         print_json({**told, "done": yes})

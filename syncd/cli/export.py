@@ -59,7 +59,7 @@ def export(
     if form not in FORMATS or (form == "csv" and who is not None):
         raise typer.BadParameter("--format is json or csv; a person's data has a shape that only json can tell")
     settings, registry = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         if who is not None:
             _print(to_json(rights.export(tx, who, listed_prices(settings, registry))), out)
             return

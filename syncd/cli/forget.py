@@ -49,15 +49,15 @@ def forget(
       syncd forget crm/contacts/501 --yes
     """
     settings, _ = settings_from(config, secrets=False)
-    path = settings.ledger.path
-    with reading(path) as tx:
+    place, path = settings.ledger.place, settings.ledger.path
+    with reading(place) as tx:
         person = rights.look(tx, who)
     held = person.held
     gone = _erase(settings, person.contacts, person.signs) if yes else Counter[str]()
     for _ in range(rights.PIECES if yes else 0):  # so small that the daemon's work goes on between them
-        if not Ledger.change(path, search.merge):
+        if not Ledger.change(place, search.merge):
             break
-    emptied = yes and _until(lambda: empty_wal(path) or None)
+    emptied = yes and (path is None or _until(lambda: empty_wal(path) or None))
     if as_json:
         print_json({"records": held.refs, "held": held.counts, "done": yes, "gone": gone, "wal_emptied": bool(emptied)})
     else:
@@ -71,21 +71,21 @@ def forget(
 
 def _erase(settings: Settings, contacts: Sequence[int], signs: set[Sign]) -> Counter[str]:
     """First nothing new may begin about them; then all goes in one transaction."""
-    path, clock = settings.ledger.path, compose.clock_of(settings)
+    place, clock = settings.ledger.place, compose.clock_of(settings)
     Ledger.change(
-        path, suppressions.add, signs, reason=forgetting.REASON, by=operator(), now=clock.now(), forgotten=True
+        place, suppressions.add, signs, reason=forgetting.REASON, by=operator(), now=clock.now(), forgotten=True
     )
     traces = forgetting.traces(signs)
-    with reading(path) as tx:
+    with reading(place) as tx:
         mentioned = forgetting.mentions(tx, contacts, traces)
 
     why = ""
 
     def erase() -> Counter[str] | None:
         nonlocal why
-        now, alone = clock.now(), is_alone(path)
+        now, alone = clock.now(), is_alone(place)
         try:
-            return Ledger.change(path, forgetting.erase, contacts, mentioned, traces, now=now, alone=alone)
+            return Ledger.change(place, forgetting.erase, contacts, mentioned, traces, now=now, alone=alone)
         except forgetting.InTheWay as error:
             why = str(error)
             return None

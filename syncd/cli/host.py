@@ -25,9 +25,11 @@ _LOCKS = Path("/proc/locks")
 def findings(settings: Settings) -> list[Told]:
     """Everything about the ledger's place and the ports."""
     path = settings.ledger.path
-    holder = running(path)
-    parts = (folder(path.parent), owners(path), space(path, settings.ledger.reserve), lock(path, holder))
-    told = [("ledger", one) for part in parts for one in _as_far_as_allowed(part)]
+    holder, told = None, list[Told]()
+    if path is not None:
+        holder = running(path)
+        parts = (folder(path.parent), owners(path), space(path, settings.ledger.reserve), lock(path, holder))
+        told = [("ledger", one) for part in parts for one in _as_far_as_allowed(part)]
     return told + [("admin", one) for one in port(settings.admin.listen, "admin.listen") if holder is None]
 
 

@@ -197,12 +197,12 @@ def doubt_resolve(
     done = (yes or bool(calls)) and bool(found)
     if done:
         for first in range(0, len(found), CHUNK):
-            Ledger.change(settings.ledger.path, doubts.carry_out, found[first : first + CHUNK], decision, now)
+            Ledger.change(settings.ledger.place, doubts.carry_out, found[first : first + CHUNK], decision, now)
     _tell(found, decision, done=done, as_json=as_json)
 
 
 def _show_set_aside(settings: Settings, *, as_json: bool) -> None:
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         found = glances.set_aside(tx, before=_LAST, limit=SHOWN_ASIDE)
     if as_json:
         print_json(found)
@@ -239,7 +239,7 @@ def _calls(
     settings: Settings, which: Which, *, expired: bool
 ) -> tuple[Sequence[Doubt | Unpriced], dict[str, list[str]]]:
     """The calls that fit, and whom each is about."""
-    with reading(settings.ledger.path) as tx, said_of_usage():
+    with reading(settings.ledger.place) as tx, said_of_usage():
         return doubts.choose(tx, which, priced=expired, now=compose.clock_of(settings).now())
 
 

@@ -12,6 +12,7 @@ import typer
 from syncd import compose
 from syncd.config import Port
 from syncd.ledger import copies, reconciliation, upkeep
+from syncd.ledger.file import file_of
 from syncd.ledger.store import Ledger, reading
 
 from .completion import connections
@@ -20,6 +21,7 @@ from .progress import progress
 from .tables import show_reconciliation
 from .work import only_daemon
 
+BY_POSTGRES = "copy it as you copy your databases, with pg_dump or a backup of the server"
 LONGEST_HOLD = 2 * 86_400.0  # seconds at the least, where some of the configuration could not be read
 
 
@@ -49,8 +51,9 @@ def backup(
     """
     settings, _ = settings_from(config, secrets=False)
     started = time.monotonic()
+    path = file_of(settings.ledger.place, BY_POSTGRES)
     with progress("copying", "MB", per=1e6) as line:
-        copies.back_up(settings.ledger.path, target, line)
+        copies.back_up(path, target, line)
     size, seconds = target.stat().st_size, time.monotonic() - started
     if as_json:
         print_json({"copy": target, "bytes": size, "seconds": round(seconds, 3)})
@@ -77,7 +80,7 @@ def restore(
       systemctl start syncd
     """
     settings, _ = settings_from(config, secrets=False)
-    clock, path = compose.clock_of(settings), settings.ledger.path
+    clock, path = compose.clock_of(settings), file_of(settings.ledger.place, BY_POSTGRES)
     providers = [one for one in settings.connections.values() if one.port is Port.PROVIDER]
     unread = bool(settings.warnings) or not providers
     until = clock.now() + max([one.in_doubt_hold for one in providers] + [LONGEST_HOLD] * unread)
@@ -108,11 +111,11 @@ def thaw(
       syncd thaw --yes
     """
     settings, _ = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         freeze = upkeep.freeze(tx, now=compose.clock_of(settings).now())
     thawed = yes and freeze is not None
     if thawed:
-        Ledger.change(settings.ledger.path, upkeep.thaw)
+        Ledger.change(settings.ledger.place, upkeep.thaw)
     if as_json:
         print_json({"frozen": None if freeze is None else asdict(freeze), "thawed": thawed})
         return
@@ -143,9 +146,9 @@ def verify(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       syncd verify --json
     """
     settings, _ = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         with progress("verifying", "checks") as line:
-            off = list(upkeep.problems(settings.ledger.path, tx, line))
+            off = list(upkeep.problems(settings.ledger.place, tx, line))
         balances = reconciliation.report(tx)
     if as_json:
         print_json({"ok": not off, "problems": off, "balances": balances})
@@ -179,9 +182,9 @@ def reconcile(
       syncd reconcile --accept finder
     """
     settings, _ = settings_from(config, secrets=False)
-    if accept is not None and not Ledger.change(settings.ledger.path, reconciliation.accept, accept):
+    if accept is not None and not Ledger.change(settings.ledger.place, reconciliation.accept, accept):
         raise typer.BadParameter(f"no balance is known of a connection called {accept}")
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         balances = reconciliation.report(tx)
     if as_json:
         print_json({"balances": balances})

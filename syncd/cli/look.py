@@ -84,7 +84,7 @@ def show(
       syncd show 501
     """
     settings, registry = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         journey = reports.journey(tx, the_contact(tx, ref), listed_prices(settings, registry)) or {}
     if as_json:
         print_json(journey)
@@ -110,7 +110,7 @@ def runs(
     """
     settings, _ = settings_from(config, secrets=False)
     moment = wanted_from(f"since:{since}" if since else None, now=compose.clock_of(settings).now()).since
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         found = reports.runs(tx, sync, limit=limit, before=before, since=moment)
     if as_json:
         print_json(found)

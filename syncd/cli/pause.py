@@ -56,7 +56,7 @@ def pause(
     kind, known = _which(settings, name, everything=everything)
     now = compose.clock_of(settings).now()
     end = None if until is None else _moment(until, now)
-    Ledger.change(settings.ledger.path, pauses.pause, kind, known, reason, until=end, by=operator(), now=now)
+    Ledger.change(settings.ledger.place, pauses.pause, kind, known, reason, until=end, by=operator(), now=now)
     if as_json:
         print_json({"kind": kind, "name": known, "reason": reason, "until": end})
         return
@@ -79,7 +79,7 @@ def resume(
     """
     settings, _ = settings_from(config, secrets=False)
     kind, known = _which(settings, name, everything=everything)
-    done = Ledger.change(settings.ledger.path, pauses.resume, kind, known)
+    done = Ledger.change(settings.ledger.place, pauses.resume, kind, known)
     if as_json:
         print_json({"kind": kind, "name": known, "resumed": done})
     else:

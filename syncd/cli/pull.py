@@ -38,7 +38,7 @@ def pull(
     if name not in known:
         raise typer.BadParameter(f"there is no sync {name!r} that is not paused; choose one of: {', '.join(known)}")
     now = compose.clock_of(settings).now()
-    Ledger.change(settings.ledger.path, upkeep.set_mark, upkeep.PULL_NOW + name, now)
+    Ledger.change(settings.ledger.place, upkeep.set_mark, upkeep.PULL_NOW + name, now)
     if as_json:
         print_json({"name": name})
     else:

@@ -56,7 +56,7 @@ def report(
     with said_of_usage():
         names = figures.grouping(by)
         days = figures.days_of(filters.moment(since, now), now if until is None else filters.moment(until, now))
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         told = figures.report(daily.read(tx, *days), days, names, uncounted=daily.uncounted(tx))
     if as_json or form == "json":
         print_json(told)

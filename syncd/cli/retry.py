@@ -72,11 +72,11 @@ def retry(
         provider=provider or wanted.provider,
         field=field or wanted.field,
     )
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         jobs = retries.find(tx, wanted, waiting=waiting)
     planned = asyncio.run(on_copy(settings, registry, retry=jobs)) if jobs else None
     if yes and jobs:
-        Ledger.change(settings.ledger.path, retries.retry, jobs, now=clock_of(settings).now())
+        Ledger.change(settings.ledger.place, retries.retry, jobs, now=clock_of(settings).now())
     done = bool(yes and jobs)
     if as_json:
         told = {"asked": 0, "worst_case_credits": 0, "totals": []} if planned is None else planned.as_json(listed=False)

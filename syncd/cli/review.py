@@ -215,12 +215,12 @@ def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str, reas
     """Only what waits as it was shown is decided. Returns how many that were."""
     shown = reviewing.shown(chosen)
     now = compose.clock_of(settings).now()
-    path, by = settings.ledger.path, operator()
-    return Ledger.change(path, reviews.decide, list(shown), decision, by, now=now, shown=shown, reason=reason)
+    place, by = settings.ledger.place, operator()
+    return Ledger.change(place, reviews.decide, list(shown), decision, by, now=now, shown=shown, reason=reason)
 
 
 def _waiting(settings: Settings, registry: Registry) -> list[Review]:
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         return reviews.waiting(tx, listed_prices(settings, registry))
 
 
@@ -228,7 +228,7 @@ def _chosen(settings: Settings, registry: Registry, ids: Sequence[int], filters:
     """Those that fit all that was said; nothing said fits all."""
     sync, field, provider, why, query = filters
     which = reviewing.Which(ids=ids, sync=sync, field=field, provider=provider, why=why, query=query)
-    with reading(settings.ledger.path) as tx, said_of_usage():
+    with reading(settings.ledger.place) as tx, said_of_usage():
         prices = listed_prices(settings, registry)
         return reviewing.choose(tx, which, prices, now=compose.clock_of(settings).now())
 

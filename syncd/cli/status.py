@@ -54,11 +54,11 @@ def status(
     now = compose.clock_of(settings).now
 
     def look() -> dict[str, Any]:
-        with reading(settings.ledger.path) as tx:
+        with reading(settings.ledger.place) as tx:
             return _looked(tx, settings, now())
 
     def view() -> View:
-        with reading(settings.ledger.path) as tx:
+        with reading(settings.ledger.place) as tx:
             return _view(tx, settings, now())
 
     if not watch:

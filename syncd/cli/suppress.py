@@ -70,8 +70,8 @@ def add(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     now = compose.clock_of(settings).now()
-    path = settings.ledger.path
-    new = Ledger.change(path, suppressions.add, signs, reason=reason, by=operator(), now=now)
+    place = settings.ledger.place
+    new = Ledger.change(place, suppressions.add, signs, reason=reason, by=operator(), now=now)
     if as_json:
         print_json({"new": new, "known": len(set(signs)) - new})
         return
@@ -99,11 +99,11 @@ def import_(
     """
     settings, _ = settings_from(config, secrets=False)
     signs, bad = _read(file, column, _kind(kind))
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         new = suppressions.new(tx, signs)
     if yes and signs:
         now = compose.clock_of(settings).now()
-        Ledger.change(settings.ledger.path, suppressions.add, signs, reason=reason, by=operator(), now=now)
+        Ledger.change(settings.ledger.place, suppressions.add, signs, reason=reason, by=operator(), now=now)
     counts = Counter(sign.kind for sign in set(signs))
     if as_json:
         unread = [{"line": line, "why": why} for line, why in bad]
@@ -125,7 +125,7 @@ def list_(config: ConfigOption = None, *, as_json: JsonOption = False) -> None:
       syncd suppress list
     """
     settings, _ = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         entries = suppressions.entries(tx)
         told = rights.listed(tx)
     if as_json:
@@ -150,9 +150,9 @@ def remove(
       syncd suppress remove 3f9a1c22b0de
     """
     settings, _ = settings_from(config, secrets=False)
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         digests = [rights.entry_of(tx, value) for value in values]
-    gone = Ledger.change(settings.ledger.path, suppressions.remove, digests)
+    gone = Ledger.change(settings.ledger.place, suppressions.remove, digests)
     if as_json:
         print_json({"removed": gone})
         return

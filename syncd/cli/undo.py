@@ -18,6 +18,7 @@ from syncd.config import Settings
 from syncd.contract.errors import SyncdError
 from syncd.contract.ports import Tools
 from syncd.ledger import undos, upkeep
+from syncd.ledger.place import Place
 from syncd.ledger.store import Ledger, reading
 from syncd.ledger.undos import Value, Wanted
 from syncd.pipeline import undoing
@@ -86,33 +87,33 @@ def undo(
         raise typer.BadParameter("say what: --run, --sync, --contact, --since, --until")
     looks = not (yes or offline)
     settings, registry = settings_from(config, secrets=looks)
-    path = settings.ledger.path
+    place = settings.ledger.place
     wanted = _wanted(settings, contact, since=since, until=until)
     wanted = replace(wanted, run=run, sync=sync)
     started = None
     if yes:
-        values, started = Ledger.change(path, undos.ask_for, wanted, operator(), now=compose.clock_of(settings).now())
+        values, started = Ledger.change(place, undos.ask_for, wanted, operator(), now=compose.clock_of(settings).now())
     else:
-        with reading(path) as tx:
+        with reading(place) as tx:
             values = undos.find(tx, wanted)
         values = values if offline else asyncio.run(_seen(settings, registry, values))
     if not as_json:
         _show(values, every=every, unmasked=unmasked)
         _conclude(values, started)
     if started is not None and wait:
-        counts = wait_for(path, started, compose.clock_of(settings).now, patience(settings))
+        counts = wait_for(place, started, compose.clock_of(settings).now, patience(settings))
     else:
         counts = {}
     if as_json:
         print_json(_as_json(values, started, counts, unmasked=unmasked))
     elif counts:
-        _tell_end(path, counts, started)
+        _tell_end(place, counts, started)
 
 
 def _stop(config: Path | None, run: int, *, as_json: bool) -> None:
     settings, _ = settings_from(config, secrets=False)
     now = compose.clock_of(settings).now()
-    left = Ledger.change(settings.ledger.path, undos.stop, run, operator(), now=now)
+    left = Ledger.change(settings.ledger.place, undos.stop, run, operator(), now=now)
     if as_json:
         print_json({"run": run, "left": left})
     else:
@@ -134,7 +135,7 @@ def _wanted(settings: Settings, contact: str | None, *, since: str | None, until
 
     ref = None
     if contact is not None:
-        with reading(settings.ledger.path) as tx:
+        with reading(settings.ledger.place) as tx:
             ref = the_contact(tx, contact)
     return Wanted(contact=ref, since=moment("--since", since), until=moment("--until", until))
 
@@ -182,12 +183,12 @@ def _values(n: int) -> str:
     return "1 value" if n == 1 else f"{n:,} values"
 
 
-def wait_for(path: Path, run: int, now: Callable[[], float], patience: float) -> Mapping[str, int]:
+def wait_for(place: Place, run: int, now: Callable[[], float], patience: float) -> Mapping[str, int]:
     """Until nothing of it is left to do; what a CRM that is down keeps from being done is waited for, too. Raises where
     nothing was seen of a daemon for so many seconds."""
 
     def look() -> tuple[Mapping[str, int], float]:
-        with reading(path) as tx:
+        with reading(place) as tx:
             return undos.counts(tx, run), upkeep.mark(tx, upkeep.LOOKED_AT) or 0.0
 
     began = now()
@@ -209,8 +210,8 @@ def _open(counts: Mapping[str, int]) -> int:
     return counts.get("asked", 0) + counts.get("intent", 0)
 
 
-def _tell_end(path: Path, counts: Mapping[str, int], run: int | None) -> None:
-    with reading(path) as tx:
+def _tell_end(place: Place, counts: Mapping[str, int], run: int | None) -> None:
+    with reading(place) as tx:
         left = undos.left(tx, run or 0)
     tell(f"Put back: {_values(counts.get('undone', 0))}. Left as they are: {sum(left.values()):,}.")
     table("", ["left, because", "values"], left.items())

@@ -23,7 +23,9 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import ConditionKind, Settings, load
 from syncd.daemon import Daemon, settled
-from syncd.ledger import copies, pauses, reports
+from syncd.ledger import pauses, reports
+from syncd.ledger.engines import engine_of
+from syncd.ledger.place import Place
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.log import set_up
@@ -64,7 +66,7 @@ def run(
     watched = once and sys.stderr.isatty()
     set_up(settings.log, hidden=settings.secrets, stream=cast("TextIO", AboveProgress()) if watched else None)
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
-    with only_daemon(settings.ledger.path):
+    with only_daemon(settings.ledger.place):
         left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
     if once:
         _tell_how_it_stands(settings)
@@ -74,26 +76,21 @@ def run(
 
 
 @contextmanager
-def only_daemon(ledger: Path) -> Iterator[None]:
+def only_daemon(place: Place) -> Iterator[None]:
     """Hold the ledger for this process; a second daemon on it exits with 73."""
-    ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = ledger.with_name(ledger.name + ".lock")
-    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    copies.belong_to_folder(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        what = f"another syncd has {ledger} open: stop it first, or give this one its own ledger.path"
-        complain([what], "ledger-in-use")
-        raise typer.Exit(EX_CANTCREAT) from None
-    try:
+    with engine_of(place).held() as mine:
+        if not mine:
+            what = f"another syncd has {place} open: stop it first, or give this one its own ledger"
+            complain([what], "ledger-in-use")
+            raise typer.Exit(EX_CANTCREAT)
         yield
-    finally:
-        os.close(lock)
 
 
-def is_alone(ledger: Path) -> bool:
+def is_alone(ledger: Place) -> bool:
     """Does no daemon have this ledger open?"""
+    if not isinstance(ledger, Path):
+        with engine_of(ledger).held() as mine:
+            return mine
     with suppress(FileNotFoundError):
         lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDWR)
         try:
@@ -107,7 +104,7 @@ def is_alone(ledger: Path) -> bool:
 
 async def _run(settings: Settings, registry: Registry, file: Path, within: float | None) -> list[str]:
     """Run the daemon; with `within` (seconds) until all is settled. Returns what kept it from that."""
-    ledger = await asyncio.to_thread(Ledger.open, settings.ledger.path)
+    ledger = await asyncio.to_thread(Ledger.open, settings.ledger.place)
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     once = within is not None
@@ -155,7 +152,7 @@ def _read_again(file: Path) -> tuple[Settings, Registry]:
 
 def _tell_how_it_stands(settings: Settings) -> None:
     """What has become of everything so far, and what wants a person now."""
-    with reading(settings.ledger.path) as tx:
+    with reading(settings.ledger.place) as tx:
         paused = pauses.in_force(tx, now=compose.clock_of(settings).now())
         ended: Counter[str] = Counter()
         for row in reports.counts(tx):

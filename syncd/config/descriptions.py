@@ -22,8 +22,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Ledger": {
         "path": "The ledger's file; relative to the configuration's folder. Beside it stand -wal and -shm.",
+        "url": "In place of a file, a PostgreSQL database: postgresql://user@host/database. Needs syncd[postgres].",
         "keep": "How long the ledger keeps what it no longer works on.",
-        "reserve": "With less room than this beside the ledger, nothing is bought.",
+        "reserve": "With less room than this beside the ledger's file, nothing is bought.",
     },
     "Keep": {
         "raw": "Providers' answers, as they came.",

@@ -18,6 +18,7 @@ from syncd.contract.errors import BrokenInvariant, ConfigError
 from syncd.contract.model import ASKED, Field, FieldMap
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, ProviderCapabilities
+from syncd.ledger.place import Url
 
 from .alerting import secrets_in
 from .document import Report, Where, read
@@ -153,7 +154,7 @@ class _Loader:
         if ledger is None or admin is None or log is None or people is None:
             raise BrokenInvariant("a section is missing without a problem")
         settings = Settings(
-            ledger=ledger.model_copy(update={"path": self._folder / ledger.path}),
+            ledger=self._placed(ledger),
             callbacks=callbacks,
             admin=admin,
             log=log,
@@ -170,6 +171,13 @@ class _Loader:
         )
         written = dict(as_written(self._as_written, settings.secrets, is_secret))
         return replace(settings, places=Places(self._report.file, self._report.lines, written))
+
+    def _placed(self, ledger: Ledger) -> Ledger:
+        if ledger.path is None:
+            if isinstance(ledger.place, Url) and ledger.place.secrets:
+                self._secrets.warn_if_clear(("ledger", "url"))
+            return ledger
+        return ledger.model_copy(update={"path": self._folder / ledger.path})
 
     def _section(self, key: str, model: type[M]) -> M | None:
         if key not in self._raw:

@@ -9,21 +9,32 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, model_validator
 from pydantic import Field as Rule
 
+from syncd.contract.errors import BrokenInvariant
 from syncd.contract.model import Field, Grade
+from syncd.ledger.place import Place, Url, is_url
 
 from .alerting import AlertUrl, QuietHours
 from .scalars import Address, Cron, Duration, Listen, Name, ProxyUrl, SafeUrl, Size, TimeZone, host_name, own_path
 
 DAY = 86_400.0
 
+
+def postgres_url(secret: SecretStr) -> SecretStr:
+    """Raises ValueError where it names no database."""
+    if not is_url(secret.get_secret_value()):
+        raise ValueError("is no PostgreSQL database; write postgresql://user@host/database")
+    return secret
+
+
 HostName = Annotated[str, AfterValidator(host_name)]
 Credits = Annotated[Decimal, Rule(ge=0)]
 PropertyName = Annotated[str, Rule(min_length=1, max_length=100)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(postgres_url)]
 CallbackSecret = Annotated[SecretStr, Rule(min_length=32)]
 
 
@@ -42,11 +53,28 @@ class Keep(Section):
 
 
 class Ledger(Section):
-    """Where everything is remembered. A relative path starts at the configuration's own folder."""
+    """Where everything is remembered: in a file (`path`; a relative one starts at the configuration's own folder), or
+    in a PostgreSQL database (`url`)."""
 
-    path: Annotated[Path, AfterValidator(own_path)]
+    path: Annotated[Path, AfterValidator(own_path)] | None = None
+    url: PostgresUrl | None = None
     keep: Keep = Keep()
-    reserve: Size = 256 << 20  # bytes that must be free beside it, or nothing is bought
+    reserve: Size = 256 << 20  # bytes that must be free beside the file, or nothing is bought
+
+    @model_validator(mode="after")
+    def _in_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("needs one of path (a file) and url (a PostgreSQL database)")
+        return self
+
+    @property
+    def place(self) -> Place:
+        """The one of both that is given."""
+        if self.url is not None:
+            return Url(self.url.get_secret_value())
+        if self.path is None:
+            raise BrokenInvariant("a ledger without a place")
+        return self.path
 
 
 class Callbacks(Section):

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from syncd.contract.model import Field, FieldMap, Grade, Selection
 from syncd.contract.network import Network
 from syncd.contract.ports import CrmCapabilities, Options, ProviderCapabilities
+from syncd.ledger.place import Url
 
 from .alerting import secrets_in
 from .places import Places
@@ -245,5 +246,7 @@ class Settings:
             held += [value for _, value in connection.options]
         held += self.traces.headers.values() if self.traces else ()
         known = {value.get_secret_value() for value in held if isinstance(value, SecretStr)}
+        if isinstance(self.ledger.place, Url):
+            known |= self.ledger.place.secrets
         known |= set(self.network.proxy_login[1:] if self.network.proxy_login else ())
         return frozenset(known.union(*(secrets_in(one.to.get_secret_value()) for one in self.alerts)))

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import upkeep
-from .file import LedgerBusy, LedgerError, meaning, raw_reading
+from .file import LedgerBusy, LedgerError, belong_to_folder, meaning, raw_reading
 from .sqlite import sqlite3
 from .store import Ledger, Tx
 
@@ -66,13 +66,6 @@ def restore(
         generation: int = Ledger.change(partial, _mark_restored, frozen_until)
         belong_to_folder(partial)
     return Restored(generation=generation, aside=tuple(aside))
-
-
-def belong_to_folder(path: Path) -> None:
-    """What root makes in the daemon's folder is the daemon's, or it could not start."""
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 @contextmanager

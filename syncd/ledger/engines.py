@@ -8,28 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from .file import LedgerError, LedgerFailed
+from .place import Place
 
 WITHOUT_PSYCOPG = "the ledger is to be in PostgreSQL, and its driver is missing: install syncd[postgres]"
-
-
-@dataclass(frozen=True, slots=True)
-class Url:
-    """Where a PostgreSQL database is: a libpq URL. The password in it is never shown."""
-
-    text: str = field(repr=False)
-
-    def __str__(self) -> str:
-        parts = urlsplit(self.text)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-Place = Path | Url
 
 
 class Cursor(Protocol):
@@ -103,6 +88,9 @@ class Engine(Protocol):
 
     def may_pass(self, error: BaseException) -> bool:
         """Whether the same unit of work may go well at another try, at once."""
+
+    def held(self) -> AbstractContextManager[bool]:
+        """Whether this process alone works on the ledger, from now to the end of the block. Raises LedgerError."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reading, closed at the end of the block. Raises LedgerError."""

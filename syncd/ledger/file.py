@@ -7,6 +7,7 @@ done over a connection, and in which thread, is in `store`.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
 
+from .place import Place
 from .sqlite import sqlite3
 
 MIGRATIONS = frozenset({"first_schema"})  # all of `migrations`, which is slow to import
@@ -71,6 +73,13 @@ class LedgerCorrupt(LedgerFailed):
 
 class WriterBroke(BrokenInvariant, LedgerFailed):
     """A bug of ours in the writer's thread; nothing that it left half done is on the disk."""
+
+
+def file_of(place: Place, otherwise: str) -> Path:
+    """The ledger's file; `otherwise`: what to do where it is in PostgreSQL. Raises LedgerError with that."""
+    if isinstance(place, Path):
+        return place
+    raise LedgerError(f"the ledger is in PostgreSQL ({place}): {otherwise}")
 
 
 _KINDS: dict[int, type[LedgerError]] = {
@@ -165,6 +174,31 @@ def see_that_it_is_there(path: Path) -> None:
         raise LedgerError(f"there is no ledger at {path}: start `syncd run` first, or check ledger.path")
     if not os.access(path, os.R_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+@contextmanager
+def held(ledger: Path) -> Iterator[bool]:
+    """Whether this process holds the file, until the end of the block."""
+    ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = ledger.with_name(ledger.name + ".lock")
+    lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    belong_to_folder(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        mine = True
+    except BlockingIOError:
+        mine = False
+    try:
+        yield mine
+    finally:
+        os.close(lock)
+
+
+def belong_to_folder(path: Path) -> None:
+    """What root makes in the daemon's folder is the daemon's, or it could not start."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import psycopg
 from psycopg import errors
 
 from . import dialect
-from .engines import Url
 from .file import (
     MIGRATIONS,
     DiskFull,
@@ -23,10 +22,12 @@ from .file import (
     LedgerFailed,
     LedgerForbidden,
 )
+from .place import Url
 from .sessions import Session
 
 OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
+_HELD = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"  # by a process, as long as it runs
 _OURS = "SELECT to_regclass('ledger_migration') IS NOT NULL AS ours"
 _OTHERS = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
 _FULL = "53100"
@@ -118,6 +119,16 @@ class PostgresEngine:
 
     def may_pass(self, error: BaseException) -> bool:
         return isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected))
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        with self.told_of_reading():
+            session = self.open_reader()
+            mine = bool(session.value(_HELD))
+        try:
+            yield mine
+        finally:
+            session.close()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

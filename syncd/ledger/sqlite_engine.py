@@ -13,6 +13,7 @@ from .file import (
     close_as_it_is,
     connect,
     connect_read_only,
+    held,
     meaning,
     not_written,
     of_the_file,
@@ -102,6 +103,9 @@ class SqliteEngine:
 
     def may_pass(self, error: BaseException) -> bool:
         return False
+
+    def held(self) -> AbstractContextManager[bool]:
+        return held(self.path)
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         return raw_reading(self.path)

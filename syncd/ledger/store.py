@@ -30,8 +30,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from syncd.contract.errors import BrokenInvariant
 
 from . import dialect
-from .engines import Connection, Engine, Place, engine_of
+from .engines import Connection, Engine, engine_of
 from .file import OLDEST_SQLITE, LedgerError, LedgerFailed, WriterBroke
+from .place import Place
 from .sqlite import sqlite3
 from .states import MOVES, STATES, JobState
 

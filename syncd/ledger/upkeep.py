@@ -9,6 +9,7 @@ from pathlib import Path
 
 from . import budgets
 from .file import raw_reading
+from .place import Place
 from .sqlite import sqlite3
 from .states import MOVES
 from .store import Tx
@@ -105,11 +106,12 @@ def thaw(tx: Tx) -> None:
     tx.tally("thawed_by_hand")
 
 
-def problems(path: Path, tx: Tx, progress: Progress = lambda _, __: None) -> Iterator[str]:
+def problems(place: Place, tx: Tx, progress: Progress = lambda _, __: None) -> Iterator[str]:
     """Everything about a ledger that does not add up, a sentence each. `progress` is told how many of the checks are
     done, and how many there are."""
     progress(0, len(_CHECKS) + 1)
-    yield from integrity(path)
+    if isinstance(place, Path):
+        yield from integrity(place)
     try:
         for done, (query, sentence) in enumerate(_CHECKS.items(), 1):
             progress(done, len(_CHECKS) + 1)

@@ -299,6 +299,8 @@ def _process(snapshot: Snapshot) -> Told:
     yield "syncd_event_loop_lag_seconds", (), parts.liveness.worst_lag()
     yield "syncd_ledger_commit_seconds", (), snapshot.commit
     path = parts.settings.ledger.path
+    if path is None:
+        return
     for label, file in (("db", path), ("wal", path.with_name(path.name + "-wal"))):
         yield "syncd_ledger_bytes", (label,), file.stat().st_size if file.exists() else None
     room = os.statvfs(path.parent)

@@ -113,7 +113,10 @@ async def integrity(parts: Parts) -> None:
 
 
 def disk(settings: Settings) -> tuple[str, str]:
-    """Why nothing more may be stored, and the cure, or "": whoever is on this host may look."""
+    """Why nothing more may be stored, and the cure, or "": whoever is on this host may look. (Of a database it is told
+    when it says so itself.)"""
+    if settings.ledger.path is None:
+        return "", ""
     folder = settings.ledger.path.parent
     room = os.statvfs(folder)
     free, reserve = room.f_bavail * room.f_frsize, settings.ledger.reserve

@@ -198,7 +198,7 @@ class _Traveller:
             wanted = undos.Wanted(contact=ContactRef(connection="crm", object="contacts", id=id_of(name)))
             found = await self._ledger.read(undos.find, wanted)
             if found and name not in {fact["of"] for fact in self._world.happened("taken back")}:
-                Ledger.change(self._ledger.path, undos.ask, found, name, now=self._clock.now())
+                Ledger.change(self._ledger.place, undos.ask, found, name, now=self._clock.now())
                 self._world.note("taken back", of=name)
 
     async def _say(self, client: Client, name: str, call: Submission, body: bytes | None = None) -> int:

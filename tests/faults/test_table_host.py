@@ -195,7 +195,7 @@ def test_f43_a_ledger_that_is_damaged_while_it_is_open(tmp_path: Path) -> None:
     """I13: what SQLite calls damaged, and is at the second look too, is not written any more."""
     Ledger.open(tmp_path / "ledger.db").close()
     ledger = Ledger.open(tmp_path / "ledger.db")
-    with ledger.path.open("r+b") as file:
+    with (tmp_path / "ledger.db").open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"\x55" * 1000)
     for work in (partial(fail, code=11), partial(upkeep.set_mark, key="b", value=1.0)):

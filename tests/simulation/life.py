@@ -21,6 +21,7 @@ from syncd.config.sections import Log, LogFormat
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.ledger import canaries, connections, file, renames, store
 from syncd.ledger.file import LedgerError
+from syncd.ledger.sqlite_engine import SqliteEngine
 from syncd.ledger.store import Ledger, Tx
 from syncd.log import set_up
 from syncd.pipeline import probe, sweep
@@ -57,7 +58,8 @@ class InlineLedger(Ledger):
     """The real ledger without its threads: units of work are committed together by the store's own code."""
 
     def __init__(self, path: Path, life: Life) -> None:
-        self.path = path
+        self.place = path
+        self._engine = SqliteEngine(path)
         self.connection: sqlite3.Connection = file.connect(path)
         self.connection.execute("PRAGMA synchronous = 0")  # for speed: power cuts are another test's
         self._life = life
@@ -98,7 +100,7 @@ class InlineLedger(Ledger):
             self._life.crash("before a commit")
             return
         connection = cast("sqlite3.Connection", self._troubled() or self.connection)
-        self._failed = store._commit(connection, units, self._failed)
+        self._failed = store._commit(self._engine, connection, units, self._failed)
         world.judge.on_commit(self._tx)
         if world.mixture.hit("crash_after_commit"):
             self._life.crash("after a commit")

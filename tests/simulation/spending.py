@@ -95,7 +95,9 @@ class Spending:
         """I8: of no budget more is spent and reserved than its cap says."""
         for budget in self._world.configuration.now.budgets:
             if budget.name not in self._older:
-                self._older[budget.name] = {row[0] for row in tx._connection.execute("SELECT id FROM submission")}
+                self._older[budget.name] = {
+                    row[0] for row in tx._connection.execute("SELECT id FROM submission").fetchall()
+                }
         now = self._world.wall_clock.now()
         for budget in self._world.configuration.now.budgets:
             for cap, days in ((budget.per_day, 1), (budget.per_month, 30)):
@@ -107,14 +109,14 @@ class Spending:
 
     def _of_runs(self, tx: Tx) -> list[Any]:
         newest = tx._connection.execute("SELECT max(id) FROM run GROUP BY sync").fetchall()
-        return [row for (run,) in newest for row in tx._connection.execute(_RUN, (run,))]
+        return [row for (run,) in newest for row in tx._connection.execute(_RUN, (run,)).fetchall()]
 
     def _judge(self, tx: Tx, budget: NamedBudget, calls: list[Any], cap: Decimal, when: str) -> None:
         firsts, older = self._world.configuration.first_names, self._older[budget.name]
         counted = [row for row in calls if row["id"] not in older and self._counts(budget, firsts, row)]
         wanted = [row["id"] for row in counted if row["charged_mc"] is None and row["open_mc"]]
         asked: dict[str, Counter[Field]] = {}
-        for id_, field, n in tx._connection.execute(_ASKED, (json.dumps(wanted),)):
+        for id_, field, n in tx._connection.execute(_ASKED, (json.dumps(wanted),)).fetchall():
             asked.setdefault(id_, Counter())[Field(field)] = n
         fields = budget.fields or tuple(Field)
         spent = Decimal(0)

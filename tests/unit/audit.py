@@ -6,10 +6,11 @@ Used after every test that has a harness, and after every step of the random one
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from syncd.ledger.place import Place
 from syncd.ledger.states import MOVES, JobState
+from tests.places import ask
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,7 +20,7 @@ else:
 __all__ = ["ask", "audit", "events_gone", "sqlite3"]
 
 BODIES = "SELECT body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id"  # what `arrivals.unpacked` takes
-_SLOT = "CAST(created_at / 900 AS INTEGER)"
+_SLOT = "CAST(floor(created_at / 900) AS INTEGER)"
 _KINDS = "sum(reserved_mc), sum(coalesce(charged_mc, 0)), sum(assumed_mc), sum(iif(state = 'in_doubt', reserved_mc, 0))"
 _SUMS = f"""
 SELECT {_SLOT}, sync, provider, share.key, run_id, refresh, sum(iif(reserved_mc > 0, share.value, 0)),
@@ -35,19 +36,9 @@ SELECT provider, submissions, reserved_mc, charged_mc, assumed_mc, doubt_mc FROM
 _TWICE = """
 SELECT attempt.provider, question, count(*) FROM attempt
 JOIN job ON job.id = job_id AND job.submission_id = attempt.submission_id
-WHERE live = 1 AND question <> '' AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1, 2
+WHERE live = 1 AND question IS NOT NULL AND job.state IN ('sending', 'sent', 'in_doubt') GROUP BY 1, 2
 HAVING count(*) > 1"""
 _ALLOWED = {(a.value, b.value) for a, ends in MOVES.items() for b in ends} | {("", s.value) for s in JobState}
-
-
-def ask(path: Path, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Rows of a SELECT on a connection of its own."""
-    connection = sqlite3.connect(path)
-    try:
-        rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
-    finally:
-        connection.close()
-    return rows
 
 
 def events_gone(condition: str) -> str:
@@ -55,7 +46,7 @@ def events_gone(condition: str) -> str:
     return f"DELETE FROM history WHERE (job_id, step_id) IN (SELECT job_id, id FROM event WHERE {condition})"
 
 
-def audit(path: Path, *, calls: bool = True) -> None:
+def audit(path: Place, *, calls: bool = True) -> None:
     """Counters, credits, histories and attempts agree with each other; without `calls`, jobs may have
     been moved by hand, with no call behind them."""
     counted = ask(path, "SELECT sync, field, state, reason, n FROM counter WHERE n <> 0 ORDER BY 1, 2, 3, 4")
@@ -75,7 +66,7 @@ def audit(path: Path, *, calls: bool = True) -> None:
         _flights(path)
 
 
-def _flights(path: Path) -> None:
+def _flights(path: Place) -> None:
     in_flight = ask(
         path,
         "SELECT job.id FROM job LEFT JOIN submission ON submission.id = submission_id "
@@ -90,7 +81,7 @@ def _flights(path: Path) -> None:
     assert unheld == [], "whoever is in flight holds the place of the one question"
 
 
-def _histories(path: Path) -> None:
+def _histories(path: Place) -> None:
     last: dict[int, str] = {}
     for job, source, target in ask(path, "SELECT job_id, source, target FROM event ORDER BY id"):
         assert (source, target) in _ALLOWED

@@ -17,7 +17,6 @@ from typing import Any, Self, TypeVar
 
 from syncd.config import Address, Budget, FieldPolicy, InDoubtPolicy, Settings, Sync, WhenUnavailable
 from syncd.config.sections import Admin, Callbacks, Log
-from syncd.config.sections import Ledger as LedgerSection
 from syncd.config.settings import Connection, Port
 from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, Identity, Submission
 from syncd.contract.pacing import Pacer
@@ -36,6 +35,7 @@ from syncd.pipeline.spending import budgets_of
 from tests.contract.bench import START
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.places import place_of, section_of
 
 from .audit import ask, audit
 
@@ -80,7 +80,7 @@ class Harness:
         self.settings = settings_of(self.path, [*self.fakes], [*self.crms], syncs, in_doubt)
         self._runner = asyncio.Runner()
         self._ids = itertools.count(1)
-        self.parts = self._assemble(Ledger.open(self.path))
+        self.parts = self._assemble(Ledger.open(place_of(self.path)))
 
     @property
     def sync(self) -> Sync:
@@ -124,7 +124,7 @@ class Harness:
 
     def _open(self) -> None:
         """Another process: whatever the one before held is free."""
-        self.parts = self._assemble(Ledger.open(self.path))
+        self.parts = self._assemble(Ledger.open(place_of(self.path)))
         self.run(work.begin(self.parts))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -342,7 +342,7 @@ def settings_of(
     made = [*(connection(name, Port.CRM) for name in crms), *(connection(name, Port.PROVIDER) for name in providers)]
     anywhere = Address("127.0.0.1", 0)
     return Settings(
-        ledger=LedgerSection(path=path),
+        ledger=section_of(path),
         callbacks=Callbacks.model_validate(
             {"public_url": "https://enrich.example.com", "secrets": [SECRET], "listen": anywhere}
         ),

@@ -108,7 +108,7 @@ def test_case_60_while_it_can_not_be_stored_it_is_asked_for_again(build: Build) 
     harness, (ada,) = emails(build)
     sent = harness.fake.submitted[0]
     body = harness.fake.body(sent)
-    harness.run(harness.ledger.write(lambda tx: tx._connection.execute("PRAGMA busy_timeout = 0").close()))
+    harness.run(harness.ledger.write(lambda tx: tx._connection.execute("PRAGMA busy_timeout = 0").fetchall()))
     other = sqlite3.connect(harness.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert at_the_door(harness, lambda line: line.call_back(sent, body)).status == 503

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -48,7 +48,7 @@ def statements(harness: Harness, work: Callable[[], Any]) -> int:
 
     def watch(on: bool) -> None:
         def set_(tx: Tx) -> None:
-            tx._connection.set_trace_callback(trace if on else None)
+            cast("Any", tx._connection).set_trace_callback(trace if on else None)
 
         harness.run(harness.ledger.write(set_))
 

@@ -37,7 +37,7 @@ class Desk:
         self.runner.close()
 
     def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
-        return ask(self.ledger.path, text, *values)
+        return ask(self.ledger.place, text, *values)
 
     def at(self, state: JobState) -> int:
         """A new job that has walked to `state` by allowed moves; its id."""
@@ -91,7 +91,7 @@ def test_an_allowed_move_is_made_recorded_and_counted(desk: Desk, source: JobSta
     events = desk.sql("SELECT source, target, note FROM event WHERE job_id = ? ORDER BY id", job)
     assert len(events) == before + 1
     assert events[-1] == (source, target, "because")
-    audit(desk.ledger.path, calls=False)
+    audit(desk.ledger.place, calls=False)
 
 
 @pytest.mark.parametrize(("source", "target"), [(a, b) for a, b in EVERY if b not in MOVES[a]])
@@ -137,7 +137,7 @@ def test_what_stands_behind_a_job_is_woken_when_it_is_decided(desk: Desk) -> Non
 
 
 def test_the_history_is_append_only(desk: Desk) -> None:
-    connection = sqlite3.connect(desk.ledger.path)
+    connection = sqlite3.connect(str(desk.ledger.path))
     desk.at(JobState.QUEUED)
     for change in ("UPDATE step SET note = 'it was otherwise'", "UPDATE history SET step_id = 7"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

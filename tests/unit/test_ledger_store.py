@@ -337,7 +337,7 @@ def test_a_writer_that_breaks_lets_nobody_wait(ledger: Ledger) -> None:
         return together
 
     assert any(isinstance(one, WriterBroke) for one in asyncio.run(main()))
-    assert "half a thing" not in dict(ask(ledger.path, "SELECT name, n FROM tally"))
+    assert "half a thing" not in dict(ask(ledger.place, "SELECT name, n FROM tally"))
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:

@@ -54,7 +54,7 @@ def reloaded(folder: Path, look: Callable[[Parts, Parts], None], **changes: str)
 
     async def run(then: Callable[[Parts], Awaitable[Parts]]) -> None:
         settings, registry = read(folder)
-        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), SystemClock())
+        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.place), SystemClock())
         for watch, sync in list(parts.gate.reasons):
             parts.gate.set(watch, "", sync=sync)
         parts.gate.set("disk", "the disk is full")
@@ -128,7 +128,7 @@ def test_with_other_authorities_under_the_same_name_every_connection_is_made_ane
     settings, registry = read(tmp_path, more=more)
 
     async def run() -> None:
-        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), SystemClock())
+        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.place), SystemClock())
         parts.accounts.known.update(settings.connections)
         Authority(tmp_path)
         made = await reload.apply(parts, await reload.prepare(parts, lambda: read(tmp_path, more=more)))
@@ -143,7 +143,7 @@ def test_reasons_of_a_sync_that_is_gone_are_gone(tmp_path: Path) -> None:
     settings, registry = read(tmp_path, more=SECOND)
 
     async def run() -> None:
-        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), SystemClock())
+        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.place), SystemClock())
         assert parts.gate.is_shut("write_right", "others")
         made = await reload.apply(parts, await reload.prepare(parts, lambda: read(tmp_path)))
         assert {sync for _, sync in made.gate.reasons} == {"", "people"}
@@ -155,7 +155,7 @@ def test_reasons_of_a_sync_that_is_gone_are_gone(tmp_path: Path) -> None:
 def test_what_is_refused_is_told_all_at_once_and_changes_nothing(tmp_path: Path) -> None:
     async def run() -> None:
         settings, registry = read(tmp_path)
-        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.path), SystemClock())
+        parts = await compose.assemble(settings, registry, Ledger.open(settings.ledger.place), SystemClock())
 
         def wrong() -> tuple[Settings, Registry]:
             path = tmp_path / "config.yaml"

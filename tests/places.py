@@ -1,0 +1,88 @@
+"""Where a test's ledger is: in the file that it names, or, with `--ledger=postgres`, in a database in its stead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from syncd.config.sections import Ledger as LedgerSection
+from syncd.ledger import dialect
+from syncd.ledger.engines import Engine, engine_of
+from syncd.ledger.place import Place, Url
+from syncd.ledger.sqlite import sqlite3
+
+ENGINES = ("sqlite", "postgres")
+_chosen = "sqlite"
+_databases: dict[Path, Url] = {}
+
+
+def choose(engine: str) -> None:
+    """For all tests of this process."""
+    global _chosen  # noqa: PLW0603 - said once, by pytest's option
+    _chosen = engine
+
+
+def on_postgres() -> bool:
+    return _chosen == "postgres"
+
+
+def place_of(path: Path) -> Place:
+    """The ledger that a test calls by this path."""
+    if not on_postgres():
+        return path
+    if path not in _databases:
+        from tests.postgres import cluster  # noqa: PLC0415 - psycopg is not there everywhere
+
+        server = cluster()
+        if server is None:
+            pytest.skip("PostgreSQL is not installed")
+        _databases[path] = server.fresh()
+    return _databases[path]
+
+
+def forget_all() -> None:
+    """At the end of a test: its databases go."""
+    if _databases:
+        from tests.postgres import cluster  # noqa: PLC0415
+
+        server = cluster()
+        while server is not None and _databases:
+            server.drop(_databases.popitem()[1])
+
+
+def section_of(path: Path) -> LedgerSection:
+    """The same as a configuration says it."""
+    place = place_of(path)
+    return LedgerSection(path=place) if isinstance(place, Path) else LedgerSection(url=SecretStr(place.text))
+
+
+def ask(place: Place, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Rows of a statement in SQLite's words, with `?` for values, on a connection of its own."""
+    place = place_of(place) if isinstance(place, Path) else place
+    if isinstance(place, Path):
+        return _ask_file(place, sql, values)
+    named = {f"value_{'abcdefghij'[n]}": value for n, value in enumerate(values)}
+    for name in named:
+        sql = sql.replace("?", f":{name}", 1)
+    return _rows(engine_of(place), dialect.for_postgres(sql), named)
+
+
+def _rows(engine: Engine, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    connection = engine.open_change()
+    try:
+        cursor = connection.execute(sql, values)
+        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []  # type: ignore[attr-defined]
+    finally:
+        connection.close()
+
+
+def _ask_file(path: Path, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+    finally:
+        connection.close()
+    return rows

@@ -1,0 +1,156 @@
+"""A PostgreSQL of the tests' own, as Debian has it: started for the first test that wants one, gone with its process.
+
+It listens on a socket in a folder of its own, so that no port is taken and nobody else can reach it, and it keeps
+nothing on a disk (`fsync = off`). Each ledger is a database of its own, copied from one that is empty.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from syncd.ledger.place import Url
+from syncd.ledger.store import Ledger
+
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "autovacuum": "off",
+}
+MAKING = "--username syncd --encoding UTF8 --locale C.UTF-8 --auth trust --no-sync"
+PATIENCE = 60.0  # seconds until it has started
+
+
+def programs() -> Path | None:
+    """The newest one's folder, or None where there is none."""
+    found = shutil.which("initdb")
+    of_debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
+    if of_debian:
+        return of_debian[-1].parent
+    return Path(found).parent if found else None
+
+
+def unprivileged() -> list[str]:
+    """What to begin a command with: PostgreSQL does not run as root. It ends with whoever started it."""
+    command = ["setpriv", "--pdeathsig", "QUIT"]
+    if os.geteuid() == 0:
+        user = _user()
+        command += [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return command
+
+
+def _user() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise LookupError("there is no user without privileges to run PostgreSQL as")
+
+
+@dataclass
+class Cluster:
+    """A server, and the databases that were made in it."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    _numbers: itertools.count[int] = field(default_factory=itertools.count)
+
+    @classmethod
+    def start(cls, at: Path) -> Cluster:
+        folder = Path(tempfile.mkdtemp(prefix="syncd-postgres-"))
+        if os.geteuid() == 0:
+            os.chown(folder, _user().pw_uid, _user().pw_gid)
+        make: list[str | Path] = [
+            at / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            "syncd",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-A",
+            "trust",
+        ]
+        subprocess.run([*unprivileged(), *make, "--no-sync"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        run: list[str | Path] = [at / "postgres", "-D", folder / "data", "-k", folder, *settings]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen([*unprivileged(), *run], cwd=folder, stdout=log, stderr=log)
+        cluster = cls(folder, process)
+        atexit.register(cluster.stop)
+        cluster._wait()
+        Ledger.open(cluster.url("template")).close()
+        return cluster
+
+    def _wait(self) -> None:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._make("template")
+            except psycopg.OperationalError:
+                if time.monotonic() > until or self.process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, database: str) -> Url:
+        return Url(f"postgresql://syncd@/{database}?host={self.folder}")
+
+    def empty(self) -> Url:
+        """A database that nothing is in."""
+        return self._new("template1")
+
+    def fresh(self) -> Url:
+        """A database with a ledger in it in which nothing has happened."""
+        return self._new("template")
+
+    def _new(self, template: str) -> Url:
+        name = f"ledger_{next(self._numbers)}"
+        self._make(name, template)
+        return self.url(name)
+
+    def _make(self, name: str, template: str = "template1") -> None:
+        self._do(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+
+    def drop(self, url: Url) -> None:
+        """With whoever is connected to it."""
+        name = psycopg.conninfo.conninfo_to_dict(url.text)["dbname"]
+        self._do(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(str(name))))
+
+    def _do(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres").text, autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@cache
+def cluster() -> Cluster | None:
+    """The one of this process; None where PostgreSQL is not installed."""
+    at = programs()
+    return None if at is None else Cluster.start(at)
