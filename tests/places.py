@@ -59,6 +59,39 @@ def section_of(path: Path) -> LedgerSection:
     return LedgerSection(path=place) if isinstance(place, Path) else LedgerSection(url=SecretStr(place.text))
 
 
+def remember(path: Path, copy: Path) -> None:
+    """Keep what the ledger holds at this moment."""
+    if isinstance(place := place_of(path), Path):
+        copy.unlink(missing_ok=True)
+        ask(path, "VACUUM INTO ?", str(copy))
+        return
+    tables = _tables(place)
+    made = "; ".join(f"CREATE TABLE kept.{name} AS TABLE {name}" for name in tables)
+    _script(place, f"DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept; {made}")
+
+
+def go_back(path: Path, copy: Path) -> None:
+    """Let it hold that again; nobody has it open."""
+    if isinstance(place := place_of(path), Path):
+        copy.replace(path)
+        return
+    tables = _tables(place)
+    put_back = "; ".join(f"INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables)
+    _script(place, f"SET session_replication_role = replica; TRUNCATE {', '.join(tables)}; {put_back}")
+
+
+def _tables(place: Url) -> list[str]:
+    return [row[0] for row in ask(place, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")]
+
+
+def _script(place: Url, text: str) -> None:
+    connection = engine_of(place).open_change()
+    try:
+        connection.script(text)  # type: ignore[attr-defined]
+    finally:
+        connection.close()
+
+
 def ask(place: Place, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of a statement in SQLite's words, with `?` for values, on a connection of its own."""
     place = place_of(place) if isinstance(place, Path) else place

@@ -249,6 +249,10 @@ class Tx:
         if changed:
             self.run("counters_add", rows=_json(changed))
 
+    def disconnect(self) -> None:
+        """Nothing is asked any more."""
+        self._connection.close()
+
     def tally(self, name: str, n: int = 1) -> None:
         """Count something for `status` that is no job: a forged callback, a race put right."""
         if n:
@@ -474,6 +478,8 @@ class Ledger:
                 unit.error = error
             with suppress(RuntimeError):  # the loop has ended: nobody waits any more
                 unit.loop.call_soon_threadsafe(_resolve, [unit])
+        if tx is not None:
+            tx.disconnect()
 
 
 def _yield_to_others() -> None:

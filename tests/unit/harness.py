@@ -35,7 +35,7 @@ from syncd.pipeline.spending import budgets_of
 from tests.contract.bench import START
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
-from tests.places import place_of, section_of
+from tests.places import go_back, place_of, remember, section_of
 
 from .audit import ask, audit
 
@@ -113,13 +113,12 @@ class Harness:
 
     def remember_disk(self) -> None:
         """What the disk holds at this moment is what `crash` comes back to."""
-        self._disk.unlink(missing_ok=True)
-        self.sql("VACUUM INTO ?", str(self._disk))
+        remember(self.path, self._disk)
 
     def crash(self) -> None:
         """The process ends where `remember_disk` was called; the world has gone on as it did."""
         self.ledger.close()
-        self._disk.replace(self.path)
+        go_back(self.path, self._disk)
         self._open()
 
     def _open(self) -> None:

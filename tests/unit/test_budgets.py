@@ -23,6 +23,7 @@ from syncd.ledger.configured import Changes
 from syncd.ledger.store import reading
 from syncd.pipeline.spending import budgets_of, dearer_prices
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.places import place_of
 
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
@@ -103,7 +104,7 @@ def test_l28_the_zone_is_said_where_the_budget_is(build: Build) -> None:
     harness.answer_all()
     harness.person("Bo")
     harness.ask()
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         told = budgets.report(tx, budgets_of(harness.settings), now=harness.clock.now())
     assert [budgets.in_words(one) for one in told] == [
         "2 of 50 credits today (Europe/Paris)",
@@ -215,7 +216,7 @@ def test_l20_a_price_is_known_of_its_provider_and_field_alone(build: Build) -> N
     harness.run(
         harness.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, listed, now=harness.clock.now())
     )
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert budgets.worst_prices(tx, "ann", listed, now=harness.clock.now()) == {EMAIL: 1, PHONE: 15}
         assert budgets.worst_prices(tx, "bob", listed, now=harness.clock.now()) == {EMAIL: 1, PHONE: 10}
     harness.person()
@@ -227,7 +228,7 @@ def test_l20_the_reservation_is_reckoned_once_more_when_it_is_made(harness: Harn
     """A price may have been learnt since the choice."""
     now = harness.clock.now()
     harness.run(harness.ledger.write(budgets.learn_prices, "ann", {PHONE: Decimal(15)}, {}, now=now))
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         seen = budgets.dearest(tx, "ann", now=now)
         assert budgets.dearest(tx, "bob", now=now) == {}
     one, ten = Decimal(1), Decimal(10)
@@ -297,6 +298,6 @@ def test_a_budget_survives_the_new_name_of_its_sync(build: Build) -> None:
     harness.run(harness.ledger.write(configured.follow, changes))
     harness.answer_all()
     caps = budgets_of(replace(harness.settings, syncs=(replace(harness.sync, name="customers"),)))
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert [one["used"] for one in budgets.report(tx, caps, now=harness.clock.now())] == [0], "nothing was found"
     assert harness.sql("SELECT DISTINCT sync FROM spend") == [("customers",)]

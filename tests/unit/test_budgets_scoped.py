@@ -19,6 +19,7 @@ from syncd.pipeline import reconfigure, room
 from syncd.pipeline.spending import budgets_of
 from syncd.registry import Registry
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.places import place_of
 
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
@@ -220,7 +221,7 @@ def test_what_is_in_doubt_counts_in_every_budget_until_somebody_knows(build: Bui
     harness.clock.time += 60
     harness.dispatch()
     assert harness.submissions() == ["in_doubt"]
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         [told] = budgets.report(tx, budgets_of(harness.settings), now=harness.clock.now())
     assert (told["used"], told["left"], told["reserved"]) == (40, 0, 40)
 

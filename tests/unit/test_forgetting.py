@@ -18,6 +18,7 @@ from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.places import place_of
 
 from .audit import BODIES
 from .conftest import Build
@@ -93,7 +94,7 @@ def bodies(harness: Harness) -> bytes:
 
 
 def adds_up(harness: Harness) -> bool:
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         return list(upkeep.problems(harness.path, tx)) == []
 
 
@@ -297,7 +298,7 @@ def test_a_bulk_that_was_set_aside_is_cut_or_emptied(build: Build, whole: bool) 
 
 def test_what_a_process_works_on_is_waited_for(lived: Harness) -> None:
     """The claim of a stage is respected: nothing is deleted under its hands."""
-    with reading(lived.path) as tx:
+    with reading(place_of(lived.path)) as tx:
         contacts = forgetting.find(tx, MAIL)
     now = lived.clock.now()
     lived.run(lived.ledger.write(lambda tx: tx.run("worker_renew", owner=7, now=now, until=now + 60, worth=0)))

@@ -18,6 +18,7 @@ from syncd.ledger import arrivals
 from syncd.ledger.arrivals import KEPT, Kept
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import Ledger, Tx
+from tests.places import place_of
 
 from .audit import ask
 
@@ -46,7 +47,7 @@ Run = Callable[[Callable[[Ledger], Coroutine[Any, Any, list[Kept]]]], list[Kept]
 @contextmanager
 def ledger(path: Path) -> Iterator[Run]:
     """Runs work that is given the ledger."""
-    opened = Ledger.open(path)
+    opened = Ledger.open(place_of(path))
     with asyncio.Runner() as runner:
         try:
             yield lambda work: runner.run(work(opened))

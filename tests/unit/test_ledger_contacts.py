@@ -13,6 +13,7 @@ from syncd.ledger import cases, contacts, decisions
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger, Tx
 from tests.contract.fake_provider import FakeProvider
+from tests.places import place_of
 
 from .audit import ask
 from .conftest import Build
@@ -24,7 +25,7 @@ NOW = 1_790_000_000.0
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    Ledger.open(tmp_path / "ledger.db").close()
+    Ledger.open(place_of(tmp_path / "ledger.db")).close()
     return tmp_path / "ledger.db"
 
 
@@ -60,7 +61,7 @@ def people_of(path: Path, records: Iterable[tuple[int, str]]) -> str:
             where = ref(str(number), connection=known.partition(":")[0])
             contacts.store(tx, "people", Contact(ref=where, revision="1", identity=somebody(known)), (EMAIL,), now=NOW)
 
-    Ledger.change(path, pull)
+    Ledger.change(place_of(path), pull)
     rows = ask(path, "SELECT person FROM contact ORDER BY CAST(ext_id AS INTEGER)")
     letters: dict[str, str] = {}
     return "".join(letters.setdefault(person, "abcdefgh"[len(letters)]) for (person,) in rows)
@@ -104,7 +105,7 @@ def test_who_is_one_person_does_not_depend_on_the_order_of_arrival(
     tmp_path: Path, records: list[str], people: str
 ) -> None:
     for turn, order in enumerate(itertools.permutations(enumerate(records))):
-        Ledger.open(tmp_path / f"{turn}.db").close()
+        Ledger.open(place_of(tmp_path / f"{turn}.db")).close()
         assert people_of(tmp_path / f"{turn}.db", order) == people, [number for number, _ in order]
 
 
@@ -112,7 +113,7 @@ def test_a_profile_under_two_names_is_counted_once_and_identifies_nobody(path: P
     people_of(path, enumerate(["h:ada-by p1", "s:tom-birch p1", "t:ada-by"]))
     vague = [tuple(json.loads(row[0])) for row in ask(path, "SELECT vague FROM contact ORDER BY ext_id")]
     assert vague == [(f"{WEB}p1-example",), (f"{WEB}p1-example",), ()]
-    known = Ledger.change(path, lambda tx: cases.read(tx, [1, 2, 3], Rules()).cases)
+    known = Ledger.change(place_of(path), lambda tx: cases.read(tx, [1, 2, 3], Rules()).cases)
     assert [one.identity.linkedin_url for one in known] == [None, None, None]
 
 
@@ -168,7 +169,7 @@ def test_a_pull_says_where_it_stands_and_how_many_came(path: Path) -> None:
         assert contacts.store_page(tx, "people", run, page("3", stale=1), [EMAIL], now=NOW) == 1
         assert [tuple(row)[2:6] for row in tx.rows("runs_latest")] == [(NOW, None, 3, 4)]
 
-    Ledger.change(path, pull)
+    Ledger.change(place_of(path), pull)
 
 
 def test_reasons_in_another_order_are_no_news(path: Path) -> None:
@@ -179,7 +180,7 @@ def test_reasons_in_another_order_are_no_news(path: Path) -> None:
         contacts.store_page(tx, "people", run, page("1", blocked=(PHONE, EMAIL)), [PHONE, EMAIL], now=NOW)
         assert cases.changed(tx, 10, now=NOW) == []
 
-    Ledger.change(path, pull)
+    Ledger.change(place_of(path), pull)
 
 
 # --- jobs -------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def test_a_job_is_known_by_its_contact_and_its_field(path: Path) -> None:
         contacts.store_page(tx, "people", run, page("1", "2", blocked=(EMAIL,)), [EMAIL], now=NOW)
         return [*made, queue_all(tx, EMAIL, "bob", now=NOW)]
 
-    assert Ledger.change(path, plan) == [2, 0]
+    assert Ledger.change(place_of(path), plan) == [2, 0]
     assert ask(path, "SELECT provider FROM job") == [("ann",), ("ann",)]
 
 

@@ -21,6 +21,8 @@ from .audit import ask
 from .conftest import Build
 from .harness import EMAIL, Harness
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.fixture
 def written(build: Build) -> Harness:

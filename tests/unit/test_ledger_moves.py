@@ -13,6 +13,7 @@ from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
 from syncd.ledger import contacts
 from syncd.ledger.states import IN_FLIGHT, MOVES, JobState, Reason
 from syncd.ledger.store import Ledger, Tx
+from tests.places import place_of
 
 from .audit import ask, audit, sqlite3
 from .furnish import queue_all
@@ -25,7 +26,7 @@ class Desk:
     """A ledger with one job, which `at` puts wherever a test wants to start."""
 
     def __init__(self, path: Path) -> None:
-        self.ledger = Ledger.open(path)
+        self.ledger = Ledger.open(place_of(path))
         self.runner = asyncio.Runner()
         self.write(self._furnish)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from syncd.contract.errors import Trouble
 from syncd.ledger import connections, reports
 from syncd.ledger.store import Ledger, Tx, reading
+from tests.places import place_of
 
 SYNCS, PROVIDERS, FIELDS = ("people", "leads"), ("ann", "bob"), ("email", "phone")
 LANES = tuple(itertools.product(SYNCS, PROVIDERS, FIELDS))
@@ -35,11 +36,11 @@ DEAR = ((), (("ann", "phone"), ("bob", "phone"), ("ann", "email")))
 
 def test_each_job_that_waits_is_counted_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    Ledger.open(path).close()
-    Ledger.change(path, _fill)
+    Ledger.open(place_of(path)).close()
+    Ledger.change(place_of(path), _fill)
     for halted in ((), ("bob",)):
         for name in halted:
-            Ledger.change(path, connections.halt, name, Trouble.CREDENTIALS, "message", "cure", now=1.0)
+            Ledger.change(place_of(path), connections.halt, name, Trouble.CREDENTIALS, "message", "cure", now=1.0)
         for over, shut, dear in itertools.product(OVER, SHUT, DEAR):
             moving = sum(
                 1 << power
@@ -47,5 +48,5 @@ def test_each_job_that_waits_is_counted_once(tmp_path: Path) -> None:
                 if provider not in halted and sync not in shut
                 and (sync, provider, field) not in over and (provider, field) not in dear
             )  # fmt: skip
-            with reading(path) as tx:
+            with reading(place_of(path)) as tx:
                 assert reports.moving(tx, over, shut, dear) == moving, (halted, over, shut, dear)

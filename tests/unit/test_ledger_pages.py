@@ -19,6 +19,7 @@ from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Ledger, Tx
 from syncd.people import groups
 from syncd.people.groups import Record
+from tests.places import place_of
 
 from .audit import ask, audit
 
@@ -107,7 +108,7 @@ def grouped_at_once(path: Path) -> dict[int, str]:
 def ledgers(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     paths = tmp_path / "together.db", tmp_path / "one_by_one.db"
     for path in paths:
-        Ledger.open(path).close()
+        Ledger.open(place_of(path)).close()
     yield paths
     for path in paths:
         audit(path)
@@ -121,7 +122,7 @@ def test_a_page_is_stored_as_its_contacts_one_by_one(ledgers: tuple[Path, Path],
         at = NOW + turn
         for path, store in zip(ledgers, (store_together, store_one_by_one), strict=True):
             before = evidence_of(path)
-            Ledger.change(path, store, page, at)
+            Ledger.change(place_of(path), store, page, at)
             now = evidence_of(path)
             assert {id_: person for id_, (_, person, *_) in now.items()} == grouped_at_once(path)
             lacking = dict(rows_of(path, "SELECT id, lacks FROM contact"))
@@ -132,7 +133,7 @@ def test_a_page_is_stored_as_its_contacts_one_by_one(ledgers: tuple[Path, Path],
             assert not {id_ for id_ in changed if now[id_][:2] != before.get(id_, ())[:2]} & planned
         assert kept(ledgers[0]) == kept(ledgers[1])
         for path in ledgers:
-            Ledger.change(path, decide, at)
+            Ledger.change(place_of(path), decide, at)
         page = [somebody(rng, number) if rng.random() < 0.3 else page[number] for number in range(len(page))]
         page += [somebody(rng, len(page) + more) for more in range(4)]
 
@@ -141,7 +142,7 @@ def one_page(path: Path, *found: Contact, rules: Rules = NO_RULES, fields: tuple
     def store(tx: Tx) -> None:
         contacts.store_page(tx, "people", 1, Page(contacts=found, cursor={}), fields, now=NOW, rules=rules)
 
-    Ledger.change(path, store)
+    Ledger.change(place_of(path), store)
 
 
 def ada(**parts: Any) -> Contact:
@@ -170,7 +171,7 @@ def test_only_what_the_crm_has_changed_is_decided_on_anew(
 ) -> None:
     path = ledgers[0]
     one_page(path, ada())
-    Ledger.change(path, decide, NOW)
+    Ledger.change(place_of(path), decide, NOW)
     assert planned(path) == [1]
     ((before,),) = rows_of(path, "SELECT revision FROM contact")
     one_page(path, ada(**change))
@@ -204,7 +205,7 @@ def test_what_a_write_restated_is_stored_anew_by_the_next_pull(ledgers: tuple[Pa
     """The CRM says what it said before, the ledger holds what was read just before a write."""
     path = ledgers[0]
     one_page(path, ada())
-    Ledger.change(path, contacts.restate, 1, Identity(first_name="Ada", last_name="Stone"), now=NOW)
+    Ledger.change(place_of(path), contacts.restate, 1, Identity(first_name="Ada", last_name="Stone"), now=NOW)
     one_page(path, ada())
     assert "acme" in rows_of(path, "SELECT identity FROM contact")[0][0]
 
@@ -214,7 +215,7 @@ def test_statements_do_not_grow_with_the_contacts_of_a_page(ledgers: tuple[Path,
     counts = []
     for path, size in zip(ledgers, (5, 150), strict=True):
         pages = [[apart(n, country) for n in range(size)] for country in ("GB", "GB", "FR")]
-        counts.append([Ledger.change(path, statements, page) for page in pages])
+        counts.append([Ledger.change(place_of(path), statements, page) for page in pages])
     assert counts[0] == counts[1]
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from syncd.ledger.store import Ledger, queries
+from tests.places import place_of
 
 from .audit import sqlite3
+
+pytestmark = pytest.mark.sqlite
 
 BIG = {
     "contact",
@@ -64,7 +67,7 @@ SYNCD = Path(__file__).parents[2] / "syncd"
 @pytest.fixture(scope="module")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     path = tmp_path_factory.mktemp("schema") / "ledger.db"
-    Ledger.open(path).close()
+    Ledger.open(place_of(path)).close()
     connection = sqlite3.connect(path)
     yield connection
     connection.close()

@@ -16,6 +16,7 @@ from syncd.ledger import store
 from syncd.ledger.file import APPLICATION_ID, MIGRATIONS, LedgerError, WriterBroke
 from syncd.ledger.migrations import migrations
 from syncd.ledger.store import Call, Ledger, Tx, reading
+from tests.places import place_of
 
 from .audit import ask, sqlite3
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path) -> Iterator[Ledger]:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(place_of(path))
     yield ledger
     ledger.close()
 
@@ -206,7 +207,7 @@ def test_a_caller_who_went_away_harms_nobody(ledger: Ledger, path: Path) -> None
 
 
 def test_a_closed_ledger_says_so_instead_of_hanging(path: Path) -> None:
-    ledger = Ledger.open(path)
+    ledger = Ledger.open(place_of(path))
     ledger.close()
     with pytest.raises(LedgerError, match="closed"):
         asyncio.run(ledger.write(tally))
@@ -214,7 +215,7 @@ def test_a_closed_ledger_says_so_instead_of_hanging(path: Path) -> None:
 
 def test_closing_finishes_what_is_queued_and_leaves_one_file(path: Path) -> None:
     async def queue_and_close() -> None:
-        ledger = Ledger.open(path)
+        ledger = Ledger.open(place_of(path))
         tasks = [asyncio.create_task(ledger.write(tally, f"n{i}")) for i in range(20)]
         await asyncio.sleep(0)
         await asyncio.to_thread(ledger.close)
@@ -230,7 +231,7 @@ def test_closing_finishes_what_is_queued_and_leaves_one_file(path: Path) -> None
 def test_readers_can_only_read(ledger: Ledger, path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         asyncio.run(ledger.read(tally))
-    with reading(path) as tx, pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with reading(place_of(path)) as tx, pytest.raises(sqlite3.OperationalError, match="readonly"):
         tally(tx)
     assert tallies(path) == {}
 
@@ -247,14 +248,14 @@ def test_a_reader_sees_what_was_just_written(ledger: Ledger) -> None:
 
 
 def test_reading_where_there_is_no_ledger(path: Path) -> None:
-    with pytest.raises(LedgerError, match="start `syncd run` first"), reading(path):
+    with pytest.raises(LedgerError, match="start `syncd run` first"), reading(place_of(path)):
         pass
     assert not path.exists()
 
 
 @pytest.mark.parametrize("name", ["with space.db", "100%41.db", "what?.db", "no#1.db"])
 def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
-    ledger = Ledger.open(tmp_path / name)
+    ledger = Ledger.open(place_of(tmp_path / name))
     asyncio.run(ledger.write(tally, "here"))
     assert asyncio.run(ledger.read(lambda tx: [r["name"] for r in tx.rows("tallies")])) == ["here"]
     ledger.close()
@@ -299,25 +300,25 @@ def test_a_database_of_another_program_is_refused_untouched(path: Path) -> None:
         connection.close()
         before = path.read_bytes()
         with pytest.raises(LedgerError, match="another program"):
-            Ledger.open(path)
+            Ledger.open(place_of(path))
         assert path.read_bytes() == before
 
 
 def test_what_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"Dear diary, " * 500)
     with pytest.raises(LedgerError, match="can't be opened"):
-        Ledger.open(path)
+        Ledger.open(place_of(path))
     assert path.read_bytes() == b"Dear diary, " * 500
 
 
 def test_a_ledger_of_a_newer_syncd_is_refused(path: Path) -> None:
-    Ledger.open(path).close()
+    Ledger.open(place_of(path)).close()
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('syncd', 'later', '')")
     connection.commit()
     connection.close()
     with pytest.raises(LedgerError, match="newer syncd"):
-        Ledger.open(path)
+        Ledger.open(place_of(path))
 
 
 class Bug(BaseException):
@@ -341,9 +342,9 @@ def test_a_writer_that_breaks_lets_nobody_wait(ledger: Ledger) -> None:
 
 
 def test_opening_again_changes_nothing(path: Path) -> None:
-    Ledger.open(path).close()
+    Ledger.open(place_of(path)).close()
     schema = ask(path, "SELECT * FROM sqlite_schema")
-    Ledger.open(path).close()
+    Ledger.open(place_of(path)).close()
     assert ask(path, "SELECT * FROM sqlite_schema") == schema
 
 
@@ -363,7 +364,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
 
 
 def test_a_ledger_that_is_up_to_date_is_opened_without_sqlite_utils(path: Path) -> None:
-    Ledger.open(path).close()
+    Ledger.open(place_of(path)).close()
     look = (
         "import sys; from pathlib import Path; from syncd.ledger.store import Ledger; "
         "Ledger.open(Path(sys.argv[1])).close(); sys.exit('sqlite_utils' in sys.modules)"

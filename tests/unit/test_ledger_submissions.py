@@ -32,6 +32,7 @@ from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Move, Tx
 from syncd.ledger.submissions import Doubt, Item, Stale
+from tests.places import place_of
 
 from .audit import ask, audit, sqlite3
 from .furnish import queue_all, received
@@ -55,7 +56,7 @@ class Books:
 
     def __init__(self, path: Path, people: int = 3) -> None:
         self.path = path
-        self.ledger = Ledger.open(path)
+        self.ledger = Ledger.open(place_of(path))
         self.runner = asyncio.Runner()
         self.write(self._furnish, people)
 
@@ -66,7 +67,7 @@ class Books:
     def crash(self) -> None:
         """What a restart finds: the file, and nothing else."""
         self.ledger.close()
-        self.ledger = Ledger.open(self.path)
+        self.ledger = Ledger.open(place_of(self.path))
 
     def write(self, work: Any, *args: Any, **values: Any) -> Any:
         return self.runner.run(self.ledger.write(work, *args, **values))

@@ -15,6 +15,7 @@ from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.upkeep import BACKWARD, FORWARD
 from syncd.pipeline.watch import Watch
+from tests.places import place_of
 
 from .audit import ask, events_gone, sqlite3
 from .harness import DAY, SECRET, Harness
@@ -60,7 +61,7 @@ def copy(written: Harness, tmp_path: Path) -> Path:
 
 
 def told(path: Path) -> list[str]:
-    with reading(path) as tx:
+    with reading(place_of(path)) as tx:
         return list(upkeep.problems(path, tx))
 
 
@@ -205,7 +206,7 @@ def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(harness: Harness)
     harness.clock.time += DAY - 1200
     harness.run(look.run_once(harness.parts))
     assert "nothing is bought for 20 min," in harness.parts.gate.why("people")
-    Ledger.change(harness.path, upkeep.thaw)  # from another process
+    Ledger.change(place_of(harness.path), upkeep.thaw)  # from another process
     harness.clock.time += 10
     harness.run(look.run_once(harness.parts))
     assert harness.parts.gate.why("people") == ""

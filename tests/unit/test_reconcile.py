@@ -19,6 +19,7 @@ from syncd.ledger import connections, reconciliation, reports, unpriced
 from syncd.ledger.reconciliation import CONFIRM, LATE
 from syncd.ledger.store import reading
 from syncd.pipeline import probe
+from tests.places import place_of
 
 from .harness import EMAIL, PHONE, SECRET, Harness
 
@@ -80,7 +81,7 @@ def account(harness: Harness) -> Account:
 
 
 def told(harness: Harness) -> dict[str, Any]:
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         return reconciliation.report(tx)["ann"]
 
 
@@ -182,7 +183,7 @@ def test_l22_charges_that_the_balance_shows_late_are_no_difference(harness: Harn
 def test_a_balance_that_is_not_told_is_not_compared(harness: Harness) -> None:
     harness.fake.left = None
     harness.run(probe.run_once(harness.parts))
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert reconciliation.report(tx) == {}
 
 
@@ -383,6 +384,6 @@ def test_a_difference_that_is_known_is_measured_anew(config: Path, account: Acco
 
 
 def test_the_ledger_that_a_report_reads_need_not_know_any_balance(harness: Harness) -> None:
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert reports.status(tx)["reconciliation"] == {}
     assert harness.run(harness.ledger.write(connections.note_balance, "ann", Decimal(5), now=0.0)) is None

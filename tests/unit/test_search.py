@@ -20,6 +20,7 @@ from syncd.ledger.search import Found, Wanted
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.web import private
 from tests.contract.fake_provider import FakeProvider
+from tests.places import place_of
 
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
 
@@ -63,7 +64,7 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
 
 
 def ids(harness: Harness, query: str) -> list[str]:
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         return [ContactRef.parse(one.ref).id for one in search.find(tx, parse(query, now=harness.clock.now())).rows]
 
 
@@ -148,7 +149,7 @@ def test_a_change_of_the_contact_is_found_and_what_it_was_before_is_not(tmp_path
         harness.pull()
         harness.crm.rename("501", Identity(first_name="Berta", last_name="Cole"))
         harness.pull()
-        with reading(harness.path) as tx:
+        with reading(place_of(harness.path)) as tx:
             assert search.find(tx, Wanted(text="stone")).rows == ()
             assert [one.name for one in search.find(tx, Wanted(text="berta")).rows] == ["Berta Cole"]
 
@@ -156,7 +157,7 @@ def test_a_change_of_the_contact_is_found_and_what_it_was_before_is_not(tmp_path
 @pytest.mark.parametrize("query", ["", "ada", "state:queued", "crm/contacts/50", "since:2h"])
 def test_each_row_stands_on_one_page(harness: Harness, query: str) -> None:
     wanted = parse(query, now=harness.clock.now())
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         whole = search.find(tx, wanted)
         assert whole.next is None
         rows: list[Found] = []
@@ -172,7 +173,7 @@ def test_each_row_stands_on_one_page(harness: Harness, query: str) -> None:
 
 
 def test_the_counters_know_how_many_there_are(harness: Harness) -> None:
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         counts = {
             q: search.find(tx, parse(q, now=0.0), limit=1).count for q in ("", "state:done", "reason:written", "ada")
         }
@@ -298,8 +299,8 @@ MANY = 100_000
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Contacts with two fields each, most of them written, a few not."""
     path = tmp_path_factory.mktemp("large") / "ledger.db"
-    Ledger.open(path).close()
-    Ledger.change(path, _fill)
+    Ledger.open(place_of(path)).close()
+    Ledger.change(place_of(path), _fill)
     return path
 
 

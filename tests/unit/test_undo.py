@@ -20,6 +20,7 @@ from syncd.ledger.store import Ledger, Tx
 from syncd.ledger.writes import LANDS
 from syncd.pipeline.undoing import RETRY_IN
 from tests.contract.fake_crm import FakeCrm
+from tests.places import place_of
 
 from .callers import at_the_desk
 from .conftest import Build
@@ -471,13 +472,15 @@ def test_the_command_waits_for_the_daemon(build: Build) -> None:
 def test_the_command_does_not_wait_for_a_daemon_that_does_not_run(build: Build) -> None:
     harness, _, _ = written(build)
     command(harness, "--sync", "people", "--yes")
-    Ledger.change(harness.path, upkeep.set_mark, upkeep.LOOKED_AT, time.time() - 100)
+    Ledger.change(place_of(harness.path), upkeep.set_mark, upkeep.LOOKED_AT, time.time() - 100)
     with pytest.raises(
         SyncdError, match=r"no daemon runs; still .* by run 2: 1 value\..* kept: .* run: syncd run --once"
     ):
         wait_for(harness.path, 2, time.time, 0.2)
     waits = threading.Thread(target=lambda: wait_for(harness.path, 2, time.time, 0.2))
-    Ledger.change(harness.path, upkeep.set_mark, upkeep.LOOKED_AT, time.time() + 100)  # it gives signs of life
+    Ledger.change(
+        place_of(harness.path), upkeep.set_mark, upkeep.LOOKED_AT, time.time() + 100
+    )  # it gives signs of life
     waits.start()
     waits.join(1.0)
     assert waits.is_alive()

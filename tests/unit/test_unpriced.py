@@ -21,6 +21,7 @@ from syncd.ledger.budgets import Budget
 from syncd.ledger.store import Ledger, reading
 from syncd.ledger.unpriced import unpriced
 from tests.contract.fake_provider import FakeProvider
+from tests.places import place_of
 
 from .conftest import Build
 from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, SECRET, Harness
@@ -85,7 +86,7 @@ def test_l21_what_counts_as_charged_stays_in_the_budget_of_its_days(build: Build
     with_rule(harness, Settle.CHARGED, 0)
     harness.sweep()
     assert harness.sql("SELECT slot, reserved_mc, assumed_mc FROM spend") == [(slot, 0, 10_000)]
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         scope = Budget(syncs=frozenset({"people"})).scope()
         assert tx.value("spent_since", slot=slot, **scope) == 10_000
         assert tx.value("spent_since", slot=slot + 1, **scope) == 0
@@ -192,7 +193,7 @@ def test_l21_what_counts_as_charged_by_rule_can_be_corrected(build: Build) -> No
     assert "charged" in say(harness, "list", "--expired")
     say(harness, "resolve", "--expired", "--all", "--not-charged", "--yes")
     assert money(harness) == [0, 0, 0]
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert unpriced(tx, assumed=True) == []
 
 
@@ -273,7 +274,7 @@ def test_l21_a_decision_changes_nothing_that_an_answer_has_settled_meanwhile(bui
     with pytest.raises(Exception, match="is without a price"):
         say(harness, "resolve", call, "--expired", "--not-charged")
     harness.ledger.close()
-    assert not Ledger.change(harness.path, _settle_late, call)
+    assert not Ledger.change(place_of(harness.path), _settle_late, call)
     harness.reopen()
     assert harness.credits()["charged"] == 10
 
@@ -287,7 +288,7 @@ def test_a_doubt_that_was_named_is_decided_at_once(build: Build) -> None:
     first, second = ids(harness, "in_doubt")
     assert say(harness, "resolve", first, "--not-sent").endswith("1 call: never arrived\n")
     assert "2 calls" not in say(harness, "resolve", second, "--give-up")
-    with reading(harness.path) as tx:
+    with reading(place_of(harness.path)) as tx:
         assert submissions.doubts(tx) == []
     assert "Nothing is in doubt." in say(harness, "list")
     assert EMAIL not in harness.sync.fields
