@@ -50,7 +50,7 @@ def forget_all() -> None:
 
         server = cluster()
         while server is not None and _databases:
-            server.drop(_databases.popitem()[1])
+            server.give_back(_databases.popitem()[1])
 
 
 def section_of(path: Path) -> LedgerSection:

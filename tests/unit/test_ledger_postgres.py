@@ -1,0 +1,250 @@
+"""The ledger in PostgreSQL: how it is opened, what its errors ask for, and that nothing unsure is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any, TypeVar
+
+import pytest
+
+from syncd.ledger import claims, upkeep
+from syncd.ledger.file import LedgerBusy, LedgerError
+from syncd.ledger.store import Ledger, Tx, reading
+
+psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+from syncd.ledger import sessions  # noqa: E402
+from syncd.ledger.engines import engine_of  # noqa: E402
+from syncd.ledger.place import Url  # noqa: E402
+from syncd.ledger.sessions import Session  # noqa: E402
+from tests.postgres import Cluster, cluster  # noqa: E402
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def server() -> Cluster:
+    found = cluster()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    return found
+
+
+@pytest.fixture
+def url(server: Cluster) -> Iterator[Url]:
+    made = server.fresh()
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture
+def ledger(url: Url) -> Iterator[Ledger]:
+    made = Ledger.open(url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def other(url: Url) -> Iterator[Any]:
+    """Somebody else at the same database."""
+    with psycopg.connect(url.text, autocommit=True) as connection:
+        yield connection
+
+
+def write(ledger: Ledger, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    return asyncio.run(ledger.write(work, *args, **kwargs))
+
+
+def mark(ledger: Ledger, key: str) -> float | None:
+    return asyncio.run(ledger.read(upkeep.mark, key))
+
+
+# --- opening it -------------------------------------------------------------------------------------------
+
+
+def test_it_is_made_once_and_opened_again(server: Cluster) -> None:
+    url = server.empty()
+    ledger = Ledger.open(url)
+    write(ledger, upkeep.set_mark, "a", 1.0)
+    ledger.close()
+    ledger = Ledger.open(url)
+    assert mark(ledger, "a") == 1.0
+    ledger.close()
+    server.drop(url)
+
+
+def test_a_database_of_another_program_is_left_alone(server: Cluster) -> None:
+    url = server.empty()
+    with psycopg.connect(url.text) as connection:
+        connection.execute("CREATE TABLE theirs (id bigint)")
+    with pytest.raises(LedgerError, match="another program"):
+        Ledger.open(url)
+    server.drop(url)
+
+
+def test_a_ledger_of_a_newer_version_is_left_alone(url: Url, other: Any) -> None:
+    other.execute("INSERT INTO ledger_migration VALUES ('of tomorrow')")
+    with pytest.raises(LedgerError, match="a newer syncd"):
+        Ledger.open(url)
+
+
+def test_reading_where_there_is_no_ledger(server: Cluster) -> None:
+    url = server.empty()
+    there_is_none = r"there is no ledger at postgresql:///ledger_\d+: start `syncd run` first"
+    with pytest.raises(LedgerError, match=there_is_none), reading(url):
+        pass
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        Ledger.change(url, upkeep.set_mark, "a", 1.0)
+    server.drop(url)
+
+
+def test_a_server_that_is_not_there_is_said_in_a_sentence_without_the_password() -> None:
+    url = Url("postgresql://syncd:open-sesame@127.0.0.1:1/ledger")
+    with pytest.raises(LedgerError, match=r"^the ledger postgresql://127.0.0.1:1/ledger can't be opened: ") as told:
+        Ledger.open(url)
+    assert "sesame" not in str(told.value) + repr(url)
+
+
+def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> None:
+    wanted = {"synchronous_commit": "on", "idle_in_transaction_session_timeout": "5s", "lock_timeout": "7s"}
+    with closing(Session(url.text, reads=False)) as writer, closing(Session(url.text, reads=True)) as reader:
+        assert {name: writer.value(f"SHOW {name}") for name in wanted} == wanted
+        assert (reader.value("SHOW statement_timeout"), reader.value("SHOW lock_timeout")) == ("10min", "0")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            reader.execute("DELETE FROM tally")
+
+
+def test_two_daemons_can_not_have_it(url: Url) -> None:
+    with engine_of(url).held() as first, engine_of(url).held() as second:
+        assert (first, second) == (True, False)
+    with engine_of(url).held() as third:
+        assert third
+
+
+# --- units of work ----------------------------------------------------------------------------------------
+
+
+def test_a_unit_that_fails_is_undone_alone(ledger: Ledger) -> None:
+    def fails(tx: Tx) -> None:
+        upkeep.set_mark(tx, "half", 1.0)
+        tx.run("selection_cursor", id="no number", cursor="")
+
+    async def together() -> list[Any]:
+        units = [ledger.write(upkeep.set_mark, "a", 1.0), ledger.write(fails), ledger.write(upkeep.set_mark, "b", 2.0)]
+        return await asyncio.gather(*units, return_exceptions=True)
+
+    first, second, third = asyncio.run(together())
+    assert (first, third, isinstance(second, psycopg.DataError)) == (None, None, True)
+    assert [mark(ledger, key) for key in ("a", "half", "b")] == [1.0, None, 2.0]
+
+
+def test_what_another_transaction_was_in_the_way_of_is_tried_again(ledger: Ledger) -> None:
+    tries = 0
+
+    def deadlocks_twice(tx: Tx) -> str:
+        nonlocal tries
+        tries += 1
+        upkeep.set_mark(tx, f"try {tries}", 1.0)
+        if tries < 3:
+            tx._connection.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+        return "done"
+
+    assert write(ledger, deadlocks_twice) == "done"
+    assert [mark(ledger, f"try {n}") for n in (1, 2, 3)] == [None, None, 1.0]
+
+
+def test_in_the_end_it_is_told(ledger: Ledger) -> None:
+    def deadlocks(tx: Tx) -> None:
+        tx._connection.execute("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'serialization_failure'; END $$")
+
+    with pytest.raises(LedgerBusy):
+        write(ledger, deadlocks)
+
+
+def test_units_of_two_processes_wait_for_each_other(url: Url, ledger: Ledger) -> None:
+    """Each reads what the other has stored: as many epochs as claims, and none comes twice."""
+    taken: list[int] = []
+
+    def claim(n: int) -> None:
+        owner = claims.Owner(n)
+        for item in range(10):
+            taken.append(Ledger.change(url, claims.take, claims.Kind.JOB, [item], owner=owner, now=0.0).epoch)  # noqa: PERF401
+
+    threads = [threading.Thread(target=claim, args=(n,)) for n in (1, 2, 3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(taken) == list(range(1, 31))
+
+
+def test_a_connection_that_is_lost_is_made_again(ledger: Ledger, other: Any) -> None:
+    write(ledger, upkeep.set_mark, "a", 1.0)
+    assert mark(ledger, "a") == 1.0
+    other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'syncd'")
+    with pytest.raises(LedgerError):
+        write(ledger, upkeep.set_mark, "b", 1.0)
+    write(ledger, upkeep.set_mark, "c", 1.0)
+    for _ in range(3):  # each of the two readers notices by itself
+        try:
+            found = mark(ledger, "c")
+        except LedgerError:
+            continue
+        assert found == 1.0
+    assert (mark(ledger, "b"), mark(ledger, "c")) == (None, 1.0)
+
+
+def test_whoever_stands_still_in_a_transaction_holds_nobody_up(ledger: Ledger, other: Any, url: Url) -> None:
+    """Its lock is free once it is cut off; what it would commit after that is refused."""
+    with closing(Session(url.text, reads=False)) as still:
+        still.script("SET idle_in_transaction_session_timeout = '200ms'")
+        engine_of(url).begin(still)
+        still.execute("INSERT INTO tally VALUES ('late', 1)")
+        write(ledger, upkeep.set_mark, "a", 1.0)
+        with pytest.raises(psycopg.Error):
+            still.commit()
+    assert other.execute("SELECT count(*) FROM tally WHERE name = 'late'").fetchone() == (0,)
+
+
+# --- a COMMIT that is unsure ------------------------------------------------------------------------------
+
+
+def test_a_commit_that_waited_for_no_other_host_is_not_taken_for_one(
+    ledger: Ledger, other: Any, server: Cluster
+) -> None:
+    """The standby does not answer, and somebody cancels the wait: PostgreSQL says COMMIT, with a warning."""
+    other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    other.execute("SELECT pg_reload_conf()")
+    try:
+        told = threading.Thread(target=_cancel_the_wait, args=(other,))
+        told.start()
+        with pytest.raises(LedgerError, match="nobody can say whether"):
+            write(ledger, upkeep.set_mark, "a", 1.0)
+        told.join()
+    finally:
+        other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        other.execute("SELECT pg_reload_conf()")
+
+
+def _cancel_the_wait(other: Any) -> None:
+    waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    for _ in range(600):
+        if other.execute(waits).fetchone():
+            return
+        threading.Event().wait(0.05)
+
+
+def test_a_commit_of_a_transaction_that_has_failed_is_none(url: Url) -> None:
+    with closing(Session(url.text, reads=False)) as session:
+        engine_of(url).begin(session)
+        with pytest.raises(psycopg.Error):
+            session.execute("SELECT 1 / 0")
+        with pytest.raises(LedgerError, match="nobody can say"):
+            engine_of(url).commit(session)
+
+
+def test_there_is_room_for_each_statement_to_be_prepared() -> None:
+    assert len(engine_of(Url("postgresql:///any")).statements) < sessions.STATEMENTS_KEPT
