@@ -1506,10 +1506,13 @@ SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :now FRO
 ON CONFLICT DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
     decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
--- name: review_decide
--- With a `value`: only as long as that is what waits.
-UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by
-WHERE result_id = :result_id AND decision = '' AND (:value IS NULL OR value = :value)
+-- name: reviews_decide
+-- Those of these that still wait; where a value stands beside the id, only as long as that is what waits.
+UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by FROM jsonb_each(:rows) AS shown
+WHERE review.result_id = CAST(shown.value ->> 0 AS INTEGER) AND review.decision = ''
+    AND coalesce(shown.value ->> 1, review.value) = review.value
+    AND EXISTS (SELECT 1 FROM job WHERE job.id = review.job_id AND job.state = 'review')
+RETURNING review.result_id, review.job_id
 
 -- name: run_accepted
 SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
@@ -1521,16 +1524,22 @@ UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :s
 -- Values that a person should look at, oldest first.
 SELECT * FROM waiting_review ORDER BY opened_at, result_id
 
+-- name: reviews_outlined
+-- All that wait, in short.
+SELECT json_group_array(json_array(result_id, held_job, submission_id, ref, sync, field, provider, value, why, replaces))
+FROM waiting_review
+
+-- name: reviews_outlined_named
+-- Those of these answers that still wait, in short.
+SELECT json_group_array(json_array(result_id, held_job, submission_id, ref, sync, field, provider, value, why, replaces))
+FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
+AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
+
 -- name: reviews_named
 -- Those of these answers that still wait.
 SELECT * FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
 AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
 ORDER BY opened_at, result_id
-
--- name: reviews_open_jobs
--- The jobs of those of these answers that still wait.
-SELECT review.result_id, review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value
-JOIN job ON job.id = review.job_id WHERE review.decision = '' AND job.state = 'review'
 
 -- name: reviews_of_job
 SELECT * FROM review WHERE job_id = :job_id ORDER BY result_id
@@ -1768,10 +1777,11 @@ SELECT day, sync, field, provider, 0 AS found, 0 AS missed, 0 AS unanswered, 0 A
     0 AS asked_first, 0 AS found_first, sum(written) AS written, sum(refused) AS refused, 0 AS quarter, 0 AS n
 FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
 
--- name: daily_refusal
--- A person has refused the value of this answer.
-SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider
-FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
+-- name: daily_refusals
+-- A person has refused the values of these answers.
+SELECT CAST(:now / 86400 AS INTEGER) AS day, job.sync, job.field, result.provider, count(*) AS n
+FROM json_each(:ids) AS refused CROSS JOIN result ON result.id = refused.value JOIN job ON job.id = result.job_id
+GROUP BY job.sync, job.field, result.provider
 
 -- name: daily_add
 INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,

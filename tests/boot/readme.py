@@ -30,5 +30,5 @@ def why_not_run(command: str) -> str:
 
 def configuration() -> str:
     """The configuration that the page shows."""
-    (block,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", PAGE.read_text("utf-8"))
-    return block
+    blocks: list[str] = re.findall(r"(?ms)^```yaml\n(.*?)^```$", PAGE.read_text("utf-8"))
+    return blocks[0]

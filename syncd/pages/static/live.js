@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const all = (what, within = document) => [...within.querySelectorAll(what)];
+  const boxes = () => all("#pick tbody input[type=checkbox]");
   const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
   // --- live figures: one stream, text in place, and how old it is
@@ -21,6 +22,7 @@
         }
       } else setText(node, text);
     }
+    if (boxes().some((box) => box.checked)) return; // whoever picks rows is not disturbed
     for (const node of all("[data-new]")) { // lists don't move: they say that there is more
       const more = figures[node.dataset.new];
       const number = (text) => Number(text.replaceAll(",", ""));
@@ -57,7 +59,6 @@
 
   // --- all rows of this page at once
   const every = document.getElementById("every");
-  const boxes = () => all("#pick tbody input[type=checkbox]");
   if (every) {
     every.hidden = false;
     every.firstElementChild.addEventListener("change", (event) => { for (const box of boxes()) box.checked = event.target.checked; });
