@@ -24,6 +24,7 @@ DOCUMENTS = sorted(
 )
 OF_ALL = {"--help", "--debug", "--version"}
 API = {"status", "words", "report", "enrich", "reviews/accept", "…", *LISTS, *ACTS}
+CODE = {".py", ".sql", ".service", ".socket", ".conf"}
 MADE = {"config.yaml", ".cache/soak.json"}  # by the reader, or by a command
 
 
@@ -101,3 +102,24 @@ def test_each_file_is_there() -> None:
     assert len(found) > 100
     missing = [one for one in found if not any(f"/{file}".endswith(f"/{one[1]}") for file in [*files, *MADE])]
     assert sorted(missing) == []
+
+
+def test_each_name_of_the_code_is_there() -> None:
+    """Of `policy.decide` the last part: a function, a table, a key, an index, whatever has this name."""
+    folders = ("syncd", "connectors", "deploy", "tests", "benchmarks", "scripts")
+    sources = (path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in CODE)
+    known = set(re.findall(r"\w+", " ".join(path.read_text("utf-8") for path in sources)))
+    inline = re.findall(
+        r"`([a-z_]+(?:\.[A-Za-z_]+)+|[a-z]+(?:_[a-z]+)+)`", text("ARCHITECTURE.md") + text("connectors/README.md")
+    )
+    names = {one.rpartition(".")[2] for one in inline} - {"py", "md", "sql"}
+    assert len(names) > 50
+    assert sorted(names - known) == []
+
+
+def test_each_part_of_the_program_stands_in_the_layers() -> None:
+    parts = {path.stem for path in (ROOT / "syncd").iterdir() if path.name[0] not in "_." and path.name != "py.typed"}
+    named = set(
+        re.findall(r"(?m)\bsyncd/(\w+)", text("ARCHITECTURE.md").partition("## Layers")[2].partition("\n## ")[0])
+    )
+    assert sorted(parts - named) == []
