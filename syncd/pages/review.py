@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -121,9 +121,14 @@ async def one(site: Site, request: Request) -> Response:
 def _sides(one: Review) -> list[tuple[str, str, str]]:
     keys = dict.fromkeys([*one.contact, *(key for said in one.answer for key in said)])
     return [
-        (key.replace("_", " "), _text(one.contact.get(key)), " / ".join(_text(said.get(key)) for said in one.answer))
+        (key.replace("_", " "), _text(one.contact.get(key)), _different(_text(said.get(key)) for said in one.answer))
         for key in keys
     ]
+
+
+def _different(texts: Iterable[str]) -> str:
+    """What several places say, each thing once."""
+    return " / ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _text(value: Any) -> str:

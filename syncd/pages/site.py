@@ -66,7 +66,8 @@ class Form:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a person is asked before something is done. `told`: sentences on what it means; `fields`: what the form
-    sends; `back`: the page of whoever says no; `asks`: name, label and usual value of what is to be typed."""
+    sends; `back`: the page of whoever says no; `twin`: the command that does the same; `asks`: name, label and usual
+    value of what is to be typed."""
 
     title: str
     told: Sequence[str]
@@ -74,6 +75,7 @@ class Question:
     fields: Mapping[str, Sequence[str]]
     button: str
     back: str
+    twin: str
     asks: Sequence[tuple[str, str, str]] = ()
 
 

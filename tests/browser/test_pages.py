@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Response
 from tests.system.rig import ask, until
 
 from .checks import PALE, SMALL, assert_readable, faults, opened
-from .world import World
+from .world import WIDTHS, World
 
 NAMES = [
     "overview", "syncs", "sync", "contacts", "contact", "review", "review-one", "review-confirm", "doubts",
@@ -169,6 +169,10 @@ def test_c12_a_figure_follows_the_ledger_within_two_seconds(chromium: Browser, s
             began = time.time()
             assert done.status_code == 200, done.text
             took.append(page.evaluate("window.changed") - began)
+        badge = page.locator(f"[data-live='state {seen.sync}'] .state")
+        told = badge.get_attribute("class"), badge.inner_text()
+        page.reload()
+        assert told == (badge.get_attribute("class"), badge.inner_text()), "sign, word and colour are those of the page"
     httpx.post(f"{seen.base}/api/resume", json={"name": seen.sync}, trust_env=False, timeout=30)
     assert sorted(took)[1] < 2.0, took
 
@@ -214,6 +218,16 @@ def test_c14_no_row_moves_and_nothing_is_said_while_rows_are_picked(chromium: Br
         picked.uncheck()
         until("news", news.is_visible, within=5)
         assert page.evaluate(places) == before, "the room for the news was kept"
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_c14_no_row_moves_when_the_page_says_how_old_it_is(chromium: Browser, seen: World, width: int) -> None:
+    with opened(chromium, seen, "/review", viewport={"width": width, "height": 800}) as page:
+        places = set()
+        for words in ("● live", "connecting", "stale, 86400 s old, reconnecting"):
+            page.evaluate(f"document.querySelector('#connection').firstChild.textContent = '{words}'")
+            places.add(page.evaluate("document.querySelector('main').getBoundingClientRect().top"))
+        assert len(places) == 1
 
 
 def test_c14_what_is_typed_stays_while_figures_come(chromium: Browser, seen: World) -> None:

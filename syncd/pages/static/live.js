@@ -15,10 +15,11 @@
       if (text === undefined) continue;
       const [sign, ...word] = text.split(" ");
       const badge = node.querySelector(".state");
-      if (badge) { // sign and word; the colour follows with the next page
+      if (badge) { // sign, word and colour
         if (!badge.textContent.trim().endsWith(word.join(" "))) {
           badge.firstElementChild.textContent = sign;
           badge.lastChild.textContent = " " + word.join(" ");
+          badge.className = "state " + figures[node.dataset.live.replace("state", "colour")];
         }
       } else setText(node, text);
     }
