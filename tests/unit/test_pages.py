@@ -20,7 +20,7 @@ import structlog
 from pydantic import SecretStr
 
 from syncd.contract.model import Identity
-from syncd.ledger import pauses, reports, reviews
+from syncd.ledger import glances, pauses, reports, reviews
 from syncd.ledger.states import JobState, Reason
 from syncd.observe.summary import SIGNS
 from syncd.pages import timeline, words
@@ -400,6 +400,11 @@ def test_the_stream_tells_the_figures_again_and_again(written: Harness) -> None:
     told = written.run(go())
     assert told[0]["written"] == "1"
     assert set(told[0]) >= {"sentence", "reviews", "doubts", "moving", "state people"}
+
+
+def test_c4_what_is_counted_one_by_one_says_so_where_there_are_many() -> None:
+    assert glances.Frame(reviews=0, doubts=2, set_aside=7).troubles == "9"
+    assert glances.Frame(reviews=0, doubts=2, set_aside=glances.MANY + 1).troubles == "1,000+"
 
 
 def test_an_open_stream_does_not_keep_the_daemon_from_ending(written: Harness) -> None:
