@@ -1377,7 +1377,11 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
 -- name: contacts_among
+-- Those of these jobs, without the ones who are among those for whom something was perhaps bought.
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
+WHERE NOT EXISTS (SELECT 1 FROM job AS other WHERE other.contact_id = job.contact_id AND other.sync = :sync
+    AND (other.state IN ('sending', 'sent', 'answered', 'accepted', 'writing')
+        OR (other.state = 'in_doubt' AND other.updated_at > :doubtful_since)))
 
 -- name: is_under_way
 -- May an answer come soon, or be accepted?
