@@ -834,7 +834,7 @@ SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued J
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
 -- records to think of.
-SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, contact.id AS contact_id,
+SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, job.retried_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
