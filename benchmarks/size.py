@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 from syncd.contract.model import Contact, ContactRef, Delivery, Field, Identity, Page, Source
-from syncd.ledger import candidates, cases, contacts, inbox, reports
+from syncd.ledger import arrivals, candidates, cases, contacts, reports
 from syncd.ledger.store import Ledger, Tx
 
 from .acks import genuine_callback, pour
@@ -94,7 +94,7 @@ def _deliver(tx: Tx, rng: random.Random, _: int) -> None:
     for _ in range(50):
         post = answer_about(rng.randrange(10**9), "http://127.0.0.1/")
         delivery = Delivery(submission_id=f"{rng.getrandbits(48):012x}", source=Source.CALLBACK, body=post.body)
-        inbox.store(tx, PROVIDER, delivery, now=time.time())
+        arrivals.store(tx, PROVIDER, delivery, now=time.time())
 
 
 def _decide(tx: Tx, rng: random.Random, copies: int) -> None:

@@ -44,6 +44,7 @@ CADENCE = {
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
+QUIET, POURING = 0.05, 2.0  # real seconds without a callback after which they are applied; and at the latest
 NEXT = {
     "pull": ("plan",),
     "plan": ("dispatch",),
@@ -176,6 +177,8 @@ class Stages:
         while True:
             await stage.bell.wait()
             await self._come_together(begun + APART.get(stage.kind, 0.0))
+            if stage.kind == "inbox":
+                await self._let_callbacks_in()
             begun = asyncio.get_running_loop().time()
             stage.bell.clear()
             if self._ending:
@@ -205,6 +208,17 @@ class Stages:
         seconds = until - asyncio.get_running_loop().time()
         if seconds > 0 and not self._ending:
             await asyncio.sleep(seconds)
+
+    async def _let_callbacks_in(self) -> None:
+        """As long as callbacks pour in they are acknowledged first, and those that came are applied together."""
+        now = asyncio.get_running_loop().time
+        latest = now() + POURING
+
+        def left() -> float:
+            return min(self.parts.bells.called_at + QUIET, latest) - now()
+
+        while left() > 0 and not self._ending:  # noqa: ASYNC110 - it is time that is waited for
+            await asyncio.sleep(left())
 
     async def _work(self, stage: Stage, line: Facts) -> int:
         stage.busy = True

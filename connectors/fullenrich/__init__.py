@@ -9,7 +9,6 @@ Source: https://docs.fullenrich.com (v2; v1 under …/api/v1)
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -188,7 +187,7 @@ class Connector:
         if delivery.source is not Source.CALLBACK:
             return True
         told = delivery.headers.get(_SIGNATURE, "").strip().lower().encode("utf-8", "replace")
-        rights = [hmac.new(key, delivery.body, hashlib.sha1).hexdigest().encode() for key in self._signing_keys]
+        rights = [hmac.digest(key, delivery.body, "sha1").hex().encode() for key in self._signing_keys]
         return any(hmac.compare_digest(told, right) for right in rights)
 
     def parse(self, delivery: Delivery, submission: Submission) -> Answer:

@@ -34,17 +34,16 @@ class Body:
         self._limit = limit
         self._read = bytearray()
         self._came = 0  # bytes over the wire
-        self._packed = name not in {"", "identity"}
         if name not in {"", "identity", "gzip", "x-gzip", "deflate"}:
             raise Unreadable(f"the answer is encoded as {name[:40]!r}, which nobody asked for")
-        self._unpack = zlib.decompressobj(_GZIP_OR_ZLIB)
+        self._unpack = None if name in {"", "identity"} else zlib.decompressobj(_GZIP_OR_ZLIB)
 
     def add(self, part: bytes) -> None:
         """The next bytes as they came over the wire; raises Unreadable, TooLarge."""
         self._came += len(part)
         if self._came > self._limit:  # what unpacks to nothing counts as well
             raise TooLarge(self._limit)
-        if not self._packed:
+        if self._unpack is None:
             self._read += part
             return
         while part:
@@ -60,6 +59,6 @@ class Body:
 
     def whole(self) -> bytes:
         """All of it, once no more comes; raises Unreadable for one that ends too early."""
-        if self._packed and self._came and not self._unpack.eof:
+        if self._unpack is not None and self._came and not self._unpack.eof:
             raise Unreadable("the compressed answer is cut off")
         return bytes(self._read)

@@ -11,8 +11,8 @@ from typing import Any
 from syncd.contract.model import ContactRef
 
 from . import forgetting, reports, suppressions
+from .arrivals import unpacked
 from .costs import Prices
-from .inbox import unpacked
 from .results import load_identity
 from .store import Tx
 

@@ -19,8 +19,8 @@ from syncd.people import emails, suppression
 from syncd.people.suppression import Kind, Sign
 
 from . import daily, people, suppressions
+from .arrivals import unpacked
 from .file import LedgerBusy
-from .inbox import unpacked
 from .results import load_identity
 from .states import JobState
 from .store import Move, Tx

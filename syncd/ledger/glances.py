@@ -9,8 +9,8 @@ from typing import Any
 from syncd.contract.pacing import Window
 
 from . import connections, rates
+from .arrivals import unpacked
 from .budgets import SLOT, Budget
-from .inbox import unpacked
 from .results import load_identity
 from .store import Tx
 

@@ -6,22 +6,20 @@ wins, a repeat changes nothing, and what comes too late is kept beside the resul
 
 from __future__ import annotations
 
-import hashlib
 import json
-import zlib
 from collections.abc import Iterable, Sequence
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
 from . import decisions, ids, results, shares
+from .arrivals import unpacked
 from .claims import Lost
 from .results import Said
 from .shares import milli
 from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, STATES, UNDECIDED, DeliveryState, JobState, Reason
-from .store import Call, Move, Tx, together
+from .store import Move, Tx
 from .submissions import Accepted, accept_many
 
 if TYPE_CHECKING:
@@ -31,22 +29,9 @@ if TYPE_CHECKING:
 UNSIGNED = "the vendor's signature is missing or wrong"
 LAST_WORD = "the call that it answers had its last word already"
 FAILED = "the provider failed, and did not say what it charged: the worst case stays reserved until no answer is due"
-KEPT = 20  # deliveries of one call that are kept beyond those that are expected
-PART = 4 << 10  # bytes that are kept of what is not believed
 PAGE_BYTES = 32 << 20  # of what is read at once
 SURPLUS_KEPT = 10  # deliveries of one call that are kept after its last word
-PACKED_FROM = 100  # bytes
-_SMALL = 4 << 10  # bytes of a body that need no more than a small window
 FAIL_AGAIN = (900.0, 3_600.0, 21_600.0)  # seconds until a question that the provider failed at is asked again
-
-
-class Kept(IntEnum):
-    """What became of a delivery: at most one is new, the others are counted."""
-
-    REPEATED = 0
-    NEW = 1
-    TOO_MANY = -1  # not kept: this call has had more different answers than can be genuine
-    GONE = -2  # the same, and its last word has come
 
 
 @frozen(kw_only=True)
@@ -61,69 +46,6 @@ class Received:
     checked: bool = False
 
 
-def _store_all(tx: Tx, calls: Sequence[Call]) -> list[Kept]:
-    return [store(tx, *call.args, **call.kwargs) for call in calls]
-
-
-@together(_store_all)
-def store(
-    tx: Tx,
-    provider: str,
-    delivery: Delivery,
-    *,
-    now: float,
-    state: DeliveryState = DeliveryState.RECEIVED,
-    note: str = "",
-    believed: bool = True,
-    bounded: bool = False,
-    sample: bytes = b"",
-) -> Kept:
-    """T4: keep the raw answer, once; of one that is not believed its digest, its size and the first bytes.
-
-    What came by callback and was not taken as the last word is read once more when a poll brings the same.
-    `bounded`: a call keeps no more than can be genuine, and a few. `sample`: an answer as it usually looks.
-    """
-    digest = _digest(provider, delivery, state)
-    if bounded and (refused := _too_many(tx, delivery.submission_id, digest)):
-        return refused
-    smaller = packed(delivery.body, sample) if believed else None
-    kept = {
-        "body": smaller or (delivery.body if believed else delivery.body[:PART]),
-        "sample_id": None if smaller is None else _sample_id(tx, sample),
-    }
-    repeats = tx.value(
-        "delivery_store",
-        provider=provider,
-        submission_id=delivery.submission_id,
-        source=delivery.source,
-        digest=digest,
-        headers=None if state is DeliveryState.RECEIVED else json.dumps(dict(delivery.headers)),
-        size=len(delivery.body),
-        ref=None if delivery.ref is None else str(delivery.ref),
-        field=delivery.field,
-        part=delivery.part,
-        state=state,
-        note=note,
-        now=now,
-        **kept,
-    )
-    if repeats and delivery.source is Source.POLL:
-        return Kept(tx.run("delivery_fetched", submission_id=delivery.submission_id, digest=digest, **kept) > 0)
-    return Kept(repeats == 0)
-
-
-def _digest(provider: str, delivery: Delivery, state: DeliveryState) -> int:
-    """What tells the deliveries of one call apart: a call has a few dozen at the most, so that 64 bits are enough."""
-    way = (provider, delivery.submission_id, state, *filter(None, (delivery.part,)))
-    whole = hashlib.sha256(b"\0".join((*(word.encode() for word in way), delivery.body)))
-    return int.from_bytes(whole.digest()[:8], "big", signed=True)
-
-
-def _sample_id(tx: Tx, sample: bytes) -> int:
-    known: int | None = tx.value("sample_known", text=sample)
-    return tx.insert("sample_add", text=sample) if known is None else known
-
-
 def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
     """The oldest deliveries that nobody has looked at, and nobody holds: as many as fit into so many bytes, and one at
     least."""
@@ -135,17 +57,6 @@ def waiting(tx: Tx, limit: int, limit_bytes: int = PAGE_BYTES) -> list[int]:
             break
         found.append(id_)
     return found
-
-
-def _too_many(tx: Tx, submission_id: str, digest: int) -> Kept | None:
-    """Why one more different answer to this call is not kept, or None."""
-    kept = tx.row("deliveries_kept", id=submission_id, digest=digest)
-    if kept is None or kept["known"] or kept["n"] < KEPT:
-        return None
-    call = tx.row("answers_expected", id=submission_id)
-    if call is None or kept["n"] < KEPT + call["n"]:
-        return None
-    return Kept.GONE if call["settled"] else Kept.TOO_MANY
 
 
 def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
@@ -263,21 +174,6 @@ def _count_unmatched(tx: Tx, readings: Sequence[Reading], work: _Work) -> None:
     dropped = [one for one in readings if one.got.delivery.submission_id in erased]
     tx.tally("answers_of_forgotten", len(dropped))
     tx.tally("items_unmatched", sum(one.answer.unmatched for one in readings if one not in dropped))
-
-
-def packed(body: bytes, sample: bytes = b"") -> bytes | None:
-    """A body in less room; what it has in common with `sample` takes next to none. None where nothing is gained."""
-    if len(body) < PACKED_FROM:
-        return None
-    window, memory = (-12, 5) if len(body) <= _SMALL else (-15, 8)  # what deflate prepares costs more than its work
-    packer = zlib.compressobj(6, zlib.DEFLATED, window, memory, zlib.Z_DEFAULT_STRATEGY, sample[-_SMALL:])
-    smaller = packer.compress(body) + packer.flush()
-    return smaller if len(smaller) < len(body) else None
-
-
-def unpacked(body: bytes, sample: bytes | None) -> bytes:
-    """A body as it came; `sample`: that with which it was packed, None where it is as it came."""
-    return body if sample is None else zlib.decompressobj(-15, sample[-_SMALL:]).decompress(body)
 
 
 def _has_failed(answer: Answer) -> bool:

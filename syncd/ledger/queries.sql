@@ -834,7 +834,7 @@ SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued J
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
 -- records to think of.
-SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, contact.id AS contact_id,
+SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, job.retried_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
@@ -1134,24 +1134,32 @@ SELECT id FROM sample WHERE text = :text
 -- name: sample_add
 INSERT INTO sample (text) VALUES (:text)
 
--- name: delivery_store
+-- name: deliveries_known
+-- Of these calls and digests, what is kept already.
+SELECT json_group_array(json_array(delivery.id, submission_id, digest)) FROM jsonb_each(:rows) AS one
+CROSS JOIN delivery ON submission_id = one.value ->> 0 AND digest = one.value ->> 1
+
+-- name: deliveries_kept
+-- How many each of these calls has.
+SELECT json_group_array(json_array(submission_id, n)) FROM (SELECT submission_id, count(*) AS n FROM delivery
+    WHERE submission_id IN (SELECT value FROM json_each(:calls)) GROUP BY submission_id)
+
+-- name: deliveries_add
 -- Of a call about somebody who was erased, only what is still to be read is kept, until it is.
 INSERT INTO delivery (
-    provider, submission_id, source, digest, headers, body, sample_id, ref, field, part, state, note, received_at, size)
-SELECT :provider, :submission_id, :source, :digest, :headers, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
-    iif(of_forgotten, NULL, :ref), :field, :part, :state, :note, :now, :size
-FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) WHERE true
-ON CONFLICT (submission_id, digest) DO UPDATE SET repeats = repeats + 1 RETURNING repeats
+    provider, submission_id, source, digest, headers, state, body, sample_id, ref, field, part, note, received_at, size, repeats)
+SELECT :provider, :submission_id, :source, :digest, :headers, :state, iif(of_forgotten AND :state <> 'received', x'', :body), :sample_id,
+    iif(of_forgotten, NULL, :ref), :field, :part, :note, :now, :size, :repeats
+FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten)
+
+-- name: deliveries_repeated
+UPDATE delivery SET repeats = repeats + (given.value ->> 1) FROM jsonb_each(:rows) AS given WHERE delivery.id = given.value ->> 0
 
 -- name: delivery_fetched
 -- A callback was not taken as the last word, and a poll brings the same bytes: as a poll's answer they count.
 UPDATE delivery SET source = 'poll', state = 'received', body = :body, sample_id = :sample_id
-WHERE submission_id = :submission_id AND digest = :digest AND source <> 'poll' AND state = 'applied'
+WHERE id = :id AND source <> 'poll' AND state = 'applied'
     AND EXISTS (SELECT 1 FROM submission WHERE submission.id = delivery.submission_id AND submission.state <> 'settled')
-
--- name: deliveries_kept
--- How many a call has, and whether this one is among them.
-SELECT count(*) AS n, coalesce(max(digest = :digest), 0) AS known FROM delivery WHERE submission_id = :id
 
 -- name: answers_expected
 -- At most so many answers belong to a call; and is it settled?
@@ -1369,7 +1377,11 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync)
 
 -- name: contacts_among
+-- Those of these jobs, without the ones who are among those for whom something was perhaps bought.
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
+WHERE NOT EXISTS (SELECT 1 FROM job AS other WHERE other.contact_id = job.contact_id AND other.sync = :sync
+    AND (other.state IN ('sending', 'sent', 'answered', 'accepted', 'writing')
+        OR (other.state = 'in_doubt' AND other.updated_at > :doubtful_since)))
 
 -- name: is_under_way
 -- May an answer come soon, or be accepted?

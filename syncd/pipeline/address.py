@@ -96,4 +96,4 @@ def key_id(secret: str) -> str:
 def _mac(key: bytes, provider: str, query: dict[str, str]) -> str:
     part = (query["p"],) if query.get("p") else ()  # an address without one is signed as it always was
     text = "\x1f".join(("v1", provider, *(query.get(name, "") for name in _SIGNED), *part))
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]

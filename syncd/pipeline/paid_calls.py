@@ -28,10 +28,10 @@ from syncd.contract.model import (
     Submission,
 )
 from syncd.ledger import (
+    arrivals,
     breakers,
     connections,
     ids,
-    inbox,
     room,
     submissions,
 )
@@ -363,7 +363,7 @@ class Calls:
 
         def note(tx: Tx) -> None:
             submissions.accept(tx, *call, poll_at=poll_at, deadline=deadline, now=now)
-            inbox.store(tx, self.connection.name, delivery, now=now, sample=caps.sample)
+            arrivals.store(tx, self.connection.name, delivery, now=now, sample=caps.sample)
 
         await self._record(note)
         self.parts.bells.ring("inbox")

@@ -48,6 +48,12 @@ class Bells:
     """Wakes stages by name: `dispatch` wakes each of them, `dispatch:<connection>` that one."""
 
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
+    called_at: float = float("-inf")  # when a callback came last, by the event loop's clock
+
+    def callback(self) -> None:
+        """One came: the inbox's turn, as soon as no more pour in."""
+        self.called_at = asyncio.get_running_loop().time()
+        self.ring("inbox")
 
     def ring(self, name: str) -> None:
         """Wake a stage, or every stage of a kind; a name nobody listens to is no error."""

@@ -9,6 +9,7 @@ import structlog
 from syncd.config import InDoubtPolicy, Port, Settings, Settle
 from syncd.contract.errors import Halt, RateLimited, Retry, Skip, Trouble
 from syncd.ledger import (
+    arrivals,
     connections,
     daily,
     inbox,
@@ -159,7 +160,7 @@ async def _ask(parts: Parts, name: str, lane: Lane, held: Held) -> int:
         else:
             if delivery is not None:
                 sample = lane.provider.capabilities.sample
-                stored += await held.write(inbox.store, name, delivery, now=parts.clock.now(), sample=sample)
+                stored += await held.write(arrivals.store, name, delivery, now=parts.clock.now(), sample=sample)
                 parts.bells.ring("inbox")
         await held.write(submissions.polled, submission_id, again)
     return stored

@@ -7,6 +7,7 @@ vendor's signature before it is believed; then on disk, and only then 200. Under
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from starlette.responses import Response
 
 from syncd.contract.body import Body, TooLarge, Unreadable
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import inbox
+from syncd.ledger import arrivals, inbox
+from syncd.ledger.arrivals import Kept
 from syncd.ledger.file import LedgerError, LedgerFailed
-from syncd.ledger.inbox import Kept
 from syncd.ledger.states import DeliveryState
 from syncd.pipeline.address import CANARY, Address
 from syncd.pipeline.canary import Canary
@@ -144,7 +145,7 @@ class _Receiver:
         seen = _look(lane, delivery, unread)
         try:
             kept = await self._parts.ledger.write(
-                inbox.store,
+                arrivals.store,
                 name,
                 delivery,
                 now=self._parts.clock.now(),
@@ -165,7 +166,7 @@ class _Receiver:
         if seen.status == 200:
             self._parts.heard[name] = self._parts.clock.now()
         if seen.status == 200 and kept is Kept.NEW:
-            self._parts.bells.ring("inbox")
+            self._parts.bells.callback()
         return _KEPT if seen.status == 200 else _refusal(seen.status)
 
     async def _read(self, receive: Receive, cap: int, *, told: int) -> bytes:
@@ -231,7 +232,7 @@ def _unpacked(body: bytes, encoding: str, cap: int) -> bytes:
 
 def _is_json(body: bytes) -> bool:
     try:
-        json.loads(body.decode("utf-8-sig"))
+        json.loads(body.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return False
     return True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from syncd.contract.model import Author, Field
 from syncd.ledger import upkeep
-from syncd.ledger.inbox import unpacked
+from syncd.ledger.arrivals import unpacked
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import ask, audit
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import inbox
+from syncd.ledger import arrivals
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger
 from tests.unit.audit import ask
@@ -107,7 +107,7 @@ async def pour(folder: Path, name: str = "s") -> None:
     async def one_after_the_other() -> None:
         for number in numbers:
             delivery = Delivery(submission_id=f"{name}{number}", source=Source.CALLBACK, body=b"%d" % number * 100)
-            await ledger.write(inbox.store, "zeliq", delivery, now=1.0)
+            await ledger.write(arrivals.store, "zeliq", delivery, now=1.0)
             os.write(1, f"{name}{number} {time.monotonic()}\n".encode())
 
     with contextlib.suppress(LedgerError):

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 import yaml
 
-from syncd.ledger.inbox import KEPT, unpacked
+from syncd.ledger.arrivals import KEPT, unpacked
 from tests.system.rig import free_port
 from tests.unit.audit import BODIES, ask
 from tests.unit.harness import SECRET

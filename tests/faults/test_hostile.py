@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger.inbox import KEPT, SURPLUS_KEPT, unpacked
+from syncd.ledger.arrivals import KEPT, unpacked
+from syncd.ledger.inbox import SURPLUS_KEPT
 from tests.unit.audit import BODIES, ask
 from tests.unit.harness import Harness
 

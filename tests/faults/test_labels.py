@@ -91,7 +91,7 @@ def test_a_kill_while_it_recovers_from_a_kill(fork_server: ForkServer, in_memory
 @pytest.mark.parametrize(
     ("put_off", "label", "found"),
     [
-        ("inbox.store", "after Receiver.200", "acknowledged, and lost"),
+        ("arrivals.store", "after Receiver.200", "acknowledged, and lost"),
         ("submissions.intend", "after Provider.submit", "of which the ledger knows nothing"),
     ],
     ids=["a 200 before the commit", "an intent after the call"],

@@ -18,9 +18,9 @@ from typing import cast
 import pytest
 
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import copies, inbox, upkeep
+from syncd.ledger import arrivals, copies, upkeep
+from syncd.ledger.arrivals import unpacked
 from syncd.ledger.file import LedgerCorrupt
-from syncd.ledger.inbox import unpacked
 from syncd.ledger.store import Ledger, reading
 from tests.unit.audit import BODIES, ask, events_gone, sqlite3
 
@@ -145,7 +145,7 @@ def test_a_copy_made_under_load_misses_nothing_from_before_it(tmp_path: Path) ->
         while not stop.is_set():
             number += 1
             delivery = Delivery(submission_id=f"s{number}", source=Source.CALLBACK, body=BODY % str(number).encode())
-            await harness.ledger.write(inbox.store, "zeliq", delivery, now=1.0)
+            await harness.ledger.write(arrivals.store, "zeliq", delivery, now=1.0)
             taken.append(delivery.submission_id)
 
     async def main() -> tuple[set[str], int]:

@@ -20,6 +20,7 @@ from connectors import fullenrich
 from syncd.contract.model import Delivery, Outcome, Receipt, Source, Submission
 from syncd.contract.pacing import Pacer
 from syncd.contract.testing.server import Reply, Script, scripted
+from syncd.ledger import arrivals
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.store import Tx
 from syncd.pipeline import inbox
@@ -87,7 +88,7 @@ def test_f17_the_callback_is_quicker_than_the_answer(build: Build) -> None:
     class Quick(FakeProvider):
         async def submit(self, submission: Submission) -> Receipt:
             receipt = await super().submit(submission)
-            await harness.ledger.write(mailbox.store, "ann", self.delivery(submission), now=1.0)
+            await harness.ledger.write(arrivals.store, "ann", self.delivery(submission), now=1.0)
             await inbox.run_once(harness.parts)
             return receipt
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.config.sections import Budget, InDoubtPolicy
 from syncd.contract.model import Field
-from syncd.ledger import inbox, upkeep
+from syncd.ledger import arrivals, upkeep
 from syncd.ledger.store import Tx
 
 from . import purchases
@@ -207,7 +207,7 @@ class Judge:
         states = {
             row["state"]
             for row in found
-            if inbox.unpacked(row["body"], row["text"]) == letter.body or about or (emptied and not row["body"])
+            if arrivals.unpacked(row["body"], row["text"]) == letter.body or about or (emptied and not row["body"])
         }
         useless = any(purchase.useless for purchase in letter.purchases) or self._is_tampered(letter) or about
         if not states & ({"applied", "quarantined", "surplus"} if useless else {"applied"}):

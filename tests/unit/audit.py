@@ -18,7 +18,7 @@ else:
 
 __all__ = ["ask", "audit", "events_gone", "sqlite3"]
 
-BODIES = "SELECT body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id"  # what `inbox.unpacked` takes
+BODIES = "SELECT body, text FROM delivery LEFT JOIN sample ON sample.id = sample_id"  # what `arrivals.unpacked` takes
 _SLOT = "CAST(created_at / 900 AS INTEGER)"
 _KINDS = "sum(reserved_mc), sum(coalesce(charged_mc, 0)), sum(assumed_mc), sum(iif(state = 'in_doubt', reserved_mc, 0))"
 _SUMS = f"""

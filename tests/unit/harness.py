@@ -23,8 +23,7 @@ from syncd.contract.model import Candidate, ContactRef, Delivery, Field, Grade, 
 from syncd.contract.pacing import Pacer
 from syncd.contract.ports import Options
 from syncd.contract.testing import StillClock
-from syncd.ledger import budgets, undos
-from syncd.ledger import inbox as mailbox
+from syncd.ledger import arrivals, budgets, undos
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
 from syncd.observe.conditions import Condition, derive
@@ -224,8 +223,8 @@ class Harness:
 
     def deliver(self, delivery: Delivery, name: str | None = None) -> bool:
         """What the receiver does with a genuine callback; False for a repeat."""
-        work = self.ledger.write(mailbox.store, name or self.fake.name, delivery, now=self.clock.now())
-        return self.run(work) is mailbox.Kept.NEW
+        work = self.ledger.write(arrivals.store, name or self.fake.name, delivery, now=self.clock.now())
+        return self.run(work) is arrivals.Kept.NEW
 
     def call_back(self, submission: Submission, body: bytes | None = None, name: str | None = None) -> int:
         """The provider answers a submission; returns how many jobs that answered."""

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from syncd.cli import app
 from syncd.contract.errors import Garbled, InDoubt, RateLimited
 from syncd.contract.model import Answer, Delivery, Grade, Identity, Submission
-from syncd.ledger import forgetting, inbox, upkeep
-from syncd.ledger.inbox import unpacked
+from syncd.ledger import arrivals, forgetting, upkeep
+from syncd.ledger.arrivals import unpacked
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
@@ -284,7 +284,9 @@ def test_a_bulk_that_was_set_aside_is_cut_or_emptied(build: Build, whole: bool) 
     delivery = harness.fake.delivery(call)
     kept = replace(delivery, body=delivery.body if whole else b"x" * 5000 + delivery.body)
     now, state = harness.clock.now(), DeliveryState.QUARANTINED
-    harness.run(harness.ledger.write(inbox.store, "ann", kept, now=now, state=state, note="set aside", believed=whole))
+    harness.run(
+        harness.ledger.write(arrivals.store, "ann", kept, now=now, state=state, note="set aside", believed=whole)
+    )
     json.loads(command(harness, "export", MAIL))
     forget(harness, MAIL)
     assert left_of(harness) == []

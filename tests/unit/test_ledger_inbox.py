@@ -3,7 +3,7 @@
 import pytest
 
 from syncd.contract.model import Delivery, Field, Source
-from syncd.ledger import inbox
+from syncd.ledger import arrivals
 from syncd.ledger.states import DeliveryState
 from tests.contract.fake_provider import said
 
@@ -24,9 +24,9 @@ def test_what_was_quarantined_does_not_stand_in_the_way_of_the_genuine_one(harne
     """A forger who knows the body can't make us drop it when it comes with the right signature."""
     delivery = Delivery(submission_id="s", source=Source.CALLBACK, body=b"{}")
     work = harness.ledger.write(
-        inbox.store, "ann", delivery, now=0.0, state=DeliveryState.QUARANTINED, note="not signed"
+        arrivals.store, "ann", delivery, now=0.0, state=DeliveryState.QUARANTINED, note="not signed"
     )
-    assert harness.run(work) is inbox.Kept.NEW
+    assert harness.run(work) is arrivals.Kept.NEW
     assert harness.deliver(delivery) is True
     assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("quarantined",), ("received",)]
 

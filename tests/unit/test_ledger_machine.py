@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from syncd.contract.model import Answer, Delivery, EnrichmentResult, Field, Outcome, Source
-from syncd.ledger import inbox, submissions, writes
+from syncd.ledger import arrivals, inbox, submissions, writes
 from syncd.ledger.budgets import Budget
 from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState, Reason, SubmissionState
@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
         self, name: str, body: bytes, outcome: Outcome, some: set[int], final: bool, charged: int | None
     ) -> None:
         if not self.books.write(
-            inbox.store, "ann", Delivery(submission_id=name, source=Source.POLL, body=body), now=NOW
+            arrivals.store, "ann", Delivery(submission_id=name, source=Source.POLL, body=body), now=NOW
         ):
             return
         self.bodies.append((name, body))
@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
         name, body = data.draw(st.sampled_from(self.bodies))
         before = self._all()
         delivery = Delivery(submission_id=name, source=Source.CALLBACK, body=body)
-        assert self.books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.REPEATED
+        assert self.books.write(arrivals.store, "ann", delivery, now=NOW) is arrivals.Kept.REPEATED
         assert self.books.write(received, 1) == []
         assert self._all() == before
 

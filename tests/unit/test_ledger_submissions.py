@@ -25,7 +25,7 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import contacts, inbox, shares, submissions, writes
+from syncd.ledger import arrivals, contacts, inbox, shares, submissions, writes
 from syncd.ledger.budgets import Budget
 from syncd.ledger.results import Since
 from syncd.ledger.room import OverBudget
@@ -110,7 +110,7 @@ class Books:
         )
         answer = Answer(results=results, final=final, charged=None if charged is None else Decimal(charged))
         delivery = Delivery(submission_id=name, source=Source.CALLBACK, body=body)
-        self.write(inbox.store, "ann", delivery, now=NOW)
+        self.write(arrivals.store, "ann", delivery, now=NOW)
         got = self.write(received, 1)[0]
         return int(self.write(inbox.apply, got, answer, poll_at=None, deadline=NOW + DAY, now=NOW))
 
@@ -508,8 +508,8 @@ def test_after_any_crash_the_next_step_is_possible(tmp_path: Path) -> None:
 
 def _store(books: Books) -> None:
     delivery = Delivery(submission_id="a", source=Source.CALLBACK, body=b"{}")
-    assert books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.NEW
-    assert books.write(inbox.store, "ann", delivery, now=NOW) is inbox.Kept.REPEATED
+    assert books.write(arrivals.store, "ann", delivery, now=NOW) is arrivals.Kept.NEW
+    assert books.write(arrivals.store, "ann", delivery, now=NOW) is arrivals.Kept.REPEATED
 
 
 def test_a_submission_is_loaded_as_it_was_asked(books: Books) -> None:

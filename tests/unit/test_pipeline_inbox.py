@@ -10,7 +10,7 @@ import pytest
 
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Answer, Delivery, EnrichmentResult, Outcome, Source, Submission
-from syncd.ledger import connections, ids, results
+from syncd.ledger import arrivals, connections, ids, results
 from syncd.ledger import inbox as mailbox
 from syncd.ledger.store import Tx
 from syncd.pipeline import inbox, verify
@@ -63,7 +63,7 @@ class Eager(FakeProvider):
 
     async def submit(self, submission: Submission):  # type: ignore[no-untyped-def]
         receipt = await super().submit(submission)
-        await self.harness.ledger.write(mailbox.store, self.name, self.delivery(submission), now=0.0)
+        await self.harness.ledger.write(arrivals.store, self.name, self.delivery(submission), now=0.0)
         await inbox.run_once(self.harness.parts)
         return receipt
 
@@ -237,7 +237,7 @@ def test_an_answer_that_comes_while_it_is_decided_on_is_not_lost(build: Build) -
 
     async def race() -> None:
         harness.finds(ada, EMAIL, VALUE)
-        await harness.ledger.write(mailbox.store, "ann", harness.fake.delivery(sent), now=0.0)
+        await harness.ledger.write(arrivals.store, "ann", harness.fake.delivery(sent), now=0.0)
         held = Held()
         first = asyncio.create_task(harness.ledger.write(held))
         await asyncio.to_thread(held.inside.wait, 30)
@@ -263,17 +263,17 @@ def test_what_is_applied_takes_less_room_and_is_all_there(asked: Harness) -> Non
     body = asked.fake.body(submission) + b" " * 1000
     assert asked.call_back(submission, body) == 1
     ((kept, size, sample),) = asked.sql("SELECT body, size, text FROM delivery JOIN sample ON sample.id = sample_id")
-    assert (len(kept) < size, mailbox.unpacked(kept, sample)) == (True, body)
+    assert (len(kept) < size, arrivals.unpacked(kept, sample)) == (True, body)
 
 
 @pytest.mark.parametrize("sample", [b"", b'{"email":"","status":"DELIVERABLE"}', b"x" * 9_000])
 @pytest.mark.parametrize("length", [2, 99, 100, 4_096, 4_097, 200_000])
 def test_what_is_packed_is_read_as_it_came(length: int, sample: bytes) -> None:
     body = (b'{"email":"ada@example.com","status":"DELIVERABLE"}' * length)[:length]
-    smaller = mailbox.packed(body, sample)
-    assert (smaller is None) == (length < mailbox.PACKED_FROM)
-    assert mailbox.unpacked(body if smaller is None else smaller, None if smaller is None else sample) == body
-    assert mailbox.packed(random.Random(length).randbytes(length), sample) is None, "nothing is gained"
+    smaller = arrivals.packed(body, sample)
+    assert (smaller is None) == (length < arrivals.PACKED_FROM)
+    assert arrivals.unpacked(body if smaller is None else smaller, None if smaller is None else sample) == body
+    assert arrivals.packed(random.Random(length).randbytes(length), sample) is None, "nothing is gained"
 
 
 def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: Harness) -> None:
@@ -283,7 +283,7 @@ def test_an_answer_packed_by_an_older_sample_is_read_beside_a_newer_one(asked: H
     for n, body in enumerate(bodies):
         delivery = replace(asked.fake.delivery(submission), body=body)
         sample = b"%d" % n + asked.fake.body(submission)
-        asked.run(asked.ledger.write(mailbox.store, "ann", delivery, now=1.0, sample=sample))
+        asked.run(asked.ledger.write(arrivals.store, "ann", delivery, now=1.0, sample=sample))
     assert asked.sql("SELECT count(*), count(DISTINCT sample_id) FROM delivery") == [(2, 2)]
     ids = asked.run(asked.ledger.read(mailbox.waiting, 9))
     assert [got.delivery.body for got in asked.run(asked.ledger.read(mailbox.received, ids))] == bodies

@@ -6,7 +6,7 @@ import itertools
 from syncd.contract.errors import SyncdError
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.watch import Watch
-from syncd.stages import APART, Stages
+from syncd.stages import APART, POURING, QUIET, Stages
 
 from .harness import Harness
 
@@ -43,3 +43,37 @@ def test_what_rings_in_quick_succession_is_done_in_few_passes(harness: Harness) 
 
 def test_what_rings_now_and_then_is_done_at_once(harness: Harness) -> None:
     assert passes(harness, "inbox", rings=2, every=2 * APART["inbox"]) == 2
+
+
+def test_callbacks_that_pour_in_are_acknowledged_before_they_are_applied(harness: Harness) -> None:
+    begun: list[float] = []
+
+    async def pour() -> tuple[float, float]:
+        now = asyncio.get_running_loop().time
+
+        async def work() -> int:
+            begun.append(now())
+            return 0
+
+        stages = Stages(harness.parts, Canary(), Watch(), lambda _: None)
+        stage = stages._stages["inbox"]
+        stage.work = work
+        stages.start(lambda one: one is stage)
+        first = now()
+        harness.parts.bells.callback()
+        harness.parts.bells.called_at += 100  # as if they came for ever
+        while not begun:
+            await asyncio.sleep(QUIET)
+        waited = begun[0] - first
+        await asyncio.sleep(APART["inbox"])
+        begun.clear()
+        alone = now()
+        harness.parts.bells.callback()
+        while not begun:
+            await asyncio.sleep(QUIET)
+        await stages.stop()
+        return waited, begun[0] - alone
+
+    while_they_pour, alone = harness.run(pour())
+    assert while_they_pour >= POURING * 0.9, "at the latest after a while"
+    assert alone >= QUIET * 0.9

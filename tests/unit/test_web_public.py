@@ -14,7 +14,7 @@ from syncd.contract.model import ContactRef, Submission
 from syncd.contract.reading import decode
 from syncd.ledger import canaries
 from syncd.ledger import inbox as mailbox
-from syncd.ledger.inbox import unpacked
+from syncd.ledger.arrivals import unpacked
 from syncd.pipeline.address import CANARY, Addresses
 from syncd.pipeline.canary import Canary
 from syncd.web.public import READING_LIMIT
