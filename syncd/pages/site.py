@@ -33,6 +33,7 @@ from .sessions import Session, Sessions, cookies, name_of
 
 HERE = Path(__file__).parent
 LONGEST_FORM = 1 << 20  # bytes
+LISTS = ("/contacts", "/review", "/doubts", "/providers", "/runs")  # which can be begun anew without what was wrong
 COOKIE: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
 
 T = TypeVar("T")
@@ -200,7 +201,7 @@ class Site:
             frame = await self.parts.ledger.read(glances.frame)
         except LedgerError:
             frame = None
-        begin = request.url.path if error.status == 400 and request.method == "GET" and request.url.query else ""
+        begin = request.url.path if error.status == 400 and request.url.query and request.url.path in LISTS else ""
         shown = {"frame": frame, "wrong": str(error), "cure": "", "begin": begin}
         return self._rendered(request, "trouble.html", error.status, **shown)
 

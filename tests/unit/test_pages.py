@@ -187,6 +187,17 @@ def test_what_is_shown_is_text_whatever_stands_in_it(harness: Harness) -> None:
     assert "&lt;script&gt;" in reply.text
 
 
+def test_c21_each_state_of_a_page_has_its_picture() -> None:
+    """As `python -m tests.browser docs/pictures` takes them."""
+    kept = {path.stem for path in (HERE.parents[1] / "docs/pictures/states").iterdir()}
+    pages = {"overview", "syncs", "sync", "contacts", "review", "doubts", "providers", "runs", "budgets", "settings"}
+    assert {f"empty-{name}" for name in (*pages, "left-alone")} <= kept
+    assert {
+        f"error-{name}" for name in pages - {"budgets", "settings"} | {"contact", "undo", "nothing", "left-alone"}
+    } <= kept
+    assert {"few-overview", "few-sync", "few-providers"} <= kept
+
+
 def test_nothing_that_is_not_there_is_a_bare_answer(written: Harness) -> None:
     for path in (
         "/nothing",
