@@ -56,7 +56,7 @@ class Candidate:
     ways: frozenset[str]  # in which the provider was asked in this round
     finds: frozenset[str]  # calls whose finds count for this job: its own, or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
-    refreshing: float | None = None  # since when (UTC seconds) a value of ours, that the CRM held then, is verified again
+    refreshing: float | None = None  # since when (UTC seconds) a value of ours that the CRM held is verified again
     pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
 

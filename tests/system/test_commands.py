@@ -283,12 +283,13 @@ def test_the_help_text_needs_no_configuration_to_be_understood() -> None:
     assert done.stdout.splitlines()[-1] == "too much: []"
 
 
-def test_the_daemon_imports_no_sdk_before_its_first_call_and_nothing_for_terminals() -> None:
+def test_until_callbacks_are_taken_nothing_is_imported_that_only_works_behind_them() -> None:
     look = (
         "import sys, syncd.cli.work; "
         "from connectors import fullenrich, hubspot, salesforce, zeliq; "
         "print(sorted({'rich', 'pygments', 'hubspot', 'simple_salesforce', 'requests', 'pycountry', "
-        "'email_validator', 'click', 'greenlet', 'syncd.sandbox', 'syncd.demo'} & sys.modules.keys()))"
+        "'email_validator', 'click', 'greenlet', 'syncd.sandbox', 'syncd.demo', "
+        "'syncd.stages', 'syncd.web.private', 'syncd.observe.watcher'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

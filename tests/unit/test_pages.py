@@ -456,7 +456,7 @@ def test_twenty_pages_are_told_and_the_next_one_is_asked_to_come_again(harness: 
 
 
 def test_a_daemon_that_nobody_looks_at_does_without_the_pages() -> None:
-    program = "import sys, syncd.daemon; print({'jinja2', 'syncd.pages.app'} & set(sys.modules))"
+    program = "import sys, syncd.working; print({'jinja2', 'syncd.pages.app'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
