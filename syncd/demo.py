@@ -31,7 +31,7 @@ from syncd import compose
 from syncd.clock import RehearsalClock
 from syncd.config import Log, LogFormat, load
 from syncd.contract.errors import ConfigError, SyncdError
-from syncd.daemon import Daemon, settled
+from syncd.daemon import Daemon
 from syncd.ledger import reports, reviews
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Ledger, Tx
@@ -39,6 +39,7 @@ from syncd.log import set_up
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.registry import Registry
+from syncd.settling import settled
 
 WATERFALL = {"email": ("zeliq", "fullenrich"), "phone": ("fullenrich", "zeliq")}
 TRUTH = ("written", "missed", "wrong", "discarded", "bought_twice", "overwritten", "unverified")
@@ -222,7 +223,7 @@ async def _watch(daemon: Daemon, clock: RehearsalClock, control: str, console: C
         TextColumn("{task.completed}/{task.total} fields{task.fields[rate]}, {task.fields[more]}"),
         TimeElapsedColumn(),
     )
-    goal, begun = asyncio.create_task(settled(daemon)), time.monotonic()
+    goal, begun = asyncio.create_task(settled(daemon.working)), time.monotonic()
     before = await daemon.parts.ledger.read(reports.far)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("enriching", total=None, rate="", more="")
@@ -238,7 +239,7 @@ async def _watch(daemon: Daemon, clock: RehearsalClock, control: str, console: C
 
 async def _leap(daemon: Daemon, clock: RehearsalClock, control: str, states: dict[JobState, int]) -> None:
     waits = [lane.pacer.ready_in() for lane in daemon.parts.lanes.values()]
-    idle = daemon.stages.pulled and states[JobState.QUEUED] and not any(states[s] for s in _BUSY)
+    idle = daemon.working.stages.pulled and states[JobState.QUEUED] and not any(states[s] for s in _BUSY)
     if idle and (wait := max(waits)) > LEAP_OVER:
         async with httpx.AsyncClient(trust_env=False) as client:
             (await client.post(f"{control}/clock/skip", json={"seconds": wait - 1})).raise_for_status()

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,9 @@ from syncd.ledger import submissions
 from syncd.ledger.place import Place
 from syncd.ledger.store import Tx
 from syncd.log import set_up
+from syncd.orders import Read
 from syncd.pipeline.parts import Parts
 from syncd.registry import Registry
-
-Read = Callable[[], tuple[Settings, Registry]]
-"""Reads and checks the file; raises ConfigError with every problem."""
 
 log = structlog.get_logger("syncd.configuration")
 

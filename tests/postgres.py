@@ -37,8 +37,10 @@ SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_d
 EMPTY = """
 DO $$ DECLARE one record; BEGIN
     SET LOCAL session_replication_role = replica;
-    FOR one IN SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'ledger_migration' LOOP
-        EXECUTE format('DELETE FROM %I', one.name);
+    FOR one IN SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' LOOP
+        IF one.name <> 'ledger_migration' THEN
+            EXECUTE format('DELETE FROM %I', one.name);
+        END IF;
     END LOOP;
     FOR one IN SELECT sequencename AS name FROM pg_sequences WHERE last_value IS NOT NULL LOOP
         PERFORM setval(one.name::regclass, 1, false);

@@ -1,6 +1,6 @@
-"""Imports structlog without what it brings for terminals: rich and pygments; 0.1 s and 8 MB.
+"""Imports structlog without what it looks for beside itself: rich and pygments for terminals, greenlet; 0.1 s and 9 MB.
 
-The daemon uses none of it: `syncd.log` renders its lines. Import this before anything that imports structlog; rich can
+The daemon uses none of it: `syncd.log` renders its lines. Import this before anything that imports structlog; they can
 be imported afterwards as ever.
 """
 
@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-_missing = "rich" not in sys.modules
-if _missing:
-    sys.modules["rich"] = None  # type: ignore[assignment] # as Python itself marks what can't be imported
+_missing = [name for name in ("rich", "greenlet") if name not in sys.modules]
+for _name in _missing:
+    sys.modules[_name] = None  # type: ignore[assignment] # as Python itself marks what can't be imported
 try:
     import_module("structlog")
 finally:
-    if _missing:
-        del sys.modules["rich"]
+    for _name in _missing:
+        del sys.modules[_name]

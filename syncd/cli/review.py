@@ -14,7 +14,7 @@ from syncd.actions import reviewing
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
 from syncd.ledger import reviews
-from syncd.ledger.reviews import Review
+from syncd.ledger.reviews import Outline, Review
 from syncd.ledger.store import Ledger, reading
 from syncd.registry import Registry
 
@@ -77,7 +77,7 @@ def list_(
       syncd review list --why "another profile" --unmasked
     """
     settings, registry = settings_from(config, secrets=False)
-    chosen = _chosen(settings, registry, [], (sync, field, provider, why, query))
+    chosen = _chosen(settings, registry, _which([], (sync, field, provider, why, query)))
     if as_json:
         print_json([_masked(one, unmasked=unmasked) for one in chosen])
         return
@@ -184,8 +184,8 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
     """Named one by one it is done at once; by filter, what would be done is shown first."""
     if not wanted.ids and not wanted.every and not any(wanted.filters):
         raise typer.BadParameter("say which: ids, a filter, or --all")
-    settings, registry = settings_from(config, secrets=False)
-    chosen = _chosen(settings, registry, wanted.ids, wanted.filters)
+    settings, _ = settings_from(config, secrets=False)
+    chosen = _outlined(settings, _which(wanted.ids, wanted.filters))
     unknown = sorted(set(wanted.ids) - {one.id for one in chosen})
     if unknown:
         raise SyncdError(f"nothing called {unknown[0]} waits for a decision; `syncd review list` shows what does")
@@ -211,7 +211,7 @@ def _decide(config: Path | None, decision: str, wanted: _Chosen, *, yes: bool, a
         tell(f"{len(chosen) - decided} had changed meanwhile, and wait on: look at them again.")
 
 
-def _carry_out(settings: Settings, chosen: Sequence[Review], decision: str, reason: str) -> int:
+def _carry_out(settings: Settings, chosen: Sequence[Outline], decision: str, reason: str) -> int:
     """Only what waits as it was shown is decided. Returns how many that were."""
     shown = reviewing.shown(chosen)
     now = compose.clock_of(settings).now()
@@ -224,10 +224,18 @@ def _waiting(settings: Settings, registry: Registry) -> list[Review]:
         return reviews.waiting(tx, listed_prices(settings, registry))
 
 
-def _chosen(settings: Settings, registry: Registry, ids: Sequence[int], filters: Filters) -> list[Review]:
-    """Those that fit all that was said; nothing said fits all."""
+def _which(ids: Sequence[int], filters: Filters) -> reviewing.Which:
     sync, field, provider, why, query = filters
-    which = reviewing.Which(ids=ids, sync=sync, field=field, provider=provider, why=why, query=query)
+    return reviewing.Which(ids=ids, sync=sync, field=field, provider=provider, why=why, query=query)
+
+
+def _outlined(settings: Settings, which: reviewing.Which) -> list[Outline]:
+    with reading(settings.ledger.place) as tx, said_of_usage():
+        return reviewing.outline(tx, which, now=compose.clock_of(settings).now())
+
+
+def _chosen(settings: Settings, registry: Registry, which: reviewing.Which) -> list[Review]:
+    """Those that fit all that was said; nothing said fits all."""
     with reading(settings.ledger.place) as tx, said_of_usage():
         prices = listed_prices(settings, registry)
         return reviewing.choose(tx, which, prices, now=compose.clock_of(settings).now())

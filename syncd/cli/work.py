@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
-import gc
 import os
 import signal
 import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TextIO, cast
@@ -21,24 +20,21 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 
 # isort: split
 from syncd import compose
-from syncd.config import ConditionKind, Settings, load
-from syncd.daemon import Daemon, settled
-from syncd.ledger import pauses, reports
+from syncd.config import Settings, load
+from syncd.daemon import Daemon, Until
 from syncd.ledger.engines import engine_of
 from syncd.ledger.place import Place
-from syncd.ledger.states import JobState, Reason
-from syncd.ledger.store import Ledger, Tx, reading
+from syncd.ledger.store import Ledger
 from syncd.log import set_up
-from syncd.observe.conditions import derive
-from syncd.observe.status import look
+from syncd.orders import Read
 from syncd.pipeline.canary import Canary
 from syncd.registry import Registry
 
-from .output import ConfigOption, complain, config_path, pasteable, settings_from, tell, with_cure
-from .progress import AboveProgress, looking, progress
+from .output import ConfigOption, complain, config_path, settings_from
+from .progress import AboveProgress
 
 EX_CANTCREAT = 73
-EVERY = 0.5  # seconds between two looks at how far `--once` is
+_M_ARENA_MAX = -8  # of mallopt(3)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -66,13 +62,30 @@ def run(
     watched = once and sys.stderr.isatty()
     set_up(settings.log, hidden=settings.secrets, stream=cast("TextIO", AboveProgress()) if watched else None)
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
-    with only_daemon(settings.ledger.place):
-        left = asyncio.run(_run(settings, registry, config_path(config).absolute(), wait * 60 if once else None))
+    _share_memory()
     if once:
-        _tell_how_it_stands(settings)
-    if left:
+        _run_once(settings, registry, within=wait * 60)
+        return
+    with only_daemon(settings.ledger.place):
+        asyncio.run(_run(settings, registry, read=partial(_read_again, config_path(config).absolute())))
+
+
+def _run_once(settings: Settings, registry: Registry, *, within: float) -> None:
+    """Until all is settled, or for so many seconds; then how it stands, and what kept it from that."""
+    from . import once  # noqa: PLC0415 - the daemon does without
+
+    with only_daemon(settings.ledger.place):
+        asyncio.run(_run(settings, registry, until=partial(once.until_settled, within=within)))
+    once.tell_how_it_stands(settings)
+    if left := once.left_undone(settings):
         complain(left)
         raise typer.Exit(1)
+
+
+def _share_memory() -> None:
+    """One pool of memory for all threads, which take turns anyway: glibc would give each one of its own, 1.3 MB."""
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager
@@ -102,95 +115,18 @@ def is_alone(ledger: Place) -> bool:
     return True
 
 
-async def _run(settings: Settings, registry: Registry, file: Path, within: float | None) -> list[str]:
-    """Run the daemon; with `within` (seconds) until all is settled. Returns what kept it from that."""
+async def _run(settings: Settings, registry: Registry, *, read: Read | None = None, until: Until | None = None) -> None:
+    """Run the daemon, until a signal or `until` ends it."""
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.place)
     parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
-    once = within is not None
-    daemon = Daemon(parts, Canary(), speed=speed, once=once, read=None if once else partial(_read_again, file))
-    gc.freeze()  # all this lives as long as the process: no collection need look at it again
-    gc.set_threshold(50_000, 20, 50)  # a page of work makes thousands of objects, and leaves no cycles
-
-    async def until_settled(running: Daemon) -> None:
-        try:
-            async with asyncio.timeout(within), _seen(ledger):
-                await settled(running)
-        except TimeoutError:
-            return
-
+    daemon = Daemon(parts, Canary(), speed=speed, once=until is not None, read=read)
     try:
-        await daemon.run(None if within is None else until_settled)
-        return [] if within is None else await ledger.read(_left, settings, now=parts.clock.now())
+        await daemon.run(until)
     finally:
         await compose.close(daemon.parts)
-
-
-@asynccontextmanager
-async def _seen(ledger: Ledger) -> AsyncIterator[None]:
-    """How far it is, is shown meanwhile on a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    before = await ledger.read(reports.far)
-
-    async def look() -> None:
-        with progress("enriching", "fields", rate=True) as line:
-            while True:
-                now = await ledger.read(reports.far)
-                line(now.done - before.done, now.total - before.done, now.in_words(before))
-                await asyncio.sleep(EVERY)
-
-    async with looking(look):
-        yield
 
 
 def _read_again(file: Path) -> tuple[Settings, Registry]:
     registry = Registry()
     return load(file, os.environ, registry=registry), registry
-
-
-def _tell_how_it_stands(settings: Settings) -> None:
-    """What has become of everything so far, and what wants a person now."""
-    with reading(settings.ledger.place) as tx:
-        paused = pauses.in_force(tx, now=compose.clock_of(settings).now())
-        ended: Counter[str] = Counter()
-        for row in reports.counts(tx):
-            ended[row["reason"]] += row["n"]
-        states, spent = reports.by_state(tx), reports.credits_by_provider(tx)
-    written, others = ended.pop(Reason.WRITTEN, 0), sum(n for reason, n in ended.items() if reason)
-    charged = sum(one["charged"] for one in spent.values())
-    tell(f"{written:,} values are written, {others:,} fields ended without one; {charged:,g} credits were charged.")
-    if waiting := states[JobState.REVIEW]:
-        tell(pasteable(f"{waiting:,} values wait for you: syncd review list"))
-    for one in paused:
-        tell(pasteable(f"{one.name or 'syncd'} is paused: {one.why}: syncd resume {one.name or '--all'}"))
-
-
-def _moving(tx: Tx, settings: Settings, *, now: float) -> int:
-    """How much would still move, but for what somebody has paused."""
-    paused = pauses.in_force(tx, now=now)
-    unwritten = [sync.name for sync in settings.syncs if any(one.stops_writing(sync.name) for one in paused)]
-    unasked = [
-        (sync.name, provider, field)
-        for sync in settings.syncs
-        for field, policy in sync.fields.items()
-        for provider in policy.providers
-        if any(one.stops_buying(sync.name, provider) for one in paused)
-    ]
-    return reports.moving(tx, unasked, unwritten=unwritten)
-
-
-def _left(tx: Tx, settings: Settings, *, now: float) -> list[str]:
-    """What is not done, each with what to do about it."""
-    status = look(tx, settings, now=now)
-    obstacles = [one for one in derive(status) if one.blocks and one.kind is not ConditionKind.BUDGET]
-    left = [with_cure(f"{one.who} {one.what}: {one.why}", one.cure, one.code) for one in obstacles]
-    told = {one.why for one in obstacles}
-    failed = {name: run["error"] for name, run in status["runs"].items() if run["error"]}
-    left += [f"{name} could not be pulled: {why}" for name, why in failed.items() if why not in told]
-    if waiting := _moving(tx, settings, now=now):
-        left.append(f"{waiting} jobs still wait for something; run again, or see `syncd status`")
-    if doubtful := reports.by_state(tx)[JobState.IN_DOUBT]:
-        left.append(f"{doubtful} jobs are in doubt, for nobody knows whether their call arrived; see `syncd status`")
-    return left

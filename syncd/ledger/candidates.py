@@ -56,7 +56,7 @@ class Candidate:
     ways: frozenset[str]  # in which the provider was asked in this round
     finds: frozenset[str]  # calls whose finds count for this job: its own, or shared ones
     again: Question | None  # what was asked in vain and is to be asked once more, word for word
-    refreshing: bool = False  # the CRM holds a value of ours, which is verified again
+    refreshing: float | None = None  # since when (UTC seconds) a value of ours that the CRM held is verified again
     pulled_at: float = 0.0  # when the CRM was last asked for the contact
     relatives: tuple[Relative, ...] = ()
 
@@ -205,7 +205,7 @@ def _candidate(row: sqlite3.Row, page: _Page) -> Candidate:
         person=row["person"],
         names=_names(identity) if row["namesakes"] else frozenset(),
         lacking=field in _lacks(row["lacks"]) or row["priority"] < 0,
-        refreshing=row["priority"] < 0,
+        refreshing=row["retried_at"] if row["priority"] < 0 else None,
         blocked=blocked,
         email_job=row["mail_id"] if under_way else None,
         ways=frozenset(page.ways.get(id_, ())),

@@ -83,9 +83,10 @@ def require(
     tx: Tx, sync: str, policy: str, jobs: Sequence[int], *, limit: int, now: float, canary: int | None = None
 ) -> None:
     """Raises NotYet where `allowance` does not reach for the contacts of these jobs: another provider's call may have
-    taken it since they were chosen."""
+    taken it since they were chosen. Who is on their way with another field is no further contact."""
     left = allowance(tx, sync, policy, limit=limit, now=now, canary=canary)
-    if left is not None and tx.value("contacts_among", jobs=json.dumps(list(jobs))) > left:
+    wanted = {"sync": sync, "jobs": json.dumps(list(jobs)), "doubtful_since": now - DOUBTFUL}
+    if left is not None and tx.value("contacts_among", **wanted) > left:
         raise NotYet
 
 

@@ -6,8 +6,9 @@ nothing is added to the work of the moment. What has come since is counted whene
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,10 +106,10 @@ def after_deleting(tx: Tx) -> None:
                 upkeep.set_mark(tx, mark, newest)
 
 
-def refused(tx: Tx, result_id: int, *, now: float) -> None:
-    """A person has refused the value of an answer."""
-    if (row := tx.row("daily_refusal", result_id=result_id, now=now)) is not None:
-        _add(tx, {Place(*row): Figures(refused=1)})
+def refused(tx: Tx, result_ids: Sequence[int], *, now: float) -> None:
+    """A person has refused the values of these answers."""
+    rows = tx.rows("daily_refusals", ids=json.dumps(list(result_ids)), now=now) if result_ids else []
+    _add(tx, {Place(*place): Figures(refused=n) for *place, n in rows})
 
 
 def read(tx: Tx, first: int, last: int, *, settled: bool = False, most: int = AT_A_LOOK) -> dict[Place, Figures]:

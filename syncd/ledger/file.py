@@ -31,6 +31,10 @@ _STEPS = 50_000  # of SQLite's work, between two looks whether to go on
 _PIECE = 1 << 20  # bytes of the -wal that are written again at a time
 _NO_ROOM = (10 | 12 << 8, 10 | 19 << 8)  # IOERR_NOMEM, IOERR_SHMSIZE: no memory, and no room for the -shm
 
+PREPARED = (
+    600  # statements that a connection keeps prepared: all there are, for to prepare one takes longer than to run it
+)
+
 _PRAGMAS = {
     "foreign_keys": "1",
     "synchronous": "2",  # FULL: an acknowledged callback survives a power cut
@@ -97,7 +101,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
     Raises LedgerError where the file is not ours, or sqlite3.Error.
     """
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=PREPARED)
     connection.row_factory = sqlite3.Row
     try:
         _claim(connection)
@@ -145,7 +149,9 @@ def _configure(connection: sqlite3.Connection) -> None:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that only reads, beside any that writes. Raises sqlite3.Error."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=PREPARED
+    )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA busy_timeout = 5000")
     return connection

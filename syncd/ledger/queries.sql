@@ -889,7 +889,7 @@ SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued J
 -- name: candidates
 -- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
 -- records to think of.
-SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, contact.id AS contact_id,
+SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, job.retried_at, contact.id AS contact_id,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
     iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
@@ -1433,7 +1433,11 @@ SELECT count(DISTINCT contact_id) FROM (
     UNION ALL SELECT contact_id FROM job INDEXED BY job_writeback WHERE state IN ('accepted', 'writing') AND sync = :sync) AS bought
 
 -- name: contacts_among
+-- Those of these jobs, without the ones who are among those for whom something was perhaps bought.
 SELECT count(DISTINCT job.contact_id) FROM json_each(:jobs) AS wanted JOIN job ON job.id = wanted.value
+WHERE NOT EXISTS (SELECT 1 FROM job AS other WHERE other.contact_id = job.contact_id AND other.sync = :sync
+    AND (other.state IN ('sending', 'sent', 'answered', 'accepted', 'writing')
+        OR (other.state = 'in_doubt' AND other.updated_at > :doubtful_since)))
 
 -- name: is_under_way
 -- May an answer come soon, or be accepted?
@@ -1570,10 +1574,13 @@ SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS INTEGER), value ->> 2, 
 ON CONFLICT (result_id) DO UPDATE SET value = excluded.value, why = excluded.why, until = excluded.until,
     decision = iif(review.why = 'approval', '', review.decision)  -- another value, or another question about it
 
--- name: review_decide
--- With a `value`: only as long as that is what waits.
-UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by
-WHERE result_id = :result_id AND decision = '' AND (:value IS NULL OR value = :value)
+-- name: reviews_decide
+-- Those of these that still wait; where a value stands beside the id, only as long as that is what waits.
+UPDATE review SET decision = :decision, decided_at = :now, decided_by = :by FROM jsonb_each(:rows) AS shown
+WHERE review.result_id = CAST(shown.value ->> 0 AS INTEGER) AND review.decision = ''
+    AND coalesce(shown.value ->> 1, review.value) = review.value
+    AND EXISTS (SELECT 1 FROM job WHERE job.id = review.job_id AND job.state = 'review')
+RETURNING review.result_id, review.job_id
 
 -- name: run_accepted
 SELECT accepted FROM run WHERE sync = :sync ORDER BY id DESC LIMIT 1
@@ -1585,16 +1592,22 @@ UPDATE run SET accepted = :n WHERE id = (SELECT max(id) FROM run WHERE sync = :s
 -- Values that a person should look at, oldest first.
 SELECT * FROM waiting_review ORDER BY opened_at, result_id
 
+-- name: reviews_outlined
+-- All that wait, in short.
+SELECT json_group_array(json_array(result_id, held_job, submission_id, ref, sync, field, provider, value, why, replaces))
+FROM waiting_review
+
+-- name: reviews_outlined_named
+-- Those of these answers that still wait, in short.
+SELECT json_group_array(json_array(result_id, held_job, submission_id, ref, sync, field, provider, value, why, replaces))
+FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
+AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
+
 -- name: reviews_named
 -- Those of these answers that still wait.
 SELECT * FROM waiting_review WHERE result_id IN (SELECT value FROM json_each(:ids))
 AND held_job IN (SELECT review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value)
 ORDER BY opened_at, result_id
-
--- name: reviews_open_jobs
--- The jobs of those of these answers that still wait.
-SELECT review.result_id, review.job_id FROM json_each(:ids) AS wanted JOIN review ON review.result_id = wanted.value
-JOIN job ON job.id = review.job_id WHERE review.decision = '' AND job.state = 'review'
 
 -- name: reviews_of_job
 SELECT * FROM review WHERE job_id = :job_id ORDER BY result_id
@@ -1844,10 +1857,11 @@ SELECT day, sync, field, provider, 0 AS found, 0 AS missed, 0 AS unanswered, 0 A
     0 AS asked_first, 0 AS found_first, sum(written) AS written, sum(refused) AS refused, 0 AS quarter, 0 AS n
 FROM ended_write WHERE id > :after AND id <= :until GROUP BY day, sync, field, provider
 
--- name: daily_refusal
--- A person has refused the value of this answer.
-SELECT CAST(floor(:now / 86400) AS INTEGER) AS day, job.sync, job.field, result.provider
-FROM result JOIN job ON job.id = result.job_id WHERE result.id = :result_id
+-- name: daily_refusals
+-- A person has refused the values of these answers.
+SELECT CAST(floor(:now / 86400) AS INTEGER) AS day, job.sync, job.field, result.provider, count(*) AS n
+FROM json_each(:ids) AS refused CROSS JOIN result ON result.id = refused.value JOIN job ON job.id = result.job_id
+GROUP BY job.sync, job.field, result.provider
 
 -- name: daily_add
 INSERT INTO daily VALUES (:day, :sync, :field, :provider, :found, :missed, :unanswered, :verified, :contradicted,

@@ -53,6 +53,22 @@ class Review:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+class Outline(NamedTuple):
+    """A value in question, as far as is needed to choose, count and decide: of many, that is read in a fraction of the
+    time. The names are those of `Review`; `replaces`: 0 a blank, 1 a value of ours, 2 one that is not ours."""
+
+    id: int
+    job_id: int
+    call: str | None
+    ref: str
+    sync: str
+    field: str
+    provider: str
+    value: str
+    why: str
+    replaces: int
+
+
 class Doubtful(NamedTuple):
     """An answer that is in doubt, and the value in question; it waits for a person at most until a moment (UTC
     seconds)."""
@@ -85,6 +101,19 @@ def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
 def named(tx: Tx, ids: Iterable[int], prices: costs.Prices | None = None) -> list[Review]:
     """Those of these that still wait, oldest first."""
     return _reviews(tx, tx.rows("reviews_named", ids=json.dumps(list(ids))), prices)
+
+
+def outlines(tx: Tx, ids: Sequence[int] = ()) -> list[Outline]:
+    """Everything that waits for a decision, in short; or those of these that still wait."""
+    wanted = {"ids": json.dumps(list(ids))} if ids else {}
+    return [Outline(*one) for one in tx.packed("reviews_outlined_named" if ids else "reviews_outlined", **wanted)]
+
+
+def spent(tx: Tx, chosen: Iterable[Outline], prices: costs.Prices) -> float:
+    """Credits that these have cost together, as far as is known."""
+    jobs = [(one.call, one.job_id) for one in chosen if one.call]
+    shares = costs.of_calls(tx, {call for call, _ in jobs}, prices) if jobs else {}
+    return sum(shares.get(one) or 0 for one in jobs) / 1000
 
 
 def _reviews(tx: Tx, rows: Sequence[Any], prices: costs.Prices | None) -> list[Review]:
@@ -123,18 +152,14 @@ def decide(
 ) -> int:
     """Accept or refuse; the jobs are decided on again. `shown`: the values that were decided on; where another one
     waits by now, nothing is decided. `reason`: in the person's words, for the history. Returns how many were open."""
-    note = f"{decision} by {by}" + (f": {reason}" if reason else "")
-    open_ = tx.rows("reviews_open_jobs", ids=json.dumps(list(ids)))
-    jobs = {row["result_id"]: row["job_id"] for row in open_}
-    decided = 0
-    for id_ in ids:
-        value = shown.get(id_) if shown is not None else None
-        if id_ in jobs and tx.run("review_decide", result_id=id_, decision=decision, by=by, value=value, now=now):
-            decided += 1
-            if decision == REFUSED:
-                daily.refused(tx, id_, now=now)
-            tx.move(jobs[id_], JobState.REVIEW, JobState.ANSWERED, now=now, note=note)
-    return decided
+    values = {"note": f"{decision} by {by}" + (f": {reason}" if reason else "")}
+    rows = json.dumps([[id_, shown.get(id_) if shown is not None else None] for id_ in ids])
+    decided = tx.rows("reviews_decide", rows=rows, decision=decision, by=by, now=now)
+    if decision == REFUSED:
+        daily.refused(tx, [row["result_id"] for row in decided], now=now)
+    moves = [Move(row["job_id"], JobState.REVIEW, JobState.ANSWERED, values) for row in decided]
+    tx.move_many(moves, now=now)
+    return len(decided)
 
 
 def decide_overdue(tx: Tx, *, now: float) -> int:
@@ -146,8 +171,8 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 
 def _review(row: Any, cost: int | None) -> Review:
     evidence = json.loads(row["evidence"] or "{}")
+    blank, typed = row["replaces"] == 0, row["replaces"] == 2
     ours = row["ours"] or ""
-    blank = row["field"] in json.loads(row["lacks"]) and (row["ours_at"] or 0.0) <= row["pulled_at"]
     contact = json.loads(row["identity"])
     return Review(
         id=row["result_id"],
@@ -157,7 +182,7 @@ def _review(row: Any, cost: int | None) -> Review:
         provider=row["provider"],
         value=row["value"],
         old="" if blank else ours,
-        replaces_typed=not blank and not ours,
+        replaces_typed=typed,
         held="" if blank else ours or _held(row["field"], contact),
         grade=grade_of(row["candidates"], row["value"]),
         cost=None if cost is None else cost / 1000,

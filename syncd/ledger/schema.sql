@@ -313,12 +313,14 @@ CREATE TABLE history (
     job_id INTEGER NOT NULL, step_id INTEGER NOT NULL, PRIMARY KEY (job_id, step_id)
 ) STRICT, WITHOUT ROWID;
 -- Values that wait for a person's decision. A review is over when its job has moved on. `ours`: our newest value there
--- that was not put back.
+-- that was not put back. `replaces`: a blank would be filled (0), a value of ours (1) or one that is not ours (2) replaced.
 CREATE VIEW waiting_review AS
 SELECT review.*, job.id AS held_job, job.sync, job.field, job.destination, job.due_at,
     contact.connection || '/' || contact.object || '/' || contact.ext_id AS ref, contact.identity, contact.lacks,
     contact.pulled_at, answer.provider, answer.said, answer.told, answer.candidates, answer.evidence, answer.verdict,
-    answer.submission_id, answer.asked_at, ours.after AS ours, ours.done_at AS ours_at
+    answer.submission_id, answer.asked_at, ours.after AS ours, ours.done_at AS ours_at,
+    CASE WHEN instr(contact.lacks, '"' || job.field || '"') > 0 AND coalesce(ours.done_at, 0) <= contact.pulled_at THEN 0
+        WHEN ours.after <> '' THEN 1 ELSE 2 END AS replaces
 FROM job CROSS JOIN review ON review.job_id = job.id AND review.decision = '' -- CROSS: few jobs wait, many reviews are over
 JOIN answer ON answer.id = review.result_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN write AS ours ON ours.id = (SELECT max(write.id) FROM write WHERE write.job_id = job.id AND write.state = 'written'

@@ -136,6 +136,7 @@ async def ask_again(site: Site, request: Request) -> Response:
         fields={"contact": [str(ref)]},
         button="Ask again",
         back=f"/contacts/{ref}",
+        twin=f"syncd retry {ref} --yes",
     )
     return await site.confirm(request, question)
 
@@ -166,6 +167,7 @@ async def ask_enrich(site: Site, request: Request) -> Response:
         fields={"contact": [str(ref)]},
         button="Ask now",
         back=f"/contacts/{ref}",
+        twin=f"syncd enrich {ref} --yes",
     )
     return await site.confirm(request, question)
 

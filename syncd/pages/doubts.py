@@ -93,13 +93,18 @@ async def confirm(site: Site, request: Request) -> Response:
     if not calls:
         raise Wrong("Nothing is picked, or it was settled meanwhile.", 404)
     at_risk = sum(_risk(one) for one in calls)
-    told = [WHAT.get(what, "Each of them counts with the price that you say.")]
-    told.append(f"{len(calls)} {'call' if len(calls) == 1 else 'calls'}, at most {at_risk:g} credits.")
-    fields = {"call": [one.id for one in calls], "set": [_mark(calls)]}
-    title = f"{deciding.WORDS.get(what, 'Priced').capitalize()}: {len(calls)} {'call' if len(calls) == 1 else 'calls'}?"
-    asks = [("charged", "Credits that each was charged", "0")] if what == PRICED else []
+    n = f"{len(calls)} {'call' if len(calls) == 1 else 'calls'}"
+    told = [WHAT.get(what, "Each of them counts with the price that you say."), f"At most {at_risk:g} credits in all."]
+    option = "--expired … --charged …" if what == PRICED else f"--{what}"
     question = Question(
-        title=title, told=told, action=f"/doubts/{what}", fields=fields, button="Do it", back="/doubts", asks=asks
+        title=f"{n}: {deciding.WORDS.get(what, 'what each was charged')}?",
+        told=told,
+        action=f"/doubts/{what}",
+        fields={"call": [one.id for one in calls], "set": [_mark(calls)]},
+        button="Do it",
+        back="/doubts",
+        twin=f"syncd in-doubt resolve {calls[0].id if len(calls) == 1 else '…'} {option}",
+        asks=[("charged", "Credits that each was charged", "0")] if what == PRICED else [],
     )
     return await site.confirm(request, question)
 

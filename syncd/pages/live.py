@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
+from syncd import words
 from syncd.ledger.file import LedgerError
 from syncd.observe.status import live as whole_status
-from syncd.observe.summary import SIGNS
 from syncd.pipeline.parts import Parts
 from syncd.words import Standing
 
@@ -90,7 +90,9 @@ def figures(status: dict[str, Any]) -> dict[str, str]:
         "charged": f"{sum(one['charged'] for one in status['credits'].values()):,g}",
     }
     for name, one in syncs.items():
-        told[f"state {name}"] = f"{SIGNS[Standing(one['state'])]} {one['state']}"
+        standing = words.STANDINGS[Standing(one["state"])]
+        told[f"state {name}"] = f"{standing.sign} {one['state']}"
+        told[f"colour {name}"] = standing.colour.value
         told[f"moving {name}"] = f"{one['moving']:,}"
         told[f"written {name}"] = f"{one['written']:,}"
     return told

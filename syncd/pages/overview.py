@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncd.config import ConditionKind
-from syncd.ledger import daily, glances
+from syncd.ledger import budgets, daily, glances
 from syncd.ledger.store import Tx
 from syncd.observe.status import live
 from syncd.observe.summary import needs_you
@@ -49,6 +49,7 @@ async def overview(site: Site, request: Request) -> Response:
         "hours": hours,
         "beats_": beats,
         "next": site.next_pulls(status),
+        "budgets": [(one["budget"], budgets.in_words(one)) for one in status["budgets"]],
         "lately": lately,
         "few": lately["asked"] < FEW,
         "told_already": lambda why: any(why.endswith(one["why"]) for one in status["conditions"]),

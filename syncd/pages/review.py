@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -15,14 +15,14 @@ from syncd.actions import crm_calls, reviewing
 from syncd.actions.reviewing import Place, Which
 from syncd.ledger import reports, reviews
 from syncd.ledger.costs import Prices
-from syncd.ledger.reviews import Review
+from syncd.ledger.reviews import Outline, Review
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.pages.site import Form, Site, Wrong, command
+from syncd.pipeline.parts import Parts
 
 PAGE = 25
-MANY = 500  # values that are put in another order than that of the deadline while a person waits
-CHUNK = 200  # values that are decided on in one transaction: the stages write in between
+CHUNK = 500  # values that are decided on in one transaction: the stages write in between
 _FILTERS = ("sync", "field", "provider", "why", "q")
 _DECISIONS = {"accept": reviews.ACCEPTED, "refuse": reviews.REFUSED}
 
@@ -40,7 +40,7 @@ async def review(site: Site, request: Request) -> Response:
         "more": urlencode({**filtered, **sort, "after": ",".join(map(repr, found.next))}) if found.next else None,
         "sorted": found.order,
         "orders": reviewing.ORDERS,
-        "many": MANY,
+        "many": reviewing.MANY,
         "filters": said,
         "filtered": urlencode(filtered),
         "total": found.total,
@@ -69,7 +69,7 @@ def _page(tx: Tx, prices: Prices, said: dict[str, str], after: Place, *, now: fl
     counts = [row for row in reports.counts(tx) if row["state"] == JobState.REVIEW]
     narrow: Any = {key: said[key] or None for key in ("sync", "field", "provider", "why")}
     try:
-        if said["q"] or sum(row["n"] for row in counts) <= MANY:
+        if said["q"] or sum(row["n"] for row in counts) <= reviewing.MANY:
             chosen = reviewing.choose(tx, Which(**narrow, query=said["q"] or None), prices, now=now)
             return _part(chosen, said["sort"] or reviewing.USUAL, after)
         found, more = reviews.page(tx, prices, after=_deadline(after), limit=PAGE, **narrow)
@@ -121,9 +121,14 @@ async def one(site: Site, request: Request) -> Response:
 def _sides(one: Review) -> list[tuple[str, str, str]]:
     keys = dict.fromkeys([*one.contact, *(key for said in one.answer for key in said)])
     return [
-        (key.replace("_", " "), _text(one.contact.get(key)), " / ".join(_text(said.get(key)) for said in one.answer))
+        (key.replace("_", " "), _text(one.contact.get(key)), _different(_text(said.get(key)) for said in one.answer))
         for key in keys
     ]
+
+
+def _different(texts: Iterable[str]) -> str:
+    """What several places say, each thing once."""
+    return " / ".join(dict.fromkeys(filter(None, texts)))
 
 
 def _text(value: Any) -> str:
@@ -142,30 +147,38 @@ async def confirm(site: Site, request: Request) -> Response:
 
 
 async def _confirm(site: Site, request: Request, decision: str, which: Which, *, wrong: str = "") -> Response:
-    chosen, frame = await site.read(reviewing.choose, which, site.parts.listed_prices, now=site.parts.clock.now())
-    costs = [one.cost for one in chosen if one.cost is not None]
-    shown: dict[str, Any] = {
-        "decision": decision,
-        "chosen": chosen[:PAGE],
+    meant, frame = await site.read(_meant, site.parts, which, now=site.parts.clock.now())
+    reason = request.state.form.get("reason") if wrong else ""
+    shown: dict[str, Any] = {**meant, "decision": decision, "which": which, "reason": reason, "wrong": wrong}
+    return await site.page(request, "review_confirm.html", frame=frame, code=409 if wrong else 200, **shown)
+
+
+def _meant(tx: Tx, parts: Parts, which: Which, *, now: float) -> dict[str, Any]:
+    """What would be decided on, and the first of it in full: the riskiest ones, where they are not too many to sort."""
+    chosen = reviewing.outline(tx, which, now=now)
+    first = chosen if len(chosen) <= reviewing.MANY else chosen[:PAGE]
+    return {
+        "chosen": sorted(reviews.named(tx, [one.id for one in first], parts.listed_prices), key=reviewing.risk)[:PAGE],
         "n": len(chosen),
         "counts": reviewing.counts(chosen),
-        "replaced": sum(one.replaces_typed or bool(one.old) for one in chosen),
-        "typed": sum(one.replaces_typed for one in chosen),
-        "cost": sum(costs),
-        "calls": crm_calls.needed(site.parts.crms, (one.ref for one in chosen)),
-        "which": which,
+        "replaced": sum(one.replaces > 0 for one in chosen),
+        "typed": sum(one.replaces > 1 for one in chosen),
+        "cost": reviews.spent(tx, chosen, parts.listed_prices),
+        "calls": crm_calls.needed(parts.crms, (one.ref for one in chosen)),
         "digest": reviewing.mark_of(chosen),
-        "reason": request.state.form.get("reason") if wrong else "",
-        "wrong": wrong,
+        "back": urlencode({key: value for key in _FILTERS if (value := _said(which, key))}),
     }
-    return await site.page(request, "review_confirm.html", frame=frame, code=409 if wrong else 200, **shown)
+
+
+def _said(which: Which, key: str) -> str:
+    return getattr(which, "query" if key == "q" else key) or ""
 
 
 async def decide(site: Site, request: Request) -> Response:
     """Do it, if they are the ones that were shown."""
     decision, form = request.path_params["decision"], request.state.form
     which = _which_of(form)
-    chosen = await site.parts.ledger.read(reviewing.choose, which, site.parts.listed_prices, now=site.parts.clock.now())
+    chosen = await site.parts.ledger.read(reviewing.outline, which, now=site.parts.clock.now())
     if reviewing.mark_of(chosen) != form.get("set"):
         before = int(form.get("n", "0") or 0)
         wrong = f"Nothing was done: {before} were shown, and {len(chosen)} fit now that are not the same. Look again."
@@ -178,7 +191,7 @@ async def decide(site: Site, request: Request) -> Response:
     return site.done(request, "/review", f"{decided} {'value' if decided == 1 else 'values'} {words[decision]}{rest}.")
 
 
-async def _carry_out(site: Site, chosen: Sequence[Review], decision: str, by: str, reason: str) -> int:
+async def _carry_out(site: Site, chosen: Sequence[Outline], decision: str, by: str, reason: str) -> int:
     decided, shown = 0, reviewing.shown(chosen)
     ids = list(shown)
     for first in range(0, len(ids), CHUNK):

@@ -41,6 +41,7 @@ async def ask_suppress(site: Site, request: Request) -> Response:
         fields={"value": [value]},
         button="Leave alone",
         back=LIST,
+        twin=f"syncd suppress add {value} --reason …",
         asks=[("reason", "Why; it is shown wherever somebody is left alone for it", reason)],
     )
     return await site.confirm(request, question)
@@ -69,6 +70,7 @@ async def ask_unsuppress(site: Site, request: Request) -> Response:
         fields={"value": [value]},
         button="Take from the list",
         back=LIST,
+        twin=f"syncd suppress remove {value}",
     )
     return await site.confirm(request, question)
 
@@ -86,7 +88,7 @@ async def ask_forget(site: Site, request: Request) -> Response:
     """`/forget?who=`: what is held, and would be erased."""
     who = request.query_params.get("who", "")
     person = await _person(site, who)
-    told = [f"{n:,} {what}" for what, n in person.held.counts.items() if n] or ["Nothing is held on this person."]
+    told = [f"{what}: {n:,}" for what, n in person.held.counts.items() if n] or ["Nothing is held on this person."]
     told += [f"Records: {', '.join(person.held.refs)}."] if person.held.refs else []
     told += ["What their calls cost stays, and digests by which they are never asked about again.", rights.ELSEWHERE]
     question = Question(
@@ -96,6 +98,7 @@ async def ask_forget(site: Site, request: Request) -> Response:
         fields={"who": [who]},
         button="Erase",
         back=_back(who),
+        twin=f"syncd forget {who} --yes",
     )
     return await site.confirm(request, question)
 
@@ -117,7 +120,7 @@ async def ask_export(site: Site, request: Request) -> Response:
     person = await _person(site, who)
     if not person.contacts:
         raise Wrong(f"Nothing is held on {who}.", 404)
-    told = [f"{n:,} {what}" for what, n in person.held.counts.items() if n]
+    told = [f"{what}: {n:,}" for what, n in person.held.counts.items() if n]
     told += ["The file holds personal data in full: give it to nobody but the person."]
     question = Question(
         title=f"Export all that is held on {who}?",
@@ -126,6 +129,7 @@ async def ask_export(site: Site, request: Request) -> Response:
         fields={"who": [who]},
         button="Export as JSON",
         back=_back(who),
+        twin=f"syncd export {who}",
     )
     return await site.confirm(request, question)
 

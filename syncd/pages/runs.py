@@ -135,6 +135,7 @@ async def ask_stop(site: Site, request: Request) -> Response:
         fields={"run": [str(run)]},
         button="Stop",
         back=f"/runs/{run}",
+        twin=f"syncd undo --stop {run}",
     )
     return await site.confirm(request, question)
 

@@ -33,6 +33,7 @@ from .sessions import Session, Sessions, cookies, name_of
 
 HERE = Path(__file__).parent
 LONGEST_FORM = 1 << 20  # bytes
+LISTS = ("/contacts", "/review", "/doubts", "/providers", "/runs")  # which can be begun anew without what was wrong
 COOKIE: dict[str, Any] = {"httponly": True, "samesite": "strict", "path": "/"}
 
 T = TypeVar("T")
@@ -66,7 +67,8 @@ class Form:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What a person is asked before something is done. `told`: sentences on what it means; `fields`: what the form
-    sends; `back`: the page of whoever says no; `asks`: name, label and usual value of what is to be typed."""
+    sends; `back`: the page of whoever says no; `twin`: the command that does the same; `asks`: name, label and usual
+    value of what is to be typed."""
 
     title: str
     told: Sequence[str]
@@ -74,6 +76,7 @@ class Question:
     fields: Mapping[str, Sequence[str]]
     button: str
     back: str
+    twin: str
     asks: Sequence[tuple[str, str, str]] = ()
 
 
@@ -198,7 +201,7 @@ class Site:
             frame = await self.parts.ledger.read(glances.frame)
         except LedgerError:
             frame = None
-        begin = request.url.path if error.status == 400 and request.method == "GET" and request.url.query else ""
+        begin = request.url.path if error.status == 400 and request.url.query and request.url.path in LISTS else ""
         shown = {"frame": frame, "wrong": str(error), "cure": "", "begin": begin}
         return self._rendered(request, "trouble.html", error.status, **shown)
 

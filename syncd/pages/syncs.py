@@ -139,7 +139,7 @@ async def ask_resume(site: Site, request: Request) -> Response:
     name = request.query_params.get("name", "")
     _meant(site, name)
     told = f"{name or 'Everything'} buys and writes again from now on."
-    return await site.confirm(request, _question(f"Resume {name or 'everything'}?", told, "/resume", name, "Resume"))
+    return await site.confirm(request, _question(f"Resume {name or 'everything'}?", told, "resume", name, "Resume"))
 
 
 async def ask_pull(site: Site, request: Request) -> Response:
@@ -147,12 +147,19 @@ async def ask_pull(site: Site, request: Request) -> Response:
     name = _sync_named(site, request.query_params.get("name", ""))
     told = "What has changed in the CRM is pulled now, not at its next time. Whoever lacks something is asked about, "
     told += "within the budgets."
-    return await site.confirm(request, _question(f"Run {name} now?", told, "/pull", name, "Run now"))
+    return await site.confirm(request, _question(f"Run {name} now?", told, "pull", name, "Run now"))
 
 
 def _question(title: str, told: str, action: str, name: str, button: str) -> Question:
-    fields = {"name": [name]}
-    return Question(title=title, told=[told], action=action, fields=fields, button=button, back="/syncs")
+    return Question(
+        title=title,
+        told=[told],
+        action=f"/{action}",
+        fields={"name": [name]},
+        button=button,
+        back="/syncs",
+        twin=f"syncd {action} {name or '--all'}",
+    )
 
 
 async def pull(site: Site, request: Request) -> Response:

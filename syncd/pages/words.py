@@ -72,6 +72,11 @@ def when(at: float | None, now: float) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso(at), moment(at), said)
 
 
+def due(at: float | None, now: float) -> Markup:
+    """When something comes next: what could come already comes now."""
+    return when(None if at is None else max(at, now), now)
+
+
 def _rough(seconds: float) -> str:
     return next((f"{seconds // length:.0f} {unit}" for length, unit in _SPANS if seconds >= length), "0 s")
 
@@ -127,6 +132,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "credits": credits_,
     "span": span,
     "when": when,
+    "due": due,
     "iso": iso,
     "clock": clock,
     "moment": moment,

@@ -26,7 +26,7 @@ from syncd.policy.asking import request_for, unasked
 from syncd.policy.values import NO_CHECKS, Checks
 
 Aside = Callable[[Tx, float], None]
-LOOK_IS_GOOD_FOR = 900.0  # seconds that a value of ours may wait to be verified again; its turn comes another day
+LOOK_IS_GOOD_FOR = 900.0  # seconds after which nobody is asked whether a value of ours is still right: it may be gone
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ def _over(one: Candidate, turn: Turn) -> Aside | None:
         return _drop(one, Reason.BLOCKED, one.blocked)
     if not one.lacking:
         return _drop(one, Reason.VALUE_KEPT, "filled in the CRM before it was asked for")
-    if one.refreshing and turn.now - one.since > LOOK_IS_GOOD_FOR:
+    if one.refreshing is not None and turn.now - one.refreshing > LOOK_IS_GOOD_FOR:
         return _drop(one, Reason.WRITTEN, "not verified again for now: it waited for long since it was seen in the CRM")
     return _shared(one, turn)
 
@@ -208,7 +208,7 @@ def _drop(one: Candidate, reason: Reason, note: str) -> Aside:
 
 def _behind(one: Candidate, lead: int, note: str) -> Aside:
     """Wait. What is only to be verified again is left for another day."""
-    if one.refreshing:
+    if one.refreshing is not None:
         return _drop(one, Reason.WRITTEN, f"not verified again for now: {note}")
     return lambda tx, now: candidates.stand_behind(tx, one, lead, note, now=now)
 

@@ -9,6 +9,9 @@ import socket
 from collections.abc import Generator
 from typing import Any
 
+from . import lean  # noqa: F401 - before uvicorn
+
+# isort: split
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 

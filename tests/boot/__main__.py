@@ -6,6 +6,7 @@ Exit 0 when all is as it should be, or, with a word, where this machine can't ru
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -19,11 +20,18 @@ import yaml
 from .commands import CALLS
 from .container import HOME, CanNot, Container, missing
 from .image import UNIT, Image
-from .readme import sections
+from .readme import configuration, sections, why_not_run
 from .releases import ROOT, debian_package, newer_release
 
 KEYS = {"hubspot-token": ("hubspot", "access_token"), "zeliq-key": ("zeliq", "api_key")}
 LEDGER = "/var/lib/syncd/ledger.db"
+CERTIFICATE = """set -e
+folder=/etc/letsencrypt/live/enrich.example.com own=/usr/local/share/ca-certificates/nginx.crt
+mkdir -p $folder
+openssl req -x509 -days 9 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=enrich.example.com \
+    -addext subjectAltName=DNS:enrich.example.com -keyout $folder/privkey.pem -out $folder/fullchain.pem
+cp $folder/fullchain.pem $own
+update-ca-certificates"""  # as certbot would put it there
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"  # what the container trusts, for the emulated vendors, too
 
 
@@ -39,14 +47,22 @@ class Boot:
     def __init__(self, host: Container) -> None:
         self.host = host
         self.readme = sections()
+        self.typed: list[str] = []  # commands of the page, in the order in which they were run
         self.settings: dict[str, Any] = {}
         self.newer = Path()
 
     def follow(self, heading: str, given: Callable[[str], str] = lambda _: "") -> None:
         """Every command of a section of the page; `given`: what is pasted into one."""
         for command in self.readme[heading]:
-            say(f"    # {command}")
-            self.host.run(command, given=given(command))
+            self.type(command, given(command))
+
+    def type(self, command: str, given: str = "") -> None:
+        """A command of the page."""
+        self.typed.append(command)
+        why = why_not_run(command)
+        say(f"    # {command}" + (f"\n      not run: {why}" if why else ""))
+        if not why:
+            self.host.run(command, given=given)
 
     def status_line(self) -> str:
         return self.host.show("StatusText")["StatusText"]
@@ -72,19 +88,15 @@ class Boot:
         self.host.wait_for("the vendors", (self.host.home / "vendors.yaml").exists)
 
     def configure(self) -> None:
-        told = yaml.safe_load((self.host.home / "vendors.yaml").read_text())
-        pasted = {}
-        for name, (connection, option) in KEYS.items():
-            pasted[name] = told["connections"][connection][option]
-            told["connections"][connection][option] = {"credential": name}
+        """The page's configuration as it stands, but for the addresses of the vendors and what only a trial needs."""
+        vendors = yaml.safe_load((self.host.home / "vendors.yaml").read_text())
+        pasted = {name: vendors["connections"][one][option] for name, (one, option) in KEYS.items()}
         self.follow("Configure", lambda line: next((k + "\n" for n, k in pasted.items() if n in line), ""))
-        told["ledger"] = {"path": LEDGER, "reserve": "1MB"}
-        told["callbacks"] = {
-            "listen": "127.0.0.1:8080",
-            "public_url": "https://enrich.example.com",
-            "secrets": [{"credential": "callback-secret"}],
-        }
-        told["admin"] = {"listen": "127.0.0.1:8081"}
+        told = yaml.safe_load(configuration())
+        for name, connection in told["connections"].items():
+            connection["base_url"] = vendors["connections"][name]["base_url"]
+        told["ledger"]["reserve"] = "1MB"
+        told["rehearsal"] = vendors["rehearsal"]
         told["alerts"] = [{"to": "json://127.0.0.1:8099/hook"}]
         self.settings = told
         self.write(told)
@@ -104,6 +116,16 @@ class Boot:
         authority = "var/lib/caddy/.local/share/caddy/pki/authorities/local/root.crt"
         self.host.wait_for("a certificate", (self.host.root / authority).exists)
         self.host.run(f"cp /{authority} /usr/local/share/ca-certificates/caddy.crt && update-ca-certificates")
+
+    def before_the_start_check_prints_the_line_that_runs_it(self) -> None:
+        """S1: the same line with `plan` tells what it would cost; neither leaves anything in the daemon's folder."""
+        refused = self.host.run("syncd check -c /etc/syncd/config.yaml", check=False)
+        (line,) = re.findall(r"run: (systemd-run .+)", refused.stderr)
+        assert refused.returncode == 78, refused
+        checked = self.host.run(line, check=False)
+        assert "hubspot" in checked.stdout + checked.stderr, checked
+        assert "worst" in self.host.run(line.replace(" check ", " plan ")).stdout
+        assert not (self.host.root / LEDGER.lstrip("/")).exists()
 
     def start(self) -> None:
         self.follow("Start")
@@ -231,13 +253,25 @@ class Boot:
         self.newer = newer_release(self.host.home)
         self.host.run(f"cd {HOME}/{self.newer.name}")
         install, active, rollback = self.readme["Upgrade, and back"]
-        self.host.run(install)
-        self.host.run(active)
+        self.type(install)
+        self.type(active)
         assert self.host.run("syncd --version").stdout.strip() != old
         self.works()
-        self.host.run(rollback)
+        self.type(rollback)
         assert self.host.run("syncd --version").stdout.strip() == old
         self.works()
+
+    def nginx_takes_the_place_of_caddy(self) -> None:
+        """The certificate is one of this machine's own. Where syncd works after a start, its own callback came back."""
+        self.host.run("systemctl disable --now caddy")
+        self.host.run(CERTIFICATE)
+        self.follow("With nginx")
+        self.host.run("systemctl restart syncd")
+        self.works()
+        self.host.wait_for("callbacks through nginx", lambda: self.status_line() == "Working.")
+        told = (self.host.root / "var/log/nginx/syncd.log").read_text()
+        assert " POST /callbacks/" in told
+        assert "?" not in told
 
     def it_stops_cleanly(self) -> None:
         self.host.run("systemctl stop syncd.socket syncd.service")
@@ -253,10 +287,12 @@ class Boot:
         assert "run its './install --remove' first" in refused.stdout + refused.stderr
         self.host.run(f"{HOME}/{self.newer.name}/install --remove")
         install, start, *_ = self.readme["As a Debian package"]
-        self.host.run(install)
-        self.host.run(start)
+        self.type(install)
+        self.type(start)
         self.works()
         assert self.host.run("dpkg --verify syncd").stdout == ""
+        for name in ("Caddyfile", "nginx.conf"):
+            self.host.run(f"test -s /usr/share/doc/syncd/examples/{name}")
         refused = self.host.run(f"{HOME}/{self.newer.name}/install", check=False)
         assert "the Debian package is installed here" in refused.stderr
         assert self.host.run("readlink -f $(command -v syncd)").stdout == "/opt/syncd/current/bin/syncd\n"
@@ -271,17 +307,26 @@ class Boot:
         assert self.copies() > before
         assert self.host.show("ActiveState", unit="syncd.socket") == {"ActiveState": "active"}
 
+    def an_older_package_goes_back(self) -> None:
+        (package,) = (ROOT / "dist").glob("syncd_*.deb")
+        self.host.run(f"apt install -y --allow-downgrades ./{package.name}")
+        self.works()
+        assert self.host.run("dpkg-query -W -f '${Version}' syncd").stdout == package.name.split("_")[1]
+
     def copies(self) -> int:
         return len(self.host.run("ls /var/lib/syncd-backup").stdout.split())
 
     def without_the_package_the_data_stays(self) -> None:
         *_, remove, purge = self.readme["As a Debian package"]
-        self.host.run(remove)
+        self.type(remove)
         self.host.run(f"test -s {LEDGER} && test -s /etc/syncd/config.yaml && ! command -v syncd")
         assert self.host.show("LoadState") == {"LoadState": "not-found"}
-        self.host.run(purge)
+        self.type(purge)
         self.host.run(f"test -s {LEDGER} && test -s /etc/credstore/syncd.zeliq-key && test ! -e /etc/syncd")
         self.host.run("test ! -e /opt/syncd && test ! -e /etc/systemd/system/syncd.service.d/credentials.conf")
+
+    def each_command_of_the_page_was_run_in_its_order(self) -> None:
+        assert self.typed == [command for commands in self.readme.values() for command in commands]
 
     # --- without systemd --------------------------------------------------------------------------
 
@@ -304,6 +349,7 @@ STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.install,
     Boot.configure,
     Boot.let_callbacks_in,
+    Boot.before_the_start_check_prints_the_line_that_runs_it,
     Boot.start,
     Boot.it_is_shut_in,
     Boot.every_command_works_as_root,
@@ -317,10 +363,13 @@ STEPS: tuple[Callable[[Boot], None], ...] = (
     Boot.a_full_disk_is_told_and_survived,
     Boot.a_copy_is_made_and_restored,
     Boot.an_upgrade_and_a_rollback,
+    Boot.nginx_takes_the_place_of_caddy,
     Boot.it_stops_cleanly,
     Boot.the_debian_package_takes_the_place_of_the_script,
     Boot.an_upgrade_of_the_package_copies_the_ledger_and_goes_on,
+    Boot.an_older_package_goes_back,
     Boot.without_the_package_the_data_stays,
+    Boot.each_command_of_the_page_was_run_in_its_order,
     Boot.the_image_is_built_by_its_file_and_works_as_nobody_on_a_read_only_root,
 )
 
@@ -343,7 +392,7 @@ def main() -> int:
                     boot.write(boot.settings)
                     told = host.run("syncd status", check=False)
                     say(f"  FAILED: {error}\n{told.stdout}{told.stderr}\n{host.journal('')}")
-                    if step in STEPS[:4]:
+                    if step in (Boot.install, Boot.configure, Boot.let_callbacks_in, Boot.start):
                         break
     except CanNot as error:
         say(f"make boot was skipped: {error}")

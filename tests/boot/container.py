@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SUITE = os.environ.get("SUITE", "bookworm")
-PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,caddy,curl,sqlite3,procps"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,ca-certificates,caddy,nginx,curl,sqlite3,procps"
 CACHE = Path(__file__).parents[2] / ".cache" / "boot"
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list")
 HOME = "/srv"  # where the administrator is when a trial begins
@@ -46,14 +46,16 @@ def _mirror() -> str:
 def base() -> Path:
     """The bare Debian, made at the first call."""
     root = CACHE / SUITE
-    if not (root / ".complete").exists():
+    made_of = root / ".complete"
+    if not made_of.exists() or made_of.read_text() != PACKAGES:
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(root), _mirror()]
         with (CACHE / "debootstrap.log").open("wb") as log:
             if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
                 raise CanNot(f"debootstrap failed: see {log.name}")
-        (root / ".complete").touch()
+        _run("systemctl", f"--root={root}", "disable", "nginx")  # who follows the page begins with Caddy
+        made_of.write_text(PACKAGES)
     return root
 
 

@@ -23,6 +23,8 @@ PICTURES = {
 }
 ERRORS = {
     "contacts": "/contacts?q=stat:done",
+    "contact": "/contacts/hubspot/contacts/9",
+    "left-alone": "/suppress?value=nobody",
     "review": "/review?sort=fun",
     "doubts": "/doubts?since=soon",
     "runs": "/runs?since=soon",
@@ -41,12 +43,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="syncd-") as top, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         with first_day(_made(top, "first")) as seen:
-            _states(
-                browser,
-                seen,
-                states,
-                {f"empty-{name}": path for name, path in seen.lists.items() if name != "settings"},
-            )
+            _states(browser, seen, states, {f"empty-{name}": path for name, path in seen.lists.items()})
         with small(_made(top, "small")) as seen:
             _states(browser, seen, states, {f"few-{name}": seen.pages[name] for name in FEW})
             _states(browser, seen, states, {f"error-{name}": path for name, path in ERRORS.items()})

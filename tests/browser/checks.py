@@ -19,6 +19,9 @@ SMALL = """() => [...document.querySelectorAll('a, button, input, select, summar
   const acts = one.matches('button:not(.quiet), .button, nav a');
   return box.height + .5 < (acts ? 44 : 24);
 }).map(one => `${one.outerHTML.slice(0, 90)} ${one.getBoundingClientRect().height}`)"""
+# Tables of which a part is out of sight, and which nobody can scroll by keys.
+CUT = """() => [...document.querySelectorAll('.wide:not([tabindex])')]
+  .filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.querySelector('caption').textContent)"""
 # Every text whose contrast with what is behind it is below AA: axe is not sure of single signs, and of what overlaps.
 PALE = r"""() => {
   const linear = (n) => n <= .04045 ? n / 12.92 : ((n + .055) / 1.055) ** 2.4;
@@ -69,6 +72,7 @@ def assert_readable(page: Page, name: str) -> None:
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
         assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
+        assert page.evaluate(CUT) == [], f"{name} hides something at {width}"
         assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == 320, f"{name} scrolls sideways at 320"

@@ -10,7 +10,9 @@ from tests.system.rig import ask
 from .checks import assert_readable, opened
 from .world import World
 
-NAMES = ["overview", "syncs", "sync", "contacts", "contact", "review", "doubts", "providers", "runs"]
+NAMES = [
+    "overview", "syncs", "sync", "contacts", "contact", "review", "review-confirm", "doubts", "providers", "runs",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)

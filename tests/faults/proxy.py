@@ -80,8 +80,8 @@ def proxy(folder: Path, daemon: int) -> Proxy:
         "listen 443 ssl": f"listen 127.0.0.1:{made.port} ssl",
         "listen [::]:443 ssl;": "",
         "http://127.0.0.1:8080": f"http://127.0.0.1:{daemon}",
-        f"/etc/ssl/certs/{_NAME}.pem": f"{folder}/cert.pem",
-        f"/etc/ssl/private/{_NAME}.key": f"{folder}/key.pem",
+        f"/etc/letsencrypt/live/{_NAME}/fullchain.pem": f"{folder}/cert.pem",
+        f"/etc/letsencrypt/live/{_NAME}/privkey.pem": f"{folder}/key.pem",
         "/var/log/nginx/": f"{folder}/",
     }.items():
         assert shipped in site, f"{SHIPPED.name} has no {shipped!r}"

@@ -27,7 +27,9 @@ def nothing_paid_twice(world: World) -> None:
         _paid_once(world, same)
     for same in _grouped(bought, lambda p: (p.vendor, p.field, p.asked)):
         for first, second in pairwise(same):
-            if not (_passes(world, first, second) or _may_be_resent(world, first, second)):
+            if not (
+                _passes(world, first, second) or _may_be_resent(world, first, second) or _erased(world, first, second)
+            ):
                 _violated(world, first, second, "the identical question was asked twice")
     oneness = Oneness(world)
     for same in _grouped(bought, lambda p: (p.vendor, p.field, None if p.about is None else p.about.key)):
@@ -78,6 +80,12 @@ def _another_way(world: World, first: Purchase, second: Purchase) -> bool:
 
 def _resent(world: World, first: Purchase, second: Purchase) -> bool:
     return first.ref == second.ref and _may_be_resent(world, first, second)
+
+
+def _erased(world: World, first: Purchase, second: Purchase) -> bool:
+    """Was all that is known of the first one's contact erased before the second? Whoever was asked about while the
+    record was another one's is known by nothing then; the erased person themselves must not be asked about (I10)."""
+    return first.ref in world.rights.erased and world.rights.left[first.ref] <= second.at
 
 
 def _may_be_resent(world: World, first: Purchase, second: Purchase) -> bool:

@@ -21,7 +21,7 @@ from syncd.cli import COMMANDS, registered
 from syncd.ledger import submissions, upkeep
 from syncd.ledger.store import reading
 from tests.boot.commands import CALLS, ELSEWHERE
-from tests.boot.readme import PAGE, sections
+from tests.boot.readme import NOT_RUN, PAGE, sections
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.harness import ONE_BY_ONE, Harness
 
@@ -95,6 +95,8 @@ def test_every_unit_that_the_script_installs_is_there() -> None:
 def test_each_command_of_the_page_is_run_by_make_boot() -> None:
     followed = set(re.findall(r'(?:follow|readme)[\(\[]"([^"]+)"', (ROOT / "tests/boot/__main__.py").read_text()))
     assert set(sections()) == followed
+    commands = [command for one in sections().values() for command in one]
+    assert [sum(command.startswith(start) for command in commands) for start in NOT_RUN] == [1] * len(NOT_RUN)
 
 
 def leaves() -> Iterator[str]:

@@ -33,8 +33,8 @@ def nginx(folder: Path, port: int, upstream: int) -> list[str]:
     for old, new in {
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "    listen [::]:443 ssl;\n": "",
-        "/etc/ssl/certs/enrich.example.com.pem": str(folder / "cert.pem"),
-        "/etc/ssl/private/enrich.example.com.key": str(folder / "key.pem"),
+        "/etc/letsencrypt/live/enrich.example.com/fullchain.pem": str(folder / "cert.pem"),
+        "/etc/letsencrypt/live/enrich.example.com/privkey.pem": str(folder / "key.pem"),
         "/var/log/nginx": str(folder),
         "127.0.0.1:8080": f"127.0.0.1:{upstream}",
         "timeout 10s": f"timeout {PATIENCE}",

@@ -25,6 +25,7 @@ from tests.contract.fake_provider import FakeProvider
 from .callers import served
 from .conftest import Build
 from .harness import EMAIL, ONE_BY_ONE, Harness
+from .test_pages import look
 
 # By the page's action: the command with its arguments, and the API's path that do the same.
 TWINS = {
@@ -82,6 +83,23 @@ def test_what_can_be_done_on_the_pages_is_a_command_and_in_the_api(harness: Harn
     for command, _ in TWINS.values():
         words = command.split()
         assert words[-1] in CliRunner().invoke(cli, [*(one for one in words if one[0] != "-"), "--help"]).output
+
+
+def test_each_page_that_asks_names_the_command_that_does_the_same(written: Harness) -> None:
+    written.recover()
+    ref = "crm/contacts/501"
+    asked = {
+        "/resume?name=people": "syncd resume people",
+        "/resume?name=": "syncd resume --all",
+        "/pull?name=people": "syncd pull people",
+        "/retry?contact=crm/contacts/502": "syncd retry crm/contacts/502 --yes",
+        f"/enrich?contact={ref}": f"syncd enrich {ref} --yes",
+        f"/suppress?value={ref}": f"syncd suppress add {ref} --reason …",
+        f"/export?who={ref}": f"syncd export {ref}",
+        f"/forget?who={ref}": f"syncd forget {ref} --yes",
+    }
+    for path, command in asked.items():
+        assert look(written, path).text.partition("The same as command: ")[2].startswith(command), path
 
 
 def test_what_a_command_shows_has_a_page(harness: Harness) -> None:

@@ -1,6 +1,7 @@
 """What needs the ledger alone works for whoever may read it, with the unit's secrets out of sight."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from syncd.cli import app, credentials, failing
 from syncd.config import load
 from syncd.contract.errors import ConfigError
 from syncd.registry import Registry
+from tests.boot.commands import CALLS
+from tests.boot.container import HOME
 
 from .harness import EMAIL, Harness
 
@@ -62,6 +65,24 @@ def test_s1_a_command_on_the_ledger_needs_no_secret(
 ) -> None:
     assert ended(*words, "-c", str(config)) == 0, capsys.readouterr().err
     assert "credential" not in capsys.readouterr().err
+
+
+def looks_for_secrets() -> set[str]:
+    """As README.md tells it."""
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (said,) = re.findall(r"(?s)Only (`run`.*?) look for the configuration's secrets: all others", text)
+    return set(re.findall(r"`([a-z ]+)`", said))
+
+
+def test_s1_only_the_commands_that_the_readme_names_look_for_secrets(config: Path, tmp_path: Path) -> None:
+    """As `make boot` calls each; the demo has a configuration of its own."""
+    refused = set()
+    for name, call in CALLS.items():
+        words = call.command.replace(HOME, str(tmp_path)).format(contact="crm/contacts/501").split()
+        without_file = words[0] in {"connectors", "config", "completion"}
+        if name != "demo" and ended(*words, *([] if without_file else ["-c", str(config)])) == 78:
+            refused.add(name)
+    assert refused == looks_for_secrets() - {"run"}
 
 
 def test_s1_restore_needs_none_either(config: Path, tmp_path: Path) -> None:

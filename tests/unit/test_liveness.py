@@ -178,7 +178,7 @@ def test_the_daemon_notes_that_its_loop_stood_still(harness: Harness) -> None:
     harness.parts = replace(harness.parts, liveness=Liveness(lag_allowed=0.5))
 
     async def until(running: Daemon) -> None:
-        while not running.tried:
+        while not running.working.stages.tried:
             await asyncio.sleep(0.05)
         time.sleep(1.5)
         while "event loop" not in running.parts.liveness.late():

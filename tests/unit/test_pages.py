@@ -20,7 +20,7 @@ import structlog
 from pydantic import SecretStr
 
 from syncd.contract.model import Identity
-from syncd.ledger import pauses, reports, reviews
+from syncd.ledger import glances, pauses, reports, reviews
 from syncd.ledger.states import JobState, Reason
 from syncd.observe.summary import SIGNS
 from syncd.pages import timeline, words
@@ -185,6 +185,17 @@ def test_what_is_shown_is_text_whatever_stands_in_it(harness: Harness) -> None:
     reply = browse(harness, lambda client: client.get("/contacts"))
     assert "<script>alert" not in reply.text
     assert "&lt;script&gt;" in reply.text
+
+
+def test_c21_each_state_of_a_page_has_its_picture() -> None:
+    """As `python -m tests.browser docs/pictures` takes them."""
+    kept = {path.stem for path in (HERE.parents[1] / "docs/pictures/states").iterdir()}
+    pages = {"overview", "syncs", "sync", "contacts", "review", "doubts", "providers", "runs", "budgets", "settings"}
+    assert {f"empty-{name}" for name in (*pages, "left-alone")} <= kept
+    assert {
+        f"error-{name}" for name in pages - {"budgets", "settings"} | {"contact", "undo", "nothing", "left-alone"}
+    } <= kept
+    assert {"few-overview", "few-sync", "few-providers"} <= kept
 
 
 def test_nothing_that_is_not_there_is_a_bare_answer(written: Harness) -> None:
@@ -402,6 +413,11 @@ def test_the_stream_tells_the_figures_again_and_again(written: Harness) -> None:
     assert set(told[0]) >= {"sentence", "reviews", "doubts", "moving", "state people"}
 
 
+def test_c4_what_is_counted_one_by_one_says_so_where_there_are_many() -> None:
+    assert glances.Frame(reviews=0, doubts=2, set_aside=7).troubles == "9"
+    assert glances.Frame(reviews=0, doubts=2, set_aside=glances.MANY + 1).troubles == "1,000+"
+
+
 def test_an_open_stream_does_not_keep_the_daemon_from_ending(written: Harness) -> None:
     async def go() -> float:
         loop = asyncio.get_running_loop()
@@ -440,7 +456,7 @@ def test_twenty_pages_are_told_and_the_next_one_is_asked_to_come_again(harness: 
 
 
 def test_a_daemon_that_nobody_looks_at_does_without_the_pages() -> None:
-    program = "import sys, syncd.daemon; print({'jinja2', 'syncd.pages.app'} & set(sys.modules))"
+    program = "import sys, syncd.working; print({'jinja2', 'syncd.pages.app'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

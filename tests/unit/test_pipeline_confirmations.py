@@ -1,6 +1,7 @@
 """Does the CRM take what is bought? A few are bought before a write is confirmed; what a rule refuses is tried again,
 and shuts the sync's gate when it is everybody's."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -92,6 +93,13 @@ def test_l10_three_contacts_are_bought_for_before_a_first_write_is_confirmed(bui
 def test_l10_both_fields_of_three_contacts_are_one_handful(build: Build) -> None:
     harness = careful(build, 10, fields=2)
     harness.dispatch()
+    harness.dispatch()
+    assert (bought(harness), len(harness.fake.submitted)) == (3, 6)
+
+
+def test_l10_both_fields_of_a_handful_are_bought_whichever_call_is_first(build: Build) -> None:
+    harness = careful(build, 10, fields=2)
+    harness.parts.lanes["ann"].places = asyncio.Semaphore(1)  # each intent in a transaction of its own
     harness.dispatch()
     assert (bought(harness), len(harness.fake.submitted)) == (3, 6)
 

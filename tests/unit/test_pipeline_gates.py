@@ -313,7 +313,7 @@ def test_a_daemon_that_starts_waits_for_its_crm(build: Build) -> None:
 
     async def until(running: Daemon) -> None:
         await asked.wait()
-        while not ({"canary", "watch"} <= running.tried and (await harness.ledger.read(_queued)) > 0):
+        while not ({"canary", "watch"} <= running.working.stages.tried and (await harness.ledger.read(_queued)) > 0):
             await asyncio.sleep(0.01)
         for _ in range(3):
             harness.parts.bells.ring("dispatch")

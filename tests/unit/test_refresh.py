@@ -200,6 +200,19 @@ def test_what_waited_for_long_is_looked_at_again_before_it_is_asked_about(writte
     assert a_year_later(harness, after=DAY) == 1
 
 
+def test_the_next_provider_is_not_asked_about_what_was_looked_at_long_ago(written: Built) -> None:
+    harness, ada = written(providers=2)
+    harness.fakes["ann"].finds.clear()
+    assert a_year_later(harness) == 1
+    harness.clock.time += 1000
+    harness.crm.edit(ada, "email", OTHER)
+    finish(harness)
+    harness.plan()
+    assert harness.dispatch("bob") == 0, "a person's value is no business of his"
+    assert note(harness, ada)[1].startswith("not verified again for now")
+    assert a_year_later(harness, after=DAY) == 0, "another year, not another day: the first one has answered"
+
+
 def test_who_left_while_it_waited_is_not_asked_about(written: Built) -> None:
     harness, ada = written()
     harness.clock.time += 1.01 * YEAR

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import httpx
 import pytest
 
 from syncd.actions import reviewing
+from syncd.actions.reviewing import Which
 from syncd.ledger import reports, reviews
 from syncd.ledger.reviews import Review
+from syncd.ledger.store import Tx
 from syncd.observe import conditions
 
 from .conftest import Build
 from .harness import EMAIL
 from .test_approve import approving, mail_of
+from .test_ledger_pages import Counting
 from .test_pages import Page, browse
 
+PRICES = {"ann": {"email": Decimal(1)}}
 ONE = Review(
     id=1, ref="crm/contacts/1", sync="people", field="phone", provider="ann", value="+33612345678", old="",
     replaces_typed=False, held="", grade="valid", cost=1.0, found_at=100.0, why="approval", speaks_for=(),
@@ -100,3 +105,34 @@ def test_of_very_many_values_the_first_are_counted_by_their_reason_and_the_other
     assert (counted(3)["waiting"], counted(3)["why"]) == (3, {"approval": 3})
     assert (counted(2)["waiting"], counted(2)["why"]) == (3, {"approval": 2, reports.MORE: 1})
     assert conditions.why_they_wait(counted(2)["why"]) == "2 values want a person's approval, 1 more wait"
+
+
+def test_the_outline_of_what_waits_says_what_the_whole_says(build: Build) -> None:
+    harness, [ada, *_] = approving(build, people=3)
+    filled = "UPDATE contact SET lacks = '[]' WHERE ext_id = ?"  # as a pull brings it, before it is decided on again
+    harness.run(harness.ledger.write(lambda tx: tx._connection.execute(filled, [ada]) and None))
+    whole = harness.run(harness.ledger.read(reviewing.choose, Which(), PRICES, now=harness.clock.now()))
+    for which in (Which(), Which(ids=[one.id for one in whole[1:]]), Which(query="ada")):
+        same = harness.run(harness.ledger.read(reviewing.choose, which, PRICES, now=harness.clock.now()))
+        short = harness.run(harness.ledger.read(reviewing.outline, which, now=harness.clock.now()))
+        assert (reviewing.mark_of(short), reviewing.counts(short)) == (reviewing.mark_of(same), reviewing.counts(same))
+        replaced = {one.id: 2 if one.replaces_typed else 1 if one.old else 0 for one in same}
+        assert {one.id: one.replaces for one in short} == replaced
+        assert harness.run(harness.ledger.read(reviews.spent, short, PRICES)) == sum(one.cost or 0 for one in same)
+    assert sorted(one.replaces_typed for one in whole) == [False, False, True]
+
+
+@pytest.mark.parametrize("decision", [reviews.ACCEPTED, reviews.REFUSED])
+def test_many_are_decided_with_the_statements_of_one(build: Build, decision: str) -> None:
+    harness, _ = approving(build, people=3)
+    [first, *others] = [one.id for one in harness.run(harness.ledger.read(reviews.waiting))]
+
+    def counted(tx: Tx, ids: list[int]) -> tuple[int, int]:
+        counting = Counting(tx)
+        decided = reviews.decide(counting, ids, decision, "maria", now=harness.clock.now())
+        counting.close()
+        return decided, counting.n
+
+    (one, n), (two, m) = (harness.run(harness.ledger.write(counted, ids)) for ids in ([first], others))
+    assert (one, two, n) == (1, 2, m)
+    harness.verify()

@@ -82,7 +82,7 @@ def test_a_person_is_exported_as_a_file_and_that_is_noted(written: Harness) -> N
 def test_a_person_is_erased_after_a_page_has_said_what_is_held(written: Harness) -> None:
     text = look(written, f"/forget?who={ANN}").text
     assert "can't be taken back" in text
-    assert "1 records" in text
+    assert "records: 1" in text
     with structlog.testing.capture_logs() as lines:
         page = submit(written, f"/forget?who={ANN}", "/forget")
     assert "left alone from now on" in page.text, page.text

@@ -95,7 +95,7 @@ def test_n13_callbacks_are_taken_while_the_ledger_is_checked_and_nothing_is_boug
     async def until(running: Daemon) -> None:
         reply = await Line(running.public.port).call_back(call, harness.fake.delivery(call).body)
         assert reply.status == 200
-        while not {"canary", "watch", "rights:crm", "pull:people", "plan", "inbox"} <= running.tried:
+        while not {"canary", "watch", "rights:crm", "pull:people", "plan", "inbox"} <= running.working.stages.tried:
             await asyncio.sleep(0.02)
         await asyncio.sleep(0.2)
         assert len(harness.fake.submitted) == bought
@@ -125,9 +125,9 @@ def test_n13_the_door_is_open_before_anything_is_recovered(harness: Harness) -> 
     async def until(running: Daemon) -> None:
         reply = await Line(running.public.port).call_back(call, harness.fake.delivery(call).body)
         assert reply.status == 200
-        assert running.tried == set()
+        assert running.working.stages.tried == set()
         go_on.set()
-        while "inbox" not in running.tried:
+        while "inbox" not in running.working.stages.tried:
             await asyncio.sleep(0.02)
 
     harness.run(asyncio.wait_for(Daemon(harness.parts, Home()).run(until), 60))

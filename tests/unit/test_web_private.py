@@ -51,7 +51,9 @@ def test_every_page_is_there_and_takes_care_of_the_browser(busy: Harness) -> Non
     replies = at_the_desk(busy, look)
     assert [r.status for r in replies] == [200, 200, 503, 200, 200]
     for reply in replies:
-        assert reply.headers["content-security-policy"].startswith("default-src 'none'")
+        policy = reply.headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'"} <= {*policy}
+        assert not any("unsafe" in rule or "*" in rule for rule in policy)
         assert reply.headers["cache-control"] == "no-store"
         assert reply.headers["x-content-type-options"] == "nosniff"
 

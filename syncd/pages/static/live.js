@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const all = (what, within = document) => [...within.querySelectorAll(what)];
+  const boxes = () => all("#pick tbody input[type=checkbox]");
   const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
   // --- live figures: one stream, text in place, and how old it is
@@ -14,13 +15,15 @@
       if (text === undefined) continue;
       const [sign, ...word] = text.split(" ");
       const badge = node.querySelector(".state");
-      if (badge) { // sign and word; the colour follows with the next page
+      if (badge) { // sign, word and colour
         if (!badge.textContent.trim().endsWith(word.join(" "))) {
           badge.firstElementChild.textContent = sign;
           badge.lastChild.textContent = " " + word.join(" ");
+          badge.className = "state " + figures[node.dataset.live.replace("state", "colour")];
         }
       } else setText(node, text);
     }
+    if (boxes().some((box) => box.checked)) return; // whoever picks rows is not disturbed
     for (const node of all("[data-new]")) { // lists don't move: they say that there is more
       const more = figures[node.dataset.new];
       const number = (text) => Number(text.replaceAll(",", ""));
@@ -57,7 +60,6 @@
 
   // --- all rows of this page at once
   const every = document.getElementById("every");
-  const boxes = () => all("#pick tbody input[type=checkbox]");
   if (every) {
     every.hidden = false;
     every.firstElementChild.addEventListener("change", (event) => { for (const box of boxes()) box.checked = event.target.checked; });
