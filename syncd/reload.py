@@ -64,7 +64,8 @@ def _fixed(old: Settings, new: Settings) -> Iterator[str]:
     """What can't change while the daemon runs."""
     restart = "this can't change while syncd runs; put it back, or restart syncd"
     if _real(new.ledger.place) != _real(old.ledger.place):
-        yield f"ledger: it is {old.ledger.place} until the end of this process: {restart}"
+        key = "path" if isinstance(old.ledger.place, Path) else "url"
+        yield f"ledger.{key}: it is {old.ledger.place} until the end of this process: {restart}"
     before, after = (one.callbacks.listen if one.callbacks else "none" for one in (old, new))
     if before != after:
         yield f"callbacks.listen: it is {before} until the end of this process: {restart}"
