@@ -12,9 +12,11 @@ SMOKE  := .cache/smoke
 LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
+MANY   := $(wildcard tests/unit/test_ledger_*.py tests/unit/test_pipeline_*.py) tests/unit/test_claims.py tests/unit/test_shared_rows.py
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test quick install dev lint docs docs-ref tests browser wheel smoke sbom release deb boot format bench soak lock clean
+.PHONY: help demo test quick install dev lint docs docs-ref tests many browser wheel smoke sbom release deb boot format bench soak lock clean
 
 help:  ## What there is (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ quick: lint  ## Format, lint, types, and the tests of the units and the contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
 	$(PY) -m pytest -n 3 --dist worksteal $(ONLY)
+
+many: dev  ## What is to run on more than one host: the tests of the ledger and the pipeline, on PostgreSQL (ONLY="tests/unit/test_claims.py")
+	$(PY) -m pytest -n 3 --dist worksteal -q --ledger=postgres $(if $(ONLY),$(ONLY),$(MANY))
 
 browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures
 	$(PY) -m pytest -q tests/browser --contacts 1000000 $(ARGS)

@@ -10,13 +10,14 @@ from pydantic import SecretStr
 
 from syncd.config.sections import Ledger as LedgerSection
 from syncd.ledger import dialect
-from syncd.ledger.engines import Engine, engine_of
+from syncd.ledger.engines import engine_of
 from syncd.ledger.place import Place, Url
 from syncd.ledger.sqlite import sqlite3
 
 ENGINES = ("sqlite", "postgres")
 _chosen = "sqlite"
 _databases: dict[Path, Url] = {}
+_connections: dict[Url, Any] = {}  # to look into them
 
 
 def choose(engine: str) -> None:
@@ -45,6 +46,8 @@ def place_of(path: Path) -> Place:
 
 def forget_all() -> None:
     """At the end of a test: its databases go."""
+    while _connections:
+        _connections.popitem()[1].close()
     if _databases:
         from tests.postgres import cluster  # noqa: PLC0415
 
@@ -77,7 +80,8 @@ def go_back(path: Path, copy: Path) -> None:
         return
     tables = _tables(place)
     put_back = "; ".join(f"INSERT INTO {name} SELECT * FROM kept.{name}" for name in tables)
-    _script(place, f"SET session_replication_role = replica; TRUNCATE {', '.join(tables)}; {put_back}")
+    emptied = "; ".join(f"DELETE FROM {name}" for name in tables)
+    _script(place, f"BEGIN; SET LOCAL session_replication_role = replica; {emptied}; {put_back}; COMMIT")
 
 
 def _tables(place: Url) -> list[str]:
@@ -85,11 +89,13 @@ def _tables(place: Url) -> list[str]:
 
 
 def _script(place: Url, text: str) -> None:
-    connection = engine_of(place).open_change()
-    try:
-        connection.script(text)  # type: ignore[attr-defined]
-    finally:
-        connection.close()
+    _connected(place).script(text)
+
+
+def _connected(place: Url) -> Any:
+    if place not in _connections:
+        _connections[place] = engine_of(place).open_change()
+    return _connections[place]
 
 
 def ask(place: Place, sql: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -100,16 +106,8 @@ def ask(place: Place, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     named = {f"value_{'abcdefghij'[n]}": value for n, value in enumerate(values)}
     for name in named:
         sql = sql.replace("?", f":{name}", 1)
-    return _rows(engine_of(place), dialect.for_postgres(sql), named)
-
-
-def _rows(engine: Engine, sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-    connection = engine.open_change()
-    try:
-        cursor = connection.execute(sql, values)
-        return [tuple(row) for row in cursor.fetchall()] if cursor.description else []  # type: ignore[attr-defined]
-    finally:
-        connection.close()
+    cursor = _connected(place).execute(dialect.for_postgres(sql), named)
+    return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
 
 def _ask_file(path: Path, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -73,6 +73,7 @@ def by_contact(harness: Harness) -> list[Delivery]:
     return found
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("people", [3, 100])
 def test_a_bulk_answered_in_one_callback_is_applied_in_a_handful_of_statements(build: Build, people: int) -> None:
     harness = asked(build, people)
@@ -82,6 +83,7 @@ def test_a_bulk_answered_in_one_callback_is_applied_in_a_handful_of_statements(b
     assert harness.sql("SELECT DISTINCT state FROM job") == [("answered",)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("people", [3, 100])
 def test_callbacks_about_single_contacts_that_wait_are_applied_together(build: Build, people: int) -> None:
     harness = asked(build, people)
@@ -172,6 +174,7 @@ def test_what_answers_do_together_is_what_they_do_one_after_the_other(build: Bui
     assert states[0] == states[1]
 
 
+@pytest.mark.sqlite
 def test_a_delivery_that_breaks_the_rules_does_not_stop_its_page_mates(build: Build) -> None:
     harness = asked(build, 3)
     first, second, third = by_contact(harness)
@@ -198,6 +201,7 @@ def _found(request: str, outcome: str = "found") -> dict[str, Any]:
     return {"id": request, "field": EMAIL, "outcome": outcome, "candidates": values}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("people", [3, 100])
 def test_a_page_of_answers_is_decided_on_and_written_in_a_handful_of_statements(build: Build, people: int) -> None:
     harness = asked(build, people)

@@ -77,6 +77,7 @@ def test_what_stood_behind_several_leads_is_woken_once_they_are_decided(queued: 
     assert states(queued) == ["queued", "queued", "queued", "done"]
 
 
+@pytest.mark.sqlite
 def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: Harness) -> None:
     move(queued, [Move(job, Q, A, {"note": "together"}) for job in (1, 2, 3)] + [Move(4, Q, A, {"note": "alone"})])
     assert queued.sql("SELECT note, jobs FROM step WHERE target = 'answered' ORDER BY id") == [
@@ -93,6 +94,7 @@ def test_jobs_that_move_alike_share_what_happened_and_not_their_history(queued: 
     assert ask(copy, "SELECT count(*) FROM step WHERE target = 'done'") == [(0,)]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("forgotten", ["_history", "_counted"])
 def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: Harness, forgotten: str) -> None:
     """Broken on purpose: `syncd verify` tells."""

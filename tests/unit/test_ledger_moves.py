@@ -137,6 +137,7 @@ def test_what_stands_behind_a_job_is_woken_when_it_is_decided(desk: Desk) -> Non
         assert desk.sql("SELECT state, behind FROM job WHERE id = ?", follower) == [("queued", None)]
 
 
+@pytest.mark.sqlite
 def test_the_history_is_append_only(desk: Desk) -> None:
     connection = sqlite3.connect(str(desk.ledger.path))
     desk.at(JobState.QUEUED)
@@ -146,6 +147,7 @@ def test_the_history_is_append_only(desk: Desk) -> None:
     connection.close()
 
 
+@pytest.mark.sqlite
 def test_sqlite_itself_refuses_a_second_live_question(desk: Desk) -> None:
     desk.at(JobState.QUEUED)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import pytest
+
 from syncd.contract.errors import Trouble
 from syncd.ledger import connections, reports
 from syncd.ledger.store import Ledger, Tx, reading
@@ -34,6 +36,7 @@ SHUT = ((), ("leads",), ("leads", "people"), ("nobody's",))
 DEAR = ((), (("ann", "phone"), ("bob", "phone"), ("ann", "email")))
 
 
+@pytest.mark.sqlite
 def test_each_job_that_waits_is_counted_once(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     Ledger.open(place_of(path)).close()

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -20,7 +21,10 @@ from syncd.ledger import sessions  # noqa: E402
 from syncd.ledger.engines import engine_of  # noqa: E402
 from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
+from tests import places  # noqa: E402
 from tests.postgres import Cluster, cluster  # noqa: E402
+
+from .harness import EMAIL, Harness  # noqa: E402
 
 T = TypeVar("T")
 
@@ -52,6 +56,23 @@ def other(url: Url) -> Iterator[Any]:
     """Somebody else at the same database."""
     with psycopg.connect(url.text, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def harness_on(server: Cluster, tmp_path: Path) -> Iterator[Harness]:
+    """On PostgreSQL whatever the other tests run on: one contact was written, another one was not found."""
+    before = places.on_postgres()
+    places.choose("postgres")
+    try:
+        with Harness(tmp_path, fields={EMAIL: ["ann"]}) as harness:
+            harness.finds(harness.person("Ada"), EMAIL, "ada@acme.example.com")
+            harness.person("Bo")
+            harness.ask()
+            harness.answer_all()
+            harness.finish()
+            yield harness
+    finally:
+        places.choose(places.ENGINES[before])
 
 
 def write(ledger: Ledger, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -207,6 +228,45 @@ def test_whoever_stands_still_in_a_transaction_holds_nobody_up(ledger: Ledger, o
         with pytest.raises(psycopg.Error):
             still.commit()
     assert other.execute("SELECT count(*) FROM tally WHERE name = 'late'").fetchone() == (0,)
+
+
+# --- what the tables themselves refuse --------------------------------------------------------------------
+
+
+def test_the_tables_refuse_what_must_not_be_there(harness_on: Harness) -> None:
+    """The same as in SQLite: one live attempt, one question about a field of a person, an append-only history …"""
+    place = harness_on.ledger.place
+    assert isinstance(place, Url)
+    job = "UPDATE job SET state = 'sent', asked_person = 'one', field = 'email' WHERE id = :id"
+    attempt = """
+INSERT INTO attempt (job_id, submission_id, request, provider, round, asked, created_at)
+SELECT job_id, submission_id, request, provider, round, asked, created_at FROM attempt LIMIT 1"""
+    write = "INSERT INTO write (job_id, before, after, seen, state, at) VALUES (:id, '', 'x', '', 'intent', 1)"
+    with closing(Session(place.text, reads=False)) as session:
+        for statement in (attempt, "UPDATE step SET note = 'it was otherwise'", "UPDATE history SET step_id = 7"):
+            with pytest.raises(psycopg.IntegrityError):
+                session.execute(statement)
+        session.execute("BEGIN")
+        session.execute(job, {"id": 1})
+        session.execute(write, {"id": 1})
+        for again, id_ in ((job, 2), (write, 1)):
+            session.execute("SAVEPOINT it")
+            with pytest.raises(psycopg.IntegrityError):
+                session.execute(again, {"id": id_})
+            session.execute("ROLLBACK TO it")
+        session.execute("ROLLBACK")
+
+
+def test_a_ledger_that_adds_up_is_said_to(harness_on: Harness) -> None:
+    place = harness_on.ledger.place
+    with reading(place) as tx:
+        assert list(upkeep.problems(place, tx)) == []
+    with psycopg.connect(place.text) as connection:
+        connection.execute("UPDATE counter SET n = n + 2 WHERE state = 'done' AND reason = 'written'")
+    with reading(place) as tx:
+        assert list(upkeep.problems(place, tx)) == ["the counter of people email done written is off by 2"]
+    with psycopg.connect(place.text) as connection:
+        connection.execute("UPDATE counter SET n = n - 2 WHERE state = 'done' AND reason = 'written'")
 
 
 # --- a COMMIT that is unsure ------------------------------------------------------------------------------

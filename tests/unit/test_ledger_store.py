@@ -82,6 +82,7 @@ def test_what_is_written_is_returned_and_on_disk(ledger: Ledger, path: Path) -> 
     assert tallies(path) == {"callbacks": 3}
 
 
+@pytest.mark.sqlite
 def test_what_comes_while_the_writer_is_busy_is_committed_together(ledger: Ledger, path: Path) -> None:
     watcher = sqlite3.connect(path)
     seen = []
@@ -122,6 +123,7 @@ def test_where_one_of_a_kind_fails_each_is_done_by_itself(ledger: Ledger, path: 
     assert tallies(path) == {"a": 1, "c": 1}
 
 
+@pytest.mark.sqlite
 def test_a_failing_unit_is_undone_alone(ledger: Ledger, path: Path) -> None:
     def half(tx: Tx) -> None:
         tx.tally("half")
@@ -152,6 +154,7 @@ def fill_up(ledger: Ledger, spare: int) -> None:
     asyncio.run(ledger.write(limit))
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_said_and_nothing_is_half_written(ledger: Ledger, path: Path) -> None:
     fill_up(ledger, 2)
     big = "x" * 200_000
@@ -166,6 +169,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(ledger: Ledger, path: P
     assert ask(path, "SELECT * FROM memory") == []
 
 
+@pytest.mark.sqlite
 def test_it_recovers_when_there_is_room_again(ledger: Ledger, path: Path) -> None:
     fill_up(ledger, 2)
     with pytest.raises(LedgerError):
@@ -228,6 +232,7 @@ def test_closing_finishes_what_is_queued_and_leaves_one_file(path: Path) -> None
 # --- readers ----------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_readers_can_only_read(ledger: Ledger, path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         asyncio.run(ledger.read(tally))
@@ -247,12 +252,14 @@ def test_a_reader_sees_what_was_just_written(ledger: Ledger) -> None:
     assert asyncio.run(write_and_read()) == [0] * 19
 
 
+@pytest.mark.sqlite
 def test_reading_where_there_is_no_ledger(path: Path) -> None:
     with pytest.raises(LedgerError, match="start `syncd run` first"), reading(place_of(path)):
         pass
     assert not path.exists()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", ["with space.db", "100%41.db", "what?.db", "no#1.db"])
 def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
     ledger = Ledger.open(place_of(tmp_path / name))
@@ -265,6 +272,7 @@ def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
 # --- opening ----------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_the_settings_that_durability_hangs_on(ledger: Ledger, path: Path) -> None:
     def settings(tx: Tx) -> dict[str, Any]:
         names = (
@@ -279,6 +287,7 @@ def test_the_settings_that_durability_hangs_on(ledger: Ledger, path: Path) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.sqlite
 def test_the_tables_hold_only_what_their_types_say(ledger: Ledger, path: Path) -> None:
     loose = ask(path, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND strict = 0 AND type = 'table'")
     assert {name for (name,) in loose} <= {"sqlite_schema", "_sqlite_migrations"}
@@ -291,6 +300,7 @@ def test_an_old_sqlite_is_refused_before_anything_is_made(path: Path) -> None:
     Ledger.open(path, sqlite_version=(3, 51, 3)).close()
 
 
+@pytest.mark.sqlite
 def test_a_database_of_another_program_is_refused_untouched(path: Path) -> None:
     for mark in ("PRAGMA application_id = 7", "CREATE TABLE theirs (x)"):
         path.unlink(missing_ok=True)
@@ -304,6 +314,7 @@ def test_a_database_of_another_program_is_refused_untouched(path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.sqlite
 def test_what_is_no_database_is_refused(path: Path) -> None:
     path.write_bytes(b"Dear diary, " * 500)
     with pytest.raises(LedgerError, match="can't be opened"):
@@ -311,6 +322,7 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
     assert path.read_bytes() == b"Dear diary, " * 500
 
 
+@pytest.mark.sqlite
 def test_a_ledger_of_a_newer_syncd_is_refused(path: Path) -> None:
     Ledger.open(place_of(path)).close()
     connection = sqlite3.connect(path)
@@ -341,6 +353,7 @@ def test_a_writer_that_breaks_lets_nobody_wait(ledger: Ledger) -> None:
     assert "half a thing" not in dict(ask(ledger.place, "SELECT name, n FROM tally"))
 
 
+@pytest.mark.sqlite
 def test_opening_again_changes_nothing(path: Path) -> None:
     Ledger.open(place_of(path)).close()
     schema = ask(path, "SELECT * FROM sqlite_schema")
@@ -363,6 +376,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
     database.close()
 
 
+@pytest.mark.sqlite
 def test_a_ledger_that_is_up_to_date_is_opened_without_sqlite_utils(path: Path) -> None:
     Ledger.open(place_of(path)).close()
     look = (

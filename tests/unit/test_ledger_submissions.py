@@ -195,6 +195,7 @@ def test_an_intent_looks_at_the_contact_once_more(books: Books, change: dict[str
     assert (books.jobs()[0], books.calls()) == ("queued", {})
 
 
+@pytest.mark.sqlite
 def test_a_second_live_attempt_is_refused_by_sqlite_itself(books: Books) -> None:
     books.intend("a", 1)
     books.write(submissions.accept, "a", None, poll_at=None, deadline=NOW, now=NOW)

@@ -20,6 +20,8 @@ from tests.places import place_of
 from .audit import ask, events_gone, sqlite3
 from .harness import DAY, SECRET, Harness
 
+pytestmark = pytest.mark.sqlite  # copies, and files that were damaged
+
 VALUE = "ada@acme.example.com"
 
 

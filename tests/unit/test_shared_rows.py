@@ -300,6 +300,7 @@ def _rows(tx: Tx, number: int) -> None:
     )
 
 
+@pytest.mark.sqlite
 def test_one_question_at_a_time_about_a_field_of_a_person(table: sqlite3.Connection) -> None:
     table.execute("UPDATE job SET state = 'sent', asked_person = 'one' WHERE id = 1")
     with pytest.raises(sqlite3.IntegrityError):
@@ -308,6 +309,7 @@ def test_one_question_at_a_time_about_a_field_of_a_person(table: sqlite3.Connect
     table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
 
 
+@pytest.mark.sqlite
 def test_records_that_turn_out_to_be_one_person_while_both_are_asked_about_are_united(
     table: sqlite3.Connection,
 ) -> None:
@@ -316,6 +318,7 @@ def test_records_that_turn_out_to_be_one_person_while_both_are_asked_about_are_u
     table.execute("UPDATE job SET person = 'one'")
 
 
+@pytest.mark.sqlite
 def test_who_became_somebody_else_while_being_asked_about_is_in_nobodys_way(
     harness: Harness, table: sqlite3.Connection
 ) -> None:
@@ -325,6 +328,7 @@ def test_who_became_somebody_else_while_being_asked_about_is_in_nobodys_way(
     table.execute("UPDATE job SET state = 'sending', asked_person = 'one' WHERE id = 2")
 
 
+@pytest.mark.sqlite
 def test_a_delivery_says_one_thing_of_a_job(table: sqlite3.Connection) -> None:
     result = (
         "INSERT INTO result (job_id, provider, round, delivery_id, outcome, candidates, note, at) "
@@ -337,6 +341,7 @@ def test_a_delivery_says_one_thing_of_a_job(table: sqlite3.Connection) -> None:
         table.execute(result, (1, 7, "found"))
 
 
+@pytest.mark.sqlite
 def test_one_open_write_for_each_job(table: sqlite3.Connection) -> None:
     write = "INSERT INTO write (job_id, before, after, seen, state, at) VALUES (1, '', 'x', '', ?, 1)"
     table.execute(write, ("written",))
