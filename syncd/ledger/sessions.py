@@ -142,10 +142,14 @@ class Session:
 
     def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         """A statement of `queries.sql`. Raises psycopg.Error."""
-        if self._reads and self._raw.closed:
-            self._raw = self._connect()
         text, names = numbered(statement)
         given = [values[name] for name in names] if isinstance(values, Mapping) else values
+        try:
+            return self._raw.execute(text.encode(), given or None)
+        except psycopg.OperationalError:
+            if not (self._reads and self._raw.closed):
+                raise
+        self._raw = self._connect()  # to read once more is harmless
         return self._raw.execute(text.encode(), given or None)
 
     def value(self, statement: str) -> Any:
