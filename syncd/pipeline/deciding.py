@@ -6,6 +6,7 @@ on beside the writer, and carried out in one transaction, for those contacts of 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +45,7 @@ from syncd.policy.values import NO_CHECKS, Checks
 from . import standing
 from .parts import Parts
 
+AT_A_STRETCH = 20  # cases that are decided on before others in the event loop have their turn
 WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
 
 
@@ -83,7 +85,7 @@ async def look(parts: Parts, contact_ids: Iterable[int]) -> tuple[Read, list[Dec
     found, selected = await parts.ledger.read(_read, contact_ids, parts)
     if any(sync.verify.mail_exchanger for sync in parts.settings.syncs):
         await parts.exchangers.look(_mail_hosts(found), parts.settings.resolver, parts.clock.monotonic())
-    return found, decide_all(parts, found, selected)
+    return found, await decide_all(parts, found, selected)
 
 
 def _mail_hosts(found: Read) -> set[str]:
@@ -96,12 +98,17 @@ def _read(tx: Tx, contact_ids: Iterable[int], parts: Parts) -> tuple[Read, Selec
     return cases.read(tx, contact_ids, parts.rules), Selected.read(tx)
 
 
-def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
-    """Decide on each case, by the policy of the sync that looks after it."""
+async def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
+    """Decide on each case, by the policy of the sync that looks after it. A callback does not wait for all of them."""
     now = parts.clock.now()
     marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
     policies: dict[tuple[str, Field], Policy] = {}
-    return [_decide(parts, case, marks, selected, policies, now=now) for case in found.cases]
+    decided = []
+    for n, case in enumerate(found.cases, 1):
+        decided.append(_decide(parts, case, marks, selected, policies, now=now))
+        if n % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
+    return decided
 
 
 def _decide(

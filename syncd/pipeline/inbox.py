@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ from .spending import dearer_prices
 from .work import Held, hold
 
 PAGE = 100
+AT_A_STRETCH = 20  # deliveries that are read before others in the event loop have their turn
 MENTIONED = 16  # ids in one answer that are looked for
 
 log = structlog.get_logger("syncd.inbox")
@@ -48,7 +50,12 @@ async def run_once(parts: Parts) -> int:
 async def _apply(parts: Parts, held: Held) -> int:
     """Read a page of deliveries, and apply together what can be read; what can't goes its own way."""
     waiting, known = await parts.ledger.read(_look, parts, held.items)
-    readings = [reading for got in waiting if (reading := await _read(parts, got, known)) is not None]
+    readings = []
+    for n, got in enumerate(waiting, 1):
+        if (reading := await _read(parts, got, known)) is not None:
+            readings.append(reading)
+        if n % AT_A_STRETCH == 0:
+            await asyncio.sleep(0)
     return await _apply_together(parts, held, readings) if readings else 0
 
 
