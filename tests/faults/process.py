@@ -210,8 +210,8 @@ def kept(ledger: Path) -> set[bytes]:
 
 
 def lost(ledger: Path, acknowledged: set[bytes]) -> set[bytes]:
-    """What was acknowledged and is not in a ledger. Of a call that had its last word some more answers are kept, and the
-    others dropped: those are not meant."""
+    """What was acknowledged and is not in a ledger. Of a call that had its last word some more answers are kept, and
+    the others dropped: those are not meant."""
     rows = ask(ledger, f"{BODIES} WHERE state = 'surplus'")
     surplus = Counter(_person(unpacked(*row)) for row in rows)
     missing = acknowledged - kept(ledger)
