@@ -67,12 +67,20 @@ def measure(say: Say) -> dict[str, Value]:
 def _asked(folder: Path) -> dict[str, Value]:
     with Vendors(0) as vendors, Daemon(configuration(vendors, budget={"credits_per_day": 1}), folder) as daemon:
         daemon.wait_for_listener()
-        until("the pages", lambda: get(daemon.private, "/")[0] == 200)
+        until("the pages", lambda: _are_there(daemon.private))
         ref = quote(_written(folder / "ledger.db"))
         found = {name: Value(_p95(daemon.private, path.format(ref=ref))) for name, path in PAGES.items()}
         slowest = max(one.value for one in found.values())
         command = cpu_of("syncd", "status", "--json", "-c", str(folder / "config.yaml"))
         return {**found, "slowest": Value(slowest), "command": Value(command)}
+
+
+def _are_there(port: int) -> bool:
+    """The private listener opens after the public one."""
+    try:
+        return get(port, "/")[0] == 200
+    except ConnectionError:
+        return False
 
 
 def _written(ledger: Path) -> str:

@@ -194,7 +194,7 @@ def _doubts(status: Status) -> Iterator[Condition]:
             who=name,
             what="has calls in doubt",
             why=f"nobody can say whether {one['calls']} paid call{'' if one['calls'] == 1 else 's'} arrived; "
-            f"{one['credits']:g} credits are at risk",
+            f"credits at risk: {one['credits']:g}",
             cure="`syncd in-doubt list` shows them. A late answer settles them, or the connection's in_doubt.policy.",
             since=one["since"],
             blocks=False,

@@ -129,5 +129,5 @@ async def _halted(parts: Parts, syncs: Sequence[Sync], name: str) -> None:
     """Probe tries it again and rings; then we look at once."""
     parts.gate.look_at.pop(name, None)
     for sync in syncs:
-        parts.gate.set(WRITE_RIGHT, f"{name} is halted", f"Mend {name}, as said where it is.", sync=sync.name)
+        parts.gate.set(WRITE_RIGHT, f"{name} is halted", f"Mend {name}: what is said of it tells how.", sync=sync.name)
     await parts.publish()

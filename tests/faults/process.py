@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ import httpx
 import yaml
 
 from syncd.ledger.arrivals import KEPT, unpacked
+from syncd.ledger.inbox import SURPLUS_KEPT
 from tests.system.rig import free_port
 from tests.unit.audit import BODIES, ask
 from tests.unit.harness import SECRET
@@ -205,6 +207,20 @@ def answer(number: int, *, about: int | None = None, padding: int = 0) -> bytes:
 def kept(ledger: Path) -> set[bytes]:
     """The body of every callback in a ledger."""
     return {unpacked(*row) for row in ask(ledger, f"{BODIES} WHERE source = 'callback'")}
+
+
+def lost(ledger: Path, acknowledged: set[bytes]) -> set[bytes]:
+    """What was acknowledged and is not in a ledger. Of a call that had its last word some more answers are kept, and
+    the others dropped: those are not meant."""
+    rows = ask(ledger, f"{BODIES} WHERE state = 'surplus'")
+    surplus = Counter(_person(unpacked(*row)) for row in rows)
+    missing = acknowledged - kept(ledger)
+    return {body for body in missing if surplus[_person(body)] < SURPLUS_KEPT}
+
+
+def _person(body: bytes) -> str:
+    """Whom an `answer` is about, and so which call it answers."""
+    return str(json.loads(body)["contact"].get("linkedin_url"))
 
 
 async def restarts(

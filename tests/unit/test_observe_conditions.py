@@ -176,7 +176,7 @@ def test_calls_in_doubt_are_told_with_what_is_at_risk(harness: Harness) -> None:
     harness.ask()
     assert kinds(harness) == {"in_doubt", "breaker"}
     [told] = harness.conditions("in_doubt")
-    assert "whether 1 paid call arrived; 1 credits are at risk" in told.why
+    assert "whether 1 paid call arrived; credits at risk: 1" in told.why
     assert not told.blocks
 
 
