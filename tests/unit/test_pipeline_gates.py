@@ -107,7 +107,10 @@ CASES = [
         "crm would not take what is bought: our user may not write phone", "let it",
     ),
 ]  # fmt: skip
-case = pytest.mark.parametrize("case", CASES, ids=[one.watch for one in CASES])
+ABOUT_THE_FILE = {"disk": [pytest.mark.sqlite]}
+case = pytest.mark.parametrize(
+    "case", [pytest.param(one, id=one.watch, marks=ABOUT_THE_FILE.get(one.watch, ())) for one in CASES]
+)
 
 
 @pytest.fixture
