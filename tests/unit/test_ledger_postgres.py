@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger import claims, upkeep
+from syncd.ledger import upkeep
 from syncd.ledger.file import LedgerBusy, LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 
@@ -185,21 +185,22 @@ def test_in_the_end_it_is_told(ledger: Ledger) -> None:
         write(ledger, deadlocks)
 
 
-def test_units_of_two_processes_wait_for_each_other(url: Url, ledger: Ledger) -> None:
-    """Each reads what the other has stored: as many epochs as claims, and none comes twice."""
-    taken: list[int] = []
+def test_what_a_unit_of_work_has_read_stays_as_it_is(url: Url, ledger: Ledger) -> None:
+    """Three processes each add one to what they have read, ten times."""
 
-    def claim(n: int) -> None:
-        owner = claims.Owner(n)
-        for item in range(10):
-            taken.append(Ledger.change(url, claims.take, claims.Kind.JOB, [item], owner=owner, now=0.0).epoch)  # noqa: PERF401
+    def add_one(tx: Tx) -> None:
+        upkeep.set_mark(tx, "n", (upkeep.mark(tx, "n") or 0.0) + 1)
 
-    threads = [threading.Thread(target=claim, args=(n,)) for n in (1, 2, 3)]
+    def process() -> None:
+        for _ in range(10):
+            Ledger.change(url, add_one)
+
+    threads = [threading.Thread(target=process) for _ in range(3)]
     for one in threads:
         one.start()
     for one in threads:
         one.join()
-    assert sorted(taken) == list(range(1, 31))
+    assert mark(ledger, "n") == 30.0
 
 
 def test_a_connection_that_is_lost_is_made_again(ledger: Ledger, other: Any) -> None:

@@ -1,0 +1,75 @@
+"""Where the ledger is: a file or a PostgreSQL database, said in one place, and no password is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from syncd.cli.work import only_daemon
+from syncd.ledger.engines import engine_of
+from syncd.ledger.file import LedgerError, file_of
+from syncd.ledger.place import Url
+
+from .test_config import ENVIRON, GOOD, problems, read
+
+FILE = "ledger: { path: ledger.db, keep: { raw: 2w } }"
+PASSWORD = "open-canary-7"
+URL = f"postgresql://syncd:{PASSWORD}@db.example.com:5433/ledger?sslmode=verify-full&sslpassword=key-canary-8"
+
+
+def with_ledger(text: str) -> str:
+    assert FILE in GOOD
+    return GOOD.replace(FILE, f"ledger: {text}")
+
+
+def test_a_file_is_beside_the_configuration(tmp_path: Path) -> None:
+    settings = read(tmp_path, GOOD)
+    assert settings.ledger.place == settings.ledger.path == tmp_path / "ledger.db"
+
+
+def test_a_database_is_a_secret_with_a_name(tmp_path: Path) -> None:
+    settings = read(tmp_path, with_ledger('{ url: "${LEDGER}" }'), {**ENVIRON, "LEDGER": URL})
+    place = settings.ledger.place
+    assert isinstance(place, Url)
+    assert (place.text, str(place), settings.ledger.path) == (URL, "postgresql://db.example.com:5433/ledger", None)
+    assert {PASSWORD, "key-canary-8"} <= settings.secrets
+    shown = f"{settings!r} {settings.ledger} {place!r} {settings.warnings}"
+    assert PASSWORD not in shown
+    assert "key-canary-8" not in shown
+
+
+def test_a_password_in_the_file_itself_is_a_warning(tmp_path: Path) -> None:
+    (said,) = read(tmp_path, with_ledger(f'{{ url: "{URL}" }}')).warnings
+    assert "ledger.url: is a secret in clear text" in said
+    assert "canary" not in said
+    assert read(tmp_path, with_ledger("{ url: postgresql://syncd@db.example.com/ledger }")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{ keep: { raw: 2w } }", "ledger: needs one of path (a file) and url (a PostgreSQL database)"),
+        ("{ path: a.db, url: postgresql://h/d }", "ledger: needs one of path (a file) and url (a PostgreSQL database)"),
+        (
+            f"{{ url: mysql://syncd:{PASSWORD}@h/d }}",
+            "ledger.url: is no PostgreSQL database; write postgresql://user@host/d",
+        ),
+        ("{ url: ledger.db }", "ledger.url: is no PostgreSQL database; write postgresql://user@host/database"),
+        ("{ url: postgresql://host }", "ledger.url: is no PostgreSQL database; write postgresql://user@host/database"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
+    (problem,) = problems(tmp_path, with_ledger(text))
+    assert problem.startswith(f"c.yaml:1: {said}")
+    assert "canary" not in problem
+
+
+def test_what_needs_a_file_says_so() -> None:
+    with pytest.raises(LedgerError, match=r"^the ledger is in PostgreSQL \(postgresql://h/d\): use pg_dump$"):
+        file_of(Url(f"postgresql://syncd:{PASSWORD}@h/d"), "use pg_dump")
+
+
+def test_a_file_is_held_by_one_process(tmp_path: Path) -> None:
+    with only_daemon(tmp_path / "ledger.db"), engine_of(tmp_path / "ledger.db").held() as mine:
+        assert not mine
