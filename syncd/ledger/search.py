@@ -73,8 +73,11 @@ def words_of(identity: Identity) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, as they are looked for."""
-    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+    """The words of a text, as they are looked for: without accents, as SQLite's index has them anyway."""
+    if not text.isascii():
+        apart = unicodedata.normalize("NFD", text)
+        text = unicodedata.normalize("NFC", "".join(char for char in apart if not unicodedata.combining(char)))
+    return _WORD.findall(text.casefold())
 
 
 def index(tx: Tx, contacts: Iterable[tuple[int, Identity]]) -> None:
@@ -159,7 +162,7 @@ def _by_text(tx: Tx, text: str, narrow: dict[str, Any]) -> list[_Pair]:
     *place, start = text.split("/")
     if len(place) == 2 or (not place and len(start) >= SHORTEST and not re.search(r"[\s@]", start)):
         where = dict(zip(("connection", "object"), place or (None, None), strict=True))
-        for last in (start + "\0", start + "\U0010ffff"):  # the id itself, or all that begin like it
+        for last in (start + "\1", start + "\U0010ffff"):  # the id itself, or all that begin like it
             rows = tx.rows("found_by_id", first=start, last=last, **where, **narrow)
             if rows:
                 return [(row[0], row[1]) for row in rows]

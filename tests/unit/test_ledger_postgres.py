@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger import upkeep
+from syncd.ledger import search, upkeep
 from syncd.ledger.file import LedgerBusy, LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 
@@ -263,6 +263,23 @@ def test_a_ledger_that_adds_up_is_said_to(harness_on: Harness) -> None:
         assert list(upkeep.problems(place, tx)) == ["the counter of people email done written is off by 2"]
     with psycopg.connect(place.text) as connection:
         connection.execute("UPDATE counter SET n = n - 2 WHERE state = 'done' AND reason = 'written'")
+
+
+FOUND = {
+    "ada": {"501"},
+    "ADA test": {"501"},
+    "ad": {"501"},  # the beginning of a word that nobody has
+    "test": {"501", "502"},
+    "adá": {"501"},
+    "nobody": set[str](),
+    "acme.example.com bo": {"502"},
+}
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_contacts_are_found_by_words(harness_on: Harness, text: str) -> None:
+    found = harness_on.run(harness_on.ledger.read(search.find, search.Wanted(text=text)))
+    assert {one.ref.rpartition("/")[2] for one in found.rows} == FOUND[text]
 
 
 # --- a COMMIT that is unsure ------------------------------------------------------------------------------
