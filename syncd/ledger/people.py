@@ -150,7 +150,8 @@ def _component(tx: Tx, fresh: int, near: AbstractSet[int]) -> list[sqlite3.Row]:
     wave = [fresh, *sorted(near)]
     while wave and len(found) < RELATED:
         ids = json.dumps(wave[: RELATED - len(found)])
-        found |= {row["id"]: row for row in tx.rows("contacts_by_id", ids=ids)}
+        rows = {row["id"]: row for row in tx.rows("contacts_by_id", ids=ids)}
+        found |= {id_: rows[id_] for id_ in wave if id_ in rows}
         if not near or len(near) >= groups.MANY:  # who hangs together by more is not unravelled
             break
         wave = sorted({row[0] for row in tx.rows("contacts_by_shared_key", ids=ids, limit=2 * RELATED)} - found.keys())

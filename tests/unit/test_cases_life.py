@@ -498,6 +498,7 @@ def test_l2_a_question_stays_identical_when_the_provider_gets_another_name(build
     assert len(harness.fakes["eve"].submitted) == 1, "what was told under the former name is not told again"
 
 
+@pytest.mark.sqlite
 def test_l2_another_name_goes_into_every_table_and_to_nobody_else(build: Build) -> None:
     """All but the history, which tells what it was called then."""
     harness = two(build, ["ann", "bob"])

@@ -99,7 +99,7 @@ def evidence_of(path: Path) -> dict[int, tuple[Any, ...]]:
 
 
 def grouped_at_once(path: Path) -> dict[int, str]:
-    rows = rows_of(path, "SELECT id, connection, identity FROM contact")
+    rows = rows_of(path, "SELECT id, connection, identity FROM contact ORDER BY id")
     grouping = groups.group([Record(id_, crm, load_identity(text)) for id_, crm, text in rows])
     return {id_: str(person) for id_, person in grouping.person.items()}
 
