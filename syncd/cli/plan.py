@@ -17,7 +17,6 @@ from syncd import compose
 from syncd.config import Settings
 from syncd.contract.pacing import Clock
 from syncd.ledger import budgets, copies, reports, runway
-from syncd.ledger.file import file_of
 from syncd.ledger.reports import Planned, PlannedTotal
 from syncd.ledger.store import Ledger
 from syncd.log import set_up
@@ -175,10 +174,8 @@ async def on_copy(
     set_up(settings.log.model_copy(update={"level": "error"}), hidden=settings.secrets)
     with tempfile.TemporaryDirectory(prefix="syncd-plan-") as folder:
         copy = Path(folder) / "ledger.db"
-        ledger_file = file_of(settings.ledger.place, "there is no copy of it to decide on yet")
-        if ledger_file.exists():
-            with progress("copying the ledger", "MB", per=1e6) as line:
-                await asyncio.to_thread(copies.back_up, ledger_file, copy, line)
+        with progress("copying the ledger", "MB", per=1e6) as line:
+            await asyncio.to_thread(copies.copy_for_trial, settings.ledger.place, copy, line)
         ledger = await asyncio.to_thread(Ledger.open, copy)
         parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
         gc.freeze()  # all this lives as long as the process; and what a page makes leaves no cycles

@@ -14,11 +14,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from . import upkeep
-from .file import LedgerBusy, LedgerError, belong_to_folder, meaning, raw_reading
+from .engines import engine_of
+from .file import LedgerBusy, LedgerError, LedgerMissing, belong_to_folder, meaning, raw_reading
+from .place import Place
 from .sqlite import sqlite3
 from .store import Ledger, Tx
+
+if TYPE_CHECKING:
+    from .sessions import Session
 
 BESIDE = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a ledger
 _STEPS = 20_000  # of SQLite's work, between two looks at how far it is
@@ -44,6 +50,19 @@ def back_up(source: Path, target: Path, progress: Progress = lambda _, __: None)
         raise OSError(missing, os.strerror(missing), str(target.parent))
     with _whole(target) as partial:
         _copy(source, partial, progress)
+
+
+def copy_for_trial(place: Place, target: Path, progress: Progress = lambda _, __: None) -> None:
+    """A file on which something is tried; none where there is no ledger yet. Raises LedgerError, and OSError."""
+    if isinstance(place, Path):
+        if place.exists():
+            back_up(place, target, progress)
+        return
+    from .reproduction import copy_to_file  # noqa: PLC0415 - psycopg is not there everywhere
+
+    engine = engine_of(place)
+    with suppress(LedgerMissing), engine.reading() as source, engine.told_of_reading():
+        copy_to_file(cast("Session", source), target)
 
 
 def restore(

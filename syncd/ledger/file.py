@@ -67,6 +67,10 @@ class LedgerBusy(LedgerError):
     """Somebody else holds it for longer than was waited for: try again."""
 
 
+class LedgerMissing(LedgerError):
+    """There is none yet."""
+
+
 class LedgerForbidden(LedgerError):
     """This user may not read or write it."""
 

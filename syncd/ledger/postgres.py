@@ -21,6 +21,7 @@ from .file import (
     LedgerError,
     LedgerFailed,
     LedgerForbidden,
+    LedgerMissing,
 )
 from .place import Url
 from .sessions import Session
@@ -88,7 +89,7 @@ class PostgresEngine:
     def _require_ledger(self, session: Session) -> None:
         if not session.value(_OURS):
             session.close()
-            raise LedgerError(f"there is no ledger at {self.url}: start `syncd run` first, or check ledger.url")
+            raise LedgerMissing(f"there is no ledger at {self.url}: start `syncd run` first, or check ledger.url")
 
     def begin(self, connection: Session) -> None:
         connection.begin(_ALONE)

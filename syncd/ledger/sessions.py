@@ -6,7 +6,7 @@ Statements have their parameters by name, values come as numbers, texts and byte
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -162,6 +162,13 @@ class Session:
         cursor = self._raw.cursor()
         cursor.executemany(numbered(statement)[0].encode(), rows)
         return cursor
+
+    def pieces(self, statement: str, size: int) -> Iterator[list[Row]]:
+        """All rows of a SELECT, so many at a time, within a transaction. Raises psycopg.Error."""
+        with psycopg.RawServerCursor(self._raw, "pieces", row_factory=_rows) as cursor:
+            cursor.execute(statement.encode())
+            while rows := cursor.fetchmany(size):
+                yield rows
 
     def script(self, text: str) -> None:
         """Several statements without values, as they are. Raises psycopg.Error."""

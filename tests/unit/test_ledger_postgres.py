@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger import search, upkeep
+from syncd.ledger import copies, search, upkeep
 from syncd.ledger.file import LedgerBusy, LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 
@@ -24,6 +24,7 @@ from syncd.ledger.sessions import Session  # noqa: E402
 from tests import places  # noqa: E402
 from tests.postgres import Cluster, cluster  # noqa: E402
 
+from .audit import sqlite3  # noqa: E402
 from .harness import EMAIL, Harness  # noqa: E402
 
 T = TypeVar("T")
@@ -280,6 +281,24 @@ FOUND = {
 def test_contacts_are_found_by_words(harness_on: Harness, text: str) -> None:
     found = harness_on.run(harness_on.ledger.read(search.find, search.Wanted(text=text)))
     assert {one.ref.rpartition("/")[2] for one in found.rows} == FOUND[text]
+
+
+def test_a_copy_to_try_something_on_holds_the_same(harness_on: Harness, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    copies.copy_for_trial(harness_on.ledger.place, copy)
+    with reading(copy) as tx:
+        assert list(upkeep.problems(copy, tx)) == []
+    for table in ("contact", "job", "submission", "attempt", "result", "spend", "credit_total", "history", "counter"):
+        there = harness_on.sql(f"SELECT * FROM {table}")
+        with closing(sqlite3.connect(copy)) as file:
+            assert sorted(file.execute(f"SELECT * FROM {table}").fetchall(), key=str) == sorted(there, key=str)
+
+
+def test_where_there_is_no_ledger_yet_there_is_no_copy(server: Cluster, tmp_path: Path) -> None:
+    url = server.empty()
+    copies.copy_for_trial(url, tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+    server.drop(url)
 
 
 # --- a COMMIT that is unsure ------------------------------------------------------------------------------
