@@ -304,29 +304,34 @@ def test_where_there_is_no_ledger_yet_there_is_no_copy(server: Cluster, tmp_path
 # --- a COMMIT that is unsure ------------------------------------------------------------------------------
 
 
-def test_a_commit_that_waited_for_no_other_host_is_not_taken_for_one(
-    ledger: Ledger, other: Any, server: Cluster
-) -> None:
+def test_a_commit_that_did_not_wait_for_another_host_is_none(ledger: Ledger, url: Url, other: Any) -> None:
     """The standby does not answer, and somebody cancels the wait: PostgreSQL says COMMIT, with a warning."""
     other.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
     other.execute("SELECT pg_reload_conf()")
+    ended = threading.Event()
+    told = threading.Thread(target=_cancel_waits, args=(url, ended))
+    told.start()
     try:
-        told = threading.Thread(target=_cancel_the_wait, args=(other,))
-        told.start()
         with pytest.raises(LedgerError, match="nobody can say whether"):
-            write(ledger, upkeep.set_mark, "a", 1.0)
-        told.join()
+            _write_again_and_again(ledger)
     finally:
+        ended.set()
+        told.join()
         other.execute("ALTER SYSTEM RESET synchronous_standby_names")
         other.execute("SELECT pg_reload_conf()")
 
 
-def _cancel_the_wait(other: Any) -> None:
+def _write_again_and_again(ledger: Ledger) -> None:
+    """Until the server has read its configuration, commits wait for nobody."""
+    for n in range(1000):
+        write(ledger, upkeep.set_mark, "a", float(n))
+
+
+def _cancel_waits(url: Url, ended: threading.Event) -> None:
     waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-    for _ in range(600):
-        if other.execute(waits).fetchone():
-            return
-        threading.Event().wait(0.05)
+    with psycopg.connect(url.text, autocommit=True) as connection:
+        while not ended.wait(0.02):
+            connection.execute(waits)
 
 
 def test_a_commit_of_a_transaction_that_has_failed_is_none(url: Url) -> None:
