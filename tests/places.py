@@ -32,7 +32,7 @@ def on_postgres() -> bool:
 
 def place_of(path: Path) -> Place:
     """The ledger that a test calls by this path."""
-    if not on_postgres():
+    if not on_postgres() and path not in _databases:
         return path
     if path not in _databases:
         from tests.postgres import cluster  # noqa: PLC0415 - psycopg is not there everywhere
