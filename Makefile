@@ -55,7 +55,7 @@ many: dev  ## What is to run on more than one host: the tests of the ledger and 
 	$(PY) -m pytest -n 3 --dist worksteal -q --ledger=postgres $(if $(ONLY),$(ONLY),$(MANY))
 
 browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures
-	$(PY) -m pytest -q tests/browser --contacts 1000000 $(ARGS)
+	$(PY) -m pytest -q tests/browser --contacts 1000000 --everywhere $(ARGS)
 	$(if $(PICTURES),$(PY) -m tests.browser $(PICTURES))
 
 wheel: dev  ## dist/*.whl

@@ -64,16 +64,23 @@ def opened(browser: Browser, world: World, path: str, **wishes: Any) -> Iterator
         context.close()
 
 
+everywhere = False
+
+
 def assert_readable(page: Page, name: str) -> None:
-    """At every width, light and dark: contrast, nothing to scroll sideways, axe; at 320 px, too; nothing too small."""
+    """At every width, light and dark: contrast, nothing to scroll sideways, axe; at 320 px, too; nothing too small.
+
+    axe takes a second for a page: it looks at each theme at each width in `make browser`, and else where they differ.
+    """
     for width in WIDTHS.values():
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate(PALE) == [], f"{name} {width} {scheme}"
+            if everywhere or (scheme == "light" and width != WIDTHS["tablet"]):
+                assert faults(page) == [], f"{name} {width} {scheme}"
         assert page.evaluate("document.documentElement.scrollWidth") == width, f"{name} scrolls sideways at {width}"
         assert page.evaluate(CUT) == [], f"{name} hides something at {width}"
-        assert width == WIDTHS["tablet"] or faults(page) == [], f"{name} {width}"  # it looks like one of the others
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == 320, f"{name} scrolls sideways at 320"
     assert page.evaluate(SMALL) == []

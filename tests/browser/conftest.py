@@ -9,14 +9,20 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from . import checks
 from .world import BROWSER, World, first_day, grow, world
 
 LARGE = 20_000  # contacts of a large ledger, unless --contacts says another number
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`make browser` looks at a ledger of a million contacts."""
+    """`make browser` looks at a ledger of a million contacts, and with axe at everything."""
     parser.addoption("--contacts", type=int, default=LARGE, help="contacts of the large ledger")
+    parser.addoption("--everywhere", action="store_true", help="axe at every width, light and dark")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    checks.everywhere = config.getoption("--everywhere", default=False)
 
 
 @pytest.fixture(scope="module")
