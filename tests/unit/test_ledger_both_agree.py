@@ -24,6 +24,7 @@ from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 LEFT_OUT = {"worker", "claim", "step", "history"}  # a process's number is drawn; steps are compared as events
+EXAMPLES = 20 if places.on_postgres() else 3  # each works through two pipelines: seconds; the most of them `make many`
 _TABLES = """
 SELECT name FROM sqlite_schema
 WHERE type = 'table' AND name NOT LIKE '%sqlite%' AND name NOT LIKE 'contact_words%'"""
@@ -109,7 +110,7 @@ def _sorted(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True))
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=4, max_size=25))
 def test_the_same_work_leaves_the_same_rows(folder: Path, steps: list[Callable[[Harness], Any]]) -> None:
     with ExitStack() as stack:
