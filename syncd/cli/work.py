@@ -93,7 +93,7 @@ def only_daemon(place: Place) -> Iterator[None]:
     """Hold the ledger for this process; a second daemon on it exits with 73."""
     with engine_of(place).held() as mine:
         if not mine:
-            what = f"another syncd has {place} open: stop it first, or give this one its own ledger"
+            what = f"another syncd has {place} open: stop it first, or give this one a ledger of its own (ledger.path)"
             complain([what], "ledger-in-use")
             raise typer.Exit(EX_CANTCREAT)
         yield

@@ -257,8 +257,8 @@ def double_settle() -> Iterator[None]:
     with (
         statement(
             "submissions_settled",
-            "charged_mc = given.value ->> 1,",
-            "charged_mc = coalesce(charged_mc, 0) + (given.value ->> 1),",
+            "charged_mc = CAST(given.value ->> 1 AS INTEGER),",
+            "charged_mc = coalesce(charged_mc, 0) + CAST(given.value ->> 1 AS INTEGER),",
         ),
         statement("submissions_settled", "AND state <> 'settled'", ""),
     ):
@@ -267,7 +267,7 @@ def double_settle() -> Iterator[None]:
 
 def charge_ignored() -> AbstractContextManager[None]:
     """What the provider says it charged is not believed: everything was free."""
-    return statement("submissions_settled", "charged_mc = given.value ->> 1,", "charged_mc = 0 * (given.value ->> 1),")
+    return statement("submissions_settled", "charged_mc = CAST(given.value ->> 1 AS INTEGER),", "charged_mc = 0,")
 
 
 def bulk_all_or_nothing() -> AbstractContextManager[None]:

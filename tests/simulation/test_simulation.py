@@ -38,7 +38,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "seed", "days", "mixture", "said"),
     [
-        ("refresh_without_a_look", 9, 25.0, {"focus": ("edit",)}, "filled or gone"),
+        ("refresh_without_a_look", 10, 25.0, {"focus": ("edit",)}, "filled or gone"),
         ("budget_of_a_refresh_counts_nothing", 11, 17.0, {"only": ("restart",)}, "'refresh': True"),
     ],
 )
