@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from pydantic import SecretStr
 
 from syncd.config.sections import Ledger as LedgerSection
@@ -35,12 +34,9 @@ def place_of(path: Path) -> Place:
     if not on_postgres() and path not in _databases:
         return path
     if path not in _databases:
-        from tests.postgres import cluster  # noqa: PLC0415 - psycopg is not there everywhere
+        from tests.postgres import needed  # noqa: PLC0415 - psycopg is not there everywhere
 
-        server = cluster()
-        if server is None:
-            pytest.skip("PostgreSQL is not installed")
-        _databases[path] = server.fresh()
+        _databases[path] = needed().fresh()
     return _databases[path]
 
 

@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from syncd.ledger.place import Url
@@ -175,3 +176,11 @@ def cluster() -> Cluster | None:
     """The one of this process; None where PostgreSQL is not installed."""
     at = programs()
     return None if at is None else Cluster.start(at)
+
+
+def needed() -> Cluster:
+    """The same; where there is none, the test is skipped and says what to install."""
+    found = cluster()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    return found

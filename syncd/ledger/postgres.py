@@ -56,7 +56,7 @@ class PostgresEngine:
             try:
                 _require_usable(session)
                 self._migrate(session)
-            except BaseException:
+            except BaseException:  # whatever it was, a connection that nobody has is closed
                 session.close()
                 raise
         except psycopg.Error as error:

@@ -19,7 +19,7 @@ psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
-from tests.postgres import Cluster, cluster  # noqa: E402
+from tests.postgres import Cluster, needed  # noqa: E402
 
 STATEMENTS = dialect.statements(postgres=True)
 ONLY_POSTGRES = {"words_set", "words_merge", "changes_so_far"}  # each says in queries.sql why it has two texts
@@ -27,10 +27,7 @@ ONLY_POSTGRES = {"words_set", "words_merge", "changes_so_far"}  # each says in q
 
 @pytest.fixture(scope="module")
 def server() -> Cluster:
-    found = cluster()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    return found
+    return needed()
 
 
 @pytest.fixture(scope="module")

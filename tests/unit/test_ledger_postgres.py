@@ -22,7 +22,7 @@ from syncd.ledger.engines import engine_of  # noqa: E402
 from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
 from tests import places  # noqa: E402
-from tests.postgres import Cluster, cluster  # noqa: E402
+from tests.postgres import Cluster, needed  # noqa: E402
 
 from .audit import sqlite3  # noqa: E402
 from .harness import EMAIL, Harness  # noqa: E402
@@ -32,10 +32,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="module")
 def server() -> Cluster:
-    found = cluster()
-    if found is None:
-        pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    return found
+    return needed()
 
 
 @pytest.fixture

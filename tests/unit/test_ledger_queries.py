@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.ledger.file import PREPARED
 from syncd.ledger.store import Ledger, queries
 from tests.places import place_of
 
@@ -160,3 +161,7 @@ def test_no_move_of_a_job_is_planned_anew_for_the_state_that_is_given() -> None:
 def test_no_statement_is_planned_anew_for_its_limit() -> None:
     for name, statement in queries().items():
         assert not re.search(r"\bLIMIT :\w+(?! \+ 0)\b", statement), name
+
+
+def test_a_connection_keeps_every_statement_prepared() -> None:
+    assert len(queries()) + 20 < PREPARED, "and what begins and ends a transaction"
