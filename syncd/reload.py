@@ -56,7 +56,6 @@ async def apply(parts: Parts, change: Change) -> Parts:
     made = await compose.reassemble(parts, new, change.registry)
     if (old.log, old.secrets) != (new.log, new.secrets):
         set_up(new.log, hidden=old.secrets | new.secrets)
-    log.info("configuration_applied", syncs=len(new.syncs), connections=len(new.connections))
     return made
 
 

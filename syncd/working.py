@@ -147,6 +147,8 @@ class Working:
             self.heartbeat.parts = self.parts
             self._public.app = public.application(self.parts, self._canary)
             self._private.app = private.application(self.parts)
+            await self._note(connections.clear, reports.CHANGED_CONFIGURATION)
+            log.info("configuration_applied", syncs=len(self.parts.syncs), connections=len(change.settings.connections))
         self.stages = self._make_stages()
 
     async def _refuse(self, error: ConfigError | LedgerError) -> None:
@@ -154,9 +156,9 @@ class Working:
         if isinstance(error, LedgerFailed):
             raise error
         why = "; ".join(error.problems) if isinstance(error, ConfigError) else str(error)
-        log.error("configuration_refused", why=why, cure=_CURE)
         now = self.parts.clock.now()
         await self._note(connections.halt, reports.CHANGED_CONFIGURATION, Trouble.MISCONFIGURED, why, _CURE, now=now)
+        log.error("configuration_refused", why=why, cure=_CURE)
         self.heartbeat.refused = why
         self.heartbeat.goes_on()
 
