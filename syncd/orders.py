@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from syncd.config import Settings
 from syncd.contract.errors import SyncdError
@@ -12,6 +13,14 @@ from syncd.registry import Registry
 
 Read = Callable[[], tuple[Settings, Registry]]
 """Reads and checks the file; raises ConfigError with every problem."""
+
+
+class Role(StrEnum):
+    """What a process does. Several of each role may work on one ledger in PostgreSQL."""
+
+    ALL = "all"
+    RECEIVER = "receiver"  # takes callbacks, and nothing else
+    WORKER = "worker"  # everything else
 
 
 @dataclass(slots=True)

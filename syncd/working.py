@@ -18,6 +18,8 @@ from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
 from syncd.ledger import connections, reports
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.place import Url
+from syncd.ledger.wakeups import listen
 from syncd.observe.watcher import EVERY as WATCH_EVERY
 from syncd.observe.watcher import Watcher
 from syncd.orders import Orders
@@ -27,6 +29,7 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
 from syncd.stages import BUYS_OR_WRITES, Stages, broken
 from syncd.web import private, public
+from syncd.web.intake import Intake
 from syncd.web.listener import Listener, NoListener
 
 log = structlog.get_logger("syncd.daemon")
@@ -34,7 +37,6 @@ log = structlog.get_logger("syncd.daemon")
 T = TypeVar("T")
 
 LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
-_CURE = "Mend it and reload (systemctl reload syncd); until then the configuration from before is in use."
 
 
 class Working:
@@ -46,6 +48,7 @@ class Working:
         canary: Canary,
         orders: Orders,
         listeners: tuple[Listener | NoListener, Listener],
+        intake: Intake,
         *,
         speed: float,
         once: bool,
@@ -53,6 +56,7 @@ class Working:
         self.parts = parts
         self._canary, self._orders, self._speed, self._once = canary, orders, speed, once
         self._public, self._private = listeners
+        self._intake = intake
         self._watch = Watch()
         self._check: asyncio.Task[None] | None = None
         self.heartbeat = Heartbeat(parts)
@@ -82,6 +86,8 @@ class Working:
         """The stages at work, until there is another configuration or, None, the daemon is to end."""
         watcher = Watcher(self.parts, every=max(WATCH_EVERY / self._speed, 0.5))
         tasks = [asyncio.create_task(self._begin(), name="start"), asyncio.create_task(watcher.run(), name="watcher")]
+        if isinstance(place := self.parts.ledger.place, Url):
+            tasks.append(asyncio.create_task(listen(place, self.parts.bells.callback), name="wake-ups"))
         try:
             return await self._next_change()
         finally:
@@ -145,7 +151,7 @@ class Working:
         else:
             self.heartbeat.refused = ""
             self.heartbeat.parts = self.parts
-            self._public.app = public.application(self.parts, self._canary)
+            self._public.app = public.application(self.parts, self._canary, self._intake)
             self._private.app = private.application(self.parts)
             await self._note(connections.clear, reports.CHANGED_CONFIGURATION)
             log.info("configuration_applied", syncs=len(self.parts.syncs), connections=len(change.settings.connections))
@@ -157,8 +163,10 @@ class Working:
             raise error
         why = "; ".join(error.problems) if isinstance(error, ConfigError) else str(error)
         now = self.parts.clock.now()
-        await self._note(connections.halt, reports.CHANGED_CONFIGURATION, Trouble.MISCONFIGURED, why, _CURE, now=now)
-        log.error("configuration_refused", why=why, cure=_CURE)
+        await self._note(
+            connections.halt, reports.CHANGED_CONFIGURATION, Trouble.MISCONFIGURED, why, reload.CURE, now=now
+        )
+        log.error("configuration_refused", why=why, cure=reload.CURE)
         self.heartbeat.refused = why
         self.heartbeat.goes_on()
 

@@ -1231,6 +1231,24 @@ SELECT delivery.*, sample.text AS sample FROM json_each(:ids) AS wanted CROSS JO
 LEFT JOIN sample ON sample.id = delivery.sample_id
 WHERE delivery.state = 'received' ORDER BY delivery.id
 
+-- name: spooled
+-- In a spool: the callbacks that came first.
+SELECT delivery.id, provider, submission_id, source, body, sample.text AS sample, ref, field, part, received_at
+FROM delivery LEFT JOIN sample ON sample.id = delivery.sample_id ORDER BY delivery.id LIMIT :limit + 0
+
+-- name: spooled_waiting
+SELECT count(*) AS callbacks, coalesce(sum(size), 0) AS bytes, min(received_at) AS since FROM delivery
+
+-- name: spooled_drop
+DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: wake_inbox
+-- One process alone works with a file, and wakes itself.
+SELECT 1 WHERE false
+
+-- name: wake_inbox [postgres]
+SELECT pg_notify('syncd_inbox_' || md5(current_schema()), '')
+
 -- name: deliveries_applied
 -- Of a call about somebody who was erased, no body is kept.
 UPDATE delivery SET state = 'applied', note = :note, body = iif(EXISTS (SELECT 1 FROM forgotten_request
