@@ -87,12 +87,8 @@ def _require_fitting(settings: Settings, role: Role, *, once: bool) -> None:
     if role is Role.ALL:
         return
     if not isinstance(settings.ledger.place, Url):
-        raise ConfigError(
-            [
-                f"--role {role} needs a ledger that several processes share: one in PostgreSQL (ledger.url); a ledger in "
-                "a file belongs to one process, which does all"
-            ]
-        )
+        why = "one in a file belongs to a single process, which does all"
+        raise ConfigError([f"--role {role} needs a ledger that processes share, in PostgreSQL (ledger.url): {why}"])
     if once:
         raise ConfigError(["--once needs a process that does all: leave --role out"])
     if role is Role.RECEIVER and settings.callbacks is None:

@@ -322,6 +322,10 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now) RETURNING id
 
+-- name: runs_last
+SELECT run.sync, run.started_at, run.ended_at FROM json_each_text(:syncs) AS wanted
+CROSS JOIN run ON run.id = (SELECT max(newest.id) FROM run AS newest WHERE newest.sync = wanted.value)
+
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
