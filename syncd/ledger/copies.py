@@ -91,7 +91,7 @@ def restore(
     aside: list[Path] = []
     with whole(target, lambda: aside.extend(_moved_aside(target, now))) as partial:
         _copy(source, partial, progress)
-        generation: int = Ledger.change(partial, _mark_restored, frozen_until)
+        generation: int = Ledger.change(partial, mark_restored, frozen_until)
         belong_to_folder(partial)
     return Restored(generation=generation, aside=tuple(aside))
 
@@ -199,7 +199,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _mark_restored(tx: Tx, frozen_until: float) -> int:
+def mark_restored(tx: Tx, frozen_until: float) -> int:
+    """Say in a ledger that it was put back: it knows of nothing since its copy was made. Returns how often that was."""
     generation = int(upkeep.mark(tx, upkeep.GENERATION) or 0) + 1
     upkeep.set_mark(tx, upkeep.GENERATION, generation)
     upkeep.set_mark(tx, upkeep.FROZEN_UNTIL, frozen_until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from .rig import Daemon, Vendors, answer, ask, assert_right, run_once, syncd
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from tests.postgres import needed  # noqa: E402
+from tests.postgres import needed, programs
 
 OPEN = "SELECT count(*) FROM submission WHERE state = 'accepted'"
 
@@ -57,3 +58,39 @@ def test_what_is_typed_wrongly_is_told(tmp_path: Path) -> None:
             done = syncd("migrate", target, "-c", vendors.config)
             assert done.returncode in (1, 2), done.stderr
             assert said in done.stderr
+
+
+def test_a_ledger_that_postgres_has_put_back_buys_nothing_for_a_while(tmp_path: Path) -> None:
+    """By pg_dump and psql; what was asked since the copy was made is not known to it."""
+    server, dump = needed(), tmp_path / "ledger.sql"
+    url, other = server.empty(), server.empty()
+    with Vendors(tmp_path, contacts=6) as vendors:
+        vendors.configure(ledger={"path": None, "url": url.text})
+        with Daemon(vendors) as daemon:
+            daemon.wait_for("a call", vendors.bill)
+            daemon.kill()
+        tools = programs()
+        assert tools is not None
+        copy = subprocess.run([tools / "pg_dump", "--dbname", url.text], capture_output=True, check=True)
+        dump.write_bytes(copy.stdout)
+        run_once(vendors)
+
+        put_back: list[str | Path] = [tools / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file", dump, other.text]
+        subprocess.run(put_back, check=True, stdout=subprocess.DEVNULL)
+        vendors.configure(ledger={"path": None, "url": other.text})
+        for wrong in (("backup", tmp_path / "copy.db"), ("restore", dump)):
+            done = syncd(*wrong, "-c", vendors.config)
+            assert done.returncode in (1, 2)
+            assert "PostgreSQL" in done.stderr
+        restored = answer("restore", "-c", vendors.config)
+        assert restored["generation"] == 1
+        frozen = answer("thaw", "-c", vendors.config)["frozen"]
+        assert frozen["until"] == restored["frozen_until"]
+        bill = vendors.bill()
+        with Daemon(vendors) as daemon:
+            daemon.wait_for("a pull", lambda: daemon.lines("pull"))
+            daemon.terminate()
+        assert vendors.bill() == bill
+        assert answer("verify", "-c", vendors.config)["ok"]
+    server.drop(url)
+    server.drop(other)
