@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import structlog
 
 from syncd import reload
+from syncd.config import ConditionKind
 from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
 from syncd.ledger import connections, reports
@@ -29,7 +30,7 @@ from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
 from syncd.stages import BUYS_OR_WRITES, Stages, broken
 from syncd.web import private, public
-from syncd.web.intake import Intake
+from syncd.web.intake import Intake, SpooledIntake
 from syncd.web.listener import Listener, NoListener
 
 log = structlog.get_logger("syncd.daemon")
@@ -62,6 +63,8 @@ class Working:
         self.heartbeat = Heartbeat(parts)
         self.stages = self._make_stages()
         self._private.app = private.application(parts)
+        if isinstance(intake, SpooledIntake):
+            intake.forwarded, intake.looked = self._callbacks_came, self._look_at_spool
 
     async def run(self) -> None:
         """Until the daemon is to end and no stage is at work any more."""
@@ -81,6 +84,16 @@ class Working:
             await probe.flush(self.parts)
         except LedgerError as error:
             log.warning("counts_lost", why=str(error))
+
+    def _callbacks_came(self) -> None:
+        self.parts.bells.callback()
+
+    def _look_at_spool(self) -> None:
+        """What waits there is acknowledged, and not in the ledger yet."""
+        n = self._intake.waiting.callbacks
+        why = f"{n} callbacks wait on this host until the ledger has them" if n else ""
+        cure = "Keep this host and its disk until there are none; look at PostgreSQL."
+        self.parts.symptoms.set(ConditionKind.LATE, "callbacks", why, cure)
 
     async def _until_changed(self) -> reload.Change | None:
         """The stages at work, until there is another configuration or, None, the daemon is to end."""
@@ -151,6 +164,8 @@ class Working:
         else:
             self.heartbeat.refused = ""
             self.heartbeat.parts = self.parts
+            if isinstance(self._intake, SpooledIntake):
+                self._intake.connections = self.parts.settings.connections
             self._public.app = public.application(self.parts, self._canary, self._intake)
             self._private.app = private.application(self.parts)
             await self._note(connections.clear, reports.CHANGED_CONFIGURATION)

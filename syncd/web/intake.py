@@ -63,6 +63,7 @@ class SpooledIntake(Intake):
         self.connections = connections
         self.opened: Callable[[Ledger], Awaitable[None]] = _ignore
         self.forwarded: Callable[[], None] = lambda: None
+        self.looked: Callable[[], None] = lambda: None  # after each look at the spool
         self._spool = spool
         if not ledger.is_open:
             self.down = "the ledger has not been reached yet"
@@ -110,6 +111,7 @@ class SpooledIntake(Intake):
                 while self._spool.waiting.callbacks and not self.down:
                     await self._forward()
                 self.waiting = self._spool.waiting
+                self.looked()
             except LedgerFailed:
                 raise
             except LedgerError as error:

@@ -101,7 +101,7 @@ class Part(Daemon):
     def __enter__(self) -> Part:
         self.folder.mkdir(exist_ok=True)
         settings = yaml.safe_load(self.vendors.config.read_text("utf-8"))
-        settings["admin"]["listen"] = f"127.0.0.1:{self.admin}"
+        settings |= {"admin": {"listen": f"127.0.0.1:{self.admin}"}, "log": {"format": "json"}}
         settings["callbacks"] |= {"listen": f"127.0.0.1:{self.listen}", "spool": {"path": "spool.db"}, **self.changes}
         config = self.folder / "config.yaml"
         config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
