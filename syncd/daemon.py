@@ -18,7 +18,7 @@ import structlog
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
 from syncd.ledger.place import Url
-from syncd.orders import Orders, Read, Role
+from syncd.orders import Orders, Read, Role, broken
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.web import public
@@ -126,6 +126,8 @@ class Daemon:
             await self._intake.run()
         except SyncdError as error:
             self._orders.fail(error)
+        except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+            self._orders.fail(broken("the intake", error))
 
     async def _drain(self) -> None:
         """Callbacks are still taken until balancers have noticed that this process is about to end."""

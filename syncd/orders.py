@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from syncd.config import Settings
-from syncd.contract.errors import SyncdError
+from syncd.contract.errors import BrokenInvariant, SyncdError
 from syncd.registry import Registry
 
 Read = Callable[[], tuple[Settings, Registry]]
@@ -45,3 +45,10 @@ class Orders:
             task.cancel()
         self.reload.clear()
         return not self.end.is_set()
+
+
+def broken(what: str, error: Exception) -> BrokenInvariant:
+    """A bug of ours, as what it is for the operator."""
+    raised = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
+    raised.__cause__ = error
+    return raised

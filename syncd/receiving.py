@@ -19,7 +19,7 @@ from syncd.ledger import renames, upkeep
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.store import Ledger
 from syncd.ledger.wakeups import wake_inbox
-from syncd.orders import Orders
+from syncd.orders import Orders, broken
 from syncd.pipeline import probe
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.gate import UNTRIED
@@ -93,6 +93,8 @@ class Receiving:
             self._orders.fail(error)
         except LedgerError as error:
             log.debug("put_off", why=str(error))
+        except Exception as error:  # noqa: BLE001 - a bug: halt rather than go on wrongly
+            self._orders.fail(broken("the receiver", error))
 
     async def _wake(self) -> None:
         self._came.clear()

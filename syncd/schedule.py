@@ -19,10 +19,14 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from syncd.ledger.place import Url
 
 if TYPE_CHECKING:
     from .intervals import Intervals
+
+log = structlog.get_logger("syncd.daemon")
 
 LOOK = 1.0  # real seconds between two looks at the wall clock
 STEP = 2.0  # seconds by which it must have deviated between them to have been set
@@ -107,8 +111,12 @@ class Schedule:
         """Ring every so many real seconds in one of the processes that work with a database."""
 
         async def run() -> None:
-            module = await asyncio.to_thread(import_module, "syncd.shared_bells")  # half a second
-            await module.ring(place, seconds, ring)
+            try:
+                module = await asyncio.to_thread(import_module, "syncd.shared_bells")  # half a second
+            except ImportError as error:
+                log.warning("shared_bells_missing", why=str(error), cure='pip install "syncd[postgres]"')
+            else:
+                await module.ring(place, seconds, ring)
 
         self._beating = asyncio.create_task(run(), name="shared bells")
 

@@ -17,12 +17,13 @@ from functools import partial
 import structlog
 
 from syncd.config import CronLine, Sync
-from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
+from syncd.contract.errors import ConnectorError, Halt, Retry, SyncdError
 from syncd.ledger import contacts
 from syncd.ledger.contacts import LastPull
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.place import Url
 from syncd.log import Facts, unit
+from syncd.orders import broken
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, refresh, rights, sweep, undoing, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -339,13 +340,6 @@ def is_due(sync: Sync, last: LastPull | None, now: float) -> bool:
         return last.started_at + sync.every <= now
     due = None if sync.schedule is None else CronLine(sync.schedule, sync.time_zone).next_after(last.started_at)
     return due is not None and due <= now
-
-
-def broken(what: str, error: Exception) -> BrokenInvariant:
-    """A bug of ours, as what it is for the operator."""
-    raised = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
-    raised.__cause__ = error
-    return raised
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -23,12 +23,12 @@ from syncd.ledger.place import Url
 from syncd.ledger.wakeups import listen
 from syncd.observe.watcher import EVERY as WATCH_EVERY
 from syncd.observe.watcher import Watcher
-from syncd.orders import Orders
+from syncd.orders import Orders, broken
 from syncd.pipeline import probe, sweep
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
-from syncd.stages import BUYS_OR_WRITES, Stages, broken
+from syncd.stages import BUYS_OR_WRITES, Stages
 from syncd.web import private, public
 from syncd.web.intake import Intake, SpooledIntake
 from syncd.web.listener import Listener, NoListener
