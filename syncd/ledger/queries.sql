@@ -1238,10 +1238,12 @@ WHERE delivery.state = 'received' ORDER BY delivery.id
 -- name: spooled
 -- In a spool: the callbacks that came first.
 SELECT delivery.id, provider, submission_id, source, body, sample.text AS sample, ref, field, part, received_at
-FROM delivery LEFT JOIN sample ON sample.id = delivery.sample_id ORDER BY delivery.id LIMIT :limit + 0
+FROM delivery INDEXED BY delivery_todo LEFT JOIN sample ON sample.id = delivery.sample_id
+WHERE delivery.state = 'received' ORDER BY delivery.id LIMIT :limit + 0
 
 -- name: spooled_waiting
-SELECT count(*) AS callbacks, coalesce(sum(size), 0) AS bytes, min(received_at) AS since FROM delivery
+SELECT count(*) AS callbacks, coalesce(sum(size), 0) AS bytes, min(received_at) AS since
+FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
 
 -- name: spooled_drop
 DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(:ids))

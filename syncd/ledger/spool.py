@@ -67,10 +67,9 @@ class Spool:
             finally:
                 ledger.close()
 
-    async def look(self) -> Waiting:
-        """Count what waits."""
+    async def count(self) -> None:
+        """Find out anew how much waits; it takes the longer, the more that is."""
         self.waiting = await self._ledger.read(_waiting)
-        return self.waiting
 
     async def keep(self, provider: str, delivery: Delivery, *, now: float, sample: bytes = b"") -> Kept:
         """On the disk when this returns. Raises LedgerError where there is no room, or the disk refuses."""
@@ -84,12 +83,19 @@ class Spool:
 
     async def oldest(self, n: int) -> list[Spooled]:
         """The first ones, in the order in which they came."""
-        return await self._ledger.read(_oldest, n)
+        found = await self._ledger.read(_oldest, n)
+        self.waiting = self.waiting._replace(since=found[0].came_at if found else None)
+        return found
 
-    async def drop(self, ids: Sequence[int]) -> None:
+    async def drop(self, forwarded: Sequence[Spooled]) -> None:
         """The ledger has them for certain."""
-        await self._ledger.write(drop, ids)
-        await self.look()
+        await self._ledger.write(drop, [one.id for one in forwarded])
+        callbacks = self.waiting.callbacks - len(forwarded)
+        if callbacks > 0:
+            left = self.waiting.bytes - sum(len(one.delivery.body) for one in forwarded)
+            self.waiting = self.waiting._replace(callbacks=callbacks, bytes=left)
+        else:
+            await self.count()
 
 
 def drop(tx: Tx, ids: Sequence[int]) -> None:

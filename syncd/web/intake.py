@@ -103,13 +103,14 @@ class SpooledIntake(Intake):
 
     async def run(self) -> None:
         """Try a silent ledger until it answers, and forward what is in the spool. Raises LedgerFailed for good."""
+        await self._spool.count()
         while True:
             try:
-                self.waiting = await self._spool.look()
                 if self.down:
                     await self.reach()
                 while self._spool.waiting.callbacks and not self.down:
                     await self._forward()
+                    self.waiting = self._spool.waiting
                 self.waiting = self._spool.waiting
                 self.looked()
             except LedgerFailed:
@@ -145,7 +146,7 @@ class SpooledIntake(Intake):
         except LedgerError as error:
             self._fell_silent(str(error))
             return
-        await self._spool.drop([one.id for one in batch])
+        await self._spool.drop(batch)
         self.forwarded()
         log.info("forwarded", callbacks=len(batch), left=self._spool.waiting.callbacks)
 

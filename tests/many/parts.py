@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from syncd.ledger.place import Url
 from tests.postgres import SETTINGS, Cluster, needed, unprivileged
 from tests.system.rig import WATERFALL, Daemon, GivenUp, Vendors, answer, environment, free_port, until
 
+LONG = bool(os.environ.get("SYNCD_MANY"))  # `make many`
 WITHIN = 240.0  # real seconds until a wait is given up; on a quiet machine, nothing takes a tenth of it
 
 
@@ -82,6 +84,34 @@ def own_server() -> Server:
     assert at is not None
     made = Cluster.start(at)
     return Server(made.folder, made.process, at=at)
+
+
+def waits_for(server: Server, names: str) -> None:
+    """The standbys that a commit waits for."""
+    with psycopg.connect(server.url("postgres").text, autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    until("it has read it", lambda: ask(server.url("postgres"), "SHOW synchronous_standby_names") == names)
+
+
+@contextmanager
+def cancelled_waits(url: Url) -> Iterator[None]:
+    """Somebody cancels whatever waits for a standby."""
+    ended = threading.Event()
+
+    def cancel() -> None:
+        waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        with psycopg.connect(url.text, autocommit=True) as connection:
+            while not ended.wait(0.02):
+                connection.execute(waits)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @dataclass

@@ -12,8 +12,6 @@ import pytest
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-import psycopg
-
 from syncd.cli.host import database
 from syncd.contract.model import Level
 from syncd.ledger import upkeep
@@ -23,9 +21,7 @@ from syncd.ledger.store import Ledger
 from tests.postgres import SETTINGS, unprivileged
 from tests.system.rig import until
 
-from .parts import Server, ask, own_server
-
-ALTER = "ALTER SYSTEM SET synchronous_standby_names = '{}'"
+from .parts import Server, ask, own_server, waits_for
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +37,6 @@ def url(server: Server) -> Iterator[Url]:
     yield Url(made.text, replicated=True)
     waits_for(server, "")
     server.drop(made)
-
-
-def waits_for(server: Server, names: str) -> None:
-    with psycopg.connect(server.url("postgres").text, autocommit=True) as connection:
-        connection.execute(ALTER.format(names).encode())
-        connection.execute("SELECT pg_reload_conf()")
-    until("it has read it", lambda: ask(server.url("postgres"), "SHOW synchronous_standby_names") == names)
 
 
 @contextmanager

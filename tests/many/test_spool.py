@@ -22,7 +22,7 @@ from syncd.ledger.place import Url
 from syncd.ledger.store import Ledger
 from syncd.pipeline.address import Addresses
 
-from .parts import Part, Server, ask, own_server
+from .parts import LONG, Part, Server, ask, cancelled_waits, own_server, waits_for
 
 SECRET = "a secret of the tests' own, long enough"
 CONFIG = """
@@ -174,7 +174,48 @@ def test_a_full_spool_refuses(server: Server, lone: Lone, url: Url) -> None:
         assert stored(url) == providers.acknowledged
 
 
-def test_a_receiver_is_killed_under_load(lone: Lone, url: Url) -> None:
+@pytest.mark.parametrize("frozen", [False, True] if LONG else [False], ids=lambda frozen: "frozen" if frozen else "")
+@pytest.mark.parametrize("_round", range(5 if LONG else 1))
+def test_postgresql_goes_under_load(server: Server, lone: Lone, url: Url, frozen: bool, _round: int) -> None:
+    """Nothing that was acknowledged is lost, be it that it ends or stands still while callbacks pour in."""
+    with receiver(lone) as one, ThreadPoolExecutor(1) as pool:
+        one.until("it is ready", one.is_ready)
+        providers = Providers(one.listen)
+        pouring = pool.submit(providers.pour, range(1, 400))
+        one.until("some came", lambda: len(providers.acknowledged) > 20)
+        if frozen:
+            with server.frozen():
+                time.sleep(8)
+        else:
+            server.crash()
+            one.until("some came meanwhile", lambda: one.obstacles() != "ready\n")
+            server.start_again()
+        pouring.result()
+        one.until("all were forwarded", one.is_ready)
+        assert set(providers.statuses) == {200}
+        assert providers.acknowledged == stored(url)
+        assert one.terminate() == 0
+
+
+def test_a_commit_that_may_not_be_kept_is_not_acknowledged(server: Server, lone: Lone, url: Url) -> None:
+    """The standby does not answer, and somebody cancels the wait: PostgreSQL says COMMIT, with a warning."""
+    with receiver(lone) as one:
+        one.until("it is ready", one.is_ready)
+        providers = Providers(one.listen)
+        try:
+            waits_for(server, "nobody")
+            with cancelled_waits(url):
+                assert providers.send(1, "fullenrich") == 503
+                assert providers.send(2) == 200
+                assert spooled(one) == 1
+        finally:
+            waits_for(server, "")
+        one.until("all were forwarded", one.is_ready)
+        assert providers.acknowledged == {"z00000002"} <= stored(url)
+
+
+@pytest.mark.parametrize("_round", range(10 if LONG else 1))
+def test_a_receiver_is_killed_under_load(lone: Lone, url: Url, _round: int) -> None:
     """Another one takes what comes meanwhile: what was acknowledged is in the ledger."""
     with receiver(lone) as one, receiver(lone, "s") as two:
         one.until("it is ready", one.is_ready)
