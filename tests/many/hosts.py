@@ -280,11 +280,11 @@ class Hosts:
         return next((one for one in self.hosts.values() if one.is_primary()), None)
 
     def ask(self, question: str) -> Any:
-        """The first column of the first row; None while no primary answers."""
+        """The first column of the first row; None while no primary answers, or there is no ledger yet."""
         try:
             with psycopg.connect(self.url.text, autocommit=True) as connection:
                 row = connection.execute(question.encode()).fetchone()
-        except psycopg.OperationalError:
+        except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
             return None
         return None if row is None else row[0]
 
