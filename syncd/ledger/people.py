@@ -69,11 +69,10 @@ def _recognise_related(tx: Tx, contact_id: int, former: AbstractSet[int], keys: 
     return _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
 
 
-def known(row: sqlite3.Row) -> Identity:
+def known(identity: str, vague: str, profile: str | None, found_email: str | None = None) -> Identity:
     """What is usable of a contact: without what identifies nobody, with the profile and the mailbox that answers
     brought."""
-    learned = Learned(row["learned"], row["found_email"] if "found_email" in row.keys() else None)  # noqa: SIM118 - a Row
-    return usable(row["identity"], row["vague"], learned)
+    return usable(identity, vague, Learned(profile, found_email))
 
 
 @lru_cache(maxsize=1024)

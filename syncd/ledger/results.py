@@ -7,18 +7,15 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.frozen import frozen
 from syncd.people.answers import About
 from syncd.people.identity import BLANK
 
+from .states import STATES, JobState
 from .store import Tx
-
-if TYPE_CHECKING:
-    import sqlite3
-
 
 ACCEPTED, REFUSED = "accepted", "refused"  # a person's decisions
 APPROVAL = "approval"  # why a value waits that is not in doubt
@@ -62,10 +59,36 @@ class Since(NamedTuple):
 EVER = Since(0.0, 0.0)
 
 
+class Attempt(NamedTuple):
+    """A job's part in a call, with what was told, and where the job stands, as `attempts_of_requests` selects it."""
+
+    job_id: int
+    submission_id: str
+    request_id: str
+    field: Field
+    provider: str
+    round: int
+    way: str
+    asked: str
+    job_state: JobState
+    job_reason: str
+    job_submission: str | None
+    job_round: int
+    job_provider: str
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Attempt:
+        job, call, request, field, provider, round_, way, asked, state, *rest = row
+        return cls(job, call, request, _FIELDS[field], provider, round_, way, asked, STATES[state], *rest)
+
+
+_FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as long, for each job
+
+
 class Said(NamedTuple):
     """What an answer says to an attempt, and the delivery that brought it."""
 
-    attempt: sqlite3.Row
+    attempt: Attempt
     result: EnrichmentResult
     delivery_id: int | None = None
 
@@ -119,15 +142,15 @@ class _Row(NamedTuple):
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
     return _Row(
-        attempt["job_id"],
-        attempt["provider"],
-        attempt["round"],
+        attempt.job_id,
+        attempt.provider,
+        attempt.round,
         result.outcome,
-        attempt["submission_id"],
+        attempt.submission_id,
         one.delivery_id,
         dump_candidates(result),
-        _beside(result.said, attempt["asked"]),
-        way=attempt["way"],
+        _beside(result.said, attempt.asked),
+        way=attempt.way,
         note=result.note,
     )
 
