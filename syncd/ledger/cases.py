@@ -218,7 +218,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             if job is not None and job.state in UNDER_WAY:
                 continue
             of_job = writes.get(job.id, ()) if job is not None else ()
-            written, refused, stands = _of_writes(of_job)
+            written, refused, stands = _of_writes(of_job) if of_job else _NOTHING
             yield Case(
                 contact_id=contact.id,
                 ref=ref,
@@ -236,7 +236,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 written=written,
                 stands=stands,
                 refused=refused,
-                undone=_undone(of_job),
+                undone=_undone(of_job) if of_job else None,
                 requested=bool(contact.requested),
             )
 
@@ -296,7 +296,7 @@ def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:
 
 
 def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
-    named: dict[tuple[int, int], set[int]] = {}  # keys of others that an answer names, by job and place
+    named: dict[tuple[int, int], frozenset[int]] = {}  # keys of others that an answer names, by job and place
     person: dict[int, str | None] = {}  # by job
     for contact in rows.contacts:
         for job in rows.jobs.get(contact.id, ()):
@@ -322,6 +322,9 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
     for row in tx.rows("cases_writes", ids=rows.job_ids):
         found[row["job_id"]].append(row)
     return found
+
+
+_NOTHING: tuple[Mapping[str, str], Mapping[str, tuple[Reason, float]], Mapping[str, Stood]] = ({}, {}, {})
 
 
 def _of_writes(

@@ -21,6 +21,7 @@ ACCEPTED, REFUSED = "accepted", "refused"  # a person's decisions
 APPROVAL = "approval"  # why a value waits that is not in doubt
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_parse = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, which takes as long as most texts do
 
 
 @frozen(kw_only=True)
@@ -251,7 +252,7 @@ def dump_candidates(result: EnrichmentResult) -> str:
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
     """The reverse of `dump_candidates`."""
-    held = json.loads(text)
+    held = _parse(text)[0]
     for one in held:
         one["grade"] = _GRADES[one["grade"]]
     return tuple(Candidate(**one) for one in held)
@@ -267,14 +268,15 @@ def _beside(said: tuple[Identity, ...], asked: str) -> str:
     """The same, shorter: of one person only what differs from whom it was asked about. The view `answer` undoes it."""
     if len(said) != 1 or not asked:
         return dump_said(said)
-    told, one = json.loads(asked), json.loads(dump_identity(said[0]))
+    told = _parse(asked)[0]
+    one = {k: [*v] if isinstance(v, tuple) else v for k, v in _held(said[0], _OF_IDENTITY).items()}
     return _dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
 @lru_cache(maxsize=1024)
 def load_said(text: str) -> tuple[Identity, ...]:
     """The reverse of `dump_said`."""
-    return tuple(_identity(one) for one in json.loads(text))
+    return tuple(_identity(one) for one in _parse(text)[0])
 
 
 @lru_cache(maxsize=4096)
@@ -296,10 +298,12 @@ def _held(value: object, names: Sequence[str]) -> dict[str, Any]:
 @lru_cache(maxsize=2048)
 def load_identity(text: str) -> Identity:
     """The reverse of `dump_identity`. Each stage reads the same contacts, one soon after the other."""
-    return _identity(json.loads(text))
+    return _identity(_parse(text)[0])
 
 
-def _identity(parts: dict[str, str | Sequence[str]]) -> Identity:
-    lists = {k: tuple(v) for k, v in parts.items() if not isinstance(v, str)}
-    texts = {k: v for k, v in parts.items() if isinstance(v, str)}
-    return Identity(**texts, **lists)  # type: ignore[arg-type]  # what `dump_identity` wrote
+def _identity(parts: dict[str, Any]) -> Identity:
+    """From what `dump_identity` wrote."""
+    for name, value in parts.items():
+        if isinstance(value, list):
+            parts[name] = tuple(value)
+    return Identity(**parts)
