@@ -8,6 +8,7 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,9 +23,11 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import Settings, load
 from syncd.daemon import Daemon, Until
+from syncd.ledger import claims
+from syncd.ledger.claims import NOBODY
 from syncd.ledger.engines import engine_of
 from syncd.ledger.place import Place
-from syncd.ledger.store import Ledger
+from syncd.ledger.store import Ledger, reading
 from syncd.log import set_up
 from syncd.orders import Read
 from syncd.pipeline.canary import Canary
@@ -90,7 +93,7 @@ def _share_memory() -> None:
 
 @contextmanager
 def only_daemon(place: Place) -> Iterator[None]:
-    """Hold the ledger for this process; a second daemon on it exits with 73."""
+    """Hold the ledger for this process, where it is a file; a second daemon on that exits with 73."""
     with engine_of(place).held() as mine:
         if not mine:
             what = f"another syncd has {place} open: stop it first, or give this one a ledger of its own (ledger.path)"
@@ -100,10 +103,10 @@ def only_daemon(place: Place) -> Iterator[None]:
 
 
 def is_alone(ledger: Place) -> bool:
-    """Does no daemon have this ledger open?"""
+    """Does no daemon work with this ledger?"""
     if not isinstance(ledger, Path):
-        with engine_of(ledger).held() as mine:
-            return mine
+        with reading(ledger) as tx:
+            return not claims.any_other(tx, NOBODY, now=time.time())
     with suppress(FileNotFoundError):
         lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDWR)
         try:
@@ -118,7 +121,9 @@ def is_alone(ledger: Place) -> bool:
 async def _run(settings: Settings, registry: Registry, *, read: Read | None = None, until: Until | None = None) -> None:
     """Run the daemon, until a signal or `until` ends it."""
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.place)
-    parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+    shared = await compose.time_of(ledger)
+    clock = compose.clock_of(settings) if shared is None else compose.clock_of(settings, shared)
+    parts = await compose.assemble(settings, registry, ledger, clock, shared)
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     daemon = Daemon(parts, Canary(), speed=speed, once=until is not None, read=read)
     try:

@@ -24,6 +24,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "path": "The ledger's file; relative to the configuration's folder. Beside it stand -wal and -shm.",
         "url": "In place of a file, a PostgreSQL database: postgresql://user@host/database. Needs syncd[postgres].",
         "keep": "How long the ledger keeps what it no longer works on.",
+        "lease": "A process of which nothing was heard for so long counts as ended; with a `url`, others take over its "
+        "work. Shorter than two minutes, slow calls end in doubt more often.",
         "reserve": "With less room than this beside the ledger's file, nothing is bought.",
     },
     "Keep": {

@@ -33,6 +33,7 @@ class SqliteEngine:
     """One file, and whoever has it open."""
 
     error = sqlite3.Error
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
