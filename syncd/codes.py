@@ -194,6 +194,11 @@ ENDINGS = {  # how a command, or the daemon, ends
         "Another daemon has the ledger (exit 73).",
         "Stop it first, or give this one its own `ledger.path`.",
     ),
+    "ledger-moved": Code(
+        "`syncd migrate` has moved the ledger to another database, or was cut short on its way (exit 78).",
+        "Let `ledger` in the configuration name the place that the message tells. Where the move has not ended, run "
+        "`syncd migrate` again with the configuration as it was: it goes on where that is safe, or begins anew.",
+    ),
     "disk-failed": Code(
         "The disk refused to read or keep something (exit 74). What was acknowledged is on it.",
         "Look at the kernel's log (`dmesg`), replace the disk, restore a copy if `syncd verify` says so.",

@@ -40,6 +40,13 @@ def place_of(path: Path) -> Place:
     return _databases[path]
 
 
+def moved(path: Path, place: Place) -> None:
+    """What a test calls by this path is there from now on."""
+    _databases.pop(path, None)
+    if isinstance(place, Url):
+        _databases[path] = place
+
+
 def forget_all() -> None:
     """At the end of a test: its databases go."""
     while _connections:

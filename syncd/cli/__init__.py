@@ -46,6 +46,7 @@ COMMANDS = {
     "resume": ("pause", "Let what was paused go on."),
     "backup": ("keep", "A sound copy of the ledger, while the daemon runs."),
     "restore": ("keep", "Put a copy in the ledger's place."),
+    "migrate": ("migrate", "Move the ledger to PostgreSQL, or back to a file."),
     "thaw": ("keep", "Buy again at once after a restore."),
     "reconcile": ("keep", "Do the providers' balances move as the charges say?"),
     "verify": ("keep", "Is the ledger sound, and does it add up?"),

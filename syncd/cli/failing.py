@@ -120,6 +120,7 @@ def told(error: SyncdError) -> int:
         (file.DiskFull, "Make room there, or name another place."),
         (file.LedgerBusy, "Try again in a moment."),
         (file.LedgerForbidden, "Run it as the user of the daemon, or as root."),
+        (file.LedgerMoved, "Let `ledger` in the configuration name the right place, or run `syncd migrate` again."),
     )
     usual = next((cure for kind, cure in cures if isinstance(error, kind)), "")
     endings: tuple[tuple[type[SyncdError], int, str], ...] = (
@@ -128,6 +129,7 @@ def told(error: SyncdError) -> int:
         (file.DiskFull, DISK, "disk-full"),
         (file.LedgerBusy, LATER, "try-again"),
         (file.LedgerForbidden, FORBIDDEN, "not-permitted"),
+        (file.LedgerMoved, CONFIGURATION, "ledger-moved"),
         (file.LedgerError, FAILED, "ledger"),
         (Retry, LATER, "try-again"),
         (SyncdError, FAILED, "failed"),

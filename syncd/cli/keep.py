@@ -22,6 +22,7 @@ from .tables import show_reconciliation
 from .work import only_daemon
 
 BY_POSTGRES = "copy it as you copy your databases, with pg_dump or a backup of the server"
+AFTER_POSTGRES = "put it back by PostgreSQL's own tools, then say `syncd restore` without a file"
 LONGEST_HOLD = 2 * 86_400.0  # seconds at the least, where some of the configuration could not be read
 
 
@@ -62,12 +63,16 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="A copy made by `syncd backup`.")],
+    source: Annotated[
+        Path | None,
+        typer.Argument(help="A copy made by `syncd backup`; none where PostgreSQL has put the ledger back."),
+    ] = None,
     config: ConfigOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Put a copy in the place of the ledger; the daemon must be stopped. The old ledger is moved aside, not deleted.
+    A ledger in PostgreSQL is put back by PostgreSQL's own tools first; then this says so in it, before syncd starts.
 
     What was bought since the copy was made is not known to it. So nothing is bought for as long as a
     provider's doubtful call is held (the longest in_doubt.hold); answers that come in meanwhile are
@@ -78,20 +83,28 @@ def restore(
       systemctl stop syncd
       syncd restore /backup/ledger-2026-11-27.db
       systemctl start syncd
+      syncd restore   # after pg_restore
     """
     settings, _ = settings_from(config, secrets=False)
-    clock, path = compose.clock_of(settings), file_of(settings.ledger.place, BY_POSTGRES)
+    clock, place = compose.clock_of(settings), settings.ledger.place
+    if (source is None) == isinstance(place, Path):
+        raise typer.BadParameter(
+            "name the copy" if source is None else f"the ledger is in PostgreSQL: {AFTER_POSTGRES}"
+        )
     providers = [one for one in settings.connections.values() if one.port is Port.PROVIDER]
     unread = bool(settings.warnings) or not providers
     until = clock.now() + max([one.in_doubt_hold for one in providers] + [LONGEST_HOLD] * unread)
-    with only_daemon(path), progress("copying", "MB", per=1e6) as line:
-        done = copies.restore(source, path, frozen_until=until, now=time.time(), progress=line)
+    with only_daemon(place), progress("copying", "MB", per=1e6) as line:
+        if source is not None and isinstance(place, Path):
+            done = copies.restore(source, place, frozen_until=until, now=time.time(), progress=line)
+        else:
+            done = copies.Restored(generation=Ledger.change(place, copies.mark_restored, until), aside=())
     if as_json:
-        print_json({"ledger": path, "frozen_until": until, **asdict(done)})
+        print_json({"ledger": str(place), "frozen_until": until, **asdict(done)})
         return
     for one in done.aside:
         tell(f"what stood there before is now {one}")
-    tell(f"{path} is restored (generation {done.generation}); nothing is bought before {when(until)} UTC")
+    tell(f"{place} is restored (generation {done.generation}); nothing is bought before {when(until)} UTC")
 
 
 def thaw(

@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from . import upkeep
 from .engines import engine_of
-from .file import LedgerBusy, LedgerError, LedgerMissing, belong_to_folder, meaning, raw_reading
+from .file import LedgerBusy, LedgerError, LedgerMissing, belong_to_folder, connect, meaning, raw_reading
 from .place import Place
 from .sqlite import sqlite3
 from .store import Ledger, Tx
@@ -48,7 +48,7 @@ def back_up(source: Path, target: Path, progress: Progress = lambda _, __: None)
     if not target.parent.is_dir():
         missing = errno.ENOENT if not target.parent.exists() else errno.ENOTDIR
         raise OSError(missing, os.strerror(missing), str(target.parent))
-    with _whole(target) as partial:
+    with whole(target) as partial:
         _copy(source, partial, progress)
 
 
@@ -61,8 +61,17 @@ def copy_for_trial(place: Place, target: Path, progress: Progress = lambda _, __
     from .reproduction import copy_to_file  # noqa: PLC0415 - psycopg is not there everywhere
 
     engine = engine_of(place)
-    with suppress(LedgerMissing), engine.reading() as source, engine.told_of_reading():
-        copy_to_file(cast("Session", source), target)
+    with (
+        suppress(LedgerMissing),
+        engine.reading() as source,
+        engine.told_of_reading(),
+        closing(connect(target)) as copy,
+    ):
+        session = cast("Session", source)
+        session.script("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        copy.execute("BEGIN")
+        copy_to_file(session, copy)
+        copy.execute("COMMIT")
 
 
 def restore(
@@ -80,15 +89,15 @@ def restore(
         raise LedgerError(f"{source} is damaged and was not restored: {broken[0]}")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside: list[Path] = []
-    with _whole(target, lambda: aside.extend(_moved_aside(target, now))) as partial:
+    with whole(target, lambda: aside.extend(_moved_aside(target, now))) as partial:
         _copy(source, partial, progress)
-        generation: int = Ledger.change(partial, _mark_restored, frozen_until)
+        generation: int = Ledger.change(partial, mark_restored, frozen_until)
         belong_to_folder(partial)
     return Restored(generation=generation, aside=tuple(aside))
 
 
 @contextmanager
-def _whole(target: Path, make_room: Callable[[], object] = lambda: None) -> Iterator[Path]:
+def whole(target: Path, make_room: Callable[[], object] = lambda: None) -> Iterator[Path]:
     """A file beside the target, which gets the target's name once all is on the disk; else nothing is left of it."""
     partial = target.with_name(f".{target.name}.partial")
     number = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
@@ -190,7 +199,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _mark_restored(tx: Tx, frozen_until: float) -> int:
+def mark_restored(tx: Tx, frozen_until: float) -> int:
+    """Say in a ledger that it was put back: it knows of nothing since its copy was made. Returns how often that was."""
     generation = int(upkeep.mark(tx, upkeep.GENERATION) or 0) + 1
     upkeep.set_mark(tx, upkeep.GENERATION, generation)
     upkeep.set_mark(tx, upkeep.FROZEN_UNTIL, frozen_until)

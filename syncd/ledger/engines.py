@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from .file import LedgerError, LedgerFailed
+from .file import LedgerError, LedgerFailed, LedgerMoved
 from .place import Place
 
 WITHOUT_PSYCOPG = "the ledger is to be in PostgreSQL, and its driver is missing: install syncd[postgres]"
@@ -117,3 +118,15 @@ def engine_of(place: Place) -> Engine:
     except ImportError as error:
         raise LedgerError(WITHOUT_PSYCOPG) from error
     return PostgresEngine(place)
+
+
+def see_that_it_stays(connection: Connection, engine: Engine) -> None:
+    """Raises LedgerMoved, and closes the connection, where this ledger was moved away or is not all here yet."""
+    row = connection.execute(engine.statements["moved"]).fetchone()
+    if row is None:
+        return
+    connection.close()
+    day = datetime.fromtimestamp(row["at"], UTC).date()
+    if row["arriving"]:
+        raise LedgerMoved(f"the ledger was to be moved here from {row['place']} on {day}, and that has not ended")
+    raise LedgerMoved(f"the ledger was moved to {row['place']} on {day}")

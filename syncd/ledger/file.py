@@ -71,6 +71,10 @@ class LedgerMissing(LedgerError):
     """There is none yet."""
 
 
+class LedgerMoved(LedgerError):
+    """It is in another place by now, or is not whole here yet; the message says where."""
+
+
 class LedgerForbidden(LedgerError):
     """This user may not read or write it."""
 

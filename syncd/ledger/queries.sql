@@ -2173,6 +2173,18 @@ DELETE FROM canary WHERE nonce = :nonce OR at < :before RETURNING nonce, arrived
 
 -- ------------------------------------------------------------------ the ledger about itself
 
+-- name: moved
+SELECT place, at, arriving FROM moved
+
+-- name: moved_set
+INSERT INTO moved (place, at, arriving) VALUES (:place, :now, :arriving)
+
+-- name: moved_forget
+DELETE FROM moved
+
+-- name: identities
+SELECT id, identity FROM contact WHERE id > :after ORDER BY id LIMIT :limit + 0
+
 -- name: meta_get
 SELECT value FROM meta WHERE key = :key
 

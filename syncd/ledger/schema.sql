@@ -358,6 +358,8 @@ CREATE TABLE worker (owner INTEGER PRIMARY KEY, started_at REAL NOT NULL, lease_
 CREATE TABLE claim (
     kind TEXT NOT NULL, item TEXT NOT NULL, owner INTEGER NOT NULL, epoch INTEGER NOT NULL, PRIMARY KEY (kind, item)
 ) STRICT, WITHOUT ROWID;
+-- Where this ledger was moved to; or, `arriving`, from where it is being moved here. No row: it stays here.
+CREATE TABLE moved (place TEXT PRIMARY KEY, at REAL NOT NULL, arriving INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID;
 -- What a provider's balance was, and what the ledger had been charged by then: the last quarter of an hour.
 CREATE TABLE balance (

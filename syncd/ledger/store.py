@@ -30,7 +30,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 from syncd.contract.errors import BrokenInvariant
 
 from . import dialect
-from .engines import Connection, Engine, engine_of
+from .engines import Connection, Engine, engine_of, see_that_it_stays
 from .file import OLDEST_SQLITE, LedgerError, LedgerFailed, WriterBroke
 from .place import Place
 from .sqlite import sqlite3
@@ -384,6 +384,7 @@ class Ledger:
             connection = engine.open_change()
             try:
                 engine.begin(connection)
+                see_that_it_stays(connection, engine)
                 tx = Tx(connection, statements=engine.statements)
                 result = work(tx, *args, **kwargs)
                 tx.close()
@@ -450,6 +451,7 @@ class Ledger:
     def _write_forever(self) -> None:
         try:
             connection = self._engine.open_writer()
+            see_that_it_stays(connection, self._engine)
         except LedgerError as error:
             self._failed = error
             self._ready.set()
@@ -498,6 +500,7 @@ def reading(place: Place) -> Iterator[Tx]:
     """A read-only look at a ledger that another process may have open, for the commands. Raises as `Ledger.read`."""
     engine = engine_of(place)
     with engine.reading() as connection, engine.told_of_reading():
+        see_that_it_stays(connection, engine)
         yield Tx(connection, statements=engine.statements)
 
 

@@ -339,7 +339,7 @@ def test_after_a_restoration_nobody_is_given_up_before_a_whole_pull(build: Build
     harness.plan()
 
     def restored(tx: Tx) -> None:
-        copies._mark_restored(tx, 0.0)
+        copies.mark_restored(tx, 0.0)
 
     harness.run(harness.ledger.write(restored))
     harness.sweep()
