@@ -8,7 +8,6 @@ import fcntl
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -23,11 +22,9 @@ from . import lean  # noqa: F401 - before all that imports what it makes lean
 from syncd import compose
 from syncd.config import Settings, load
 from syncd.daemon import Daemon, Until
-from syncd.ledger import claims
-from syncd.ledger.claims import NOBODY
 from syncd.ledger.engines import engine_of
 from syncd.ledger.place import Place
-from syncd.ledger.store import Ledger, reading
+from syncd.ledger.store import Ledger
 from syncd.log import set_up
 from syncd.orders import Read
 from syncd.pipeline.canary import Canary
@@ -69,7 +66,7 @@ def run(
     if once:
         _run_once(settings, registry, within=wait * 60)
         return
-    with only_daemon(settings.ledger.place):
+    with only_daemon(settings.ledger.place, alone=False):
         asyncio.run(_run(settings, registry, read=partial(_read_again, config_path(config).absolute())))
 
 
@@ -77,7 +74,7 @@ def _run_once(settings: Settings, registry: Registry, *, within: float) -> None:
     """Until all is settled, or for so many seconds; then how it stands, and what kept it from that."""
     from . import once  # noqa: PLC0415 - the daemon does without
 
-    with only_daemon(settings.ledger.place):
+    with only_daemon(settings.ledger.place, alone=False):
         asyncio.run(_run(settings, registry, until=partial(once.until_settled, within=within)))
     once.tell_how_it_stands(settings)
     if left := once.left_undone(settings):
@@ -92,9 +89,9 @@ def _share_memory() -> None:
 
 
 @contextmanager
-def only_daemon(place: Place) -> Iterator[None]:
-    """Hold the ledger for this process, where it is a file; a second daemon on that exits with 73."""
-    with engine_of(place).held() as mine:
+def only_daemon(place: Place, *, alone: bool = True) -> Iterator[None]:
+    """Hold the ledger for this process. A second one exits with 73; not on a database where neither has to be alone."""
+    with engine_of(place).held(alone=alone) as mine:
         if not mine:
             what = f"another syncd has {place} open: stop it first, or give this one a ledger of its own (ledger.path)"
             complain([what], "ledger-in-use")
@@ -105,8 +102,8 @@ def only_daemon(place: Place) -> Iterator[None]:
 def is_alone(ledger: Place) -> bool:
     """Does no daemon work with this ledger?"""
     if not isinstance(ledger, Path):
-        with reading(ledger) as tx:
-            return not claims.any_other(tx, NOBODY, now=time.time())
+        with engine_of(ledger).held(alone=True) as mine:
+            return mine
     with suppress(FileNotFoundError):
         lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDWR)
         try:

@@ -68,9 +68,6 @@ class Owner:
         return self.lease * CALL / LEASE
 
 
-NOBODY = Owner(0)  # no process has this number
-
-
 class Claim(NamedTuple):
     """What was taken at one moment."""
 

@@ -94,8 +94,9 @@ class Engine(Protocol):
     def may_pass(self, error: BaseException) -> bool:
         """Whether the same unit of work may go well at another try, at once."""
 
-    def held(self) -> AbstractContextManager[bool]:
-        """Whether this process may work on the ledger, from now to the end of the block. Raises LedgerError."""
+    def held(self, *, alone: bool) -> AbstractContextManager[bool]:
+        """Whether this process may work on the ledger, from now to the end of the block; `alone`: with nobody else, as
+        it always is with a file. Raises LedgerError."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reading, closed at the end of the block. Raises LedgerError."""

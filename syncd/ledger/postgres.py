@@ -7,7 +7,7 @@ So what a unit of work has read stays as it is until its end, and rows get their
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import errors
@@ -28,6 +28,9 @@ from .sessions import Session
 
 OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
+_ONE_OF_MANY = "SELECT pg_try_advisory_lock_shared(1398361669, hashtext(current_schema()))"  # as long as it runs
+_ALONE_ON_IT = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"
+_ALIVE = "SELECT EXISTS (SELECT 1 FROM worker WHERE lease_until > ledger_time(0)) AS alive"
 _OURS = "SELECT to_regclass('ledger_migration') IS NOT NULL AS ours"
 _OTHERS = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
 _FULL = "53100"
@@ -121,9 +124,19 @@ class PostgresEngine:
     def may_pass(self, error: BaseException) -> bool:
         return isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected))
 
-    def held(self) -> AbstractContextManager[bool]:
-        """Any number of processes may: what each of them works on they tell each other by claims."""
-        return nullcontext(True)
+    @contextmanager
+    def held(self, *, alone: bool) -> Iterator[bool]:
+        """Any number of processes may work on it, each with a lock that all of them share; one that has to be alone
+        takes it for itself, and looks for leases too, for a process that lost its connection has lost its lock."""
+        with self.told_of_reading():
+            session = self.open_reader()
+            mine = bool(session.value(_ALONE_ON_IT if alone else _ONE_OF_MANY))
+            if mine and alone and session.value(_OURS):
+                mine = not session.value(_ALIVE)
+        try:
+            yield mine
+        finally:
+            session.close()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -105,7 +105,7 @@ class SqliteEngine:
     def may_pass(self, error: BaseException) -> bool:
         return False
 
-    def held(self) -> AbstractContextManager[bool]:
+    def held(self, *, alone: bool) -> AbstractContextManager[bool]:
         return held(self.path)
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:

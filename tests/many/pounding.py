@@ -89,18 +89,19 @@ def claim_on(url: Url, seed: int) -> tuple[list[int], float, float]:
     (monotonic)."""
     owner, ledger, mine = Owner(seed), Ledger.open(url), list[int]()
 
-    def advance(tx: Tx, claim: Claim) -> None:
+    def advance(tx: Tx, claim: Claim) -> list[int]:
+        """Those of the jobs that were still on the queue: the page was read before the claim."""
         claims.require(tx, claim)
-        tx.move_many([Move(id_, JobState.QUEUED, JobState.WAITING) for id_ in claim.items], now=1.0)
+        moved = tx.move_many([Move(id_, JobState.QUEUED, JobState.WAITING) for id_ in claim.items], now=1.0)
         claims.release(tx, claim)
+        return sorted(moved)
 
     async def go() -> tuple[float, float]:
         others = partial(candidates.waiting, sync="people", provider="ann", limit=PAGE)
         began = 0.0
         while page := await ledger.read(others):
             claim = await ledger.write(claims.take, Kind.JOB, page, owner=owner, now=1.0, otherwise=others)
-            await ledger.write(advance, claim)
-            mine.extend(claim.items)
+            mine.extend(await ledger.write(advance, claim))
             began = began or time.monotonic()  # after the first one, which prepares the statements
         return began, time.monotonic()
 

@@ -20,7 +20,10 @@ from tests.postgres import needed
 from tests.system.rig import WATERFALL, GivenUp, Vendors, environment, free_port, until
 
 LEASE = 10  # seconds
+SYNCD = ("-m", "syncd")
+PAID = {"zeliq": ("email", "phone"), "fullenrich": ("start",)}
 OPEN = "SELECT count(*) FROM job WHERE state NOT IN ('done', 'review')"
+MOVING = "SELECT count(*) FROM job WHERE state NOT IN ('done', 'review', 'in_doubt', 'waiting')"
 CALLS = "SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt')"
 BEGUN = "SELECT count(*) FROM write WHERE state = 'intent'"
 RESULTS = """
@@ -41,7 +44,11 @@ class Site(Vendors):
 
     def __enter__(self) -> Site:
         super().__enter__()
-        self.configure(ledger={"path": None, "url": self.url.text, "lease": f"{self.lease}s"})
+        syncs = yaml.safe_load(self.config.read_text("utf-8"))["syncs"]
+        self.configure(
+            ledger={"path": None, "url": self.url.text, "lease": f"{self.lease}s"},
+            syncs=[{**sync, "buy_before_write": 0} for sync in syncs],
+        )
         return self
 
     def __exit__(self, *told: object) -> None:
@@ -75,14 +82,12 @@ class Site(Vendors):
     def paid_calls(self) -> dict[str, int]:
         """How often each provider was asked to find somebody, by the vendors' own count."""
         calls = self.get("calls")
-        return {
-            name: sum(n for call, n in calls[name].items() if call.startswith("POST"))
-            for name in ("zeliq", "fullenrich")
-        }
+        return {name: sum(calls[name].get(call, 0) for call in paid) for name, paid in PAID.items()}
 
-    def begin(self, *wrapper: str) -> Worker:
-        """One more worker on this ledger."""
-        worker = Worker(self, number=len(self.workers), wrapper=wrapper)
+    def begin(self, *wrapper: str, program: Sequence[str] = SYNCD, idle: bool = False) -> Worker:
+        """One more worker on this ledger. `wrapper`: what its command begins with; `program`: what it runs; `idle`: it
+        only takes callbacks and decides on them."""
+        worker = Worker(self, number=len(self.workers), wrapper=wrapper, program=program, idle=idle)
         self.workers.append(worker)
         worker.start()
         return worker
@@ -90,15 +95,13 @@ class Site(Vendors):
 
 @dataclass
 class Worker:
-    """`syncd run` on a site's ledger, with listeners of its own. The first one takes all callbacks.
-
-    `wrapper`: what its command begins with. `program`: what runs in the place of `-m syncd`.
-    """
+    """`syncd run` on a site's ledger, with listeners of its own. The first one takes all callbacks."""
 
     site: Site
     number: int
     wrapper: Sequence[str] = ()
-    program: Sequence[str] = ("-m", "syncd")
+    program: Sequence[str] = SYNCD
+    idle: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -106,6 +109,7 @@ class Worker:
         if self.number:
             settings["callbacks"]["listen"] = f"127.0.0.1:{free_port()}"
         self.admin = free_port()
+        settings["syncs"] = [sync | {"paused": self.idle} for sync in settings["syncs"]]
         settings["admin"] = {"listen": f"127.0.0.1:{self.admin}"}
         self.config = self.site.folder / f"worker-{self.number}.yaml"
         self.config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
@@ -142,7 +146,7 @@ class Worker:
         return self.log.read_text("utf-8")[-3000:]
 
 
-def watched(site: Site, what: str, look: Callable[[], Any], *, within: float = 90.0) -> None:
+def watched(site: Site, what: str, look: Callable[[], Any], *, within: float = 240.0) -> None:
     """As `until`, and says what the workers said where it does not come, or where one has ended by itself."""
 
     def seen() -> Any:
@@ -159,6 +163,22 @@ def watched(site: Site, what: str, look: Callable[[], Any], *, within: float = 9
             f"--- {one.number} ({one.process and one.process.poll()})\n{one.tail()}" for one in site.workers
         )
         raise GivenUp(f"{error}: {states}\n{told}") from None
+
+
+def all_but_doubts(site: Site) -> bool:
+    """Is nothing left to do but what nobody knows of, or waits for that?"""
+    return bool(site.count("SELECT count(*) FROM job")) and not site.count(MOVING)
+
+
+def assert_bought_once(site: Site) -> None:
+    """By the vendors' books: no call without an intent of its own, no intent with two calls, nothing bought twice."""
+    made, known = site.paid_calls(), dict(site.ask("SELECT provider, count(*) FROM submission GROUP BY 1"))
+    assert all(made[name] <= known.get(name, 0) for name in made), (made, known)
+    assert site.ask(TWICE) == []
+    verdict = site.verdict()
+    assert verdict["bought_twice"] == verdict["overwritten"] == 0, verdict["examples"]
+    with reading(site.url) as tx:
+        assert list(upkeep.problems(site.url, tx)) == []
 
 
 def assert_right(site: Site) -> None:

@@ -37,7 +37,8 @@ def main(label: str, number: str, *arguments: str) -> None:
         return crms, {name: cast("Any", LabelledPort(one, "Provider", labels)) for name, one in providers.items()}
 
     LabelledLedger.labels = labels
-    compose.connect, work.Ledger = labelled, LabelledLedger  # type: ignore[attr-defined,misc]
+    compose.connect = labelled
+    work.Ledger = LabelledLedger  # type: ignore[misc,assignment]
     sys.argv = ["syncd", *arguments]
     cli.main()
 

@@ -142,11 +142,13 @@ def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> No
 
 
 def test_several_daemons_may_have_it_and_a_command_sees_whether_one_works(url: Url, ledger: Ledger) -> None:
-    with engine_of(url).held() as first, engine_of(url).held() as second:
-        assert (first, second) == (True, True)
+    with engine_of(url).held(alone=False) as first, engine_of(url).held(alone=False) as second:
+        assert (first, second, is_alone(url)) == (True, True, False)
+    with engine_of(url).held(alone=True) as moves, engine_of(url).held(alone=False) as starts:
+        assert (moves, starts) == (True, False), "nobody starts while a command has to be alone"
     assert is_alone(url)
     write(ledger, claims.renew, ME, now=0.0)
-    assert not is_alone(url)
+    assert not is_alone(url), "it has lost its connection, and lives"
     write(ledger, claims.end, ME)
     assert is_alone(url)
 
