@@ -135,6 +135,28 @@ async def assemble(
     )
 
 
+def assemble_receiver(
+    settings: Settings, registry: Registry, ledger: Ledger, clock: Clock, shared_time: SharedTime | None = None
+) -> Parts:
+    """What takes callbacks, and nothing else, on a ledger that need not be open yet: connectors read and check answers,
+    and call nobody."""
+    rng = random.Random()  # noqa: S311 - jitter, no secret
+    tools = Tools(clock, rng, NoMemory(), network=settings.network)
+    _, providers = connect(settings, registry, lambda _: tools)
+    lanes = {name: Lane(one, Pacer(one.capabilities.windows, clock)) for name, one in providers.items()}
+    return Parts(
+        ledger=ledger,
+        clock=clock,
+        rng=rng,
+        new_id=ids.new,
+        settings=settings,
+        crms={},
+        lanes=lanes,
+        shared_time=shared_time,
+        addresses=addresses_of(settings),
+    )
+
+
 async def reassemble(parts: Parts, settings: Settings, registry: Registry) -> Parts:
     """The parts for another configuration, on the same ledger: connections that are the same go on as they are, and
     so does all that is known. No stage is at work meanwhile."""

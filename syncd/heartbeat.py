@@ -97,16 +97,17 @@ class Heartbeat:
 
     def _feed(self) -> None:
         """A sign of life, unless the commit that was tried last has not come back or a stage stands still."""
-        if self._trial is None or self._trial.done():
-            self._trial = asyncio.create_task(self._try_ledger(), name="heartbeat")
-            alive = True
-        else:
-            alive = False
         if self._ready:
-            sign = {"WATCHDOG": 1} if alive and not self.parts.liveness.late().keys() - {EVENT_LOOP} else {}
+            sign = {"WATCHDOG": 1} if self._is_alive() else {}
             systemd.notify(**sign, STATUS=self.words())
         else:
             systemd.notify(EXTEND_TIMEOUT_USEC=START_WITHIN * 1_000_000, STATUS="Starting: what was left is seen to.")
+
+    def _is_alive(self) -> bool:
+        if self._trial is not None and not self._trial.done():
+            return False
+        self._trial = asyncio.create_task(self._try_ledger(), name="heartbeat")
+        return not self.parts.liveness.late().keys() - {EVENT_LOOP}
 
     async def _try_ledger(self) -> None:
         try:

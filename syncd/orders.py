@@ -5,13 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from syncd.config import Settings
-from syncd.contract.errors import SyncdError
+from syncd.contract.errors import BrokenInvariant, SyncdError
 from syncd.registry import Registry
 
 Read = Callable[[], tuple[Settings, Registry]]
 """Reads and checks the file; raises ConfigError with every problem."""
+
+
+class Role(StrEnum):
+    """What a process does. Several of each role may work on one ledger in PostgreSQL."""
+
+    ALL = "all"
+    RECEIVER = "receiver"  # takes callbacks, and nothing else
+    WORKER = "worker"  # everything else
 
 
 @dataclass(slots=True)
@@ -36,3 +45,10 @@ class Orders:
             task.cancel()
         self.reload.clear()
         return not self.end.is_set()
+
+
+def broken(what: str, error: Exception) -> BrokenInvariant:
+    """A bug of ours, as what it is for the operator."""
+    raised = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
+    raised.__cause__ = error
+    return raised

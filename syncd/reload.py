@@ -26,6 +26,8 @@ from syncd.registry import Registry
 
 log = structlog.get_logger("syncd.configuration")
 
+CURE = "Mend it and reload (systemctl reload syncd); until then the configuration from before is in use."
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -54,9 +56,20 @@ async def apply(parts: Parts, change: Change) -> Parts:
     if found := await parts.ledger.read(_owing, old, new):  # since `prepare`
         raise ConfigError(found)
     made = await compose.reassemble(parts, new, change.registry)
+    follow_log(old, new)
+    return made
+
+
+def require_same(old: Settings, new: Settings) -> None:
+    """Raises ConfigError with what can't change while the daemon runs, and has."""
+    if found := list(_fixed(old, new)):
+        raise ConfigError(found)
+
+
+def follow_log(old: Settings, new: Settings) -> None:
+    """The log as it is wanted now; what was a secret stays one."""
     if (old.log, old.secrets) != (new.log, new.secrets):
         set_up(new.log, hidden=old.secrets | new.secrets)
-    return made
 
 
 def _fixed(old: Settings, new: Settings) -> Iterator[str]:
@@ -66,6 +79,8 @@ def _fixed(old: Settings, new: Settings) -> Iterator[str]:
         key = "path" if isinstance(old.ledger.place, Path) else "url"
         yield f"ledger.{key}: it is {old.ledger.place} until the end of this process: {restart}"
     before, after = (one.callbacks.listen if one.callbacks else "none" for one in (old, new))
+    if old.callbacks and new.callbacks and old.callbacks.spool != new.callbacks.spool:
+        yield f"callbacks.spool: it is {old.callbacks.spool.path} until the end of this process: {restart}"
     if before != after:
         yield f"callbacks.listen: it is {before} until the end of this process: {restart}"
     if new.admin.listen != old.admin.listen:

@@ -4,6 +4,8 @@ APScheduler rings what has a schedule of its own. It takes its time from the wal
 jobs is begun anew, or it would wait for a clock that was set back to catch up. What the stages look for every second or
 so are plain timers of the event loop, at a tenth of the cost.
 
+Where several workers share a database, beats for all of them are rung by procrastinate, in one of them at a time.
+
 Nothing here looks at how many moments were missed: after a suspended host, a stopped process or a stepped clock
 each bell rings once, and a clock that was set back is followed from there.
 """
@@ -11,12 +13,20 @@ each bell rings once, and a clock that was set back is followed from there.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from syncd.ledger.place import Url
 
 if TYPE_CHECKING:
     from .intervals import Intervals
+
+log = structlog.get_logger("syncd.daemon")
 
 LOOK = 1.0  # real seconds between two looks at the wall clock
 STEP = 2.0  # seconds by which it must have deviated between them to have been set
@@ -54,6 +64,7 @@ class Schedule:
         self._cron: list[tuple[CronBell, Callable[[], object]]] = []
         self._intervals: Intervals | None = None
         self._looking = False
+        self._beating: asyncio.Task[None] | None = None
         self._offset = 0.0  # the host's wall clock less the monotonic one
 
     def every(self, seconds: float, ring: Callable[[], object]) -> None:
@@ -83,8 +94,36 @@ class Schedule:
 
         arm(loop.time() + seconds)
 
+    def now_and_then(self, seconds: float, ring: Callable[[], object]) -> None:
+        """Ring at least every so many real seconds, not at the same moment as other processes."""
+        loop, number = asyncio.get_running_loop(), len(self._timers)
+
+        def arm() -> None:
+            self._timers[number] = loop.call_later(seconds * random.uniform(0.75, 1.0), again)  # noqa: S311 - jitter
+
+        def again() -> None:
+            ring()
+            arm()
+
+        arm()
+
+    def beats(self, place: Url, seconds: int, ring: Callable[[], object]) -> None:
+        """Ring every so many real seconds in one of the processes that work with a database."""
+
+        async def run() -> None:
+            try:
+                module = await asyncio.to_thread(import_module, "syncd.shared_bells")  # half a second
+            except ImportError as error:
+                log.warning("shared_bells_missing", why=str(error), cure='pip install "syncd[postgres]"')
+            else:
+                await module.ring(place, seconds, ring)
+
+        self._beating = asyncio.create_task(run(), name="shared bells")
+
     def stop(self) -> None:
         """No bell any more."""
+        if self._beating is not None:
+            self._beating.cancel()
         for timer in self._timers.values():
             timer.cancel()
         if self._intervals is not None:

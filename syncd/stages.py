@@ -16,10 +16,14 @@ from functools import partial
 
 import structlog
 
-from syncd.config import CronLine
-from syncd.contract.errors import BrokenInvariant, ConnectorError, Halt, Retry, SyncdError
+from syncd.config import CronLine, Sync
+from syncd.contract.errors import ConnectorError, Halt, Retry, SyncdError
+from syncd.ledger import contacts
+from syncd.ledger.contacts import LastPull
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.place import Url
 from syncd.log import Facts, unit
+from syncd.orders import broken
 from syncd.pipeline import dispatch, inbox, plan, probe, pull, refresh, rights, sweep, undoing, verify, work, writeback
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -43,6 +47,10 @@ CADENCE = {
     "refresh": 60.0,
     **dict.fromkeys(("plan", "inbox", "verify"), 5.0),  # whoever leaves them work rings them at once
 }
+SHARED = ("plan", "inbox", "verify", "undo", "sweep")  # with a database, one worker is rung for all of them
+BEAT = 5  # seconds between two beats for all workers
+ALONE = 60.0  # seconds after which each of them looks by itself, and whether a pull is due that nobody has begun
+BEHIND = 20.0  # seconds by which it must be overdue then
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
 QUIET, POURING = 0.05, 2.0  # real seconds without a callback after which they are applied; and at the latest
 NEXT = {
@@ -105,6 +113,8 @@ class Stages:
         self._ending = False
         self._running: list[asyncio.Task[None]] = []
         self._schedule = Schedule(parts.clock.now)
+        self._beats = 0
+        self._looking: asyncio.Task[None] | None = None
         self._stages = {stage.name: stage for stage in self._all_stages()}
         for lane in parts.lanes.values():
             lane.pacer.open()
@@ -244,21 +254,63 @@ class Stages:
             after = PULL_AGAIN if error.after is None else error.after
             asyncio.get_running_loop().call_later(after / self._speed, stage.bell.set)
 
+    # --- bells for several workers ----------------------------------------------------------------
+
+    def _set_shared_bells(self, place: Url) -> None:
+        self._schedule.beats(place, BEAT, self._beat)
+        self._schedule.now_and_then(self._real(ALONE), self._look_alone)
+
+    def _beat(self) -> None:
+        """This process was chosen to look for all of them."""
+        for kind in SHARED:
+            if self._beats % max(1, round(CADENCE[kind] / BEAT)) == 0:
+                self.parts.bells.ring(kind)
+        self._beats += 1
+        self._look_for_pulls(0.0)
+
+    def _look_alone(self) -> None:
+        for kind in SHARED:
+            self.parts.bells.ring(kind)
+        self._look_for_pulls(BEHIND)
+
+    def _look_for_pulls(self, behind: float) -> None:
+        if not self._once and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._ring_pulls(behind), name="due pulls")
+
+    async def _ring_pulls(self, behind: float) -> None:
+        """Ring each pull that nobody has begun since its moment, and each that somebody has left undone."""
+        now = self.parts.clock.now() - behind
+        names = [sync.name for sync in self.parts.syncs]
+        try:
+            last = await self.parts.ledger.read(contacts.last_pulls, names)
+        except LedgerError as error:
+            log.debug("due_pulls_unknown", why=str(error))
+            return
+        for sync in self.parts.syncs:
+            if is_due(sync, last.get(sync.name), now):
+                self._stages[f"pull:{sync.name}"].bell.set()
+
     # --- bells --------------------------------------------------------------------------------
 
     def set_bells(self) -> None:
         """Ring every stage now, and from now on when its time has come."""
+        shared = isinstance(place := self.parts.ledger.place, Url)
         for stage in self._stages.values():
-            if (seconds := self._cadence(stage)) is not None:
+            if (seconds := self._cadence(stage)) is not None and not (shared and stage.kind in SHARED):
                 self._schedule.tick(seconds, stage.bell.set)
-                stage.bell.set()
+            stage.bell.set()
+        if isinstance(place, Url):
+            self._set_shared_bells(place)
+        elif not self._once:
+            self._set_bells_of_pulls()
+
+    def _set_bells_of_pulls(self) -> None:
         for sync in self.parts.syncs:
-            name = f"pull:{sync.name}"
-            if sync.every is not None and not self._once:
-                self._schedule.every(self._real(sync.every), self._stages[name].bell.set)
-            elif sync.schedule is not None and not self._once:
-                self._schedule.cron(CronLine(sync.schedule, sync.time_zone), self._stages[name].bell.set)
-            self._stages[name].bell.set()
+            bell = self._stages[f"pull:{sync.name}"].bell
+            if sync.every is not None:
+                self._schedule.every(self._real(sync.every), bell.set)
+            elif sync.schedule is not None:
+                self._schedule.cron(CronLine(sync.schedule, sync.time_zone), bell.set)
 
     def _cadence(self, stage: Stage) -> float | None:
         """Real seconds between its bells, or None for a pull, which has its sync's own."""
@@ -266,6 +318,8 @@ class Stages:
             return None
         if stage.kind == "lease" and self.parts.ledger.shared:  # what others leave is taken over soon
             return min(LOOKED_FOR, self.parts.at_work.owner.lease / 6)
+        if stage.kind in SHARED and isinstance(self.parts.ledger.place, Url):
+            return self._real(ALONE)
         return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.5)
 
     def _real(self, seconds: float, least: float = 0.1) -> float:
@@ -279,11 +333,16 @@ class Stages:
             self.parts.liveness.sign(stage)
 
 
-def broken(what: str, error: Exception) -> BrokenInvariant:
-    """A bug of ours, as what it is for the operator."""
-    raised = BrokenInvariant(f"{what} broke, with {type(error).__name__}")
-    raised.__cause__ = error
-    return raised
+def is_due(sync: Sync, last: LastPull | None, now: float) -> bool:
+    """Whether a pull of the sync is to begin, or somebody has left the last one undone (its claim says whether)."""
+    if last is None:
+        return True
+    if last.ended_at is None:
+        return last.started_at + ALONE <= now
+    if sync.every is not None:
+        return last.started_at + sync.every <= now
+    due = None if sync.schedule is None else CronLine(sync.schedule, sync.time_zone).next_after(last.started_at)
+    return due is not None and due <= now
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

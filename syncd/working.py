@@ -14,19 +14,23 @@ from typing import Any, TypeVar
 import structlog
 
 from syncd import reload
+from syncd.config import ConditionKind
 from syncd.contract.errors import ConfigError, SyncdError, Trouble
 from syncd.heartbeat import Heartbeat
 from syncd.ledger import connections, reports
 from syncd.ledger.file import LedgerError, LedgerFailed
+from syncd.ledger.place import Url
+from syncd.ledger.wakeups import listen
 from syncd.observe.watcher import EVERY as WATCH_EVERY
 from syncd.observe.watcher import Watcher
-from syncd.orders import Orders
+from syncd.orders import Orders, broken
 from syncd.pipeline import probe, sweep, work
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
-from syncd.stages import BUYS_OR_WRITES, Stages, broken
+from syncd.stages import BUYS_OR_WRITES, Stages
 from syncd.web import private, public
+from syncd.web.intake import Intake, SpooledIntake
 from syncd.web.listener import Listener, NoListener
 
 log = structlog.get_logger("syncd.daemon")
@@ -34,7 +38,6 @@ log = structlog.get_logger("syncd.daemon")
 T = TypeVar("T")
 
 LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
-_CURE = "Mend it and reload (systemctl reload syncd); until then the configuration from before is in use."
 
 
 class Working:
@@ -46,6 +49,7 @@ class Working:
         canary: Canary,
         orders: Orders,
         listeners: tuple[Listener | NoListener, Listener],
+        intake: Intake,
         *,
         speed: float,
         once: bool,
@@ -53,11 +57,14 @@ class Working:
         self.parts = parts
         self._canary, self._orders, self._speed, self._once = canary, orders, speed, once
         self._public, self._private = listeners
+        self._intake = intake
         self._watch = Watch()
         self._check: asyncio.Task[None] | None = None
         self.heartbeat = Heartbeat(parts)
         self.stages = self._make_stages()
         self._private.app = private.application(parts)
+        if isinstance(intake, SpooledIntake):
+            intake.forwarded, intake.looked = self._callbacks_came, self._look_at_spool
 
     async def run(self) -> None:
         """Until the daemon is to end and no stage is at work any more."""
@@ -79,10 +86,22 @@ class Working:
         except LedgerError as error:
             log.warning("counts_lost", why=str(error))
 
+    def _callbacks_came(self) -> None:
+        self.parts.bells.callback()
+
+    def _look_at_spool(self) -> None:
+        """What waits there is acknowledged, and not in the ledger yet."""
+        n = self._intake.waiting.callbacks
+        why = f"{n} callbacks wait on this host until the ledger has them" if n else ""
+        cure = "Keep this host and its disk until there are none; look at PostgreSQL."
+        self.parts.symptoms.set(ConditionKind.LATE, "callbacks", why, cure)
+
     async def _until_changed(self) -> reload.Change | None:
         """The stages at work, until there is another configuration or, None, the daemon is to end."""
         watcher = Watcher(self.parts, every=max(WATCH_EVERY / self._speed, 0.5))
         tasks = [asyncio.create_task(self._begin(), name="start"), asyncio.create_task(watcher.run(), name="watcher")]
+        if isinstance(place := self.parts.ledger.place, Url):
+            tasks.append(asyncio.create_task(listen(place, self.parts.bells.callback), name="wake-ups"))
         try:
             return await self._next_change()
         finally:
@@ -146,7 +165,9 @@ class Working:
         else:
             self.heartbeat.refused = ""
             self.heartbeat.parts = self.parts
-            self._public.app = public.application(self.parts, self._canary)
+            if isinstance(self._intake, SpooledIntake):
+                self._intake.connections = self.parts.settings.connections
+            self._public.app = public.application(self.parts, self._canary, self._intake)
             self._private.app = private.application(self.parts)
             await self._note(connections.clear, reports.CHANGED_CONFIGURATION)
             log.info("configuration_applied", syncs=len(self.parts.syncs), connections=len(change.settings.connections))
@@ -158,8 +179,10 @@ class Working:
             raise error
         why = "; ".join(error.problems) if isinstance(error, ConfigError) else str(error)
         now = self.parts.clock.now()
-        await self._note(connections.halt, reports.CHANGED_CONFIGURATION, Trouble.MISCONFIGURED, why, _CURE, now=now)
-        log.error("configuration_refused", why=why, cure=_CURE)
+        await self._note(
+            connections.halt, reports.CHANGED_CONFIGURATION, Trouble.MISCONFIGURED, why, reload.CURE, now=now
+        )
+        log.error("configuration_refused", why=why, cure=reload.CURE)
         self.heartbeat.refused = why
         self.heartbeat.goes_on()
 

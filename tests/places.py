@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from syncd.config.sections import Durability
 from syncd.config.sections import Ledger as LedgerSection
 from syncd.ledger import dialect
 from syncd.ledger.engines import engine_of
@@ -62,7 +63,11 @@ def forget_all() -> None:
 def section_of(path: Path) -> LedgerSection:
     """The same as a configuration says it."""
     place = place_of(path)
-    return LedgerSection(path=place) if isinstance(place, Path) else LedgerSection(url=SecretStr(place.text))
+    return (
+        LedgerSection(path=place)
+        if isinstance(place, Path)
+        else LedgerSection(url=SecretStr(place.text), durability=Durability.LOCAL)
+    )
 
 
 def remember(path: Path, copy: Path) -> None:

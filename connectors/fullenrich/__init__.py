@@ -59,6 +59,7 @@ _CAPABILITIES = ProviderCapabilities(
     echoes=True,  # `input`, and `profile` where one was given or found
     bills_finds_only=True,  # https://docs.fullenrich.com/api/v2/general/credit
     sample=SAMPLE,
+    calls_again=True,  # "receiving a non-2xx status code, we will retry every minute, up to 5 times"
 )
 _SIGNATURE = "x-signature-sha1"
 _MINUTE = 60.0

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from syncd.config import Address, Settings
 from syncd.contract.model import Finding, Level
+from syncd.ledger.engines import WITHOUT_PSYCOPG
+from syncd.ledger.file import LedgerError
+from syncd.ledger.place import Url
 
 Where = str
 Told = tuple[Where, Finding]
@@ -30,7 +33,27 @@ def findings(settings: Settings) -> list[Told]:
         holder = running(path)
         parts = (folder(path.parent), owners(path), space(path, settings.ledger.reserve), lock(path, holder))
         told = [("ledger", one) for part in parts for one in _as_far_as_allowed(part)]
+    elif isinstance(settings.ledger.place, Url):
+        told = [("ledger", one) for one in database(settings.ledger.place)]
     return told + [("admin", one) for one in port(settings.admin.listen, "admin.listen") if holder is None]
+
+
+def database(url: Url) -> Iterator[Finding]:
+    """Can it be reached, and does it keep what it says it keeps?"""
+    try:
+        from syncd.ledger.postgres import PostgresEngine  # noqa: PLC0415 - only where a URL is configured
+
+        found = PostgresEngine(url).doubts()
+    except ImportError:
+        yield wrong(WITHOUT_PSYCOPG, 'pip install "syncd[postgres]"', "ledger")
+        return
+    except LedgerError as error:
+        yield wrong(str(error), "See whether PostgreSQL runs there, and lets this user in.", "ledger")
+        return
+    for one in found:
+        yield (wrong if one.fatal else doubtful)(one.what, one.cure, "ledger")
+    if not found:
+        yield ok(f"{url} keeps each commit on a synchronous standby, too")
 
 
 def _as_far_as_allowed(part: Iterator[Finding]) -> Iterator[Finding]:

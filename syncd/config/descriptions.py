@@ -23,6 +23,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "Ledger": {
         "path": "The ledger's file; relative to the configuration's folder. Beside it stand -wal and -shm.",
         "url": "In place of a file, a PostgreSQL database: postgresql://user@host/database. Needs syncd[postgres].",
+        "durability": "Of a database: replicated (a commit counts once a synchronous standby has it) or local (the "
+        "primary alone: with its host, the newest answers and purchases can be forgotten).",
         "keep": "How long the ledger keeps what it no longer works on.",
         "lease": "A process of which nothing was heard for so long counts as ended; with a `url`, others take over its "
         "work. Shorter than two minutes, slow calls end in doubt more often.",
@@ -38,7 +40,14 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "public_url": "What the providers see of it: an https address that leads to `listen`.",
         "self_check": "syncd calls itself by `public_url` before it buys. false where this host can't reach it (NAT): "
         "then a few contacts are bought for, and the first answer shows that callbacks arrive.",
+        "drain": "At the end of a process, callbacks are still taken for so long after `/healthz` answers 503, so that "
+        "a balancer sends no more. Without it: 5s with a ledger in PostgreSQL, 0s with a file.",
+        "spool": "Where callbacks are kept while no PostgreSQL answers (`on_ledger_down: spool`).",
         "secrets": "32 characters or more each. The first one signs, all of them are accepted.",
+    },
+    "Spool": {
+        "path": "A file on a local disk of each host that takes callbacks; relative to the configuration's folder.",
+        "limit": "With so many bytes of callbacks in it, more are refused (503).",
     },
     "Admin": {
         "listen": "Address and port for people, scripts and Prometheus.",
@@ -78,6 +87,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "connector": "Which kind of vendor it is.",
         "base_url": "Another host than the vendor's own: a sandbox, a gateway, another region.",
         "floor": "So many credits are to be left: no call is made after which less could be.",
+        "on_ledger_down": "While no PostgreSQL answers, a callback is kept on this host's disk and forwarded later "
+        "(spool), or answered 503 (refuse). Without it: refuse where the provider is known to send it again.",
         "in_doubt": "What becomes of a paid call of which nobody knows whether it arrived.",
         "expired": "What becomes of the credits of a call that nobody answered.",
     },

@@ -42,6 +42,7 @@ from .sections import (
     Log,
     NamedBudget,
     NetworkSection,
+    OnLedgerDown,
     PartialAges,
     People,
     PhoneFormat,
@@ -134,7 +135,7 @@ class _Loader:
         for key in self._raw.keys() - Document.model_fields.keys():
             self._report.problem((key,), f"unknown key; {suggest(key, Document.model_fields)}")
         ledger = self._section("ledger", Ledger)
-        callbacks = self._section("callbacks", Callbacks) if "callbacks" in self._raw else None
+        callbacks = self._callbacks() if "callbacks" in self._raw else None
         admin = self._section("admin", Admin) if "admin" in self._raw else Admin()
         log = self._section("log", Log) if "log" in self._raw else Log()
         rehearsal = self._section("rehearsal", Rehearsal) if "rehearsal" in self._raw else None
@@ -178,6 +179,13 @@ class _Loader:
                 self._secrets.warn_if_clear(("ledger", "url"))
             return ledger
         return ledger.model_copy(update={"path": self._folder / ledger.path})
+
+    def _callbacks(self) -> Callbacks | None:
+        made = self._section("callbacks", Callbacks)
+        if made is None:
+            return None
+        spool = made.spool.model_copy(update={"path": self._folder / made.spool.path})
+        return made.model_copy(update={"spool": spool})
 
     def _section(self, key: str, model: type[M]) -> M | None:
         if key not in self._raw:
@@ -277,6 +285,7 @@ class _Loader:
             in_doubt_hold=section.in_doubt.hold,
             expired=section.expired,
             floor=section.floor,
+            on_ledger_down=section.on_ledger_down or _usual_refuge(kind),
             options=options,
         )
 
@@ -539,6 +548,13 @@ class _Loader:
             self._report.problem(where, what)
             return None
         return kind
+
+
+def _usual_refuge(kind: Kind) -> OnLedgerDown:
+    """A provider that sends a callback again is asked to; what another one sends comes once."""
+    can = kind.capabilities
+    again = not isinstance(can, ProviderCapabilities) or can.calls_again
+    return OnLedgerDown.REFUSE if again else OnLedgerDown.SPOOL
 
 
 def _authorities(file: Path) -> tuple[str, str]:

@@ -52,15 +52,23 @@ class Keep(Section):
     people: Duration = 400 * DAY  # who was not seen in the CRM for so long, and what was asked about them
 
 
+class Durability(StrEnum):
+    """On how many hosts a commit in PostgreSQL is, when syncd takes it for kept."""
+
+    LOCAL = "local"  # on the primary alone: what it acknowledged last can be lost with its host
+    REPLICATED = "replicated"  # on a synchronous standby, too
+
+
 class Ledger(Section):
     """Where everything is remembered: in a file (`path`; a relative one starts at the configuration's own folder), or
-    in a PostgreSQL database (`url`).
+    in a PostgreSQL database (`url`), for which `durability` has to be said.
 
     `lease`: a process of which nothing was heard for so long counts as ended, and others take over what it worked on.
     """
 
     path: Annotated[Path, AfterValidator(own_path)] | None = None
     url: PostgresUrl | None = None
+    durability: Durability | None = None
     lease: Annotated[Duration, Rule(ge=5)] = 180.0  # seconds
     keep: Keep = Keep()
     reserve: Size = 256 << 20  # bytes that must be free beside the file, or nothing is bought
@@ -69,25 +77,41 @@ class Ledger(Section):
     def _in_one_place(self) -> Self:
         if (self.path is None) == (self.url is None):
             raise ValueError("needs one of path (a file) and url (a PostgreSQL database)")
+        if self.url is not None and self.durability is None:
+            raise ValueError("durability must be said of a database: replicated (a synchronous standby), or local")
+        if self.path is not None and self.durability is not None:
+            raise ValueError("durability is about a PostgreSQL database (url); leave it out for a file")
         return self
 
     @property
     def place(self) -> Place:
         """The one of both that is given."""
         if self.url is not None:
-            return Url(self.url.get_secret_value())
+            return Url(self.url.get_secret_value(), replicated=self.durability is Durability.REPLICATED)
         if self.path is None:
             raise BrokenInvariant("a ledger without a place")
         return self.path
 
 
+class Spool(Section):
+    """Where callbacks are kept while no PostgreSQL answers, until they are forwarded to it. A relative path starts at
+    the configuration's own folder."""
+
+    path: Annotated[Path, AfterValidator(own_path)] = Path("spool.db")
+    limit: Size = 1 << 30  # bytes of callbacks
+
+
 class Callbacks(Section):
     """Where providers send their answers. The first secret signs, each of them verifies. `self_check`: syncd calls
-    itself through the public URL; where a host can't reach its own, the providers' first answers have to prove it."""
+    itself through the public URL; where a host can't reach its own, the providers' first answers have to prove it.
+    `drain`: seconds for which callbacks are still taken after `/healthz` tells a balancer to send no more; None: 0
+    where the ledger is a file, 5 where it is a database."""
 
     listen: Listen = Address("127.0.0.1", 8080)
     public_url: SafeUrl
     self_check: bool = True
+    drain: Duration | None = None
+    spool: Spool = Spool()
     secrets: Annotated[tuple[CallbackSecret, ...], Rule(min_length=1)]
 
 
@@ -158,6 +182,13 @@ class ExpiredRule(Section):
     after: Duration = 30 * DAY
 
 
+class OnLedgerDown(StrEnum):
+    """What becomes of a provider's callback while no PostgreSQL answers."""
+
+    SPOOL = "spool"  # it is kept on this host's disk, acknowledged, and forwarded later
+    REFUSE = "refuse"  # 503: the provider sends it again
+
+
 class ConnectionSection(Section):
     """One configured instance of a connector. All other keys are the connector's own options."""
 
@@ -168,6 +199,7 @@ class ConnectionSection(Section):
     in_doubt: InDoubtRule = InDoubtRule()
     expired: ExpiredRule = ExpiredRule()
     floor: Credits | None = None  # so much is to be left of the balance
+    on_ledger_down: OnLedgerDown | None = None  # by default, what suits the provider
 
 
 class PartialAges(Section):

@@ -35,6 +35,7 @@ from .sections import (
     Log,
     NamedBudget,
     OnDoubt,
+    OnLedgerDown,
     PartialAges,
     People,
     PhoneFormat,
@@ -97,6 +98,7 @@ class Connection:
     options: Options
     expired: ExpiredRule = field(default_factory=ExpiredRule)
     floor: Decimal | None = None  # credits
+    on_ledger_down: OnLedgerDown = OnLedgerDown.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,8 @@ class ProviderCapabilities:
     whom it is about, so that silence is suspicious. `bills_finds_only`: a person who is not found
     costs nothing, so that another way of asking may be tried. `keys`: where people read which key it needs. `sample`:
     an answer as it usually looks, of somebody made up; what answers have in common with it takes no room in the ledger.
-    `at_once`: the answer to `submit` holds the result, so that neither callbacks nor polls are needed.
+    `at_once`: the answer to `submit` holds the result, so that neither callbacks nor polls are needed. `calls_again`: a
+    callback that was answered with 503 is known to be sent again, for some minutes.
     """
 
     title: str
@@ -216,6 +217,7 @@ class ProviderCapabilities:
     keys: str = ""
     sample: bytes = b""
     at_once: bool = False
+    calls_again: bool = False
 
 
 class Provider(Protocol):

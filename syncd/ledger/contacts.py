@@ -38,6 +38,19 @@ def start_run(tx: Tx, sync: str, *, now: float) -> int:
     return int(tx.value("run_start", sync=sync, now=now))
 
 
+class LastPull(NamedTuple):
+    """When a sync's last pull began, and when it ended (UTC seconds)."""
+
+    started_at: float
+    ended_at: float | None
+
+
+def last_pulls(tx: Tx, syncs: Iterable[str]) -> dict[str, LastPull]:
+    """By sync; those that were never pulled are missing."""
+    rows = tx.rows("runs_last", syncs=json.dumps(list(syncs)))
+    return {row["sync"]: LastPull(row["started_at"], row["ended_at"]) for row in rows}
+
+
 def store_page(
     tx: Tx, sync: str, run: int, page: Page, fields: Iterable[Field], *, now: float, rules: Rules = Rules()
 ) -> int:

@@ -12,9 +12,11 @@ _SECRET = ("password", "sslpassword")
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A database, as libpq takes it: `postgresql://user@host,host/database`. A password in it is never shown."""
+    """A database, as libpq takes it: `postgresql://user@host,host/database`. A password in it is never shown.
+    `replicated`: it is used only while a synchronous standby keeps what it keeps."""
 
     text: str = field(repr=False)
+    replicated: bool = False
 
     def __str__(self) -> str:
         parts = urlsplit(self.text)

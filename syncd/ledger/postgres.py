@@ -13,6 +13,7 @@ import psycopg
 from psycopg import errors
 
 from . import dialect
+from .durability import WAITS_FOR, Doubt, doubts
 from .file import (
     MIGRATIONS,
     DiskFull,
@@ -58,6 +59,7 @@ class PostgresEngine:
             session = Session(self.url.text, reads=False)
             try:
                 _require_usable(session)
+                self._require_durable(session)
                 self._migrate(session)
             except BaseException:  # whatever it was, a connection that nobody has is closed
                 session.close()
@@ -65,6 +67,22 @@ class PostgresEngine:
         except psycopg.Error as error:
             raise _meaning(error, _said(error)) from error
         return session
+
+    def _require_durable(self, session: Session) -> None:
+        for one in doubts(session, replicated=self.url.replicated):
+            if one.fatal:
+                raise LedgerError(f"{one.what}. {one.cure}")
+
+    def doubts(self) -> list[Doubt]:
+        """What speaks against its durability. Raises LedgerError where it can't be reached."""
+        try:
+            session = Session(self.url.text, reads=False)
+            try:
+                return list(doubts(session, replicated=self.url.replicated))
+            finally:
+                session.close()
+        except psycopg.Error as error:
+            raise _meaning(error, f"the ledger {self.url} can't be reached: {_said(error)}") from error
 
     def _migrate(self, session: Session) -> None:
         """Make the tables where there are none. One process does so at a time."""
@@ -96,6 +114,8 @@ class PostgresEngine:
 
     def begin(self, connection: Session) -> None:
         connection.begin(_ALONE)
+        if self.url.replicated and not connection.value(WAITS_FOR):
+            raise LedgerError("PostgreSQL waits for no synchronous standby any more (ledger.durability: replicated)")
 
     def commit(self, connection: Session) -> None:
         if not connection.commit():

@@ -336,6 +336,10 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM contact INDEXED BY contact_unplanned
 -- name: run_start
 INSERT INTO run (sync, started_at) VALUES (:sync, :now) RETURNING id
 
+-- name: runs_last
+SELECT run.sync, run.started_at, run.ended_at FROM json_each_text(:syncs) AS wanted
+CROSS JOIN run ON run.id = (SELECT max(newest.id) FROM run AS newest WHERE newest.sync = wanted.value)
+
 -- name: run_page
 UPDATE run SET contacts = contacts + :contacts, stale = stale + :stale WHERE id = :id
 
@@ -1244,6 +1248,26 @@ SELECT id, size AS bytes FROM delivery WHERE state = 'received'
 SELECT delivery.*, sample.text AS sample FROM json_each(:ids) AS wanted CROSS JOIN delivery ON delivery.id = wanted.value
 LEFT JOIN sample ON sample.id = delivery.sample_id
 WHERE delivery.state = 'received' ORDER BY delivery.id
+
+-- name: spooled
+-- In a spool: the callbacks that came first.
+SELECT delivery.id, provider, submission_id, source, body, sample.text AS sample, ref, field, part, received_at
+FROM delivery INDEXED BY delivery_todo LEFT JOIN sample ON sample.id = delivery.sample_id
+WHERE delivery.state = 'received' ORDER BY delivery.id LIMIT :limit + 0
+
+-- name: spooled_waiting
+SELECT count(*) AS callbacks, coalesce(sum(size), 0) AS bytes, min(received_at) AS since
+FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
+
+-- name: spooled_drop
+DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: wake_inbox
+-- One process alone works with a file, and wakes itself.
+SELECT 1 WHERE false
+
+-- name: wake_inbox [postgres]
+SELECT pg_notify('syncd_inbox_' || md5(current_schema()), '')
 
 -- name: deliveries_applied
 -- Of a call about somebody who was erased, no body is kept.

@@ -6,11 +6,12 @@ Statements have their parameters by name, values come as numbers, texts and byte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.adapt import AdaptersMap, Buffer, Loader
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
@@ -203,3 +204,17 @@ class _Context:
 
     adapters = _adapters()
     connection = None
+
+
+async def notices(url: str) -> AsyncIterator[None]:
+    """Whenever the inbox is woken. Raises OSError where the connection is lost."""
+    wanted: dict[str, Any] = {**_CONNECTING, **conninfo_to_dict(url)}
+    wanted.setdefault("target_session_attrs", "read-write")
+    try:
+        async with await psycopg.AsyncConnection.connect(make_conninfo(**wanted), autocommit=True) as raw:
+            named = await (await raw.execute("SELECT 'syncd_inbox_' || md5(current_schema())")).fetchone()
+            await raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(*named or ())))
+            async for _ in raw.notifies():
+                yield
+    except psycopg.Error as error:
+        raise OSError(str(error).partition("\n")[0]) from error

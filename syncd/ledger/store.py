@@ -45,6 +45,7 @@ READERS = 2  # threads
 GROUP = 256  # units of work per commit
 TRIES = 5  # of a unit of work that another transaction was in the way of
 PAUSE = 0.05  # seconds between two of them, more or less
+CLOSE_WITHIN = 5.0  # seconds for a database to answer what it was asked last
 ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
 _UNSET = dict.fromkeys(
     (
@@ -344,6 +345,11 @@ class Ledger:
         self._checker = ThreadPoolExecutor(1, "ledger-check", _yield_to_others)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it can be read and written: since it was opened, until it is closed."""
+        return self._readers[0].is_alive() and not self._closing
+
+    @property
     def path(self) -> Path | None:
         """Its file, where it is in one."""
         return self.place if isinstance(self.place, Path) else None
@@ -367,14 +373,34 @@ class Ledger:
                 f"{wanted} or newer is needed: install the pysqlite3 package, which brings it"
             )
         ledger = cls(place)
-        ledger._engine.make_ready()
-        ledger._thread.start()
+        ledger._begin()
         ledger._ready.wait()
-        if ledger._failed is not None:
-            raise type(ledger._failed)(f"the ledger {place} can't be opened: {ledger._failed}") from ledger._failed
-        for reader in ledger._readers:
-            reader.start()
+        ledger._finish_opening()
         return ledger
+
+    @classmethod
+    async def opened(cls, place: Place) -> Ledger:
+        """As `open`, of a database: whoever waits for one that does not answer can be cancelled, and goes on."""
+        ledger = cls(place)
+        ledger._begin()
+        try:
+            while not ledger._ready.is_set():  # noqa: ASYNC110 - it is set by a thread
+                await asyncio.sleep(PAUSE)
+        except asyncio.CancelledError:
+            ledger._queue.put(None)
+            raise
+        ledger._finish_opening()
+        return ledger
+
+    def _begin(self) -> None:
+        self._engine.make_ready()
+        self._thread.start()
+
+    def _finish_opening(self) -> None:
+        if self._failed is not None:
+            raise type(self._failed)(f"the ledger {self.place} can't be opened: {self._failed}") from self._failed
+        for reader in self._readers:
+            reader.start()
 
     @classmethod
     def change(cls, place: Place, work: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -415,7 +441,7 @@ class Ledger:
         Raises LedgerError when the file could not be read: as for `write`, a LedgerFailed is for good.
         """
 
-        if self._closing:
+        if not self.is_open:
             raise LedgerError("the ledger is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._looks.put(_Unit.of(work, Call(args, kwargs), done))
@@ -436,14 +462,17 @@ class Ledger:
             raise
 
     def close(self) -> None:
-        """Finish what is queued, checkpoint, close."""
+        """Finish what is queued, checkpoint, close. A database that does not answer is not waited for."""
         self._closing = True
+        within = None if self.path is not None else CLOSE_WITHIN
         self._queue.put(None)
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join(within)
         for _ in self._readers:
             self._looks.put(None)
         for reader in self._readers:
-            reader.join()
+            if reader.ident is not None:
+                reader.join(within)
         self._checker.shutdown()
 
     # --- the writer's thread ------------------------------------------------------------------

@@ -64,6 +64,11 @@ def in_time(tx: Tx, now: float) -> bool:
     return last is None or last - BACKWARD <= now <= last + FORWARD
 
 
+def clock(tx: Tx, now: float) -> tuple[bool, float]:
+    """Whether this can be the time, and by how much the clock was set forward in all."""
+    return in_time(tx, now), mark(tx, LEAPT) or 0.0
+
+
 def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     """The clock was set `by` so many seconds, last seen right at `before`, and is believed from `now` on.
 

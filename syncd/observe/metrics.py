@@ -16,6 +16,7 @@ from syncd import __version__
 from syncd.contract.watched import BUCKETS, Timing
 from syncd.ledger import figures
 from syncd.ledger.figures import Figures
+from syncd.ledger.spool import Waiting
 from syncd.ledger.sqlite import sqlite3
 from syncd.ledger.store import Tx
 from syncd.pipeline.gate import BACKLOG, UNTRIED, WRITE_RIGHT
@@ -96,6 +97,10 @@ METRICS = (
     Metric("syncd_event_loop_lag_seconds", GAUGE, (), "The worst lag of the event loop within the last minute"),
     Metric("syncd_ledger_commit_seconds", GAUGE, (), "What the last trial of the ledger took: a commit and a look"),
     Metric("syncd_ledger_bytes", GAUGE, ("file",), "The size of the ledger's files"),
+    Metric("syncd_ledger_answers", GAUGE, (), "Of a receiver: 1 while the ledger answers"),
+    Metric("syncd_spool_callbacks", GAUGE, (), "Callbacks on this host that were not forwarded to the ledger yet"),
+    Metric("syncd_spool_bytes", GAUGE, (), "Their bytes"),
+    Metric("syncd_spool_wait_seconds", GAUGE, (), "For how long the first of them waits"),
     Metric("syncd_disk_free_bytes", GAUGE, (), "The room beside the ledger"),
     Metric(
         "syncd_outside_calls_total",
@@ -131,7 +136,23 @@ async def scrape(parts: Parts, commit: float | None = None) -> bytes:
     """The whole answer to a scrape."""
     status = await live(parts)
     found = await parts.ledger.read(_figures, parts)
-    return render(Snapshot(status=status, figures=found, parts=parts, now=parts.clock.now(), commit=commit))
+    snapshot = Snapshot(status=status, figures=found, parts=parts, now=parts.clock.now(), commit=commit)
+    return render(snapshot)
+
+
+def of_receiver(parts: Parts, waiting: Waiting, *, ready: bool, answers: bool) -> bytes:
+    """The answer of a process that only takes callbacks. `answers`: whether the ledger does."""
+    since = parts.clock.now() if waiting.since is None else waiting.since
+    told: Samples = {
+        "syncd_build_info": [((__version__, platform.python_version(), sqlite3.sqlite_version), 1.0)],
+        "syncd_ready": [((), float(ready))],
+        "syncd_ledger_answers": [((), float(answers))],
+        "syncd_spool_callbacks": [((), waiting.callbacks)],
+        "syncd_spool_bytes": [((), waiting.bytes)],
+        "syncd_spool_wait_seconds": [((), max(0.0, parts.clock.now() - since))],
+        "syncd_event_loop_lag_seconds": [((), parts.liveness.worst_lag())],
+    }
+    return _rendered(told, parts)
 
 
 def _figures(tx: Tx, parts: Parts) -> Figures:
@@ -141,6 +162,11 @@ def _figures(tx: Tx, parts: Parts) -> Figures:
 
 
 def render(snapshot: Snapshot) -> bytes:
+    """The whole answer for what was seen at one moment."""
+    return _rendered(samples(snapshot), snapshot.parts)
+
+
+def _rendered(found: Samples, parts: Parts) -> bytes:
     """In Prometheus' text format, with those of the process."""
     from prometheus_client.exposition import generate_latest  # noqa: PLC0415 - 12 MB, for those who scrape
     from prometheus_client.gc_collector import GCCollector  # noqa: PLC0415
@@ -150,25 +176,24 @@ def render(snapshot: Snapshot) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    registry.register(_Collector(snapshot))
+    registry.register(_Collector(found, parts))
     return generate_latest(registry)
 
 
 class _Collector:
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, found: Samples, parts: Parts) -> None:
+        self._found, self._parts = found, parts
 
     def collect(self) -> Iterator[Family]:
         from prometheus_client import metrics_core as core  # noqa: PLC0415
 
-        found = samples(self._snapshot)
         families = {GAUGE: core.GaugeMetricFamily, COUNTER: core.CounterMetricFamily}
         for metric in METRICS:
             if metric.type == HISTOGRAM:
-                yield _histogram(metric, self._snapshot.parts.calls.snapshot()[0])
+                yield _histogram(metric, self._parts.calls.snapshot()[0])
                 continue
             family = families[metric.type](metric.name, metric.help, labels=metric.labels)
-            for labels, value in found.get(metric.name, ()):
+            for labels, value in self._found.get(metric.name, ()):
                 family.add_metric(labels, value)
             yield family
 

@@ -19,13 +19,15 @@ from starlette.responses import Response
 
 from syncd.contract.body import Body, TooLarge, Unreadable
 from syncd.contract.model import Delivery, Source
-from syncd.ledger import arrivals, inbox
+from syncd.ledger import inbox
 from syncd.ledger.arrivals import Kept
 from syncd.ledger.file import LedgerError, LedgerFailed
 from syncd.ledger.states import DeliveryState
 from syncd.pipeline.address import CANARY, Address
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Lane, Parts
+
+from .intake import Intake
 
 BODY_DEADLINE = 10.0  # seconds for a whole body, real time
 BODY_LIMIT = 1 << 20  # bytes, where no connection says what is the most
@@ -44,12 +46,15 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def application(parts: Parts, canary: Canary, *, body_deadline: float = BODY_DEADLINE) -> Application:
-    """`POST /callbacks/{connection}` and a `/healthz` without detail; all else is an empty 404.
+def application(
+    parts: Parts, canary: Canary, intake: Intake | None = None, *, body_deadline: float = BODY_DEADLINE
+) -> Application:
+    """`POST /callbacks/{connection}` and a `/healthz` without detail; all else is an empty 404. `intake`: where what
+    comes is kept; without one, in the ledger.
 
     Plain ASGI: a framework's routing and request objects cost as much as everything that is done here.
     """
-    return _Receiver(parts, canary, body_deadline).answer
+    return _Receiver(parts, canary, intake or Intake(parts.ledger), body_deadline).answer
 
 
 def _refusal(status: int, **headers: str) -> Response:
@@ -63,8 +68,9 @@ _CALLBACKS = "/callbacks/"
 
 
 class _Receiver:
-    def __init__(self, parts: Parts, canary: Canary, body_deadline: float) -> None:
+    def __init__(self, parts: Parts, canary: Canary, intake: Intake, body_deadline: float) -> None:
         self._body_deadline = body_deadline
+        self._intake = intake
         self._parts = parts
         self._canary = canary
         self._reading = 0  # bytes
@@ -76,8 +82,12 @@ class _Receiver:
         if method == "POST" and name != path and name and "/" not in name:
             response = await self._callback(name, scope, receive)
         else:
-            response = _WELL if path == "/healthz" and method in {"GET", "HEAD"} else _refusal(404)
+            response = self._health() if path == "/healthz" and method in {"GET", "HEAD"} else _refusal(404)
         await response(scope, receive, send)
+
+    def _health(self) -> Response:
+        """A balancer is to send no more to a process that is about to end."""
+        return _refusal(503) if self._intake.draining else _WELL
 
     async def _callback(self, name: str, scope: Scope, receive: Receive) -> Response:
         """Check, store, answer."""
@@ -133,7 +143,8 @@ class _Receiver:
 
     async def _canary_arrived(self, nonce: str) -> Response:
         try:
-            await self._canary.arrived(self._parts, nonce)
+            async with self._intake.in_time():
+                await self._canary.arrived(self._parts, nonce)
         except LedgerError as error:
             log.error("not_stored", connection=CANARY, why=str(error))
             return _refusal(503, **{"retry-after": "30"})
@@ -144,15 +155,14 @@ class _Receiver:
         lane = self._parts.lanes.get(name)
         seen = _look(lane, delivery, unread)
         try:
-            kept = await self._parts.ledger.write(
-                arrivals.store,
+            kept = await self._intake.keep(
                 name,
                 delivery,
+                thanked=seen.status == 200,
                 now=self._parts.clock.now(),
                 state=seen.state,
                 note=seen.note,
                 believed=seen.believed,
-                bounded=True,
                 sample=b"" if lane is None else lane.provider.capabilities.sample,
             )
         except LedgerError as error:

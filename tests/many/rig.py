@@ -19,6 +19,8 @@ from syncd.ledger.store import reading
 from tests.postgres import needed
 from tests.system.rig import WATERFALL, GivenUp, Vendors, environment, free_port, until
 
+from .parts import WITHIN
+
 LEASE = 10  # seconds
 SYNCD = ("-m", "syncd")
 PAID = {"zeliq": ("email", "phone"), "fullenrich": ("start",)}
@@ -46,7 +48,7 @@ class Site(Vendors):
         super().__enter__()
         syncs = yaml.safe_load(self.config.read_text("utf-8"))["syncs"]
         self.configure(
-            ledger={"path": None, "url": self.url.text, "lease": f"{self.lease}s"},
+            ledger={"path": None, "url": self.url.text, "durability": "local", "lease": f"{self.lease}s"},
             syncs=[{**sync, "buy_before_write": 0} for sync in syncs],
         )
         return self
@@ -84,10 +86,9 @@ class Site(Vendors):
         calls = self.get("calls")
         return {name: sum(calls[name].get(call, 0) for call in paid) for name, paid in PAID.items()}
 
-    def begin(self, *wrapper: str, program: Sequence[str] = SYNCD, idle: bool = False) -> Worker:
-        """One more worker on this ledger. `wrapper`: what its command begins with; `program`: what it runs; `idle`: it
-        only takes callbacks and decides on them."""
-        worker = Worker(self, number=len(self.workers), wrapper=wrapper, program=program, idle=idle)
+    def begin(self, *wrapper: str, program: Sequence[str] = SYNCD, role: str = "all") -> Worker:
+        """One more worker on this ledger. `wrapper`: what its command begins with; `program`: what it runs."""
+        worker = Worker(self, number=len(self.workers), wrapper=wrapper, program=program, role=role)
         self.workers.append(worker)
         worker.start()
         return worker
@@ -101,7 +102,7 @@ class Worker:
     number: int
     wrapper: Sequence[str] = ()
     program: Sequence[str] = SYNCD
-    idle: bool = False
+    role: str = "all"
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -109,14 +110,14 @@ class Worker:
         if self.number:
             settings["callbacks"]["listen"] = f"127.0.0.1:{free_port()}"
         self.admin = free_port()
-        settings["syncs"] = [sync | {"paused": self.idle} for sync in settings["syncs"]]
+        settings["callbacks"]["spool"] = {"path": f"spool-{self.number}.db"}
         settings["admin"] = {"listen": f"127.0.0.1:{self.admin}"}
         self.config = self.site.folder / f"worker-{self.number}.yaml"
         self.config.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
         self.log = self.site.folder / f"worker-{self.number}.log"
 
     def start(self) -> None:
-        command = [*self.wrapper, sys.executable, *self.program, "run", "-c", str(self.config)]
+        command = [*self.wrapper, sys.executable, *self.program, "run", "-c", str(self.config), "--role", self.role]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
 
@@ -146,7 +147,7 @@ class Worker:
         return self.log.read_text("utf-8")[-3000:]
 
 
-def watched(site: Site, what: str, look: Callable[[], Any], *, within: float = 240.0) -> None:
+def watched(site: Site, what: str, look: Callable[[], Any], *, within: float = WITHIN) -> None:
     """As `until`, and says what the workers said where it does not come, or where one has ended by itself."""
 
     def seen() -> Any:

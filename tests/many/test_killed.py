@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -11,9 +10,10 @@ import pytest
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
+from .parts import LONG
 from .rig import Site, all_but_doubts, assert_bought_once, watched
 
-KILLS = 20 if os.environ.get("SYNCD_MANY") else 3
+KILLS = 20 if LONG else 3
 OVER = "SELECT count(*) FROM submission WHERE state = 'intent'"
 
 
@@ -21,8 +21,8 @@ OVER = "SELECT count(*) FROM submission WHERE state = 'intent'"
 def test_killed_at_random_moments(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     with Site(tmp_path, contacts=150 if KILLS > 3 else 48, speed=60.0) as site:
-        site.begin(idle=True)
-        working = [site.begin(), site.begin()]
+        site.begin(role="receiver")
+        working = [site.begin(role="worker"), site.begin(role="worker")]
         watched(site, "they work", lambda: site.count("SELECT count(*) FROM submission"))
         for _ in range(KILLS):
             one = rng.choice(working)

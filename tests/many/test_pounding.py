@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -19,9 +18,9 @@ from tests.postgres import needed
 from tests.system.rig import environment
 from tests.unit.audit import audit
 
+from .parts import LONG
 from .pounding import CALLS, CREDITS, PEOPLE, world
 
-LONG = bool(os.environ.get("SYNCD_MANY"))  # `make many`
 QUEUE = """
 INSERT INTO contact (connection, object, ext_id, sync, revision, identity, lacks, blocked, pulled_at)
 SELECT 'crm', 'contacts', 'c' || n, 'people', 1, '{}', '["email"]', '{}', 1 FROM generate_series(1, %(n)s) AS n;

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
+from .parts import LONG
 from .rig import RESULTS, Site, assert_right, watched
 
 
@@ -27,6 +27,6 @@ def results(folder: Path, workers: int) -> tuple[list[tuple[object, ...]], dict[
         return site.ask(RESULTS), site.bill(), site.paid_calls()["zeliq"]
 
 
-@pytest.mark.parametrize("workers", [2, 4] if os.environ.get("SYNCD_MANY") else [2])
+@pytest.mark.parametrize("workers", [2, 4] if LONG else [2])
 def test_several_workers_come_to_what_one_comes_to(tmp_path: Path, workers: int) -> None:
     assert results(tmp_path / "several", workers) == results(tmp_path / "one", 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncd.cli.work import only_daemon
+from syncd.config import OnLedgerDown
 from syncd.ledger.engines import engine_of
 from syncd.ledger.file import LedgerError, file_of
 from syncd.ledger.place import Url
@@ -29,7 +30,7 @@ def test_a_file_is_beside_the_configuration(tmp_path: Path) -> None:
 
 
 def test_a_database_is_a_secret_with_a_name(tmp_path: Path) -> None:
-    settings = read(tmp_path, with_ledger('{ url: "${LEDGER}" }'), {**ENVIRON, "LEDGER": URL})
+    settings = read(tmp_path, with_ledger('{ url: "${LEDGER}", durability: local }'), {**ENVIRON, "LEDGER": URL})
     place = settings.ledger.place
     assert isinstance(place, Url)
     assert (place.text, str(place), settings.ledger.path) == (URL, "postgresql://db.example.com:5433/ledger", None)
@@ -40,10 +41,34 @@ def test_a_database_is_a_secret_with_a_name(tmp_path: Path) -> None:
 
 
 def test_a_password_in_the_file_itself_is_a_warning(tmp_path: Path) -> None:
-    (said,) = read(tmp_path, with_ledger(f'{{ url: "{URL}" }}')).warnings
+    (said,) = read(tmp_path, with_ledger(f'{{ url: "{URL}", durability: local }}')).warnings
     assert "ledger.url: is a secret in clear text" in said
     assert "canary" not in said
-    assert read(tmp_path, with_ledger("{ url: postgresql://syncd@db.example.com/ledger }")).warnings == ()
+    assert (
+        read(tmp_path, with_ledger("{ url: postgresql://syncd@db.example.com/ledger, durability: local }")).warnings
+        == ()
+    )
+
+
+def test_how_durable_a_database_is_must_be_said(tmp_path: Path) -> None:
+    (said,) = problems(tmp_path, with_ledger("{ url: postgresql://h/d }"))
+    assert said.endswith("ledger: durability must be said of a database: replicated (a synchronous standby), or local")
+    (said,) = problems(tmp_path, with_ledger("{ path: a.db, durability: local }"))
+    assert "durability is about a PostgreSQL database (url); leave it out for a file" in said
+    place = read(tmp_path, with_ledger("{ url: postgresql://h/d, durability: replicated }")).ledger.place
+    assert place == Url("postgresql://h/d", replicated=True)
+
+
+def test_where_a_callback_goes_while_no_ledger_answers(tmp_path: Path) -> None:
+    """Unless it is said: to the disk, where the provider is not known to send it again."""
+    settings = read(tmp_path, GOOD)
+    assert settings.connections["owl"].on_ledger_down is OnLedgerDown.SPOOL
+    assert settings.callbacks is not None
+    assert settings.callbacks.spool.path == tmp_path / "spool.db"
+    changed = GOOD.replace("callbacks:\n", "callbacks:\n  spool: { path: /var/lib/s.db, limit: 5MB }\n  drain: 3s\n", 1)
+    told = read(tmp_path, changed).callbacks
+    assert told is not None
+    assert (str(told.spool.path), told.spool.limit, told.drain) == ("/var/lib/s.db", 5_000_000, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +80,10 @@ def test_a_password_in_the_file_itself_is_a_warning(tmp_path: Path) -> None:
             f"{{ url: mysql://syncd:{PASSWORD}@h/d }}",
             "ledger.url: is no PostgreSQL database; write postgresql://user@host/d",
         ),
-        ("{ url: ledger.db }", "ledger.url: is no PostgreSQL database; write postgresql://user@host/database"),
+        (
+            "{ url: ledger.db, durability: local }",
+            "ledger.url: is no PostgreSQL database; write postgresql://user@host/database",
+        ),
         ("{ url: postgresql://host }", "ledger.url: is no PostgreSQL database; write postgresql://user@host/database"),
     ],
 )

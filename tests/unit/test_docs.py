@@ -15,15 +15,16 @@ from syncd.contract.model import Finding, Level
 from syncd.pipeline.gate import REFUSALS, UNTRIED
 
 ROOT = Path(__file__).parents[2]
+PAGES = reference.pages()
 ERRORS = (ROOT / codes.PAGE).read_text("utf-8")
 SOURCES = "".join(
     path.read_text("utf-8") for path in (ROOT / "syncd").rglob("*.py") if path.name not in {"codes.py", "words.py"}
 )
 
 
-@pytest.mark.parametrize("name", reference.pages())
+@pytest.mark.parametrize("name", PAGES)
 def test_c25_the_reference_is_written_from_the_code(name: str) -> None:
-    assert (reference.FOLDER / name).read_text("utf-8") == reference.pages()[name], "run: make docs-ref"
+    assert (reference.FOLDER / name).read_text("utf-8") == PAGES[name], "run: make docs-ref"
 
 
 def test_c20_each_code_has_its_anchor_and_each_anchor_its_code() -> None:

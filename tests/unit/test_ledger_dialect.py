@@ -22,7 +22,12 @@ from syncd.ledger.sessions import Session  # noqa: E402
 from tests.postgres import Cluster, needed  # noqa: E402
 
 STATEMENTS = dialect.statements(postgres=True)
-ONLY_POSTGRES = {"words_set", "words_merge", "changes_so_far"}  # each says in queries.sql why it has two texts
+ONLY_POSTGRES = {
+    "words_set",
+    "words_merge",
+    "changes_so_far",
+    "wake_inbox",
+}  # each says in queries.sql why it has two texts
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,88 @@
+"""Bells that ring in one of several workers on a database, by procrastinate. Beside `schedule`, which imports it.
+
+Every few seconds, one of the workers is given a beat, and finds out what is to be rung. It is a hint: a beat that is
+lost, or told twice, costs nothing but time, for each worker also looks by itself now and then, and claims decide who
+works. Therefore a beat has a queueing lock and no lock of its own, which would outlast a worker that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from importlib.metadata import version
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate.exceptions import ProcrastinateException
+from procrastinate.schema import SchemaManager
+from psycopg import sql
+
+from syncd.ledger.place import Url
+
+AGAIN = 5.0  # seconds after which an engine that has failed is started again
+ANEW = 300.0  # seconds after which it is started anew: a part of it may have ended in an outage without a word
+_MAKING = "SELECT pg_advisory_xact_lock(1398361671, hashtext(current_schema()))"  # by one process at a time
+
+log = structlog.get_logger("syncd.daemon")
+
+
+async def ring(place: Url, every: int, beat: Callable[[], object]) -> None:
+    """Call `beat` for each beat that this process is given, until cancelled. `every`: seconds, a divisor of 60."""
+    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # an outage is told here, and once
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    told = False
+    while True:
+        try:
+            schema = await _made(place)
+            async with asyncio.timeout(ANEW * random.uniform(1.0, 1.2)):  # noqa: S311 - not for secrets
+                told = False
+                await _work(_app(place, schema, every, beat))
+        except TimeoutError:
+            continue
+        except (ProcrastinateException, psycopg.Error, OSError) as error:
+            if not told:
+                log.warning("shared_bells_silent", why=str(error).partition("\n")[0])
+            told = True
+            await asyncio.sleep(AGAIN)
+
+
+async def _work(app: procrastinate.App) -> None:
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=["bells"], install_signal_handlers=False, delete_jobs="always", shutdown_graceful_timeout=1.0
+        )
+
+
+def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> procrastinate.App:
+    async def configure(connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        await connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+        await connection.commit()
+
+    connector = procrastinate.PsycopgConnector(
+        conninfo=place.text, configure=configure, min_size=1, max_size=2, timeout=10.0, kwargs={"autocommit": True}
+    )
+    app = procrastinate.App(connector=connector, periodic_defaults={"max_delay": 2 * every})
+
+    @app.periodic(cron=f"* * * * * */{every}")
+    @app.task(name="beat", queue="bells", queueing_lock="beat")
+    async def beaten(timestamp: int) -> None:
+        beat()
+
+    return app
+
+
+async def _made(place: Url) -> str:
+    """The schema of its tables, beside the ledger's. Each version of it has its own: nothing in there is to be kept."""
+    async with await psycopg.AsyncConnection.connect(place.text, connect_timeout=10) as connection:
+        await connection.execute(_MAKING)
+        found = await (await connection.execute("SELECT current_schema()")).fetchone()
+        name = f"{found[0] if found else 'public'}_bells_{version('procrastinate')}"
+        known = await connection.execute("SELECT to_regnamespace(quote_ident(%s))", (name,))
+        if (await known.fetchone() or (None,))[0] is None:
+            await connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+            await connection.execute(sql.SQL("SET LOCAL search_path TO {}").format(sql.Identifier(name)))
+            await connection.execute(SchemaManager.get_schema())
+    return name

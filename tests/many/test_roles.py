@@ -1,0 +1,58 @@
+"""Receivers and workers around one ledger: what each of them does, and how each of them ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+from syncd.ledger.place import Url
+from tests.postgres import needed
+from tests.system.rig import syncd
+
+from .parts import Part, all_done, ask, assert_right, world
+
+FILE = """
+ledger: { path: ledger.db }
+connections:
+  hubspot: { connector: hubspot, access_token: made-up-token }
+  fullenrich: { connector: fullenrich, api_key: made-up-key }
+syncs:
+  - { name: all, crm: hubspot, object: contacts, every: 1h, fields: { email: { providers: [fullenrich] } } }
+"""
+
+
+@pytest.fixture
+def url() -> Iterator[Url]:
+    server = needed()
+    made = server.empty()
+    yield made
+    server.drop(made)
+
+
+def test_a_receiver_and_a_worker_do_it_all_together(tmp_path: Path, url: Url) -> None:
+    with world(tmp_path, url) as vendors, Part(vendors, name="r", role="receiver", listen=vendors.listen) as receiver:
+        receiver.until("it is ready", receiver.is_ready)
+        with Part(vendors, name="w", role="worker") as worker:
+            worker.until("all is done", lambda: all_done(url))
+            assert_right(vendors, url)
+            assert worker.health() == 0, "it takes no callbacks"
+            assert ask(url, "SELECT count(*) FROM delivery WHERE source = 'callback'") > 0
+            assert not [line for line in receiver.lines("unit") if line], "it starts no stage"
+            assert receiver.api("/").status_code == 404
+            assert "syncd_spool_callbacks 0.0" in receiver.api("/metrics").text
+            assert worker.terminate() == 0
+        assert receiver.terminate() == 0
+        assert ask(url, "SELECT n FROM tally WHERE name = 'callbacks_received'") > 0
+
+
+def test_a_file_belongs_to_one_process_that_does_all(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(FILE, "utf-8")
+    for role in ("receiver", "worker"):
+        done = syncd("run", "-c", config, "--role", role)
+        assert done.returncode == 78
+        assert f"--role {role} needs a ledger that processes share, in PostgreSQL (ledger.url)" in done.stderr

@@ -1,0 +1,105 @@
+"""`ledger.durability`: nothing is taken for kept that only one host has, where two are to have it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+from syncd.cli.host import database
+from syncd.contract.model import Level
+from syncd.ledger import upkeep
+from syncd.ledger.file import LedgerError
+from syncd.ledger.place import Url
+from syncd.ledger.store import Ledger
+from tests.postgres import SETTINGS, unprivileged
+from tests.system.rig import until
+
+from .parts import Server, ask, own_server, waits_for
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = own_server()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def url(server: Server) -> Iterator[Url]:
+    made = server.empty()
+    yield Url(made.text, replicated=True)
+    waits_for(server, "")
+    server.drop(made)
+
+
+@contextmanager
+def standby(server: Server) -> Iterator[None]:
+    """Another host's copy, which follows."""
+    folder = server.folder / "standby"
+    copy: list[str | Path] = [
+        server.at / "pg_basebackup",
+        "-D",
+        folder,
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+        "-h",
+        server.folder,
+    ]
+    subprocess.run([*unprivileged(), *copy, "-U", "syncd", "--no-sync"], cwd=server.folder, check=True)
+    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    run: list[str | Path] = [*unprivileged(), server.at / "postgres", "-D", folder, "-k", folder, *settings]
+    with (server.folder / "standby.log").open("wb") as log:
+        process = subprocess.Popen(run, cwd=server.folder, stdout=log, stderr=log)
+    try:
+        followers = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+        until("it follows", lambda: ask(server.url("postgres"), followers))
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_without_a_standby_it_does_not_start(server: Server, url: Url) -> None:
+    with pytest.raises(LedgerError, match=r"waits for no standby. Set synchronous_standby_names"):
+        Ledger.open(url)
+    waits_for(server, "*")
+    with pytest.raises(LedgerError, match="no synchronous standby follows this PostgreSQL"):
+        Ledger.open(url)
+
+
+def test_once_nobody_is_waited_for_any_more_nothing_counts_as_kept(server: Server, url: Url) -> None:
+    with standby(server):
+        waits_for(server, "*")
+        assert [one.level for one in database(url) if "synchronous standby" in one.what] == []
+        ledger = Ledger.open(url)
+        try:
+            asyncio.run(ledger.write(upkeep.set_mark, "kept", 1.0))
+            waits_for(server, "")
+            with pytest.raises(LedgerError, match="waits for no synchronous standby any more"):
+                asyncio.run(ledger.write(upkeep.set_mark, "lost", 1.0))
+            waits_for(server, "*")
+            asyncio.run(ledger.write(upkeep.set_mark, "kept", 2.0))
+            assert asyncio.run(ledger.read(upkeep.mark, "lost")) is None
+        finally:
+            ledger.close()
+
+
+def test_check_warns_of_what_one_host_alone_has(url: Url) -> None:
+    (local, *_) = [one for one in database(Url(url.text)) if "durability" in one.what]
+    assert local.level is Level.WARNING
+    assert "its last moments can be lost, and bought again" in local.what
+    (said, *_) = [one for one in database(url) if one.level is Level.ERROR]
+    assert "waits for no standby" in said.what
+    (gone,) = database(Url("postgresql://syncd@/nothing?host=/nowhere.test"))
+    assert gone.level is Level.ERROR
+    assert "can't be reached" in gone.what
