@@ -1,7 +1,9 @@
 """The ledger in PostgreSQL, 15 or newer: what `store` asks of it. Imported only where the configuration names a URL.
 
 One transaction writes at a time, as with SQLite, whichever process it is of: each takes one lock at its beginning.
-So what a unit of work has read stays as it is until its end, and rows get their numbers in the order of commits.
+So what a unit of work has read stays as it is until its end, and rows get their numbers in the order of commits. The
+lock is let go of once the commit can be seen, by the standby's word where there is one. No transaction waits for
+anything outside; one whose process stands still is ended by PostgreSQL after five seconds.
 """
 
 from __future__ import annotations

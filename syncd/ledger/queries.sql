@@ -8,8 +8,9 @@
 -- the same way (`Tx.packed`): each row that is fetched lets other threads of Python run first.
 --
 -- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
--- and claim, then gate, breaker and connection, rate, submission (and with it spend), job, attempt and result, delivery,
--- contact; step, history and counter come last (`Tx.close`).
+-- and claim, then gate, breaker and connection, rate, submission (and with it spend, of which budgets are sums), job,
+-- attempt and result, delivery, contact; step, history and counter come last (`Tx.close`). (On PostgreSQL they do not
+-- even meet, for one transaction writes at a time: see `postgres.py`. Who waits for rows there is another program.)
 
 -- ------------------------------------------------------------------ claims: who works on what
 
