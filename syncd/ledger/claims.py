@@ -85,12 +85,12 @@ Find = Callable[[Tx], Sequence[Any]]
 
 
 def take(tx: Tx, kind: Kind, items: Sequence[Any], *, owner: Owner, now: float, otherwise: Find | None = None) -> Claim:
-    """Hold those of the items that nobody holds. Where others were quicker with all of them, those that are found
-    `otherwise` by now: so processes that look at the same time do not come away with nothing."""
+    """Hold those of the items that nobody holds; where that is none, those that are found `otherwise`, by now. So
+    processes that look at the same time neither come away with nothing nor with what others have just done."""
     renew(tx, owner, now=now)
     epoch = int(tx.value("epoch_next"))
     taken = _take(tx, kind, items, owner, epoch)
-    if items and not taken and otherwise is not None:
+    if not taken and otherwise is not None:
         taken = _take(tx, kind, otherwise(tx), owner, epoch)
     return Claim(kind, epoch, taken)
 

@@ -111,7 +111,8 @@ class _Hold:
 
     async def __aenter__(self) -> Held:
         parts, at_work, asked_at = self._parts, self._parts.at_work, self._parts.clock.monotonic()
-        now, what = parts.clock.now(), (self._kind, self._items)
+        seen = () if parts.ledger.shared and self._otherwise is not None else self._items
+        now, what = parts.clock.now(), (self._kind, seen)
         claim = await parts.ledger.write(claims.take, *what, owner=at_work.owner, now=now, otherwise=self._otherwise)
         at_work.renewed(asked_at)
         at_work.took(claim)
@@ -138,7 +139,7 @@ class _Hold:
 
 def hold(parts: Parts, kind: Kind, items: Sequence[Any], otherwise: Find | None = None) -> _Hold:
     """Hold those of the items that nobody else holds, until the end of the block; where that is none, those that are
-    found `otherwise`."""
+    found `otherwise`. Where other processes may work, these at once: the items were seen before others moved on."""
     return _Hold(parts, kind, items, otherwise)
 
 

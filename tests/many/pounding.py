@@ -90,7 +90,7 @@ def claim_on(url: Url, seed: int) -> tuple[list[int], float, float]:
     owner, ledger, mine = Owner(seed), Ledger.open(url), list[int]()
 
     def advance(tx: Tx, claim: Claim) -> list[int]:
-        """Those of the jobs that were still on the queue: the page was read before the claim."""
+        """Those of the jobs that were still on the queue: all of them, for they were looked up with the claim."""
         claims.require(tx, claim)
         moved = tx.move_many([Move(id_, JobState.QUEUED, JobState.WAITING) for id_ in claim.items], now=1.0)
         claims.release(tx, claim)
@@ -99,8 +99,8 @@ def claim_on(url: Url, seed: int) -> tuple[list[int], float, float]:
     async def go() -> tuple[float, float]:
         others = partial(candidates.waiting, sync="people", provider="ann", limit=PAGE)
         began = 0.0
-        while page := await ledger.read(others):
-            claim = await ledger.write(claims.take, Kind.JOB, page, owner=owner, now=1.0, otherwise=others)
+        while await ledger.read(others):
+            claim = await ledger.write(claims.take, Kind.JOB, (), owner=owner, now=1.0, otherwise=others)
             mine.extend(await ledger.write(advance, claim))
             began = began or time.monotonic()  # after the first one, which prepares the statements
         return began, time.monotonic()

@@ -57,7 +57,7 @@ class Site(Vendors):
         for worker in self.workers:
             worker.kill()
         super().__exit__(*told)
-        needed().give_back(self.url)
+        needed().drop(self.url)
 
     def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the ledger."""
