@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -23,7 +22,6 @@ from psycopg import sql
 from syncd.ledger.place import Url
 
 AGAIN = 5.0  # seconds after which an engine that has failed is started again
-ANEW = 300.0  # seconds after which it is started anew: a part of it may have ended in an outage without a word
 _MAKING = "SELECT pg_advisory_xact_lock(1398361671, hashtext(current_schema()))"  # by one process at a time
 
 log = structlog.get_logger("syncd.daemon")
@@ -34,14 +32,15 @@ async def ring(place: Url, every: int, beat: Callable[[], object]) -> None:
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # an outage is told here, and once
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     told = False
+
+    def given() -> None:
+        nonlocal told
+        told = False
+        beat()
+
     while True:
         try:
-            schema = await _made(place)
-            async with asyncio.timeout(ANEW * random.uniform(1.0, 1.2)):  # noqa: S311 - not for secrets
-                told = False
-                await _work(_app(place, schema, every, beat))
-        except TimeoutError:
-            continue
+            await _work(_app(place, await _made(place), every, given))
         except (ProcrastinateException, psycopg.Error, OSError) as error:
             if not told:
                 log.warning("shared_bells_silent", why=str(error).partition("\n")[0])
@@ -54,6 +53,7 @@ async def _work(app: procrastinate.App) -> None:
         await app.run_worker_async(
             queues=["bells"], install_signal_handlers=False, delete_jobs="always", shutdown_graceful_timeout=1.0
         )
+    raise ProcrastinateException("a part of it has failed")  # it does not end by itself otherwise
 
 
 def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> procrastinate.App:
@@ -62,7 +62,7 @@ def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> pro
         await connection.commit()
 
     connector = procrastinate.PsycopgConnector(
-        conninfo=place.text, configure=configure, min_size=1, max_size=2, timeout=10.0, kwargs={"autocommit": True}
+        conninfo=place.text, configure=configure, min_size=1, max_size=2, timeout=10.0
     )
     app = procrastinate.App(connector=connector, periodic_defaults={"max_delay": 2 * every})
 

@@ -197,7 +197,10 @@ OPEN = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review')
 
 def all_done(url: Url) -> bool:
     """Something was asked, and nothing is left undone."""
-    return bool(ask(url, "SELECT count(*) FROM submission")) and ask(url, OPEN) == 0
+    try:
+        return bool(ask(url, "SELECT count(*) FROM submission")) and ask(url, OPEN) == 0
+    except psycopg.errors.UndefinedTable:
+        return False  # it has not made them yet
 
 
 def assert_right(vendors: Vendors, url: Url) -> None:

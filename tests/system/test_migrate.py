@@ -34,13 +34,13 @@ def test_a_ledger_moves_with_calls_open_and_comes_back(tmp_path: Path, undisturb
         assert f"was moved to {url}" in again.stderr
         assert "#ledger-moved" in again.stderr
 
-        vendors.configure(ledger={"path": None, "url": url.text})
+        vendors.configure(ledger={"path": None, "url": url.text, "durability": "local"})
         run_once(vendors)
         shutil.move(vendors.ledger, tmp_path / "as-it-was.db")
         back = syncd("migrate", vendors.ledger, "-c", vendors.config)
         assert back.returncode == 0, back.stderr
         assert "they are the same, and add up" in back.stdout
-        vendors.configure(ledger={"path": str(vendors.ledger), "url": None})
+        vendors.configure(ledger={"path": str(vendors.ledger), "url": None, "durability": None})
         assert answer("verify", "-c", vendors.config)["ok"]
         assert_right(vendors)
         assert vendors.bill() == undisturbed(1)
@@ -65,7 +65,7 @@ def test_a_ledger_that_postgres_has_put_back_buys_nothing_for_a_while(tmp_path: 
     server, dump = needed(), tmp_path / "ledger.sql"
     url, other = server.empty(), server.empty()
     with Vendors(tmp_path, contacts=6) as vendors:
-        vendors.configure(ledger={"path": None, "url": url.text})
+        vendors.configure(ledger={"path": None, "url": url.text, "durability": "local"})
         with Daemon(vendors) as daemon:
             daemon.wait_for("a call", vendors.bill)
             daemon.kill()
@@ -77,7 +77,7 @@ def test_a_ledger_that_postgres_has_put_back_buys_nothing_for_a_while(tmp_path: 
 
         put_back: list[str | Path] = [tools / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file", dump, other.text]
         subprocess.run(put_back, check=True, stdout=subprocess.DEVNULL)
-        vendors.configure(ledger={"path": None, "url": other.text})
+        vendors.configure(ledger={"path": None, "url": other.text, "durability": "local"})
         for wrong in (("backup", tmp_path / "copy.db"), ("restore", dump)):
             done = syncd(*wrong, "-c", vendors.config)
             assert done.returncode in (1, 2)

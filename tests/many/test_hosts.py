@@ -1,0 +1,79 @@
+"""Everything of one host is killed under load, again and again: nothing that was acknowledged is lost, nobody is paid
+for twice, and work goes on. The vendors' own books decide."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import places
+from tests.system.rig import GivenUp, Vendors, answer, assert_right, syncd, until
+
+pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+from .hosts import WITHIN, Hosts, missing
+
+KILLS = 20
+LEASE, MORE = 10.0, 10.0  # seconds
+AT_LEAST = 5  # calls that are open when a host is killed
+CONTACTS, SPEED = 3_000, 10.0
+OPEN_CALLS = "SELECT count(*) FROM submission WHERE state = 'accepted'"
+LEFT = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review'))
+    + (SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt'))
+    + (SELECT count(*) FROM write WHERE state = 'intent')"""
+NEWEST = "SELECT coalesce(max(id), 0) FROM step"
+
+pytestmark = [
+    pytest.mark.skipif(not places.on_postgres(), reason="takes half an hour: make many"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
+]
+
+
+@pytest.mark.timeout(4500)
+def test_a_host_is_lost_again_and_again(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    tmp_path.chmod(0o755)
+    rng = random.Random(1)  # which host, and when
+    with Vendors(tmp_path, contacts=CONTACTS, speed=SPEED) as vendors, Hosts(tmp_path, vendors) as hosts:
+        vendors.configure(ledger={"lease": f"{LEASE:g}s"})
+        for name in "ab":
+            hosts.hosts[name].start_syncd(vendors.config)
+        waits = []
+        for _ in range(KILLS):
+            until("calls that are open", lambda: (hosts.ask(OPEN_CALLS) or 0) >= AT_LEAST, within=WITHIN, every=0.5)
+            time.sleep(rng.uniform(0.0, 3.0))
+            victim = hosts.hosts[rng.choice("ab")]
+            victim.kill()
+            until("another primary", lambda: hosts.ask("SELECT 1"), within=WITHIN, every=0.2)
+            waits.append(_until_it_moves(hosts))
+            victim.start_ledger()
+            victim.start_syncd(vendors.config)
+            hosts.until_whole()
+        record_property("seconds until work moved again", sorted(round(one, 1) for one in waits))
+        assert max(waits) <= LEASE + MORE, waits
+        until("the end of all work", lambda: hosts.ask(LEFT) == 0, within=1800, every=1.0)
+        _judge(vendors, hosts)
+
+
+def _until_it_moves(hosts: Hosts) -> float:
+    """Seconds from now, when there is a primary that can be asked."""
+    begun, newest = time.monotonic(), hosts.ask(NEWEST)
+    try:
+        until("work that moves", lambda: (hosts.ask(NEWEST) or 0) > newest, within=WITHIN, every=0.2)
+    except GivenUp as reason:
+        raise GivenUp(f"{reason}\n{hosts.tail()}") from None
+    return time.monotonic() - begun
+
+
+def _judge(vendors: Vendors, hosts: Hosts) -> None:
+    """With everything stopped, by the file to which the ledger is moved."""
+    for host in hosts.hosts.values():
+        host.stop_syncd()
+    moved = syncd("migrate", vendors.ledger, "-c", vendors.config)
+    assert moved.returncode == 0, moved.stderr
+    vendors.configure(ledger={"path": str(vendors.ledger), "url": None, "durability": None, "lease": None})
+    assert answer("verify", "-c", vendors.config)["ok"]
+    assert_right(vendors)
