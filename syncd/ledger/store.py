@@ -331,7 +331,7 @@ class _Unit:
 
 
 class Ledger:
-    """The ledger, open for writing; a file is open by this process alone."""
+    """The ledger, open for writing; a file by this process alone, a database perhaps by others, too."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -358,6 +358,11 @@ class Ledger:
     def path(self) -> Path | None:
         """Its file, where it is in one."""
         return self.place if isinstance(self.place, Path) else None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on it at the same time."""
+        return self._engine.shared
 
     @classmethod
     def open(cls, place: Place, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
