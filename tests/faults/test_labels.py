@@ -47,7 +47,6 @@ BY_NOTHING: dict[str, str] = {
     "requests._store": "nobody wants a contact now by the API; `test_requests` does",
     "requests._carry_out": "the same",
     "requests.cleared": "the journey's sync has no checkbox",
-    "intake._nothing": "whether a database answers again is asked by writing nothing",
     "work._end": "at the end of a process that shares its ledger with others, as no file is",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
