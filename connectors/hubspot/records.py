@@ -100,8 +100,8 @@ class Lens:
         are left alone too?"""
         return (
             self.lacks(record)
-            or self._is_requested(texts(record))
-            or not OPT_OUTS.isdisjoint(self._blocked(record, texts(record)).values())
+            or self._is_requested(said := texts(record))
+            or not OPT_OUTS.isdisjoint(self._blocked(record, said, self._own(said)).values())
         )
 
     def lacks(self, record: Record) -> bool:
@@ -115,7 +115,7 @@ class Lens:
             revision=said.get(STAMP, ""),
             identity=self._identity(said, company),
             values=self._held(said),
-            blocked=self._blocked(record, said),
+            blocked=self._blocked(record, said, self._own(said)),
             requested=self._is_requested(said),
         )
 
@@ -127,28 +127,35 @@ class Lens:
         if record is None:
             return Snapshot(ref=asked, current=None)
         fields, said = self.selection.writable, texts(record)
+        own = self._own(said)
         past = {f: versions(record, m.property, self.options.app_id) for f, m in fields.items()}
         return Snapshot(
             ref=asked,
             current=self.ref(record),
             revision=said.get(STAMP, ""),
             identity=self._identity(said, _NO_COMPANY),
-            values=self._own(said),
-            elsewhere=frozenset(field for field in fields if self._is_elsewhere(said, field)),
-            blocked=self._blocked(record, said, past),
+            values=own,
+            elsewhere=frozenset(
+                field for field, place in fields.items() if place.also and self._is_elsewhere(said, field)
+            ),
+            blocked=self._blocked(record, said, own, past),
             versions=past,
             legal_basis=said.get(consent.LEGAL_BASIS, "").strip(),
         )
 
     def _blocked(
-        self, record: Record, said: Texts, past: Mapping[Field, Sequence[Version]] | None = None
+        self,
+        record: Record,
+        said: Texts,
+        own: Mapping[Field, str],
+        past: Mapping[Field, Sequence[Version]] | None = None,
     ) -> dict[Field, str]:
-        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too. `past`: the
-        fields' versions, where they were read already.
+        """Fields that are not filled, and why; an opt-out is told of a field that holds something, too. `own`: what
+        the mapped properties hold; `past`: the fields' versions, where they were read already.
 
         Opt-outs come first: their reason speaks of the person, every other one of this record alone.
         """
-        closed, own = consent.opt_outs(said), self._own(said)
+        closed = consent.opt_outs(said)
         without_basis = self.options.require_legal_basis and blank(said.get(consent.LEGAL_BASIS, ""))
         found = {}
         for one, fields in self.selection.writable.items():

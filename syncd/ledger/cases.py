@@ -90,7 +90,8 @@ class Read:
     """Cases of some contacts, and what they were read from: a decision on a contact counts only while that stands."""
 
     cases: Sequence[Case]
-    stamps: Mapping[int, int]  # by contact
+    contact_ids: Sequence[int]
+    rows: _Texts
 
 
 def changed(tx: Tx, limit: int, *, now: float) -> list[int]:
@@ -106,14 +107,30 @@ def answered(tx: Tx, limit: int) -> list[int]:
 
 def read(tx: Tx, contact_ids: Iterable[int], rules: Rules) -> Read:
     """All cases of some contacts: of each field that lacks something, and of each job that is not under way."""
-    rows = _Rows.of(tx, list(contact_ids))
-    return Read(cases=list(_cases(tx, rows, rules)), stamps=rows.stamps())
+    texts = _Texts.read(tx, list(contact_ids))
+    rows = _Rows.of(texts)
+    return Read(cases=list(_cases(tx, rows, rules)), contact_ids=[one.id for one in rows.contacts], rows=texts)
 
 
 def still(tx: Tx, before: Read) -> set[int]:
     """Contacts of which nothing has changed since they were read."""
-    now = _Rows.of(tx, list(before.stamps)).stamps()
-    return {id_ for id_, stamp in before.stamps.items() if now.get(id_) == stamp}
+    texts = _Texts.read(tx, before.contact_ids)
+    if texts == before.rows:
+        return set(before.contact_ids)
+    then, now = _Rows.of(before.rows).by_contact(), _Rows.of(texts).by_contact()
+    return {id_ for id_, rows in then.items() if now.get(id_) == rows}
+
+
+class _Texts(NamedTuple):
+    """The rows of some contacts and of their jobs, as the ledger gives them: equal texts are equal rows."""
+
+    contacts: str
+    jobs: str
+
+    @classmethod
+    def read(cls, tx: Tx, contact_ids: Sequence[int]) -> _Texts:
+        ids = json.dumps(contact_ids)
+        return cls(tx.value("cases_contacts", ids=ids) or "[]", tx.value("cases_jobs", ids=ids) or "[]")
 
 
 class _Contact(NamedTuple):
@@ -171,15 +188,14 @@ class _Rows:
     jobs: dict[int, list[_JobRow]]  # by contact
 
     @classmethod
-    def of(cls, tx: Tx, ids: Sequence[int]) -> _Rows:
-        wanted = json.dumps(list(ids))
+    def of(cls, texts: _Texts) -> _Rows:
         jobs: dict[int, list[_JobRow]] = defaultdict(list)
-        for job in map(_JobRow.of, tx.packed("cases_jobs", ids=wanted)):
+        for job in map(_JobRow.of, json.loads(texts.jobs)):
             jobs[job.contact_id].append(job)
-        return cls(list(map(_Contact._make, tx.packed("cases_contacts", ids=wanted))), jobs)
+        return cls(list(map(_Contact._make, json.loads(texts.contacts))), jobs)
 
-    def stamps(self) -> dict[int, int]:
-        return {contact.id: hash((contact, *self.jobs.get(contact.id, ()))) for contact in self.contacts}
+    def by_contact(self) -> dict[int, tuple[_Contact, list[_JobRow]]]:
+        return {contact.id: (contact, self.jobs.get(contact.id, [])) for contact in self.contacts}
 
     @property
     def job_ids(self) -> str:
@@ -202,7 +218,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             if job is not None and job.state in UNDER_WAY:
                 continue
             of_job = writes.get(job.id, ()) if job is not None else ()
-            written, refused, stands = _of_writes(of_job)
+            written, refused, stands = _of_writes(of_job) if of_job else _NOTHING
             yield Case(
                 contact_id=contact.id,
                 ref=ref,
@@ -220,7 +236,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 written=written,
                 stands=stands,
                 refused=refused,
-                undone=_undone(of_job),
+                undone=_undone(of_job) if of_job else None,
                 requested=bool(contact.requested),
             )
 
@@ -280,7 +296,7 @@ def _heard(tx: Tx, rows: _Rows) -> dict[int, list[Heard]]:
 
 
 def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
-    named: dict[tuple[int, int], set[int]] = {}  # keys of others that an answer names, by job and place
+    named: dict[tuple[int, int], frozenset[int]] = {}  # keys of others that an answer names, by job and place
     person: dict[int, str | None] = {}  # by job
     for contact in rows.contacts:
         for job in rows.jobs.get(contact.id, ()):
@@ -306,6 +322,9 @@ def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
     for row in tx.rows("cases_writes", ids=rows.job_ids):
         found[row["job_id"]].append(row)
     return found
+
+
+_NOTHING: tuple[Mapping[str, str], Mapping[str, tuple[Reason, float]], Mapping[str, Stood]] = ({}, {}, {})
 
 
 def _of_writes(

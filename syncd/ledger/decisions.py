@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from syncd.contract.model import Field
+from syncd.frozen import frozen
 
 from . import results
 from .cases import Job
@@ -15,7 +15,7 @@ from .states import JobState, Reason
 from .store import Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class New:
     """The first decision on a field of a contact."""
 

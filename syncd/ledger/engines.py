@@ -51,6 +51,10 @@ class Engine(Protocol):
     def statements(self) -> Mapping[str, str]:
         """Those of `queries.sql`, in its words."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may work on it at the same time."""
+
     def make_ready(self) -> None:
         """What has to be before it is opened for the first time. Raises LedgerError."""
 
@@ -90,8 +94,9 @@ class Engine(Protocol):
     def may_pass(self, error: BaseException) -> bool:
         """Whether the same unit of work may go well at another try, at once."""
 
-    def held(self) -> AbstractContextManager[bool]:
-        """Whether this process alone works on the ledger, from now to the end of the block. Raises LedgerError."""
+    def held(self, *, alone: bool) -> AbstractContextManager[bool]:
+        """Whether this process may work on the ledger, from now to the end of the block; `alone`: with nobody else, as
+        it always is with a file. Raises LedgerError."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reading, closed at the end of the block. Raises LedgerError."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
@@ -16,15 +15,11 @@ from syncd.frozen import frozen
 from . import decisions, ids, results, shares
 from .arrivals import unpacked
 from .claims import Lost
-from .results import Said
+from .results import Attempt, Said
 from .shares import milli
-from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, STATES, UNDECIDED, DeliveryState, JobState, Reason
+from .states import IN_FLIGHT, REOPENED_BY_LATE_ANSWER, UNDECIDED, DeliveryState, JobState, Reason
 from .store import Move, Tx
 from .submissions import Accepted, accept_many
-
-if TYPE_CHECKING:
-    import sqlite3
-
 
 UNSIGNED = "the vendor's signature is missing or wrong"
 LAST_WORD = "the call that it answers had its last word already"
@@ -115,7 +110,8 @@ def count_paid_unread(tx: Tx) -> None:
 @frozen(kw_only=True)
 class Reading:
     """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
-    result is to be polled for at once. `replaces`: a find may replace a value that was written before it came."""
+    result is to be polled for at once. `replaces`: a find may replace a value that was written before it came.
+    `unsigned`: it counts only while the call has not had its last word."""
 
     got: Received
     answer: Answer
@@ -123,6 +119,7 @@ class Reading:
     deadline: float
     fetch: bool = False
     replaces: bool = False
+    unsigned: bool = False
 
 
 def apply(
@@ -137,8 +134,12 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
 
     The same as one after the other, in a few statements for all of them. An answer proves that its submission was
     accepted, even if its own 2xx never reached us. Raises Lost where one of them was read by somebody else: a delivery
-    is applied once.
+    is applied once; and where an unsigned one has come too late since it was looked at.
     """
+    if (unsigned := {one.got.delivery.submission_id for one in readings if one.unsigned}) and had_last_word(
+        tx, unsigned
+    ):
+        raise Lost
     done = [(_note(one.answer), one.got.id) for one in readings]
     if tx.many("deliveries_applied", done) != len(done):
         raise Lost
@@ -190,23 +191,23 @@ def _note(answer: Answer) -> str:
     return answer.note or (f"{answer.unmatched} items belong to no request of ours" if answer.unmatched else "")
 
 
-def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[sqlite3.Row]:
+def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[Attempt]:
     """The attempts that these answers speak of, as they stand now."""
     calls = [(one.got.delivery.submission_id, one.answer.results) for one in readings]
     named = dict.fromkeys((call, ids.own_part(call, one.request_id)) for call, results in calls for one in results)
-    return tx.rows("attempts_of_requests", requests=json.dumps(list(named))) if named else []
+    return list(map(Attempt.of, tx.packed("attempts_of_requests", requests=json.dumps(list(named))))) if named else []
 
 
 class _Work:
     """What answers do to jobs, kept together until `flush`: each answer sees what the ones before it did."""
 
-    def __init__(self, tx: Tx, now: float, attempts: Iterable[sqlite3.Row]) -> None:
+    def __init__(self, tx: Tx, now: float, attempts: Iterable[Attempt]) -> None:
         self._tx, self._now = tx, now
-        self._attempts: dict[tuple[str, str, str], list[sqlite3.Row]] = {}
+        self._attempts: dict[tuple[str, str, str], list[Attempt]] = {}
         self._jobs: dict[int, tuple[JobState, str]] = {}  # state and reason
         for row in attempts:
-            self._attempts.setdefault((row["submission_id"], row["request_id"], row["field"]), []).append(row)
-            self._jobs[row["job_id"]] = (STATES[row["job_state"]], row["job_reason"])
+            self._attempts.setdefault((row.submission_id, row.request_id, row.field), []).append(row)
+            self._jobs[row.job_id] = (row.job_state, row.job_reason)
         self._said: list[Said] = []
         self._moves: list[Move] = []
         self._released: list[list[object]] = []
@@ -214,14 +215,14 @@ class _Work:
         self.answered = 0
         self.without_attempt: set[str] = set()  # calls of which an answer speaks of a request that nobody made
 
-    def attempts(self, submission_id: str, result: EnrichmentResult) -> Sequence[sqlite3.Row]:
+    def attempts(self, submission_id: str, result: EnrichmentResult) -> Sequence[Attempt]:
         found = self._attempts.get((submission_id, result.request_id, result.field), ())
         if not found:
             self.without_attempt.add(submission_id)
         return found
 
-    def apply(self, attempt: sqlite3.Row, result: EnrichmentResult, got: Received) -> None:
-        waits = attempt["job_submission"] == attempt["submission_id"]
+    def apply(self, attempt: Attempt, result: EnrichmentResult, got: Received) -> None:
+        waits = attempt.job_submission == attempt.submission_id
         if result.outcome is Outcome.NO_CREDITS:
             self._requeue(attempt, result, waits=waits)
             return
@@ -231,15 +232,15 @@ class _Work:
         if result.outcome is Outcome.FAILED:
             self._fail(attempt, result, waits=waits)
             return
-        state, reason = self._jobs[attempt["job_id"]]
+        state, reason = self._jobs[attempt.job_id]
         if _speaks_now(attempt, result, state, reason):
-            self._answer(attempt["job_id"], result)
+            self._answer(attempt.job_id, result)
 
-    def reconsider(self, attempt: sqlite3.Row, result: EnrichmentResult) -> None:
+    def reconsider(self, attempt: Attempt, result: EnrichmentResult) -> None:
         """A find for what was written already: whether it is the better one is decided."""
-        written = self._jobs[attempt["job_id"]] == (JobState.DONE, Reason.WRITTEN)
+        written = self._jobs[attempt.job_id] == (JobState.DONE, Reason.WRITTEN)
         if written and result.outcome is Outcome.FOUND:
-            self._again.append((attempt["job_id"], self._now))
+            self._again.append((attempt.job_id, self._now))
 
     def flush(self) -> None:
         """Carry out what was collected, a statement for each table."""
@@ -259,22 +260,22 @@ class _Work:
     def _answer(self, job: int, result: EnrichmentResult) -> None:
         self._move(job, JobState.ANSWERED, note=result.note)
 
-    def _requeue(self, attempt: sqlite3.Row, result: EnrichmentResult, *, waits: bool) -> None:
+    def _requeue(self, attempt: Attempt, result: EnrichmentResult, *, waits: bool) -> None:
         """The credits ran out before this one: not processed, not paid, asked again once there are some."""
-        self._released.append([attempt["submission_id"], attempt["job_id"]])
-        if waits and self._jobs[attempt["job_id"]][0] in IN_FLIGHT:
+        self._released.append([attempt.submission_id, attempt.job_id])
+        if waits and self._jobs[attempt.job_id][0] in IN_FLIGHT:
             note = result.note or "the provider's credits ran out"
-            self._move(attempt["job_id"], JobState.QUEUED, note=note)
+            self._move(attempt.job_id, JobState.QUEUED, note=note)
 
-    def _fail(self, attempt: sqlite3.Row, result: EnrichmentResult, *, waits: bool) -> None:
+    def _fail(self, attempt: Attempt, result: EnrichmentResult, *, waits: bool) -> None:
         """Undetermined, and not charged: asked again soon, some times; then it is an answer like another."""
-        job = attempt["job_id"]
-        self._released.append([attempt["submission_id"], job])
+        job = attempt.job_id
+        self._released.append([attempt.submission_id, job])
         state, _ = self._jobs[job]
         if not waits or state not in IN_FLIGHT:
             return
         self.flush()  # what is counted next
-        times = self._tx.value("failures", job_id=job, provider=attempt["provider"], round=attempt["round"])
+        times = self._tx.value("failures", job_id=job, provider=attempt.provider, round=attempt.round)
         if times > len(FAIL_AGAIN):
             self._answer(job, result)
         elif state is JobState.SENT:  # a call that was taken on; `accept_many` has just said so of every other one
@@ -282,11 +283,11 @@ class _Work:
             self._move(job, JobState.WAITING, note="the provider failed: asked again soon", due_at=due_at)
 
 
-def _speaks_now(attempt: sqlite3.Row, result: EnrichmentResult, state: JobState, reason: str) -> bool:
+def _speaks_now(attempt: Attempt, result: EnrichmentResult, state: JobState, reason: str) -> bool:
     """Does this result decide where the job stands, or is it a second opinion for the record? A find counts, however
     often was asked since."""
     found = result.outcome is Outcome.FOUND
-    awaited = bool(attempt["round"] == attempt["job_round"] and attempt["job_provider"] == attempt["provider"])
+    awaited = attempt.round == attempt.job_round and attempt.job_provider == attempt.provider
     if state in IN_FLIGHT:
         return awaited
     if state in UNDECIDED:

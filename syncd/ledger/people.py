@@ -69,23 +69,23 @@ def _recognise_related(tx: Tx, contact_id: int, former: AbstractSet[int], keys: 
     return _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
 
 
-def known(row: sqlite3.Row) -> Identity:
+def known(identity: str, vague: str, profile: str | None, found_email: str | None = None) -> Identity:
     """What is usable of a contact: without what identifies nobody, with the profile and the mailbox that answers
     brought."""
-    learned = Learned(row["learned"], row["found_email"] if "found_email" in row.keys() else None)  # noqa: SIM118 - a Row
-    return usable(row["identity"], row["vague"], learned)
+    return usable(identity, vague, Learned(profile, found_email))
 
 
 @lru_cache(maxsize=1024)
 def usable(identity: str, vague: str, learned: Learned) -> Identity:
     """What is usable of a contact, from the texts in which the ledger keeps it."""
-    return evidence.usable(load_identity(identity), json.loads(vague), learned)
+    return evidence.usable(load_identity(identity), () if vague == "[]" else json.loads(vague), learned)
 
 
-def keys_of_others(identity: str, said: Iterable[Identity]) -> set[int]:
+@lru_cache(maxsize=256)  # of each field of a contact an answer says the same
+def keys_of_others(identity: str, said: tuple[Identity, ...]) -> frozenset[int]:
     """Profiles and mailboxes that an answer names and the contact (its identity as text) does not hold, as keys."""
     ours = _strong_keys(load_identity(identity))
-    return {_digest(kind, key) for one in said for kind, key in _strong_keys(one) - ours}
+    return frozenset(_digest(kind, key) for one in said for kind, key in _strong_keys(one) - ours)
 
 
 def _strong_keys(one: Identity) -> AbstractSet[tuple[str, str]]:

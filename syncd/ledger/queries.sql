@@ -8,13 +8,18 @@
 -- the same way (`Tx.packed`): each row that is fetched lets other threads of Python run first.
 --
 -- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
--- and claim, then gate, breaker and connection, rate, submission (and with it spend), job, attempt and result, delivery,
--- contact; step, history and counter come last (`Tx.close`).
+-- and claim, then gate, breaker and connection, rate, submission (and with it spend, of which budgets are sums), job,
+-- attempt and result, delivery, contact; step, history and counter come last (`Tx.close`). (On PostgreSQL they do not
+-- even meet, for one transaction writes at a time: see `postgres.py`. Who waits for rows there is another program.)
 
 -- ------------------------------------------------------------------ claims: who works on what
 
+-- name: ledger_time
+-- By which leases are measured: where several hosts share a database, its own clock; else the time that is given.
+SELECT ledger_time(:now)
+
 -- name: worker_renew
-INSERT INTO worker VALUES (:owner, :now, :until)
+INSERT INTO worker VALUES (:owner, ledger_time(:now), ledger_time(:now) + :lease)
 ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.lease_until - worker.lease_until) > :worth
 
 -- name: epoch_next
@@ -36,15 +41,24 @@ DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_te
 -- name: claims_forget
 DELETE FROM claim
 
+-- name: claims_let_go
+DELETE FROM claim WHERE owner = :owner
+
 -- name: workers_forget
 DELETE FROM worker
 
+-- name: worker_let_go
+DELETE FROM worker WHERE owner = :owner
+
+-- name: workers_alive
+SELECT count(*) FROM worker WHERE owner <> :owner AND lease_until > ledger_time(:now)
+
 -- name: claims_expire
-DELETE FROM claim WHERE (owner <> :owner AND owner NOT IN (SELECT owner FROM worker WHERE lease_until > :now))
+DELETE FROM claim WHERE (owner <> :owner AND owner NOT IN (SELECT owner FROM worker WHERE lease_until > ledger_time(:now)))
     OR (owner = :owner AND epoch <= :newest AND epoch NOT IN (SELECT value FROM json_each(:active))) RETURNING kind, item
 
 -- name: workers_expire
-DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
+DELETE FROM worker WHERE owner <> :owner AND lease_until <= ledger_time(:now)
 
 -- ------------------------------------------------------------------ may a call go out?
 
@@ -52,7 +66,8 @@ DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
 -- The first reason why a process may not buy for a sync at a provider now.
 SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
 UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
-UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND trial = 0
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND (trial = 0 OR NOT EXISTS (
+    SELECT 1 FROM claim WHERE kind = 'connection' AND item = :provider AND owner = :owner))
 UNION ALL SELECT 'paused: ' || why FROM pause WHERE (until IS NULL OR until > :now)
     AND (kind = 'all' OR (kind = 'sync' AND name = :sync) OR (kind = 'provider' AND name = :provider)) LIMIT 1
 
@@ -118,17 +133,15 @@ DELETE FROM rate WHERE last < :now - width * :slots
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
 -- name: jobs_move
+-- The same of one job: to bind its values costs less than to read them out of JSON.
 UPDATE job SET
-    state = given.value ->> 'target', thinned = 0, reason = coalesce(given.value ->> 'reason', ''),
-    note = coalesce(given.value ->> 'note', ''), round = coalesce(CAST(given.value ->> 'round' AS INTEGER), round),
-    provider = coalesce(given.value ->> 'provider', provider), due_at = coalesce(CAST(given.value ->> 'due_at' AS REAL), due_at),
-    behind = CAST(given.value ->> 'behind' AS INTEGER), submission_id = coalesce(given.value ->> 'submission_id', submission_id),
-    value = coalesce(given.value ->> 'value', job.value), result_id = coalesce(CAST(given.value ->> 'result_id' AS INTEGER), result_id),
-    destination = coalesce(given.value ->> 'destination', destination), updated_at = :now,
-    asked_person = iif(given.value ->> 'target' = 'sending', coalesce(given.value ->> 'asked_person', person, ''), asked_person),
-    priority = iif(given.value ->> 'target' = 'done', max(priority, 0), priority)
-FROM jsonb_each(:rows) AS given
-WHERE job.id = CAST(given.value ->> 'id' AS INTEGER) AND job.state = given.value ->> 'source'
+    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
+    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
+    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
+    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
+    priority = iif(:target = 'done', max(priority, 0), priority)
+WHERE id = :id AND state = +:source
 
 -- name: jobs_move_alike
 -- A value that was verified again (priority -1) is as any other one from its end on.
@@ -429,7 +442,7 @@ UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo
 WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
 UNION ALL SELECT 'an answer about them waits to be read' FROM json_each_text(:calls) AS one
 CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
-UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
+UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > ledger_time(:now)
 WHERE (kind IN ('contact', 'record') AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:ids)))
     OR (kind = 'job' AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:jobs)))
     OR (kind = 'submission' AND item IN (SELECT value FROM json_each_text(:calls)))
@@ -891,16 +904,17 @@ SELECT json_group_array(id) FROM (SELECT job.id FROM job INDEXED BY job_queued J
     ORDER BY job.priority DESC, job.id LIMIT :limit + 0) AS page
 
 -- name: candidates
--- The same with what dispatch decides on: who the contact is, the e-mail job of the same contact, whether there are other
--- records to think of.
-SELECT job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at, job.retried_at, contact.id AS contact_id,
-    contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
-    contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id AS mail_id, mail.state AS mail_state,
-    iif(mail.updated_at > contact.became_at, mail.value, NULL) AS found_email,
-    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id) AS kin
+-- The same with what dispatch decides on, in the order of `candidates._Row`: who the contact is, the e-mail job of the same
+-- contact, whether there are other records to think of.
+SELECT json_group_array(json_array(job.id, job.field, job.person, job.round, job.provider, job.priority, job.updated_at,
+    job.retried_at, contact.id, contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague,
+    contact.learned, contact.namesakes, contact.lacks, contact.blocked, contact.pulled_at, contact.became_at, mail.id, mail.state,
+    iif(mail.updated_at > contact.became_at, mail.value, NULL),
+    EXISTS (SELECT 1 FROM contact AS kin WHERE kin.person = contact.person AND kin.id <> contact.id))
+    ORDER BY job.priority DESC, job.id)
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value CROSS JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = job.contact_id AND mail.field = 'email' AND job.field <> 'email'
-WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued' ORDER BY job.priority DESC, job.id
+WHERE job.sync = :sync AND job.provider = :provider AND job.state = 'queued'
 
 -- name: candidates_heard
 SELECT heard.job_id, heard.provider, heard.round, heard.way, heard.outcome, heard.submission_id, heard.asked_at
@@ -1065,27 +1079,29 @@ VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :
     FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
-SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
-    job.round AS job_round, job.provider AS job_provider
-FROM json_each_text(:ids) AS wanted JOIN attempt ON attempt.submission_id = wanted.value JOIN job ON job.id = attempt.job_id
-ORDER BY attempt.id
+-- In the order of `results.Attempt`.
+SELECT json_group_array(json_array(attempt.job_id, attempt.submission_id, attempt.request_id, job.field, attempt.provider,
+    attempt.round, attempt.way, attempt.asked, job.state, job.reason, job.submission_id, job.round, job.provider)
+    ORDER BY attempt.id)
+FROM json_each_text(:ids) AS wanted JOIN question AS attempt ON attempt.submission_id = wanted.value
+JOIN job ON job.id = attempt.job_id
 
 -- name: attempts_of_requests
--- Those that belong to some requests (pairs of submission and what the request's id has of its own).
-SELECT attempt.*, job.field, job.state AS job_state, job.reason AS job_reason, job.submission_id AS job_submission,
-    job.round AS job_round, job.provider AS job_provider
+-- The same of some requests (pairs of submission and what the request's id has of its own).
+SELECT json_group_array(json_array(attempt.job_id, attempt.submission_id, attempt.request_id, job.field, attempt.provider,
+    attempt.round, attempt.way, attempt.asked, job.state, job.reason, job.submission_id, job.round, job.provider)
+    ORDER BY attempt.id)
 FROM jsonb_each(:requests) AS wanted
 JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
-JOIN job ON job.id = attempt.job_id ORDER BY attempt.id
+JOIN job ON job.id = attempt.job_id
 
 -- name: requests_named
--- What was asked, and of whom (the same pairs).
-SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
-    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+-- What was asked, and of whom (the same pairs), in the order of `submissions._Asked`.
+SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
+    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
 FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-ORDER BY attempt.id
 
 -- name: jobs_in_flight
 -- Those that wait for some calls, those that stand alike in one row.
@@ -1095,12 +1111,11 @@ GROUP BY job.state
 
 -- name: requests_of_submissions
 -- The same for all requests of some calls.
-SELECT attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection, contact.object,
-    contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value AS found_email
+SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
+    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
 FROM json_each_text(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
-ORDER BY attempt.id
 
 -- name: attempt_release
 UPDATE attempt SET live = 0 WHERE submission_id = :submission_id
@@ -1160,7 +1175,7 @@ WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state 
 -- name: submissions_intended
 -- Whose process has ended, or stands still. (A number that no process has is that of one that has ended.)
 SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS DISTINCT FROM :owner
-    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > :now)
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > ledger_time(:now))
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now
@@ -1325,13 +1340,15 @@ LEFT JOIN review ON review.result_id = answer.id WHERE answer.job_id = :job_id O
 -- What is accepted and due, and what was begun and not brought to its end, of records that nobody holds.
 -- While a write to a record is open, no other one of its fields is begun: where no history is told, our own change would
 -- hide whether that one arrived.
-SELECT job.id, job.contact_id, job.state, job.field, job.destination FROM job INDEXED BY job_writeback
-WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
-    AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
-        WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
-    AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(job.contact_id AS TEXT))
-    AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
-ORDER BY job.due_at, job.id LIMIT :limit + 0
+SELECT json_group_array(json_array(id, contact_id, state, property)) FROM (
+    SELECT job.id, job.contact_id, job.state, iif(job.destination <> '', job.destination, job.field) AS property
+    FROM job INDEXED BY job_writeback
+    WHERE job.sync = :sync AND job.state IN ('accepted', 'writing') AND job.due_at <= :now
+        AND (job.state = 'writing' OR NOT EXISTS (SELECT 1 FROM job AS other
+            WHERE other.contact_id = job.contact_id AND other.state = 'writing' AND other.due_at > :now))
+        AND NOT EXISTS (SELECT 1 FROM claim WHERE kind = 'record' AND item = CAST(job.contact_id AS TEXT))
+        AND NOT EXISTS (SELECT 1 FROM undo WHERE undo.contact_id = job.contact_id AND undo.state = 'intent')
+    ORDER BY job.due_at, job.id LIMIT :limit + 0) AS due
 
 -- name: writes_ready
 -- How many records, since when, and whether a write was begun, of what `jobs_to_write` gives.
@@ -1437,7 +1454,7 @@ ON CONFLICT (sync) DO UPDATE SET refused = excluded.refused, words = excluded.wo
     probe_at = excluded.probe_at
 
 -- name: sync_probe_at
-UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync
+UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync AND probe_at = :seen
 
 -- name: contacts_on_their_way
 -- For whom something was bought that may still be written.
@@ -1694,8 +1711,9 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :
 -- name: turns
 SELECT sync, used FROM turn WHERE connection = :connection
 
--- name: turn_set
-INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT (connection, sync) DO UPDATE SET used = excluded.used
+-- name: turn_add
+INSERT INTO turn VALUES (:connection, :sync, :least + :more)
+ON CONFLICT (connection, sync) DO UPDATE SET used = max(turn.used, :least) + :more
 
 -- name: new_waits
 SELECT 1 FROM job INDEXED BY job_queued
@@ -2009,13 +2027,23 @@ SELECT count(*) FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
 SELECT key, value FROM meta WHERE key >= :prefix AND key < :prefix || '~'
 
 -- name: symptoms
-SELECT * FROM symptom ORDER BY kind, who
+SELECT kind, who, min(why) AS why, min(cure) AS cure, min(since) AS since FROM symptom GROUP BY kind, who ORDER BY kind, who
+
+-- name: symptoms_of_others
+SELECT kind, who, min(why) AS why, min(cure) AS cure, min(since) AS since FROM symptom WHERE owner <> :owner
+GROUP BY kind, who ORDER BY kind, who
 
 -- name: symptoms_empty
+DELETE FROM symptom WHERE owner = :owner
+
+-- name: symptoms_forget
 DELETE FROM symptom
 
+-- name: symptoms_expire
+DELETE FROM symptom WHERE owner NOT IN (SELECT owner FROM worker)
+
 -- name: symptom_add
-INSERT INTO symptom VALUES (:kind, :who, :why, :cure, :since)
+INSERT INTO symptom VALUES (:owner, :kind, :who, :why, :cure, :since)
 
 -- name: alerts
 SELECT * FROM alert
@@ -2089,7 +2117,7 @@ JOIN contact ON contact.id = job.contact_id
 WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
 
 -- name: jobs_states
-SELECT id, state FROM job WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT json_group_array(json_array(id, state)) FROM job WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: job_state
 SELECT state FROM job WHERE id = :id
@@ -2155,7 +2183,7 @@ DELETE FROM gate WHERE watch = :watch AND sync = :sync AND owner = 0 AND since <
 DELETE FROM gate
 
 -- name: gates_expire
-DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
+DELETE FROM gate WHERE owner <> 0 AND owner NOT IN (SELECT owner FROM worker)
 
 -- name: gate
 SELECT watch, sync, why, min(cure) AS cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch

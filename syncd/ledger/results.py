@@ -7,23 +7,21 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.frozen import frozen
 from syncd.people.answers import About
 from syncd.people.identity import BLANK
 
+from .states import STATES, JobState
 from .store import Tx
-
-if TYPE_CHECKING:
-    import sqlite3
-
 
 ACCEPTED, REFUSED = "accepted", "refused"  # a person's decisions
 APPROVAL = "approval"  # why a value waits that is not in doubt
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_parse = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, which takes as long as most texts do
 
 
 @frozen(kw_only=True)
@@ -62,10 +60,36 @@ class Since(NamedTuple):
 EVER = Since(0.0, 0.0)
 
 
+class Attempt(NamedTuple):
+    """A job's part in a call, with what was told, and where the job stands, as `attempts_of_requests` selects it."""
+
+    job_id: int
+    submission_id: str
+    request_id: str
+    field: Field
+    provider: str
+    round: int
+    way: str
+    asked: str
+    job_state: JobState
+    job_reason: str
+    job_submission: str | None
+    job_round: int
+    job_provider: str
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Attempt:
+        job, call, request, field, provider, round_, way, asked, state, *rest = row
+        return cls(job, call, request, _FIELDS[field], provider, round_, way, asked, STATES[state], *rest)
+
+
+_FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as long, for each job
+
+
 class Said(NamedTuple):
     """What an answer says to an attempt, and the delivery that brought it."""
 
-    attempt: sqlite3.Row
+    attempt: Attempt
     result: EnrichmentResult
     delivery_id: int | None = None
 
@@ -119,15 +143,15 @@ class _Row(NamedTuple):
 def _row(one: Said) -> _Row:
     attempt, result = one.attempt, one.result
     return _Row(
-        attempt["job_id"],
-        attempt["provider"],
-        attempt["round"],
+        attempt.job_id,
+        attempt.provider,
+        attempt.round,
         result.outcome,
-        attempt["submission_id"],
+        attempt.submission_id,
         one.delivery_id,
         dump_candidates(result),
-        _beside(result.said, attempt["asked"]),
-        way=attempt["way"],
+        _beside(result.said, attempt.asked),
+        way=attempt.way,
         note=result.note,
     )
 
@@ -228,7 +252,7 @@ def dump_candidates(result: EnrichmentResult) -> str:
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
     """The reverse of `dump_candidates`."""
-    held = json.loads(text)
+    held = _parse(text)[0]
     for one in held:
         one["grade"] = _GRADES[one["grade"]]
     return tuple(Candidate(**one) for one in held)
@@ -244,14 +268,15 @@ def _beside(said: tuple[Identity, ...], asked: str) -> str:
     """The same, shorter: of one person only what differs from whom it was asked about. The view `answer` undoes it."""
     if len(said) != 1 or not asked:
         return dump_said(said)
-    told, one = json.loads(asked), json.loads(dump_identity(said[0]))
+    told = _parse(asked)[0]
+    one = {k: [*v] if isinstance(v, tuple) else v for k, v in _held(said[0], _OF_IDENTITY).items()}
     return _dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
 @lru_cache(maxsize=1024)
 def load_said(text: str) -> tuple[Identity, ...]:
     """The reverse of `dump_said`."""
-    return tuple(_identity(one) for one in json.loads(text))
+    return tuple(_identity(one) for one in _parse(text)[0])
 
 
 @lru_cache(maxsize=4096)
@@ -273,10 +298,12 @@ def _held(value: object, names: Sequence[str]) -> dict[str, Any]:
 @lru_cache(maxsize=2048)
 def load_identity(text: str) -> Identity:
     """The reverse of `dump_identity`. Each stage reads the same contacts, one soon after the other."""
-    return _identity(json.loads(text))
+    return _identity(_parse(text)[0])
 
 
-def _identity(parts: dict[str, str | Sequence[str]]) -> Identity:
-    lists = {k: tuple(v) for k, v in parts.items() if not isinstance(v, str)}
-    texts = {k: v for k, v in parts.items() if isinstance(v, str)}
-    return Identity(**texts, **lists)  # type: ignore[arg-type]  # what `dump_identity` wrote
+def _identity(parts: dict[str, Any]) -> Identity:
+    """From what `dump_identity` wrote."""
+    for name, value in parts.items():
+        if isinstance(value, list):
+            parts[name] = tuple(value)
+    return Identity(**parts)

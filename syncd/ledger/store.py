@@ -47,7 +47,7 @@ TRIES = 5  # of a unit of work that another transaction was in the way of
 PAUSE = 0.05  # seconds between two of them, more or less
 CLOSE_WITHIN = 5.0  # seconds for a database to answer what it was asked last
 ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
-_UNSET = dict.fromkeys(
+_UNSET = dict.fromkeys(  # in the order in which `jobs_move` takes them
     (
         "reason",
         "note",
@@ -198,15 +198,17 @@ class Tx:
 
     def _update(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> int:
         """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each."""
-        moved, single = 0, list[dict[str, Any]]()
+        moved, single = 0, list[tuple[Any, ...]]()
         for ids in alike:
             first = batch[ids[0]]
+            values = {**_UNSET, **first.values}
             if len(ids) < ALIKE:
-                single += [{"id": id_, "source": first.source, "target": first.target, **first.values} for id_ in ids]
+                *told, asked = values.values()
+                single += [(first.target, *told, now, asked, id_, first.source) for id_ in ids]
             else:
-                values = {**_UNSET, **first.values, "source": first.source, "target": first.target}
+                values |= {"source": first.source, "target": first.target}
                 moved += self.run("jobs_move_alike", ids=_json(ids), now=now, **values)
-        return moved + (self.run("jobs_move", rows=_json(single), now=now) if single else 0)
+        return moved + self.many("jobs_move", single)
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
         """What stood behind these jobs looks again, now that they have moved."""
@@ -274,8 +276,11 @@ def _next_steps(connection: Connection, statements: Mapping[str, str]) -> Iterat
     yield from itertools.count((newest or 0) + 1)
 
 
-def _each_once(moves: Iterable[Move]) -> list[dict[int, Move]]:
+def _each_once(moves: Sequence[Move]) -> list[dict[int, Move]]:
     """Every job's first move, then every job's second one …: no job comes twice in a statement."""
+    only = {one.job_id: one for one in moves}
+    if len(only) == len(moves):
+        return [only] if only else []
     layers: list[dict[int, Move]] = []
     depth: dict[int, int] = {}
     for one in moves:
@@ -326,7 +331,7 @@ class _Unit:
 
 
 class Ledger:
-    """The ledger, open for writing; a file is open by this process alone."""
+    """The ledger, open for writing; a file by this process alone, a database perhaps by others, too."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -353,6 +358,11 @@ class Ledger:
     def path(self) -> Path | None:
         """Its file, where it is in one."""
         return self.place if isinstance(self.place, Path) else None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on it at the same time."""
+        return self._engine.shared
 
     @classmethod
     def open(cls, place: Place, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field as with_default
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from syncd.contract.model import (
     ContactRef,
@@ -26,14 +26,11 @@ from syncd.people.identity import BLANK
 
 from . import budgets, ids, people, permits, results, room, suppressions
 from .permits import Permit, Use
-from .results import EVER, Said, Since, dump_identity, load_identity
+from .results import EVER, Attempt, Said, Since, dump_identity, load_identity
 from .room import Limit
 from .shares import Shares, reservation
 from .states import JobState, SubmissionState
 from .store import Call, Move, Tx, together
-
-if TYPE_CHECKING:
-    import sqlite3
 
 DAY = 86_400.0
 NOBODY = 0  # no process has this number
@@ -284,7 +281,7 @@ def give_up(tx: Tx, submission_id: str, job_ids: Collection[int], note: str, *, 
     said = [
         Said(one, _without_answer(one, Outcome.SKIPPED, note))
         for one in _attempts(tx, submission_id)
-        if one["job_id"] in job_ids
+        if one.job_id in job_ids
     ]
     results.add_many(tx, said, now=now)
     tx.move_many([Move(id_, JobState.QUEUED, JobState.ANSWERED, {"note": note}) for id_ in sorted(job_ids)], now=now)
@@ -370,14 +367,30 @@ def _both(one: Wanted, other: Wanted) -> Wanted:
     return Wanted(one.id, requests, one.known or other.known)
 
 
+class _Asked(NamedTuple):
+    """One field of a request, and of whom, as `requests_of_submissions` selects it."""
+
+    submission_id: str
+    request_id: str
+    asked: str
+    field: str
+    connection: str
+    object: str
+    ext_id: str
+    identity: str
+    vague: str
+    learned: str | None
+    found_email: str | None
+
+
 def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
     named = [[one.id, ids.own_part(one.id, request)] for one in calls for request in sorted(one.requests or ())]
     whole = [one.id for one in calls if not one.requests]
-    rows = tx.rows("requests_named", wanted=json.dumps(named)) if named else []
-    rows += tx.rows("requests_of_submissions", ids=json.dumps(whole)) if whole else []
-    parts: dict[tuple[str, str], list[sqlite3.Row]] = {}
-    for row in rows:
-        parts.setdefault((row["submission_id"], row["request_id"]), []).append(row)
+    rows = tx.packed("requests_named", wanted=json.dumps(named)) if named else []
+    rows += tx.packed("requests_of_submissions", ids=json.dumps(whole)) if whole else []
+    parts: dict[tuple[str, str], list[_Asked]] = {}
+    for row in map(_Asked._make, rows):
+        parts.setdefault((row.submission_id, row.request_id), []).append(row)
     known = {one.id for one in calls if one.known}
     found: dict[str, list[EnrichmentRequest]] = {}
     for (id_, request_id), of_one in parts.items():
@@ -385,14 +398,14 @@ def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentReque
     return found
 
 
-def _request(request_id: str, rows: Sequence[sqlite3.Row], *, known: bool) -> EnrichmentRequest:
+def _request(request_id: str, rows: Sequence[_Asked], *, known: bool) -> EnrichmentRequest:
     first = rows[0]
     return EnrichmentRequest(
         id=request_id,
-        ref=ContactRef(connection=first["connection"], object=first["object"], id=first["ext_id"]),
-        identity=load_identity(first["asked"]),
-        fields=tuple(Field(row["field"]) for row in rows),
-        known=people.known(first) if known else BLANK,
+        ref=ContactRef(connection=first.connection, object=first.object, id=first.ext_id),
+        identity=load_identity(first.asked),
+        fields=tuple(Field(row.field) for row in rows),
+        known=people.known(first.identity, first.vague, first.learned, first.found_email) if known else BLANK,
     )
 
 
@@ -480,7 +493,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
     sent = {"submission_id": delivery.submission_id, "provider": provider, "asked_person": ""}
     tx.move(job["id"], JobState.QUEUED, JobState.SENDING, now=now, **sent)
     call = delivery.submission_id
-    told = dump_identity(people.known(contact))
+    told = dump_identity(people.known(contact["identity"], contact["vague"], contact["learned"]))
     tx.many("attempts_make", [_Attempt(job["id"], call, "", provider, job["round"], "", None, told, now)])
     tx.tally("calls_adopted")
     return True
@@ -507,7 +520,7 @@ def expire(
     said = [
         Said(one, _without_answer(one, outcome, note))
         for one in _attempts(tx, submission_id)
-        if one["job_submission"] == submission_id and one["job_state"] in waiting
+        if one.job_submission == submission_id and one.job_state in waiting
     ]
     results.add_many(tx, said, now=now)
     _move_flight(tx, [submission_id], waiting, JobState.ANSWERED, now=now, note=note)
@@ -566,17 +579,17 @@ def _end(tx: Tx, submission_id: str, source: SubmissionState, note: str, due: fl
     return tx.run("submission_state", id=submission_id, **values) == 1
 
 
-def _without_answer(attempt: sqlite3.Row, outcome: Outcome, note: str) -> EnrichmentResult:
-    return EnrichmentResult(request_id="", field=Field(attempt["field"]), outcome=outcome, note=note)
+def _without_answer(attempt: Attempt, outcome: Outcome, note: str) -> EnrichmentResult:
+    return EnrichmentResult(request_id="", field=attempt.field, outcome=outcome, note=note)
 
 
-def _attempts(tx: Tx, submission_id: str) -> list[sqlite3.Row]:
-    return tx.rows("attempts_of_submissions", ids=json.dumps([submission_id]))
+def _attempts(tx: Tx, submission_id: str) -> list[Attempt]:
+    return list(map(Attempt.of, tx.packed("attempts_of_submissions", ids=json.dumps([submission_id]))))
 
 
-def _asked_times(tx: Tx, attempt: sqlite3.Row) -> int:
-    rows = tx.rows("attempts_of_job", job_id=attempt["job_id"])
-    same = [r for r in rows if r["provider"] == attempt["provider"] and r["round"] == attempt["round"]]
+def _asked_times(tx: Tx, attempt: Attempt) -> int:
+    rows = tx.rows("attempts_of_job", job_id=attempt.job_id)
+    same = [r for r in rows if r["provider"] == attempt.provider and r["round"] == attempt.round]
     return sum(r["state"] != SubmissionState.REFUSED for r in same)
 
 

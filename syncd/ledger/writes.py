@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.frozen import frozen
@@ -18,9 +18,6 @@ from .store import Move, Tx
 REFUSED_FIRST = 300.0  # seconds until what a rule refused is tried again, doubled each time
 REFUSED_LONGEST = 6 * 3600.0
 REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _TO_WRITE = frozenset({JobState.ACCEPTED, JobState.WRITING})
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
@@ -91,12 +88,8 @@ class Due(NamedTuple):
 def due(tx: Tx, sync: str, limit: int, *, now: float) -> list[Due]:
     """What is accepted and due, and what a crash left in the middle of a write, of records that nobody holds; oldest
     first."""
-    rows = tx.rows("jobs_to_write", sync=sync, now=now, limit=limit)
-    return [_due(row) for row in rows]
-
-
-def _due(row: sqlite3.Row) -> Due:
-    return Due(row["id"], row["contact_id"], STATES[row["state"]], _FIELDS[row["destination"] or row["field"]])
+    rows = tx.packed("jobs_to_write", sync=sync, now=now, limit=limit)
+    return [Due(id_, contact, STATES[state], _FIELDS[field]) for id_, contact, state, field in rows]
 
 
 class _Row(NamedTuple):
@@ -335,5 +328,5 @@ def _close(tx: Tx, closed: Sequence[tuple[int, str, str]], *, now: float) -> Non
 
 
 def _states(tx: Tx, job_ids: Sequence[int]) -> dict[int, JobState]:
-    rows = tx.rows("jobs_states", ids=json.dumps(job_ids)) if job_ids else []
-    return {row["id"]: STATES[row["state"]] for row in rows}
+    rows = tx.packed("jobs_states", ids=json.dumps(job_ids)) if job_ids else []
+    return {id_: STATES[state] for id_, state in rows}

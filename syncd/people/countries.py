@@ -13,8 +13,6 @@ from functools import cache, lru_cache
 from gettext import GNUTranslations
 from pathlib import Path
 
-from phonenumbers import SUPPORTED_REGIONS
-
 _LANGUAGES = (  # of the markets that the CRMs are sold in; each costs about 50 kB
     "fr", "de", "es", "it", "pt", "pt_BR", "nl", "sv", "da", "nb_NO", "fi", "pl", "cs", "hu", "ro", "tr", "el",
     "ru", "uk", "ja", "zh_CN", "ko",
@@ -89,6 +87,8 @@ def _agreed(parts: list[str]) -> str | None:
 
 
 def _find(name: str) -> str | None:
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - not every process has countries to look up
+
     if (upper := name.upper()) in SUPPORTED_REGIONS:
         return upper
     return _usual().get(name) or (_all().get(name) if name else None)

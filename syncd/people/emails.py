@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 import idna
-from phonenumbers import SUPPORTED_REGIONS
 
 from syncd.frozen import frozen
 
@@ -138,6 +137,8 @@ def is_role(address: str) -> bool:
         return True
     if _ROLES.isdisjoint(words):
         return False
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - not every process has mailboxes to look at
+
     if all(word in _ROLES or word in _SCOPES or word.upper() in SUPPORTED_REGIONS for word in words):
         return True
     return words[0] in _NO_NAMES and not is_provider(host)  # info-lyon@, but contact.jane@ at a provider

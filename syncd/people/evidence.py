@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from syncd.frozen import frozen
 
-from . import countries, emails, employers, names, phones
+from . import countries, emails, employers, names
 from .identity import Identity
 from .names import Agreement, Name
 
@@ -93,6 +93,8 @@ def _mobiles(known: Identity) -> Keys:
 
 @lru_cache(maxsize=4096)
 def _number(raw: str, country: str | None) -> tuple[str, bool] | None:
+    from . import phones  # noqa: PLC0415 - imported at the first number: 1.4 MB
+
     found = phones.read(raw, countries=(("", country),))
     return (found.e164, found.kind is phones.Kind.MOBILE) if isinstance(found, phones.Phone) else None
 

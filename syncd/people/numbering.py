@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType, ValidationResult
 
 from syncd.frozen import frozen
 
+from .lines import Kind
 from .unusable import Unusable
 
 phonenumbers.enable_pattern_cache()  # its patterns are more than `re` keeps: they would be compiled again and again
-
-
-class Kind(StrEnum):
-    MOBILE = "mobile"
-    FIXED = "fixed"
-    EITHER = "either"  # plans such as North America's do not tell mobiles from fixed lines
-    VOIP = "voip"
 
 
 NOT_IN_PLAN = "not in the numbering plan"

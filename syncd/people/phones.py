@@ -18,7 +18,8 @@ from syncd.frozen import frozen
 
 from . import numbering
 from .countries import code
-from .numbering import NOT_IN_PLAN, Kind
+from .lines import Kind
+from .numbering import NOT_IN_PLAN
 from .unusable import Unusable
 
 __all__ = ["NOT_IN_PLAN", "Kind", "Phone", "each", "read", "same"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-from . import emails, employers, evidence, phones, profiles, suffixes
+from . import emails, employers, evidence, profiles, suffixes
 from .identity import Identity
 from .text import ends
 
@@ -75,6 +75,8 @@ def _domain(raw: str) -> str | None:
 
 
 def _phone(raw: str) -> str | None:
+    from . import phones  # noqa: PLC0415 - imported at the first number: 1.4 MB
+
     found = phones.read(raw)
     return found.e164 if isinstance(found, phones.Phone) else None
 
@@ -144,6 +146,8 @@ def of_value(value: str, is_mailbox: bool, kinds: Collection[Kind] = tuple(Kind)
 
 def _of_phone(number: str, country: str | None) -> Iterator[Sign]:
     """A number, read as one of the country of its contact where it tells none."""
+    from . import phones  # noqa: PLC0415 - imported at the first number: 1.4 MB
+
     found = phones.read(number, countries=(("", country),))
     if isinstance(found, phones.Phone):
         yield Sign(Kind.PHONE, found.e164)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from typing import NamedTuple
 
 from syncd.config import Sync, WritePolicy
 from syncd.contract.model import ASKED, Field, Identity, Outcome, Question
@@ -45,7 +46,7 @@ from syncd.policy.values import NO_CHECKS, Checks
 from . import standing
 from .parts import Parts
 
-AT_A_STRETCH = 20  # cases that are decided on before others in the event loop have their turn
+AT_A_STRETCH = 0.002  # seconds in which cases are decided on before others in the event loop have their turn
 WAITING_TO_ASK = frozenset({JobState.QUEUED, JobState.WAITING})
 
 
@@ -100,39 +101,57 @@ def _read(tx: Tx, contact_ids: Iterable[int], parts: Parts) -> tuple[Read, Selec
 
 async def decide_all(parts: Parts, found: Read, selected: Selected) -> list[Decided]:
     """Decide on each case, by the policy of the sync that looks after it. A callback does not wait for all of them."""
-    now = parts.clock.now()
-    marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
-    policies: dict[tuple[str, Field], Policy] = {}
+    now, time = parts.clock.now(), asyncio.get_running_loop().time
+    governed = _Governed(parts, selected)
     decided = []
-    for n, case in enumerate(found.cases, 1):
-        decided.append(_decide(parts, case, marks, selected, policies, now=now))
-        if n % AT_A_STRETCH == 0:
+    until = time() + AT_A_STRETCH
+    for case in found.cases:
+        decided.append(_decide(parts, case, governed.by(case), now=now))
+        if time() > until:
             await asyncio.sleep(0)
+            until = time() + AT_A_STRETCH
     return decided
 
 
-def _decide(
-    parts: Parts,
-    case: Case,
-    marks: Mapping[str, str],
-    selected: Selected,
-    policies: dict[tuple[str, Field], Policy],
-    *,
-    now: float,
-) -> Decided:
-    sync, inside = governing(parts.settings.syncs, case, marks, selected)
-    policy = None
-    if sync is not None:
-        policy = policies.get((sync.name, case.field))
-        if policy is None:
-            policy = policies[sync.name, case.field] = _policy(parts, sync, case.field)
-    place = None if sync is None else sync.selection.writable.get(case.field)
-    property_ = "" if place is None else place.property
-    facts = _facts(parts, case, inside, case.written.get(property_), now)
-    if policy is not None and policy.writes is not WritePolicy.FILL_BLANK:
-        facts = replace(facts, standing=standing.of(case, sync, property_, policy.checks))
-    decision, weighed = decide(policy, facts)
-    return Decided(case, sync, decision, weighed)
+class _Governor(NamedTuple):
+    """The sync that looks after a case; whether its selection holds the contact; its policy; where it would write."""
+
+    sync: Sync | None
+    inside: bool | None
+    policy: Policy | None
+    place: str
+
+
+class _Governed:
+    """The governors of a page of cases: found once for those that are alike in all that this depends on."""
+
+    def __init__(self, parts: Parts, selected: Selected) -> None:
+        self._parts, self._selected = parts, selected
+        self._marks = {sync.name: fingerprint(sync) for sync in parts.settings.syncs}
+        self._known: dict[tuple[str, str, Field, frozenset[int]], _Governor] = {}
+
+    def by(self, case: Case) -> _Governor:
+        key = (case.ref.connection, case.ref.object, case.field, case.selections)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._governor(case)
+        return found
+
+    def _governor(self, case: Case) -> _Governor:
+        sync, inside = governing(self._parts.settings.syncs, case, self._marks, self._selected)
+        if sync is None:
+            return _Governor(None, inside, None, "")
+        place = sync.selection.writable.get(case.field)
+        policy = _policy(self._parts, sync, case.field)
+        return _Governor(sync, inside, policy, "" if place is None else place.property)
+
+
+def _decide(parts: Parts, case: Case, by: _Governor, *, now: float) -> Decided:
+    facts = _facts(parts, case, by.inside, case.written.get(by.place), now)
+    if by.sync is not None and by.policy is not None and by.policy.writes is not WritePolicy.FILL_BLANK:
+        facts = replace(facts, standing=standing.of(case, by.sync, by.place, by.policy.checks))
+    decision, weighed = decide(by.policy, facts)
+    return Decided(case, by.sync, decision, weighed)
 
 
 def governing(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from syncd.config import FieldPolicy, Prefer
 from syncd.contract.model import BROUGHT, Candidate, Field, Grade, Identity
 from syncd.frozen import frozen
-from syncd.people import emails, employers, phones
-from syncd.people.phones import Kind, Phone
+from syncd.people import emails, employers
+from syncd.people.lines import Kind
 from syncd.people.unusable import Unusable
+
+if TYPE_CHECKING:
+    from syncd.people.phones import Phone
 
 RANK = {
     grade: rank
@@ -129,6 +133,8 @@ def _is_elsewhere(found: emails.Mailbox, contact: Identity) -> bool:
 
 
 def _phone(candidate: Candidate, contact: Identity, policy: FieldPolicy) -> Usable | Unusable:
+    from syncd.people import phones  # noqa: PLC0415 - imported at the first number: 1.4 MB
+
     found = phones.read(
         candidate.value, region=candidate.region, countries=_countries(contact), said=_LINES.get(candidate.line)
     )
@@ -164,5 +170,7 @@ def same(field: Field, one: str, other: str, contact: Identity | None = None) ->
         return emails.same(one, other)
     if field in BROUGHT:
         return one.strip().rstrip("/").casefold() == other.strip().rstrip("/").casefold()
+    from syncd.people import phones  # noqa: PLC0415 - imported at the first number: 1.4 MB
+
     countries = (contact.country, contact.employer_country) if contact else ()
     return phones.same(one, other, countries=countries)

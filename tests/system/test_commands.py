@@ -287,9 +287,17 @@ def test_until_callbacks_are_taken_nothing_is_imported_that_only_works_behind_th
     look = (
         "import sys, syncd.cli.work; "
         "from connectors import fullenrich, hubspot, salesforce, zeliq; "
-        "print(sorted({'rich', 'pygments', 'hubspot', 'simple_salesforce', 'requests', 'pycountry', "
+        "print(sorted({'rich', 'pygments', 'hubspot', 'simple_salesforce', 'requests', 'pycountry', 'phonenumbers', "
         "'email_validator', 'click', 'greenlet', 'syncd.sandbox', 'syncd.demo', "
         "'syncd.stages', 'syncd.web.private', 'syncd.observe.watcher'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+def test_numbering_plans_and_lists_of_countries_are_loaded_by_the_first_number_alone() -> None:
+    look = (
+        "import sys, syncd.cli.work, syncd.working; print(sorted({'phonenumbers', 'pycountry'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
     assert done.stdout == "[]\n"

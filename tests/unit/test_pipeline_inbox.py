@@ -316,9 +316,9 @@ def test_an_answer_that_says_something_else_of_the_person_keeps_the_difference(b
     harness.clock.time += 60
 
     def answered(tx: Tx) -> None:
-        (attempt,) = tx.rows("attempts_of_requests", requests=json.dumps([[call, ids.own_part(call, request)]]))
+        (row,) = tx.packed("attempts_of_requests", requests=json.dumps([[call, ids.own_part(call, request)]]))
         result = EnrichmentResult(request_id="", field=EMAIL, outcome=Outcome.FOUND, said=said)
-        results.add_many(tx, [results.Said(attempt, result)], now=harness.clock.now())
+        results.add_many(tx, [results.Said(results.Attempt.of(row), result)], now=harness.clock.now())
 
     harness.run(harness.ledger.write(answered))
     ((kept,),) = harness.sql("SELECT said FROM result WHERE job_id = ?", job)
