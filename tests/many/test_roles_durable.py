@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ def standby(server: Server) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(30)
+        shutil.rmtree(folder)
 
 
 def test_without_a_standby_it_does_not_start(server: Server, url: Url) -> None:
