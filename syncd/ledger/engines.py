@@ -122,11 +122,10 @@ def engine_of(place: Place) -> Engine:
 
 
 def see_that_it_stays(connection: Connection, engine: Engine) -> None:
-    """Raises LedgerMoved, and closes the connection, where this ledger was moved away or is not all here yet."""
+    """Raises LedgerMoved where this ledger was moved away, or is not all here yet."""
     row = connection.execute(engine.statements["moved"]).fetchone()
     if row is None:
         return
-    connection.close()
     day = datetime.fromtimestamp(row["at"], UTC).date()
     if row["arriving"]:
         raise LedgerMoved(f"the ledger was to be moved here from {row['place']} on {day}, and that has not ended")

@@ -16,6 +16,7 @@ from psycopg import errors
 
 from . import dialect
 from .durability import WAITS_FOR, Doubt, doubts
+from .engines import see_that_it_stays
 from .file import (
     MIGRATIONS,
     DiskFull,
@@ -33,6 +34,7 @@ OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
 _ONE_OF_MANY = "SELECT pg_try_advisory_lock_shared(1398361669, hashtext(current_schema()))"  # as long as it runs
 _ALONE_ON_IT = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"
+_FIT = WAITS_FOR + ", EXISTS (SELECT 1 FROM moved)"  # noqa: S608 - ours
 _ALIVE = "SELECT EXISTS (SELECT 1 FROM worker WHERE lease_until > ledger_time(0)) AS alive"
 _OURS = "SELECT to_regclass('ledger_migration') IS NOT NULL AS ours"
 _OTHERS = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
@@ -116,8 +118,11 @@ class PostgresEngine:
 
     def begin(self, connection: Session) -> None:
         connection.begin(_ALONE)
-        if self.url.replicated and not connection.value(WAITS_FOR):
+        waits_for, moved = connection.execute(_FIT).fetchone() or ("", False)
+        if self.url.replicated and not waits_for:
             raise LedgerError("PostgreSQL waits for no synchronous standby any more (ledger.durability: replicated)")
+        if moved:  # since it was opened, by somebody to whom this process looked as if it had ended
+            see_that_it_stays(connection, self)
 
     def commit(self, connection: Session) -> None:
         if not connection.commit():

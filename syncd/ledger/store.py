@@ -484,8 +484,7 @@ class Ledger:
 
     def _write_forever(self) -> None:
         try:
-            connection = self._engine.open_writer()
-            see_that_it_stays(connection, self._engine)
+            connection = self._open_writer()
         except LedgerError as error:
             self._failed = error
             self._ready.set()
@@ -504,6 +503,15 @@ class Ledger:
             except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
                 self._failed = _broken(connection, units, error, self._engine)
         self._engine.close_writer(connection, failed=bool(self._damaged or self._failed))
+
+    def _open_writer(self) -> Connection:
+        connection = self._engine.open_writer()
+        try:
+            see_that_it_stays(connection, self._engine)
+        except LedgerError:
+            self._engine.close_writer(connection, failed=False)
+            raise
+        return connection
 
     # --- the readers' threads -----------------------------------------------------------------
 
