@@ -51,8 +51,9 @@ quick: lint  ## Format, lint, types, and the tests of the units and the contract
 tests: dev  ## The tests (ONLY="tests/unit -k config")
 	$(PY) -m pytest -n 3 --dist worksteal $(ONLY)
 
-many: dev  ## What is to run on more than one host: the tests of the ledger and the pipeline, on PostgreSQL (ONLY="tests/unit/test_claims.py")
+many: dev  ## What is to run on more than one host: ledger and pipeline on PostgreSQL, then several processes at length (ONLY="tests/unit/test_claims.py")
 	$(PY) -m pytest -n 3 --dist worksteal -q --ledger=postgres $(if $(ONLY),$(ONLY),$(MANY))
+	$(if $(ONLY),,SYNCD_MANY=1 $(PY) -m pytest -q -rP tests/many)
 
 browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures
 	$(PY) -m pytest -q tests/browser --contacts 1000000 --everywhere $(ARGS)

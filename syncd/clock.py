@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 
 class SystemClock:
-    """The host's clock."""
+    """The host's clock. `wall`: another one in place of the host's own wall clock."""
+
+    def __init__(self, wall: Callable[[], float] = time.time) -> None:
+        self._wall = wall
 
     def now(self) -> float:
-        return time.time()
+        return self._wall()
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -22,17 +26,17 @@ class SystemClock:
 class RehearsalClock:
     """`speed` seconds pass in one, since `origin` (UTC seconds); the sandbox keeps the same time.
 
-    `skip` leaps over time in which nothing happens.
+    `skip` leaps over time in which nothing happens. `wall`: as in `SystemClock`.
     """
 
-    def __init__(self, speed: float, origin: float | None = None) -> None:
-        self.speed = speed
-        self.origin = time.time() if origin is None else origin
+    def __init__(self, speed: float, origin: float | None = None, wall: Callable[[], float] = time.time) -> None:
+        self.speed, self._wall = speed, wall
+        self.origin = wall() if origin is None else origin
         self._skipped = 0.0
         self._leapt = asyncio.Event()
 
     def now(self) -> float:
-        return self.origin + (time.time() - self.origin) * self.speed + self._skipped
+        return self.origin + (self._wall() - self.origin) * self.speed + self._skipped
 
     def monotonic(self) -> float:
         return time.monotonic() * self.speed + self._skipped

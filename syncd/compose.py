@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,7 +20,8 @@ from syncd.contract.pacing import Clock, Pacer
 from syncd.contract.ports import Crm, Provider, Tools
 from syncd.contract.watched import Calls, Tracer
 from syncd.ledger import connections, ids, rates, renames, submissions
-from syncd.ledger.claims import LEASE, Owner
+from syncd.ledger.claims import Owner
+from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.store import Ledger
 from syncd.limits import limited
 from syncd.pipeline.address import Addresses
@@ -59,10 +61,25 @@ class NoMemory:
         """Nothing is kept."""
 
 
-def clock_of(settings: Settings) -> Clock:
-    """The host's clock, or the compressed one of a rehearsal."""
+def clock_of(settings: Settings, wall: Callable[[], float] = time.time) -> Clock:
+    """The host's clock, or the compressed one of a rehearsal. `wall`: in place of the host's own wall clock."""
     rehearsal = settings.rehearsal
-    return SystemClock() if rehearsal is None else RehearsalClock(rehearsal.speed, rehearsal.origin)
+    return SystemClock(wall) if rehearsal is None else RehearsalClock(rehearsal.speed, rehearsal.origin, wall)
+
+
+async def time_of(ledger: Ledger) -> SharedTime | None:
+    """The time that all hosts go by which share this ledger; None where there is one host alone."""
+    if not ledger.shared:
+        return None
+    shared = SharedTime()
+    await shared.look(ledger)
+    return shared
+
+
+def _at_work(settings: Settings, *, shared: bool) -> AtWork:
+    """This process, as others see it. A rehearsal's time passes quicker than that of a database."""
+    lease, speed = settings.ledger.lease, settings.rehearsal.speed if settings.rehearsal else 1.0
+    return AtWork(Owner.new(lease), speed=speed) if shared else AtWork(Owner.new(lease * speed))
 
 
 def connect(
@@ -87,8 +104,11 @@ def connect(
     return crms, providers
 
 
-async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
-    """All parts, on an open ledger; connections that have another name keep their work, rate windows go on."""
+async def assemble(
+    settings: Settings, registry: Registry, ledger: Ledger, clock: Clock, shared_time: SharedTime | None = None
+) -> Parts:
+    """All parts, on an open ledger; connections that have another name keep their work, rate windows go on.
+    `shared_time`: what the clock goes by, where that is the time of a database."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
     calls = Calls(tracer=_tracer(settings))
     known = await _follow_names(ledger, settings)
@@ -109,12 +129,15 @@ async def assemble(settings: Settings, registry: Registry, ledger: Ledger, clock
         lanes={name: await _lane(ledger, name, provider, clock) for name, provider in providers.items()},
         addresses=addresses_of(settings),
         former=await ledger.read(renames.former_names),
-        at_work=AtWork(Owner.new(LEASE * (settings.rehearsal.speed if settings.rehearsal else 1.0))),
+        at_work=_at_work(settings, shared=ledger.shared),
+        shared_time=shared_time,
         calls=calls,
     )
 
 
-def assemble_receiver(settings: Settings, registry: Registry, ledger: Ledger, clock: Clock) -> Parts:
+def assemble_receiver(
+    settings: Settings, registry: Registry, ledger: Ledger, clock: Clock, shared_time: SharedTime | None = None
+) -> Parts:
     """What takes callbacks, and nothing else, on a ledger that need not be open yet: connectors read and check answers,
     and call nobody."""
     rng = random.Random()  # noqa: S311 - jitter, no secret
@@ -129,6 +152,7 @@ def assemble_receiver(settings: Settings, registry: Registry, ledger: Ledger, cl
         settings=settings,
         crms={},
         lanes=lanes,
+        shared_time=shared_time,
         addresses=addresses_of(settings),
     )
 

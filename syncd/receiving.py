@@ -105,6 +105,8 @@ class Receiving:
 
     async def _look_at_clock(self) -> None:
         """Addresses end by a clock that the ledger can believe; until then none is too old."""
+        if self.parts.shared_time is not None:
+            await self.parts.shared_time.look(self.parts.ledger)
         now = self.parts.clock.now()
         believed, leapt = await self.parts.ledger.read(upkeep.clock, now)
         self.parts.gate.leapt = leapt

@@ -69,6 +69,7 @@ BUYS_OR_WRITES = ("dispatch", "writeback", "undo")  # what can't be taken back: 
 WRITES = ("writeback:", "undo")
 STOP_WITHIN = 35.0  # real seconds: longer than any call's time-out
 GRACE = 3.0  # real seconds for a write in flight: its intent is on disk, the next start looks what became of it
+LOOKED_FOR = 5.0  # real seconds from one look for processes that have ended to the next, where there may be others
 PULL_AGAIN = 60.0  # seconds after a pull that failed for a reason that passes
 
 
@@ -315,6 +316,8 @@ class Stages:
         """Real seconds between its bells, or None for a pull, which has its sync's own."""
         if stage.kind == "pull":
             return None
+        if stage.kind == "lease" and self.parts.ledger.shared:  # what others leave is taken over soon
+            return min(LOOKED_FOR, self.parts.at_work.owner.lease / 6)
         if stage.kind in SHARED and isinstance(self.parts.ledger.place, Url):
             return self._real(ALONE)
         return self._real(CADENCE.get(stage.kind, TICK), 0.1 if stage.kind in BUYS_OR_WRITES else 0.5)

@@ -24,7 +24,7 @@ from syncd.ledger.wakeups import listen
 from syncd.observe.watcher import EVERY as WATCH_EVERY
 from syncd.observe.watcher import Watcher
 from syncd.orders import Orders, broken
-from syncd.pipeline import probe, sweep
+from syncd.pipeline import probe, sweep, work
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
 from syncd.pipeline.watch import Watch, integrity
@@ -82,6 +82,7 @@ class Working:
             self._check.cancel()
         try:
             await probe.flush(self.parts)
+            await work.end(self.parts)
         except LedgerError as error:
             log.warning("counts_lost", why=str(error))
 

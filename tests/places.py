@@ -31,13 +31,13 @@ def on_postgres() -> bool:
 
 
 def place_of(path: Path) -> Place:
-    """The ledger that a test calls by this path."""
+    """The ledger that a test calls by this path. Its time is that of the test's clock."""
     if not on_postgres() and path not in _databases:
         return path
     if path not in _databases:
-        from tests.postgres import needed  # noqa: PLC0415 - psycopg is not there everywhere
+        from tests.postgres import PRETENDED, needed  # noqa: PLC0415 - psycopg is not there everywhere
 
-        _databases[path] = needed().fresh()
+        _databases[path] = needed().fresh(PRETENDED)
     return _databases[path]
 
 

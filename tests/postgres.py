@@ -48,6 +48,10 @@ DO $$ DECLARE one record; BEGIN
     END LOOP;
 END $$"""
 PATIENCE = 60.0  # seconds until it has started
+REAL, PRETENDED = "template", "pretended"  # in the second one, the time is what the tests' clocks say
+PRETEND = """
+CREATE OR REPLACE FUNCTION ledger_time(of_host double precision) RETURNS double precision LANGUAGE sql VOLATILE AS $$
+    SELECT of_host $$"""
 
 
 def programs() -> Path | None:
@@ -84,7 +88,8 @@ class Cluster:
     folder: Path
     process: subprocess.Popen[bytes]
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
-    _emptied: list[Url] = field(default_factory=list)
+    _emptied: dict[str, list[Url]] = field(default_factory=lambda: {REAL: [], PRETENDED: []})
+    _templates: dict[Url, str] = field(default_factory=dict)
 
     @classmethod
     def start(cls, at: Path) -> Cluster:
@@ -111,14 +116,17 @@ class Cluster:
         cluster = cls(folder, process)
         atexit.register(cluster.stop)
         cluster._wait()
-        Ledger.open(cluster.url("template")).close()
+        Ledger.open(cluster.url(REAL)).close()
+        cluster._make(PRETENDED, REAL)
+        with psycopg.connect(cluster.url(PRETENDED).text, autocommit=True) as connection:
+            connection.execute(PRETEND)
         return cluster
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                self._make("template")
+                self._make(REAL)
             except psycopg.OperationalError:
                 if time.monotonic() > until or self.process.poll() is not None:
                     raise
@@ -141,9 +149,9 @@ class Cluster:
         """A database that nothing is in."""
         return self._new("template1")
 
-    def fresh(self) -> Url:
+    def fresh(self, template: str = REAL) -> Url:
         """A database with a ledger in it in which nothing has happened."""
-        return self._emptied.pop() if self._emptied else self._new("template")
+        return self._emptied[template].pop() if self._emptied[template] else self._new(template)
 
     def give_back(self, url: Url) -> None:
         """Let another test have it: to empty it is quicker than to make one. Whoever is connected to it is cut off."""
@@ -151,11 +159,12 @@ class Cluster:
             connection.execute(CUT_OFF)
             connection.execute("DROP SCHEMA IF EXISTS kept CASCADE")
             connection.execute(EMPTY)
-        self._emptied.append(url)
+        self._emptied[self._templates[url]].append(url)
 
     def _new(self, template: str) -> Url:
         name = f"ledger_{next(self._numbers)}"
         self._make(name, template)
+        self._templates[self.url(name)] = template
         return self.url(name)
 
     def _make(self, name: str, template: str = "template1") -> None:

@@ -25,6 +25,7 @@ from syncd.contract.errors import ConfigError
 from syncd.daemon import Daemon, Until
 from syncd.ledger.engines import engine_of
 from syncd.ledger.place import Place, Url
+from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.spool import Spool
 from syncd.ledger.store import Ledger
 from syncd.log import set_up
@@ -78,7 +79,7 @@ def run(
     if role is Role.RECEIVER:
         asyncio.run(_receive(settings, registry, read))
         return
-    with only_daemon(settings.ledger.place):
+    with only_daemon(settings.ledger.place, alone=False):
         asyncio.run(_run(settings, registry, role=role, read=read))
 
 
@@ -99,7 +100,7 @@ def _run_once(settings: Settings, registry: Registry, *, within: float) -> None:
     """Until all is settled, or for so many seconds; then how it stands, and what kept it from that."""
     from . import once  # noqa: PLC0415 - the daemon does without
 
-    with only_daemon(settings.ledger.place):
+    with only_daemon(settings.ledger.place, alone=False):
         asyncio.run(_run(settings, registry, until=partial(once.until_settled, within=within)))
     once.tell_how_it_stands(settings)
     if left := once.left_undone(settings):
@@ -114,9 +115,9 @@ def _share_memory() -> None:
 
 
 @contextmanager
-def only_daemon(place: Place) -> Iterator[None]:
-    """Hold the ledger for this process; a second daemon on it exits with 73."""
-    with engine_of(place).held() as mine:
+def only_daemon(place: Place, *, alone: bool = True) -> Iterator[None]:
+    """Hold the ledger for this process. A second one exits with 73; not on a database where neither has to be alone."""
+    with engine_of(place).held(alone=alone) as mine:
         if not mine:
             what = f"another syncd has {place} open: stop it first, or give this one a ledger of its own (ledger.path)"
             complain([what], "ledger-in-use")
@@ -125,9 +126,9 @@ def only_daemon(place: Place) -> Iterator[None]:
 
 
 def is_alone(ledger: Place) -> bool:
-    """Does no daemon have this ledger open?"""
+    """Does no daemon work with this ledger?"""
     if not isinstance(ledger, Path):
-        with engine_of(ledger).held() as mine:
+        with engine_of(ledger).held(alone=True) as mine:
             return mine
     with suppress(FileNotFoundError):
         lock = os.open(ledger.with_name(ledger.name + ".lock"), os.O_RDWR)
@@ -150,7 +151,9 @@ async def _run(
 ) -> None:
     """Run the daemon, until a signal or `until` ends it."""
     ledger = await asyncio.to_thread(Ledger.open, settings.ledger.place)
-    parts = await compose.assemble(settings, registry, ledger, compose.clock_of(settings))
+    shared = await compose.time_of(ledger)
+    clock = compose.clock_of(settings) if shared is None else compose.clock_of(settings, shared)
+    parts = await compose.assemble(settings, registry, ledger, clock, shared)
     speed = settings.rehearsal.speed if settings.rehearsal else 1.0
     once = until is not None
     with _intake(settings, ledger, spools=role is Role.ALL and not once) as intake:
@@ -165,7 +168,8 @@ async def _receive(settings: Settings, registry: Registry, read: Read) -> None:
     """Take callbacks, until a signal; the ledger need not answer yet."""
     ledger = Ledger(settings.ledger.place)
     with _intake(settings, ledger, spools=True) as intake:
-        parts = compose.assemble_receiver(settings, registry, ledger, compose.clock_of(settings))
+        shared = SharedTime()
+        parts = compose.assemble_receiver(settings, registry, ledger, compose.clock_of(settings, shared), shared)
         daemon = Daemon(parts, Canary(), intake, role=Role.RECEIVER, read=read)
         try:
             await daemon.run()

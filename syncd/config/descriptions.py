@@ -26,6 +26,8 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "durability": "Of a database: replicated (a commit counts once a synchronous standby has it) or local (the "
         "primary alone: with its host, the newest answers and purchases can be forgotten).",
         "keep": "How long the ledger keeps what it no longer works on.",
+        "lease": "A process of which nothing was heard for so long counts as ended; with a `url`, others take over its "
+        "work. Shorter than two minutes, slow calls end in doubt more often.",
         "reserve": "With less room than this beside the ledger's file, nothing is bought.",
     },
     "Keep": {

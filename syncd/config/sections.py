@@ -61,11 +61,15 @@ class Durability(StrEnum):
 
 class Ledger(Section):
     """Where everything is remembered: in a file (`path`; a relative one starts at the configuration's own folder), or
-    in a PostgreSQL database (`url`), for which `durability` has to be said."""
+    in a PostgreSQL database (`url`), for which `durability` has to be said.
+
+    `lease`: a process of which nothing was heard for so long counts as ended, and others take over what it worked on.
+    """
 
     path: Annotated[Path, AfterValidator(own_path)] | None = None
     url: PostgresUrl | None = None
     durability: Durability | None = None
+    lease: Annotated[Duration, Rule(ge=5)] = 180.0  # seconds
     keep: Keep = Keep()
     reserve: Size = 256 << 20  # bytes that must be free beside the file, or nothing is bought
 

@@ -64,10 +64,10 @@ def turns(tx: Tx, connection: str) -> dict[str, float]:
     return {row["sync"]: row["used"] for row in tx.rows("turns", connection=connection)}
 
 
-def keep_turns(tx: Tx, connection: str, used: Mapping[str, float]) -> None:
-    """Keep them; what is not in `used` stays."""
-    for sync, number in used.items():
-        tx.run("turn_set", connection=connection, sync=sync, used=number)
+def add_turns(tx: Tx, connection: str, least: float, more: Mapping[str, float]) -> None:
+    """Each of these syncs has had so many more; who had fewer than `least` before, had as many."""
+    for sync, number in more.items():
+        tx.run("turn_add", connection=connection, sync=sync, least=least, more=number)
 
 
 def has_new(tx: Tx, sync: str, provider: str) -> bool:

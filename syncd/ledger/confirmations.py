@@ -123,6 +123,7 @@ def is_under_way(tx: Tx, sync: str) -> bool:
     return tx.row("is_under_way", sync=sync) is not None
 
 
-def postpone_probe(tx: Tx, sync: str, *, now: float) -> None:
-    """A single write said nothing of the rule: another one finds out, a little later."""
-    tx.run("sync_probe_at", sync=sync, probe_at=now + FIRST_PROBE / 5)
+def postpone_probe(tx: Tx, sync: str, seen: float, *, now: float) -> bool:
+    """A single write is tried now; should it say nothing of the rule, another one finds out a little later. `seen`: the
+    moment of the next try as it was looked up; False where another process tries one by now."""
+    return tx.run("sync_probe_at", sync=sync, seen=seen, probe_at=now + FIRST_PROBE / 5) == 1

@@ -56,8 +56,9 @@ def statements(*, postgres: bool) -> dict[str, str]:
 
 
 def for_sqlite(statement: str) -> str:
-    """Each value has a type of its own there: one function tells numbers and texts."""
-    return statement.replace("json_each_text(", "json_each(")
+    """Each value has a type of its own there: one function tells numbers and texts. The time is that of the one process
+    which may work on the file."""
+    return re.sub(r"\bledger_time\((:\w+)\)", r"\1", statement.replace("json_each_text(", "json_each("))
 
 
 def for_postgres(statement: str) -> str:

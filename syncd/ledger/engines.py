@@ -51,6 +51,10 @@ class Engine(Protocol):
     def statements(self) -> Mapping[str, str]:
         """Those of `queries.sql`, in its words."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether several processes may work on it at the same time."""
+
     def make_ready(self) -> None:
         """What has to be before it is opened for the first time. Raises LedgerError."""
 
@@ -90,8 +94,9 @@ class Engine(Protocol):
     def may_pass(self, error: BaseException) -> bool:
         """Whether the same unit of work may go well at another try, at once."""
 
-    def held(self) -> AbstractContextManager[bool]:
-        """Whether this process alone works on the ledger, from now to the end of the block. Raises LedgerError."""
+    def held(self, *, alone: bool) -> AbstractContextManager[bool]:
+        """Whether this process may work on the ledger, from now to the end of the block; `alone`: with nobody else, as
+        it always is with a file. Raises LedgerError."""
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reading, closed at the end of the block. Raises LedgerError."""
@@ -117,11 +122,10 @@ def engine_of(place: Place) -> Engine:
 
 
 def see_that_it_stays(connection: Connection, engine: Engine) -> None:
-    """Raises LedgerMoved, and closes the connection, where this ledger was moved away or is not all here yet."""
+    """Raises LedgerMoved where this ledger was moved away, or is not all here yet."""
     row = connection.execute(engine.statements["moved"]).fetchone()
     if row is None:
         return
-    connection.close()
     day = datetime.fromtimestamp(row["at"], UTC).date()
     if row["arriving"]:
         raise LedgerMoved(f"the ledger was to be moved here from {row['place']} on {day}, and that has not ended")

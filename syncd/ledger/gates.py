@@ -49,13 +49,13 @@ def require_open(tx: Tx, owner: Owner, *, sync: str, provider: str, crm: str, no
 
 
 def forget(tx: Tx) -> None:
-    """At a start of the only process: whatever was seen is looked at again."""
+    """At a start of a process that is alone: whatever was seen is looked at again."""
     tx.run("gates_forget")
 
 
-def forget_the_ended(tx: Tx, owner: Owner) -> None:
+def forget_the_ended(tx: Tx) -> None:
     """What processes have seen of their hosts that have ended."""
-    tx.run("gates_expire", owner=owner.id)
+    tx.run("gates_expire")
 
 
 def shut(tx: Tx) -> list[dict[str, Any]]:

@@ -110,7 +110,8 @@ def count_paid_unread(tx: Tx) -> None:
 @frozen(kw_only=True)
 class Reading:
     """A delivery and what it says. `poll_at`, `deadline`: of the call that it answers; UTC seconds. `fetch`: the whole
-    result is to be polled for at once. `replaces`: a find may replace a value that was written before it came."""
+    result is to be polled for at once. `replaces`: a find may replace a value that was written before it came.
+    `unsigned`: it counts only while the call has not had its last word."""
 
     got: Received
     answer: Answer
@@ -118,6 +119,7 @@ class Reading:
     deadline: float
     fetch: bool = False
     replaces: bool = False
+    unsigned: bool = False
 
 
 def apply(
@@ -132,8 +134,12 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
 
     The same as one after the other, in a few statements for all of them. An answer proves that its submission was
     accepted, even if its own 2xx never reached us. Raises Lost where one of them was read by somebody else: a delivery
-    is applied once.
+    is applied once; and where an unsigned one has come too late since it was looked at.
     """
+    if (unsigned := {one.got.delivery.submission_id for one in readings if one.unsigned}) and had_last_word(
+        tx, unsigned
+    ):
+        raise Lost
     done = [(_note(one.answer), one.got.id) for one in readings]
     if tx.many("deliveries_applied", done) != len(done):
         raise Lost

@@ -1,7 +1,9 @@
 """The ledger in PostgreSQL, 15 or newer: what `store` asks of it. Imported only where the configuration names a URL.
 
 One transaction writes at a time, as with SQLite, whichever process it is of: each takes one lock at its beginning.
-So what a unit of work has read stays as it is until its end, and rows get their numbers in the order of commits.
+So what a unit of work has read stays as it is until its end, and rows get their numbers in the order of commits. The
+lock is let go of once the commit can be seen, by the standby's word where there is one. No transaction waits for
+anything outside; one whose process stands still is ended by PostgreSQL after five seconds.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from psycopg import errors
 
 from . import dialect
 from .durability import WAITS_FOR, Doubt, doubts
+from .engines import see_that_it_stays
 from .file import (
     MIGRATIONS,
     DiskFull,
@@ -29,7 +32,10 @@ from .sessions import Session
 
 OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
-_HELD = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"  # by a process, as long as it runs
+_ONE_OF_MANY = "SELECT pg_try_advisory_lock_shared(1398361669, hashtext(current_schema()))"  # as long as it runs
+_ALONE_ON_IT = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"
+_FIT = WAITS_FOR + ", EXISTS (SELECT 1 FROM moved)"  # noqa: S608 - ours
+_ALIVE = "SELECT EXISTS (SELECT 1 FROM worker WHERE lease_until > ledger_time(0)) AS alive"
 _OURS = "SELECT to_regclass('ledger_migration') IS NOT NULL AS ours"
 _OTHERS = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
 _FULL = "53100"
@@ -43,6 +49,7 @@ class PostgresEngine:
     """One schema of a database."""
 
     error = psycopg.Error
+    shared = True
 
     def __init__(self, url: Url) -> None:
         self.url = url
@@ -111,8 +118,11 @@ class PostgresEngine:
 
     def begin(self, connection: Session) -> None:
         connection.begin(_ALONE)
-        if self.url.replicated and not connection.value(WAITS_FOR):
+        waits_for, moved = connection.execute(_FIT).fetchone() or ("", False)
+        if self.url.replicated and not waits_for:
             raise LedgerError("PostgreSQL waits for no synchronous standby any more (ledger.durability: replicated)")
+        if moved:  # since it was opened, by somebody to whom this process looked as if it had ended
+            see_that_it_stays(connection, self)
 
     def commit(self, connection: Session) -> None:
         if not connection.commit():
@@ -142,10 +152,14 @@ class PostgresEngine:
         return isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected))
 
     @contextmanager
-    def held(self) -> Iterator[bool]:
+    def held(self, *, alone: bool) -> Iterator[bool]:
+        """Any number of processes may work on it, each with a lock that all of them share; one that has to be alone
+        takes it for itself, and looks for leases too, for a process that lost its connection has lost its lock."""
         with self.told_of_reading():
             session = self.open_reader()
-            mine = bool(session.value(_HELD))
+            mine = bool(session.value(_ALONE_ON_IT if alone else _ONE_OF_MANY))
+            if mine and alone and session.value(_OURS):
+                mine = not session.value(_ALIVE)
         try:
             yield mine
         finally:

@@ -46,6 +46,10 @@ CREATE FUNCTION min(anycompatible, anycompatible) RETURNS anycompatible LANGUAGE
 CREATE FUNCTION instr(text, text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT strpos($1, $2)::bigint $$;
 CREATE FUNCTION log2(double precision) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$ SELECT ln($1) / ln(2.0) $$;
 
+-- The time by which leases are measured: that of the database, whatever the clocks of the hosts say.
+CREATE FUNCTION ledger_time(of_host double precision) RETURNS double precision LANGUAGE sql VOLATILE AS $$
+    SELECT extract(epoch FROM clock_timestamp())::double precision $$;
+
 -- In place of SQLite's full-text index: words as they come from search.py, cut where a word would be too long for an index.
 CREATE TABLE contact_words (rowid BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);
 CREATE INDEX contact_words_words ON contact_words USING gin (words);

@@ -8,13 +8,18 @@
 -- the same way (`Tx.packed`): each row that is fetched lets other threads of Python run first.
 --
 -- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
--- and claim, then gate, breaker and connection, rate, submission (and with it spend), job, attempt and result, delivery,
--- contact; step, history and counter come last (`Tx.close`).
+-- and claim, then gate, breaker and connection, rate, submission (and with it spend, of which budgets are sums), job,
+-- attempt and result, delivery, contact; step, history and counter come last (`Tx.close`). (On PostgreSQL they do not
+-- even meet, for one transaction writes at a time: see `postgres.py`. Who waits for rows there is another program.)
 
 -- ------------------------------------------------------------------ claims: who works on what
 
+-- name: ledger_time
+-- By which leases are measured: where several hosts share a database, its own clock; else the time that is given.
+SELECT ledger_time(:now)
+
 -- name: worker_renew
-INSERT INTO worker VALUES (:owner, :now, :until)
+INSERT INTO worker VALUES (:owner, ledger_time(:now), ledger_time(:now) + :lease)
 ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until WHERE abs(excluded.lease_until - worker.lease_until) > :worth
 
 -- name: epoch_next
@@ -36,15 +41,24 @@ DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_te
 -- name: claims_forget
 DELETE FROM claim
 
+-- name: claims_let_go
+DELETE FROM claim WHERE owner = :owner
+
 -- name: workers_forget
 DELETE FROM worker
 
+-- name: worker_let_go
+DELETE FROM worker WHERE owner = :owner
+
+-- name: workers_alive
+SELECT count(*) FROM worker WHERE owner <> :owner AND lease_until > ledger_time(:now)
+
 -- name: claims_expire
-DELETE FROM claim WHERE (owner <> :owner AND owner NOT IN (SELECT owner FROM worker WHERE lease_until > :now))
+DELETE FROM claim WHERE (owner <> :owner AND owner NOT IN (SELECT owner FROM worker WHERE lease_until > ledger_time(:now)))
     OR (owner = :owner AND epoch <= :newest AND epoch NOT IN (SELECT value FROM json_each(:active))) RETURNING kind, item
 
 -- name: workers_expire
-DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
+DELETE FROM worker WHERE owner <> :owner AND lease_until <= ledger_time(:now)
 
 -- ------------------------------------------------------------------ may a call go out?
 
@@ -52,7 +66,8 @@ DELETE FROM worker WHERE owner <> :owner AND lease_until <= :now
 -- The first reason why a process may not buy for a sync at a provider now.
 SELECT why FROM gate WHERE owner IN (0, :owner) AND sync IN ('', :sync)
 UNION ALL SELECT name || ' is halted' FROM connection WHERE name IN (:provider, :crm) AND trouble <> ''
-UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND trial = 0
+UNION ALL SELECT why FROM breaker WHERE connection = :provider AND why <> '' AND (trial = 0 OR NOT EXISTS (
+    SELECT 1 FROM claim WHERE kind = 'connection' AND item = :provider AND owner = :owner))
 UNION ALL SELECT 'paused: ' || why FROM pause WHERE (until IS NULL OR until > :now)
     AND (kind = 'all' OR (kind = 'sync' AND name = :sync) OR (kind = 'provider' AND name = :provider)) LIMIT 1
 
@@ -428,7 +443,7 @@ UNION ALL SELECT 'a value of theirs is being put back' FROM undo INDEXED BY undo
 WHERE state = 'intent' AND contact_id IN (SELECT value FROM json_each(:ids))
 UNION ALL SELECT 'an answer about them waits to be read' FROM json_each_text(:calls) AS one
 CROSS JOIN delivery ON delivery.submission_id = one.value WHERE delivery.state = 'received'
-UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > :now
+UNION ALL SELECT 'they are being worked on' FROM claim JOIN worker ON worker.owner = claim.owner AND worker.lease_until > ledger_time(:now)
 WHERE (kind IN ('contact', 'record') AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:ids)))
     OR (kind = 'job' AND item IN (SELECT CAST(value AS TEXT) FROM json_each(:jobs)))
     OR (kind = 'submission' AND item IN (SELECT value FROM json_each_text(:calls)))
@@ -1161,7 +1176,7 @@ WHERE id IN (SELECT id FROM submission INDEXED BY submission_failed WHERE state 
 -- name: submissions_intended
 -- Whose process has ended, or stands still. (A number that no process has is that of one that has ended.)
 SELECT id, provider FROM submission WHERE state = 'intent' AND owner IS DISTINCT FROM :owner
-    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > :now)
+    AND NOT EXISTS (SELECT 1 FROM worker WHERE worker.owner = submission.owner AND lease_until > ledger_time(:now))
 
 -- name: submissions_to_poll
 SELECT id FROM submission WHERE provider = :provider AND state = 'accepted' AND poll_at <= :now
@@ -1440,7 +1455,7 @@ ON CONFLICT (sync) DO UPDATE SET refused = excluded.refused, words = excluded.wo
     probe_at = excluded.probe_at
 
 -- name: sync_probe_at
-UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync
+UPDATE sync_state SET probe_at = :probe_at WHERE sync = :sync AND probe_at = :seen
 
 -- name: contacts_on_their_way
 -- For whom something was bought that may still be written.
@@ -1697,8 +1712,9 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :
 -- name: turns
 SELECT sync, used FROM turn WHERE connection = :connection
 
--- name: turn_set
-INSERT INTO turn VALUES (:connection, :sync, :used) ON CONFLICT (connection, sync) DO UPDATE SET used = excluded.used
+-- name: turn_add
+INSERT INTO turn VALUES (:connection, :sync, :least + :more)
+ON CONFLICT (connection, sync) DO UPDATE SET used = max(turn.used, :least) + :more
 
 -- name: new_waits
 SELECT 1 FROM job INDEXED BY job_queued
@@ -2012,13 +2028,23 @@ SELECT count(*) FROM delivery INDEXED BY delivery_todo WHERE state = 'received'
 SELECT key, value FROM meta WHERE key >= :prefix AND key < :prefix || '~'
 
 -- name: symptoms
-SELECT * FROM symptom ORDER BY kind, who
+SELECT kind, who, min(why) AS why, min(cure) AS cure, min(since) AS since FROM symptom GROUP BY kind, who ORDER BY kind, who
+
+-- name: symptoms_of_others
+SELECT kind, who, min(why) AS why, min(cure) AS cure, min(since) AS since FROM symptom WHERE owner <> :owner
+GROUP BY kind, who ORDER BY kind, who
 
 -- name: symptoms_empty
+DELETE FROM symptom WHERE owner = :owner
+
+-- name: symptoms_forget
 DELETE FROM symptom
 
+-- name: symptoms_expire
+DELETE FROM symptom WHERE owner NOT IN (SELECT owner FROM worker)
+
 -- name: symptom_add
-INSERT INTO symptom VALUES (:kind, :who, :why, :cure, :since)
+INSERT INTO symptom VALUES (:owner, :kind, :who, :why, :cure, :since)
 
 -- name: alerts
 SELECT * FROM alert
@@ -2158,7 +2184,7 @@ DELETE FROM gate WHERE watch = :watch AND sync = :sync AND owner = 0 AND since <
 DELETE FROM gate
 
 -- name: gates_expire
-DELETE FROM gate WHERE owner NOT IN (0, :owner) AND owner NOT IN (SELECT owner FROM worker)
+DELETE FROM gate WHERE owner <> 0 AND owner NOT IN (SELECT owner FROM worker)
 
 -- name: gate
 SELECT watch, sync, why, min(cure) AS cure, min(since) AS since FROM gate GROUP BY watch, sync, why ORDER BY sync, watch

@@ -382,10 +382,10 @@ CREATE TABLE pause (
 ) STRICT, WITHOUT ROWID;
 -- Callbacks that a process has sent to itself, to see whether they arrive.
 CREATE TABLE canary (nonce TEXT PRIMARY KEY, at REAL NOT NULL, arrived INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
--- What only the running process can see: a stage that is late, a vendor that does not answer.
+-- What only a running process can see of itself: a stage that is late, a vendor that does not answer.
 CREATE TABLE symptom (
-    kind TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL, since REAL NOT NULL,
-    PRIMARY KEY (kind, who)
+    owner INTEGER NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, cure TEXT NOT NULL,
+    since REAL NOT NULL, PRIMARY KEY (owner, kind, who)
 ) STRICT, WITHOUT ROWID;
 -- What each target of alerts (a digest of its address) was told of, or is to be told of. A row goes once its end was told.
 CREATE TABLE alert (

@@ -55,7 +55,7 @@ class Spool:
 
         Raises LedgerError where it can't be used.
         """
-        with engine_of(path).held() as mine:
+        with engine_of(path).held(alone=True) as mine:
             if not mine:
                 raise LedgerError(f"another syncd has the spool {path}: give each its own (callbacks.spool.path)")
             try:

@@ -33,6 +33,7 @@ class SqliteEngine:
     """One file, and whoever has it open."""
 
     error = sqlite3.Error
+    shared = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -104,7 +105,7 @@ class SqliteEngine:
     def may_pass(self, error: BaseException) -> bool:
         return False
 
-    def held(self) -> AbstractContextManager[bool]:
+    def held(self, *, alone: bool) -> AbstractContextManager[bool]:
         return held(self.path)
 
     def reading(self) -> AbstractContextManager[sqlite3.Connection]:

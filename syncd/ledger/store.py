@@ -343,7 +343,7 @@ class _Unit:
 
 
 class Ledger:
-    """The ledger, open for writing; a file is open by this process alone."""
+    """The ledger, open for writing; a file by this process alone, a database perhaps by others, too."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -370,6 +370,11 @@ class Ledger:
     def path(self) -> Path | None:
         """Its file, where it is in one."""
         return self.place if isinstance(self.place, Path) else None
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on it at the same time."""
+        return self._engine.shared
 
     @classmethod
     def open(cls, place: Place, *, sqlite_version: tuple[int, ...] = sqlite3.sqlite_version_info) -> Ledger:
@@ -491,8 +496,7 @@ class Ledger:
 
     def _write_forever(self) -> None:
         try:
-            connection = self._engine.open_writer()
-            see_that_it_stays(connection, self._engine)
+            connection = self._open_writer()
         except LedgerError as error:
             self._failed = error
             self._ready.set()
@@ -511,6 +515,15 @@ class Ledger:
             except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
                 self._failed = _broken(connection, units, error, self._engine)
         self._engine.close_writer(connection, failed=bool(self._damaged or self._failed))
+
+    def _open_writer(self) -> Connection:
+        connection = self._engine.open_writer()
+        try:
+            see_that_it_stays(connection, self._engine)
+        except LedgerError:
+            self._engine.close_writer(connection, failed=False)
+            raise
+        return connection
 
     # --- the readers' threads -----------------------------------------------------------------
 

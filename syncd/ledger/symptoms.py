@@ -1,18 +1,34 @@
-"""What the running process sees of itself, on disk for others to look at; and what it has told of by alerts."""
+"""What each running process sees of itself, on disk for others to look at; and what was told of by alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .claims import Owner
 from .store import Tx
 
 
-def keep(tx: Tx, symptoms: Iterable[Mapping[str, Any]]) -> None:
-    """These are all there are: kind, who, why, cure, since."""
-    tx.run("symptoms_empty")
+def keep(tx: Tx, owner: Owner, symptoms: Iterable[Mapping[str, Any]]) -> None:
+    """These are all that a process sees: kind, who, why, cure, since."""
+    tx.run("symptoms_empty", owner=owner.id)
     for one in symptoms:
-        tx.run("symptom_add", **one)
+        tx.run("symptom_add", **one, owner=owner.id)
+
+
+def of_others(tx: Tx, owner: Owner) -> list[dict[str, Any]]:
+    """What all the other processes see."""
+    return [dict(row) for row in tx.rows("symptoms_of_others", owner=owner.id)]
+
+
+def forget(tx: Tx) -> None:
+    """At a start of a process that is alone: nobody sees anything yet."""
+    tx.run("symptoms_forget")
+
+
+def forget_the_ended(tx: Tx) -> None:
+    """What processes saw that have ended."""
+    tx.run("symptoms_expire")
 
 
 def alerts(tx: Tx) -> list[dict[str, Any]]:

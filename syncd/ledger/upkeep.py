@@ -73,8 +73,10 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     """The clock was set `by` so many seconds, last seen right at `before`, and is believed from `now` on.
 
     An open call has as long as it had before; what the step alone made due is due later, and what it put off is not.
-    Returns by how much the clock was set forward in all.
+    Returns by how much the clock was set forward in all. Of several processes that saw the step, the first one does it.
     """
+    if mark(tx, STEPPED) is None:
+        return mark(tx, LEAPT) or 0.0
     tx.run("step_deadlines", by=by, before=before, at_least=now + AT_LEAST)
     until = before + max(by, 0.0)
     tx.run("step_jobs", by=by, before=before, until=until)

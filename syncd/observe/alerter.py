@@ -66,6 +66,10 @@ class Alerter:
         if writable:
             await self._keep()
 
+    def forget(self) -> None:
+        """Another process tells it now: what was told is read from the ledger before this one does again."""
+        self._loaded = False
+
     async def close(self) -> None:
         """Whatever is under way ends; it is due again after the next start."""
         tasks = [one.sending for one in self._targets if one.sending is not None]

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from syncd.config import Port, Settings
-from syncd.ledger import budgets, floors, pauses, reports, runway
+from syncd.ledger import budgets, floors, pauses, reports, runway, symptoms
 from syncd.ledger.pauses import Pause
 from syncd.ledger.store import Tx
 from syncd.pipeline.parts import Parts
@@ -59,10 +59,19 @@ async def live(parts: Parts) -> dict[str, Any]:
     now = parts.clock.now()
     status = await parts.ledger.read(look, parts.settings, now=now)
     lanes = {name: {"next_call_in": _finite(lane.pacer.ready_in())} for name, lane in parts.lanes.items()}
-    symptoms = parts.symptoms.rows(parts.liveness, parts.calls, now)
-    late = parts.liveness.late()
-    own = {"gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": symptoms}
+    seen, late = await _symptoms(parts, now), parts.liveness.late()
+    own = {"gate": parts.gate.rows(), "lanes": lanes, "late": late, "symptoms": seen}
     return summarised({**status, **own}, parts.settings)
+
+
+async def _symptoms(parts: Parts, now: float) -> list[dict[str, Any]]:
+    """What this process sees of itself, and what others see that may work on the same ledger."""
+    mine = parts.symptoms.rows(parts.liveness, parts.calls, now)
+    if not parts.ledger.shared:
+        return mine
+    seen = {(one["kind"], one["who"]) for one in mine}
+    others = await parts.ledger.read(symptoms.of_others, parts.at_work.owner)
+    return [*mine, *(one for one in others if (one["kind"], one["who"]) not in seen)]
 
 
 def _finite(seconds: float) -> float | None:

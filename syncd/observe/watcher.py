@@ -18,6 +18,7 @@ from syncd.pipeline.parts import Parts
 from .alerter import Alerter
 from .conditions import Condition, derive
 from .status import concluded, live
+from .teller import Teller
 from .trial import Trial
 
 EVERY = 10.0  # seconds
@@ -36,7 +37,7 @@ class Watcher:
         self._parts = parts
         self._every = every
         self._trial = trial or Trial(parts.ledger)
-        self._alerter = Alerter(parts)
+        self._alerter, self._teller = Alerter(parts), Teller(parts)
         self._begun = parts.clock.monotonic()
         self._status: dict[str, Any] | None = None  # as it was seen last
         self._kept: list[dict[str, Any]] | None = None
@@ -53,6 +54,7 @@ class Watcher:
                 await asyncio.sleep(self._every)
         finally:
             await self._alerter.close()
+            await self._teller.close()
 
     async def round(self) -> None:
         """One look."""
@@ -68,7 +70,10 @@ class Watcher:
         conditions = derive(status)
         self._log(conditions)
         young = parts.clock.monotonic() - self._begun < YOUNG
-        await self._alerter.round(conditions, writable=not why, keep=OF_PROCESS if young else ())
+        if await self._teller.is_me():
+            await self._alerter.round(conditions, writable=not why, keep=OF_PROCESS if young else ())
+        else:
+            self._alerter.forget()
 
     async def _look(self, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         """The status; the last one with what is new of the process, where the ledger does not answer."""
@@ -85,7 +90,7 @@ class Watcher:
         if rows == self._kept:
             return
         try:
-            await self._parts.ledger.write(symptoms.keep, rows)
+            await self._parts.ledger.write(symptoms.keep, self._parts.at_work.owner, rows)
         except LedgerError as error:
             log.warning("symptoms_not_kept", why=str(error))
         else:

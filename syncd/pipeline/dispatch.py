@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ import structlog
 from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Field
+from syncd.contract.pacing import Window
 from syncd.ledger import breakers, budgets, candidates, confirmations, connections, pauses, room, upkeep
 from syncd.ledger.candidates import Asked, Candidate
 from syncd.ledger.claims import Kind
@@ -59,6 +61,8 @@ async def run_once(parts: Parts, name: str) -> int:
         return 0  # the clock was set, and the watch has not looked yet
     lane.breaker, lane.refused = breaker.from_row(known.breaker), known.refused
     lane.pacer.block(lane.refused.until - parts.clock.now())
+    if known.windows:
+        lane.pacer.learn(known.windows)
     runs = await _runs(parts, name, known)
     again = [run for run in runs if any(one.refresh is not None for one in run.sync.fields.values())]
     if lane.breaker.trial:  # a claim for nothing would be in the way of the probe, which learns of new credits
@@ -96,9 +100,11 @@ async def _runs(parts: Parts, name: str, known: _Known) -> list[_Run]:
 
 
 class _Known(NamedTuple):
-    """What the ledger knows of the connections when a pass begins. `breaker`: the provider's row."""
+    """What the ledger knows of the connections when a pass begins. `breaker`: the provider's row; `windows`: its limits
+    as it told them, to whichever process."""
 
     in_time: bool
+    windows: Sequence[Window]
     troubles: Mapping[str, Trouble]
     breaker: Mapping[str, Any] | None
     refused: Refused
@@ -108,7 +114,8 @@ class _Known(NamedTuple):
 def _known(tx: Tx, name: str, *, now: float) -> _Known:
     troubles, refused = connections.troubles(tx), connections.refused(tx, name)
     paused = pauses.in_force(tx, now=now)
-    return _Known(upkeep.in_time(tx, now), troubles, breakers.load(tx, name), refused, paused)
+    windows = connections.windows(tx, name)
+    return _Known(upkeep.in_time(tx, now), windows, troubles, breakers.load(tx, name), refused, paused)
 
 
 async def pretend(parts: Parts, name: str) -> int:
@@ -143,11 +150,12 @@ async def _pretend(run: _Run) -> int:
 async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
     """Each sync sends a few calls in its turn. Whoever has had the fewest, weighed by priority, is next; somebody new
     does not wait for anybody's backfill."""
-    several, waiting = len(runs) > 1, list(runs)
+    several, waiting, least = len(runs) > 1, list(runs), 0.0
     used = await parts.ledger.read(breakers.turns, name) if several else {}
     if several:
         latest = max((used.get(run.sync.name, 0.0) for run in runs), default=0.0)
-        used = {run.sync.name: max(used.get(run.sync.name, 0.0), latest - CATCH_UP) for run in runs}
+        least = max(0.0, latest - CATCH_UP)
+        used = {run.sync.name: max(used.get(run.sync.name, 0.0), least) for run in runs}
     before = dict(used)
     while waiting:
         run = await _next(parts, name, waiting, used) if several else waiting[0]
@@ -159,7 +167,8 @@ async def _take_turns(parts: Parts, name: str, runs: list[_Run]) -> int:
         if not going_on:
             waiting.remove(run)
     if several and used != before:
-        await parts.ledger.write(breakers.keep_turns, name, used)
+        more = {sync: used[sync] - had for sync, had in before.items()}
+        await parts.ledger.write(breakers.add_turns, name, least, more)
     return sum(run.calls.sent for run in runs)
 
 
@@ -227,19 +236,14 @@ class _Run:
         least, most = (0 if self.calls.spare else NEW, MOST) if not self.calls.refresh else (REFRESH, REFRESH)
         if self.calls.refresh and not self.calls.spare:
             return False
-        page = await self.parts.ledger.read(
-            candidates.page,
-            self.sync.name,
-            self.connection.name,
-            limit,
-            fields=await self._payable(least),
-            at_least=least,
-            at_most=most,
-        )
+        which: dict[str, Any] = {"sync": self.sync.name, "provider": self.connection.name, "limit": limit}
+        which |= {"fields": await self._payable(least), "at_least": least, "at_most": most}
+        page = await self.parts.ledger.read(candidates.page, **which)
         name = f"{self.sync.name} again" if self.calls.refresh else self.sync.name
         if not page.jobs or self.lane.vain.get(name, NEVER_LOOKED).holds(page, self.parts.clock.now()):
             return False
-        async with hold(self.parts, Kind.JOB, page.jobs) as self.calls.held:
+        others = partial(candidates.waiting, **which)
+        async with hold(self.parts, Kind.JOB, page.jobs, others) as self.calls.held:
             self.again_at = self._look_again_at(self.parts.clock.now())
             going_on = await self._send_held(calls)
             self.calls.tight = False

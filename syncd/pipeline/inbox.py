@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 
 import structlog
 
@@ -40,7 +41,7 @@ async def run_once(parts: Parts) -> int:
     """
     answered = 0
     while ids := await parts.ledger.read(inbox.waiting, PAGE):
-        async with hold(parts, Kind.DELIVERY, ids) as held:
+        async with hold(parts, Kind.DELIVERY, ids, partial(inbox.waiting, limit=PAGE)) as held:
             answered += await _apply(parts, held)
     if parts.gate.set("inbox", ""):
         await parts.publish()
@@ -155,7 +156,13 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     poll_at = None if caps.poll_after is None else now + caps.poll_after
     deadline = now + caps.answer_within
     return Reading(
-        got=got, answer=answer, poll_at=poll_at, deadline=deadline, fetch=fetch, replaces=_replaces(parts.settings)
+        got=got,
+        answer=answer,
+        poll_at=poll_at,
+        deadline=deadline,
+        fetch=fetch,
+        replaces=_replaces(parts.settings),
+        unsigned=_unsigned(parts, got),
     )
 
 

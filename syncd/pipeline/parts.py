@@ -24,6 +24,7 @@ from syncd.ledger.candidates import Page
 from syncd.ledger.connections import NONE, Refused
 from syncd.ledger.contacts import Rules
 from syncd.ledger.room import Limit
+from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.store import Ledger
 from syncd.people import employers
 
@@ -130,6 +131,7 @@ class Parts:
     exchangers: Exchangers = field(default_factory=Exchangers)  # which domains take mail
     calls: Calls = field(default_factory=Calls)  # that this process has made to the outside
     alerts_sent: Counter[str] = field(default_factory=Counter)  # messages by how they ended
+    shared_time: SharedTime | None = None  # what the clock goes by where several hosts share the ledger
     heard: dict[str, float] = field(default_factory=dict)  # by provider: when a callback last came (UTC seconds)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from syncd.ledger import cases, upkeep
 from syncd.ledger.claims import Kind
 from syncd.ledger.store import Tx
@@ -17,12 +19,13 @@ TRIES = 5  # for a page that does not get anywhere
 async def run_once(parts: Parts) -> int:
     """Decide on what was pulled since; returns how many jobs are new or moved."""
     made, again, last = 0, 0, list[int]()
-    while ids := await parts.ledger.read(_changed, parts.clock.now(), believed=not parts.clock_was_set):
+    while ids := await parts.ledger.read(_changed, now=parts.clock.now(), believed=not parts.clock_was_set):
         again = again + 1 if ids == last else 0
         if again == TRIES:
             break  # they change again and again while they are decided on: the next bell rings soon
         last = ids
-        async with hold(parts, Kind.CONTACT, ids) as held:
+        others = partial(_changed, now=parts.clock.now(), believed=not parts.clock_was_set)
+        async with hold(parts, Kind.CONTACT, ids, others) as held:
             found, decided = await deciding.look(parts, held.items)
             new, moved = await held.finish(deciding.carry_out, found, decided, now=parts.clock.now())
             made += new + moved
@@ -31,6 +34,6 @@ async def run_once(parts: Parts) -> int:
     return made
 
 
-def _changed(tx: Tx, now: float, *, believed: bool) -> list[int]:
+def _changed(tx: Tx, *, now: float, believed: bool) -> list[int]:
     """While the clock is not believed, nothing is decided on anew because it were due."""
     return cases.changed(tx, PAGE, now=now if believed and upkeep.in_time(tx, now) else 0.0)

@@ -104,14 +104,16 @@ def _what_is_old(tx: Tx, settings: Settings, *, now: float) -> tuple[int, Purged
 async def recover(parts: Parts) -> int:
     """After a start: the ledger follows the configuration, what was being sent is in doubt, what was being written is
     looked at once it must have landed, and every open result is asked for. What could not be read may be read by what
-    runs now."""
-    await work.begin(parts)
+    runs now. Where other processes work, it is theirs: only what those whose leases are over have left is seen to."""
+    alone = await work.begin(parts)
     await reconfigure.run_once(parts)
+    await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
+    if not alone:
+        return await work.run_once(parts)
     hold_for = {name: connection.in_doubt_hold for name, connection in parts.settings.connections.items()}
     doubtful = await parts.ledger.write(submissions.recover, hold_for, now=parts.clock.now())
     await parts.ledger.write(writes.postpone_all, now=parts.clock.now())
     await parts.ledger.write(undos.postpone_all, now=parts.clock.now())
-    await parts.ledger.write(inbox.look_again, limit=AGAIN_AT_A_START)
     for name in parts.lanes:
         await parts.ledger.write(submissions.poll_all_now, name, now=parts.clock.now())
     return doubtful

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from syncd.ledger import cases
 from syncd.ledger.claims import Kind
 
@@ -21,7 +23,7 @@ async def run_once(parts: Parts) -> int:
         if again == TRIES:
             break  # they change again and again while they are decided on: the next bell rings soon
         last = ids
-        async with hold(parts, Kind.CONTACT, ids) as held:
+        async with hold(parts, Kind.CONTACT, ids, partial(cases.answered, limit=PAGE)) as held:
             found, decided = await deciding.look(parts, held.items)
             moved += (await held.finish(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
     return moved

@@ -40,6 +40,8 @@ class Watch:
     async def run_once(self, parts: Parts) -> int:
         """Shut or open the gate for each watch; returns 0: looking moves nothing."""
         gate = parts.gate
+        if parts.shared_time is not None:
+            await parts.shared_time.look(parts.ledger)
         gate.set("disk", *disk(parts.settings))
         parts.tell()  # on a full disk the ledger can't
         now, monotonic = parts.moment()
@@ -58,7 +60,7 @@ class Watch:
             self._stepped = await parts.ledger.read(upkeep.mark, upkeep.STEPPED) is not None
             leapt = await parts.ledger.read(upkeep.mark, upkeep.LEAPT)
             parts.gate.leapt = leapt or 0.0
-        if self._deviates(now, monotonic):
+        if self._deviates(now, monotonic) and not _others_went_on(parts, known, now):
             self._stepped = True
             await parts.ledger.write(upkeep.set_mark, upkeep.STEPPED, now)
         steady_for = monotonic - (self._steady_since or 0.0)
@@ -95,6 +97,11 @@ class Watch:
         if first or deviates or monotonic - self._offset_at >= STEADY:
             self._offset, self._offset_at = offset, monotonic
         return deviates
+
+
+def _others_went_on(parts: Parts, known: float | None, now: float) -> bool:
+    """Have other processes seen the database's clock come to this time? Then it was this host that stood still."""
+    return parts.ledger.shared and known is not None and abs(now - known) <= STEP
 
 
 def _doubt(now: float, known: float) -> str:

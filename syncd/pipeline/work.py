@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from syncd.ledger import claims, gates, submissions, writes
-from syncd.ledger.claims import Claim, Kind, Lost, Owner
+from syncd.ledger import claims, gates, submissions, symptoms, writes
+from syncd.ledger.claims import Claim, Find, Kind, Lost, Owner
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Tx
 
@@ -33,10 +33,12 @@ log = structlog.get_logger("syncd.work")
 
 
 class AtWork:
-    """This process, its claims, and until when its lease lasts for certain."""
+    """This process, its claims, and until when its lease lasts for certain. `speed`: seconds of our clock that pass
+    in one of those by which leases are measured; not 1 only where a rehearsal works with a database."""
 
-    def __init__(self, owner: Owner | None = None) -> None:
+    def __init__(self, owner: Owner | None = None, *, speed: float = 1.0) -> None:
         self.owner = owner or Owner.new()
+        self._speed = speed
         self.active: set[int] = set()  # epochs of the claims that stages hold
         self.newest = 0
         self._until = float("-inf")  # monotonic
@@ -48,11 +50,11 @@ class AtWork:
 
     def renewed(self, asked_at: float) -> None:
         """The lease was renewed, by a transaction that was asked for at this moment (monotonic) or later."""
-        self._until = max(self._until, asked_at + self.owner.lease - claims.RENEWED)
+        self._until = max(self._until, asked_at + (self.owner.lease - self.owner.renewed) * self._speed)
 
     def lasts(self, monotonic: float) -> bool:
         """Is so much of the lease left that a call which begins now ends within it?"""
-        return monotonic + self.owner.lease * claims.CALL / claims.LEASE <= self._until
+        return monotonic + self.owner.call * self._speed <= self._until
 
 
 class Held:
@@ -104,14 +106,14 @@ class Held:
 class _Hold:
     """The block in which something is held."""
 
-    def __init__(self, parts: Parts, kind: Kind, items: Sequence[Any]) -> None:
-        self._parts, self._kind, self._items = parts, kind, items
+    def __init__(self, parts: Parts, kind: Kind, items: Sequence[Any], otherwise: Find | None) -> None:
+        self._parts, self._kind, self._items, self._otherwise = parts, kind, items, otherwise
 
     async def __aenter__(self) -> Held:
         parts, at_work, asked_at = self._parts, self._parts.at_work, self._parts.clock.monotonic()
-        claim = await parts.ledger.write(
-            claims.take, self._kind, self._items, owner=at_work.owner, now=parts.clock.now()
-        )
+        seen = () if parts.ledger.shared and self._otherwise is not None else self._items
+        now, what = parts.clock.now(), (self._kind, seen)
+        claim = await parts.ledger.write(claims.take, *what, owner=at_work.owner, now=now, otherwise=self._otherwise)
         at_work.renewed(asked_at)
         at_work.took(claim)
         self._held = Held(parts, claim)
@@ -135,22 +137,40 @@ class _Hold:
             await self._parts.ledger.write(claims.release, self._held.claim)
 
 
-def hold(parts: Parts, kind: Kind, items: Sequence[Any]) -> _Hold:
-    """Hold those of the items that nobody else holds, until the end of the block."""
-    return _Hold(parts, kind, items)
+def hold(parts: Parts, kind: Kind, items: Sequence[Any], otherwise: Find | None = None) -> _Hold:
+    """Hold those of the items that nobody else holds, until the end of the block; where that is none, those that are
+    found `otherwise`. Where other processes may work, these at once: the items were seen before others moved on."""
+    return _Hold(parts, kind, items, otherwise)
 
 
-async def begin(parts: Parts) -> None:
-    """At a start, by the one process that may work on this ledger: what was held before is free."""
+async def begin(parts: Parts) -> bool:
+    """At a start. Returns whether this process is alone: then what was held before is free, else what was held by
+    processes whose leases are over is given back by `run_once`."""
     asked_at = parts.clock.monotonic()
-    await parts.ledger.write(_start, parts.at_work.owner, now=parts.clock.now())
+    alone = await parts.ledger.write(_begin, parts.at_work.owner, shared=parts.ledger.shared, now=parts.clock.now())
     parts.at_work.renewed(asked_at)
     parts.gate.tell_anew()
+    return alone
 
 
-def _start(tx: Tx, owner: Owner, *, now: float) -> None:
-    claims.start_alone(tx, owner, now=now)
-    gates.forget(tx)
+def _begin(tx: Tx, owner: Owner, *, shared: bool, now: float) -> bool:
+    alone = claims.begin(tx, owner, shared=shared, now=now)
+    if alone:
+        gates.forget(tx)
+        symptoms.forget(tx)
+    return alone
+
+
+async def end(parts: Parts) -> None:
+    """At a clean end: others, where there may be any, need not wait until the lease of this process is over."""
+    if parts.ledger.shared:
+        await parts.ledger.write(_end, parts.at_work.owner)
+
+
+def _end(tx: Tx, owner: Owner) -> None:
+    claims.end(tx, owner)
+    gates.forget_the_ended(tx)
+    symptoms.forget_the_ended(tx)
 
 
 async def run_once(parts: Parts) -> int:
@@ -180,7 +200,8 @@ def _renew_and_expire(tx: Tx, at_work: AtWork, hold_for: Mapping[str, float], *,
     doubtful = submissions.recover(tx, hold_for, now=now, owner=owner.id)
     writes.postpone_contacts(tx, [one.item for one in free if one.kind is Kind.RECORD], now=now)
     ended = claims.forget_the_ended(tx, owner, now=now)
-    gates.forget_the_ended(tx, owner)
+    gates.forget_the_ended(tx)
+    symptoms.forget_the_ended(tx)
     if free or doubtful:
         log.warning("work_taken_over", processes=ended, in_doubt=doubtful, given_back=len(free))
     return len(free) + doubtful

@@ -115,9 +115,9 @@ async def _probing(parts: Parts, sync: Sync, state: Confirmation, due: Sequence[
         return begun
     accepted = await _placed(parts, sync, await parts.ledger.read(writes.due, sync.name, PROBES, now=float("inf")))
     probe = next((job for job in accepted if job.state is JobState.ACCEPTED), None)
-    if probe is not None:
-        await parts.ledger.write(confirmations.postpone_probe, sync.name, now=now)
-    return begun if probe is None else [*begun, probe]
+    if probe is None or not await parts.ledger.write(confirmations.postpone_probe, sync.name, state.probe_at, now=now):
+        return begun
+    return [*begun, probe]
 
 
 async def _tell(parts: Parts, sync: Sync, state: Confirmation) -> None:

@@ -32,7 +32,8 @@ BY_NOTHING: dict[str, str] = {
     "retries.retry": "a person's command, tried first on a copy of the ledger",
     "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
     "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",
-    "breakers.keep_turns": "a single sync takes no turns",
+    "intake._nothing": "the same, of a ledger in PostgreSQL that was silent",
+    "breakers.add_turns": "a single sync takes no turns",
     "breakers.set_aside": "nobody is refused for a reason that no document knows",
     "budgets.learn_prices": "nothing costs more than its connector knows",
     "confirmations.postpone_probe": "the journey's CRM has no rule that refuses whatever is written",
@@ -46,6 +47,7 @@ BY_NOTHING: dict[str, str] = {
     "requests._store": "nobody wants a contact now by the API; `test_requests` does",
     "requests._carry_out": "the same",
     "requests.cleared": "the journey's sync has no checkbox",
+    "work._end": "at the end of a process that shares its ledger with others, as no file is",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
 }
 OUTSIDE = {

@@ -65,6 +65,10 @@ class Crossing:
     other: Callable[[], Awaitable[object]]
     passed: int = 0
 
+    @property
+    def shared(self) -> bool:
+        return self.ledger.shared
+
     async def write(self, *args: Any, **kwargs: Any) -> Any:
         await self._pass()
         return await self.ledger.write(*args, **kwargs)

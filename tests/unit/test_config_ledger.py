@@ -99,5 +99,5 @@ def test_what_needs_a_file_says_so() -> None:
 
 
 def test_a_file_is_held_by_one_process(tmp_path: Path) -> None:
-    with only_daemon(tmp_path / "ledger.db"), engine_of(tmp_path / "ledger.db").held() as mine:
+    with only_daemon(tmp_path / "ledger.db"), engine_of(tmp_path / "ledger.db").held(alone=True) as mine:
         assert not mine

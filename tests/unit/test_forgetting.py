@@ -301,7 +301,7 @@ def test_what_a_process_works_on_is_waited_for(lived: Harness) -> None:
     with reading(place_of(lived.path)) as tx:
         contacts = forgetting.find(tx, MAIL)
     now = lived.clock.now()
-    lived.run(lived.ledger.write(lambda tx: tx.run("worker_renew", owner=7, now=now, until=now + 60, worth=0)))
+    lived.run(lived.ledger.write(lambda tx: tx.run("worker_renew", owner=7, now=now, lease=60.0, worth=0)))
     items = json.dumps(list(contacts))
     take = {"kind": "record", "items": items, "owner": 7, "epoch": 99}
     lived.run(lived.ledger.write(lambda tx: tx.run("claims_take", **take)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from syncd.ledger import copies, search, upkeep
+from syncd.cli.work import is_alone
+from syncd.ledger import claims, copies, search, upkeep
+from syncd.ledger.claims import Kind, Owner
 from syncd.ledger.file import LedgerBusy, LedgerError
+from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.store import Ledger, Tx, reading
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -28,6 +32,7 @@ from .audit import sqlite3  # noqa: E402
 from .harness import EMAIL, Harness  # noqa: E402
 
 T = TypeVar("T")
+ME, YOU = Owner(1), Owner(2)
 
 
 @pytest.fixture(scope="module")
@@ -136,11 +141,58 @@ def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> No
             reader.execute("DELETE FROM tally")
 
 
-def test_two_daemons_can_not_have_it(url: Url) -> None:
-    with engine_of(url).held() as first, engine_of(url).held() as second:
-        assert (first, second) == (True, False)
-    with engine_of(url).held() as third:
-        assert third
+def test_several_daemons_may_have_it_and_a_command_sees_whether_one_works(url: Url, ledger: Ledger) -> None:
+    with engine_of(url).held(alone=False) as first, engine_of(url).held(alone=False) as second:
+        assert (first, second, is_alone(url)) == (True, True, False)
+    with engine_of(url).held(alone=True) as moves, engine_of(url).held(alone=False) as starts:
+        assert (moves, starts) == (True, False), "nobody starts while a command has to be alone"
+    assert is_alone(url)
+    write(ledger, claims.renew, ME, now=0.0)
+    assert not is_alone(url), "it has lost its connection, and lives"
+    write(ledger, claims.end, ME)
+    assert is_alone(url)
+
+
+# --- leases, by the database's own clock -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("off", [-7200.0, 0.0, 7200.0])
+def test_a_host_whose_clock_is_wrong_takes_no_live_lease_and_loses_none(ledger: Ledger, other: Any, off: float) -> None:
+    now = time.time()
+    write(ledger, claims.take, Kind.JOB, [1], owner=ME, now=now)
+    assert write(ledger, claims.expire, YOU, (), 0, now=now + off) == []
+    write(ledger, claims.take, Kind.JOB, [2], owner=YOU, now=now + off)
+    assert write(ledger, claims.expire, ME, (), 0, now=now) == []
+    (mine,), (yours,) = other.execute("SELECT lease_until FROM worker ORDER BY owner").fetchall()
+    assert abs(mine - yours) < 60, "both are measured by one clock"
+
+
+def test_what_a_process_that_is_gone_held_is_free_when_its_lease_is_over_and_not_before(ledger: Ledger) -> None:
+    brief = Owner(3, lease=0.3)
+    write(ledger, claims.take, Kind.JOB, [1], owner=brief, now=0.0)
+    assert write(ledger, claims.expire, YOU, (), 0, now=1e12) == []
+    time.sleep(0.35)
+    assert [one.item for one in write(ledger, claims.expire, YOU, (), 0, now=0.0)] == [1]
+
+
+def test_a_start_beside_others_takes_nothing_from_them(url: Url, ledger: Ledger) -> None:
+    claim = write(ledger, claims.take, Kind.JOB, [1], owner=ME, now=0.0)
+    with closing(Ledger.open(url)) as mine:
+        assert not write(mine, claims.begin, YOU, shared=True, now=0.0)
+        write(mine, claims.require, claim)
+        write(mine, claims.end, ME)
+        assert write(mine, claims.begin, Owner(3), shared=True, now=0.0) is False, "the second one works on"
+        write(mine, claims.end, YOU)
+        write(mine, claims.end, Owner(3))
+        assert write(mine, claims.begin, YOU, shared=True, now=0.0) is True
+
+
+def test_time_is_the_databases_and_a_slow_answer_changes_nothing(ledger: Ledger) -> None:
+    shared = SharedTime()
+    assert abs(shared() - time.time()) < 1, "the host's own before the first look"
+    asyncio.run(shared.look(ledger))
+    told = asyncio.run(ledger.read(lambda tx: tx.value("ledger_time", now=0.0)))
+    assert 0 <= told - shared() + 0.5 < 1.0
 
 
 # --- units of work ----------------------------------------------------------------------------------------

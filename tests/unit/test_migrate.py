@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -102,6 +103,7 @@ def found(place: Place, words: str) -> list[str]:
 def go_on(harness: Harness, place: Place) -> None:
     """The same daemon, on the ledger as it is there."""
     if isinstance(place, Path):
+        places.moved(harness.path, harness.path)
         harness.path = place
     places.moved(harness.path, place)
     harness._open()
@@ -112,7 +114,7 @@ def mark(place: Place, row: tuple[Any, ...] | None) -> None:
     """What a move that was cut short may have left."""
     engine = engine_of(place)
     with closing(engine.open_change()) as connection:
-        engine.begin(connection)
+        connection.execute("BEGIN")
         connection.execute("DELETE FROM moved")
         if row is not None:
             tx = Tx(connection, statements=engine.statements)
@@ -231,6 +233,18 @@ def test_nobody_changes_it_meanwhile(file: Path, url: Url) -> None:
     assert len(refused) == 1
     with reading(url) as tx:
         assert upkeep.mark(tx, "too late") is None
+
+
+def test_a_process_that_missed_it_all_writes_nothing_more(file: Path, url: Url, tmp_path: Path) -> None:
+    """It stood still while the ledger was moved away from under it."""
+    move(file, url, now=NOW)
+    ledger = Ledger.open(url)
+    asyncio.run(ledger.write(upkeep.set_mark, "in time", 1.0))
+    move(url, tmp_path / "back.db", now=NOW)
+    with pytest.raises(LedgerMoved, match="was moved to"):
+        asyncio.run(ledger.write(upkeep.set_mark, "too late", 1.0))
+    ledger.close()
+    assert "too late" not in str(rows(url)["meta"])
 
 
 def test_another_ledger_is_not_replaced(file: Path, url: Url, tmp_path: Path) -> None:
