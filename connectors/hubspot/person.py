@@ -84,7 +84,11 @@ def _names(mapped: Mapping[Field, FieldMap], *fields: Field) -> list[str]:
 
 
 def _first(texts: Texts, names: Iterable[str]) -> str | None:
-    return next((texts[name] for name in names if texts.get(name, "").strip()), None)
+    for name in names:
+        text = texts.get(name)
+        if text and text.strip():
+            return text
+    return None
 
 
 def _unique(values: Iterable[str]) -> tuple[str, ...]:

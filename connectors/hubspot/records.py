@@ -257,7 +257,9 @@ def versions(record: Record, name: str, app_id: str | None) -> tuple[Version, ..
     if not isinstance(entries, list):
         return ()
     read = [_version(entry, app_id) for entry in entries if isinstance(entry, dict)]
-    return tuple(sorted(read, key=lambda version: version.at, reverse=True))  # stable among equal stamps
+    if len(read) > 1:
+        read.sort(key=lambda version: version.at, reverse=True)  # stable among equal stamps
+    return tuple(read)
 
 
 def author(entry: Mapping[str, Any], app_id: str | None) -> Author:

@@ -36,9 +36,15 @@ class _Sdk:
         hub = HubSpot(access_token=token, host=base_url, base_url=base_url)
         self.client: Any = hub.crm.contacts.batch_api.api_client
         self.client.rest_client.pool_manager = manager(network, base_url, connections=THREADS, within=within)
+        self.client.sanitize_for_serialization = _as_it_is
         self.refused: type[Exception] = ApiException
         self.broken: type[Exception] = exceptions.HTTPError
         self.unsent = (exceptions.NewConnectionError, exceptions.ConnectTimeoutError, exceptions.ProxyError)
+
+
+def _as_it_is(plain: Any) -> Any:
+    """What is sent holds nothing but what JSON has: the SDK would go through all of it to look for its models."""
+    return plain
 
 
 class Wire:

@@ -133,15 +133,16 @@ DELETE FROM rate WHERE last < :now - width * :slots
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
 -- name: jobs_move
--- The same of one job: to bind its values costs less than to read them out of JSON.
+-- The same of jobs that have a note, a value and its answer of their own (rows of these behind the job's id). A statement
+-- for each of them would open all of the table's indexes each time: six times the cost.
 UPDATE job SET
-    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
+    state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
-    result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
-    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(given.value ->> 2, job.value),
+    result_id = coalesce(CAST(given.value ->> 3 AS INTEGER), result_id), destination = coalesce(:destination, destination),
+    updated_at = :now, asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
     priority = iif(:target = 'done', max(priority, 0), priority)
-WHERE id = :id AND state = +:source
+FROM jsonb_each(:rows) AS given WHERE job.id = CAST(given.value ->> 0 AS INTEGER) AND job.state = +:source
 
 -- name: jobs_move_alike
 -- A value that was verified again (priority -1) is as any other one from its end on.

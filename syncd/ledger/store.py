@@ -46,8 +46,8 @@ GROUP = 256  # units of work per commit
 TRIES = 5  # of a unit of work that another transaction was in the way of
 PAUSE = 0.05  # seconds between two of them, more or less
 CLOSE_WITHIN = 5.0  # seconds for a database to answer what it was asked last
-ALIKE = 2  # jobs that move in the same way from which on a statement of their own is quicker
-_UNSET = dict.fromkeys(  # in the order in which `jobs_move` takes them
+ALIKE = 16  # jobs that move in the same way from which on a statement of their own is quicker
+_UNSET = dict.fromkeys(
     (
         "reason",
         "note",
@@ -197,18 +197,20 @@ class Tx:
         return places
 
     def _update(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> int:
-        """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each."""
-        moved, single = 0, list[tuple[Any, ...]]()
+        """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each;
+        those that differ in their values, as found ones do, share one that reads these."""
+        moved, apart = 0, dict[tuple[Any, ...], list[int]]()
         for ids in alike:
             first = batch[ids[0]]
-            values = {**_UNSET, **first.values}
-            if len(ids) < ALIKE:
-                *told, asked = values.values()
-                single += [(first.target, *told, now, asked, id_, first.source) for id_ in ids]
+            if len(ids) >= ALIKE:
+                moved += self.run("jobs_move_alike", ids=_json(ids), **_shared(first), now=now)
             else:
-                values |= {"source": first.source, "target": first.target}
-                moved += self.run("jobs_move_alike", ids=_json(ids), now=now, **values)
-        return moved + self.many("jobs_move", single)
+                shared = ((name, value) for name, value in first.values.items() if name not in _OWN)
+                apart.setdefault((first.source, first.target, *shared), []).extend(ids)
+        for ids in apart.values():
+            rows = [[id_, *map(batch[id_].values.get, _OWN)] for id_ in ids]
+            moved += self.run("jobs_move", rows=_json(rows), **_shared(batch[ids[0]]), now=now)
+        return moved
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
         """What stood behind these jobs looks again, now that they have moved."""
@@ -262,6 +264,16 @@ class Tx:
             self.run("tally_add", name=name, n=n)
 
 
+def _shared(one: Move) -> dict[str, Any]:
+    """What a statement says of all jobs that it moves."""
+    return {**_UNSET, **one.values, "source": one.source, "target": one.target}
+
+
+_OWN = (
+    "note",
+    "value",
+    "result_id",
+)  # what each of them may have of its own, in the order in which `jobs_move` takes it
 _Step = tuple[str, str, str, str, str, str | None]
 
 
