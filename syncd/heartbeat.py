@@ -1,7 +1,8 @@
 """The daemon's heartbeat: it notes how late the event loop is, tells what stands still, and feeds the watchdog.
 
 The service manager's watchdog is fed only while the event loop turns, every stage moves and the ledger answers a
-commit that does nothing. A ledger that refuses (a full disk) answers, too: another start would not mend that.
+commit that does nothing. A ledger that refuses (a full disk) answers, too, and a database need not answer: another
+start would not mend that.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Heartbeat:
 
     def _is_alive(self) -> bool:
         if self._trial is not None and not self._trial.done():
-            return False
+            return self.parts.ledger.path is None  # another start would not mend a database that does not answer
         self._trial = asyncio.create_task(self._try_ledger(), name="heartbeat")
         return not self.parts.liveness.late().keys() - {EVENT_LOOP}
 

@@ -20,6 +20,7 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 from syncd.ledger.place import Url
+from syncd.ledger.sessions import to_primary
 
 AGAIN = 5.0  # seconds after which an engine that has failed is started again
 _MAKING = "SELECT pg_advisory_xact_lock(1398361671, hashtext(current_schema()))"  # by one process at a time
@@ -62,7 +63,7 @@ def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> pro
         await connection.commit()
 
     connector = procrastinate.PsycopgConnector(
-        conninfo=place.text, configure=configure, min_size=1, max_size=2, timeout=10.0
+        conninfo=to_primary(place.text), configure=configure, min_size=1, max_size=2, timeout=10.0
     )
     app = procrastinate.App(connector=connector, periodic_defaults={"max_delay": 2 * every})
 
@@ -76,7 +77,7 @@ def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> pro
 
 async def _made(place: Url) -> str:
     """The schema of its tables, beside the ledger's. Each version of it has its own: nothing in there is to be kept."""
-    async with await psycopg.AsyncConnection.connect(place.text, connect_timeout=10) as connection:
+    async with await psycopg.AsyncConnection.connect(to_primary(place.text)) as connection:
         await connection.execute(_MAKING)
         found = await (await connection.execute("SELECT current_schema()")).fetchone()
         name = f"{found[0] if found else 'public'}_bells_{version('procrastinate')}"

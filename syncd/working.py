@@ -37,6 +37,7 @@ log = structlog.get_logger("syncd.daemon")
 
 T = TypeVar("T")
 
+CLOSE_WITHIN = 10.0  # seconds for the last commit
 LARGE, CHECK_AFTER = 16 << 20, 3.0  # bytes; seconds in which callbacks that have waited come first
 
 
@@ -81,10 +82,11 @@ class Working:
         if self._check is not None:
             self._check.cancel()
         try:
-            await probe.flush(self.parts)
-            await work.end(self.parts)
-        except LedgerError as error:
-            log.warning("counts_lost", why=str(error))
+            async with asyncio.timeout(CLOSE_WITHIN):
+                await probe.flush(self.parts)
+                await work.end(self.parts)
+        except (LedgerError, TimeoutError) as error:
+            log.warning("counts_lost", why=str(error) or "the ledger does not answer")
 
     def _callbacks_came(self) -> None:
         self.parts.bells.callback()

@@ -39,6 +39,13 @@ _READING = f"{_FOR_ALL} SET default_transaction_read_only = on; SET statement_ti
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON
 
 
+def to_primary(url: str) -> str:
+    """How to connect: of several hosts to the one that is written to, for reading, too. What another one has may be
+    older than what was written a moment ago."""
+    wanted: dict[str, Any] = {**_CONNECTING, "target_session_attrs": "read-write", **conninfo_to_dict(url)}
+    return make_conninfo(**wanted)
+
+
 class Row(tuple[Any, ...]):
     """A row as SQLite's driver gives it."""
 
@@ -117,11 +124,8 @@ class Session:
         self._raw = self._connect()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        wanted: dict[str, Any] = {**_CONNECTING, **conninfo_to_dict(self._url)}
-        if not self._reads:
-            wanted.setdefault("target_session_attrs", "read-write")
         raw: psycopg.Connection[Any] = psycopg.connect(
-            make_conninfo(**wanted),
+            to_primary(self._url),
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
             row_factory=_rows,
@@ -208,10 +212,8 @@ class _Context:
 
 async def notices(url: str) -> AsyncIterator[None]:
     """Whenever the inbox is woken. Raises OSError where the connection is lost."""
-    wanted: dict[str, Any] = {**_CONNECTING, **conninfo_to_dict(url)}
-    wanted.setdefault("target_session_attrs", "read-write")
     try:
-        async with await psycopg.AsyncConnection.connect(make_conninfo(**wanted), autocommit=True) as raw:
+        async with await psycopg.AsyncConnection.connect(to_primary(url), autocommit=True) as raw:
             named = await (await raw.execute("SELECT 'syncd_inbox_' || md5(current_schema())")).fetchone()
             await raw.execute(sql.SQL("LISTEN {}").format(sql.Identifier(*named or ())))
             async for _ in raw.notifies():

@@ -31,8 +31,9 @@ from tests.contract.fake_provider import FakeProvider
 from tests.unit.crossing import another
 from tests.unit.harness import EMAIL, ONE_BY_ONE, Harness
 
-PEOPLE, CREDITS, CALLS = 60, 40, 50
+PEOPLE, CREDITS, CALLS = 120, 100, 110
 PAGE = 100
+FEW = 3  # in a page, so that processes take turns in the midst of each other's work
 
 
 def world(url: Url, folder: Path) -> Harness:
@@ -48,10 +49,11 @@ def world(url: Url, folder: Path) -> Harness:
     return harness
 
 
-def pound(url: Url, seed: int, passes: int, folder: Path) -> list[str]:
+def pound(harness: Harness, seed: int, passes: int) -> list[str]:
     """Whom this process has asked about."""
-    harness, rng = world(url, folder), random.Random(seed)
-    parts = another(harness, number=seed)
+    rng, parts = random.Random(seed), another(harness, number=seed)
+    for stage in (dispatch, plan, verify, inbox):
+        vars(stage)["PAGE"] = FEW
     answered = set[str]()
 
     async def answers(_: Parts) -> None:
@@ -112,10 +114,10 @@ def claim_on(url: Url, seed: int) -> tuple[list[int], float, float]:
 
 if __name__ == "__main__":
     _, told_url, told_seed, *told = sys.argv
+    made = None if told[0] == "claims" else world(Url(told_url), Path(told[1]))
     print("ready", flush=True)  # noqa: T201 - to whoever has started this
     sys.stdin.readline()
-    if told[0] == "claims":
-        done: object = claim_on(Url(told_url), int(told_seed))
-    else:
-        done = pound(Url(told_url), int(told_seed), int(told[0]), Path(told[1]))
+    done: object = (
+        claim_on(Url(told_url), int(told_seed)) if made is None else pound(made, int(told_seed), int(told[0]))
+    )
     print(json.dumps(done), flush=True)  # noqa: T201

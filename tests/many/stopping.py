@@ -38,7 +38,7 @@ def main(label: str, number: str, *arguments: str) -> None:
 
     LabelledLedger.labels = labels
     compose.connect = labelled
-    work.Ledger = LabelledLedger  # type: ignore[assignment, attr-defined]
+    work.Ledger = LabelledLedger  # type: ignore[attr-defined,assignment]
     sys.argv = ["syncd", *arguments]
     cli.main()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
+
+import psycopg
 
 from syncd.cli.host import database
 from syncd.contract.model import Level
@@ -67,6 +70,7 @@ def standby(server: Server) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(30)
+        shutil.rmtree(folder)
 
 
 def test_without_a_standby_it_does_not_start(server: Server, url: Url) -> None:
@@ -103,3 +107,18 @@ def test_check_warns_of_what_one_host_alone_has(url: Url) -> None:
     (gone,) = database(Url("postgresql://syncd@/nothing?host=/nowhere.test"))
     assert gone.level is Level.ERROR
     assert "can't be reached" in gone.what
+
+
+def test_of_several_hosts_the_primary_is_read_too(server: Server, url: Url) -> None:
+    """The other one stands first in the URL, and is behind."""
+    with standby(server):
+        both = Url(url.text.replace(f"host={server.folder}", f"host={server.folder}/standby,{server.folder}"))
+        ledger = Ledger.open(both)
+        try:
+            stale = f"postgresql://syncd@/postgres?host={server.folder}/standby"
+            with psycopg.connect(stale, autocommit=True) as connection:
+                connection.execute("SELECT pg_wal_replay_pause()")
+            asyncio.run(ledger.write(upkeep.set_mark, "new", 1.0))
+            assert asyncio.run(ledger.read(upkeep.mark, "new")) == 1.0
+        finally:
+            ledger.close()

@@ -4,12 +4,14 @@ disk and forwarded later; nothing that was acknowledged is lost."""
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -55,13 +57,11 @@ class Lone:
 class Providers:
     """Send genuine callbacks, each about a call of its own, and remember which were acknowledged."""
 
+    client: httpx.Client
     port: int
     addresses: Addresses = field(default_factory=lambda: Addresses("http://127.0.0.1:1", [SECRET]))
     acknowledged: set[str] = field(default_factory=set)
     statuses: list[int] = field(default_factory=list)
-    client: httpx.Client = field(  # which leaves no connection open
-        default_factory=lambda: httpx.Client(timeout=30.0, trust_env=False, headers={"Connection": "close"})
-    )
 
     def send(self, number: int, provider: str = "zeliq") -> int:
         """One callback; its answer's status, 0 where there was none."""
@@ -84,6 +84,9 @@ class Providers:
             list(pool.map(self.send, numbers))
 
 
+Providing = Callable[..., Providers]
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     made = own_server()
@@ -104,6 +107,12 @@ def lone(tmp_path: Path, url: Url) -> Lone:
     return Lone(tmp_path)
 
 
+@pytest.fixture
+def providing() -> Iterator[Providing]:
+    with httpx.Client(timeout=30.0, trust_env=False) as client:
+        yield partial(Providers, client)
+
+
 def receiver(lone: Lone, name: str = "r", **changes: object) -> Part:
     return Part(lone, name=name, role="receiver", changes={"drain": "1s", **changes})  # type: ignore[arg-type]
 
@@ -119,11 +128,11 @@ def spooled(part: Part) -> int:
 
 
 def test_while_postgresql_is_gone_it_is_spooled_or_refused_and_forwarded_later(
-    server: Server, lone: Lone, url: Url
+    server: Server, lone: Lone, providing: Providing, url: Url
 ) -> None:
     with receiver(lone) as one:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         assert providers.send(1) == 200
         server.crash()
         assert [providers.send(2), providers.send(3)] == [200, 200]
@@ -147,10 +156,12 @@ def test_while_postgresql_is_gone_it_is_spooled_or_refused_and_forwarded_later(
         assert again.terminate() == 0
 
 
-def test_a_postgresql_that_stands_still_keeps_nobody_waiting_for_long(server: Server, lone: Lone, url: Url) -> None:
+def test_a_postgresql_that_stands_still_keeps_nobody_waiting_for_long(
+    server: Server, lone: Lone, providing: Providing, url: Url
+) -> None:
     with receiver(lone) as one:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         with server.frozen():
             providers.pour(range(1, 5))
             assert providers.send(5, "fullenrich") == 503
@@ -163,10 +174,10 @@ def test_a_postgresql_that_stands_still_keeps_nobody_waiting_for_long(server: Se
         assert one.terminate() == 0
 
 
-def test_a_full_spool_refuses(server: Server, lone: Lone, url: Url) -> None:
+def test_a_full_spool_refuses(server: Server, lone: Lone, providing: Providing, url: Url) -> None:
     with receiver(lone, spool={"path": "spool.db", "limit": "100B"}) as one:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         server.crash()
         try:
             assert [providers.send(n) for n in (1, 2, 3, 4)] == [200, 200, 503, 503]
@@ -179,11 +190,13 @@ def test_a_full_spool_refuses(server: Server, lone: Lone, url: Url) -> None:
 
 @pytest.mark.parametrize("frozen", [False, True] if LONG else [False], ids=lambda frozen: "frozen" if frozen else "")
 @pytest.mark.parametrize("_round", range(5 if LONG else 1))
-def test_postgresql_goes_under_load(server: Server, lone: Lone, url: Url, frozen: bool, _round: int) -> None:
+def test_postgresql_goes_under_load(
+    server: Server, lone: Lone, providing: Providing, url: Url, frozen: bool, _round: int
+) -> None:
     """Nothing that was acknowledged is lost, be it that it ends or stands still while callbacks pour in."""
     with receiver(lone) as one, ThreadPoolExecutor(1) as pool:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         pouring = pool.submit(providers.pour, range(1, 400))
         one.until("some came", lambda: len(providers.acknowledged) > 20)
         if frozen:
@@ -200,11 +213,13 @@ def test_postgresql_goes_under_load(server: Server, lone: Lone, url: Url, frozen
         assert one.terminate() == 0
 
 
-def test_a_commit_that_may_not_be_kept_is_not_acknowledged(server: Server, lone: Lone, url: Url) -> None:
+def test_a_commit_that_may_not_be_kept_is_not_acknowledged(
+    server: Server, lone: Lone, providing: Providing, url: Url
+) -> None:
     """The standby does not answer, and somebody cancels the wait: PostgreSQL says COMMIT, with a warning."""
     with receiver(lone) as one:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         try:
             waits_for(server, "nobody")
             with cancelled_waits(url):
@@ -218,12 +233,12 @@ def test_a_commit_that_may_not_be_kept_is_not_acknowledged(server: Server, lone:
 
 
 @pytest.mark.parametrize("_round", range(10 if LONG else 1))
-def test_a_receiver_is_killed_under_load(lone: Lone, url: Url, _round: int) -> None:
+def test_a_receiver_is_killed_under_load(lone: Lone, providing: Providing, url: Url, _round: int) -> None:
     """Another one takes what comes meanwhile: what was acknowledged is in the ledger."""
     with receiver(lone) as one, receiver(lone, "s") as two:
         one.until("it is ready", one.is_ready)
         two.until("it is ready", two.is_ready)
-        first, second = Providers(one.listen), Providers(two.listen)
+        first, second = providing(one.listen), providing(two.listen)
         with ThreadPoolExecutor(2) as pool:
             pouring = [pool.submit(first.pour, range(1, 200)), pool.submit(second.pour, range(1001, 1100))]
             one.until("some came", lambda: len(first.acknowledged) > 20)
@@ -235,11 +250,11 @@ def test_a_receiver_is_killed_under_load(lone: Lone, url: Url, _round: int) -> N
         assert first.acknowledged | second.acknowledged <= stored(url)
 
 
-def test_drain(lone: Lone, url: Url) -> None:
+def test_drain(lone: Lone, providing: Providing, url: Url) -> None:
     """The balancer is told at once, and what still comes is taken."""
     with receiver(lone, drain="4s") as one:
         one.until("it is ready", one.is_ready)
-        providers = Providers(one.listen)
+        providers = providing(one.listen)
         assert one.health() == 200
         begun = time.monotonic()
         one.process.terminate()
@@ -249,6 +264,24 @@ def test_drain(lone: Lone, url: Url) -> None:
         assert one.wait() == 0
         assert time.monotonic() - begun >= 4
         assert stored(url) == {"z00000001"}
+
+
+def test_a_receiver_reads_its_configuration_again(lone: Lone, providing: Providing) -> None:
+    """A wrong one is refused, and the one from before stays; a new secret counts from then on."""
+    with receiver(lone) as one:
+        one.until("it is ready", one.is_ready)
+        config = one.folder / "config.yaml"
+        right = config.read_text("utf-8")
+        old, new = providing(one.listen), providing(one.listen, Addresses("http://127.0.0.1:1", [SECRET[::-1]]))
+        config.write_text(right.replace("callbacks:", "callbakcs:"), "utf-8")
+        one.process.send_signal(signal.SIGHUP)
+        one.until("it is refused", lambda: one.lines("configuration_refused"))
+        assert [old.send(1), new.send(2)] == [200, 404]
+        config.write_text(right.replace(f"- {SECRET}", f"- {SECRET[::-1]}\n  - {SECRET}"), "utf-8")
+        one.process.send_signal(signal.SIGHUP)
+        one.until("it is applied", lambda: one.lines("configuration_applied"))
+        assert [old.send(3), new.send(4)] == [200, 200]
+        assert one.terminate() == 0
 
 
 def test_two_receivers_don_t_share_a_spool(lone: Lone) -> None:

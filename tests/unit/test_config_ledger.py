@@ -8,6 +8,7 @@ import pytest
 
 from syncd.cli.work import only_daemon
 from syncd.config import OnLedgerDown
+from syncd.ledger import claims
 from syncd.ledger.engines import engine_of
 from syncd.ledger.file import LedgerError, file_of
 from syncd.ledger.place import Url
@@ -101,3 +102,11 @@ def test_what_needs_a_file_says_so() -> None:
 def test_a_file_is_held_by_one_process(tmp_path: Path) -> None:
     with only_daemon(tmp_path / "ledger.db"), engine_of(tmp_path / "ledger.db").held(alone=True) as mine:
         assert not mine
+
+
+def test_a_lease_is_as_long_as_it_is_said(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD).ledger.lease == claims.LEASE
+    told = with_ledger('{ url: "${LEDGER}", durability: local, lease: 45s }')
+    assert read(tmp_path, told, {**ENVIRON, "LEDGER": URL}).ledger.lease == 45
+    too_short = with_ledger("{ path: ledger.db, lease: 2s }")
+    assert any("ledger.lease" in one for one in problems(tmp_path, too_short))

@@ -18,6 +18,7 @@ from syncd.ledger.claims import Kind, Owner
 from syncd.ledger.file import LedgerBusy, LedgerError
 from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.store import Ledger, Tx, reading
+from syncd.observe.teller import Teller
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -29,6 +30,7 @@ from tests import places  # noqa: E402
 from tests.postgres import Cluster, needed  # noqa: E402
 
 from .audit import sqlite3  # noqa: E402
+from .crossing import another  # noqa: E402
 from .harness import EMAIL, Harness  # noqa: E402
 
 T = TypeVar("T")
@@ -185,6 +187,18 @@ def test_a_start_beside_others_takes_nothing_from_them(url: Url, ledger: Ledger)
         write(mine, claims.end, YOU)
         write(mine, claims.end, Owner(3))
         assert write(mine, claims.begin, YOU, shared=True, now=0.0) is True
+
+
+def test_one_process_sends_the_alerts_and_the_next_one_once_it_has_ended(harness_on: Harness) -> None:
+    mine, yours = Teller(harness_on.parts), Teller(another(harness_on))
+
+    async def look() -> tuple[bool, bool]:
+        return await mine.is_me(), await yours.is_me()
+
+    assert [harness_on.run(look()) for _ in "ab"] == [(True, False)] * 2
+    harness_on.run(mine.close())
+    assert harness_on.run(yours.is_me())
+    assert harness_on.run(look()) == (False, True)
 
 
 def test_time_is_the_databases_and_a_slow_answer_changes_nothing(ledger: Ledger) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from syncd.contract.errors import RateLimited, Retry, Trouble
+from syncd.contract.errors import InDoubt, RateLimited, Retry, Trouble
 from syncd.contract.pacing import Window
-from syncd.ledger import connections, gates, rates
+from syncd.ledger import breakers, claims, confirmations, connections, gates, rates, symptoms, upkeep
+from syncd.ledger import inbox as received
+from syncd.ledger.claims import Kind, Lost, Owner
 from syncd.ledger.rates import TooSoon
 from syncd.ledger.store import Tx
 from syncd.pipeline import dispatch, inbox, work
@@ -173,6 +176,91 @@ def test_a_window_that_is_full_by_now_stops_the_intent_itself(build: Build) -> N
     assert (harness.dispatch(), harness.submissions()) == (0, [])
     harness.clock.time += 61
     assert harness.dispatch() == 1
+
+
+def test_limits_that_a_vendor_told_one_process_are_those_of_another(build: Build) -> None:
+    harness = people(build, 3)
+    other, told = another(harness), [Window(60.0, 1)]
+    harness.run(harness.ledger.write(connections.learn_windows, "ann", told, now=harness.clock.now()))
+    assert harness.run(dispatch.run_once(other, "ann")) == 1
+    assert other.lanes["ann"].pacer.windows == tuple(told)
+
+
+def test_turns_of_several_processes_add_up(harness: Harness) -> None:
+    for more in ({"mine": 3.0, "yours": 0.0}, {"mine": 2.0, "yours": 5.0}):
+        harness.run(harness.ledger.write(breakers.add_turns, "ann", 10.0, more))
+    assert harness.run(harness.ledger.read(breakers.turns, "ann")) == {"mine": 15.0, "yours": 15.0}
+
+
+def test_one_process_tries_a_provider_and_no_other_one_calls_meanwhile(build: Build) -> None:
+    """Even one that took the provider for well when its pass began."""
+    harness = people(build, 3)
+    other = another(harness)
+    harness.fake.refusals.append(InDoubt("no answer"))
+    harness.dispatch()
+    harness.clock.time += 120
+    harness.probe()
+    assert harness.sql("SELECT trial FROM breaker") == [(1,)]
+
+    def may_call(parts: Parts) -> bool:
+        owner, now = parts.at_work.owner, harness.clock.now()
+        look = partial(gates.require_open, sync="people", provider="ann", crm="crm", now=now)
+        try:
+            harness.run(harness.ledger.write(look, owner))
+        except gates.Shut:
+            return False
+        return True
+
+    take = harness.ledger.write(
+        claims.take, Kind.CONNECTION, ["ann"], owner=harness.parts.at_work.owner, now=harness.clock.now()
+    )
+    harness.run(take)
+    assert (may_call(harness.parts), may_call(other)) == (True, False)
+
+
+def test_a_single_write_finds_out_whether_a_crm_takes_them_whoever_makes_it(harness: Harness) -> None:
+    harness.run(harness.ledger.write(confirmations.refuse, "people", "no", first=True, now=NOW))
+    seen = harness.run(harness.ledger.read(confirmations.load, "people")).probe_at
+    tries = [harness.run(harness.ledger.write(confirmations.postpone_probe, "people", seen, now=NOW)) for _ in "ab"]
+    assert tries == [True, False]
+
+
+def test_an_unsigned_answer_that_another_process_came_before_is_read_anew(build: Build) -> None:
+    """Both were looked at while the call had not had its last word."""
+    harness = people(build, 1)
+    harness.dispatch()
+    (submission,) = harness.fake.accepted.values()
+    for body in (None, b"{}"):
+        harness.deliver(harness.fake.delivery(submission, body=body))
+    first, second = harness.run(harness.ledger.read(received.received, [1, 2]))
+    answer = harness.fake.parse(first.delivery, submission)
+    for got, once in ((first, False), (second, True)):
+        reading = received.Reading(got=got, answer=answer, poll_at=None, deadline=NOW, unsigned=once)
+        apply = harness.ledger.write(received.apply_many, [reading], now=harness.clock.now())
+        if not once:
+            harness.run(apply)
+            continue
+        with pytest.raises(Lost):
+            harness.run(apply)
+    assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("applied",), ("received",)]
+
+
+def test_what_each_process_sees_of_itself_goes_with_it(harness: Harness) -> None:
+    one, other = Owner(1), Owner(2)
+    row = {"kind": "late", "who": "plan", "why": "w", "cure": "", "since": NOW}
+    for owner in (one, other):
+        harness.run(harness.ledger.write(claims.renew, owner, now=NOW))
+        harness.run(harness.ledger.write(symptoms.keep, owner, [row]))
+    assert harness.run(harness.ledger.read(symptoms.of_others, one)) == [row]
+    harness.run(harness.ledger.write(claims.end, other))
+    harness.run(harness.ledger.write(symptoms.forget_the_ended))
+    assert harness.run(harness.ledger.read(symptoms.of_others, one)) == []
+
+
+def test_a_step_of_the_clock_is_followed_once_however_many_saw_it(harness: Harness) -> None:
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.STEPPED, NOW))
+    leapt = [harness.run(harness.ledger.write(upkeep.go_on_after_step, 60.0, NOW, now=NOW + 60)) for _ in "ab"]
+    assert leapt == [60.0, 60.0]
 
 
 # --- what shuts the gate ----------------------------------------------------------------------------------
