@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from syncd.contract.model import Field
-from syncd.frozen import frozen
 
 from . import results
 from .cases import Job
 from .states import JobState, Reason
-from .store import Tx
+from .store import NewJob, Tx
 
 
-@frozen(kw_only=True)
-class New:
-    """The first decision on a field of a contact."""
-
-    contact_id: int
-    sync: str
-    field: Field
-    person: str | None
-    state: JobState
-    provider: str = ""
-    reason: Reason | None = None
-    note: str = ""
-
-
-def make(tx: Tx, new: Sequence[New], *, now: float) -> int:
+def make(tx: Tx, new: Sequence[NewJob], *, now: float) -> int:
     """Make jobs; one that is there already is left alone. Returns how many are new."""
-    return len(tx.make_many([_row(one) for one in new], now=now))
-
-
-def _row(one: New) -> dict[str, Any]:
-    named = {"contact_id": one.contact_id, "sync": one.sync, "field": one.field, "person": one.person}
-    return named | {"state": one.state, "provider": one.provider, "reason": one.reason or "", "note": one.note}
+    return len(tx.make_many(new, now=now))
 
 
 def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
@@ -66,8 +45,8 @@ def adopt(tx: Tx, job: Job, sync: str) -> None:
 def bring_along(tx: Tx, contact_id: int, sync: str, target: Field, *, result_id: int, note: str, now: float) -> None:
     """What came with an answer for nothing has a property of its own: once for each contact, and once more where the
     former one was not for it (any more), as when the record became another person's."""
-    new = New(contact_id=contact_id, sync=sync, field=target, person=None, state=JobState.ANSWERED, note=note)
-    made = list(tx.make_many([_row(new)], now=now).values())
+    new = NewJob(contact_id, sync, target, person=None, state=JobState.ANSWERED, note=note)
+    made = list(tx.make_many([new], now=now).values())
     row = None if made else tx.row("job_of_contact", contact_id=contact_id, field=target)
     if row is not None and (row["state"], row["reason"]) == (JobState.DONE, Reason.CANCELLED):
         made = [row["id"]] if tx.move(row["id"], JobState.DONE, JobState.ANSWERED, now=now, note=note) else []

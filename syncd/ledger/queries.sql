@@ -166,9 +166,8 @@ SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value W
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
 INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, updated_at)
-SELECT CAST(value ->> 'contact_id' AS INTEGER), value ->> 'sync', value ->> 'field', value ->> 'person', value ->> 'state',
-    coalesce(value ->> 'reason', ''), coalesce(value ->> 'note', ''), coalesce(value ->> 'provider', ''),
-    iif(CAST(value ->> 'contact_id' AS INTEGER) > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 'sync'
+SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+    iif(CAST(value ->> 0 AS INTEGER) > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 1
         AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 1, 0), :now
 FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
 
@@ -1097,9 +1096,10 @@ JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attem
 JOIN job ON job.id = attempt.job_id
 
 -- name: requests_named
--- What was asked, and of whom (the same pairs), in the order of `submissions._Asked`.
+-- What was asked, and of whom (the same pairs), in the order of `submissions._Asked`; `known`: with what is known of them.
 SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
-    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
+    contact.object, contact.ext_id, iif(:known = 1, contact.identity, NULL), contact.vague, contact.learned, mail.value)
+    ORDER BY attempt.id)
 FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
@@ -1113,7 +1113,8 @@ GROUP BY job.state
 -- name: requests_of_submissions
 -- The same for all requests of some calls.
 SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
-    contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
+    contact.object, contact.ext_id, iif(:known = 1, contact.identity, NULL), contact.vague, contact.learned, mail.value)
+    ORDER BY attempt.id)
 FROM json_each_text(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
@@ -1713,7 +1714,7 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :
 SELECT sync, used FROM turn WHERE connection = :connection
 
 -- name: turn_add
-INSERT INTO turn VALUES (:connection, :sync, :least + :more)
+INSERT INTO turn VALUES (:connection, :sync, CAST(:least AS REAL) + :more)
 ON CONFLICT (connection, sync) DO UPDATE SET used = max(turn.used, :least) + :more
 
 -- name: new_waits

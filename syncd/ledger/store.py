@@ -81,6 +81,19 @@ class Move(NamedTuple):
     values: Mapping[str, Any] = MappingProxyType({})
 
 
+class NewJob(NamedTuple):
+    """The first decision on a field of a contact: a job that is to be made, in the order of `jobs_make`."""
+
+    contact_id: int
+    sync: str
+    field: str
+    person: str | None
+    state: JobState
+    reason: str = ""
+    note: str = ""
+    provider: str = ""
+
+
 class _Place(NamedTuple):
     """Where a job stands, as the counters tell it; `reason`: of one that is done."""
 
@@ -217,18 +230,16 @@ class Tx:
         behind = self.rows("jobs_behind", ids=_json(decided))
         self.move_many([Move(row[0], JobState.WAITING, JobState.QUEUED) for row in behind], now=now)
 
-    def make_many(self, jobs: Sequence[Mapping[str, Any]], *, now: float) -> dict[tuple[int, str], int]:
-        """Make the jobs that are not there yet; returns the ids of the new ones by contact and field.
-
-        Each has contact_id, sync, field, person and state, and may have reason, note, provider and priority.
-        """
+    def make_many(self, jobs: Sequence[NewJob], *, now: float) -> dict[tuple[int, str], int]:
+        """Make the jobs that are not there yet; returns the ids of the new ones by contact and field."""
         made = self.rows("jobs_make", rows=_json(jobs), now=now) if jobs else []
-        ids = {(row["contact_id"], row["field"]): row["id"] for row in made}
+        ids: dict[tuple[int, str], int] = {(contact, field): id_ for id_, contact, field in made}
         new, steps = dict(ids), dict[_Step, list[int]]()
         for job in jobs:
-            if (id_ := new.pop((job["contact_id"], job["field"]), None)) is not None:
-                self._count(job["sync"], job["field"], job["state"], job.get("reason") or "", 1)
-                steps.setdefault(_step("", job["state"], job), []).append(id_)
+            if (id_ := new.pop((job.contact_id, job.field), None)) is not None:
+                self._count(job.sync, job.field, job.state, job.reason, 1)
+                step: _Step = ("", job.state, job.reason, job.note, job.provider, None)
+                steps.setdefault(step, []).append(id_)
         self._record(steps, now=now)
         return ids
 

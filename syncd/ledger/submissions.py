@@ -18,6 +18,7 @@ from syncd.contract.model import (
     EnrichmentRequest,
     EnrichmentResult,
     Field,
+    Identity,
     Outcome,
     Submission,
 )
@@ -377,7 +378,7 @@ class _Asked(NamedTuple):
     connection: str
     object: str
     ext_id: str
-    identity: str
+    identity: str | None  # where what is known is wanted
     vague: str
     learned: str | None
     found_email: str | None
@@ -386,8 +387,9 @@ class _Asked(NamedTuple):
 def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentRequest]]:
     named = [[one.id, ids.own_part(one.id, request)] for one in calls for request in sorted(one.requests or ())]
     whole = [one.id for one in calls if not one.requests]
-    rows = tx.packed("requests_named", wanted=json.dumps(named)) if named else []
-    rows += tx.packed("requests_of_submissions", ids=json.dumps(whole)) if whole else []
+    with_known = int(any(one.known for one in calls))
+    rows = tx.packed("requests_named", wanted=json.dumps(named), known=with_known) if named else []
+    rows += tx.packed("requests_of_submissions", ids=json.dumps(whole), known=with_known) if whole else []
     parts: dict[tuple[str, str], list[_Asked]] = {}
     for row in map(_Asked._make, rows):
         parts.setdefault((row.submission_id, row.request_id), []).append(row)
@@ -398,6 +400,10 @@ def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentReque
     return found
 
 
+def _known(one: _Asked) -> Identity:
+    return people.known(one.identity or "{}", one.vague, one.learned, one.found_email)
+
+
 def _request(request_id: str, rows: Sequence[_Asked], *, known: bool) -> EnrichmentRequest:
     first = rows[0]
     return EnrichmentRequest(
@@ -405,7 +411,7 @@ def _request(request_id: str, rows: Sequence[_Asked], *, known: bool) -> Enrichm
         ref=ContactRef(connection=first.connection, object=first.object, id=first.ext_id),
         identity=load_identity(first.asked),
         fields=tuple(Field(row.field) for row in rows),
-        known=people.known(first.identity, first.vague, first.learned, first.found_email) if known else BLANK,
+        known=_known(first) if known else BLANK,
     )
 
 

@@ -22,7 +22,7 @@ from syncd.ledger.cases import Case, Job, Read
 from syncd.ledger.results import Heard
 from syncd.ledger.reviews import Doubtful
 from syncd.ledger.states import NEVER, JobState, Reason
-from syncd.ledger.store import Move, Tx
+from syncd.ledger.store import Move, NewJob, Tx
 from syncd.people.answers import Verdict
 from syncd.policy import values
 from syncd.policy.asking import request_for, ways
@@ -330,12 +330,12 @@ def _times(held: Iterable[Decided]) -> Iterator[tuple[int, float]]:
             yield one.case.job.id, one.decision.until
 
 
-def _new(one: Decided) -> decisions.New | None:
+def _new(one: Decided) -> NewJob | None:
     """The first decision on a field: to ask, or why not. What was never wanted needs no trace."""
     case, decision = one.case, one.decision
     if case.job is not None or one.sync is None:
         return None
-    new = partial(decisions.New, contact_id=case.contact_id, sync=one.sync.name, field=case.field, person=case.person)
+    new = partial(NewJob, case.contact_id, one.sync.name, case.field, case.person)
     match decision:
         case Ask(provider, note):
             return new(state=JobState.QUEUED, provider=provider, note=note)

@@ -9,7 +9,7 @@ from syncd.contract.model import Field, Page
 from syncd.ledger import cases, contacts, decisions, inbox, selections
 from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState
-from syncd.ledger.store import Tx
+from syncd.ledger.store import NewJob, Tx
 from syncd.pipeline.deciding import fingerprint
 
 
@@ -18,9 +18,7 @@ def queue_all(tx: Tx, field: Field, provider: str, *, now: float) -> int:
     ids = cases.changed(tx, 500, now=now)
     found = {one.contact_id: one.person for one in cases.read(tx, ids, Rules()).cases}
     new = [
-        decisions.New(
-            contact_id=id_, sync="people", field=field, person=found[id_], state=JobState.QUEUED, provider=provider
-        )
+        NewJob(contact_id=id_, sync="people", field=field, person=found[id_], state=JobState.QUEUED, provider=provider)
         for id_ in ids
     ]
     made = decisions.make(tx, new, now=now)

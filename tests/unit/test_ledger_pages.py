@@ -13,10 +13,9 @@ import pytest
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
 from syncd.ledger import cases, contacts, decisions
 from syncd.ledger.contacts import Rules
-from syncd.ledger.decisions import New
 from syncd.ledger.results import load_identity
 from syncd.ledger.states import JobState, Reason
-from syncd.ledger.store import Ledger, Tx
+from syncd.ledger.store import Ledger, NewJob, Tx
 from syncd.people import groups
 from syncd.people.groups import Record
 from tests.places import place_of
@@ -61,7 +60,7 @@ def decide(tx: Tx, at: float) -> None:
     """Whatever is lacking is done for a reason that other evidence may change."""
     todo = cases.changed(tx, 1000, now=at)
     made = [
-        New(
+        NewJob(
             contact_id=one.contact_id,
             sync="people",
             field=one.field,
