@@ -888,7 +888,7 @@ FOUND_AT: dict[str, int] = {  # a seed whose history finds it within seconds, wh
     "bulk_all_or_nothing": 7,
     "buying_goes_on_while_writes_are_refused": 3,
     "careless_log": 2,
-    "changed_policy_not_noticed": 4,
+    "changed_policy_not_noticed": 93,
     "cleared_value_written_again": 20,
     "cursor_before_page": 6,
     "double_settle": 5,
