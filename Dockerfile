@@ -1,13 +1,15 @@
 # syncd as nobody's user, for a read-only root: see deploy/compose.yaml.
 #
 #   docker build --tag syncd .
+#   docker build --tag syncd --build-arg LOCK=postgres .     for a ledger in PostgreSQL
 
 FROM python:3.13-slim AS build
 WORKDIR /src
+ARG LOCK=runtime
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements/runtime.lock requirements/build.lock requirements/
+COPY requirements/${LOCK}.lock requirements/build.lock requirements/
 RUN python -m venv /opt/syncd \
-    && /opt/syncd/bin/python -m pip install --only-binary :all: --require-hashes -r requirements/runtime.lock \
+    && /opt/syncd/bin/python -m pip install --only-binary :all: --require-hashes -r requirements/${LOCK}.lock \
     && python -m venv /tmp/build \
     && /tmp/build/bin/python -m pip install --only-binary :all: --require-hashes -r requirements/build.lock
 COPY pyproject.toml README.md LICENSE ./

@@ -105,6 +105,7 @@ soak: dev  ## The long reliability tests; report in .cache/soak.json (YEARS=1000
 
 lock: dev  ## New locks from pyproject.toml (ARGS="--upgrade" for newer versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.lock
+	$(LOCK) pyproject.toml --extra postgres -c requirements/runtime.lock -o requirements/postgres.lock
 	$(LOCK) --group build -c requirements/runtime.lock -o requirements/build.lock
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import acks, bars, calls, idle, money, pages, people, plan, shapes, size
+from . import acks, bars, calls, hosts, idle, money, pages, people, plan, shapes, size
 from .bars import Line, Value
 from .processes import NotMeasured
 from .shapes import Say
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     **{name: partial(shapes.measure, name) for name in shapes.SHAPES},
     "calls": lambda _, say: calls.measure(say),
     "acks": acks.measure,
+    "hosts": hosts.measure,
     "size": lambda _, say: size.measure(say),
     "pages": lambda _, say: pages.measure(say),
     "idle": idle.measure,

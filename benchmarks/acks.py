@@ -30,7 +30,7 @@ def measure(rounds: int, say: Say) -> dict[str, Value]:
     rates: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with contextlib.ExitStack() as stack:
         vendors = stack.enter_context(Vendors(0))
-        ports = {kind: stack.enter_context(_receiver(vendors, kind)) for kind in KINDS}
+        ports = {kind: stack.enter_context(receiver(vendors, kind)) for kind in KINDS}
         numbers = itertools.count(1)
         for number in range(rounds):
             for kind in KINDS if number % 2 else KINDS[::-1]:
@@ -42,7 +42,7 @@ def measure(rounds: int, say: Say) -> dict[str, Value]:
 
 
 @contextlib.contextmanager
-def _receiver(vendors: Vendors, kind: str) -> Iterator[int]:
+def receiver(vendors: Vendors, kind: str) -> Iterator[int]:
     """A receiver's port."""
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as folder:
         path = written(Path(folder), configuration(vendors), free_port(), free_port())

@@ -43,7 +43,10 @@ DO $$ DECLARE one record; BEGIN
             EXECUTE format('DELETE FROM %I', one.name);
         END IF;
     END LOOP;
-    FOR one IN SELECT sequencename AS name FROM pg_sequences WHERE last_value IS NOT NULL LOOP
+    FOR one IN SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE '%_bells_%' LOOP
+        EXECUTE format('DROP SCHEMA %I CASCADE', one.name);
+    END LOOP;
+    FOR one IN SELECT sequencename AS name FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP
         PERFORM setval(one.name::regclass, 1, false);
     END LOOP;
 END $$"""

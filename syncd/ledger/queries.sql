@@ -1714,7 +1714,7 @@ FROM attempt JOIN job ON job.id = attempt.job_id WHERE attempt.submission_id = :
 SELECT sync, used FROM turn WHERE connection = :connection
 
 -- name: turn_add
-INSERT INTO turn VALUES (:connection, :sync, :least + :more)
+INSERT INTO turn VALUES (:connection, :sync, CAST(:least AS REAL) + :more)
 ON CONFLICT (connection, sync) DO UPDATE SET used = max(turn.used, :least) + :more
 
 -- name: new_waits

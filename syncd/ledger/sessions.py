@@ -165,9 +165,14 @@ class Session:
         return None if found is None else found[0]
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]], /) -> psycopg.Cursor[Any]:
-        """The same once for each row. Raises psycopg.Error."""
+        """The same once for each row. Raises psycopg.Error.
+
+        What psycopg sends last of many switches off the limit on standing still in a transaction (a Flush after the
+        Sync; seen with PostgreSQL 15): another statement switches it on again.
+        """
         cursor = self._raw.cursor()
         cursor.executemany(numbered(statement)[0].encode(), rows)
+        self._raw.execute(b"SELECT")
         return cursor
 
     def pieces(self, statement: str, size: int) -> Iterator[list[Row]]:

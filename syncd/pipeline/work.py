@@ -200,6 +200,7 @@ def _renew_and_expire(tx: Tx, at_work: AtWork, hold_for: Mapping[str, float], *,
     doubtful = submissions.recover(tx, hold_for, now=now, owner=owner.id)
     writes.postpone_contacts(tx, [one.item for one in free if one.kind is Kind.RECORD], now=now)
     ended = claims.forget_the_ended(tx, owner, now=now)
+    tx.tally("processes_taken_over", ended)
     gates.forget_the_ended(tx)
     symptoms.forget_the_ended(tx)
     if free or doubtful:

@@ -58,6 +58,7 @@ CALLS: dict[str, Call] = {
 }
 ELSEWHERE: dict[str, str] = {
     "init": "tests/system/test_init.py: here the configuration is that of deploy/README.md",
+    "migrate": "tests/system/test_migrate.py: with a PostgreSQL, which deploy/README.md does without",
     "restore": "a command of deploy/README.md, section Copies, and back again",
     "run": "the service itself, and refused beside it: Boot.a_second_daemon_is_refused",
     "sandbox": "the emulated vendors of the whole trial: Boot.install",

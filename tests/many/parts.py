@@ -6,12 +6,13 @@ The PostgreSQL is one of the test's own: it may be frozen, killed and started ag
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Server(Cluster):
     """A cluster that can be hurt. `at`: the folder of its programs."""
 
     at: Path = field(kw_only=True)
+    settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
 
     def crash(self) -> None:
         """As a power cut does it: every process of it at once."""
@@ -47,7 +49,7 @@ class Server(Cluster):
         until("PostgreSQL answers", self._answers)
 
     def _command(self) -> list[str | Path]:
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        settings = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
         return [*unprivileged(), self.at / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings]
 
     def _answers(self) -> bool:
@@ -75,15 +77,40 @@ class Server(Cluster):
         return [self.process.pid, *map(int, children.split())]
 
 
-def own_server() -> Server:
-    """Started for one test, which stops it."""
+def own_server(**settings: str) -> Server:
+    """Started for one test, which stops it. `settings`: beside those of all tests."""
     from tests.postgres import programs  # noqa: PLC0415
 
     needed()
     at = programs()
     assert at is not None
     made = Cluster.start(at)
-    return Server(made.folder, made.process, at=at)
+    server = Server(made.folder, made.process, at=at, settings={**SETTINGS, **settings})
+    if settings:
+        server.crash()
+        server.start_again()
+    return server
+
+
+@contextmanager
+def standby(server: Server) -> Iterator[None]:
+    """Another host's copy, which follows."""
+    folder = server.folder / "standby"
+    source: list[str | Path] = ["-h", server.folder, "-U", "syncd", "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+    copy: list[str | Path] = [*unprivileged(), server.at / "pg_basebackup", "-D", folder, *source]
+    subprocess.run(copy, cwd=server.folder, check=True)
+    settings = [part for name, value in server.settings.items() for part in ("-c", f"{name}={value}")]
+    run: list[str | Path] = [*unprivileged(), server.at / "postgres", "-D", folder, "-k", folder, *settings]
+    with (server.folder / "standby.log").open("wb") as log:
+        process = subprocess.Popen(run, cwd=server.folder, stdout=log, stderr=log)
+    try:
+        followers = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+        until("it follows", lambda: ask(server.url("postgres"), followers))
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder)
 
 
 def waits_for(server: Server, names: str) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import places
 from tests.system.rig import GivenUp, Vendors, answer, assert_right, syncd, until
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from .hosts import WITHIN, Hosts, missing
+from .parts import LONG
 
 KILLS = 20
 WITH_SYNCD = "ab"
@@ -29,7 +29,7 @@ LEFT = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review')
 NEWEST = "SELECT coalesce(max(id), 0) FROM step"
 
 pytestmark = [
-    pytest.mark.skipif(not places.on_postgres(), reason="takes half an hour: make many"),
+    pytest.mark.skipif(not LONG, reason="takes half an hour: make many"),
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 

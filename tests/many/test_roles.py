@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -13,8 +15,9 @@ from syncd.ledger.place import Url
 from tests.postgres import needed
 from tests.system.rig import syncd
 
-from .parts import Part, all_done, ask, assert_right, world
+from .parts import LONG, Part, all_done, ask, assert_right, world
 
+PULLS = "SELECT count(*) FROM run WHERE kind = 'pull'"
 FILE = """
 ledger: { path: ledger.db }
 connections:
@@ -56,3 +59,19 @@ def test_a_file_belongs_to_one_process_that_does_all(tmp_path: Path) -> None:
         done = syncd("run", "-c", config, "--role", role)
         assert done.returncode == 78
         assert f"--role {role} needs a ledger that processes share, in PostgreSQL (ledger.url)" in done.stderr
+
+
+@pytest.mark.skipif(not LONG, reason="takes two minutes: make many")
+def test_two_workers_pull_once_when_it_is_time(tmp_path: Path, url: Url) -> None:
+    """Each sync is pulled every half an hour of the rehearsal, however many workers there are."""
+    with world(tmp_path, url, speed=60.0) as vendors:
+        every = 1800.0 / 60.0  # real seconds
+        syncs = [{**sync, "every": "30m"} for sync in yaml.safe_load(vendors.config.read_text("utf-8"))["syncs"]]
+        vendors.configure(syncs=[{key: one[key] for key in one if key != "schedule"} for one in syncs])
+        with Part(vendors, name="a", listen=vendors.listen) as one, Part(vendors, name="b", role="worker") as two:
+            one.until("both have started", lambda: one.lines("started") and two.lines("started"))
+            one.until("all were pulled", lambda: ask(url, PULLS) >= len(syncs))
+            before, begun = ask(url, PULLS), time.monotonic()
+            time.sleep(3.5 * every)
+            took, pulls = time.monotonic() - begun, ask(url, PULLS) - before
+    assert 2 * len(syncs) <= pulls <= (took / every + 2) * len(syncs), "as often as one worker pulls"

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -21,10 +17,9 @@ from syncd.ledger import upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.place import Url
 from syncd.ledger.store import Ledger
-from tests.postgres import SETTINGS, unprivileged
 from tests.system.rig import until
 
-from .parts import Server, ask, own_server, waits_for
+from .parts import Server, own_server, standby, waits_for
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +35,6 @@ def url(server: Server) -> Iterator[Url]:
     yield Url(made.text, replicated=True)
     waits_for(server, "")
     server.drop(made)
-
-
-@contextmanager
-def standby(server: Server) -> Iterator[None]:
-    """Another host's copy, which follows."""
-    folder = server.folder / "standby"
-    copy: list[str | Path] = [
-        server.at / "pg_basebackup",
-        "-D",
-        folder,
-        "-R",
-        "-X",
-        "stream",
-        "-c",
-        "fast",
-        "-h",
-        server.folder,
-    ]
-    subprocess.run([*unprivileged(), *copy, "-U", "syncd", "--no-sync"], cwd=server.folder, check=True)
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    run: list[str | Path] = [*unprivileged(), server.at / "postgres", "-D", folder, "-k", folder, *settings]
-    with (server.folder / "standby.log").open("wb") as log:
-        process = subprocess.Popen(run, cwd=server.folder, stdout=log, stderr=log)
-    try:
-        followers = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-        until("it follows", lambda: ask(server.url("postgres"), followers))
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder)
 
 
 def test_without_a_standby_it_does_not_start(server: Server, url: Url) -> None:

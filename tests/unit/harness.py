@@ -122,8 +122,10 @@ class Harness:
         self._open()
 
     def _open(self) -> None:
-        """Another process: whatever the one before held is free."""
+        """Another process: whatever the one before held is free. On PostgreSQL its lease is over by now."""
         self.parts = self._assemble(Ledger.open(place_of(self.path)))
+        if self.ledger.shared:
+            self.run(self.ledger.write(lambda tx: tx.run("workers_forget")))
         self.run(work.begin(self.parts))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

@@ -277,16 +277,22 @@ def test_a_connection_that_is_lost_is_made_again(ledger: Ledger, other: Any) -> 
     assert [mark(ledger, key) for key in ("b", "c", "b", "c")] == [None, 1.0, None, 1.0], "each of the readers"
 
 
-def test_whoever_stands_still_in_a_transaction_holds_nobody_up(ledger: Ledger, other: Any, url: Url) -> None:
-    """Its lock is free once it is cut off; what it would commit after that is refused."""
+@pytest.mark.parametrize("number", [1, 20])
+def test_whoever_stands_still_in_a_transaction_holds_nobody_up(
+    ledger: Ledger, other: Any, url: Url, number: int
+) -> None:
+    """Its lock is free once it is cut off; what it would commit after that is refused. After many rows at once, too."""
     with closing(Session(url.text, reads=False)) as still:
         still.script("SET idle_in_transaction_session_timeout = '200ms'")
         engine_of(url).begin(still)
-        still.execute("INSERT INTO tally VALUES ('late', 1)")
+        if number == 1:
+            still.execute("INSERT INTO tally VALUES ('late', 1)")
+        else:
+            still.executemany("INSERT INTO tally VALUES (:name, 1)", [(f"late {n}",) for n in range(number)])
         write(ledger, upkeep.set_mark, "a", 1.0)
         with pytest.raises(psycopg.Error):
             still.commit()
-    assert other.execute("SELECT count(*) FROM tally WHERE name = 'late'").fetchone() == (0,)
+    assert other.execute("SELECT count(*) FROM tally WHERE name LIKE 'late%'").fetchone() == (0,)
 
 
 # --- what the tables themselves refuse --------------------------------------------------------------------
