@@ -143,6 +143,13 @@ class Worker:
         self.signal(signal.SIGTERM)
         return self.process.wait(60)
 
+    def starts(self) -> int:
+        """How often it has begun to work."""
+        return self.log.read_text("utf-8").count('"event": "started"')
+
+    def has_started(self, times: int) -> bool:
+        return self.starts() >= times
+
     def tail(self) -> str:
         return self.log.read_text("utf-8")[-3000:]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,12 @@ def test_killed_at_random_moments(tmp_path: Path, seed: int) -> None:
         working = [site.begin(role="worker"), site.begin(role="worker")]
         watched(site, "they work", lambda: site.count("SELECT count(*) FROM submission"))
         for _ in range(KILLS):
+            time.sleep(rng.uniform(0.0, 2.0))
             one = rng.choice(working)
             one.kill()
+            wanted = one.starts() + 1
             one.start()
-            time.sleep(rng.uniform(0.2, 3.0))
+            watched(site, "it works again", partial(one.has_started, wanted))
         watched(site, "all is done", lambda: all_but_doubts(site), within=240)
         watched(site, "no intent of an ended worker is left", lambda: not site.count(OVER))
         assert_bought_once(site)

@@ -48,6 +48,7 @@ def test_a_receiver_and_a_worker_do_it_all_together(tmp_path: Path, url: Url) ->
             assert receiver.api("/").status_code == 404
             assert "syncd_spool_callbacks 0.0" in receiver.api("/metrics").text
             assert worker.terminate() == 0
+            assert ask(url, "SELECT (SELECT count(*) FROM claim) + (SELECT count(*) FROM worker)") == 0
         assert receiver.terminate() == 0
         assert ask(url, "SELECT n FROM tally WHERE name = 'callbacks_received'") > 0
 

@@ -1,6 +1,6 @@
 """The quick form of the simulation: some histories, the same one twice, and every planted bug found.
 
-Each bug is looked for from the seed on that found it last. The long form is
+Each bug is looked for from a seed on that finds it within seconds. The long form is
 `python -m tests.simulation --soak --years 1000 --seed 1 --report FILE`, and `--planted all`.
 """
 
