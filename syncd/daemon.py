@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import structlog
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
+from syncd.cores import keep_together
 from syncd.ledger.place import Url
 from syncd.orders import Orders, Read, Role, broken
 from syncd.pipeline.canary import Canary
@@ -98,6 +99,7 @@ class Daemon:
         behind = self._behind = await self._make_behind()
         await self.private.start()
         beating = asyncio.create_task(behind.heartbeat.run(), name="heartbeat")
+        together = asyncio.create_task(keep_together(), name="cores")
         at_work = asyncio.create_task(behind.run(), name="work")
         taking_in = asyncio.create_task(self._take_in(), name="intake")
         waiting = asyncio.create_task(self._orders.end.wait())
@@ -115,6 +117,7 @@ class Daemon:
         await behind.close()
         log.info("stopped")
         beating.cancel()
+        together.cancel()
         if self._orders.failure is not None:
             raise self._orders.failure
         for task in goal:
