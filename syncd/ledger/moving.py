@@ -131,7 +131,9 @@ class _File:
 
     def arrive(self) -> None:
         with self._alone() as file:
-            _write_mark(Tx(file), None)
+            tx = Tx(file)
+            _nobody_works_here(tx)
+            _write_mark(tx, None)
 
     def is_there(self) -> bool:
         return self.path.exists()
@@ -179,7 +181,9 @@ class _Database:
 
     def arrive(self) -> None:
         with self.alone() as session:
-            _write_mark(_tx(session), None)
+            tx = _tx(session)
+            _nobody_works_here(tx)
+            _write_mark(tx, None)
 
     def is_there(self) -> bool:
         with self.alone() as session:
@@ -250,6 +254,12 @@ def _write_mark(tx: Tx, mark: _Mark | None) -> None:
     tx.run("moved_forget")
     if mark is not None:
         tx.run("moved_set", place=mark.place, now=mark.at, arriving=int(mark.arriving))
+
+
+def _nobody_works_here(tx: Tx) -> None:
+    """Whoever worked on the old ledger has ended: the first start here need not wait until their leases are over."""
+    tx.run("claims_forget")
+    tx.run("workers_forget")
 
 
 def _index(tx: Tx) -> None:

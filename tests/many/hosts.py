@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -99,7 +100,7 @@ class Host:
         )
         self.run(
             "patroni",
-            [*unprivileged(), "patroni", DEPLOY / "patroni.yml"],
+            [*unprivileged(), "patroni", shutil.copy(DEPLOY / "patroni.yml", self.data)],
             HOME=str(self.data),
             PYTHONWARNINGS="",
             PATRONI_NAME=self.name,
@@ -188,11 +189,12 @@ def _alive(pid: int) -> bool:
 class Hosts:
     """All three, with the vendors. A context manager."""
 
-    folder: Path
     vendors: Vendors
     hosts: dict[str, Host] = field(default_factory=dict)
 
     def __enter__(self) -> Hosts:
+        self.folder = Path(tempfile.mkdtemp(prefix="syncd-hosts-"))
+        self.folder.chmod(0o755)  # PostgreSQL's user comes by
         number = os.getpid() % 250 + 1
         self._bridge, net = f"syncd{number}", f"10.213.{number}"
         self.outside = f"{net}.1"
@@ -299,3 +301,4 @@ class Hosts:
             balancer.kill()
             balancer.wait(10)
         subprocess.run(["ip", "link", "del", self._bridge], check=False, capture_output=True)
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -36,9 +36,8 @@ pytestmark = [
 
 @pytest.mark.timeout(4500)
 def test_a_host_is_lost_again_and_again(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    tmp_path.chmod(0o755)
     rng = random.Random(1)  # which host, and when
-    with Vendors(tmp_path, contacts=CONTACTS, speed=SPEED) as vendors, Hosts(tmp_path, vendors) as hosts:
+    with Vendors(tmp_path, contacts=CONTACTS, speed=SPEED) as vendors, Hosts(vendors) as hosts:
         vendors.configure(ledger={"lease": f"{LEASE:g}s"})
         for name in WITH_SYNCD:
             hosts.hosts[name].start_syncd(vendors.config)
