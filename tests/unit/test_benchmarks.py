@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as bench
-from benchmarks import bars, calls
+from benchmarks import bars, beyond, calls
 from benchmarks.bars import Line, Value, least, most
 from benchmarks.copies import multiply
 from benchmarks.processes import NotMeasured
@@ -130,3 +130,15 @@ def test_copies_of_a_ledger_are_a_ledger(harness: Harness, tmp_path: Path) -> No
             counted,
         )
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_the_page_shows_what_the_simulation_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "beyond.md"
+    assert beyond.table(beyond.Costs()) in page.read_text("utf-8")
+
+
+def test_a_cluster_that_is_asked_for_too_much_lets_callbacks_wait() -> None:
+    costs = beyond.Costs()
+    slow, quick = (max(beyond.waits(beyond.Load.of(n), costs, seconds=60.0, seed=1)) for n in (500_000_000, 50_000_000))
+    assert beyond.Load.of(500_000_000).busy(costs) > 1 > beyond.Load.of(50_000_000).busy(costs)
+    assert slow > 1_000 > 100 > quick
