@@ -26,6 +26,7 @@ syncs: [{ name: people, crm: crm, object: contacts, every: 15m, fields: { phone:
 ELSEWHERE = {  # pages whose commands are run by others
     "docs/first-batch.md": "tests/system/test_first_batch.py",
     "docs/guides/run.md": "make boot",
+    "docs/guides/many-hosts.md": "tests/many/test_hosts.py, with the programs and files that are named there",
     "docs/guides/add-a-provider.md": "the tests of examples/",
 }
 

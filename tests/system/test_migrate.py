@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Undisturbed
-from .rig import Daemon, Vendors, answer, ask, assert_right, run_once, syncd
+from .rig import Daemon, Vendors, answer, ask, assert_right, run_once, syncd, until
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -60,12 +60,16 @@ def test_what_is_typed_wrongly_is_told(tmp_path: Path) -> None:
             assert said in done.stderr
 
 
+def _restores(vendors: Vendors) -> bool:
+    return syncd("restore", "-c", vendors.config).returncode == 0
+
+
 def test_a_ledger_that_postgres_has_put_back_buys_nothing_for_a_while(tmp_path: Path) -> None:
     """By pg_dump and psql; what was asked since the copy was made is not known to it."""
     server, dump = needed(), tmp_path / "ledger.sql"
     url, other = server.empty(), server.empty()
     with Vendors(tmp_path, contacts=6) as vendors:
-        vendors.configure(ledger={"path": None, "url": url.text, "durability": "local"})
+        vendors.configure(ledger={"path": None, "url": url.text, "durability": "local", "lease": "5s"})
         with Daemon(vendors) as daemon:
             daemon.wait_for("a call", vendors.bill)
             daemon.kill()
@@ -77,13 +81,14 @@ def test_a_ledger_that_postgres_has_put_back_buys_nothing_for_a_while(tmp_path: 
 
         put_back: list[str | Path] = [tools / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file", dump, other.text]
         subprocess.run(put_back, check=True, stdout=subprocess.DEVNULL)
-        vendors.configure(ledger={"path": None, "url": other.text, "durability": "local"})
+        vendors.configure(ledger={"path": None, "url": other.text})
         for wrong in (("backup", tmp_path / "copy.db"), ("restore", dump)):
             done = syncd(*wrong, "-c", vendors.config)
             assert done.returncode in (1, 2)
             assert "PostgreSQL" in done.stderr
+        until("the lease of the daemon that was killed to be over", lambda: _restores(vendors), within=60.0, every=1.0)
         restored = answer("restore", "-c", vendors.config)
-        assert restored["generation"] == 1
+        assert restored["generation"] == 2
         frozen = answer("thaw", "-c", vendors.config)["frozen"]
         assert frozen["until"] == restored["frozen_until"]
         bill = vendors.bill()

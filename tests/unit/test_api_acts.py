@@ -46,7 +46,9 @@ TWINS = {
 # Commands without a page, and why. All others show what a page shows, or do what a page does.
 NO_PAGE = {
     **dict.fromkeys(("init", "demo", "sandbox", "run", "setup", "check", "doctor"), "before or without a daemon"),
-    **dict.fromkeys(("backup", "restore", "verify", "thaw", "reconcile"), "about the ledger's file on this host"),
+    **dict.fromkeys(
+        ("backup", "restore", "migrate", "verify", "thaw", "reconcile"), "about the ledger's file on this host"
+    ),
     **dict.fromkeys(("connectors", "completion", "config", "alert"), "about the installation on this host"),
     "plan": "runs a whole pull on a copy of the ledger: minutes, and a copy of the disk's size",
 }
