@@ -191,8 +191,17 @@ class Hosts:
 
     vendors: Vendors
     hosts: dict[str, Host] = field(default_factory=dict)
+    _balancers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Hosts:
+        try:
+            self._build()
+        except BaseException:  # whatever it was, nothing of it stays on this machine
+            self.__exit__()
+            raise
+        return self
+
+    def _build(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="syncd-hosts-"))
         self.folder.chmod(0o755)  # PostgreSQL's user comes by
         number = os.getpid() % 250 + 1
@@ -219,7 +228,6 @@ class Hosts:
             callbacks={"public_url": f"http://127.0.0.1:{self.vendors.listen}"},
             log={"format": "json"},
         )
-        return self
 
     def _make(self, space: str, address: str) -> None:
         _ip("netns", "add", space)
