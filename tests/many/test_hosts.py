@@ -20,7 +20,7 @@ from .parts import LONG
 WITH_SYNCD = "ab"
 LEASE, MORE = 10.0, 10.0  # seconds
 AT_LEAST = 5  # calls that are open when a host is killed
-CONTACTS, SPEED = 100, 10.0  # for each time: so that there is work to the end
+CONTACTS, SPEED = 240, 10.0  # for each time: so that there is work to the end
 OPEN_CALLS = "SELECT count(*) FROM submission WHERE state = 'accepted'"
 LEFT = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review'))
     + (SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt'))
