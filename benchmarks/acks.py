@@ -57,9 +57,9 @@ def genuine_callback(port: int, number: int) -> Post:
     return answer_about(number, address)
 
 
-async def pour(posts: list[Post]) -> float:
-    """Callbacks a second that were acknowledged, over as many connections as there are places."""
-    client, left = Client(CONNECTIONS), iter(posts)
+async def pour(posts: list[Post], connections: int = CONNECTIONS) -> float:
+    """Callbacks a second that were acknowledged, over so many connections."""
+    client, left = Client(connections), iter(posts)
 
     async def caller() -> None:
         for post in left:
@@ -68,7 +68,7 @@ async def pour(posts: list[Post]) -> float:
                 raise NotMeasured(f"a genuine callback was answered with {status}")
 
     began = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(caller() for _ in range(connections)))
     took = time.perf_counter() - began
     client.close()
     return len(posts) / took

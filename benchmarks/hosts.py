@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import itertools
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -18,17 +17,15 @@ from typing import TYPE_CHECKING
 
 from syncd.ledger.store import Ledger
 
-from .acks import CONNECTIONS, genuine_callback, receiver
+from .acks import CALLS, CONNECTIONS, genuine_callback, pour, receiver
 from .bars import Value
 from .processes import NotMeasured, Process, Vendors, configuration, free_port, get, until, written
 from .shapes import Say
-from .wire import Client
 
 if TYPE_CHECKING:
     from tests.many.parts import Server
 
 RECEIVERS, WORKERS = 2, 4
-CALLS = 3_000
 JOBS = 20_000
 
 
@@ -63,7 +60,8 @@ def _acks(server: Server, rounds: int, say: Say) -> dict[str, Value]:
             for kind in list(rates) if number % 2 else list(rates)[::-1]:
                 parts.waits_for(server, "*" if kind == "standby" else "")
                 ports = [file] if kind == "file" else two
-                rates[kind].append(asyncio.run(_pour(ports, numbers)))
+                posts = [genuine_callback(ports[n % len(ports)], next(numbers)) for n in range(CALLS)]
+                rates[kind].append(asyncio.run(pour(posts, CONNECTIONS * len(ports))))
                 say(f"hosts {number + 1} {kind}: {rates[kind][-1]:.0f}/s")
         parts.waits_for(server, "")
     return {"acks": _ratio(rates["two"], rates["file"]), "standby": _ratio(rates["standby"], rates["two"])}
@@ -91,24 +89,6 @@ def _is_ready(process: Process, port: int) -> bool:
         return get(port, "/readyz")[0] == 200
     except OSError:
         return False
-
-
-async def _pour(ports: list[int], numbers: Iterator[int]) -> float:
-    """Callbacks a second that were acknowledged, spread over the receivers."""
-    posts = [genuine_callback(ports[n % len(ports)], next(numbers)) for n in range(CALLS)]
-    client, left = Client(CONNECTIONS * len(ports)), iter(posts)
-
-    async def caller() -> None:
-        for post in left:
-            status, _ = await client.send(post.url, post.body, post.headers)
-            if status != 200:
-                raise NotMeasured(f"a genuine callback was answered with {status}")
-
-    began = time.perf_counter()
-    await asyncio.gather(*(caller() for _ in range(CONNECTIONS * len(ports))))
-    took = time.perf_counter() - began
-    client.close()
-    return len(posts) / took
 
 
 def _claims(server: Server, rounds: int, say: Say) -> dict[str, Value]:
