@@ -285,12 +285,28 @@ def _on_answers(policy: Policy, facts: Facts) -> tuple[Decision, Sequence[Weighe
 
 def weigh(facts: Facts, policy: Policy) -> list[Weighed]:
     """Judge each answer that counts: about whom the record is about now, not too old; in the waterfall's order."""
-    fresh = [one for one in facts.heard if one.asked_at >= facts.became_at and _counts(one, policy, facts.now)]
+    heard = _without_overcome_skips([one for one in facts.heard if one.asked_at >= facts.became_at])
+    fresh = [one for one in heard if _counts(one, policy, facts.now)]
     if len(fresh) > 1:
         order = {name: i for i, name in enumerate(policy.field.providers)}
         fresh.sort(key=lambda one: order.get(one.provider, len(order)))
     weighed = [_weigh(one, facts, policy) for one in fresh]
     return [one for one in weighed if one.heard.asked_at >= facts.retried_at or _still_counts(one)]
+
+
+def _without_overcome_skips(heard: Sequence[Heard]) -> Sequence[Heard]:
+    """That too little was known to ask a provider says nothing any more once it was asked all the same."""
+    if not any(one.result.outcome is Outcome.SKIPPED for one in heard):
+        return heard
+    asked: dict[str, float] = {}
+    for one in heard:
+        if one.result.outcome is not Outcome.SKIPPED:
+            asked[one.provider] = max(one.asked_at, asked.get(one.provider, 0.0))
+    return [
+        one
+        for one in heard
+        if one.result.outcome is not Outcome.SKIPPED or one.asked_at >= asked.get(one.provider, 0.0)
+    ]
 
 
 def _still_counts(one: Weighed) -> bool:

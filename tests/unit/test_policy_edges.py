@@ -231,6 +231,20 @@ def test_the_same_provider_is_asked_differently_only_where_it_found_nobody(
     assert what(policy(), known) == expected
 
 
+@pytest.mark.parametrize("then", [Outcome.NOT_FOUND, Outcome.FAILED])
+def test_that_too_little_was_known_says_nothing_once_the_provider_was_asked_all_the_same(then: Outcome) -> None:
+    """The e-mail that it needs was typed in later: when its miss counts no more, it is asked again."""
+    lapsed = NOW - max(MISSED_FOR, FAILED_FOR)
+    alone = policy(replace(FIELD, providers=("ann",)))
+    skipped = heard(Outcome.SKIPPED, asked_at=lapsed - 10)
+    asked = heard(then, asked_at=lapsed - 5, id_=2)
+    assert what(alone, facts(skipped, asked)) == Ask("ann", "", anew=True)
+    skipped_since = replace(skipped, asked_at=lapsed, id=3)
+    assert what(alone, facts(asked, skipped_since)) == Nothing(Reason.REJECTED, "skipped")
+    by_another = heard(then, asked_at=lapsed - 5, by="bob", id_=2)
+    assert what(alone, facts(skipped, by_another)) == Nothing(Reason.REJECTED, "skipped")
+
+
 def test_a_provider_that_has_said_nothing_so_far_is_not_asked_anew() -> None:
     assert what(policy(), facts(opening=lambda _: Opening.MORE)) == Ask("ann", "")
     twice = facts(MISS, heard(Outcome.FOUND, "poor", id_=2), opening=lambda _: Opening.WAY)
