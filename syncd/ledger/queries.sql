@@ -1371,7 +1371,7 @@ SELECT json_group_array(json_array(job.id, job.contact_id, job.state, job.field,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     (SELECT answer.said FROM answer WHERE answer.id = job.result_id), result.verdict,
     iif(review.why = 'approval', '', coalesce(review.decision, '')),
-    iif(job.field <> 'email', mail.value, NULL)) ORDER BY job.due_at, job.id)
+    iif(job.field <> 'email', mail.value, NULL), job.result_id) ORDER BY job.due_at, job.id)
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
@@ -1379,6 +1379,14 @@ LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' A
     AND mail.reason <> 'undone'
 LEFT JOIN write AS begun ON begun.job_id = job.id AND begun.state = 'intent'
 WHERE job.state IN ('accepted', 'writing')
+
+-- name: jobs_accepted_as
+-- Those for which still the same value is accepted. (Job, value, field of the property, answer.)
+SELECT json_group_array(job.id) FROM jsonb_each(:values) AS wanted
+JOIN job ON job.id = CAST(wanted.value ->> 0 AS INTEGER)
+WHERE job.state = 'accepted' AND job.value = wanted.value ->> 1
+    AND iif(job.destination <> '', job.destination, job.field) = wanted.value ->> 2
+    AND job.result_id IS NOT DISTINCT FROM CAST(wanted.value ->> 3 AS INTEGER)
 
 -- name: writes_of_contacts_postpone
 UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writing') AND state = 'writing'

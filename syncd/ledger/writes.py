@@ -44,6 +44,7 @@ class ToWrite:
     begun: bool = False
     before: str = ""
     seen: str = ""  # the CRM's stamp of the newest version at the first read
+    result_id: int | None = None  # of the answer that the value is from
 
 
 def accepting(job_id: int, value: str, note: str, *, now: float, result_id: int | None, target: Field | None) -> Move:
@@ -114,6 +115,7 @@ class _Row(NamedTuple):
     verdict: str | None
     decision: str
     found_email: str | None
+    result_id: int | None
 
 
 def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
@@ -140,6 +142,7 @@ def _to_write(row: _Row) -> ToWrite:
         begun=row.before is not None,
         before=row.before or "",
         seen=row.seen or "",
+        result_id=row.result_id,
     )
 
 
@@ -224,9 +227,9 @@ def _decide_again(tx: Tx, anew: Sequence[tuple[int, str]], outcome: str, *, now:
 
 def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     """T6: what will be written over what, before it is; an intent that is open stays the first. Returns the jobs that
-    may be written."""
+    may be written: not those for which another value was accepted while their records were read."""
     wanted = list(intents)
-    fresh = [one.job.job_id for one in wanted if one.job.state is JobState.ACCEPTED]
+    fresh = _still_accepted(tx, [one.job for one in wanted if one.job.state is JobState.ACCEPTED])
     moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
     held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
     made = [
@@ -237,6 +240,11 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     if made:
         tx.run("writes_make", rows=json.dumps(made, ensure_ascii=False), now=now)
     return {one.job.job_id for one in held}
+
+
+def _still_accepted(tx: Tx, jobs: Iterable[ToWrite]) -> list[int]:
+    values = [[job.job_id, job.value, job.field, job.result_id] for job in jobs]
+    return tx.packed("jobs_accepted_as", values=json.dumps(values, ensure_ascii=False)) if values else []
 
 
 def postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:

@@ -1,13 +1,15 @@
 """Writeback: blank fields are filled, people's values stand, and no crash or lost answer changes that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from syncd.contract.errors import Halt, Retry, Trouble
-from syncd.contract.model import Author, Change, Selection, WriteOutcome, WriteStatus
-from syncd.ledger import connections
+from syncd.contract.model import Author, Change, ContactRef, Selection, Snapshot, WriteOutcome, WriteStatus
+from syncd.ledger import connections, writes
+from syncd.ledger.states import JobState
+from syncd.ledger.store import Tx
 from syncd.ledger.writes import LANDS
 from syncd.pipeline.writeback import LINGER, RETRY_IN
 from tests.contract.fake_crm import FakeCrm
@@ -20,8 +22,8 @@ Hook = Callable[[], object]
 
 
 class Watched(FakeCrm):
-    """`before` and `after` run around each write, `reread` after each read that follows a write;
-    `says` replaces the status of a write that was not carried out."""
+    """`before` and `after` run around each write, `meanwhile` once after the next read; `says` replaces the status of
+    a write that was not carried out."""
 
     def __init__(self, name: str = "crm", *, conditional: bool = False, history: bool = True) -> None:
         super().__init__(name, conditional=conditional, history=history)
@@ -29,6 +31,14 @@ class Watched(FakeCrm):
         self.after: Hook = lambda: None
         self.says: list[WriteStatus] = []
         self.changes: list[Change] = []
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None  # once, after the next read
+
+    async def read(self, refs: Sequence[ContactRef], selection: Selection) -> list[Snapshot]:
+        snapshots = await super().read(refs, selection)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        return snapshots
 
     async def write(self, changes: Sequence[Change], selection: Selection) -> list[WriteOutcome]:
         self.changes += changes
@@ -185,6 +195,23 @@ def test_a_colleague_between_read_and_write_gets_their_value_back(build: Build) 
     assert (harness.held(ada), harness.job(ada)) == ("typed@acme.example.com", ("done", "human_value_kept"))
     assert harness.tally("races_put_right") == 1
     assert crm.changes[-1] == Change(ref=harness.ref(ada), field=EMAIL, expected=MAIL, new="typed@acme.example.com")
+
+
+def test_a_value_that_another_one_has_replaced_while_the_record_was_read_is_not_written(build: Build) -> None:
+    harness, crm, ada = found(build)
+    [[job]] = harness.sql("SELECT id FROM job")
+
+    def decide_anew(tx: Tx) -> None:
+        tx.move(job, JobState.ACCEPTED, JobState.ANSWERED, now=harness.clock.now())
+        better = writes.accepting(job, "better@acme.example.com", "", now=0.0, result_id=1, target=None)
+        tx.move_many([better], now=harness.clock.now())
+
+    crm.meanwhile = lambda: harness.ledger.write(decide_anew)
+    assert harness.writeback() == 0
+    assert (crm.changes, harness.state(ada)) == ([], "accepted")
+    again(harness)
+    assert (harness.held(ada), harness.job(ada)) == ("better@acme.example.com", ("done", "written"))
+    assert harness.sql("SELECT after, state FROM write") == [("better@acme.example.com", "written")]
 
 
 def test_a_colleague_who_clears_between_read_and_write_finds_it_blank_again(build: Build) -> None:
