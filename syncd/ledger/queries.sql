@@ -1073,10 +1073,11 @@ VALUES (:id, :provider, :sync, 'intent', :requests, :reserved_mc, :shares, :now,
     coalesce((SELECT max(id) FROM run WHERE run.sync = :sync), 0))
 
 -- name: attempts_make
--- What is asked now is about whom the record is about now, although the clock may have been set back since.
+-- What is asked now is about whom the record is about now, and asked since it is tried again, although the clock may have
+-- been set back since.
 INSERT INTO attempt (job_id, submission_id, request, provider, round, way, question, asked, created_at)
-VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :asked, max(:at, coalesce((SELECT contact.became_at
-    FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
+VALUES (:job_id, :submission_id, :request, :provider, :round, :way, :question, :asked, max(:at, coalesce((
+    SELECT max(contact.became_at, job.retried_at) FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id), :at)))
 
 -- name: attempts_of_submissions
 -- In the order of `results.Attempt`.
@@ -1301,8 +1302,8 @@ DELETE FROM delivery WHERE id = :id AND state = 'received'
 INSERT INTO result (job_id, provider, round, outcome, submission_id, delivery_id, candidates, said, told, way, note,
     at, asked_at)
 SELECT :job_id, :provider, :round, :outcome, :submission_id, :delivery_id, :candidates, :said, :told, :way, :note,
-    :now, iif(:submission_id IS NULL, max(:now, (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id
-        WHERE job.id = :job_id)), NULL)
+    :now, iif(:submission_id IS NULL, max(:now, (SELECT max(contact.became_at, job.retried_at) FROM job
+        JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), NULL)
 WHERE NOT EXISTS (SELECT 1 FROM result WHERE job_id = :job_id AND provider = :provider AND round = :round AND way = :way
     AND outcome = :outcome AND candidates = :candidates AND said = :said
     AND (outcome <> 'failed' OR submission_id IS NOT DISTINCT FROM :submission_id))
@@ -1315,7 +1316,7 @@ INSERT INTO result (job_id, provider, round, submission_id, delivery_id, outcome
 SELECT :job_id, provider, :round, submission_id, iif(EXISTS (SELECT 1 FROM result
         WHERE result.job_id = :job_id AND result.delivery_id = answer.delivery_id), NULL, delivery_id),
     outcome, candidates, said, told, :way, max(:now,
-    (SELECT contact.became_at FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
+    (SELECT max(contact.became_at, job.retried_at) FROM job JOIN contact ON contact.id = job.contact_id WHERE job.id = :job_id)), :doubt,
     :note, at
 FROM answer WHERE id = :id
 

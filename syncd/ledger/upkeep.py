@@ -77,6 +77,23 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     """
     if mark(tx, STEPPED) is None:
         return mark(tx, LEAPT) or 0.0
+    leapt = _move_along(tx, by, before, now=now)
+    clear_mark(tx, STEPPED)
+    return leapt
+
+
+def seen(tx: Tx, *, now: float) -> float:
+    """The clock is believed, at `now`. If that is before it was seen last, it was set back while nobody saw it:
+    what was put off when it was set forward is put off no more. Returns by how much it was set forward in all."""
+    leapt, last = mark(tx, LEAPT) or 0.0, mark(tx, LAST_SEEN)
+    if last is not None and now < last - BACKWARD and leapt:
+        return _move_along(tx, max(now - last, -leapt), last, now=now)
+    set_mark(tx, LAST_SEEN, now)
+    return leapt
+
+
+def _move_along(tx: Tx, by: float, before: float, *, now: float) -> float:
+    """What is due is due `by` so many seconds later; returns by how much the clock was set forward in all."""
     tx.run("step_deadlines", by=by, before=before, at_least=now + AT_LEAST)
     until = before + max(by, 0.0)
     tx.run("step_jobs", by=by, before=before, until=until)
@@ -85,7 +102,6 @@ def go_on_after_step(tx: Tx, by: float, before: float, *, now: float) -> float:
     leapt = max(0.0, (mark(tx, LEAPT) or 0.0) + by)
     set_mark(tx, LEAPT, leapt)
     set_mark(tx, LAST_SEEN, now)
-    clear_mark(tx, STEPPED)
     return leapt
 
 

@@ -74,7 +74,7 @@ class Watch:
         elif steady_for < SETTLE and (why := _doubt(now, known)):
             return why, "Check NTP; after an hour of steady running the clock is believed."
         else:
-            await parts.ledger.write(upkeep.set_mark, upkeep.LAST_SEEN, now)
+            parts.gate.leapt = await parts.ledger.write(upkeep.seen, now=now)
         self._believed = parts.gate.offset = now - monotonic
         return "", ""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from syncd.ledger import retries
 from syncd.pipeline.watch import STEADY, Watch
 from tests.contract.fake_provider import FakeProvider
 from tests.unit.harness import EMAIL, UNHEARD, Harness
@@ -139,6 +140,51 @@ def test_n2_a_clock_that_is_slewed_is_believed(stepped: Stepped, drift: float) -
     for _ in range(200):
         stepped.clock.set(stepped.clock.off + 10 * drift)
         assert stepped.run(10) == [True]
+
+
+def test_n2_what_a_step_put_off_is_put_off_no_more_once_the_clock_was_set_back_unseen(build: Build) -> None:
+    """Somebody puts the clock right while syncd is down: a miss counts no longer than it ever would have."""
+    stepped = Stepped(build(fields={EMAIL: ["ann"]}))
+    stepped.harness.answer_all()
+    stepped.harness.verify()
+    assert stepped.harness.reason(stepped.contact) == "not_found"
+    [[due]] = stepped.harness.sql("SELECT at FROM again")
+    stepped.run(MINUTE)
+    stepped.clock.spend(due - stepped.clock.now() - 5 * DAY)
+    assert stepped.look()
+    stepped.clock.set(10 * DAY)
+    assert stepped.run(STEADY + MINUTE)[-1]
+    assert stepped.harness.sql("SELECT at FROM again") == [(pytest.approx(due + 10 * DAY, abs=1),)]
+    stepped.clock.set(0.0)
+    stepped.restart()
+    assert stepped.run(HOUR + MINUTE)[-1]
+    [[again]] = stepped.harness.sql("SELECT at FROM again")
+    assert due <= again <= due + HOUR + MINUTE, "how far it was set back is known but for the time that has passed"
+    stepped.clock.spend(5 * DAY)
+    assert stepped.look()
+    stepped.harness.plan()
+    stepped.work()
+    assert stepped.bought == 2
+
+
+def test_n2_what_is_tried_again_is_asked_once_although_the_clock_was_set_back_since(build: Build) -> None:
+    """A person wants another try while the clock is ahead: its answer counts, although by the clock it comes before."""
+    stepped = Stepped(build(fields={EMAIL: ["ann"]}))
+    stepped.harness.answer_all()
+    stepped.harness.verify()
+    stepped.run(MINUTE)
+    stepped.clock.set(10 * DAY)
+    assert stepped.run(STEADY + MINUTE)[-1]
+    [[job]] = stepped.harness.sql("SELECT id FROM job")
+    stepped.harness.run(stepped.harness.ledger.write(retries.retry, [job], now=stepped.clock.now()))
+    stepped.harness.plan()
+    stepped.clock.set(0.0)
+    assert stepped.run(STEADY + MINUTE)[-1]
+    for _ in range(5):
+        stepped.harness.plan()
+        stepped.work()
+        stepped.harness.answer_all()
+    assert (stepped.bought, stepped.harness.job(stepped.contact)) == (2, ("done", "not_found"))
 
 
 def test_n2_an_address_is_good_for_as_long_as_it_was(stepped: Stepped) -> None:
