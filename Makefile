@@ -105,9 +105,9 @@ soak: dev  ## The long reliability tests; report in .cache/soak.json (YEARS=1000
 
 lock: dev  ## New locks from pyproject.toml (ARGS="--upgrade" for newer versions)
 	$(LOCK) pyproject.toml -o requirements/runtime.lock
-	$(LOCK) pyproject.toml --extra postgres -c requirements/runtime.lock -o requirements/postgres.lock
 	$(LOCK) --group build -c requirements/runtime.lock -o requirements/build.lock
 	$(LOCK) pyproject.toml --group dev -c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+	$(LOCK) pyproject.toml --extra postgres -c requirements/dev.lock -o requirements/postgres.lock
 
 clean:  ## Away with what the commands left, except $(VENV) and the fetched packages
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache $(SMOKE)
