@@ -36,6 +36,7 @@ class Image:
         self._host = host
         self.told: dict[str, str] = {}
         self._environment: dict[str, str] = {}
+        self._arguments: dict[str, str] = {}
 
     def build(self) -> None:
         """Follow the instructions; packages come from this machine's wheels."""
@@ -45,8 +46,13 @@ class Image:
             self._follow(word, rest)
 
     def _follow(self, word: str, rest: str) -> None:
+        for name, value in self._arguments.items():
+            rest = rest.replace(f"${{{name}}}", value)
         if word == "FROM":
-            self.told, self._environment = {}, {}
+            self.told, self._environment, self._arguments = {}, {}, {}
+        elif word == "ARG":
+            name, _, default = rest.partition("=")
+            self._arguments[name] = default
         elif word == "ENV":
             self._environment |= dict(one.split("=", 1) for one in shlex.split(rest))
         elif word == "COPY":
