@@ -179,8 +179,12 @@ ENDINGS = {  # how a command, or the daemon, ends
     ),
     "failed": Code("The work of the command failed (exit 1).", "Do what the message says."),
     "ledger": Code(
-        "The ledger can't be used: it is no ledger, of a newer version, or not there (exit 1).",
-        "Name the right file in `ledger.path`; after a downgrade restore the copy that was made before the upgrade.",
+        "The ledger can't be used: it is no ledger, or not there (exit 1).",
+        "Name the right file in `ledger.path`, or the right database in `ledger.url`.",
+    ),
+    "ledger-newer": Code(
+        "A newer release has changed the ledger's tables in a way that this one can't work with (exit 78).",
+        "Install the newer release on this host, too. The way back is the copy that was made before the upgrade.",
     ),
     "ledger-damaged": Code(
         "The ledger's file is damaged. It is left as it is (exit 65).",

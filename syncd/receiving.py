@@ -25,7 +25,7 @@ from syncd.pipeline.canary import Canary
 from syncd.pipeline.gate import UNTRIED
 from syncd.pipeline.parts import Parts
 from syncd.web import public, receiver
-from syncd.web.intake import SpooledIntake
+from syncd.web.intake import SpooledIntake, nothing
 from syncd.web.listener import Listener
 
 WAKE, FLUSH, CLOCK = 0.2, 5.0, 10.0  # seconds between two of each, at the least
@@ -60,7 +60,8 @@ class Receiving:
         log.info("started", role="receiver", callbacks_port=self._public.port, admin_port=self._private.port)
         self.heartbeat.ready()
         works = (self._repeat(WAKE, self._wake, self._came), self._repeat(FLUSH, self._flush))
-        tasks = [asyncio.create_task(one) for one in (*works, self._repeat(CLOCK, self._look_at_clock))]
+        looks = (self._repeat(CLOCK, self._look_at_clock), self._repeat(CLOCK, self._look_at_ledger))
+        tasks = [asyncio.create_task(one) for one in (*works, *looks)]
         try:
             while await self._orders.reloads():
                 await self._reload()
@@ -102,6 +103,10 @@ class Receiving:
 
     async def _flush(self) -> None:
         await probe.flush(self.parts)
+
+    async def _look_at_ledger(self) -> None:
+        """Where nothing comes in, too, it is seen that this program is too old for it by now."""
+        await self.parts.ledger.write(nothing)
 
     async def _look_at_clock(self) -> None:
         """Addresses end by a clock that the ledger can believe; until then none is too old."""

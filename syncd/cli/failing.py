@@ -120,6 +120,7 @@ def told(error: SyncdError) -> int:
         (file.DiskFull, "Make room there, or name another place."),
         (file.LedgerBusy, "Try again in a moment."),
         (file.LedgerForbidden, "Run it as the user of the daemon, or as root."),
+        (file.LedgerTooNew, "Install the newer release here, too, or restore a copy of the ledger from before."),
         (file.LedgerMoved, "Let `ledger` in the configuration name the right place, or run `syncd migrate` again."),
     )
     usual = next((cure for kind, cure in cures if isinstance(error, kind)), "")
@@ -130,6 +131,7 @@ def told(error: SyncdError) -> int:
         (file.LedgerBusy, LATER, "try-again"),
         (file.LedgerForbidden, FORBIDDEN, "not-permitted"),
         (file.LedgerMoved, CONFIGURATION, "ledger-moved"),
+        (file.LedgerTooNew, CONFIGURATION, "ledger-newer"),
         (file.LedgerError, FAILED, "ledger"),
         (Retry, LATER, "try-again"),
         (SyncdError, FAILED, "failed"),

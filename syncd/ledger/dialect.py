@@ -34,7 +34,7 @@ _TABLES = {
 }
 _TRIGGER = re.compile(r"CREATE TRIGGER (\w+)(.*?)(?:\bWHEN\b(.*?))?\bBEGIN\b(.*?)\bEND;", re.DOTALL)
 _RAISE = re.compile(r"SELECT RAISE\(ABORT, ('[^']*')\)")
-_STATEMENT_OF_SCHEMA = re.compile(r"^(?=CREATE )", re.MULTILINE)
+_STATEMENT_OF_SCHEMA = re.compile(r"^(?=(?:CREATE|ALTER|DROP|INSERT|UPDATE) )", re.MULTILINE)
 _NAME = re.compile(r"^-- name: (\w+)( \[postgres\])?$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
@@ -75,12 +75,12 @@ def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
 
 
 def schema_for_postgres(script: str) -> str:
-    """The tables, indexes, views and triggers of schema.sql."""
+    """The tables, indexes, views and triggers of schema.sql, or of a change of it."""
     return "".join(map(_made, _STATEMENT_OF_SCHEMA.split(re.sub(r"--.*", "", script))))
 
 
 def _made(part: str) -> str:
-    if part.startswith("CREATE TABLE"):
+    if part.startswith(("CREATE TABLE", "ALTER TABLE")):
         return _substituted(part, _TABLES)
     if part.startswith("CREATE VIRTUAL TABLE"):
         return ""  # the index of words: see postgres.sql

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from syncd.contract.errors import BrokenInvariant, SyncdError
 
+from . import chain
 from .place import Place
 from .sqlite import sqlite3
 
-MIGRATIONS = frozenset({"first_schema"})  # all of `migrations`, which is slow to import
 APPLICATION_ID = 0x53594E44  # "SYND"
 OLDEST_SQLITE = (3, 51, 3)
 _IO_ERROR = 10  # https://sqlite.org/rescode.html: what follows is told in the higher bits
@@ -75,6 +75,10 @@ class LedgerMoved(LedgerError):
     """It is in another place by now, or is not whole here yet; the message says where."""
 
 
+class LedgerTooNew(LedgerFailed):
+    """A newer program has changed it in a way that this one does not know."""
+
+
 class LedgerForbidden(LedgerError):
     """This user may not read or write it."""
 
@@ -115,8 +119,8 @@ def connect(path: Path) -> sqlite3.Connection:
         _claim(connection)
         path.chmod(0o600)
         _configure(connection)
-        if MIGRATIONS - _applied(connection):
-            from .migrations import migrate  # noqa: PLC0415 - see MIGRATIONS
+        if version(connection) < chain.newest():
+            from .migrations import migrate  # noqa: PLC0415 - slow to import, and rarely needed
 
             migrate(connection)
     except BaseException:
@@ -131,10 +135,31 @@ def _claim(connection: sqlite3.Connection) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     if owner != APPLICATION_ID and (owner or tables):
         raise LedgerError("this file is a database of another program")
-    if _applied(connection) - MIGRATIONS:
-        raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup from before")
+    require_known(connection)
     if owner != APPLICATION_ID:  # to set it again would be a write
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def require_known(connection: sqlite3.Connection) -> None:
+    """Raises LedgerTooNew where this program can't use this file."""
+    if _applied(connection) - {one.name for one in chain.changes()}:
+        needs = connection.execute("PRAGMA user_version").fetchone()[0]
+        require_usable(version(connection), needs or version(connection))
+
+
+def require_usable(version: int, needs: int) -> None:
+    """Raises LedgerTooNew where this program does not know the version of the schema that a ledger needs, whose own is
+    `version`: see `chain`."""
+    if needs > chain.newest():
+        raise LedgerTooNew(
+            f"this syncd is too old for the ledger: a newer one has made version {version} of its tables, "
+            f"for programs that know version {needs}, and this one knows {chain.newest()}"
+        )
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """That of the file's tables."""
+    return len(_applied(connection))
 
 
 def _applied(connection: sqlite3.Connection) -> set[str]:

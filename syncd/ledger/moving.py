@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from . import copies, dialect, reproduction, search, upkeep
-from .file import LedgerError, LedgerMoved, belong_to_folder, connect, raw_reading
+from . import chain, copies, dialect, reproduction, search, upkeep
+from .file import LedgerError, LedgerMoved, belong_to_folder, connect, raw_reading, version
 from .place import Place, Url
 from .postgres import PostgresEngine
 from .reproduction import Table
@@ -159,6 +159,7 @@ class _File:
     def _copy_to(self, target: Url, file: sqlite3.Connection, at: float, line: _Line) -> dict[str, Same]:
         """In one transaction: all of it is there, or nothing."""
         with _Database(target).alone() as session:
+            _require_same_tables(file, session)
             reproduction.copy_to_database(file, session, line)
             tx = _tx(session)
             _index(tx)
@@ -215,6 +216,7 @@ class _Database:
         line = _Line(progress, sum(map(session.value, counts)))
         with copies.whole(target) as partial, closing(connect(partial)) as file:
             belong_to_folder(partial)
+            _require_same_tables(file, session)
             file.execute("BEGIN")
             reproduction.copy_to_file(session, file, line)
             tx = Tx(file)
@@ -273,6 +275,12 @@ def _index(tx: Tx) -> None:
 def _require_to_add_up(place: Place, tx: Tx) -> None:
     for problem in upkeep.problems(place, tx):
         raise LedgerError(f"what was copied does not add up, and nothing was moved: {problem}")
+
+
+def _require_same_tables(file: sqlite3.Connection, session: Session) -> None:
+    """Raises LedgerError where a newer program has added to them what this one does not know."""
+    if {version(file), session.value("SELECT max(number) FROM ledger_migration")} != {chain.newest()}:
+        raise LedgerError("a newer syncd has added to this ledger's tables: move it with that one")
 
 
 def _compare(file: sqlite3.Connection, session: Session, line: _Line) -> dict[str, Same]:

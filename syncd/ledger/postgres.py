@@ -8,17 +8,19 @@ anything outside; one whose process stands still is ended by PostgreSQL after fi
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 from psycopg import errors
 
-from . import dialect
+from . import chain, dialect
+from .chain import Change
 from .durability import WAITS_FOR, Doubt, doubts
 from .engines import see_that_it_stays
 from .file import (
-    MIGRATIONS,
     DiskFull,
     LedgerBusy,
     LedgerCorrupt,
@@ -26,6 +28,7 @@ from .file import (
     LedgerFailed,
     LedgerForbidden,
     LedgerMissing,
+    require_usable,
 )
 from .place import Url
 from .sessions import Session
@@ -34,10 +37,20 @@ OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
 _ONE_OF_MANY = "SELECT pg_try_advisory_lock_shared(1398361669, hashtext(current_schema()))"  # as long as it runs
 _ALONE_ON_IT = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"
-_FIT = WAITS_FOR + ", EXISTS (SELECT 1 FROM moved)"  # noqa: S608 - ours
+_CHANGES = "SELECT pg_try_advisory_lock(1398361670, hashtext(current_schema()))"  # as long as it changes the tables
+_VERSION = "(SELECT max(number) FROM ledger_migration), (SELECT max(needs) FROM ledger_migration)"
+_FIT = WAITS_FOR + ", EXISTS (SELECT 1 FROM moved), " + _VERSION  # noqa: S608 - ours
 _ALIVE = "SELECT EXISTS (SELECT 1 FROM worker WHERE lease_until > ledger_time(0)) AS alive"
 _OURS = "SELECT to_regclass('ledger_migration') IS NOT NULL AS ours"
-_OTHERS = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
+_OTHERS = "SELECT 1 FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v')"
+_WHOSE = f"{_OURS}, EXISTS ({_OTHERS}) AS others"
+_MADE = """
+CREATE TABLE ledger_migration (
+    number bigint PRIMARY KEY, name text NOT NULL UNIQUE, needs bigint NOT NULL, at timestamptz NOT NULL)"""
+_NOTE = "INSERT INTO ledger_migration VALUES (:number, :name, :needs, now())"
+_HALF_BUILT = "SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)"
+_CHANGE_WITHIN = 20.0  # seconds until who wants to change the tables, and can't, lets go
+_LOOK = 0.5  # seconds between two trials
 _FULL = "53100"
 _BUSY = ("55P03", "40001", "40P01")  # a lock that was waited for in vain, a transaction that was in the way
 _FORBIDDEN = ("28", "42501")
@@ -89,19 +102,55 @@ class PostgresEngine:
             raise _meaning(error, f"the ledger {self.url} can't be reached: {_said(error)}") from error
 
     def _migrate(self, session: Session) -> None:
-        """Make the tables where there are none. One process does so at a time."""
-        session.begin(_ALONE)
-        if not session.value(_OURS):
-            if session.value(_OTHERS):
-                raise LedgerError("this schema holds tables of another program: give syncd a database of its own")
-            session.script(dialect.read("postgres.sql"))
-            session.script(dialect.schema_for_postgres(dialect.read("schema.sql")))
-            session.script("CREATE TABLE ledger_migration (name text PRIMARY KEY)")
-            for name in sorted(MIGRATIONS):
-                session.execute("INSERT INTO ledger_migration VALUES (:name)", {"name": name})
-        elif {row[0] for row in session.execute("SELECT name FROM ledger_migration").fetchall()} - MIGRATIONS:
-            raise LedgerError("a newer syncd has worked with this ledger: use that one, or restore a backup")
+        """Make the tables where there are none, and what this program adds to them. One process does so at a time."""
+        if self._version(session) < chain.newest():
+            with self._changing() as changing:
+                for change in chain.changes()[self._version(changing) :]:
+                    self._apply(change, changing)
+        self._version(session)
+
+    def _version(self, session: Session) -> int:
+        """That of the tables; 0 where there are none. Raises LedgerError where this program can't use them."""
+        ours, others = session.execute(_WHOSE).fetchone() or (False, False)
+        if not ours and others:
+            raise LedgerError("this schema holds tables of another program: give syncd a database of its own")
+        if not ours:
+            return 0
+        version, needs = session.execute("SELECT " + _VERSION).fetchone() or (0, 0)
+        require_usable(version, needs)
+        return int(version)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Session]:
+        """A connection of the one process that changes the tables. Nobody waits for its lock in a statement: who builds
+        an index waits for all that have begun before."""
+        with closing(Session(self.url.text, reads=False)) as session:
+            _until("another process changes the ledger's tables", lambda: bool(session.value(_CHANGES)))
+            yield session
+
+    def _apply(self, change: Change, session: Session) -> None:
+        """With all others at work: who has a table in use is waited for briefly, again and again, so that those behind
+        are not held up."""
+        text = dialect.schema_for_postgres(change.text)
+        if change.number > 1 and change.index is not None:
+            session.script("SET lock_timeout = 0")  # it holds nobody up
+            if any(half for (half,) in session.execute(_HALF_BUILT, {"name": change.index}).fetchall()):
+                session.script(f"DROP INDEX {change.index}")
+            session.script(re.sub(r"\bINDEX (?=\w+ ON\b)", "INDEX CONCURRENTLY IF NOT EXISTS ", text))
+            text = ""
+        _until("somebody has the ledger's tables in use", lambda: self._has_changed(change, text, session))
+
+    def _has_changed(self, change: Change, text: str, session: Session) -> bool:
+        try:
+            session.begin(_ALONE)
+            session.script("SET LOCAL lock_timeout = '2s'")
+            session.script((dialect.read("postgres.sql") + _MADE if change.number == 1 else "") + ";" + text)
+            session.execute(_NOTE, {"number": change.number, "name": change.name, "needs": change.needs})
+        except errors.LockNotAvailable:
+            session.script("ROLLBACK")
+            return False
         self.commit(session)
+        return True
 
     def open_change(self) -> Session:
         session = Session(self.url.text, reads=False)
@@ -112,17 +161,33 @@ class PostgresEngine:
         return Session(self.url.text, reads=True)
 
     def _require_ledger(self, session: Session) -> None:
-        if not session.value(_OURS):
+        """Otherwise it is closed. Raises LedgerError."""
+        try:
+            if session.value(_OURS):
+                self._version(session)
+                return
+        except BaseException:  # whatever it was, nobody has this connection
             session.close()
-            raise LedgerMissing(f"there is no ledger at {self.url}: start `syncd run` first, or check ledger.url")
+            raise
+        session.close()
+        raise LedgerMissing(f"there is no ledger at {self.url}: start `syncd run` first, or check ledger.url")
 
     def begin(self, connection: Session) -> None:
-        connection.begin(_ALONE)
-        waits_for, moved = connection.execute(_FIT).fetchone() or ("", False)
+        waits_for, moved, version = self._begun(connection)
+        if connection.version not in (None, version):  # what it keeps prepared would give other columns
+            connection.close()
+            waits_for, moved, version = self._begun(connection)
+        connection.version = version
         if self.url.replicated and not waits_for:
             raise LedgerError("PostgreSQL waits for no synchronous standby any more (ledger.durability: replicated)")
         if moved:  # since it was opened, by somebody to whom this process looked as if it had ended
             see_that_it_stays(connection, self)
+
+    def _begun(self, connection: Session) -> tuple[str, bool, int]:
+        connection.begin(_ALONE)
+        waits_for, moved, version, needs = connection.execute(_FIT).fetchone() or ("", False, 0, 0)
+        require_usable(version, needs)
+        return waits_for, moved, version
 
     def commit(self, connection: Session) -> None:
         if not connection.commit():
@@ -187,6 +252,15 @@ class PostgresEngine:
 
     def check(self, stop: Callable[[], bool]) -> None:
         """Whether its files are sound is PostgreSQL's own concern: see its data checksums and `pg_amcheck`."""
+
+
+def _until(what_not: str, look: Callable[[], bool]) -> None:
+    """Try it again and again. Raises LedgerBusy where that does not end."""
+    end = time.monotonic() + _CHANGE_WITHIN
+    while not look():
+        if time.monotonic() > end:
+            raise LedgerBusy(what_not)
+        time.sleep(_LOOK)
 
 
 def _require_usable(session: Session) -> None:

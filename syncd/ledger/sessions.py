@@ -121,6 +121,7 @@ class Session:
         """Raises psycopg.Error."""
         self._url, self._reads = url, reads
         self._warned = False
+        self.version: int | None = None  # of the tables, when its first transaction began
         self._raw = self._connect()
 
     def _connect(self) -> psycopg.Connection[Any]:
@@ -156,6 +157,10 @@ class Session:
         except psycopg.OperationalError:
             if not (self._reads and self._raw.closed):
                 raise
+        except psycopg.errors.FeatureNotSupported:  # a table has a column more than when the statement was prepared
+            if not self._reads:
+                raise
+            self._raw.close()
         self._raw = self._connect()  # to read once more is harmless
         return self._raw.execute(text.encode(), given or None)
 
@@ -195,7 +200,7 @@ class Session:
     def begin(self, first: str) -> None:
         """Begin a transaction with a statement, on a new connection where the last one was lost."""
         if self._raw.closed:
-            self._raw = self._connect()
+            self._raw, self.version = self._connect(), None
         self.script(f"BEGIN; {first}")
 
     def commit(self) -> bool:

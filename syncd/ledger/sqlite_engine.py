@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from . import dialect
@@ -19,6 +19,7 @@ from .file import (
     of_the_file,
     quick_check,
     raw_reading,
+    require_known,
     second_look,
     see_that_it_is_there,
     told_of,
@@ -108,8 +109,11 @@ class SqliteEngine:
     def held(self, *, alone: bool) -> AbstractContextManager[bool]:
         return held(self.path)
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        return raw_reading(self.path)
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with raw_reading(self.path) as connection:
+            require_known(connection)
+            yield connection
 
     def told_of_reading(self) -> AbstractContextManager[None]:
         return told_of(self.path)

@@ -44,6 +44,7 @@ class Control:
                 Route("/state", self._state),
                 Route("/records", self._every_property),
                 Route("/calls", self._calls),
+                Route("/callbacks", self._callbacks),
                 Route("/bill", self._bill),
                 Route("/judge", self._judge, methods=["GET", "POST"]),
                 Route("/faults", self._set_faults, methods=["GET", "POST"]),
@@ -107,6 +108,24 @@ class Control:
     async def _calls(self, _: Request) -> Response:
         """How often each endpoint of each vendor was called."""
         return JSONResponse({name: dict(vendor.calls) for name, vendor in self._vendors.items()})
+
+    async def _callbacks(self, _: Request) -> Response:
+        """Every try of a genuine callback, as it went (`status` is null where nobody answered), and how many callbacks
+        were given up."""
+        couriers = {name: one.courier for name, one in self._vendors.items() if hasattr(one, "courier")}
+        return JSONResponse(
+            {
+                name: {
+                    "tries": [
+                        {"at": one.at, "job": one.job, "attempt": one.attempt, "status": one.status}
+                        for one in courier.deliveries
+                        if not one.forged
+                    ],
+                    "given_up": len(courier.given_up),
+                }
+                for name, courier in couriers.items()
+            }
+        )
 
     async def _bill(self, _: Request) -> Response:
         """What each provider really billed, in credits, and what it has left."""

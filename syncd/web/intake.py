@@ -126,7 +126,7 @@ class SpooledIntake(Intake):
                 if not self.ledger.is_open:
                     self.ledger = await Ledger.opened(self.ledger.place)
                     await self.opened(self.ledger)
-                await self.ledger.write(_nothing)
+                await self.ledger.write(nothing)
         except LedgerFailed:
             raise
         except LedgerError as error:
@@ -162,5 +162,5 @@ async def _ignore(_: Ledger) -> None:
     """Nobody wants to know."""
 
 
-def _nothing(_: Tx) -> None:
+def nothing(_: Tx) -> None:
     """A commit that changes nothing."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import yaml
 
@@ -86,9 +87,12 @@ class Site(Vendors):
         calls = self.get("calls")
         return {name: sum(calls[name].get(call, 0) for call in paid) for name, paid in PAID.items()}
 
-    def begin(self, *wrapper: str, program: Sequence[str] = SYNCD, role: str = "all") -> Worker:
-        """One more worker on this ledger. `wrapper`: what its command begins with; `program`: what it runs."""
-        worker = Worker(self, number=len(self.workers), wrapper=wrapper, program=program, role=role)
+    def begin(
+        self, *wrapper: str, program: Sequence[str] = SYNCD, role: str = "all", listen: int | None = None
+    ) -> Worker:
+        """One more worker on this ledger. `wrapper`: what its command begins with; `program`: what it runs; `listen`:
+        its port for callbacks, where that is to be another one than usual."""
+        worker = Worker(self, len(self.workers), wrapper=wrapper, program=program, role=role, listen=listen)
         self.workers.append(worker)
         worker.start()
         return worker
@@ -103,12 +107,15 @@ class Worker:
     wrapper: Sequence[str] = ()
     program: Sequence[str] = SYNCD
     role: str = "all"
+    listen: int | None = None
+    release: Path | None = None
+    """The folder of another release that it runs: see `tests.releases`."""
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         settings = yaml.safe_load(self.site.config.read_text("utf-8"))
-        if self.number:
-            settings["callbacks"]["listen"] = f"127.0.0.1:{free_port()}"
+        if self.number or self.listen:
+            settings["callbacks"]["listen"] = f"127.0.0.1:{self.listen or free_port()}"
         self.admin = free_port()
         settings["callbacks"]["spool"] = {"path": f"spool-{self.number}.db"}
         settings["admin"] = {"listen": f"127.0.0.1:{self.admin}"}
@@ -119,7 +126,12 @@ class Worker:
     def start(self) -> None:
         command = [*self.wrapper, sys.executable, *self.program, "run", "-c", str(self.config), "--role", self.role]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, env=self._environment(), cwd=self.release, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def _environment(self) -> dict[str, str]:
+        return environment() if self.release is None else environment(PYTHONPATH=str(self.release))
 
     def signal(self, number: int) -> None:
         assert self.process is not None
@@ -142,6 +154,13 @@ class Worker:
         assert self.process is not None
         self.signal(signal.SIGTERM)
         return self.process.wait(60)
+
+    def is_ready(self) -> bool:
+        """As whoever upgrades one host after the other asks it."""
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.admin}/readyz", timeout=5, trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
 
     def starts(self) -> int:
         """How often it has begun to work."""

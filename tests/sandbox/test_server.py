@@ -112,6 +112,7 @@ def test_state_calls_and_bill(control: httpx.Client, sandbox: Sandbox) -> None:
     bill = control.get("/bill").json()
     assert set(bill) == {"zeliq", "fullenrich"}
     assert bill["zeliq"]["billed"] == "0"
+    assert control.get("/callbacks").json() == {name: {"tries": [], "given_up": 0} for name in bill}
 
 
 def test_the_judge_over_http(control: httpx.Client, sandbox: Sandbox) -> None:

@@ -111,12 +111,6 @@ def test_a_database_of_another_program_is_left_alone(server: Cluster) -> None:
     server.drop(url)
 
 
-def test_a_ledger_of_a_newer_version_is_left_alone(url: Url, other: Any) -> None:
-    other.execute("INSERT INTO ledger_migration VALUES ('of tomorrow')")
-    with pytest.raises(LedgerError, match="a newer syncd"):
-        Ledger.open(url)
-
-
 def test_reading_where_there_is_no_ledger(server: Cluster) -> None:
     url = server.empty()
     there_is_none = r"there is no ledger at postgresql:///ledger_\d+: start `syncd run` first"

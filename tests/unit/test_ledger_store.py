@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from syncd.ledger import store
-from syncd.ledger.file import APPLICATION_ID, MIGRATIONS, LedgerError, WriterBroke
+from syncd.ledger.file import APPLICATION_ID, LedgerError, WriterBroke
 from syncd.ledger.migrations import migrations
 from syncd.ledger.store import Call, Ledger, Tx, reading
 from tests.places import place_of
@@ -322,17 +322,6 @@ def test_what_is_no_database_is_refused(path: Path) -> None:
     assert path.read_bytes() == b"Dear diary, " * 500
 
 
-@pytest.mark.sqlite
-def test_a_ledger_of_a_newer_syncd_is_refused(path: Path) -> None:
-    Ledger.open(place_of(path)).close()
-    connection = sqlite3.connect(path)
-    connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('syncd', 'later', '')")
-    connection.commit()
-    connection.close()
-    with pytest.raises(LedgerError, match="newer syncd"):
-        Ledger.open(place_of(path))
-
-
 class Bug(BaseException):
     """What no code is prepared for."""
 
@@ -361,17 +350,13 @@ def test_opening_again_changes_nothing(path: Path) -> None:
     assert ask(path, "SELECT * FROM sqlite_schema") == schema
 
 
-def test_every_migration_is_named_where_a_ledger_is_opened(path: Path) -> None:
-    assert {migration.name for migration in migrations.pending(Database(memory=True))} == MIGRATIONS
-
-
 def test_a_migration_that_fails_leaves_nothing_behind(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE write (x)")  # in the way of one of the last tables
     connection.close()
     database = Database(path)
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
-        migrations.apply(database)
+        migrations().apply(database)
     assert database.table_names() == ["write"] or set(database.table_names()) == {"write", "_sqlite_migrations"}
     database.close()
 
