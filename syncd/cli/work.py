@@ -179,13 +179,15 @@ async def _receive(settings: Settings, registry: Registry, read: Read) -> None:
 
 @contextmanager
 def _intake(settings: Settings, ledger: Ledger, *, spools: bool) -> Iterator[Intake]:
-    """Where callbacks are kept: of a ledger in a file, in it."""
-    if not (spools and settings.callbacks and isinstance(ledger.place, Url)):
+    """Where callbacks are kept: of a ledger in a file, in it. What was spooled before the ledger was moved into a file
+    is forwarded to it."""
+    where = settings.callbacks.spool if spools and settings.callbacks else None
+    takes = isinstance(ledger.place, Url)
+    if where is None or not (takes or where.path.exists()):
         yield Intake(ledger)
         return
-    where = settings.callbacks.spool
     with Spool.opened(where.path, where.limit) as spool:
-        yield SpooledIntake(ledger, spool, settings.connections)
+        yield SpooledIntake(ledger, spool, settings.connections, takes=takes)
 
 
 def _read_again(file: Path) -> tuple[Settings, Registry]:

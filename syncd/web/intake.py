@@ -56,10 +56,13 @@ class Intake:
 
 class SpooledIntake(Intake):
     """With a ledger in PostgreSQL, which may be opened later. `opened` is told when it is, `forwarded` when callbacks
-    were moved from the spool into it."""
+    were moved from the spool into it. `takes`: whether more may be put into the spool."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, connections: Mapping[str, Connection]) -> None:
+    def __init__(
+        self, ledger: Ledger, spool: Spool, connections: Mapping[str, Connection], *, takes: bool = True
+    ) -> None:
         super().__init__(ledger)
+        self._takes = takes
         self.connections = connections
         self.opened: Callable[[Ledger], Awaitable[None]] = _ignore
         self.forwarded: Callable[[], None] = lambda: None
@@ -94,7 +97,7 @@ class SpooledIntake(Intake):
 
     def _spools(self, provider: str) -> bool:
         known = self.connections.get(provider)
-        return known is not None and known.on_ledger_down is OnLedgerDown.SPOOL
+        return self._takes and known is not None and known.on_ledger_down is OnLedgerDown.SPOOL
 
     def _fell_silent(self, why: str) -> None:
         if not self.down:
