@@ -268,7 +268,19 @@ class Hosts:
             all(one.is_healthy() for one in hosts)
             and any(one.is_primary() for one in hosts)
             and any(one.is_synchronous() for one in hosts)
+            and self._followers() == len(hosts) - 1
         )
+
+    def _followers(self) -> int:
+        """Standbys that are sent all that is written; one that runs may still have to catch up."""
+        try:
+            with psycopg.connect(self._url("postgres", "postgres", PASSWORDS["SUPERUSER"])) as connection:
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
+                ).fetchone()
+        except psycopg.OperationalError:
+            return 0
+        return 0 if row is None else int(row[0])
 
     def _make_database(self) -> None:
         with psycopg.connect(self._url("postgres", "postgres", PASSWORDS["SUPERUSER"]), autocommit=True) as connection:
@@ -301,10 +313,12 @@ class Hosts:
     def tail(self) -> str:
         return "\n".join(f"===== {one.name}\n{one.tail()}" for one in self.hosts.values())
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *failed: object) -> None:
         for host in self.hosts.values():
             host.kill()
             subprocess.run(["ip", "netns", "del", host.space], check=False, capture_output=True)
+            for log in host.folder.glob("*.log") if any(failed) else ():
+                shutil.copy(log, self.vendors.folder / f"{host.name}-{log.name}")
         for balancer in self._balancers:
             balancer.kill()
             balancer.wait(10)

@@ -20,7 +20,7 @@ from .parts import LONG
 WITH_SYNCD = "ab"
 LEASE, MORE = 10.0, 10.0  # seconds
 AT_LEAST = 5  # calls that are open when a host is killed
-CONTACTS, SPEED = 240, 10.0  # for each time: so that there is work to the end
+SPEED = 10.0
 OPEN_CALLS = "SELECT count(*) FROM submission WHERE state = 'accepted'"
 LEFT = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review'))
     + (SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt'))
@@ -51,12 +51,15 @@ def cut_off(victim: Host, _: Path) -> Iterator[None]:
 
 
 @pytest.mark.timeout(4500)
-@pytest.mark.parametrize(("times", "trouble"), [(20, killed), (5, cut_off)], ids=["killed", "cut off"])
+@pytest.mark.parametrize(
+    ("times", "trouble", "contacts"), [(20, killed, 240), (5, cut_off, 700)], ids=["killed", "cut off"]
+)
 def test_a_host_is_lost_again_and_again(
-    tmp_path: Path, times: int, trouble: Callable[[Host, Path], Iterator[None]]
+    tmp_path: Path, times: int, trouble: Callable[[Host, Path], Iterator[None]], contacts: int
 ) -> None:
+    """`contacts`: for each time, so that there is work to the end."""
     rng = random.Random(1)  # which host, and when
-    with Vendors(tmp_path, contacts=CONTACTS * times, speed=SPEED) as vendors, Hosts(vendors) as hosts:
+    with Vendors(tmp_path, contacts=contacts * times, speed=SPEED) as vendors, Hosts(vendors) as hosts:
         vendors.configure(ledger={"lease": f"{LEASE:g}s"})
         for name in WITH_SYNCD:
             hosts.hosts[name].start_syncd(vendors.config)
