@@ -128,7 +128,8 @@ def _somebody_else(job: ToWrite, now_there: Snapshot) -> Judge | None:
     if not job.verdict or (job.decided and not job.begun):
         return None
     before = _ORDER.index(Verdict.DOUBTFUL if job.decided else Verdict(job.verdict))
-    verdict = about(evidence.usable(now, job.vague, job.learned), job.said, echoes=before > 0 or any(job.said))
+    # An answer that names nobody is judged as before: no change of the contact makes it worse.
+    verdict = about(evidence.usable(now, job.vague, job.learned), job.said, echoes=False)
     worse = _ORDER.index(verdict.verdict) > before
     return Judge(now, "the contact has changed: " + ", ".join(verdict.contradicts)) if worse else None
 

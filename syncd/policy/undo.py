@@ -58,7 +58,7 @@ def before_undo(one: ToUndo, now_there: Snapshot) -> Put | Check | End:
 def _of_a_lost_answer(one: ToUndo, now_there: Snapshot, value: str, versions: Sequence[Version]) -> Check | End | None:
     """An undo that was begun may have arrived. None: it has not."""
     if versions:
-        arrived = any(_is_put_back(one, version, taken=False) for version in _since(one.seen, versions))
+        arrived = any(_is_put_back(one, version) for version in _since(one.seen, versions))
         return Check() if arrived else None
     if _same(one, value, one.back):
         return Check()
@@ -111,8 +111,8 @@ def _since(seen: str, versions: Sequence[Version]) -> list[Version]:
     return [version for version in versions if version.at > seen]
 
 
-def _is_put_back(one: ToUndo, version: Version, *, taken: bool) -> bool:
-    return (taken or version.by is Author.MACHINE) and _same(one, version.value, one.back)
+def _is_put_back(one: ToUndo, version: Version) -> bool:
+    return version.by is Author.MACHINE and _same(one, version.value, one.back)
 
 
 def _same(one: ToUndo, this: str, other: str) -> bool:
