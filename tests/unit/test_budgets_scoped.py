@@ -96,6 +96,17 @@ def test_a_request_for_both_fields_is_made_for_the_one_that_fits(build: Build) -
     assert asked(harness) == {("ann", "email"): 3, ("ann", "phone"): 1}
 
 
+def test_of_two_fields_the_cheaper_one_is_asked_for_first(build: Build) -> None:
+    phones_are_cheap = replace(BULKS, batch=1, price={EMAIL: Decimal(10), PHONE: Decimal(1)})
+    harness = build(
+        providers=[FakeProvider("ann", capabilities=phones_are_cheap)], fields={EMAIL: ["ann"], PHONE: ["ann"]}
+    )
+    limited(harness, {"name": "small", "per_day": 10})
+    people(harness, 1)
+    harness.ask()
+    assert asked(harness) == {("ann", "phone"): 1}
+
+
 def test_what_never_fits_is_told_apart_from_what_fits_tomorrow(build: Build) -> None:
     """A phone costs more than the whole budget; e-mails go on, until they have used it up."""
     harness = limited(two(build, fields={EMAIL: ["ann"], PHONE: ["ann"]}), {"name": "small", "per_day": 4})

@@ -32,6 +32,17 @@ def test_all_that_is_held_on_a_person_is_told(lived: Harness) -> None:
     assert "bo@acme" not in text
 
 
+@pytest.mark.parametrize(("body", "said"), [(b'{"x": 1}', {"x": 1}), (b"no JSON \xff", "no JSON \ufffd")])
+def test_an_answer_that_speaks_of_nobody_else_is_told_as_it_came(build: Build, body: bytes, said: object) -> None:
+    harness = build(fields={EMAIL: ["ann"]})
+    contact = harness.person("Ada")
+    harness.ask()
+    for submission in harness.fake.accepted.values():
+        harness.call_back(submission, body=body)
+    told = json.loads(command(harness, "export", f"crm/contacts/{contact}"))
+    assert [one["said"] for one in told["raw_answers"]] == [said]
+
+
 def test_it_goes_into_a_new_file_that_only_its_owner_can_read(lived: Harness, tmp_path: Path) -> None:
     out = tmp_path / "ada.json"
     command(lived, "export", "crm/contacts/501", "--out", str(out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -53,6 +54,31 @@ def test_every_job_is_in_one_chunk(jobs: int, size: int, parts: int) -> None:
     chunks = configured.chunks(Changes(renamed={}, removed=[], fields=[("people", EMAIL)], added=[], jobs=jobs), size)
     assert len(chunks) == parts
     assert {*range(1, jobs + 1)} <= {job for chunk in chunks for job in chunk}
+
+
+@pytest.mark.parametrize(
+    ("another", "renamed"),
+    [
+        ({"selection": "s"}, True),
+        ({"selection": "t"}, True),
+        ({"selection": "s", "crm": "other"}, False),
+        ({"selection": "s", "object": "leads"}, False),
+    ],
+)
+def test_another_name_is_the_same_sync_only_where_the_contacts_are_the_same(
+    three: Harness, another: dict[str, Any], renamed: bool
+) -> None:
+    new = replace(KNOWN, name="leads", **another)
+    changes = three.run(three.ledger.read(configured.compare, [new]))
+    assert changes.renamed == ({"people": "leads"} if renamed else {})
+    assert changes.removed == ([] if renamed else ["people"])
+    assert changes.added == ([] if renamed else [another["selection"]])
+
+
+def test_of_two_new_names_the_one_with_the_same_selection_is_the_former_sync(three: Harness) -> None:
+    new = [replace(KNOWN, name="first", selection="t"), replace(KNOWN, name="second")]
+    changes = three.run(three.ledger.read(configured.compare, new))
+    assert (changes.renamed, changes.added) == ({"people": "second"}, ["t"])
 
 
 @pytest.mark.parametrize("done", range(4))

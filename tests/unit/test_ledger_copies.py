@@ -1,5 +1,6 @@
 """Copies of a ledger: nothing half done is left, nothing is lost, and they belong to whom they should."""
 
+import errno
 import fcntl
 import os
 import resource
@@ -73,6 +74,13 @@ def test_s8_what_a_killed_one_has_left_is_used_and_one_that_runs_is_not_disturbe
     assert [*upkeep.integrity(tmp_path / "copy.db")] == []
 
 
+def test_where_no_ledger_is_yet_nothing_is_copied_for_a_trial(written: Harness, tmp_path: Path) -> None:
+    copies.copy_for_trial(tmp_path / "none.db", tmp_path / "trial.db")
+    assert not (tmp_path / "trial.db").exists()
+    copies.copy_for_trial(written.path, tmp_path / "trial.db")
+    assert ask(tmp_path / "trial.db", "SELECT count(*) FROM job") == ask(written.path, "SELECT count(*) FROM job")
+
+
 def test_s9_what_stood_in_the_way_of_a_restored_ledger_is_kept_and_can_be_read(
     written: Harness, copy: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +99,36 @@ def test_s9_what_stood_in_the_way_of_a_restored_ledger_is_kept_and_can_be_read(
     assert ask(old, "SELECT value FROM meta WHERE key = 'frozen_until'") == [(7.0,)]
     again = copies.restore(copy, old, frozen_until=8.0, now=0.0)
     assert [one.name for one in again.aside] == ["ledger.db.19700101T000000Z.1"], "nothing is written over"
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_s9_where_the_file_system_has_no_links_the_old_ledger_is_renamed(
+    written: Harness, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def no_links(_: Path, __: Path) -> None:
+        raise OSError(error, os.strerror(error))
+
+    old = tmp_path / "old.db"
+    shutil.copy(copy, old)
+    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    (aside,) = copies.restore(copy, old, frozen_until=7.0, now=0.0).aside
+    assert ask(aside, "SELECT count(*) FROM meta WHERE key = 'frozen_until'") == [(0,)]
+    assert ask(old, "SELECT value FROM meta WHERE key = 'frozen_until'") == [(7.0,)]
+
+
+def test_s9_an_old_ledger_that_can_not_be_kept_is_not_replaced(
+    written: Harness, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path, __: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    old = tmp_path / "old.db"
+    shutil.copy(copy, old)
+    before = old.read_bytes()
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with pytest.raises((OSError, DiskFailed)):
+        copies.restore(copy, old, frozen_until=7.0, now=0.0)
+    assert old.read_bytes() == before
 
 
 def test_s9_a_wal_without_its_ledger_is_not_taken_for_the_copys(written: Harness, copy: Path, tmp_path: Path) -> None:

@@ -25,9 +25,9 @@ from syncd.contract.model import (
     Source,
     Submission,
 )
-from syncd.ledger import arrivals, contacts, inbox, shares, submissions, writes
+from syncd.ledger import arrivals, contacts, inbox, results, shares, submissions, writes
 from syncd.ledger.budgets import Budget
-from syncd.ledger.results import Since
+from syncd.ledger.results import Said, Since
 from syncd.ledger.room import OverBudget
 from syncd.ledger.states import JobState, SubmissionState
 from syncd.ledger.store import Ledger, Move, Tx
@@ -226,6 +226,43 @@ def test_the_identical_question_is_never_bought_again_while_its_answer_is_fresh(
         books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(NOW - 1))
     books.write(submissions.intend, submission, [item], **values, deadline=NOW, now=NOW, since=since(NOW))
     assert books.calls() == {"a": "settled", "b": "intent"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "loaded"),
+    [
+        ([{"a/1"}], ["a/1"]),
+        ([{"a/1"}, {"a/3"}], ["a/1", "a/3"]),
+        ([{"a/1"}, None], ["a/1", "a/2", "a/3"]),
+        ([None, {"a/1"}], ["a/1", "a/2", "a/3"]),
+        ([{"a/nobody"}], ["a/1", "a/2", "a/3"]),
+    ],
+)
+def test_of_a_call_all_the_requests_are_loaded_that_anybody_wants(
+    books: Books, wanted: list[set[str] | None], loaded: list[str]
+) -> None:
+    """Answers that are read together name some of its requests each."""
+    books.intend("a", 1, 2, 3)
+    calls = [submissions.Wanted("a", None if named is None else frozenset(named)) for named in wanted]
+    found = books.write(submissions.load_many, calls)
+    assert sorted(request.id for request in found["a"].requests) == loaded
+
+
+def test_a_failure_is_counted_once_for_each_call(books: Books) -> None:
+    """Two calls ask the same question, and the provider fails at both; the second of them says so twice."""
+    books.intend("a", 1)
+    books.write(submissions.doubt, "a", "?", hold_until=NOW, now=NOW)
+    books.write(submissions.resend, "a", "once more", now=NOW)
+    books.intend("b", 1, since=since(NOW))
+
+    def fail(tx: Tx) -> int:
+        failed = EnrichmentResult(request_id="", field=Field.EMAIL, outcome=Outcome.FAILED)
+        said = [Said(attempt, failed) for call in ("a", "b", "b") for attempt in submissions._attempts(tx, call)]
+        results.add_many(tx, said, now=NOW)
+        return int(tx.value("failures", job_id=1, provider="ann", round=0))
+
+    assert [books.write(fail), books.write(fail)] == [2, 2]
+    assert ask(books.path, "SELECT submission_id FROM result ORDER BY id") == [("a",), ("b",)]
 
 
 # --- the budget -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from syncd.cli import app
 from syncd.ledger import copies, upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
-from syncd.ledger.upkeep import BACKWARD, FORWARD
+from syncd.ledger.upkeep import BACKWARD, FORWARD, Freeze
 from syncd.pipeline.watch import Watch
 from tests.places import place_of
 
@@ -117,6 +117,14 @@ def test_what_can_be_the_time_after_the_last_look(harness: Harness, later: float
 
 def test_the_clock_may_lag_a_minute_and_be_silent_for_a_week() -> None:
     assert (BACKWARD, FORWARD) == (60.0, 7 * DAY)
+
+
+def test_a_freeze_is_over_at_its_last_moment(harness: Harness) -> None:
+    now = harness.clock.now()
+    harness.run(harness.ledger.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, now + 1))
+    frozen = harness.run(harness.ledger.read(upkeep.freeze, now=now))
+    assert frozen == Freeze(until=now + 1, copied_at=None, waiting=0)
+    assert harness.run(harness.ledger.read(upkeep.freeze, now=now + 1)) is None
 
 
 # --- copies -----------------------------------------------------------------------------------
