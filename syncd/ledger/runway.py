@@ -46,7 +46,7 @@ def _a_day(tx: Tx, provider: str, days: int, *, now: float) -> float | None:
 def in_words(one: Mapping[str, Any]) -> str:
     """Such as `4180 credits last 11 days at the last 7 days' spend (9 days at the last 30 days')`, or ""."""
     days = [(span, left) for span, left in one["days"].items() if left is not None]
-    if one["balance"] is None or not days:
+    if not days:
         return ""
     (span, left), *others = days
     more = "".join(f" ({_days(other)} at the last {days} days')" for days, other in others)

@@ -39,6 +39,20 @@ def test_what_failed_may_still_be_charged_and_the_budget_holds(build: Build) -> 
     assert (harness.submissions(), harness.credits()["charged"], harness.credits()["reserved"]) == (["settled"], 10, 0)
 
 
+def test_each_of_several_answers_that_are_read_together_counts_as_it_is(build: Build) -> None:
+    harness = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={PHONE: ["ann"]})
+    for name in ("Ada", "Bo", "Cy"):
+        harness.finds(harness.person(name, email=f"{name}@acme.test"), Field.PHONE, NUMBER.value)
+    harness.ask()
+    first, second, third = harness.fake.submitted
+    for call, body in ((first, None), (second, failed(second)), (third, None)):
+        harness.deliver(harness.fake.delivery(call, body=body))
+    harness.inbox()
+    assert dict(harness.sql("SELECT id, state FROM submission")) == {
+        first.id: "settled", second.id: "failed", third.id: "settled",
+    }  # fmt: skip
+
+
 def test_what_failed_and_is_not_answered_any_more_costs_nothing(build: Build) -> None:
     harness = one_a_day(build)
     harness.finds(harness.person("Ada", email="ada@acme.test"), Field.PHONE, NUMBER.value)

@@ -1,0 +1,231 @@
+"""Small looks at the ledger, and small notes in it: each tells and keeps what its docstring says."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import time
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from syncd.contract.errors import Trouble
+from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, room, writes
+from syncd.ledger.budgets import Budget
+from syncd.ledger.contacts import Rules
+from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, meaning
+from syncd.ledger.reports import Far
+from syncd.ledger.room import OverBudget
+from syncd.ledger.shared_time import SLOW, SharedTime
+from syncd.ledger.store import Tx
+from syncd.people.evidence import Learned
+
+from .conftest import Build
+from .harness import DAY, EMAIL, PHONE, Harness
+
+HOUR = 3600.0
+
+
+def test_the_last_callback_of_each_provider_is_kept(harness: Harness) -> None:
+    for heard in ({"ann": 5.0, "gone": 6.0}, {"ann": 7.0}):
+        harness.run(harness.ledger.write(figures.note_heard, heard))
+    told = harness.run(harness.ledger.read(figures.read, ["people"], ["ann", "bob"]))
+    assert told.heard_at == {"ann": 7.0}
+
+
+def test_how_far_everything_is(written: Harness) -> None:
+    """One was written, one was not found, a third is asked about."""
+    written.person("Cy")
+    written.ask()
+    assert written.run(written.ledger.read(reports.far)) == Far(done=2, total=3, found=1, charged=1.0)
+
+
+def test_what_is_planned_is_told_of_some_jobs_alone(written: Harness) -> None:
+    def planned(tx: Tx, jobs: list[int] | None) -> tuple[list[int], int]:
+        total = reports.planned_totals(tx, since_event=0, jobs=jobs)
+        return [one.job_id for one in reports.planned(tx, since_event=0, jobs=jobs)], sum(t.contacts for t in total)
+
+    found = [written.run(written.ledger.read(planned, jobs)) for jobs in (None, [2], [])]
+    assert [(set(jobs), count) for jobs, count in found] == [({1, 2}, 2), ({2}, 1), (set(), 0)]
+
+
+def test_credits_are_told_by_the_hours_that_end_now(harness: Harness) -> None:
+    harness.person("Ada")
+    harness.ask()
+    now = harness.clock.now()
+    hours = harness.run(harness.ledger.read(glances.spent_by_hour, now=now, hours=3))
+    this = now // HOUR * HOUR
+    assert hours == [(this - 2 * HOUR, 0.0), (this - HOUR, 0.0), (this, 11.0)]
+    later = harness.run(harness.ledger.read(glances.spent_by_hour, now=now + 2 * HOUR, hours=3))
+    assert [amount for _, amount in later] == [11.0, 0.0, 0.0]
+    assert len(harness.run(harness.ledger.read(glances.spent_by_hour, now=now))) == 24
+
+
+@pytest.mark.parametrize(
+    ("at", "told"), [(None, ""), (0.0, "1970-01-01T00:00:00Z"), (1.8e9, "2027-01-15T08:00:00Z"), (1e11, "")]
+)
+def test_moments_are_told_as_people_write_them(at: float | None, told: str) -> None:
+    """What waits for an event waits until the year 9999: that is no moment."""
+    assert exports._moment(at) == told
+
+
+# --- connections --------------------------------------------------------------------------------------
+
+
+def test_a_halt_is_told_in_the_newest_words_since_the_first_moment(harness: Harness) -> None:
+    def halt(trouble: Trouble, message: str, cure: str, now: float) -> bool:
+        return harness.run(harness.ledger.write(connections.halt, "ann", trouble, message, cure, now=now))
+
+    told = "SELECT trouble, message, cure, since FROM connection WHERE name = 'ann'"
+    assert halt(Trouble.CREDITS, "none left", "buy", 5.0)
+    assert not halt(Trouble.CREDITS, "one left", "buy more", 6.0)
+    assert harness.sql(told) == [("credits", "one left", "buy more", 5.0)]
+    assert halt(Trouble.CREDENTIALS, "a wrong key", "another key", 7.0)
+    assert harness.sql(told) == [("credentials", "a wrong key", "another key", 5.0)]
+    assert harness.run(harness.ledger.read(connections.troubles)) == {"ann": Trouble.CREDENTIALS}
+    cleared = [harness.run(harness.ledger.write(connections.clear, "ann")) for _ in range(2)]
+    assert (cleared, harness.sql(told)) == ([True, False], [("", "", "", None)])
+    assert halt(Trouble.CREDITS, "none left", "buy", 8.0)
+    assert harness.sql(told)[0][3] == 8.0
+
+
+def test_refusals_in_a_row_are_counted_until_a_call_is_taken(harness: Harness) -> None:
+    def refuse(after: float | None, now: float) -> connections.Refused:
+        return harness.run(harness.ledger.write(connections.refuses, "ann", after, lambda n: 100.0 * n, now=now))
+
+    assert harness.run(harness.ledger.read(connections.refused, "ann")) == connections.NONE
+    assert [refuse(None, 0.0), refuse(5.0, 1.0), refuse(None, 2.0)] == [(1, 100.0), (2, 6.0), (3, 302.0)]
+    assert harness.run(harness.ledger.read(connections.refused, "ann")) == (3, 302.0)
+    refuse(1.0, 3.0)
+    assert harness.run(harness.ledger.read(connections.refused, "ann")) == (4, 302.0), "the longest pause stands"
+    harness.run(harness.ledger.write(connections.takes, "ann"))
+    assert harness.run(harness.ledger.read(connections.refused, "ann")).in_a_row == 0
+    assert harness.run(harness.ledger.read(glances.limits, now=301.0))["ann"]["until"] == 302.0
+    assert harness.run(harness.ledger.read(glances.limits, now=302.0))["ann"]["until"] is None
+
+
+def test_the_first_account_and_the_newest_balance_are_kept(harness: Harness) -> None:
+    kept = [harness.run(harness.ledger.write(connections.keep_account, "ann", mark)) for mark in ("one", "two")]
+    assert kept == ["one", "one"]
+    for balance, now in ((Decimal(7), 1.0), (Decimal("6.5"), 2.0)):
+        harness.run(harness.ledger.write(connections.note_balance, "ann", balance, now=now))
+    assert harness.sql("SELECT balance, balance_at FROM connection WHERE name = 'ann'") == [("6.5", 2.0)]
+
+
+# --- budgets ------------------------------------------------------------------------------------------
+
+
+def test_what_does_not_fit_into_a_budget_is_news_once_a_day(harness: Harness) -> None:
+    over = OverBudget(Budget(name="small", per_day=Decimal(1)), "day", Decimal(10))
+
+    def note(now: float, more: Decimal = Decimal(0)) -> bool:
+        dearer = OverBudget(Budget(name="small", per_day=Decimal(1)), "day", over.needs + more)
+        return harness.run(harness.ledger.write(room.note_reached, "people", "ann", dearer, now=now))
+
+    assert [note(5.0), note(6.0), note(6.0 + DAY), note(7.0 + 2 * DAY)] == [True, False, False, True]
+    assert note(8.0 + 2 * DAY, Decimal(1)), "another call does not fit"
+    since = harness.sql("SELECT needs_mc, since, at FROM over_budget ORDER BY needs_mc")
+    assert since == [(10_000, 7.0 + 2 * DAY, 7.0 + 2 * DAY), (11_000, 8.0 + 2 * DAY, 8.0 + 2 * DAY)]
+
+
+# --- who a contact is ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_found_mailbox_is_known_of_whom_the_record_is_about_now(build: Build, changed: bool) -> None:
+    """A phone is asked for with the e-mail that was found, unless the record is about somebody else since."""
+    harness = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    contact = harness.person("Ada")
+    harness.finds(contact, EMAIL, "ada@acme.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.finish()
+    assert harness.job(contact) == ("done", "written")
+    if changed:
+        harness.crm.edit(contact, "email", "")
+        record = harness.crm.records[contact]
+        record.identity = replace(record.identity, first_name="Zoltan", last_name="Querfurt", linkedin_url=None)
+        harness.clock.time += 60
+        harness.pull()
+    found = harness.run(harness.ledger.read(_mailboxes))
+    assert found["phone"] == (() if changed else ("ada@acme.example.com",))
+
+
+def test_a_write_is_judged_with_what_answers_brought(build: Build) -> None:
+    """A profile alone, or the mailbox that was found for the person."""
+    harness = build(fields={EMAIL: ["ann"], PHONE: ["ann"]})
+    contact = harness.person("Ada")
+    harness.finds(contact, EMAIL, "ada@acme.example.com")
+    harness.finds(contact, PHONE, "+33639980123")
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+
+    def learned(tx: Tx) -> dict[str, Learned]:
+        return {str(one.field): one.learned for one in writes.to_write(tx, [1, 2])}
+
+    assert harness.run(harness.ledger.read(learned)) == {
+        "email": Learned(), "phone": Learned(email="ada@acme.example.com"),
+    }  # fmt: skip
+    profile = "https://www.linkedin.com/in/ada-learned"
+    harness.run(harness.ledger.write(lambda tx: tx.run("contact_learn", id=1, profile=profile)))
+    assert harness.run(harness.ledger.read(learned)) == {
+        "email": Learned(profile=profile), "phone": Learned(profile=profile, email="ada@acme.example.com"),
+    }  # fmt: skip
+
+
+def _mailboxes(tx: Tx) -> dict[str, tuple[str, ...]]:
+    return {str(one.field): one.identity.emails for one in cases.read(tx, [1], Rules()).cases}
+
+
+# --- the file and the time ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EDQUOT, DiskFull),
+        (errno.EIO, DiskFailed),
+        (errno.EACCES, LedgerForbidden),
+        (errno.EROFS, LedgerForbidden),
+        (errno.EBADF, LedgerError),
+        (None, LedgerError),
+    ],
+)
+def test_what_an_error_of_the_system_asks_for(number: int | None, kind: type[LedgerError]) -> None:
+    told = meaning(OSError("said by nobody") if number is None else OSError(number, "it says"), "otherwise")
+    assert (type(told), str(told)) == (kind, "otherwise" if number is None else "it says")
+
+
+@pytest.mark.parametrize(
+    ("length", "smaller"), [(arrivals.PACKED_FROM - 1, False), (arrivals.PACKED_FROM, True), (20_000, True)]
+)
+def test_short_bodies_are_kept_as_they_came(length: int, smaller: bool) -> None:
+    body = b"x" * length
+    packed = arrivals.packed(body, b"x" * 50)
+    assert (packed is not None) is smaller
+    assert arrivals.unpacked(packed or body, b"x" * 50 if packed else None) == body
+
+
+class _Database:
+    """It answers after a while that it is 1,000 seconds later than the one before."""
+
+    def __init__(self) -> None:
+        self.says, self.after = 0.0, 0.0
+
+    async def read(self, _: Any) -> float:
+        self.says += 1_000.0
+        await asyncio.sleep(self.after)
+        return self.says
+
+
+def test_an_answer_that_took_long_says_too_little_of_the_time_unless_there_is_no_other() -> None:
+    shared, database = SharedTime(), _Database()
+    assert abs(shared() - time.time()) < 5
+    for after, expected in ((SLOW + 0.05, 1_000.0), (0.0, 2_000.0), (SLOW + 0.05, 2_000.0)):
+        database.after = after
+        asyncio.run(shared.look(database))  # type: ignore[arg-type]
+        assert expected <= shared() < expected + 5
