@@ -12,6 +12,10 @@ from tests.places import place_of
 
 from .audit import sqlite3
 
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+EMPTY = {"vague": "[]", "opt_out": "{}", "blocked": "{}", "lacks": "[]", "identity": "{}"}  # of a contact
+
 
 class Where(NamedTuple):
     """A table that holds names. `name`: the column; `key`: what else makes a row the only one, if anything does;
@@ -57,11 +61,11 @@ class Tables:
         self.raw.execute(f"INSERT INTO {where.table} ({', '.join(values)}) VALUES ({marks})", [*values.values()])
         self.raw.commit()
 
-    def rows(self, where: Where, wanted: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    def rows(self, where: Where, wanted: Iterable[str] = ()) -> dict[Any, list[tuple[Any, ...]]]:
         """By name: what the rows hold beside it."""
         info = [row[1] for row in self.raw.execute(f"PRAGMA table_info({where.table})")]
         columns = [*wanted] or [column for column in info if column != where.name]
-        found: dict[str, list[tuple[Any, ...]]] = {}
+        found: dict[Any, list[tuple[Any, ...]]] = {}
         for name, *rest in self.raw.execute(f"SELECT {', '.join([where.name, *columns])} FROM {where.table}"):
             found.setdefault(name, []).append(tuple(rest))
         return {name: sorted(rows) for name, rows in found.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from .by_hand import Tables
 from .harness import EMAIL, Harness
 
 Build = Callable[..., Harness]
@@ -44,3 +45,11 @@ def written(build: Build) -> Harness:
     harness.finish()
     assert (harness.job("501"), harness.job("502")) == (("done", "written"), ("done", "not_found"))
     return harness
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Iterator[Tables]:
+    """A ledger without a pipeline, whose rows are put there by hand."""
+    tables = Tables(tmp_path / "ledger.db")
+    yield tables
+    tables.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -54,13 +52,6 @@ SUMMED = [
     Where("daily", "sync", ("day", "field", "provider")),
     Where("daily_latency", "sync", ("day", "field", "provider", "quarter")),
 ]
-
-
-@pytest.fixture
-def tables(tmp_path: Path) -> Iterator[Tables]:
-    tables = Tables(tmp_path / "ledger.db")
-    yield tables
-    tables.close()
 
 
 def connection_is_renamed(tables: Tables) -> None:

@@ -1,0 +1,84 @@
+"""Who is in a selection: what a pull has seen and what a sweep has not, among records that are called alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncd.contract.model import Contact, ContactRef, Identity, Page
+from syncd.ledger import selections
+from syncd.ledger.states import NEVER
+
+from .by_hand import DAY, EMPTY, NOW, Tables, Where
+
+pytestmark = pytest.mark.sqlite  # rows are put there by hand
+
+
+ALIKE = [("crm", "contacts"), ("crm", "leads"), ("other", "contacts"), ("other", "leads")]
+
+
+@pytest.fixture
+def alike(tables: Tables) -> Tables:
+    """Four records with the id 7, each decided on and pulled long ago; and one with the id 8 in each place."""
+    for n, (connection, object_) in enumerate(ALIKE, 1):
+        where = {"connection": connection, "object": object_, "planned": 1, "pulled_at": 1.0, "fingerprint": 10 * n}
+        for add, ext_id in ((0, "7"), (4, "8")):
+            tables.add(Where("contact", "ext_id"), ext_id, id=n + add, person=f"p{n + add}", **{**EMPTY, **where})
+    return tables
+
+
+def test_a_pull_sees_the_record_of_its_own_crm_and_object(alike: Tables) -> None:
+    pull = alike.write(selections.begin, "f", sweep_after=DAY, now=NOW)
+    ref = ContactRef(connection="crm", object="contacts", id="7")
+    page = Page(contacts=(Contact(ref=ref, revision="1", identity=Identity()),), cursor={"at": 1})
+    alike.write(selections.seen, pull, page, at=5.0)
+    assert alike.rows(Where("member", "contact_id"), ["selection_id", "sweep"]) == {1: [(1, 1)]}
+    told = "SELECT id FROM contact WHERE planned = 0 OR pulled_at <> 1.0"
+    assert alike.raw.execute(told).fetchall() == [(1,)]
+    assert alike.raw.execute("SELECT planned, pulled_at FROM contact WHERE id = 1").fetchone() == (0, 5.0)
+    alike.raw.execute("UPDATE contact SET planned = 1")
+    alike.raw.commit()
+    alike.write(selections.seen, pull, page, at=6.0)
+    assert alike.raw.execute("SELECT planned, pulled_at FROM contact WHERE id = 1").fetchone() == (1, 6.0), "known"
+
+
+def test_who_is_not_brought_by_a_sweep_leaves_its_own_selection_only(alike: Tables) -> None:
+    pull, other = (alike.write(selections.begin, name, sweep_after=DAY, now=NOW) for name in ("f", "g"))
+    member = Where("member", "contact_id")
+    for contact, selection, sweep in ((1, 1, 0), (2, 1, 1), (3, 2, 0), (4, 1, 0), (4, 2, 0)):
+        alike.add(member, contact, selection_id=selection, sweep=sweep)
+    for contact, state in ((1, "queued"), (4, "done")):
+        alike.add(Where("job", "contact_id"), contact, id=contact, field="email", state=state)
+    assert alike.write(selections.not_seen, pull, 0) == (4, 1)
+    assert alike.write(selections.not_seen, pull, 4) == (None, 0)
+    assert alike.rows(member, ["selection_id"]) == {2: [(1,)], 3: [(2,)], 4: [(2,)]}
+    assert alike.raw.execute("SELECT id FROM contact WHERE planned = 0 ORDER BY id").fetchall() == [(1,), (4,)]
+    assert alike.write(selections.end, pull, brought=1, missing=1, now=NOW)
+    assert not alike.write(selections.end, pull, now=NOW), "it was ended before"
+    found = alike.rows(Where("selection", "fingerprint"), ["sweeping", "swept_at", "brought", "missing"])
+    assert found == {"f": [(0, NOW, 1, 1)], "g": [(1, None, 0, 0)]}
+    assert alike.write(selections.not_seen, pull, 0) == (None, 0), "no sweep is under way"
+    assert alike.write(selections.begin, "f", sweep_after=DAY, now=NOW + DAY - 1).sweep == pull.sweep
+    assert alike.write(selections.begin, "f", sweep_after=DAY, now=NOW + DAY).sweep == pull.sweep + 1
+    assert alike.write(selections.begin, "g", sweep_after=0.0, now=NOW).sweep == other.sweep, "it goes on"
+
+
+def test_at_the_end_of_a_sweep_who_waited_for_it_is_decided_on(alike: Tables) -> None:
+    pull = alike.write(selections.begin, "f", sweep_after=DAY, now=NOW)
+    for contact, (state, due) in enumerate(
+        (("waiting", NEVER), ("waiting", NEVER - 1), ("queued", NEVER), ("waiting", NEVER + 1)), 1
+    ):
+        alike.add(Where("job", "contact_id"), contact, id=contact, field="email", state=state, due_at=due)
+    alike.write(selections.end, pull, now=NOW)
+    assert alike.raw.execute("SELECT id FROM contact WHERE planned = 0 ORDER BY id").fetchall() == [(1,), (4,)]
+
+
+def test_who_leaves_a_selection_stays_in_the_others(alike: Tables) -> None:
+    for name in ("f", "g"):
+        alike.write(selections.make, name)
+    for contact, selection in ((1, 1), (1, 2), (2, 1)):
+        alike.add(Where("member", "contact_id"), contact, selection_id=selection, sweep=0)
+    alike.write(selections.left, [1], "f")
+    assert alike.rows(Where("member", "contact_id"), ["selection_id"]) == {1: [(2,)], 2: [(1,)]}
+    assert alike.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]
+    alike.write(selections.admit, "g", "other", "leads", ["7"])
+    assert alike.rows(Where("member", "contact_id"), ["selection_id"])[4] == [(2,)]

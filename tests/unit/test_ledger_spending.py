@@ -1,0 +1,128 @@
+"""Credits are summed in each budget's scope and window, and shared among those whom a call has found."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from syncd.contract.model import Field
+from syncd.ledger import budgets
+from syncd.ledger.budgets import SLOT, Budget
+from syncd.ledger.costs import of_calls
+
+from .by_hand import DAY, NOW, Tables, Where
+
+pytestmark = pytest.mark.sqlite  # rows are put there by hand
+
+SYNCS, PROVIDERS, FIELDS = ("a", "b"), ("ann", "bob"), (Field.EMAIL, Field.PHONE)
+
+
+SCOPES: list[dict[str, Any]] = [
+    {},
+    {"syncs": frozenset({"a"})},
+    {"syncs": frozenset({"b"}), "refresh": True},
+    {"providers": frozenset({"ann"})},
+    {"fields": frozenset({Field.PHONE})},
+    {"syncs": frozenset({"a", "b"}), "providers": frozenset({"bob"}), "fields": frozenset({Field.EMAIL})},
+    {"refresh": True},
+]
+KINDS = ("charged_mc", "reserved_mc", "assumed_mc")
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("window", ["day", "month", "run"])
+def test_credits_are_summed_in_a_budgets_scope_and_window(tables: Tables, scope: dict[str, Any], window: str) -> None:
+    rng = random.Random(f"{scope} {window}")
+    spend = Where("spend", "provider")
+    midnight = NOW // DAY * DAY
+    newest = {"a": 2, "b": 3}  # of the runs that follow
+    for id_, (sync, started) in enumerate((("a", 10.0), ("a", 20.0), ("b", 5.0)), 1):
+        tables.add(Where("run", "sync"), sync, id=id_, started_at=started)
+    for sync in SYNCS:
+        tables.add(Where("sync", "name"), sync)
+    rows: list[dict[str, Any]] = []
+    for sync, provider, field, refresh in itertools.product(SYNCS, PROVIDERS, FIELDS, (0, 1)):
+        for ago in (0, 1, 2, 29 * 96, 29 * 96 + 1, 29 * 96 - 1, 96, 95, 94):
+            slot = int(midnight // SLOT) + 1 - ago
+            row: dict[str, Any] = {
+                "slot": slot,
+                "sync": sync,
+                "field": field,
+                "refresh": refresh,
+                "run_id": rng.randint(1, 3),
+            }
+            row |= {kind: rng.randint(0, 9) for kind in (*KINDS, "doubt_mc")}
+            tables.add(spend, provider, **row)
+            rows.append({**row, "provider": provider})
+    budget = Budget(per_day=Decimal(9), per_month=Decimal(9), per_run=Decimal(9), **scope)
+    first = {"day": midnight, "month": midnight - 29 * DAY}.get(window, 0.0)
+
+    def counts(row: dict[str, Any]) -> bool:
+        if window == "run":
+            inside = row["run_id"] in {newest[sync] for sync in (budget.syncs or SYNCS)}
+        else:
+            inside = row["slot"] * SLOT >= first and (budget.syncs is None or row["sync"] in budget.syncs)
+        at_one = budget.providers is None or row["provider"] in budget.providers
+        of_one = budget.fields is None or row["field"] in budget.fields
+        return inside and at_one and of_one and bool(row["refresh"] >= budget.refresh)
+
+    counted = [row for row in rows if counts(row)]
+    (told,) = (one for one in tables.read(budgets.report, [budget], now=NOW) if one["window"] == window)
+    for kind in KINDS:
+        assert told[kind.removesuffix("_mc")] == sum(row[kind] for row in counted) / 1000
+    used = sum(row[kind] for row in counted for kind in KINDS)
+    assert told["used"] == pytest.approx(used / 1000)
+    assert tables.read(budget.exceeded, 9_000 - used, now=NOW) != window
+    assert tables.read(Budget(**{**_capped(window), **scope}).exceeded, 9_001 - used, now=NOW) == window
+    if window == "run":
+        assert told["since"] == min({"a": 20.0, "b": 5.0}[sync] for sync in (budget.syncs or SYNCS))
+
+
+@pytest.mark.parametrize("window", ["day", "month", "run"])
+def test_where_nothing_was_spent_all_of_a_budget_is_left(tables: Tables, window: str) -> None:
+    budget = Budget(**_capped(window))
+    (told,) = tables.read(budgets.report, [budget], now=NOW)
+    assert {told[kind] for kind in ("charged", "reserved", "assumed", "used")} == {0.0}
+    assert (told["left"], told["reached"]) == (9.0, False)
+    assert tables.read(budget.exceeded, 9_000, now=NOW) is None
+    assert tables.read(budget.exceeded, 9_001, now=NOW) == window
+
+
+def _capped(window: str) -> dict[str, Any]:
+    return {f"per_{window}": Decimal(9)}
+
+
+@pytest.mark.parametrize(
+    ("charged", "assumed", "first", "second"), [(9, 0, 9, 0), (None, 6, 6, 0), (None, 0, None, None), (0, 6, 0, 0)]
+)
+def test_what_a_call_cost_is_shared_by_whom_it_found(
+    tables: Tables, charged: int | None, assumed: int, first: int | None, second: int | None
+) -> None:
+    call = Where("submission", "id", fixed={"shares": "{}"})
+    tables.add(call, "a", provider="ann", charged_mc=charged, assumed_mc=assumed)
+    tables.add(call, "b", provider="ann", charged_mc=4)
+    for job in (1, 2):
+        tables.add(Where("job", "id"), job, contact_id=job, field="email", state="done")
+        tables.add(Where("attempt", "submission_id"), "a", job_id=job, provider="ann")
+    tables.add(Where("attempt", "submission_id"), "b", job_id=2, provider="ann", round=5)
+    for n, (job, name, outcome) in enumerate(((1, "a", "found"), (2, "a", "not_found"), (2, "b", "found")), 1):
+        tables.add(Where("result", "id"), n, job_id=job, submission_id=name, outcome=outcome, at=1.0)
+    costs = tables.read(of_calls, ["a"], {"ann": {Field.EMAIL: Decimal(1)}})
+    assert costs == {("a", 1): first, ("a", 2): second}
+    assert tables.read(of_calls, ["b"], {"ann": {Field.EMAIL: Decimal(1)}}) == {("b", 2): 4}
+
+
+def test_the_figures_of_a_day_are_added_up(tables: Tables) -> None:
+    columns = [row[1] for row in tables.raw.execute("PRAGMA table_info(daily)")][4:]
+    for factor in (1, 10):
+        values = {column: factor * n for n, column in enumerate(columns, 1)}
+        place = {"day": 5, "sync": "a", "field": "email", "provider": "ann"}
+        tables.write(lambda tx, values={**place, **values}: tx.run("daily_add", **values))
+        tables.write(lambda tx, n=factor, place=place: tx.run("daily_add_latency", **place, quarter=3, n=n))
+    (found,) = tables.rows(Where("daily", "provider"), columns)["ann"]
+    assert found == tuple(11 * n for n in range(1, len(columns) + 1))
+    assert tables.rows(Where("daily_latency", "provider"), ["n"])["ann"] == [(11,)]

@@ -1,0 +1,120 @@
+"""What stops a paid call: gates, halted connections, breakers and pauses, each of those whom it concerns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from syncd.ledger import breakers, gates, pauses
+from syncd.ledger.claims import Owner
+
+from .by_hand import NOW, Tables, Where
+
+pytestmark = pytest.mark.sqlite  # rows are put there by hand
+
+
+# --- what stops a call -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "stops"),
+    [
+        (("gate", {"sync": "", "owner": 0, "watch": "disk"}), True),
+        (("gate", {"sync": "", "owner": 7, "watch": "disk"}), True),
+        (("gate", {"sync": "", "owner": 8, "watch": "disk"}), False),
+        (("gate", {"sync": "a", "owner": 0, "watch": "rights"}), True),
+        (("gate", {"sync": "b", "owner": 0, "watch": "rights"}), False),
+        (("connection", {"name": "ann", "trouble": "credits"}), True),
+        (("connection", {"name": "crm", "trouble": "credentials"}), True),
+        (("connection", {"name": "bob", "trouble": "credits"}), False),
+        (("connection", {"name": "ann", "trouble": ""}), False),
+        (("breaker", {"connection": "ann", "why": "no answer", "trial": 0}), True),
+        (("breaker", {"connection": "ann", "why": "no answer", "trial": 1}), True),
+        (("breaker", {"connection": "ann", "why": "", "trial": 0}), False),
+        (("breaker", {"connection": "bob", "why": "no answer", "trial": 0}), False),
+        (("pause", {"kind": "all", "name": "", "until": None}), True),
+        (("pause", {"kind": "sync", "name": "a", "until": NOW + 1}), True),
+        (("pause", {"kind": "sync", "name": "a", "until": NOW}), False),
+        (("pause", {"kind": "sync", "name": "b", "until": None}), False),
+        (("pause", {"kind": "sync", "name": "ann", "until": None}), False),
+        (("pause", {"kind": "provider", "name": "ann", "until": None}), True),
+        (("pause", {"kind": "provider", "name": "bob", "until": None}), False),
+        (("pause", {"kind": "provider", "name": "a", "until": None}), False),
+    ],
+)
+def test_what_stops_a_call(tables: Tables, row: tuple[str, dict[str, Any]], stops: bool) -> None:
+    """Of sync a, whose CRM is crm, at the provider ann, by process 7."""
+    table, values = row
+    name = "name" if table in ("connection", "pause") else "connection" if table == "breaker" else "watch"
+    tables.add(Where(table, name), values[name], **values)
+    assert _is_stopped(tables) is stops
+
+
+def _is_stopped(tables: Tables) -> bool:
+    try:
+        tables.read(gates.require_open, Owner(id=7), sync="a", provider="ann", crm="crm", now=NOW)
+    except gates.Shut:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("claim", "stops"),
+    [
+        ({"kind": "connection", "item": "ann", "owner": 7}, False),
+        ({"kind": "connection", "item": "ann", "owner": 8}, True),
+        ({"kind": "connection", "item": "bob", "owner": 7}, True),
+        ({"kind": "job", "item": "ann", "owner": 7}, True),
+    ],
+)
+@pytest.mark.parametrize("trial", [0, 1])
+def test_one_trying_call_is_made_by_whoever_holds_the_connection(
+    tables: Tables, claim: dict[str, Any], trial: int, stops: bool
+) -> None:
+    tables.add(Where("breaker", "connection"), "ann", why="no answer", trial=trial)
+    tables.add(Where("claim", "kind"), claim["kind"], **claim)
+    assert _is_stopped(tables) is (stops or not trial)
+
+
+def test_a_pause_that_is_renewed_began_when_it_first_did_unless_it_was_over(tables: Tables) -> None:
+    def pause(until: float | None, now: float, why: str) -> tuple[Any, ...]:
+        values = {"kind": "sync", "name": "a", "why": why, "by": why, "until": until}
+        tables.write(lambda tx: tx.run("pause_set", **values, now=now))
+        return tables.rows(Where("pause", "name"), ["why", "since", "until", "by"])["a"][0]
+
+    assert pause(10.0, 1.0, "x") == ("x", 1.0, 10.0, "x")
+    assert pause(None, 2.0, "y") == ("y", 1.0, None, "y")
+    assert pause(20.0, 3.0, "z") == ("z", 1.0, 20.0, "z")
+    assert pause(30.0, 20.0, "x") == ("x", 20.0, 30.0, "x"), "it was over by then"
+    assert tables.read(pauses.in_force, now=30.0) == []
+
+
+def test_which_pauses_are_in_force(tables: Tables) -> None:
+    told = {("sync", "b"): None, ("sync", "a"): 6.0, ("provider", "ann"): 5.0, ("all", ""): None}
+    for (kind, name), until in told.items():
+        tables.add(Where("pause", "kind"), kind, name=name, until=until)
+    assert [(one.kind, one.name) for one in tables.read(pauses.in_force, now=5.0)] == [
+        ("all", ""), ("sync", "a"), ("sync", "b"),
+    ]  # fmt: skip
+
+
+# --- breakers ----------------------------------------------------------------------------------------
+
+
+def test_of_a_breaker_the_last_step_is_kept(tables: Tables) -> None:
+    columns = [row[1] for row in tables.raw.execute("PRAGMA table_info(breaker)")][1:]
+    for n in (1, 2):
+        row = {
+            column: n if column not in ("why", "kind", "refused", "short", "balance") else str(n) for column in columns
+        }
+        seen: list[Any] = []
+
+        def step(before: Any, now: dict[str, Any] = row, seen: list[Any] = seen) -> dict[str, Any]:
+            seen.append(before)
+            return now
+
+        told = tables.write(breakers.change, "ann", step)
+        assert told == {**row, "connection": "ann"} == tables.read(breakers.load, "ann")
+        assert (seen == [None]) is (n == 1)
+    assert tables.read(breakers.load, "bob") is None
