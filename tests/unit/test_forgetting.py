@@ -98,6 +98,24 @@ def adds_up(harness: Harness) -> bool:
         return list(upkeep.problems(harness.path, tx)) == []
 
 
+def test_all_that_is_held_of_a_person_is_counted_before_it_is_erased(lived: Harness) -> None:
+    counts = {
+        "fields": "job", "answers": "result JOIN job ON job.id = job_id", "writes": "write JOIN job ON job.id = job_id",
+        "reviews": "review JOIN job ON job.id = job_id", "steps of history": "history JOIN job ON job.id = job_id",
+    }  # fmt: skip
+    ids = [row[0] for row in lived.sql("SELECT id FROM contact WHERE identity LIKE '%Adelheid%'")]
+    mine = f"contact_id IN ({', '.join(map(str, ids))})"
+    held = lived.run(lived.ledger.read(forgetting.held, ids))
+    for what, rows in counts.items():
+        told = lived.sql(f"SELECT count(*) FROM {rows} WHERE {mine}")
+        assert held.counts[what] == told[0][0] > 0, what
+    calls = f"SELECT attempt.submission_id FROM attempt JOIN job ON job.id = job_id WHERE {mine}"
+    assert held.counts["calls"] == lived.sql(f"SELECT count(DISTINCT submission_id) FROM ({calls}) AS them")[0][0]
+    bodies = f"SELECT count(*) FROM delivery WHERE length(body) > 0 AND submission_id IN ({calls})"
+    assert held.counts["raw answers"] == lived.sql(bodies)[0][0] > 0
+    assert (held.counts["records"], len(held.refs)) == (2, 2)
+
+
 # --- erased -------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.errors import Trouble
-from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, room, writes
+from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, reviews, room, writes
 from syncd.ledger.budgets import Budget
 from syncd.ledger.contacts import Rules
 from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, meaning
@@ -229,3 +229,62 @@ def test_an_answer_that_took_long_says_too_little_of_the_time_unless_there_is_no
         database.after = after
         asyncio.run(shared.look(database))  # type: ignore[arg-type]
         assert expected <= shared() < expected + 5
+
+
+# --- pages --------------------------------------------------------------------------------------------
+
+
+def test_the_newest_pulls_and_answers_are_told(harness: Harness) -> None:
+    contact = harness.person("Ada")
+    harness.finds(contact, EMAIL, "ada@acme.example.com")
+    for _ in range(3):
+        harness.pull()
+    beats = harness.run(harness.ledger.read(glances.beats, ["people", "others"], limit=2))
+    assert ([one["id"] for one in beats["people"]], beats["others"]) == ([2, 3], [])
+    harness.plan()
+    harness.dispatch()
+    harness.clock.time += 60
+    harness.dispatch()
+    for call in harness.fake.accepted.values():
+        harness.call_back(call, body=f"{call.id} says nothing".encode())
+    told = harness.run(harness.ledger.read(glances.set_aside, before=99, limit=5))
+    assert [one["id"] for one in told] == [2, 1]
+    assert [one["id"] for one in harness.run(harness.ledger.read(glances.set_aside, before=2, limit=5))] == [1]
+    for one in told:
+        body = harness.run(harness.ledger.read(glances.body, one["id"]))
+        assert body == f"{one['submission_id']} says nothing"
+    assert harness.run(harness.ledger.read(glances.body, 99)) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "contact", "held"),
+    [
+        ("email", {"email": "a@x.test"}, "a@x.test"),
+        ("email", {}, ""),
+        ("email", {"phones": ["1"]}, ""),
+        ("phone", {"phones": ["1"]}, "1"),
+        ("phone", {"phones": ["1", "2"]}, ""),
+        ("phone", {"email": "a@x.test"}, ""),
+        ("phone", {"email": "a@x.test", "phones": ["1"]}, "1"),
+    ],
+)
+def test_the_records_own_value_is_shown_where_it_has_a_single_one(
+    field: str, contact: dict[str, Any], held: str
+) -> None:
+    assert reviews._held(field, contact) == held
+
+
+def test_what_is_planned_says_of_each_whom_it_asks_or_why_nobody(written: Harness) -> None:
+    """One was written, one not found, one is queued, of one the call is under way, one waits for a person."""
+    told: dict[str, tuple[Any, ...]] = {
+        "queued": ("ann", None, None), "sending": ("ann", None, None), "review": (None, "review", "a note"),
+        "done": (None, "not_found", "a note"),
+    }  # fmt: skip
+    for state, expected in told.items():
+        reason = "not_found" if state == "done" else ""
+        row: Any = {"id": 1, "ref": "r", "sync": "s", "field": "email", "provider": "ann", "reason": reason}
+        row |= {"state": state}
+        one = reports._planned(row | {"note": "a note"})
+        assert (one.provider, one.reason, one.skipped) == expected
+        bare = reports._planned(row | {"note": ""})
+        assert bare.skipped == (None if expected[0] else reason.replace("_", " ") or state)

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import breakers, candidates, submissions, writes
+from syncd.ledger import breakers, candidates, inbox, submissions, write_limits, writes
 from syncd.ledger.candidates import Asked
 from syncd.ledger.results import Since
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
+from syncd.ledger.write_limits import WriteLimits, begun
 
 from .by_hand import DAY, EMPTY, NOW, Tables, Where
 
@@ -325,3 +326,127 @@ def test_the_same_bytes_by_a_poll_are_read_once_more_unless_the_last_word_was_sa
     rows = tables.rows(Where("delivery", "id"), ["source", "state"])
     assert rows[1] == [("poll", "received") if again else (values["source"], values["state"])]
     assert rows[2] == [(values["source"], values["state"])]
+
+
+def test_of_the_jobs_that_were_looked_up_those_whose_turn_it_still_is(tables: Tables) -> None:
+    """With the e-mail's job of the same contact, and its value unless the record is about somebody else since."""
+    others: dict[int, dict[str, Any]] = {
+        1: {}, 2: {"sync": "b"}, 3: {"provider": "bob"}, 4: {"state": "answered"}, 5: {"priority": 1},
+    }  # fmt: skip
+    for n, other in others.items():
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, connection="crm", object="o", became_at=5.0, **EMPTY)
+        job = {"sync": "a", "provider": "ann", "state": "queued", "field": "phone", "priority": 0, **other}
+        tables.add(Where("job", "id"), n, contact_id=n, **job)
+    for n, (contact, at) in enumerate(((1, 6.0), (5, 5.0)), 11):
+        values = {"state": "done", "field": "email", "sync": "a", "value": f"{contact}@acme.test", "updated_at": at}
+        tables.add(Where("job", "id"), n, contact_id=contact, **values)
+    found = tables.read(candidates.candidates, "a", "ann", [1, 2, 3, 4, 5])
+    assert [(one.job_id, one.identity.emails) for one in found] == [(5, ()), (1, ("1@acme.test",))]
+    assert tables.read(candidates.candidates, "a", "ann", [2, 3, 4]) == []
+    assert [one.job_id for one in tables.read(candidates.candidates, "a", "ann", [1])] == [1]
+
+
+@pytest.mark.parametrize(
+    ("state", "blocks"), [("queued", True), ("sent", True), ("review", False), ("accepted", False), ("done", False)]
+)
+def test_a_phone_knows_of_the_email_that_is_under_way(tables: Tables, state: str, blocks: bool) -> None:
+    tables.add(Where("contact", "ext_id"), "e1", id=1, connection="crm", object="o", **EMPTY)
+    for n, (field, one) in enumerate((("phone", "queued"), ("email", state)), 1):
+        tables.add(Where("job", "id"), n, contact_id=1, sync="a", provider="ann", state=one, field=field)
+    found = {one.job_id: one.email_job for one in tables.read(candidates.candidates, "a", "ann", [1, 2])}
+    assert found == {1: 2 if blocks else None} | ({2: None} if state == "queued" else {})
+
+
+# --- how much at once ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "room", "found"),
+    [
+        (9, 99, [1, 2, 3]),
+        (2, 99, [1, 2]),
+        (9, 60, [1, 2, 3]),
+        (9, 59, [1, 2]),
+        (9, 30, [1, 2]),
+        (9, 29, [1]),
+        (9, 1, [1]),
+    ],
+)
+def test_as_many_deliveries_are_read_as_fit_and_one_at_least(
+    tables: Tables, limit: int, room: int, found: list[int]
+) -> None:
+    """The oldest that nobody holds."""
+    for n, (size, state) in enumerate(((10, "received"), (20, "received"), (30, "received"), (1, "applied")), 1):
+        tables.add(Where("delivery", "id"), n, submission_id=f"s{n}", state=state, size=size, body=b"")
+    tables.add(Where("delivery", "id"), 5, submission_id="s5", state="received", size=0, body=b"")
+    tables.add(Where("claim", "kind"), "delivery", item="5")
+    tables.add(Where("claim", "kind"), "submission", item="1")
+    assert tables.read(inbox.waiting, limit, room) == found
+
+
+def test_of_what_is_to_be_written_each_has_its_own_intent(tables: Tables) -> None:
+    """And its own contact, answer, review and e-mail."""
+    for n in (1, 2):
+        given = {**EMPTY, "connection": "crm", "object": "o", "became_at": 5.0}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given)
+        of_job = {"state": "writing", "value": f"v{n}", "result_id": n, "updated_at": 9.0, "sync": "a"}
+        tables.add(Where("job", "id"), n, contact_id=n, field="phone", due_at=float(-n), **of_job)
+        of_result = {"outcome": "found", "at": 1.0, "said": "[]", "verdict": ("same", "doubtful")[n - 1]}
+        tables.add(Where("result", "id"), n, job_id=n, **of_result)
+        of_mail = {"state": "done", "value": f"{n}@acme.test", "updated_at": (6.0, 5.0)[n - 1], "sync": "a"}
+        tables.add(Where("job", "id"), n + 10, contact_id=n, field="email", **of_mail)
+    tables.add(Where("write", "job_id"), 1, state="intent", before="", after="v1", seen="7", property="phone", at=1.0)
+    tables.add(Where("write", "job_id"), 2, state="written", before="x", after="v", seen="8", property="phone", at=1.0)
+    tables.add(Where("review", "result_id"), 2, job_id=2, value="v2", why="doubt", decision="accepted", opened_at=1.0)
+    second, first = tables.read(writes.to_write, [1, 2])
+    assert (first.job_id, first.begun, first.seen, first.verdict, first.decided) == (1, True, "7", "same", False)
+    assert (second.job_id, second.begun, second.seen, second.verdict, second.decided) == (
+        2,
+        False,
+        "",
+        "doubtful",
+        True,
+    )
+    assert (first.learned.email, second.learned.email) == ("1@acme.test", None)
+    assert [one.job_id for one in tables.read(writes.to_write, [1, 11])] == [1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed"),
+    [
+        ({}, None),
+        ({"per_hour": 5}, 3),
+        ({"per_run": 4}, 3),
+        ({"per_hour": 5, "per_run": 3}, 2),
+        ({"per_hour": 3, "per_run": 9}, 1),
+        ({"per_hour": 1, "per_run": 9}, 0),
+        ({"per_run": 0}, 0),
+        ({"per_hour": 9, "canary": 1}, 1),
+        ({"canary": 9, "per_run": 2}, 1),
+    ],
+)
+def test_as_many_writes_are_begun_as_the_least_limit_allows(
+    tables: Tables, limits: dict[str, Any], allowed: int | None
+) -> None:
+    """Two were begun in this hour, one of them in this run."""
+    for id_ in (1, 2):
+        tables.add(Where("run", "sync"), "a", id=id_, started_at=1.0)
+        tables.add(Where("write", "job_id"), id_, state="written", run_id=id_, property="x", at=1.0)
+    tables.write(begun, "a", WriteLimits(per_hour=99), 2, now=NOW)
+    assert tables.read(write_limits.allowed, "a", WriteLimits(**limits), now=NOW) == allowed
+    assert tables.read(write_limits.allowed, "b", WriteLimits(**limits), now=NOW) == min(limits.values(), default=None)
+
+
+def test_after_its_canary_a_sync_waits_for_a_person_unless_it_writes_something_else(tables: Tables) -> None:
+    canary = WriteLimits(canary=3, policy="p")
+    for writes_, left in ((0, 3), (2, 1), (1, 0)):
+        tables.write(begun, "a", canary, writes_, now=NOW)
+        assert tables.read(write_limits.canary_left, "a", canary) == left
+    assert tables.read(write_limits.allowed, "a", canary, now=NOW) == 0, "it is paused"
+    assert tables.read(write_limits.canary_left, "a", WriteLimits(canary=3, policy="another")) == 3
+    tables.write(lambda tx: tx.run("canary_looked_at", sync="a"))
+    assert tables.read(write_limits.canary_left, "a", canary) is None
+    tables.write(begun, "a", canary, 5, now=NOW)
+    assert tables.read(write_limits.canary_left, "a", canary) is None
+    tables.write(begun, "a", WriteLimits(canary=3, policy="another"), 1, now=NOW)
+    assert tables.read(write_limits.canary_left, "a", WriteLimits(canary=3, policy="another")) == 2

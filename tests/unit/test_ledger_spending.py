@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import budgets
+from syncd.ledger import budgets, daily
 from syncd.ledger.budgets import SLOT, Budget
 from syncd.ledger.costs import of_calls
 
@@ -126,3 +126,13 @@ def test_the_figures_of_a_day_are_added_up(tables: Tables) -> None:
     (found,) = tables.rows(Where("daily", "provider"), columns)["ann"]
     assert found == tuple(11 * n for n in range(1, len(columns) + 1))
     assert tables.rows(Where("daily_latency", "provider"), ["n"])["ann"] == [(11,)]
+
+
+def test_what_was_spent_is_told_by_the_day_of_the_call(tables: Tables) -> None:
+    """A day has 96 quarter hours; what counts as charged is spent, and what is reserved is not."""
+    spend = Where("spend", "slot")
+    for slot, charged, assumed in ((479, 1, 0), (480, 2, 10), (575, 4, 0), (576, 8, 0), (672, 16, 0)):
+        row = {"sync": "a", "provider": "ann", "field": "email", "run_id": 1, "refresh": 0, "reserved_mc": 100}
+        tables.add(spend, slot, **row, charged_mc=charged, assumed_mc=assumed, doubt_mc=0)
+    found = tables.read(daily.read, 5, 6)
+    assert {place.day: one.spent_mc for place, one in found.items()} == {5: 16, 6: 8}

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import ContactRef, Field
-from syncd.ledger import undos
-from syncd.ledger.undos import Wanted
+from syncd.ledger import undos, writes
+from syncd.ledger.undos import ToUndo, Wanted
 
-from .by_hand import EMPTY, Tables, Where
+from .by_hand import EMPTY, NOW, Tables, Where
 
 pytestmark = pytest.mark.sqlite  # rows are put there by hand
 
@@ -93,3 +93,81 @@ def test_a_later_value_of_ours_stands_until_it_is_put_back(
     assert bool(first.why_not) is stands
     ref = ContactRef(connection="crm", object="contacts", id="e1")
     assert tables.read(undos.find, Wanted(run=1, contact=ref)) == [first]
+
+
+# --- how it goes on -----------------------------------------------------------------------------------
+
+
+def _undoing(tables: Tables) -> dict[int, ToUndo]:
+    """Run 5 puts back writes 1 to 4 (4 with 3, which has covered it), run 6 write 6; three of them are begun."""
+    states = {1: "asked", 2: "intent", 3: "intent", 4: "intent", 5: "kept", 6: "intent"}
+    for id_ in (5, 6):
+        tables.add(Where("run", "sync"), "", id=id_, kind="undo", started_at=1.0)
+    for write, state in states.items():
+        contact = 1 if write in (3, 4) else write
+        tables.add(Where("contact", "ext_id"), f"e{write}", id=write, **{**EMPTY, "connection": "crm", "planned": 1})
+        tables.add(Where("job", "id"), write, contact_id=contact, field=f"f{write}", sync="a", state="done")
+        tables.add(Where("write", "id"), write, job_id=write, state="written", run_id=1, property="x", at=1.0)
+        row = {"write_id": write, "run_id": 6 if write == 6 else 5, "head": 3 if write == 4 else write}
+        tables.add(
+            Where("undo", "state"), state, **row, contact_id=contact, job_id=write, due_at=2.0, seen="s", note="n"
+        )
+    ref = ContactRef(connection="crm", object="contacts", id="x")
+    return {
+        write: ToUndo(
+            run_id=6 if write == 6 else 5, head=write, job_id=write, ref=ref, contact_id=1 if write == 3 else write,
+            field=Field.EMAIL, property="x", ours="a", back="b", read_before="", begun=states[write] == "intent",
+        )
+        for write in states
+    }  # fmt: skip
+
+
+TOLD = ["state", "seen", "note", "due_at", "done_at"]
+UNDO = Where("undo", "write_id")
+
+
+def test_what_may_be_under_way_is_looked_at_once_it_must_have_landed(tables: Tables) -> None:
+    undoing = _undoing(tables)
+    before = tables.rows(UNDO, TOLD)
+    later = NOW + writes.LANDS
+    tables.write(undos.postpone, [undoing[1], undoing[2]], now=NOW)
+    assert tables.rows(UNDO, TOLD) == {**before, 2: [("intent", "s", "n", later, None)]}
+    tables.write(undos.postpone_all, now=NOW - 1)
+    open_ = [("intent", "s", "n", later - 1, None)]
+    assert tables.rows(UNDO, TOLD) == {**before, 2: [("intent", "s", "n", later, None)], 3: open_, 4: open_, 6: open_}
+
+
+def test_an_undo_goes_on_and_ends_with_all_that_it_has_covered(tables: Tables) -> None:
+    undoing = _undoing(tables)
+    before = tables.rows(UNDO, TOLD)
+    tables.write(undos.intend, [(undoing[1], "stamp"), (undoing[2], "another")], now=NOW)
+    begun = {**before, 1: [("intent", "stamp", "", NOW + writes.LANDS, None)]}
+    assert tables.rows(UNDO, TOLD) == begun, "an open intent stays"
+    tables.write(undos.again, [(undoing[1], "not yet")], due_at=9.0)
+    assert tables.rows(UNDO, TOLD) == {**before, 1: [("asked", "", "not yet", 9.0, None)]}
+    assert tables.write(undos.finish, [(undoing[3], "undone", ""), (undoing[6], "gone", "not there")], now=NOW) == 2
+    ended = tables.rows(UNDO, ["state", "note", "done_at"])
+    assert (ended[3], ended[4], ended[6]) == (
+        [("undone", "", NOW)], [("undone", "", NOW)], [("gone", "not there", NOW)],
+    )  # fmt: skip
+    assert (ended[1], ended[2], ended[5]) == (
+        [("asked", "not yet", None)],
+        [("intent", "n", None)],
+        [("kept", "n", None)],
+    )
+    assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0 ORDER BY id").fetchall() == [(1,), (6,)]
+    assert tables.rows(Where("run", "id"), ["ended_at"]) == {5: [(None,)], 6: [(NOW,)]}
+    assert tables.read(undos.counts, 5) == {"asked": 1, "intent": 1, "kept": 1, "undone": 1}
+    assert (tables.read(undos.left, 5), tables.read(undos.left, 6)) == ({"n": 1}, {"not there": 1})
+
+
+def test_an_undo_that_is_stopped_leaves_what_is_not_begun(tables: Tables) -> None:
+    _undoing(tables)
+    tables.add(Where("undo", "state"), "asked", write_id=7, run_id=5, head=7, contact_id=5, job_id=5, note="n")
+    tables.add(Where("claim", "kind"), "record", item="5")
+    assert tables.write(undos.stop, 5, "a test", now=NOW) == 1
+    ended = tables.rows(UNDO, ["state", "note", "done_at"])
+    assert ended[1] == [("kept", "stopped by a test", NOW)]
+    assert (ended[2], ended[5], ended[7]) == ([("intent", "n", None)], [("kept", "n", None)], [("asked", "n", None)])
+    assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]
+    assert tables.write(undos.stop, 5, "a test", now=NOW) == 0

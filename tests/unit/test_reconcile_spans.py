@@ -1,0 +1,112 @@
+"""What a balance and the charges say of each other: spans, purchases, and when a difference is told. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from syncd.ledger.reconciliation import CONFIRM, ROUNDING, SMALLEST_PACK, Reading, Span, State, compare
+
+FIRST = Reading(at=0.0, balance=100_000, charged=0, charged_before=0, reserved=0, refunds=0, assumed=0, refunded_ever=0)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet", "below"),
+    [
+        (Span(1, 3), Span(3, 5), True, 0),
+        (Span(1, 3), Span(4, 5), False, 1),
+        (Span(4, 5), Span(1, 3), False, -1),
+        (Span(3, 5), Span(1, 3), True, 0),
+        (Span(1, 9), Span(2, 3), True, 0),
+        (Span(1, 3), Span(9, 10), False, 6),
+    ],
+)
+def test_how_two_spans_lie(one: Span, other: Span, meet: bool, below: int) -> None:
+    assert (one.meets(other), one.below(other)) == (meet, below)
+    if meet:
+        assert one.common(other) == other.common(one) == Span(max(one.low, other.low), min(one.high, other.high))
+
+
+@pytest.mark.parametrize(("by", "wider"), [(0, Span(5, 9)), (2, Span(3, 9)), (-2, Span(5, 11))])
+def test_an_unknown_part_widens_a_span_on_one_side(by: int, wider: Span) -> None:
+    assert Span(5, 9).widened(by) == wider
+
+
+def test_what_the_account_would_hold_had_nothing_been_bought() -> None:
+    reading = replace(FIRST, balance=50, charged=30, charged_before=20, reserved=7, refunds=5)
+    assert reading.own == Span(70, 92)
+
+
+def after(*readings: Reading, first: Reading = FIRST) -> State:
+    state = State.first(first)
+    for one in readings:
+        state = compare(state, one)
+    return state
+
+
+def reading(at: float, balance: int, **more: Any) -> Reading:
+    return replace(FIRST, at=at, balance=balance, **more)
+
+
+@pytest.mark.parametrize(("gone", "told"), [(ROUNDING - 1, 0), (ROUNDING, ROUNDING), (5_000, 5_000)])
+@pytest.mark.parametrize(("seconds", "confirmed"), [(CONFIRM - 1, False), (CONFIRM, True)])
+def test_what_is_missing_is_told_once_it_has_stood(gone: int, told: int, seconds: float, confirmed: bool) -> None:
+    once = reading(10.0, FIRST.balance - gone)
+    state = after(once, replace(once, at=10.0 + seconds))
+    assert state.difference == told
+    assert state.confirmed == (told if confirmed else 0)
+    assert state.differs_since == (10.0 if told and not confirmed else None)
+
+
+def test_what_came_back_is_told_at_once_and_a_new_sign_only_once_it_has_stood() -> None:
+    gone = [reading(at, FIRST.balance - 9_000) for at in (10.0, 10.0 + CONFIRM)]
+    assert after(*gone).confirmed == 9_000
+    less = after(*gone, reading(700.0, FIRST.balance - 4_000))
+    assert (less.difference, less.confirmed) == (4_000, 4_000)
+    more = after(*gone, reading(700.0, FIRST.balance - 20_000))
+    assert (more.difference, more.confirmed) == (20_000, 9_000)
+
+
+def test_charges_and_what_is_under_way_explain_the_balance() -> None:
+    charged = reading(10.0, 90_000, charged=10_000, charged_before=10_000)
+    assert after(charged).difference == 0
+    held = reading(10.0, 90_000, reserved=10_000)
+    assert after(held).difference == 0
+    assert after(held, reading(20.0, 90_000, reserved=4_000)).difference == 6_000
+    late = reading(10.0, 100_000, charged=10_000)
+    assert after(late).difference == 0, "it may show a little later"
+    assert after(late, replace(late, at=20.0, charged_before=10_000)).difference == -10_000
+
+
+@pytest.mark.parametrize("pack", [2_000, SMALLEST_PACK, 500_000])
+def test_a_purchase_is_no_difference_and_is_remembered(pack: int) -> None:
+    state = after(reading(10.0, FIRST.balance + pack))
+    assert (state.difference, state.bought, state.jump) == (0, pack, 0)
+    assert state.expected == Span(FIRST.balance + pack, FIRST.balance + pack)
+    gone = after(reading(10.0, FIRST.balance + pack), reading(20.0, FIRST.balance + pack - 3_000))
+    assert (gone.difference, gone.bought) == (3_000, pack)
+
+
+@pytest.mark.parametrize(("back", "left"), [(4_000, 5_000), (9_000, 0)])
+def test_what_was_missing_and_came_back_was_not_bought(back: int, left: int) -> None:
+    gone = reading(10.0, FIRST.balance - 9_000)
+    state = after(gone, reading(20.0, FIRST.balance - 9_000 + back))
+    assert (state.difference, state.bought) == (left, 0)
+
+
+def test_calls_that_count_as_charged_took_all_or_nothing() -> None:
+    for balance in (100_000, 90_000):
+        held = reading(10.0, balance, reserved=10_000)
+        settled = reading(20.0, balance, assumed=10_000)
+        assert after(held, settled).difference == 0
+    held = reading(10.0, 90_000, reserved=10_000)
+    assert after(held, reading(20.0, 85_000, assumed=10_000)).difference == 5_000
+
+
+def test_a_state_is_kept_as_text() -> None:
+
+    state = after(reading(10.0, 95_000), reading(20.0, 95_000))
+    assert State.load(json.dumps(asdict(state))) == state
