@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +21,6 @@ from syncd.ledger.place import Url
 from syncd.ledger.store import Ledger
 from syncd.ledger.wakeups import listen, wake_inbox
 from syncd.schedule import Schedule
-from tests.postgres import needed
 from tests.system.rig import environment, until
 
 from .parts import Part, all_done, assert_right, world
@@ -64,14 +62,6 @@ class Beating:
 
     def has_beaten(self, n: int = 1) -> None:
         until(f"it was given {n} beats", lambda: self.beats >= n, within=120.0)
-
-
-@pytest.fixture
-def url() -> Iterator[Url]:
-    server = needed()
-    made = server.empty()
-    yield made
-    server.drop(made)
 
 
 def test_each_beat_is_one_process_s(tmp_path: Path, url: Url) -> None:

@@ -17,7 +17,6 @@ pytest.importorskip("psycopg", reason="psycopg is not installed")
 from syncd.ledger.place import Place, Url
 from syncd.ledger.store import Ledger
 from tests.places import ask
-from tests.postgres import needed
 from tests.system.rig import syncd, until
 
 from .parts import Part
@@ -25,14 +24,6 @@ from .test_spool import CONFIG, SECRET, Lone, Providers
 from .test_spool import receiver as receiver_of
 
 STORED = "SELECT submission_id FROM delivery"
-
-
-@pytest.fixture
-def url() -> Iterator[Url]:
-    server = needed()
-    made = server.empty()
-    yield made
-    server.drop(made)
 
 
 @pytest.fixture

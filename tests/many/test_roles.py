@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import yaml
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from syncd.ledger.place import Url
-from tests.postgres import needed
 from tests.system.rig import syncd
 
 from .parts import LONG, Part, all_done, ask, assert_right, world
@@ -26,14 +24,6 @@ connections:
 syncs:
   - { name: all, crm: hubspot, object: contacts, every: 1h, fields: { email: { providers: [fullenrich] } } }
 """
-
-
-@pytest.fixture
-def url() -> Iterator[Url]:
-    server = needed()
-    made = server.empty()
-    yield made
-    server.drop(made)
 
 
 def test_a_receiver_and_a_worker_do_it_all_together(tmp_path: Path, url: Url) -> None:
