@@ -246,13 +246,13 @@ def test_the_newest_pulls_and_answers_are_told(harness: Harness) -> None:
     harness.clock.time += 60
     harness.dispatch()
     for call in harness.fake.accepted.values():
-        harness.call_back(call, body=f"{call.id} says nothing".encode())
+        harness.call_back(call, body=f"{call.id} says nothing{' ' * 500}".encode())
     told = harness.run(harness.ledger.read(glances.set_aside, before=99, limit=5))
     assert [one["id"] for one in told] == [2, 1]
     assert [one["id"] for one in harness.run(harness.ledger.read(glances.set_aside, before=2, limit=5))] == [1]
     for one in told:
         body = harness.run(harness.ledger.read(glances.body, one["id"]))
-        assert body == f"{one['submission_id']} says nothing"
+        assert body == f"{one['submission_id']} says nothing{' ' * 500}"
     assert harness.run(harness.ledger.read(glances.body, 99)) is None
 
 
@@ -288,3 +288,8 @@ def test_what_is_planned_says_of_each_whom_it_asks_or_why_nobody(written: Harnes
         assert (one.provider, one.reason, one.skipped) == expected
         bare = reports._planned(row | {"note": ""})
         assert bare.skipped == (None if expected[0] else reason.replace("_", " ") or state)
+
+
+def test_an_empty_ledger_wants_nobody(harness: Harness) -> None:
+    frame = harness.run(harness.ledger.read(glances.frame))
+    assert (frame.reviews, frame.doubts, frame.set_aside, frame.troubles) == (0, 0, 0, "0")

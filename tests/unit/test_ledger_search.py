@@ -114,6 +114,22 @@ def test_all_that_fits_is_found_and_each_page_once(tables: Tables, seed: int) ->
         assert paged == told, wanted
 
 
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [
+        (Identity(), ("", "", "")),
+        (Identity(first_name="Ada", last_name="Stone", company="Acme", domain="x.test"), ("Ada Stone", "", "Acme")),
+        (Identity(last_name="Stone", full_name="Ada S.", domain="x.test"), ("Stone", "", "x.test")),
+        (Identity(full_name="Ada S.", email="a@x.test"), ("Ada S.", "a@x.test", "")),
+    ],
+)
+def test_how_a_contact_is_shown(tables: Tables, identity: Identity, told: tuple[str, str, str]) -> None:
+    tables.add(Where("contact", "id"), 1, **{**EMPTY, "identity": dump_identity(identity)})
+    tables.add(Where("job", "id"), 7, contact_id=1, field="email", state="queued")
+    (found,) = tables.read(search.find, Wanted(state="queued")).rows
+    assert (found.name, found.email, found.company) == told
+
+
 def test_what_is_thinned_ended_long_ago(tables: Tables) -> None:
     tables.add(Where("contact", "id"), 1, **EMPTY)
     for n, thinned in enumerate((0, 1), 1):

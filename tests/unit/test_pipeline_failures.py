@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from syncd.config import Budget
-from syncd.contract.model import Candidate, Field, Grade, Outcome, Submission
+from syncd.contract.model import Answer, Candidate, EnrichmentResult, Field, Grade, Outcome, Submission
+from syncd.ledger import inbox
 from tests.contract.fake_provider import FakeProvider, said
 
 from .conftest import Build
@@ -111,3 +112,19 @@ def test_a_failure_that_comes_late_leaves_the_call_that_is_under_way(build: Buil
     harness.sweep()
     harness.ask()
     assert (fakes[0].submitted, fakes[1].submitted) == ([late], [under_way])
+
+
+def test_where_the_credits_ran_out_it_is_said_in_the_providers_words_if_it_has_any(build: Build) -> None:
+    harness = build(providers=[FakeProvider("ann", capabilities=UNHEARD)], fields={PHONE: ["ann"]})
+    contact = harness.person("Ada", email="ada@acme.test")
+    harness.ask()
+    (call,) = harness.fake.submitted
+    answer = Answer(
+        results=(EnrichmentResult(
+            request_id=call.requests[0].id, field=Field.PHONE, outcome=Outcome.NO_CREDITS, note="no more today"
+        ),), final=True, charged=Decimal(0),
+    )  # fmt: skip
+    harness.deliver(harness.fake.delivery(call))
+    got = harness.run(harness.ledger.read(lambda tx: inbox.received(tx, inbox.waiting(tx, 9))))[0]
+    harness.run(harness.ledger.write(inbox.apply, got, answer, poll_at=None, deadline=9e9, now=harness.clock.now()))
+    assert (harness.job(contact, PHONE), harness.note(contact, PHONE)) == (("queued", ""), "no more today")
