@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger import breakers, gates, pauses
-from syncd.ledger.claims import Owner
+from syncd.ledger import breakers, claims, gates, pauses, permits
+from syncd.ledger.claims import Kind, Lost, Owner
+from syncd.ledger.permits import Permit, Use
 
 from .by_hand import NOW, Tables, Where
 
@@ -118,3 +119,24 @@ def test_of_a_breaker_the_last_step_is_kept(tables: Tables) -> None:
         assert told == {**row, "connection": "ann"} == tables.read(breakers.load, "ann")
         assert (seen == [None]) is (n == 1)
     assert tables.read(breakers.load, "bob") is None
+
+
+# --- whose right it is --------------------------------------------------------------------------------
+
+
+def test_calls_that_are_made_together_stand_under_a_claim_each(tables: Tables) -> None:
+    owner = Owner(id=7)
+
+    def permit(*jobs: int) -> Permit:
+        claim = tables.write(claims.take, Kind.JOB, jobs, owner=owner, now=NOW)
+        return Permit(owner=owner, claim=claim, crm="crm", windows=())
+
+    first, second = permit(1, 2), permit(3)
+    uses = [Use(first, "ann", "a", [1], NOW), Use(second, "bob", "a", [3], NOW), Use(first, "ann", "a", [2], NOW)]
+    tables.write(permits.use, uses)
+    with pytest.raises(Lost):
+        tables.write(permits.use, [Use(first, "ann", "a", [3], NOW)])
+    assert tables.write(claims.release, second.claim) == 1
+    with pytest.raises(Lost):
+        tables.write(permits.use, uses)
+    tables.write(permits.use, uses[::2])
