@@ -31,7 +31,7 @@ from tests.postgres import programs, unprivileged
 from tests.system.rig import GivenUp, Vendors, environment, until
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "many"
-NEEDED = ("ip", "etcd", "patroni", "haproxy", "setpriv")
+NEEDED = ("ip", "etcd", "patroni", "haproxy", "nft", "setpriv")
 PASSWORDS = {"SUPERUSER": "made-up-1", "REPLICATION": "made-up-2"}
 WITHIN = 120.0  # seconds until a cluster is there, or there again
 PORTS = ("hubspot", "zeliq", "fullenrich")
@@ -44,9 +44,8 @@ def missing() -> str:
         return "network namespaces need root"
     absent = [name for name in NEEDED if shutil.which(name) is None]
     if absent or programs() is None:
-        return (
-            f"not installed: {', '.join(absent) or 'postgresql'} (apt install etcd-server haproxy patroni postgresql)"
-        )
+        names = ", ".join(absent) or "postgresql"
+        return f"not installed: {names} (apt install etcd-server haproxy nftables patroni postgresql)"
     tried = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=False)
     return tried.stderr.strip()
 
@@ -155,6 +154,18 @@ class Host:
     def cut(self, *, off: bool) -> None:
         """Its link to all others."""
         _ip("link", "set", f"{self.space}-o", "down" if off else "up")
+
+    def drop(self, *rules: str) -> None:
+        """Packets that a rule of nft's matches are lost, on one way only: `output …` those that leave this host,
+        `input …` those that come to it. Without rules: none is lost any more."""
+        chains = {rule.partition(" ")[0] for rule in rules}
+        lines = ["table inet lost", "delete table inet lost"]
+        lines += ["add table inet lost"]
+        lines += [f"add chain inet lost {one} {{ type filter hook {one} priority 0; }}" for one in sorted(chains)]
+        lines += [f"add rule inet lost {rule} drop" for rule in rules]
+        subprocess.run(
+            ["ip", "netns", "exec", self.space, "nft", "-f", "-"], input="\n".join(lines), text=True, check=True
+        )
 
     def is_primary(self) -> bool:
         return self._says("/primary")
@@ -273,14 +284,18 @@ class Hosts:
 
     def _followers(self) -> int:
         """Standbys that are sent all that is written; one that runs may still have to catch up."""
-        try:
-            with psycopg.connect(self._url("postgres", "postgres", PASSWORDS["SUPERUSER"])) as connection:
-                row = connection.execute(
-                    "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
-                ).fetchone()
-        except psycopg.OperationalError:
-            return 0
-        return 0 if row is None else int(row[0])
+        return int(self.ask_as_superuser("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") or 0)
+
+    def keeps(self, without: Host) -> bool:
+        """Is there a primary, and another host to which its commits go, both of them not this one?"""
+        primary, waited_for = self.primary, "SELECT client_addr FROM pg_stat_replication WHERE sync_state = 'sync'"
+        if primary is None or primary is without:
+            return False
+        return str(self.ask_as_superuser(waited_for) or without.address) != without.address
+
+    def ask_as_superuser(self, question: str) -> Any:
+        """As `ask`, of PostgreSQL itself."""
+        return self._ask(self._url("postgres", "postgres", PASSWORDS["SUPERUSER"]), question)
 
     def _make_database(self) -> None:
         with psycopg.connect(self._url("postgres", "postgres", PASSWORDS["SUPERUSER"]), autocommit=True) as connection:
@@ -303,8 +318,11 @@ class Hosts:
 
     def ask(self, question: str) -> Any:
         """The first column of the first row; None while no primary answers, or there is no ledger yet."""
+        return self._ask(self.url.text, question)
+
+    def _ask(self, url: str, question: str) -> Any:
         try:
-            with psycopg.connect(self.url.text, autocommit=True) as connection:
+            with psycopg.connect(url, autocommit=True) as connection:
                 row = connection.execute(question.encode()).fetchone()
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
             return None
