@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("agree")
 
 
-def made(folder: Path, engine: str) -> Harness:
-    """A ledger of its own in this database."""
+@contextmanager
+def chosen(engine: str) -> Iterator[None]:
+    """This database, whatever the other tests run on."""
     before = places.on_postgres()
     places.choose(engine)
     try:
+        yield
+    finally:
+        places.choose(places.ENGINES[before])
+
+
+def made(folder: Path, engine: str) -> Harness:
+    """A ledger of its own in this database."""
+    with chosen(engine):
         path = folder / engine / str(next(_numbers))
         path.mkdir(parents=True)
         providers = [FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")]
         return Harness(path, providers=providers, crm=FakeCrm("crm"))
-    finally:
-        places.choose(places.ENGINES[before])
 
 
 def rows_of(harness: Harness, tables: list[str]) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
@@ -110,15 +117,24 @@ def _sorted(value: Any) -> Any:
     return json.loads(json.dumps(value, sort_keys=True))
 
 
+def on_each(both: dict[str, Harness], what: Callable[[Harness], Any]) -> Iterator[Any]:
+    """What comes of the same on either of them."""
+    for engine, harness in both.items():
+        with chosen(engine):
+            yield what(harness)
+
+
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(STEPS), min_size=4, max_size=25))
 def test_the_same_work_leaves_the_same_rows(folder: Path, steps: list[Callable[[Harness], Any]]) -> None:
     with ExitStack() as stack:
-        here, there = (stack.enter_context(made(folder, engine)) for engine in places.ENGINES)
+        both = {engine: stack.enter_context(made(folder, engine)) for engine in places.ENGINES}
         for step in (another_person, *steps):
-            assert step(here) == step(there)
-        with closing(sqlite3.connect(here.path)) as file:
+            here, there = on_each(both, step)
+            assert here == there
+        with closing(sqlite3.connect(both["sqlite"].path)) as file:
             tables = [name for (name,) in file.execute(_TABLES) if name not in LEFT_OUT]
         assert len(tables) > 40
-        assert dict(rows_of(here, tables)) == dict(rows_of(there, tables))
+        here, there = on_each(both, lambda harness: dict(rows_of(harness, tables)))
+        assert here == there
     places.forget_all()

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from syncd.ledger import chain, upkeep
 from syncd.ledger.file import LedgerTooNew
 from syncd.ledger.place import Place, Url
 from syncd.ledger.store import Ledger, Tx, reading
-from tests.places import ENGINES, ask
+from tests import places
+from tests.places import ENGINES
 from tests.releases import ADDED, NEEDED, begin_to_open, open_with, release
 from tests.system.rig import until
 
@@ -45,6 +47,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     url = server.fresh()
     yield url
     server.drop(url)
+
+
+def ask(place: Place, question: str) -> list[tuple[Any, ...]]:
+    """Of this place, whatever the other tests run on."""
+    return places._ask_file(place, question, ()) if isinstance(place, Path) else places.ask(place, question)
 
 
 def text_of(place: Place) -> str:
