@@ -193,8 +193,8 @@ class World(Owner):
         last = next((e for e in reversed(crm.log) if (e.record, e.name) == (record.id, PROPERTY[fld])), None)
         if record.gone or record.now is not None or policy is None or policy.refresh is None or last is None:
             return False
-        stands = last.who == "syncd" and last.value == record.values.get(PROPERTY[fld])
-        return stands and self.now - last.at + self.wall_clock.furthest >= policy.refresh
+        stands = last.who == "syncd" and last.value and last.value == record.values.get(PROPERTY[fld])
+        return bool(stands) and self.now - last.at + self.wall_clock.furthest >= policy.refresh
 
     def awaited_before_a_write(self, ref: str) -> int:
         """For how many other contacts of the CRM an answer is awaited, while it has never taken a write."""
