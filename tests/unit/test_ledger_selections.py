@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from syncd.contract.model import Contact, ContactRef, Identity, Page
@@ -82,3 +84,36 @@ def test_who_leaves_a_selection_stays_in_the_others(alike: Tables) -> None:
     assert alike.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]
     alike.write(selections.admit, "g", "other", "leads", ["7"])
     assert alike.rows(Where("member", "contact_id"), ["selection_id"])[4] == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "planned"),
+    [
+        ({}, 1),
+        ({"sync": "b", "opt_out": '{"email": "x"}', "fingerprint": 2}, 1),
+        ({"requested": 0}, 1),
+        ({"requested": 2}, 0),
+        ({"revision": 6}, 0),
+        ({"lacks": '["phone"]'}, 0),
+        ({"blocked": '{"email": "x"}'}, 0),
+        ({"identity": '{"last_name": "B"}'}, 0),
+    ],
+)
+def test_a_contact_of_which_nothing_changed_that_matters_keeps_its_plan(
+    tables: Tables, change: dict[str, Any], planned: int
+) -> None:
+    before: dict[str, Any] = {
+        "sync": "a",
+        "revision": 5,
+        "identity": "{}",
+        "lacks": "[]",
+        "blocked": "{}",
+        "opt_out": "{}",
+    }
+    before |= {"fingerprint": 1, "requested": 1}
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **before, planned=1, pulled_at=1.0)
+    tables.write(lambda tx: tx.run("contact_change", id=1, **{**before, **change}, now=9.0))
+    found = tables.rows(Where("contact", "id"), [*before, "planned", "pulled_at"])
+    assert found[1] == [(*{**before, **change}.values(), planned, 9.0)]
+    assert found[2] == [(*before.values(), 1, 1.0)]
