@@ -116,6 +116,35 @@ def test_all_that_is_held_of_a_person_is_counted_before_it_is_erased(lived: Harn
     assert (held.counts["records"], len(held.refs)) == (2, 2)
 
 
+OF_JOBS = ("review", "result", "undo", "write", "attempt", "again", "history")
+OF_CONTACTS = ("member", "person_key", "job")
+
+
+def test_of_everybody_else_each_row_stays(lived: Harness) -> None:
+    """Values of all of them were put back, and wait for it."""
+    lived.undo(contact=lived.ref("502"))
+    lived.undoing()
+    lived.undo()
+    lived.run(
+        lived.ledger.write(lambda tx: tx.run("again_soon", sync="people", field=EMAIL, first=1, last=99, now=1.0))
+    )
+
+    def rows(*, theirs: bool) -> dict[str, list[tuple[object, ...]]]:
+        whose = f"contact_id {'' if theirs else 'NOT '}IN (SELECT id FROM contact WHERE identity LIKE '%Adelheid%')"
+        jobs = f"job_id IN (SELECT id FROM job WHERE {whose})"
+        told = {table: lived.sql(f"SELECT * FROM {table} WHERE {jobs}") for table in OF_JOBS}
+        return told | {table: lived.sql(f"SELECT * FROM {table} WHERE {whose}") for table in OF_CONTACTS}
+
+    before, erased = rows(theirs=False), rows(theirs=True)
+    assert all(before[table] for table in OF_JOBS if table != "review")
+    assert all(erased[table] for table in OF_JOBS)
+    forget(lived, MAIL)
+    after = {table: rows_ for table, rows_ in rows(theirs=False).items() if table != "job"}
+    assert after == {table: rows_ for table, rows_ in before.items() if table != "job"}
+    for table in (*OF_JOBS, *OF_CONTACTS):
+        assert len(lived.sql(f"SELECT * FROM {table}")) == len(before[table]), table
+
+
 # --- erased -------------------------------------------------------------------------------------------
 
 

@@ -117,3 +117,21 @@ def test_a_contact_of_which_nothing_changed_that_matters_keeps_its_plan(
     found = tables.rows(Where("contact", "id"), [*before, "planned", "pulled_at"])
     assert found[1] == [(*{**before, **change}.values(), planned, 9.0)]
     assert found[2] == [(*before.values(), 1, 1.0)]
+
+
+def test_what_was_learned_of_a_contact_is_kept_with_it(tables: Tables) -> None:
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **EMPTY)
+    learn = [tables.write(lambda tx, p=p: tx.run("contact_learn", id=1, profile=p)) for p in ("x", "x", "y", None)]
+    assert learn == [1, 0, 1, 1]
+    tables.write(lambda tx: tx.run("contact_learn", id=1, profile="z"))
+    assert tables.rows(Where("contact", "id"), ["learned"]) == {1: [("z",)], 2: [(None,)]}
+
+
+def test_who_is_on_the_list_stays_for_the_first_reason_and_forgotten_once_forgotten(tables: Tables) -> None:
+    def add(forgotten: int, reason: str) -> tuple[Any, ...]:
+        row = {"digest": "d", "kind": "email", "reason": reason, "by": "me", "now": 1.0, "forgotten": forgotten}
+        tables.write(lambda tx: tx.run("suppression_add", **row))
+        return tables.rows(Where("suppression", "digest"), ["reason", "forgotten"])["d"][0]
+
+    assert [add(0, "a"), add(0, "b"), add(1, "c"), add(0, "d")] == [("a", 0), ("a", 0), ("a", 1), ("a", 1)]
