@@ -15,7 +15,7 @@ from tests.system.rig import GivenUp, Vendors, answer, assert_right, syncd, unti
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from .hosts import WITHIN, Host, Hosts, missing
+from .hosts import WITHIN, Host, Hosts, missing, require_patroni
 from .parts import LONG
 
 WITH_SYNCD = "ab"
@@ -59,6 +59,8 @@ def test_a_host_is_lost_again_and_again(
     tmp_path: Path, times: int, trouble: Callable[[Host, Path], Iterator[None]], contacts: int
 ) -> None:
     """`contacts`: for each time, so that there is work to the end."""
+    if trouble is cut_off:
+        require_patroni()
     rng = random.Random(1)  # which host, and when
     with Vendors(tmp_path, contacts=contacts * times, speed=SPEED) as vendors, Hosts(vendors) as hosts:
         vendors.configure(ledger={"lease": f"{LEASE:g}s"})

@@ -13,7 +13,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from tests.system.rig import Vendors, until
 
-from .hosts import WITHIN, Host, Hosts, missing
+from .hosts import WITHIN, Host, Hosts, missing, require_patroni
 from .parts import LONG
 from .test_hosts import AT_LEAST, LEASE, LEFT, OPEN_CALLS, SPEED, WITH_SYNCD, judge, until_it_moves
 
@@ -45,6 +45,7 @@ pytestmark = [
 @pytest.mark.timeout(2400)
 def test_packets_are_lost_on_one_way_only(tmp_path: Path) -> None:
     """Of each link, for a while; then the primary speaks to no standby, and its host is lost for good."""
+    require_patroni()
     with Vendors(tmp_path, contacts=350 * len(LOST), speed=SPEED) as vendors, Hosts(vendors) as hosts:
         vendors.configure(ledger={"lease": f"{LEASE:g}s"})
         for name in WITH_SYNCD:
