@@ -6,7 +6,6 @@ Source: https://docs.fullenrich.com/api/v2/general/webhooks and …/contact/enri
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from typing import Any
 
 from syncd.contract import normal
 from syncd.contract.errors import Garbled
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import (
     CONTACT_EVENT,
     Answer,
@@ -61,7 +61,7 @@ def read(delivery: Delivery, submission: Submission, *, twice: bool = True) -> A
     listed, status = said.get(shape.list_key), _word(said.get("status"))
     if not (listed is None or isinstance(listed, list)) or not (status or listed):
         raise Garbled("neither a status nor a list of contacts", charged=_cost(said))
-    items = [_item(shape.list_key, _text(raw)) if twice else shape.item(raw) for raw in records(listed)]
+    items = [_item(shape.list_key, dump(raw)) if twice else shape.item(raw) for raw in records(listed)]
     matched, unmatched = _match(items, submission.requests)
     scope = _scope(delivery, status, items)
     results = _results(submission.requests, matched, scope)
@@ -83,10 +83,7 @@ def read(delivery: Delivery, submission: Submission, *, twice: bool = True) -> A
 def _item(list_key: str, raw: str) -> Item:
     """What comes twice in the same words is read once."""
     shape = v1.SHAPE if list_key == v1.SHAPE.list_key else v2.SHAPE
-    return shape.item(json.loads(raw))
-
-
-_text = json.JSONEncoder(separators=(",", ":")).encode
+    return shape.item(parse(raw))
 
 
 def _word(status: object) -> str:

@@ -5,13 +5,13 @@ Nothing here sends, waits or decides about a record; 429 is the business of `lim
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Trouble
+from syncd.contract.jsontext import parse
 
 DAY = 86_400.0
 _UNREACHABLE = "HubSpot can't be reached behind its own proxy"
@@ -36,7 +36,7 @@ class Answer:
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], raw: bytes) -> Self:
         try:
-            body = json.loads(raw)
+            body = parse(raw)
         except (ValueError, RecursionError):
             body = None
         lower = {name.lower(): value for name, value in headers.items()}

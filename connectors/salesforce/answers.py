@@ -6,7 +6,6 @@ about a record; daily limits are the business of `limits`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, Self
 
 from syncd.contract.errors import ConnectorError, Halt, InDoubt, Retry, Trouble
+from syncd.contract.jsontext import parse
 
 # Salesforce's default is TRUE: a lead would change hands because we gave it an e-mail. On every call and every part.
 NO_ASSIGNMENT = {"Sforce-Auto-Assign": "FALSE"}
@@ -61,7 +61,7 @@ class Answer:
         if names.get("content-type", "").startswith("text/csv"):
             return cls(status, names, raw)
         try:
-            body = json.loads(raw)
+            body = parse(raw)
         except (ValueError, RecursionError):
             body = None
         return cls(status, names, body)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from urllib.parse import quote, urlencode
 from .body import BODY_LIMIT, Body, Unreadable
 from .causes import WANTS_LOGIN, unreached
 from .errors import ConnectorError, Garbled, InDoubt, Retry
+from .jsontext import dump_bytes, parse
 from .lean import httpx
 from .network import Network
 from .transport import Transport
@@ -51,7 +51,7 @@ class Response:
     def json(self) -> Any:
         """Decode the body; raises Garbled with the first characters of what came instead."""
         try:
-            return json.loads(self.body.decode("utf-8"))
+            return parse(self.body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             start = self.body[:200].decode("utf-8", "replace")
             raise Garbled(f"HTTP {self.status} without JSON, it begins {start!r}") from error
@@ -114,7 +114,7 @@ class Http:
         that is safe to repeat. 5xx of a paid call counts as InDoubt, of another as Retry; so does an
         answer of more than `body_limit` bytes, or one that is not complete `within` so many seconds.
         """
-        content = None if json_body is None else json.dumps(json_body, ensure_ascii=False).encode("utf-8")
+        content = None if json_body is None else dump_bytes(json_body)
         headers = self._headers if json_body is None else self._json_headers
         query = "&".join(filter(None, (self._query, urlencode(params or {}))))
         target = quote(self._path + path, safe=_SAFE) + (f"?{query}" if query else "")

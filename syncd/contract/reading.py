@@ -5,7 +5,6 @@ Not in here: what any field means. Nothing here raises anything but Garbled.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 from . import normal
 from .errors import Garbled
+from .jsontext import parse_strictly
 
 VALUE_LIMIT = 320  # characters: no e-mail address and no phone number is longer
 _PRIVATE = re.compile(r"\S+@\S+|https?://\S+|\bsk-\S+|[\w-]{20,}|\+?\d[\d ().-]{6,}\d")
@@ -23,7 +23,7 @@ def decode(body: bytes) -> dict[str, Any]:
     """Strict UTF-8 (a byte order mark may stand before it), strict JSON (no NaN, no Infinity), an object; anything
     else is Garbled."""
     try:
-        decoded = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse)
+        decoded = parse_strictly(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Garbled(f"not JSON: {type(error).__name__}") from error
     if not isinstance(decoded, dict):
@@ -68,7 +68,3 @@ def remark(said: object) -> str:
     if isinstance(said, list):
         said = "; ".join(str(part) for part in said)
     return _PRIVATE.sub("…", normal.text(str(said or "")) or "no message")[:200]
-
-
-def _refuse(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")

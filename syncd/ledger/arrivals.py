@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import Delivery, Source
 from syncd.frozen import frozen
 
@@ -92,15 +92,15 @@ class _Shelf:
     def put(self, arrivals: Sequence[_Arrival]) -> list[Kept]:
         """What became of each."""
         keys = [(one.delivery.submission_id, _digest(one)) for one in arrivals]
-        for id_, call, digest in self._tx.packed("deliveries_known", rows=json.dumps(keys)):
+        for id_, call, digest in self._tx.packed("deliveries_known", rows=dump(keys)):
             self._known[call, digest] = id_
         new = {key[0] for key, one in zip(keys, arrivals, strict=True) if one.bounded and key not in self._known}
         if new:
-            self._kept = dict(self._tx.packed("deliveries_kept", calls=json.dumps(sorted(new))))
+            self._kept = dict(self._tx.packed("deliveries_kept", calls=dump(sorted(new))))
         found = [self._put(one, *key) for one, key in zip(arrivals, keys, strict=True)]
         self._tx.many("deliveries_add", list(self._new.values()))
         if self._repeats:
-            self._tx.run("deliveries_repeated", rows=json.dumps(list(self._repeats.items())))
+            self._tx.run("deliveries_repeated", rows=dump(list(self._repeats.items())))
         return found
 
     def _put(self, one: _Arrival, call: str, digest: int) -> Kept:
@@ -128,7 +128,7 @@ class _Shelf:
     def _row(self, one: _Arrival, digest: int) -> list[Any]:
         """Its values, as `deliveries_add` names them."""
         it = one.delivery
-        headers = None if one.state is DeliveryState.RECEIVED else json.dumps(dict(it.headers))
+        headers = None if one.state is DeliveryState.RECEIVED else dump(dict(it.headers))
         body, sample_id = self._packed(one)
         whom = None if it.ref is None else str(it.ref)
         row = [one.provider, it.submission_id, it.source, digest, headers, one.state, body, sample_id, whom, it.field]

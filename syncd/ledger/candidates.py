@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef, Field, Identity, Outcome, Question
 from syncd.frozen import frozen
 from syncd.people import evidence
@@ -81,7 +81,7 @@ def waiting(
 
     `fields`: of these only; `at_least`, `at_most`: of these priorities.
     """
-    wanted = None if fields is None else json.dumps(list(fields))
+    wanted = None if fields is None else dump(list(fields))
     of = {"sync": sync, "provider": provider}
     return tx.packed("candidates_waiting", **of, limit=limit, fields=wanted, at_least=at_least, at_most=at_most)
 
@@ -121,7 +121,7 @@ def candidates(
 
     `since`: from when on what was said of other records counts. `by_person`: an opt-out is the person's.
     """
-    rows = [_Row.of(row) for row in tx.packed("candidates", sync=sync, provider=provider, ids=json.dumps(list(jobs)))]
+    rows = [_Row.of(row) for row in tx.packed("candidates", sync=sync, provider=provider, ids=dump(list(jobs)))]
     if not rows:
         return []
     page = _Page.read(tx, rows, since, by_person=by_person)
@@ -181,7 +181,7 @@ class _Page:
     def read(cls, tx: Tx, rows: Sequence[_Row], since: Mapping[Field, Since], *, by_person: bool) -> _Page:
         ways: dict[int, set[str]] = defaultdict(set)
         finds: dict[int, set[str]] = defaultdict(set)
-        ids = json.dumps([row.id for row in rows])
+        ids = dump([row.id for row in rows])
         turn = {row.id: (row.provider, row.round) for row in rows}
         became_at = {row.id: row.became_at for row in rows}
         for row in tx.rows("candidates_heard", ids=ids):
@@ -227,7 +227,7 @@ def _candidate(row: _Row, page: _Page) -> Candidate:
     under_way = row.mail_state not in (None, JobState.REVIEW, JobState.ACCEPTED, JobState.WRITING, JobState.DONE)
     blocked = page.listed.get(row.contact_id)
     if blocked is None and row.blocked != "{}":
-        blocked = json.loads(row.blocked).get(field)
+        blocked = parse(row.blocked).get(field)
     if blocked is None and id_ in page.opted_out:
         blocked = f"opted_out: {page.opted_out[id_]}"
     return Candidate(
@@ -253,7 +253,7 @@ def _candidate(row: _Row, page: _Page) -> Candidate:
 
 @lru_cache(maxsize=64)
 def _lacks(text: str) -> frozenset[str]:
-    return frozenset(json.loads(text))
+    return frozenset(parse(text))
 
 
 def _names(identity: Identity) -> frozenset[str]:
@@ -262,22 +262,22 @@ def _names(identity: Identity) -> frozenset[str]:
 
 def _opted_out(tx: Tx, rows: Sequence[_Row]) -> dict[int, str]:
     """By job: the same person's other record that says not to fill this field."""
-    wanted = json.dumps([[row.id, row.contact_id, row.field] for row in rows if row.kin])
+    wanted = dump([[row.id, row.contact_id, row.field] for row in rows if row.kin])
     return {row["job_id"]: row["ref"] for row in tx.rows("opted_out_elsewhere", wanted=wanted)}
 
 
 def _relatives(tx: Tx, rows: Sequence[_Row], since: Mapping[Field, Since]) -> dict[int, list[Relative]]:
     """By job: the same person's other records first, then those that may be the same person; a hundred of each."""
     fields = {row.id: row.field for row in rows}
-    kin = json.dumps([row.id for row in rows if row.kin])
-    alike = json.dumps([row.id for row in rows if row.namesakes])
+    kin = dump([row.id for row in rows if row.kin])
+    alike = dump([row.id for row in rows if row.namesakes])
     jobs = [(row, False) for row in tx.rows("jobs_of_person", ids=kin)] if kin != "[]" else []
     jobs += [(row, True) for row in tx.rows("jobs_of_namesakes", ids=alike)] if alike != "[]" else []
     if not jobs:
         return {}
     heard: dict[int, list[AnswerRow]] = defaultdict(list)
     wanted = sorted({(row["id"], *since.get(fields[row["for_job"]], EVER)) for row, _ in jobs})
-    for one in map(AnswerRow._make, tx.rows("results_since", wanted=json.dumps(wanted))):
+    for one in map(AnswerRow._make, tx.rows("results_since", wanted=dump(wanted))):
         heard[one.job_id].append(one)
     found: dict[int, list[Relative]] = defaultdict(list)
     counts: dict[tuple[int, bool], int] = defaultdict(int)
@@ -300,7 +300,7 @@ def _relatives(tx: Tx, rows: Sequence[_Row], since: Mapping[Field, Since]) -> di
 def asked(tx: Tx, provider: str, questions: Mapping[int, Since]) -> dict[int, Asked]:
     """Of these questions (digests) to a provider, those that were asked since a moment, for whomever: the newest of
     each. Those that found somebody, or were not answered, count as finds do."""
-    wanted = json.dumps([[question, provider, *since] for question, since in questions.items()])
+    wanted = dump([[question, provider, *since] for question, since in questions.items()])
     rows = tx.rows("questions_asked", questions=wanted)
     return {
         row["question"]: Asked(job_id=row["job_id"], under_way=bool(row["under_way"]), result_id=row["result_id"])

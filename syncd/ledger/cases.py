@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from dataclasses import field as with_default
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ASKED, ContactRef, Field, Identity
 from syncd.frozen import frozen
 from syncd.people import emails
@@ -129,7 +129,7 @@ class _Texts(NamedTuple):
 
     @classmethod
     def read(cls, tx: Tx, contact_ids: Sequence[int]) -> _Texts:
-        ids = json.dumps(contact_ids)
+        ids = dump(contact_ids)
         return cls(tx.value("cases_contacts", ids=ids) or "[]", tx.value("cases_jobs", ids=ids) or "[]")
 
 
@@ -190,16 +190,16 @@ class _Rows:
     @classmethod
     def of(cls, texts: _Texts) -> _Rows:
         jobs: dict[int, list[_JobRow]] = defaultdict(list)
-        for job in map(_JobRow.of, json.loads(texts.jobs)):
+        for job in map(_JobRow.of, parse(texts.jobs)):
             jobs[job.contact_id].append(job)
-        return cls(list(map(_Contact._make, json.loads(texts.contacts))), jobs)
+        return cls(list(map(_Contact._make, parse(texts.contacts))), jobs)
 
     def by_contact(self) -> dict[int, tuple[_Contact, list[_JobRow]]]:
         return {contact.id: (contact, self.jobs.get(contact.id, [])) for contact in self.contacts}
 
     @property
     def job_ids(self) -> str:
-        return json.dumps([job.id for of_one in self.jobs.values() for job in of_one])
+        return dump([job.id for of_one in self.jobs.values() for job in of_one])
 
 
 def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
@@ -209,7 +209,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
     for contact in rows.contacts:
         jobs = {job.field: job for job in rows.jobs.get(contact.id, ())}
         lacks = _lacks(contact.lacks)
-        blocked = {} if contact.blocked == "{}" else json.loads(contact.blocked)
+        blocked = {} if contact.blocked == "{}" else parse(contact.blocked)
         elsewhere, own = kin.get(contact.id, {}), _own(contact, jobs)
         ref = ContactRef(connection=contact.connection, object=contact.object, id=contact.ext_id)
         selections = _ids(contact.selections)
@@ -243,12 +243,12 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
 
 @lru_cache(maxsize=64)
 def _ids(text: str) -> frozenset[int]:
-    return frozenset(json.loads(text))
+    return frozenset(parse(text))
 
 
 @lru_cache(maxsize=64)
 def _lacks(text: str) -> frozenset[Field]:
-    return frozenset(Field(name) for name in json.loads(text))
+    return frozenset(Field(name) for name in parse(text))
 
 
 def _job(row: _JobRow) -> Job:
@@ -308,7 +308,7 @@ def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
     if not wanted:
         return
     holders: dict[int, list[sqlite3.Row]] = defaultdict(list)
-    for row in tx.rows("cases_holders", keys=json.dumps(wanted)):
+    for row in tx.rows("cases_holders", keys=dump(wanted)):
         holders[row["key"]].append(row)
     for (job_id, place), keys in named.items():
         other = next((h["ref"] for key in sorted(keys) for h in holders[key] if h["person"] != person[job_id]), None)
@@ -354,7 +354,7 @@ def _undone(writes: Iterable[sqlite3.Row]) -> tuple[float, int] | None:
 def _kin(tx: Tx, rows: _Rows) -> dict[int, dict[Field, str]]:
     """Fields in which the same person's other record opted out, with a sentence."""
     found: dict[int, dict[Field, str]] = defaultdict(dict)
-    for row in tx.rows("cases_kin", ids=json.dumps([contact.id for contact in rows.contacts])):
-        for name in json.loads(row["opt_out"]):
+    for row in tx.rows("cases_kin", ids=dump([contact.id for contact in rows.contacts])):
+        for name in parse(row["opt_out"]):
             found[row["contact_id"]].setdefault(Field(name), f"opted_out: {row['ref']}")
     return found

@@ -11,12 +11,13 @@ What only one transaction reads and writes needs no claim.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+from syncd.contract.jsontext import dump
 
 from .store import Tx
 
@@ -123,7 +124,7 @@ def release(tx: Tx, claim: Claim) -> int:
 
 def _texts(items: Iterable[Any]) -> str:
     """Whatever is held is named by a text in its row, numbers too."""
-    return json.dumps([str(item) for item in items])
+    return dump([str(item) for item in items])
 
 
 def begin(tx: Tx, owner: Owner, *, shared: bool, now: float) -> bool:
@@ -158,7 +159,7 @@ class Expired(NamedTuple):
 def expire(tx: Tx, owner: Owner, active: Collection[int], newest: int, *, now: float) -> list[Expired]:
     """Give back what is held by processes whose lease is over, and what `owner` itself has let go of: all that it took
     up to the epoch `newest`, but what it says to be `active`."""
-    mine = {"owner": owner.id, "newest": newest, "active": json.dumps(sorted(active))}
+    mine = {"owner": owner.id, "newest": newest, "active": dump(sorted(active))}
     return [_expired(Kind(row["kind"]), row["item"]) for row in tx.rows("claims_expire", now=now, **mine)]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from syncd.contract.jsontext import dump
 
 from .store import Tx
 from .write_limits import WriteLimits, canary_left
@@ -85,7 +86,7 @@ def require(
     """Raises NotYet where `allowance` does not reach for the contacts of these jobs: another provider's call may have
     taken it since they were chosen. Who is on their way with another field is no further contact."""
     left = allowance(tx, sync, policy, limit=limit, now=now, canary=canary)
-    wanted = {"sync": sync, "jobs": json.dumps(list(jobs)), "doubtful_since": now - DOUBTFUL}
+    wanted = {"sync": sync, "jobs": dump(list(jobs)), "doubtful_since": now - DOUBTFUL}
     if left is not None and tx.value("contacts_among", **wanted) > left:
         raise NotYet
 

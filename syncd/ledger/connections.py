@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from syncd.contract.errors import Trouble
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.pacing import Window
 
 from . import rates, reconciliation
@@ -45,14 +45,14 @@ def keep_account(tx: Tx, name: str, account: str) -> str:
 
 def learn_windows(tx: Tx, name: str, windows: Sequence[Window], *, now: float) -> None:
     """Keep the limits that the vendor told."""
-    tx.run("connection_windows", name=name, windows=json.dumps([asdict(w) for w in windows]))
+    tx.run("connection_windows", name=name, windows=dump([asdict(w) for w in windows]))
     rates.know(tx, name, windows, now=now)
 
 
 def windows(tx: Tx, name: str) -> tuple[Window, ...]:
     """The limits that the vendor told, or none."""
     row = tx.row("connection_get", name=name)
-    return tuple(Window(**w) for w in json.loads(row["windows"])) if row is not None and row["windows"] else ()
+    return tuple(Window(**w) for w in parse(row["windows"])) if row is not None and row["windows"] else ()
 
 
 class Refused(NamedTuple):
@@ -93,9 +93,9 @@ def note_balance(tx: Tx, name: str, balance: Decimal, *, now: float) -> reconcil
 
 def recall_all(tx: Tx, name: str) -> dict[str, Any]:
     """All that a connector wanted to know again."""
-    return {row["key"]: json.loads(row["value"]) for row in tx.rows("memory_all", connection=name)}
+    return {row["key"]: parse(row["value"]) for row in tx.rows("memory_all", connection=name)}
 
 
 def keep(tx: Tx, name: str, key: str, value: Any) -> None:
     """Keep a connector's value."""
-    tx.run("memory_keep", connection=name, key=key, value=json.dumps(value))
+    tx.run("memory_keep", connection=name, key=key, value=dump(value))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import fields as dataclass_fields
@@ -12,6 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd import __version__
+from syncd.contract.jsontext import dump, dump_sorted, parse
 from syncd.contract.model import OPT_OUTS, Contact, ContactRef, Field, Identity, Page
 from syncd.contract.normal import tidy
 from syncd.people import employers
@@ -47,7 +47,7 @@ class LastPull(NamedTuple):
 
 def last_pulls(tx: Tx, syncs: Iterable[str]) -> dict[str, LastPull]:
     """By sync; those that were never pulled are missing."""
-    rows = tx.rows("runs_last", syncs=json.dumps(list(syncs)))
+    rows = tx.rows("runs_last", syncs=dump(list(syncs)))
     return {row["sync"]: LastPull(row["started_at"], row["ended_at"]) for row in rows}
 
 
@@ -75,7 +75,7 @@ def store_look(
     there = list(seen)
     store_all(tx, sync, there, tuple(fields), now=now, rules=rules)
     for connection, object_ in {(one.ref.connection, one.ref.object) for one in there}:
-        ids = json.dumps([one.ref.id for one in there if (one.ref.connection, one.ref.object) == (connection, object_)])
+        ids = dump([one.ref.id for one in there if (one.ref.connection, one.ref.object) == (connection, object_)])
         tx.run("contacts_looked", connection=connection, object=object_, ids=ids, at=now)
     rows = [
         tx.row("contact_by_ref", connection=ref.connection, object=ref.object, ext_id=ref.id)
@@ -179,8 +179,8 @@ def _columns(
     lacks = tuple(field for field in fields if not contact.values.get(field))
     blocked, opt_out = "{}", "{}"
     if contact.blocked:
-        blocked = json.dumps(dict(contact.blocked), sort_keys=True)
-        opt_out = json.dumps({f: why for f, why in sorted(contact.blocked.items()) if why in OPT_OUTS})
+        blocked = dump_sorted(dict(contact.blocked))
+        opt_out = dump({f: why for f, why in sorted(contact.blocked.items()) if why in OPT_OUTS})
     ref = contact.ref
     return _Columns(
         identity,
@@ -202,13 +202,13 @@ def _without_the_forgotten(tx: Tx, news: Sequence[_News]) -> list[_News]:
 
 @lru_cache(maxsize=64)
 def _list_of(fields: tuple[Field, ...]) -> str:
-    return json.dumps(sorted(fields))
+    return dump(sorted(fields))
 
 
 def _store_news(tx: Tx, news: Sequence[_News], fields: tuple[Field, ...], *, now: float) -> None:
     """Write what is new or changed, recognise it, and plan its kin anew where somebody opted out or in again."""
     changed = [before["id"] for before, _ in news if before is not None]
-    former = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(changed))} if changed else {}
+    former = {row["id"]: row for row in tx.rows("contacts_by_id", ids=dump(changed))} if changed else {}
     next_id: int = tx.value("contact_next_id") if len(changed) < len(news) else 0
     added, updated, unrecognised, opted = [], [], [], []
     for before, columns in news:
@@ -230,16 +230,16 @@ def _store_news(tx: Tx, news: Sequence[_News], fields: tuple[Field, ...], *, now
     search.index(tx, ((one.contact_id, one.identity) for one in unrecognised))
     people.recognise(tx, unrecognised, now=now)
     if opted:
-        tx.run("kin_of_contacts_replan", ids=json.dumps(opted))
+        tx.run("kin_of_contacts_replan", ids=dump(opted))
 
 
 def _beside(values: tuple[Any, ...], lacked: str, fields: tuple[Field, ...]) -> tuple[Any, ...]:
     """What else it lacked, by a pull that looked at other fields (of another sync, say), it still lacks."""
-    others = [field for field in json.loads(lacked) if field not in fields]
+    others = [field for field in parse(lacked) if field not in fields]
     if not others:
         return values
     sync, revision, identity, lacks, *rest = values
-    return (sync, revision, identity, json.dumps(sorted([*json.loads(lacks), *others])), *rest)
+    return (sync, revision, identity, dump(sorted([*parse(lacks), *others])), *rest)
 
 
 def _without_repeats(contacts: Iterable[Contact]) -> Iterator[dict[ContactRef, Contact]]:
@@ -261,7 +261,7 @@ def _held(tx: Tx, refs: Iterable[ContactRef]) -> dict[ContactRef, sqlite3.Row]:
     return {
         asked[row["ext_id"]]: row
         for (connection, object_), asked in objects.items()
-        for row in tx.rows("contact_fingerprints", connection=connection, object=object_, ids=json.dumps([*asked]))
+        for row in tx.rows("contact_fingerprints", connection=connection, object=object_, ids=dump([*asked]))
     }
 
 
@@ -270,12 +270,12 @@ def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact]
 
     The version of this program is a part of it: another one may read the same text otherwise.
     """
-    basis = json.dumps([__version__, sorted(fields), sorted(rules.own_domains)])
+    basis = dump([__version__, sorted(fields), sorted(rules.own_domains)])
     start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=8)
 
     def fingerprint(contact: Contact) -> int:
         said = (contact.revision, _parts(contact.identity), {**contact.values}, {**contact.blocked})
-        text = _dump((*said, True) if contact.requested else said)
+        text = dump_sorted((*said, True) if contact.requested else said)
         digest = start.copy()
         digest.update(text.encode())
         return int.from_bytes(digest.digest(), "big", signed=True)
@@ -290,7 +290,6 @@ def _digest(text: str) -> int:
 
 
 _parts = attrgetter(*(part.name for part in dataclass_fields(Identity)))
-_dump = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def restate(tx: Tx, contact_id: int, identity: Identity, *, now: float) -> None:

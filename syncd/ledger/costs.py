@@ -5,11 +5,12 @@ Each find has its share by its provider's listed price, scaled so that all share
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from syncd.contract.jsontext import dump
 
 from .store import Tx
 
@@ -22,7 +23,7 @@ _UNKNOWN = Decimal(1)  # the price of a field that the connector does not list: 
 
 def of_calls(tx: Tx, calls: Iterable[str], prices: Prices) -> dict[tuple[str, int], int | None]:
     """By call and job: thousandths of a credit; None as long as nobody has told the charge."""
-    rows = tx.rows("costs_of_calls", ids=json.dumps(sorted(set(calls))))
+    rows = tx.rows("costs_of_calls", ids=dump(sorted(set(calls))))
     costs: dict[tuple[str, int], int | None] = {}
     for call, asked in groupby(rows, key=lambda row: str(row["submission_id"])):
         of_one = list(asked)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import Field
 
 from . import results
@@ -20,7 +20,7 @@ def make(tx: Tx, new: Sequence[NewJob], *, now: float) -> int:
 
 def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
     """These contacts were decided on as they are now."""
-    ids = json.dumps(sorted(contact_ids))
+    ids = dump(sorted(contact_ids))
     tx.run("contacts_decided", ids=ids)
     tx.run("again_over", ids=ids, now=now)
 
@@ -28,7 +28,7 @@ def settle(tx: Tx, contact_ids: Iterable[int], *, now: float) -> None:
 def again(tx: Tx, times: Iterable[tuple[int, float]]) -> None:
     """Decide on jobs again, each at a moment (UTC seconds), whatever happens before."""
     if rows := list(times):
-        tx.run("again_set", rows=json.dumps(rows))
+        tx.run("again_set", rows=dump(rows))
 
 
 def adopt(tx: Tx, job: Job, sync: str) -> None:

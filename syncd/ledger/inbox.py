@@ -6,9 +6,9 @@ wins, a repeat changes nothing, and what comes too late is kept beside the resul
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Answer, ContactRef, Delivery, EnrichmentResult, Field, Outcome, Source
 from syncd.frozen import frozen
 
@@ -64,7 +64,7 @@ def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
                 submission_id=row["submission_id"],
                 source=Source(row["source"]),
                 body=unpacked(row["body"], row["sample"]),
-                headers=json.loads(row["headers"] or "{}"),
+                headers=parse(row["headers"] or "{}"),
                 ref=None if row["ref"] is None else ContactRef.parse(row["ref"]),
                 field=None if row["field"] is None else Field(row["field"]),
                 part=row["part"],
@@ -72,7 +72,7 @@ def received(tx: Tx, ids: Sequence[int]) -> list[Received]:
             note=row["note"],
             checked=row["headers"] is None,
         )
-        for row in tx.rows("deliveries_received", ids=json.dumps(list(ids)))
+        for row in tx.rows("deliveries_received", ids=dump(list(ids)))
     ]
 
 
@@ -90,7 +90,7 @@ def quarantine(tx: Tx, got: Received, note: str) -> bool:
 
 def had_last_word(tx: Tx, submission_ids: Iterable[str]) -> set[str]:
     """Of these calls, those that are settled and whose answer was taken."""
-    return {row[0] for row in tx.rows("had_last_word", ids=json.dumps(sorted(submission_ids)))}
+    return {row[0] for row in tx.rows("had_last_word", ids=dump(sorted(submission_ids)))}
 
 
 def set_aside_surplus(tx: Tx, got: Received) -> None:
@@ -154,7 +154,7 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
     work.flush()
     fetched = [one.got.delivery.submission_id for one in readings if one.fetch and not one.answer.final]
     if fetched:
-        tx.run("submissions_poll_at", ids=json.dumps(fetched), poll_at=now)
+        tx.run("submissions_poll_at", ids=dump(fetched), poll_at=now)
     for one in readings:
         if not _has_failed(one.answer):
             continue
@@ -168,9 +168,7 @@ def _count_unmatched(tx: Tx, readings: Sequence[Reading], work: _Work) -> None:
     """Items that belong to nobody; those of people who were erased since they were asked about are dropped."""
     calls = {one.got.delivery.submission_id for one in readings if one.answer.unmatched} | work.without_attempt
     erased = (
-        {row["submission_id"] for row in tx.rows("forgotten_requests", ids=json.dumps(sorted(calls)))}
-        if calls
-        else set()
+        {row["submission_id"] for row in tx.rows("forgotten_requests", ids=dump(sorted(calls)))} if calls else set()
     )
     dropped = [one for one in readings if one.got.delivery.submission_id in erased]
     tx.tally("answers_of_forgotten", len(dropped))
@@ -195,7 +193,7 @@ def _attempts_answered(tx: Tx, readings: Iterable[Reading]) -> list[Attempt]:
     """The attempts that these answers speak of, as they stand now."""
     calls = [(one.got.delivery.submission_id, one.answer.results) for one in readings]
     named = dict.fromkeys((call, ids.own_part(call, one.request_id)) for call, results in calls for one in results)
-    return list(map(Attempt.of, tx.packed("attempts_of_requests", requests=json.dumps(list(named))))) if named else []
+    return list(map(Attempt.of, tx.packed("attempts_of_requests", requests=dump(list(named))))) if named else []
 
 
 class _Work:
@@ -246,7 +244,7 @@ class _Work:
         """Carry out what was collected, a statement for each table."""
         results.add_many(self._tx, self._said, now=self._now)
         if self._released:
-            self._tx.run("attempts_release", pairs=json.dumps(self._released))
+            self._tx.run("attempts_release", pairs=dump(self._released))
         decisions.again(self._tx, self._again)
         moved = self._tx.move_many(self._moves, now=self._now)
         self.answered += sum(move.target is JobState.ANSWERED and move.job_id in moved for move in self._moves)
@@ -302,10 +300,10 @@ def _settle(tx: Tx, final: Sequence[Reading]) -> None:
         told = {id_: _charge(one.answer) for id_, one in first.items()}
         split = shares.of_charges(tx, {id_: charged or 0 for id_, (charged, _) in told.items()})
         rows = [[id_, *told[id_], split[id_]] for id_ in first]
-        settled = {row[0] for row in tx.rows("submissions_settled", rows=json.dumps(rows))}
+        settled = {row[0] for row in tx.rows("submissions_settled", rows=dump(rows))}
         more = [row for row in rows if row[0] not in settled and row[1] is not None]
         if more:
-            tx.run("submissions_more_charged", rows=json.dumps(more))
+            tx.run("submissions_more_charged", rows=dump(more))
         final = [one for one in final if one is not first[one.got.delivery.submission_id]]
 
 

@@ -7,12 +7,12 @@ of every record whose person, name or evidence has changed.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Identity
 from syncd.people import evidence, groups, suppression
 from syncd.people.evidence import Learned
@@ -49,7 +49,7 @@ def recognise(tx: Tx, news: Sequence[News], *, now: float) -> None:
     former = _keys_of(tx, changed)
     touching = _sharing(tx, {id_: own | former.get(id_, _NO_KEYS) for id_, own in keys.items()})
     if changed:
-        touching.update(row[0] for row in tx.rows("contacts_not_alone", ids=json.dumps(changed)))
+        touching.update(row[0] for row in tx.rows("contacts_not_alone", ids=dump(changed)))
     _rekey(tx, ((id_, former.get(id_, _NO_KEYS), own) for id_, own in keys.items() if id_ not in touching))
     became = {one.contact_id for one in news if one.before and evidence.became_another(one.before, one.identity)}
     tx.many("contact_became", [(now, id_) for id_ in sorted(became)])
@@ -64,7 +64,7 @@ def recognise(tx: Tx, news: Sequence[News], *, now: float) -> None:
 def _recognise_related(tx: Tx, contact_id: int, former: AbstractSet[int], keys: AbstractSet[int]) -> set[int]:
     """Judge one contact together with those that share a key with it; returns the others for which that is news."""
     _rekey(tx, [(contact_id, former, keys)])
-    shared = json.dumps([*(former | keys)])
+    shared = dump([*(former | keys)])
     near = {row[0] for row in tx.rows("contacts_of_keys", keys=shared, limit=RELATED)} - {contact_id}
     return _regroup(tx, _component(tx, contact_id, near), fresh=contact_id)
 
@@ -78,7 +78,7 @@ def known(identity: str, vague: str, profile: str | None, found_email: str | Non
 @lru_cache(maxsize=1024)
 def usable(identity: str, vague: str, learned: Learned) -> Identity:
     """What is usable of a contact, from the texts in which the ledger keeps it."""
-    return evidence.usable(load_identity(identity), () if vague == "[]" else json.loads(vague), learned)
+    return evidence.usable(load_identity(identity), () if vague == "[]" else parse(vague), learned)
 
 
 @lru_cache(maxsize=256)  # of each field of a contact an answer says the same
@@ -113,7 +113,7 @@ def learn(tx: Tx, contact_id: int, profile: str) -> None:
 
 def _keys_of(tx: Tx, contacts: Sequence[int]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for id_, key in tx.rows("keys_of_contacts", ids=json.dumps(contacts)) if contacts else ():
+    for id_, key in tx.rows("keys_of_contacts", ids=dump(contacts)) if contacts else ():
         found.setdefault(id_, set()).add(key)
     return found
 
@@ -127,7 +127,7 @@ def _sharing(tx: Tx, keys: Mapping[int, Iterable[int]]) -> set[int]:
             other = holder.setdefault(key, id_)
             if other != id_:
                 sharing |= {id_, other}
-    for key, first, last in tx.rows("holders_of_keys", keys=json.dumps([*holder])):
+    for key, first, last in tx.rows("holders_of_keys", keys=dump([*holder])):
         if first != holder[key] or last != holder[key]:
             sharing.add(holder[key])
     return sharing
@@ -141,7 +141,7 @@ def _rekey(tx: Tx, contacts: Iterable[tuple[int, AbstractSet[int], AbstractSet[i
         new += [(key, id_) for key in keys - former]
     tx.many("keys_forget", gone)
     if new:
-        tx.run("keys_add", rows=json.dumps(sorted(new)))
+        tx.run("keys_add", rows=dump(sorted(new)))
 
 
 def _component(tx: Tx, fresh: int, near: AbstractSet[int]) -> list[sqlite3.Row]:
@@ -149,7 +149,7 @@ def _component(tx: Tx, fresh: int, near: AbstractSet[int]) -> list[sqlite3.Row]:
     found: dict[int, sqlite3.Row] = {}
     wave = [fresh, *sorted(near)]
     while wave and len(found) < RELATED:
-        ids = json.dumps(wave[: RELATED - len(found)])
+        ids = dump(wave[: RELATED - len(found)])
         rows = {row["id"]: row for row in tx.rows("contacts_by_id", ids=ids)}
         found |= {id_: rows[id_] for id_ in wave if id_ in rows}
         if not near or len(near) >= groups.MANY:  # who hangs together by more is not unravelled
@@ -165,7 +165,7 @@ def _regroup(tx: Tx, rows: Sequence[sqlite3.Row], *, fresh: int) -> set[int]:
     changed, opted = [], set()
     for row in rows:
         id_ = row["id"]
-        vague = json.dumps(grouping.vague.get(id_, ()), ensure_ascii=False)
+        vague = dump(grouping.vague.get(id_, ()))
         told = (str(grouping.person[id_]), vague, int(id_ in grouping.namesakes))
         if (row["person"], row["vague"], row["namesakes"]) == told:
             continue
@@ -177,7 +177,7 @@ def _regroup(tx: Tx, rows: Sequence[sqlite3.Row], *, fresh: int) -> set[int]:
     tx.many("contact_recognised", changed)
     tx.many("jobs_person", [(person, id_) for person, _, _, id_ in changed])
     if opted:
-        tx.run("kin_replan", people=json.dumps(sorted(opted - {None})))
+        tx.run("kin_replan", people=dump(sorted(opted - {None})))
     return {id_ for *_, id_ in changed} - {fresh}
 
 
@@ -186,7 +186,7 @@ def _decide_again(tx: Tx, contacts: AbstractSet[int], became: AbstractSet[int], 
 
     `became`: whose records are about somebody else now.
     """
-    for job in tx.rows("jobs_of_contacts", ids=json.dumps([*contacts])) if contacts else ():
+    for job in tx.rows("jobs_of_contacts", ids=dump([*contacts])) if contacts else ():
         other = job["contact_id"] in became
         target = _reopened(JobState(job["state"]), job, became=other)
         if target is not None:
@@ -200,11 +200,7 @@ def _reopened(state: JobState, job: sqlite3.Row, *, became: bool) -> JobState | 
         return JobState.ANSWERED
     if state is JobState.WAITING and job["behind"] is not None:
         return JobState.QUEUED
-    if (
-        state is JobState.DONE
-        and job["field"] in json.loads(job["lacks"])
-        and _may_change(job["reason"], became=became)
-    ):
+    if state is JobState.DONE and job["field"] in parse(job["lacks"]) and _may_change(job["reason"], became=became):
         return JobState.ANSWERED
     return None
 

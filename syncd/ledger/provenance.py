@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import Candidate, ContactRef, Field, Identity
 
 from .results import load_candidates, load_identity
@@ -48,14 +48,14 @@ def standing(tx: Tx, contacts: Iterable[int]) -> list[Standing]:
             again=load_candidates(row["again"] or "[]"),
             again_at=row["again_at"] or 0.0,
         )
-        for row in tx.rows("values_standing", contacts=json.dumps(sorted(set(contacts))))
+        for row in tx.rows("values_standing", contacts=dump(sorted(set(contacts))))
     ]
 
 
 def tell_again(tx: Tx, contacts: Iterable[int]) -> None:
     """A value of each of these was verified again: the CRM is to be told."""
     if ids := sorted(set(contacts)):
-        tx.run("to_tell_again", ids=json.dumps(ids))
+        tx.run("to_tell_again", ids=dump(ids))
 
 
 def to_tell(tx: Tx, connection: str, object_: str, limit: int) -> dict[int, ContactRef]:
@@ -66,4 +66,4 @@ def to_tell(tx: Tx, connection: str, object_: str, limit: int) -> dict[int, Cont
 
 def told(tx: Tx, contacts: Iterable[int]) -> None:
     """The CRM was told."""
-    tx.run("told", ids=json.dumps(sorted(set(contacts))))
+    tx.run("told", ids=dump(sorted(set(contacts))))

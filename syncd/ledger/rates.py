@@ -7,11 +7,11 @@ window that follows the calendar (`Window.fixed`) is one slot.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from syncd.contract.jsontext import dump
 from syncd.contract.pacing import Window
 
 from .store import Tx
@@ -32,7 +32,7 @@ def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float, call
     limits = {_width(one): one for one in sorted(windows, key=lambda one: -one.limit)}  # of two alike, the tighter one
     if not limits:
         return
-    spans = json.dumps([_span(one, now) for one in limits.values()])
+    spans = dump([_span(one, now) for one in limits.values()])
     used = {row["width"]: row["used"] for row in tx.rows("rate_used", connection=connection, spans=spans)}
     if full := [one for width, one in limits.items() if used[width] + calls > one.limit]:
         raise TooSoon(max(_wait(tx, connection, one, now) for one in full))
@@ -41,7 +41,7 @@ def take(tx: Tx, connection: str, windows: Iterable[Window], *, now: float, call
 
 def left(tx: Tx, connection: str, window: Window, *, now: float) -> int:
     """How many more a window holds now."""
-    used = tx.rows("rate_used", connection=connection, spans=json.dumps([_span(window, now)]))
+    used = tx.rows("rate_used", connection=connection, spans=dump([_span(window, now)]))
     return max(0, window.limit - int(used[0]["used"]))
 
 

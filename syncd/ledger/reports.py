@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef
 
 from . import costs, gates, reconciliation, upkeep
@@ -104,9 +104,9 @@ def moving(
     """
     states = by_state(tx)
     held = {"over_budget": over_budget, "shut": shut, "dear": dear, "unwritten": unwritten}
-    stuck = tx.value("stuck", **{key: json.dumps(list(of)) for key, of in held.items()}, unsigned=UNSIGNED)
+    stuck = tx.value("stuck", **{key: dump(list(of)) for key, of in held.items()}, unsigned=UNSIGNED)
     if providers is not None:
-        stuck += tx.value("beyond_reach", providers=json.dumps(list(providers)), unsigned=UNSIGNED)
+        stuck += tx.value("beyond_reach", providers=dump(list(providers)), unsigned=UNSIGNED)
     open_work = tx.value("open_work", unsigned=UNSIGNED) + tx.value("undos_open")
     return int(sum(states[state] for state in _MOVING) - stuck + open_work)
 
@@ -191,11 +191,11 @@ def journey(tx: Tx, ref: ContactRef, prices: Prices | None = None) -> dict[str, 
         "contact": str(ref),
         "sync": contact["sync"],
         "pulled_at": contact["pulled_at"],
-        "known": json.loads(contact["identity"]),
-        "identifies_nobody": json.loads(contact["vague"]),
+        "known": parse(contact["identity"]),
+        "identifies_nobody": parse(contact["vague"]),
         "learned": contact["learned"],
-        "lacks": json.loads(contact["lacks"]),
-        "blocked": json.loads(contact["blocked"]),
+        "lacks": parse(contact["lacks"]),
+        "blocked": parse(contact["blocked"]),
         "jobs": [_job(tx, dict(row), prices or {}) for row in tx.rows("jobs_of_contact", contact_id=contact["id"])],
     }
 
@@ -252,11 +252,11 @@ def _write(row: sqlite3.Row, own: Mapping[str, int | None]) -> dict[str, Any]:
 def _answer(row: Any) -> dict[str, Any]:
     """What was said, whom it speaks of, and what speaks for and against its being about this contact."""
     told = {k: row[k] for k in ("provider", "outcome", "note", "at", "way", "verdict", "decision")}
-    evidence = json.loads(row["evidence"] or "{}")
+    evidence = parse(row["evidence"] or "{}")
     return {
         **told,
-        "candidates": json.loads(row["candidates"]),
-        "said": json.loads(row["said"]),
+        "candidates": parse(row["candidates"]),
+        "said": parse(row["said"]),
         "speaks_for": evidence.get("for", []),
         "speaks_against": evidence.get("against", []),
     }
@@ -272,7 +272,7 @@ def _same_person(tx: Tx, job: Mapping[str, Any]) -> list[str]:
 def _connection(row: Any) -> dict[str, Any]:
     shown = {k: row[k] for k in ("trouble", "message", "cure", "since", "balance", "balance_at")}
     shown["blocked_until"] = row["blocked_until"] or None
-    return {**shown, "limits": json.loads(row["windows"]) if row["windows"] else None}
+    return {**shown, "limits": parse(row["windows"]) if row["windows"] else None}
 
 
 def _credits(thousandths: int | None) -> float | None:
@@ -330,7 +330,7 @@ def planned_totals(tx: Tx, *, since_event: int, jobs: Sequence[int] | None = Non
 
 
 def _ids(jobs: Sequence[int] | None) -> str | None:
-    return None if jobs is None else json.dumps(list(jobs))
+    return None if jobs is None else dump(list(jobs))
 
 
 def hit_rates(tx: Tx, *, at_least: int) -> dict[tuple[str, str], float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef
 
 from .store import Tx
@@ -26,7 +26,7 @@ class Ticked(NamedTuple):
 def hurry(tx: Tx, contact_ids: Iterable[int]) -> None:
     """What waits to be asked about these contacts is asked before everything else."""
     if ids := sorted(set(contact_ids)):
-        tx.run("jobs_hurry", ids=json.dumps(ids), priority=FIRST)
+        tx.run("jobs_hurry", ids=dump(ids), priority=FIRST)
 
 
 def answered(tx: Tx, connection: str, object_: str, limit: int) -> list[Ticked]:
@@ -37,7 +37,7 @@ def answered(tx: Tx, connection: str, object_: str, limit: int) -> list[Ticked]:
 
 def cleared(tx: Tx, contact_ids: Sequence[int]) -> None:
     """The checkbox was cleared in the CRM; if it is ticked when the contact is read next, it counts anew."""
-    tx.run("requests_cleared", ids=json.dumps(list(contact_ids)))
+    tx.run("requests_cleared", ids=dump(list(contact_ids)))
 
 
 def ids_of(tx: Tx, refs: Iterable[ContactRef]) -> dict[ContactRef, int]:
@@ -52,4 +52,4 @@ def ids_of(tx: Tx, refs: Iterable[ContactRef]) -> dict[ContactRef, int]:
 
 def jobs_of(tx: Tx, contact_ids: Iterable[int]) -> list[sqlite3.Row]:
     """Where each field of these contacts stands."""
-    return tx.rows("requests_jobs", ids=json.dumps(sorted(set(contact_ids))))
+    return tx.rows("requests_jobs", ids=dump(sorted(set(contact_ids))))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Candidate, EnrichmentResult, Field, Grade, Identity, Outcome
 from syncd.frozen import frozen
 from syncd.people.answers import About
@@ -19,9 +19,6 @@ from .store import Tx
 
 ACCEPTED, REFUSED = "accepted", "refused"  # a person's decisions
 APPROVAL = "approval"  # why a value waits that is not in doubt
-
-_dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_parse = json.JSONDecoder().raw_decode  # `json.loads` looks for blanks around it, which takes as long as most texts do
 
 
 @frozen(kw_only=True)
@@ -225,13 +222,13 @@ def judged(tx: Tx, verdicts: Iterable[tuple[int, About]]) -> None:
     """Keep how answers were judged, for those who look: the decision itself is taken anew each time."""
     rows = [[id_, about.verdict, _evidence(about.agrees, about.contradicts)] for id_, about in verdicts]
     if rows:
-        tx.run("evidence_add", rows=_dump(rows))
-        tx.run("results_judged", rows=_dump(rows))
+        tx.run("evidence_add", rows=dump(rows))
+        tx.run("results_judged", rows=dump(rows))
 
 
 @lru_cache(maxsize=256)  # most answers agree in the same things
 def _evidence(agrees: tuple[str, ...], contradicts: tuple[str, ...]) -> str:
-    return _dump({"for": agrees, "against": contradicts})
+    return dump({"for": agrees, "against": contradicts})
 
 
 @lru_cache(maxsize=2048)
@@ -247,12 +244,12 @@ def question(field: Field, told: Identity) -> int:
 
 def dump_candidates(result: EnrichmentResult) -> str:
     """Candidates as JSON, best first, blanks left out."""
-    return _dump([_held(c, _OF_CANDIDATE) for c in result.candidates])
+    return dump([_held(c, _OF_CANDIDATE) for c in result.candidates])
 
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
     """The reverse of `dump_candidates`."""
-    held = _parse(text)[0]
+    held = parse(text)
     for one in held:
         one["grade"] = _GRADES[one["grade"]]
     return tuple(Candidate(**one) for one in held)
@@ -268,24 +265,23 @@ def _beside(said: tuple[Identity, ...], asked: str) -> str:
     """The same, shorter: of one person only what differs from whom it was asked about. The view `answer` undoes it."""
     if len(said) != 1 or not asked:
         return dump_said(said)
-    told = _parse(asked)[0]
+    told = parse(asked)
     one = {k: [*v] if isinstance(v, tuple) else v for k, v in _held(said[0], _OF_IDENTITY).items()}
-    return _dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
+    return dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
 @lru_cache(maxsize=1024)
 def load_said(text: str) -> tuple[Identity, ...]:
     """The reverse of `dump_said`."""
-    return tuple(_identity(one) for one in _parse(text)[0])
+    return tuple(_identity(one) for one in parse(text))
 
 
 @lru_cache(maxsize=4096)
 def dump_identity(identity: Identity) -> str:
     """Identity as JSON, blanks left out."""
-    return _dump(_held(identity, _OF_IDENTITY))
+    return dump(_held(identity, _OF_IDENTITY))
 
 
-_encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` would make one for each call
 _OF_IDENTITY = tuple(sorted(one.name for one in fields(Identity)))
 _OF_CANDIDATE = tuple(one.name for one in fields(Candidate))
 
@@ -298,7 +294,7 @@ def _held(value: object, names: Sequence[str]) -> dict[str, Any]:
 @lru_cache(maxsize=2048)
 def load_identity(text: str) -> Identity:
     """The reverse of `dump_identity`. Each stage reads the same contacts, one soon after the other."""
-    return _identity(_parse(text)[0])
+    return _identity(parse(text))
 
 
 def _identity(parts: dict[str, Any]) -> Identity:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Candidate, Field
 
 from . import costs, daily
@@ -90,7 +90,7 @@ def open_many(tx: Tx, doubtful: Iterable[Doubtful], *, now: float) -> None:
     """These wait for a person."""
     rows = [[one.result_id, one.job_id, one.value, one.why, one.until] for one in doubtful]
     if rows:
-        tx.run("reviews_open", rows=json.dumps(rows), now=now)
+        tx.run("reviews_open", rows=dump(rows), now=now)
 
 
 def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
@@ -100,12 +100,12 @@ def waiting(tx: Tx, prices: costs.Prices | None = None) -> list[Review]:
 
 def named(tx: Tx, ids: Iterable[int], prices: costs.Prices | None = None) -> list[Review]:
     """Those of these that still wait, oldest first."""
-    return _reviews(tx, tx.rows("reviews_named", ids=json.dumps(list(ids))), prices)
+    return _reviews(tx, tx.rows("reviews_named", ids=dump(list(ids))), prices)
 
 
 def outlines(tx: Tx, ids: Sequence[int] = ()) -> list[Outline]:
     """Everything that waits for a decision, in short; or those of these that still wait."""
-    wanted = {"ids": json.dumps(list(ids))} if ids else {}
+    wanted = {"ids": dump(list(ids))} if ids else {}
     return [Outline(*one) for one in tx.packed("reviews_outlined_named" if ids else "reviews_outlined", **wanted)]
 
 
@@ -153,7 +153,7 @@ def decide(
     """Accept or refuse; the jobs are decided on again. `shown`: the values that were decided on; where another one
     waits by now, nothing is decided. `reason`: in the person's words, for the history. Returns how many were open."""
     values = {"note": f"{decision} by {by}" + (f": {reason}" if reason else "")}
-    rows = json.dumps([[id_, shown.get(id_) if shown is not None else None] for id_ in ids])
+    rows = dump([[id_, shown.get(id_) if shown is not None else None] for id_ in ids])
     decided = tx.rows("reviews_decide", rows=rows, decision=decision, by=by, now=now)
     if decision == REFUSED:
         daily.refused(tx, [row["result_id"] for row in decided], now=now)
@@ -170,10 +170,10 @@ def decide_overdue(tx: Tx, *, now: float) -> int:
 
 
 def _review(row: Any, cost: int | None) -> Review:
-    evidence = json.loads(row["evidence"] or "{}")
+    evidence = parse(row["evidence"] or "{}")
     blank, typed = row["replaces"] == 0, row["replaces"] == 2
     ours = row["ours"] or ""
-    contact = json.loads(row["identity"])
+    contact = parse(row["identity"])
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -191,7 +191,7 @@ def _review(row: Any, cost: int | None) -> Review:
         speaks_for=tuple(evidence.get("for", ())),
         speaks_against=tuple(evidence.get("against", ())),
         contact=contact,
-        answer=json.loads(row["said"]) if load_said(row["said"]) else [],
+        answer=parse(row["said"]) if load_said(row["said"]) else [],
         since=row["opened_at"],
         until=row["until"],
     )

@@ -5,7 +5,6 @@ Quick at any size: each search begins at an index, and reads on only until a pag
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef, Identity
 
 from .results import load_identity
@@ -84,7 +84,7 @@ def index(tx: Tx, contacts: Iterable[tuple[int, Identity]]) -> None:
     """These contacts are found by what is known of them now."""
     rows = [[id_, words_of(identity)] for id_, identity in contacts]
     if rows:
-        tx.run("words_set", rows=json.dumps(rows))
+        tx.run("words_set", rows=dump(rows))
 
 
 def merge(tx: Tx) -> bool:
@@ -113,7 +113,7 @@ def job_ids(tx: Tx, wanted: Wanted) -> list[int]:
 
 def fields_of(tx: Tx, wanted: Wanted) -> set[tuple[str, str]]:
     """The same as pairs of contact (`connection/object/id`) and field."""
-    return {(row["ref"], row["field"]) for row in tx.rows("found_fields", ids=json.dumps(job_ids(tx, wanted)))}
+    return {(row["ref"], row["field"]) for row in tx.rows("found_fields", ids=dump(job_ids(tx, wanted)))}
 
 
 def resolve(tx: Tx, text: str, *, most: int = 10) -> list[ContactRef]:
@@ -136,7 +136,7 @@ def places(tx: Tx) -> list[str]:
 def contacts_of_calls(tx: Tx, calls: Sequence[str]) -> dict[str, list[str]]:
     """Whom each of these calls is about."""
     found: dict[str, list[str]] = {call: [] for call in calls}
-    for row in tx.rows("contacts_of_calls", ids=json.dumps(list(calls))):
+    for row in tx.rows("contacts_of_calls", ids=dump(list(calls))):
         found[row["submission_id"]].append(row["ref"])
     return found
 
@@ -180,7 +180,7 @@ def _match(tx: Tx, text: str) -> str:
 
 
 def _rows(tx: Tx, pairs: Sequence[_Pair]) -> list[Found]:
-    return [_found(row) for row in tx.rows("found_rows", pairs=json.dumps(pairs))]
+    return [_found(row) for row in tx.rows("found_rows", pairs=dump(pairs))]
 
 
 def _found(row: Any) -> Found:

@@ -7,11 +7,11 @@ it does not bring is not in the selection any more, or lacks nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Page
 
 from .states import NEVER
@@ -45,17 +45,17 @@ def begin(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
     return Pull(
         selection=row["id"],
         sweep=row["sweep"],
-        cursor=None if row["cursor"] is None else json.loads(row["cursor"]),
+        cursor=None if row["cursor"] is None else parse(row["cursor"]),
     )
 
 
 def seen(tx: Tx, pull: Pull, page: Page, *, at: float) -> None:
     """A page of the pull is stored. `at`: UTC seconds when it was asked for."""
-    tx.run("selection_cursor", id=pull.selection, cursor=json.dumps(page.cursor))
+    tx.run("selection_cursor", id=pull.selection, cursor=dump(page.cursor))
     places = {(one.ref.connection, one.ref.object) for one in page.contacts}
     for connection, object_ in places:
         where = {"connection": connection, "object": object_, "selection": pull.selection}
-        ids = json.dumps([one.ref.id for one in page.contacts])
+        ids = dump([one.ref.id for one in page.contacts])
         tx.run("contacts_seen", **where, ids=ids, at=at)
         tx.run("members_seen", **where, ids=ids, sweep=pull.sweep)
 
@@ -71,9 +71,9 @@ def not_seen(tx: Tx, pull: Pull, after: int) -> tuple[int | None, int]:
     ids = [row["contact_id"] for row in rows]
     if not ids:
         return None, 0
-    missing = int(tx.value("members_missing", ids=json.dumps(ids)))
-    tx.run("members_drop", selection=pull.selection, ids=json.dumps(ids))
-    tx.run("contacts_replan", ids=json.dumps(ids))
+    missing = int(tx.value("members_missing", ids=dump(ids)))
+    tx.run("members_drop", selection=pull.selection, ids=dump(ids))
+    tx.run("contacts_replan", ids=dump(ids))
     return int(ids[-1]), missing
 
 
@@ -92,12 +92,12 @@ def admit(tx: Tx, fingerprint: str, connection: str, object_: str, ids: Iterable
     selection = make(tx, fingerprint)
     row = tx.row("selection_get", fingerprint=fingerprint)
     where = {"connection": connection, "object": object_, "selection": selection}
-    tx.run("members_seen", **where, ids=json.dumps(list(ids)), sweep=row["sweep"] if row else 0)
+    tx.run("members_seen", **where, ids=dump(list(ids)), sweep=row["sweep"] if row else 0)
 
 
 def left(tx: Tx, contact_ids: Iterable[int], fingerprint: str) -> None:
     """Contacts that were looked for and are not in this selection any more, or gone: they are decided on anew."""
-    ids = json.dumps(list(contact_ids))
+    ids = dump(list(contact_ids))
     tx.run("members_left", ids=ids, fingerprint=fingerprint)
     tx.run("contacts_replan", ids=ids)
 

@@ -5,11 +5,11 @@ Credits cross this border as Decimal and are kept as thousandths: each call with
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Field
 
 from . import costs
@@ -26,7 +26,7 @@ def milli(amount: Decimal) -> int:
 def reservation(reserve: Shares) -> tuple[int, str]:
     """What a call reserves in thousandths, and how that is split among its fields, as the ledger keeps it."""
     shares = {field.value: milli(amount) for field, amount in reserve.items()}
-    return sum(shares.values()), json.dumps(shares)
+    return sum(shares.values()), dump(shares)
 
 
 def of_charges(tx: Tx, charges: Mapping[str, int]) -> dict[str, str | None]:
@@ -35,17 +35,17 @@ def of_charges(tx: Tx, charges: Mapping[str, int]) -> dict[str, str | None]:
     Nobody says what each field of a mixed call cost. Each find counts with the price that was reserved for its field,
     and all of them are dearer, or cheaper, in the same proportion.
     """
-    rows = tx.rows("submissions_shares", ids=json.dumps([id_ for id_, charge in charges.items() if charge]))
-    before: dict[str, dict[str, int]] = {row["id"]: json.loads(row["shares"]) for row in rows}
+    rows = tx.rows("submissions_shares", ids=dump([id_ for id_, charge in charges.items() if charge]))
+    before: dict[str, dict[str, int]] = {row["id"]: parse(row["shares"]) for row in rows}
     weights = _finds(tx, {id_: shares for id_, shares in before.items() if len(shares) > 1})
     split = {id_: _split(charges[id_], weights.get(id_, shares)) for id_, shares in before.items()}
-    return {id_: json.dumps(split[id_]) if id_ in split else None for id_ in charges}
+    return {id_: dump(split[id_]) if id_ in split else None for id_ in charges}
 
 
 def _finds(tx: Tx, reserved: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
     """What the finds of each call would cost by what was reserved for each field; if nothing was found, all of that."""
     found: dict[str, dict[str, int]] = {}
-    rows = tx.rows("asked_and_found", ids=json.dumps(list(reserved))) if reserved else []
+    rows = tx.rows("asked_and_found", ids=dump(list(reserved))) if reserved else []
     for row in rows:
         shares = reserved[row["id"]]
         part = shares.get(row["field"], 0) * row["found"] // row["asked"]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import os
 import random
 import threading
@@ -28,6 +27,7 @@ from types import MappingProxyType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from syncd.contract.errors import BrokenInvariant
+from syncd.contract.jsontext import dump, parse
 
 from . import dialect
 from .engines import Connection, Engine, engine_of, see_that_it_stays
@@ -62,7 +62,6 @@ _UNSET = dict.fromkeys(
         "asked_person",
     )
 )
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @cache
@@ -143,7 +142,7 @@ class Tx:
 
     def packed(self, name: str, /, **values: Any) -> list[Any]:
         """All that a SELECT gives as one JSON array: ids, or rows as arrays."""
-        found: list[Any] = json.loads(self.value(name, **values) or "[]")
+        found: list[Any] = parse(self.value(name, **values) or "[]")
         return found
 
     def row(self, name: str, /, **values: Any) -> Row | None:
@@ -205,8 +204,8 @@ class Tx:
 
     def _places(self, ids: Iterable[int]) -> dict[int, _Place]:
         places: dict[int, _Place] = {}
-        for sync, field, state, reason, alike in self.rows("jobs_places", ids=_json(list(ids))):
-            places.update(dict.fromkeys(json.loads(alike), _Place(sync, field, STATES[state], reason)))
+        for sync, field, state, reason, alike in self.rows("jobs_places", ids=dump(list(ids))):
+            places.update(dict.fromkeys(parse(alike), _Place(sync, field, STATES[state], reason)))
         return places
 
     def _update(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> int:
@@ -216,23 +215,23 @@ class Tx:
         for ids in alike:
             first = batch[ids[0]]
             if len(ids) >= ALIKE:
-                moved += self.run("jobs_move_alike", ids=_json(ids), **_shared(first), now=now)
+                moved += self.run("jobs_move_alike", ids=dump(ids), **_shared(first), now=now)
             else:
                 shared = ((name, value) for name, value in first.values.items() if name not in _OWN)
                 apart.setdefault((first.source, first.target, *shared), []).extend(ids)
         for ids in apart.values():
             rows = [[id_, *map(batch[id_].values.get, _OWN)] for id_ in ids]
-            moved += self.run("jobs_move", rows=_json(rows), **_shared(batch[ids[0]]), now=now)
+            moved += self.run("jobs_move", rows=dump(rows), **_shared(batch[ids[0]]), now=now)
         return moved
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
         """What stood behind these jobs looks again, now that they have moved."""
-        behind = self.rows("jobs_behind", ids=_json(decided))
+        behind = self.rows("jobs_behind", ids=dump(decided))
         self.move_many([Move(row[0], JobState.WAITING, JobState.QUEUED) for row in behind], now=now)
 
     def make_many(self, jobs: Sequence[NewJob], *, now: float) -> dict[tuple[int, str], int]:
         """Make the jobs that are not there yet; returns the ids of the new ones by contact and field."""
-        made = self.rows("jobs_make", rows=_json(jobs), now=now) if jobs else []
+        made = self.rows("jobs_make", rows=dump(jobs), now=now) if jobs else []
         ids: dict[tuple[int, str], int] = {(contact, field): id_ for id_, contact, field in made}
         new, steps = dict(ids), dict[_Step, list[int]]()
         for job in jobs:
@@ -259,11 +258,11 @@ class Tx:
         counted, self._counted = self._counted, {}
         if history:
             numbered = [(next(self._steps), step) for step in history]
-            self.run("steps_add", rows=_json([[id_, *step[:-1], len(step[-1])] for id_, step in numbered]))
-            self.run("history_add", steps=_json([[id_, step[-1]] for id_, step in numbered]))
+            self.run("steps_add", rows=dump([[id_, *step[:-1], len(step[-1])] for id_, step in numbered]))
+            self.run("history_add", steps=dump([[id_, step[-1]] for id_, step in numbered]))
         changed = [[*key, n] for key, n in counted.items() if n]
         if changed:
-            self.run("counters_add", rows=_json(changed))
+            self.run("counters_add", rows=dump(changed))
 
     def disconnect(self) -> None:
         """Nothing is asked any more."""

@@ -5,13 +5,13 @@ Credits cross this border as Decimal and are kept as thousandths.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field as with_default
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import (
     ContactRef,
     Delivery,
@@ -118,7 +118,7 @@ def intend_many(tx: Tx, intents: Sequence[Intent]) -> None:
         turn = turns.setdefault((one.provider, one.sync, one.by_person), [])
         turn += ((attempt.job_id, attempt.round) for attempt in of_one)
     for (provider, sync, by_person), wanted in turns.items():
-        values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": json.dumps(wanted)}
+        values = {"provider": provider, "sync": sync, "by_person": int(by_person), "wanted": dump(wanted)}
         if tx.row("jobs_not_wanted", **values) is not None:
             raise Stale
     if suppressions.of_jobs(tx, [attempt.job_id for attempt in every]):
@@ -208,7 +208,7 @@ def _not_asked_elsewhere(tx: Tx, attempts: Sequence[_Attempt], intents: Iterable
         (attempt.question, attempt.provider, *intent.since.get(field, EVER))
         for attempt, (intent, field) in zip(attempts, fields, strict=True)
     ]
-    if tx.row("questions_taken", questions=json.dumps(questions)) is not None:
+    if tx.row("questions_taken", questions=dump(questions)) is not None:
         raise Stale
 
 
@@ -251,8 +251,8 @@ def accept_many(tx: Tx, calls: Iterable[Accepted], *, now: float, note: str = ""
         known = told.setdefault(one.id, one)
         if known.provider_id is None and one.provider_id is not None:
             told[one.id] = known._replace(provider_id=one.provider_id)
-    unsure = [row[0] for row in tx.rows("submissions_unsure", ids=json.dumps(list(told)))]
-    tx.run("submissions_accepted", rows=json.dumps(list(told.values())))
+    unsure = [row[0] for row in tx.rows("submissions_unsure", ids=dump(list(told)))]
+    tx.run("submissions_accepted", rows=dump(list(told.values())))
     _move_flight(tx, unsure, (JobState.SENDING, JobState.IN_DOUBT), JobState.SENT, now=now, note=note)
 
 
@@ -339,7 +339,7 @@ def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
     calls: dict[str, Wanted] = {}
     for one in wanted:
         calls[one.id] = _both(calls[one.id], one) if one.id in calls else one
-    rows = tx.rows("submissions_get", ids=json.dumps(list(calls)))
+    rows = tx.rows("submissions_get", ids=dump(list(calls)))
     provider_ids = {row["id"]: row["provider_id"] for row in rows}
     found = _requests(tx, [calls[id_] for id_ in provider_ids])
     if lost := [calls[id_]._replace(requests=None) for id_ in provider_ids if id_ not in found and calls[id_].requests]:
@@ -355,8 +355,8 @@ def load_many(tx: Tx, wanted: Iterable[Wanted]) -> dict[str, Submission]:
 def _of_the_forgotten(tx: Tx, calls: Sequence[str]) -> dict[str, list[EnrichmentRequest]]:
     """Calls about nobody but people who were erased: their answers are still read, for what they cost."""
     found: dict[str, list[EnrichmentRequest]] = {}
-    for row in tx.rows("forgotten_requests", ids=json.dumps(calls)):
-        fields = tuple(Field(name) for name in json.loads(row["fields"]))
+    for row in tx.rows("forgotten_requests", ids=dump(calls)):
+        fields = tuple(Field(name) for name in parse(row["fields"]))
         request = EnrichmentRequest(id=row["request_id"], ref=ERASED, identity=BLANK, fields=fields)
         found.setdefault(row["submission_id"], []).append(request)
     return found
@@ -388,8 +388,8 @@ def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentReque
     named = [[one.id, ids.own_part(one.id, request)] for one in calls for request in sorted(one.requests or ())]
     whole = [one.id for one in calls if not one.requests]
     with_known = int(any(one.known for one in calls))
-    rows = tx.packed("requests_named", wanted=json.dumps(named), known=with_known) if named else []
-    rows += tx.packed("requests_of_submissions", ids=json.dumps(whole), known=with_known) if whole else []
+    rows = tx.packed("requests_named", wanted=dump(named), known=with_known) if named else []
+    rows += tx.packed("requests_of_submissions", ids=dump(whole), known=with_known) if whole else []
     parts: dict[tuple[str, str], list[_Asked]] = {}
     for row in map(_Asked._make, rows):
         parts.setdefault((row.submission_id, row.request_id), []).append(row)
@@ -508,7 +508,7 @@ def adopt(tx: Tx, delivery: Delivery, provider: str, reserve: Mapping[Field, Dec
 def overdue(tx: Tx, ask: Iterable[str], *, now: float) -> list[tuple[str, str, SubmissionState]]:
     """(id, provider, state) of what waited for an answer for long enough, or was held in doubt long enough, but not
     at one of the providers for which a person is asked (`ask`) what to do then."""
-    rows = tx.rows("submissions_overdue", ask=json.dumps(list(ask)), now=now)
+    rows = tx.rows("submissions_overdue", ask=dump(list(ask)), now=now)
     return [(row["id"], row["provider"], SubmissionState(row["state"])) for row in rows]
 
 
@@ -590,7 +590,7 @@ def _without_answer(attempt: Attempt, outcome: Outcome, note: str) -> Enrichment
 
 
 def _attempts(tx: Tx, submission_id: str) -> list[Attempt]:
-    return list(map(Attempt.of, tx.packed("attempts_of_submissions", ids=json.dumps([submission_id]))))
+    return list(map(Attempt.of, tx.packed("attempts_of_submissions", ids=dump([submission_id]))))
 
 
 def _asked_times(tx: Tx, attempt: Attempt) -> int:
@@ -611,6 +611,6 @@ def _move_flight(
     """Move the jobs that wait for these calls, and stand at one of `sources`."""
     if not submission_ids:
         return
-    flying = tx.rows("jobs_in_flight", ids=json.dumps(list(submission_ids)))
-    jobs = [(id_, JobState(state)) for state, ids in flying if state in sources for id_ in json.loads(ids)]
+    flying = tx.rows("jobs_in_flight", ids=dump(list(submission_ids)))
+    jobs = [(id_, JobState(state)) for state, ids in flying if state in sources for id_ in parse(ids)]
     tx.move_many([Move(id_, state, target, {"note": note}) for id_, state in jobs], now=now)

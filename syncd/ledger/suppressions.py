@@ -8,7 +8,6 @@ record, and each contact is compared by the digests of its own. What a contact i
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.people import suppression
 from syncd.people.answers import Verdict, about
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 DIGEST_BYTES = 16
-_KINDS = json.dumps([*Kind])
+_KINDS = dump([*Kind])
 SHOWN = 12  # characters of a digest by which an entry is named
 
 
@@ -152,11 +152,11 @@ def _decide_again(tx: Tx, signs: Iterable[Sign]) -> None:
         else:
             keys += people.keys_of_sign(sign)
     if keys:
-        tx.run("suppression_replan_keys", keys=json.dumps(keys))
+        tx.run("suppression_replan_keys", keys=dump(keys))
 
 
 def _of(tx: Tx, digests: Iterable[str]) -> list[Entry]:
-    return [_entry(row) for row in tx.rows("suppressions_of", digests=json.dumps(list(digests)))]
+    return [_entry(row) for row in tx.rows("suppressions_of", digests=dump(list(digests)))]
 
 
 def _entry(row: sqlite3.Row) -> Entry:
@@ -167,7 +167,7 @@ def signs_of(tx: Tx, contact_ids: Sequence[int]) -> set[Sign]:
     """All that tells these contacts from others, what answers about them brought included; no domains, no numbers."""
     kinds = frozenset({Kind.EMAIL, Kind.PROFILE, Kind.RECORD, Kind.NAME})
     listed = _List(b"", kinds, _former_names(tx))
-    records = {row["id"]: row for row in tx.rows("contacts_by_id", ids=json.dumps(contact_ids))}
+    records = {row["id"]: row for row in tx.rows("contacts_by_id", ids=dump(contact_ids))}
     found = {sign for row in records.values() for sign in _of_record(row, listed)}
     for one in _of_answers(tx, listed, [*records]):
         if one.said is not None and _is_about(records[one.contact_id], one.said):
@@ -190,7 +190,7 @@ def of_contacts(
     ids = list(dict.fromkeys(contact_ids))
     if listed is None or not ids:
         return {}
-    rows = tx.rows("suppression_records", ids=json.dumps(ids))
+    rows = tx.rows("suppression_records", ids=dump(ids))
     records = {row["id"]: row for row in rows}
     shown = [_Shown(id_, _of_record(row, listed)) for id_, row in records.items()]
     shown += [
@@ -208,7 +208,7 @@ def of_jobs(tx: Tx, job_ids: Sequence[int]) -> dict[int, str]:
     """The same for the contacts of some jobs."""
     if _open(tx) is None:
         return {}
-    return of_contacts(tx, [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=json.dumps(job_ids))])
+    return of_contacts(tx, [row["contact_id"] for row in tx.rows("contacts_of_jobs", ids=dump(job_ids))])
 
 
 class _Shown(NamedTuple):
@@ -249,7 +249,7 @@ def _of_record(row: sqlite3.Row, listed: _List) -> set[Sign]:
 
 def _of_answers(tx: Tx, listed: _List, contact_ids: Sequence[int]) -> Iterator[_Shown]:
     """What answers said of the person, and the values that they brought."""
-    for row in tx.rows("suppression_answers", ids=json.dumps(contact_ids)):
+    for row in tx.rows("suppression_answers", ids=dump(contact_ids)):
         said = results.load_said(row["said"])
         found = {sign for one in said for sign in suppression.signs(one, listed.kinds)}
         for candidate in results.load_candidates(row["candidates"]):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.frozen import frozen
 from syncd.people.evidence import NOTHING, Learned
@@ -120,7 +120,7 @@ class _Row(NamedTuple):
 
 def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
     """Those of these jobs that are to be written by now; oldest first."""
-    return [_to_write(_Row._make(row)) for row in tx.packed("writes_load", ids=json.dumps(list(jobs)))]
+    return [_to_write(_Row._make(row)) for row in tx.packed("writes_load", ids=dump(list(jobs)))]
 
 
 def _to_write(row: _Row) -> ToWrite:
@@ -134,7 +134,7 @@ def _to_write(row: _Row) -> ToWrite:
         value=row.value,
         accepted_at=row.updated_at,
         identity=load_identity(row.identity),
-        vague=() if row.vague == "[]" else tuple(json.loads(row.vague)),
+        vague=() if row.vague == "[]" else tuple(parse(row.vague)),
         learned=Learned(row.learned, row.found_email) if row.learned or row.found_email else NOTHING,
         said=load_said(row.said or "[]"),
         verdict=row.verdict or "",
@@ -152,7 +152,7 @@ _FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as
 def ours(tx: Tx, jobs: Iterable[int]) -> dict[int, list[Written]]:
     """By job: all that we have written for it, the newest first."""
     found: dict[int, list[Written]] = {}
-    for row in tx.rows("writes_of_ours", ids=json.dumps(list(jobs))):
+    for row in tx.rows("writes_of_ours", ids=dump(list(jobs))):
         one = Written(row["property"], row["after"], row["seen"], bool(row["stands"]))
         found.setdefault(row["job_id"], []).append(one)
     return found
@@ -196,7 +196,7 @@ class Ended(NamedTuple):
 def opted_out_elsewhere(tx: Tx, jobs: Iterable[ToWrite]) -> dict[int, str]:
     """By job: the same person's other record that says not to fill this field, as connection/object/id."""
     wanted = [[job.job_id, job.contact_id, job.asked] for job in jobs]
-    rows = tx.rows("opted_out_elsewhere", wanted=json.dumps(wanted)) if wanted else []
+    rows = tx.rows("opted_out_elsewhere", wanted=dump(wanted)) if wanted else []
     return {row["job_id"]: row["ref"] for row in rows}
 
 
@@ -213,7 +213,7 @@ def without_place(tx: Tx, job_ids: Iterable[int], *, now: float) -> None:
 
 def begun_without_sync(tx: Tx, syncs: Iterable[str]) -> list[int]:
     """Jobs in the middle of a write of whose sync nothing is configured."""
-    return [row["id"] for row in tx.rows("writes_without_sync", syncs=json.dumps(list(syncs)))]
+    return [row["id"] for row in tx.rows("writes_without_sync", syncs=dump(list(syncs)))]
 
 
 def _decide_again(tx: Tx, anew: Sequence[tuple[int, str]], outcome: str, *, now: float) -> None:
@@ -238,20 +238,20 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
         if not one.job.begun
     ]
     if made:
-        tx.run("writes_make", rows=json.dumps(made, ensure_ascii=False), now=now)
+        tx.run("writes_make", rows=dump(made), now=now)
     return {one.job.job_id for one in held}
 
 
 def _still_accepted(tx: Tx, jobs: Iterable[ToWrite]) -> list[int]:
     values = [[job.job_id, job.value, job.field, job.result_id] for job in jobs]
-    return tx.packed("jobs_accepted_as", values=json.dumps(values, ensure_ascii=False)) if values else []
+    return tx.packed("jobs_accepted_as", values=dump(values)) if values else []
 
 
 def postpone(tx: Tx, jobs: Iterable[ToWrite], *, now: float) -> None:
     """Whether these were written is not known: they are looked at once it must have landed, and their intents stay
     open."""
     if ids := [job.job_id for job in jobs]:
-        tx.run("jobs_postpone", ids=json.dumps(ids), state=JobState.WRITING, due_at=now + LANDS)
+        tx.run("jobs_postpone", ids=dump(ids), state=JobState.WRITING, due_at=now + LANDS)
 
 
 def postpone_all(tx: Tx, *, now: float) -> None:
@@ -262,7 +262,7 @@ def postpone_all(tx: Tx, *, now: float) -> None:
 def postpone_contacts(tx: Tx, contacts: Sequence[int], *, now: float) -> None:
     """The same for what is open of these contacts, whose process has ended or stands still."""
     if contacts:
-        tx.run("writes_of_contacts_postpone", contacts=json.dumps(list(contacts)), due_at=now + LANDS)
+        tx.run("writes_of_contacts_postpone", contacts=dump(list(contacts)), due_at=now + LANDS)
 
 
 def finish(tx: Tx, ended: Iterable[Ended], *, now: float) -> int:
@@ -291,7 +291,7 @@ def refuse(tx: Tx, refused: Iterable[Refused], *, now: float) -> list[int]:
     if not told:
         return []
     _close(tx, [(one.job.job_id, "refused", one.words) for one in told], now=now)
-    rows = tx.rows("writes_refused", ids=json.dumps([one.job.job_id for one in told]))
+    rows = tx.rows("writes_refused", ids=dump([one.job.job_id for one in told]))
     known = {row["job_id"]: (row["times"], row["since"]) for row in rows}
     before = {one.job.job_id: known.get(one.job.job_id, (1, now)) for one in told}
     finish(
@@ -332,9 +332,9 @@ def put_back(tx: Tx, jobs: Iterable[tuple[ToWrite, str, float]], *, now: float) 
 def _close(tx: Tx, closed: Sequence[tuple[int, str, str]], *, now: float) -> None:
     """What open intents came to: job, state, note."""
     if closed:
-        tx.run("writes_close", rows=json.dumps(closed, ensure_ascii=False), now=now)
+        tx.run("writes_close", rows=dump(closed), now=now)
 
 
 def _states(tx: Tx, job_ids: Sequence[int]) -> dict[int, JobState]:
-    rows = tx.packed("jobs_states", ids=json.dumps(job_ids)) if job_ids else []
+    rows = tx.packed("jobs_states", ids=dump(job_ids)) if job_ids else []
     return {id_: STATES[state] for id_, state in rows}

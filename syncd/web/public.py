@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ import structlog
 from starlette.responses import Response
 
 from syncd.contract.body import Body, TooLarge, Unreadable
+from syncd.contract.jsontext import parse
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import inbox
 from syncd.ledger.arrivals import Kept
@@ -242,7 +242,7 @@ def _unpacked(body: bytes, encoding: str, cap: int) -> bytes:
 
 def _is_json(body: bytes) -> bool:
     try:
-        json.loads(body.removeprefix(codecs.BOM_UTF8).decode())
+        parse(body.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return False
     return True

@@ -43,7 +43,7 @@ def test_a_call_and_its_answer() -> None:
         )
     (call,) = script.calls
     assert (call.method, call.path, call.query) == ("POST", "/a/b", {"silentFail": "true"})
-    assert call.body == '{"name": "Łukasz"}'.encode()
+    assert call.body == '{"name":"Łukasz"}'.encode()
     assert call.headers["content-type"] == "application/json"
     assert call.headers["x-api-key"] == "k"
     assert (answer.status, answer.json(), answer.headers["x-some-header"]) == (202, {"ok": "é"}, "1")

@@ -197,7 +197,7 @@ def test_a_new_rule_is_applied_to_contacts_that_did_not_change(ledgers: tuple[Pa
     one_page(path, ada(), rules=Rules(own_domains=frozenset({"acme.example"})))
     assert "acme" not in rows_of(path, "SELECT identity FROM contact")[0][0]
     one_page(path, ada(), fields=(Field.PHONE,))
-    assert rows_of(path, "SELECT lacks FROM contact") == [('["email", "phone"]',)], "of the others it says nothing"
+    assert rows_of(path, "SELECT lacks FROM contact") == [('["email","phone"]',)], "of the others it says nothing"
 
 
 def test_what_a_write_restated_is_stored_anew_by_the_next_pull(ledgers: tuple[Path, Path]) -> None:
