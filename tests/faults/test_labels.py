@@ -32,7 +32,7 @@ BY_NOTHING: dict[str, str] = {
     "retries.retry": "a person's command, tried first on a copy of the ledger",
     "Tx.move_many": "on a copy of the ledger that is thrown away: what `syncd plan` shows",
     "private._nothing": "whether the ledger takes anything at all is asked by writing nothing",
-    "intake._nothing": "the same, of a ledger in PostgreSQL that was silent",
+    "intake.nothing": "the same, of a ledger in PostgreSQL that was silent",
     "breakers.add_turns": "a single sync takes no turns",
     "breakers.set_aside": "nobody is refused for a reason that no document knows",
     "budgets.learn_prices": "nothing costs more than its connector knows",
@@ -49,6 +49,7 @@ BY_NOTHING: dict[str, str] = {
     "requests.cleared": "the journey's sync has no checkbox",
     "work._end": "at the end of a process that shares its ledger with others, as no file is",
     "upkeep.go_on_after_step": "nobody sets the clock; `test_clock_steps` does",
+    "upkeep.set_mark": "the same",
 }
 OUTSIDE = {
     *(f"Provider.{call}" for call in ("submit", "poll", "parse", "check", "balance")),
