@@ -102,6 +102,8 @@ def _compare_texts(*texts: str | None) -> NameMatch:
     else:
         found = min((_compare(a, b) for a in mine for b in theirs), key=_rank)
     if found.agreement in (Agreement.DIFFERENT, Agreement.SURNAME_CHANGED) and _unsure(mine[0]) != _unsure(theirs[0]):
+        if len(mine) == len(theirs) == 1 and _surnames_differ(mine[0], theirs[0]):
+            return NameMatch(Agreement.DIFFERENT, "the surnames differ, and the first names cannot be compared")
         return NameMatch(Agreement.UNKNOWN, "the names are in scripts that cannot be compared")
     return found
 
@@ -185,6 +187,17 @@ def _full(words: Words) -> Iterator[_Split]:
 
 def _unsure(split: _Split) -> bool:
     return any(word.script for word in (*split.first.every, *split.last.every))
+
+
+def _surnames_differ(one: _Split, other: _Split) -> bool:
+    """Are both surnames in a script that can be compared, and neither of them the other one's name at all? The first
+    names may have no word in common: "小龙 Bruce" and "Bruce" may be one."""
+    if not (one.last.every and other.last.every) or any(word.script for word in (*one.last.every, *other.last.every)):
+        return False
+    if {word.text for word in one.first.every} & {word.text for word in other.first.every}:
+        return False
+    crossed = max(first_level(one.last, other.first), first_level(other.last, one.first))
+    return max(last_level(one.last, other.last), crossed) is Level.NO
 
 
 def _compare(one: _Split, other: _Split) -> NameMatch:

@@ -426,6 +426,27 @@ def test_nothing_comparable_is_unknown(one: str, other: str) -> None:
     assert match(one, other).agreement is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "agreement"),
+    [
+        ("小龙|Sandoval", "Chloé|Ferreira", DIFFERENT),
+        ("小龙|Sandoval", "Ferreira|Chloé", DIFFERENT),
+        ("محمد|Haddad", "John|Smith", DIFFERENT),
+        ("小龙|Sandoval", "Bruce|Sandovál", UNKNOWN),
+        ("小龙|Sandoval", "Sandoval|Bruce", UNKNOWN),
+        ("小龙|O'Brien", "Ada|Obrien", UNKNOWN),
+        ("小龙 Bruce|Lee", "Bruce|Li", UNKNOWN),
+        ("Amy|王", "Xiaolong|Wang", UNKNOWN),
+        ("Amy|王", "Chloé|Ferreira", UNKNOWN),
+    ],
+)
+def test_surnames_that_can_be_compared_tell_two_people_apart_although_a_first_name_can_not(
+    one: str, other: str, agreement: Agreement
+) -> None:
+    assert match(one, other).agreement is agreement
+    assert match(other, one).agreement is agreement
+
+
 def test_characters_are_compared_as_written_not_by_their_reading() -> None:
     assert match("伟|王", "伟|王").agreement is SAME
     assert match("伟|王", "维|王").agreement is NEAR
