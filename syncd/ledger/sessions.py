@@ -30,7 +30,11 @@ _CONNECTING = {
     "keepalives_count": "3",
     "tcp_user_timeout": "3000",  # milliseconds: a host that is gone is noticed
 }
-_FOR_ALL = "SET client_min_messages = warning; SET synchronous_commit = on;"
+_FOR_ALL = (
+    "SET client_min_messages = warning; SET synchronous_commit = on;"
+    " SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;"  # PostgreSQL, too,
+    " SET tcp_user_timeout = 10000;"  # notices a host that is gone, and lets go of its locks
+)
 _WRITING = (
     f"{_FOR_ALL} SET idle_in_transaction_session_timeout = '5s';"  # whoever stands still holds nobody up for longer
     "SET lock_timeout = '7s'"  # so that it is waited for
