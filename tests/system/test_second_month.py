@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from syncd.pipeline.fresh import FRESH
 
 from .conftest import Undisturbed
 from .rig import Daemon, Vendors, answer, ask, assert_right, charged, run_once, syncd
@@ -180,6 +183,7 @@ def test_l19_who_was_filled_meanwhile_is_not_bought_for(tmp_path: Path) -> None:
         mail, phone = ask(vendors.ledger, ref, "email"), ask(vendors.ledger, ref, "phone")
         vendors.post("edit", id=mail, property="email", value="typed.by.hand@example.com")
         vendors.post("edit", id=phone, property="phone", value="+442079460123")
+        time.sleep(2 * FRESH / vendors.speed)  # the pull is too old to go by
         vendors.fault(clear=True)
         run_once(vendors)
         asked = """SELECT count(*) FROM attempt JOIN job ON job.id = attempt.job_id

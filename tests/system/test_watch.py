@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from syncd.words import STANDINGS
 
-from .rig import PATIENCE, Vendors, environment
+from .rig import PATIENCE, Vendors, answer, environment, until
 from .terminal import Terminal
 
 TRANSCRIPT = "run-once.txt"
@@ -31,6 +31,7 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendors]:
         with Terminal(["run", "--once", "-c", running.config], running.folder) as terminal:
             assert terminal.ended() == 0
             (running.folder / TRANSCRIPT).write_bytes(terminal.said)
+        until("it is seen to have ended", lambda: not answer("status", "-c", running.config)["running"])
         yield running
 
 
