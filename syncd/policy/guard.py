@@ -75,16 +75,26 @@ def before_write(job: ToWrite, now_there: Snapshot, rule: Rule = FILL_BLANK) -> 
     if changed is not None and not job.begun:
         return changed
     value = now_there.values.get(job.field, "")
-    theirs = _theirs(job, job.seen, now_there.versions.get(job.field, ())) if job.begun else None
-    if theirs is not None:
-        stands = values.same(job.field, theirs.value, value, job.identity)
-        return End(Reason.VALUE_KEPT, "somebody was quicker") if stands else Check()
+    if job.begun and (done := _followed(job, value, now_there.versions.get(job.field, ()))) is not None:
+        return done
     if value:
         if values.same(job.field, value, job.value, job.identity):
             return Check() if job.begun else End(Reason.VALUE_KEPT, "the same value is there already")
         kept = _why_kept(job, value, now_there, rule)
         return kept or changed or _put(job, now_there, before=value)
     return _maybe_cleared(job, now_there) or changed or _blank(job, now_there, rule)
+
+
+def _followed(job: ToWrite, value: str, versions: Sequence[Version]) -> Check | End | None:
+    """What somebody else did since a write was begun; None: nothing."""
+    theirs = _theirs(job, job.seen, versions)
+    if theirs is None:
+        return None
+    if not values.same(job.field, theirs.value, value, job.identity):
+        return Check()
+    if not value and any(version.at > job.seen and _is_ours(job, version) for version in versions):
+        return End(Reason.CLEARED, _CLEARED)
+    return End(Reason.VALUE_KEPT, "somebody was quicker")
 
 
 def _why_kept(job: ToWrite, value: str, now_there: Snapshot, rule: Rule) -> End | None:
@@ -204,8 +214,12 @@ def after_write(job: ToWrite, seen: str, now_there: Snapshot, *, taken: bool = F
     if ours is None:
         return End(Reason.VALUE_KEPT, "somebody filled it first") if value else Again()
     if ours > 0:
-        return End(Reason.VALUE_KEPT, "somebody changed it right after it was written")
+        return End(Reason.VALUE_KEPT, _CHANGED) if value else End(Reason.CLEARED, _CLEARED)
     return End(Reason.WRITTEN)
+
+
+_CHANGED = "somebody changed it right after it was written"
+_CLEARED = "somebody cleared it right after it was written"
 
 
 def _credited(job: ToWrite, seen: str, version: Version) -> Version:
@@ -217,8 +231,7 @@ def _without_history(job: ToWrite, seen: str, now_there: Snapshot, value: str) -
     if values.same(job.field, value, job.value, job.identity):
         return End(Reason.WRITTEN)
     if _was_changed(job.field, seen, now_there):
-        reason = Reason.VALUE_KEPT if value else Reason.CLEARED
-        return End(reason, "somebody changed it right after it was written")
+        return End(Reason.VALUE_KEPT, _CHANGED) if value else End(Reason.CLEARED, _CLEARED)
     return Again()
 
 

@@ -390,7 +390,7 @@ def test_only_what_is_newer_than_the_write_is_credited_to_us() -> None:
         (MAIL, "2", End(Reason.WRITTEN)),
         (MAIL, "3", End(Reason.WRITTEN)),
         (OTHER, "3", End(Reason.VALUE_KEPT, "somebody changed it right after it was written")),
-        ("", "3", End(Reason.CLEARED, "somebody changed it right after it was written")),
+        ("", "3", End(Reason.CLEARED, "somebody cleared it right after it was written")),
         ("", "2", Again()),
         ("", "", Again()),
     ],
