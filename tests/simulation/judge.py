@@ -463,22 +463,10 @@ class Judge:
         # An answer after a failure that names a stranger looks like a forgery: it is told, and changes no sum.
         aside = {row[0] for row in ledger.connection.execute(_SET_ASIDE)}
         for vendor in self._world.vendors.values():
-            unknown = aside | self._billed_in_silence(vendor)
+            unknown = aside | vendor.billed_in_silence()
             for submission, billed in vendor.billed.items():
                 if submission not in unknown:
                     self._settled_right(vendor, submission, billed, rows.get(submission))
-
-    @staticmethod
-    def _billed_in_silence(vendor: Vendor) -> set[str]:
-        """Calls that failed by the vendor's word, and were billed after all in an answer that never arrived: only its
-        balance tells. (FullEnrich's answers can be polled.)"""
-        if vendor.name != "zeliq":
-            return set()
-        return {
-            one.submission
-            for one in vendor.letters
-            if one.acknowledged is None and any(p.failed for p in one.purchases)
-        }
 
     def _settled_right(self, vendor: Vendor, submission: str, billed: int, row: sqlite3.Row | None) -> None:
         if row is None:

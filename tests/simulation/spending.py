@@ -113,7 +113,8 @@ class Spending:
 
     def _judge(self, tx: Tx, budget: NamedBudget, calls: list[Any], cap: Decimal, when: str) -> None:
         firsts, older = self._world.configuration.first_names, self._older[budget.name]
-        counted = [row for row in calls if row["id"] not in older and self._counts(budget, firsts, row)]
+        unknown = older.union(*(vendor.billed_in_silence() for vendor in self._world.vendors.values()))
+        counted = [row for row in calls if row["id"] not in unknown and self._counts(budget, firsts, row)]
         wanted = [row["id"] for row in counted if row["charged_mc"] is None and row["open_mc"]]
         asked: dict[str, Counter[Field]] = {}
         for id_, field, n in tx._connection.execute(_ASKED, (json.dumps(wanted),)).fetchall():

@@ -110,6 +110,11 @@ class Vendor:
         """One request, carried out."""
         raise NotImplementedError
 
+    def billed_in_silence(self) -> set[str]:
+        """Calls that failed by its word, and were billed after all in an answer that never arrived: only its balance
+        tells."""
+        return set()
+
     # --- trouble ------------------------------------------------------------------------------
 
     async def suffer(self, name: str, seconds: float) -> None:

@@ -85,6 +85,10 @@ class Zeliq(Vendor):
         who = as_known(person, mixture)
         return {"credit_used": purchase.billed, "contact": _zeliq_contact(who, fld, find, mailbox)}
 
+    def billed_in_silence(self) -> set[str]:
+        lost = (letter for letter in self.letters if letter.acknowledged is None)
+        return {letter.submission for letter in lost if any(one.failed for one in letter.purchases)}
+
     def fake(self, letter: Letter) -> bytes:
         return self._made_up(letter, self.world.market.people[0].truth)
 
