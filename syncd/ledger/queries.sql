@@ -138,18 +138,23 @@ DELETE FROM rate WHERE last < :now - width * :slots
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(given.value ->> 2, job.value),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id),
+    value = coalesce(given.value ->> 2, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
+        (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(CAST(given.value ->> 3 AS INTEGER), result_id), destination = coalesce(:destination, destination),
     updated_at = :now, asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
     priority = iif(:target = 'done', max(priority, 0), priority)
 FROM jsonb_each(:rows) AS given WHERE job.id = CAST(given.value ->> 0 AS INTEGER) AND job.state = +:source
 
 -- name: jobs_move_alike
--- A value that was verified again (priority -1) is as any other one from its end on.
+-- A value that was verified again (priority -1) is as any other one from its end on. What was to replace it, and was not
+-- written after all, is forgotten: the job holds what we wrote last.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), value = coalesce(:value, job.value),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id),
+    value = coalesce(:value, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
+        (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
     asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
     priority = iif(:target = 'done', max(priority, 0), priority)

@@ -85,7 +85,7 @@ def test_the_same_value_is_good_for_another_year(written: Built) -> None:
     harness, ada = written()
     assert a_year_later(harness) == 1
     assert harness.state(ada) == "sent"
-    assert harness.sql("SELECT sum(charged_mc + reserved_mc) > 0 FROM spend WHERE refresh") == [(1,)]
+    assert harness.sql("SELECT sum(charged_mc + reserved_mc) > 0 FROM spend WHERE refresh <> 0") == [(1,)]
     finish(harness)
     assert note(harness, ada) == ("written", "verified again: valid by ann")
     assert harness.held(ada) == MAIL
@@ -150,6 +150,42 @@ def test_another_value_replaces_ours_where_the_policy_says_so(written: Built) ->
     a_year_later(harness)
     finish(harness)
     assert (harness.held(ada), harness.reason(ada)) == (OTHER, "written")
+
+
+def accepted_another(written: Built) -> tuple[Harness, str]:
+    """Another value was found by ann and is to replace ours; it is not written yet."""
+    harness, ada = written(providers=2, writes=WritePolicy.OVERWRITE_OWN)
+    harness.finds(ada, EMAIL, OTHER, by="ann")
+    a_year_later(harness)
+    harness.answer_all("ann")
+    harness.inbox()
+    harness.verify()
+    assert (harness.state(ada), harness.sql("SELECT value FROM job")) == ("accepted", [(OTHER,)])
+    return harness, ada
+
+
+def test_what_was_not_written_after_all_is_not_called_ours(written: Built) -> None:
+    """It must not overwrite any more; the job says what stands."""
+    harness, ada = accepted_another(written)
+    configure(harness, writes=WritePolicy.FILL_BLANK)
+    harness.plan()
+    assert (harness.reason(ada), harness.held(ada)) == ("outdated", MAIL)
+    assert harness.sql("SELECT value FROM job") == [(MAIL,)]
+
+
+def test_what_was_not_written_after_all_does_not_keep_ours_from_being_verified(written: Built) -> None:
+    """Nobody believes who found it any more, and for the next provider it was too late: ours is due another day."""
+    harness, ada = accepted_another(written)
+    configure(harness, writes=WritePolicy.OVERWRITE_OWN, providers=("bob",))
+    harness.clock.time += 1000
+    harness.plan()
+    assert harness.dispatch("bob") == 0
+    assert harness.note(ada).startswith("not verified again for now")
+    assert harness.sql("SELECT reason, value FROM job") == [("written", MAIL)]
+    harness.finds(ada, EMAIL, MAIL, by="bob")
+    assert a_year_later(harness) == 1
+    finish(harness)
+    assert note(harness, ada) == ("written", "verified again: valid by bob")
 
 
 def test_a_job_change_is_told(written: Built) -> None:
