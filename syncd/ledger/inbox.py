@@ -89,7 +89,7 @@ def quarantine(tx: Tx, got: Received, note: str) -> bool:
 
 
 def had_last_word(tx: Tx, submission_ids: Iterable[str]) -> set[str]:
-    """Of these calls, those that are settled and whose answer was taken."""
+    """Of these calls, those whose answer was taken: nothing else counts that comes without a signature."""
     return {row[0] for row in tx.rows("had_last_word", ids=dump(sorted(submission_ids)))}
 
 
@@ -155,13 +155,19 @@ def apply_many(tx: Tx, readings: Sequence[Reading], *, now: float) -> int:
     fetched = [one.got.delivery.submission_id for one in readings if one.fetch and not one.answer.final]
     if fetched:
         tx.run("submissions_poll_at", ids=dump(fetched), poll_at=now)
-    for one in readings:
-        if not _has_failed(one.answer):
-            continue
-        tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
-    _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
+    _end_calls(tx, readings)
     _count_unmatched(tx, readings, work)
     return work.answered
+
+
+def _end_calls(tx: Tx, readings: Sequence[Reading]) -> None:
+    """Those of which this is the end, or whose provider has failed."""
+    for one in readings:
+        if _has_failed(one.answer):
+            tx.run("submission_failed", id=one.got.delivery.submission_id, note=FAILED, deadline=one.deadline)
+    _settle(tx, [one for one in readings if one.answer.final and not _has_failed(one.answer)])
+    if over := [one.got.delivery.submission_id for one in readings if one.unsigned and _is_last_word(one.answer)]:
+        tx.run("submissions_answered", ids=dump(over))
 
 
 def _count_unmatched(tx: Tx, readings: Sequence[Reading], work: _Work) -> None:
@@ -179,6 +185,13 @@ def _has_failed(answer: Answer) -> bool:
     """The provider failed, and did not say what it charged."""
     failed = bool(answer.results) and all(result.outcome is Outcome.FAILED for result in answer.results)
     return answer.final and answer.charged is None and failed
+
+
+def _is_last_word(answer: Answer) -> bool:
+    """It says that somebody was found, or nobody; or is about somebody who was erased. A provider that failed, or ran
+    out of credits, may still find them."""
+    told = {result.outcome for result in answer.results}
+    return answer.final and (not told or bool(told & {Outcome.FOUND, Outcome.NOT_FOUND}))
 
 
 def _accepted(one: Reading) -> Accepted:

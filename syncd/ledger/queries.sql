@@ -1171,6 +1171,9 @@ UPDATE submission SET charged_mc = CAST(given.value ->> 1 AS INTEGER), reserved_
 FROM jsonb_each(:rows) AS given
 WHERE submission.id = given.value ->> 0 AND state = 'settled' AND coalesce(charged_mc, 0) = 0
 
+-- name: submissions_answered
+UPDATE submission SET last_word = 1 WHERE id IN (SELECT value FROM json_each_text(:ids)) AND state = 'settled'
+
 -- name: submission_failed
 -- The provider failed, and did not tell its charge: it may still answer, and charge, until the deadline.
 UPDATE submission SET state = 'failed', poll_at = NULL, note = :note, deadline = max(deadline, :deadline)
@@ -1290,11 +1293,8 @@ UPDATE delivery SET state = :state, note = :note, body = iif(EXISTS (SELECT 1 FR
 WHERE id = :id AND state = 'received'
 
 -- name: had_last_word
--- Calls that are settled, and of which an answer was taken: nothing more is expected of them.
-SELECT id FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids)) AND state = 'settled'
-AND EXISTS (SELECT 1 FROM delivery WHERE submission_id = submission.id AND state = 'applied' AND part = '')
-AND EXISTS (SELECT 1 FROM attempt JOIN result ON result.job_id = attempt.job_id AND result.submission_id = attempt.submission_id
-    WHERE attempt.submission_id = submission.id AND result.outcome IN ('found', 'not_found'))
+-- Calls of which nothing more is expected.
+SELECT id FROM submission WHERE id IN (SELECT value FROM json_each_text(:ids)) AND last_word = 1
 
 -- name: surplus_of
 SELECT count(*) FROM delivery WHERE submission_id = :id AND state = 'surplus'

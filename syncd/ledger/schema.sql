@@ -110,7 +110,8 @@ CREATE TABLE submission (
     owner INTEGER,                          -- of an intent: the one process that may make the call
     shares TEXT NOT NULL,                   -- how its credits are split among the fields: JSON, thousandths by field
     run_id INTEGER NOT NULL,                -- the newest run of its sync when it was made: `per_run` of a budget
-    refresh INTEGER NOT NULL DEFAULT 0      -- by which values of ours are verified again
+    refresh INTEGER NOT NULL DEFAULT 0,     -- by which values of ours are verified again
+    last_word INTEGER NOT NULL DEFAULT 0    -- an answer without a signature has said that somebody was found, or nobody
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX submission_calls ON submission (provider, created_at);
 CREATE INDEX submission_poll ON submission (provider, poll_at) WHERE state = 'accepted' AND poll_at IS NOT NULL;

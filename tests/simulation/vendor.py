@@ -231,6 +231,8 @@ class Vendor:
         """Somebody who has seen the address tells of a value without a word about whose it is."""
         body = self.mute(letter)
         if body is not None:
+            if any(purchase.ref in self.world.rights.erased for purchase in letter.purchases):
+                self.tampered.add(letter.submission)  # nobody can be compared with anybody any more
             await self.tell(Letter(self.name, letter.url, body, {}, genuine=False))
             await asyncio.sleep(self.world.mixture.rng.uniform(0, 600))
 

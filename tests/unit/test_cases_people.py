@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from syncd.config import People
-from syncd.config.sections import OnDoubt, OptOutScope, Prefer
-from syncd.contract.errors import Garbled
+from syncd.config.sections import InDoubtPolicy, OnDoubt, OptOutScope, Prefer
+from syncd.contract.errors import Garbled, InDoubt
 from syncd.contract.model import Author, Field, Identity, Outcome
 from syncd.contract.normal import tidy
 from syncd.ledger import reviews
@@ -520,6 +520,46 @@ def test_a11_after_its_last_word_an_unsigned_call_takes_no_other(build: Build) -
     harness.finish()
     assert (harness.job(ada), harness.held(ada)) == (("done", "not_found"), "")
     assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("applied",), ("surplus",)]
+
+
+def test_a11_neighbour_also_a_call_that_said_what_another_one_had_said_takes_no_other(build: Build) -> None:
+    """A call in doubt was made once more; both say that nobody was found, which is kept once."""
+    unsigned = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, signed=False))
+    unsigned.refusals.append(InDoubt("the line was cut"))
+    harness = build(providers=[unsigned], fields={EMAIL: ["ann"]}, in_doubt=InDoubtPolicy.RESEND_ONCE)
+    ada = harness.crm.add(ADA)
+    harness.ask()
+    harness.clock.time += 2 * DAY
+    harness.sweep()
+    harness.verify()
+    harness.dispatch()
+    first, second = unsigned.submitted
+    harness.call_back(second)
+    harness.call_back(first)
+    harness.verify()
+    charged = harness.credits()["charged"]
+    knows(harness, {ada: "x@y.example"})
+    harness.call_back(first)
+    harness.finish()
+    assert (harness.job(ada), harness.credits()["charged"]) == (("done", "not_found"), charged)
+    assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("applied",), ("applied",), ("surplus",)]
+
+
+@pytest.mark.parametrize("charged", [None, Decimal(0)])
+def test_a11_neighbour_a_provider_that_failed_may_still_find_them(build: Build, charged: Decimal | None) -> None:
+    unsigned = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, signed=False))
+    harness = build(providers=[unsigned], fields={EMAIL: ["ann"]})
+    ada = harness.crm.add(ADA)
+    harness.ask()
+    [call] = unsigned.submitted
+    failure = {"id": call.requests[0].id, "field": EMAIL, "outcome": Outcome.FAILED, "candidates": []}
+    harness.call_back(call, said([failure], charged=charged))
+    for value in (MAIL, "x@y.example"):
+        knows(harness, {ada: value})
+        harness.call_back(call)
+        harness.finish()
+        assert (harness.job(ada), harness.held(ada)) == (SAME, MAIL)
+    assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("applied",), ("applied",), ("surplus",)]
 
 
 def test_a11_neighbour_an_answer_that_names_nobody_is_doubtful(build: Build) -> None:
