@@ -442,7 +442,8 @@ class Judge:
                     self._world.violated("I10", f"{what}, who is to be left alone")
 
     def _nobody_suppressed_for_another(self, jobs: list[Job]) -> None:
-        """I10: an opt-out is nobody else's."""
+        """I10: an opt-out is nobody else's; a shared mailbox and another surname look like one who has married."""
+        oneness = Oneness(self._world)
         for job in jobs:
             found = re.search(r"opted_out: (\S+)", job["note"] if job["reason"] == "suppressed" else "")
             if found is None:
@@ -451,6 +452,7 @@ class Judge:
             names = {one.identity.last_name, other.identity.last_name}
             changed = crm.changed_hands(one) or other_crm.changed_hands(other)
             plain = not changed and one.own == one.identity and other.own == other.identity
+            plain = plain and not oneness.may_have_married(job["ref"], found[1])
             if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 

@@ -41,6 +41,15 @@ class Oneness:
             return profile not in self._world.pasted
         return self._by_name(one, other)
 
+    def may_have_married(self, one: str, other: str) -> bool:
+        """Two people of one first name: was a mailbox of the one's ever in a record of the other's?"""
+        a, b = self._records[one].person, self._records[other].person
+        ours, theirs = (
+            {box for ref, record in self._records.items() if record.person is who for box in self._mailboxes[ref]}
+            for who in (a, b)
+        )
+        return a.identity.first_name == b.identity.first_name and not ours.isdisjoint(theirs)
+
     def _renamed(self, ref: str) -> bool:
         crm, record = self._world.record(ref)
         return bool(crm.changed_hands(record))
