@@ -205,7 +205,7 @@ class World(Owner):
             p.ref
             for vendor in self.vendors.values()
             for p in vendor.purchases
-            if p.is_awaited(self.now) and p.submission not in vendor.polled
+            if p.is_awaited(self.now) and p.submission not in vendor.tampered.union(vendor.polled)
         }
         return len([other for other in open_ if self.record(other)[0] is crm and self.record(other)[1] is not record])
 
