@@ -75,7 +75,7 @@ def first_name_level(one: str, other: str) -> Level:
         return Level.INITIAL if one[:1] == other[:1] else Level.NO
     if _one_name(one, other) or _nickname(one, other):
         return Level.VARIANT
-    related = _shared(_related(), one, other) or _siblings(one, other)
+    related = _shared(_related(), one, other) or _siblings(one, other) or _related_spellings(one, other)
     return Level.NEAR if related or _close(one, other) else Level.NO
 
 
@@ -108,6 +108,13 @@ def _one_name(one: str, other: str) -> bool:
 def _shared(groups: dict[str, tuple[int, ...]], one: str, other: str) -> bool:
     mine = groups.get(one)
     return mine is not None and not set(mine).isdisjoint(groups.get(other, ()))
+
+
+def _related_spellings(one: str, other: str) -> bool:
+    """Eugene and Yevgeny: a translation of one of its spellings."""
+    groups = _related()
+    mine, theirs = ({n for spelling in _all_spellings(name) for n in groups.get(spelling, ())} for name in (one, other))
+    return not mine.isdisjoint(theirs)
 
 
 def _spelled_alike(one: str, other: str) -> bool:
@@ -186,6 +193,8 @@ def _nickname(one: str, other: str) -> bool:
     mine, theirs = canonicals.get(one, ()), canonicals.get(other, ())
     if other in mine or one in theirs:
         return True
+    if any(_one_name(full, other) for full in mine) or any(_one_name(full, one) for full in theirs):
+        return True  # Kate, of Katherine, and Catherine
     return one[:3] == other[:3] and not set(mine).isdisjoint(theirs) and not {one, other} <= _full_forms()
 
 

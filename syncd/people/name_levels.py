@@ -5,8 +5,12 @@ Not here: single words (`given_names`), and what first name and surname together
 
 from __future__ import annotations
 
+import re
+
 from syncd.people.given_names import Level, first_name_level, surname_level
 from syncd.people.name_words import Word, Words
+
+_CONSONANTS = re.compile(r"[b-df-hj-np-tv-xz]{2,3}")
 
 
 def first_level(one: Words, other: Words) -> Level:
@@ -14,7 +18,7 @@ def first_level(one: Words, other: Words) -> Level:
         return _initials_level(one, other)
     if _joined(one, other):
         return _romanised(one, other) if initials_agree(one, other) else Level.NEAR
-    level = _word_level(one.words[0], other.words[0])
+    level = max(_word_level(one.words[0], other.words[0]), _typed_level(one, other), _typed_level(other, one))
     if level >= Level.VARIANT:
         return min(level, _rest_level(one, other))
     if len(one.every) == len(other.every) == 1 and not one.asides and not other.asides:
@@ -58,6 +62,13 @@ def _initials_level(one: Words, other: Words) -> Level:
     mine, theirs = _letters(one), _letters(other)
     agree = all(a == b for a, b in zip(mine, theirs, strict=False))
     return Level.INITIAL if agree else Level.NO
+
+
+def _typed_level(one: Words, other: Words) -> Level:
+    """JP: initials that are typed as a word."""
+    if len(one.every) != 1 or not _CONSONANTS.fullmatch(one.core):
+        return Level.NO
+    return Level.INITIAL if all(map(str.__eq__, one.core, _letters(other))) else Level.NO
 
 
 def _letters(words: Words) -> list[str]:

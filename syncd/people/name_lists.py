@@ -124,9 +124,9 @@ evgenia yevgenia evgeniya yevgeniya jewgenia yevheniia
 ekaterina yekaterina jekaterina kateryna katerina
 elena yelena jelena olena alena
 julia yulia yuliya iuliia yuliia julija yulija iulia juliya
-yuri yury juri yuriy iurii jurij yurii yurij
+yuri yury juri yuriy iurii jurij yurii yurij iouri youri
 yana jana iana
-yaroslav jaroslav iaroslav
+yaroslav jaroslav iaroslav jaroslaw
 yakov jakov iakov
 natalia natalya nataliya natalja nataliia natalija nathalia
 tatiana tatyana tatjana tetiana tatsiana
@@ -141,7 +141,7 @@ vladimir wladimir volodymyr uladzimir vladimer
 vyacheslav viacheslav vjaceslav
 svetlana swetlana svitlana
 olga olha
-piotr pyotr petr petro
+piotr pyotr pjotr petr petro
 lyudmila ludmila liudmila ljudmila
 eva ewa
 # Vietnamese and Serbian write one letter with a stroke: d, or dj
@@ -151,6 +151,15 @@ georgios giorgos yorgos georgos
 ioannis yannis giannis yiannis ioannes
 dimitrios dimitris demetrios
 konstantinos constantinos kostas konstadinos
+nikolaos nikos nicos
+panagiotis panayiotis panos
+athanasios thanasis thanos
+vassilios vasilios vasilis vassilis
+emmanouil manolis manos
+evangelos vangelis
+theodoros thodoris
+aikaterini katerina
+spyridon spyros spiros
 # Hebrew
 yosef josef yossef
 yitzhak itzhak yitzchak
@@ -188,6 +197,13 @@ manuela emmanuela emanuela
 eleonora leonora
 christine kristine christin
 christian kristian
+konstantin constantin constantine
+rebecca rebekah rebeca rebekka
+sofia sophia
+gerhard gerhardt
+bernhard bernhardt
+bridget bridgit
+viktor victor
 claus klaus
 hakon haakon
 cecilia cecilie caecilia
@@ -199,7 +215,7 @@ joseph jose giuseppe josef yusuf jozef
 peter pedro pierre pietro piotr petr peder pieter petros
 paul pablo paolo paulo pavel pawel pal
 michael miguel michel michele mikhail mikael michal
-george jorge georges giorgio georg georgios jerzy jurgen yuri joerg
+george jorge georges giorgio georg georgios jerzy jurgen yuri joerg jiri gyorgy joris georgi
 william guillaume guillermo wilhelm guglielmo willem
 charles carlos carlo karl carl karel karol
 henry henri heinrich enrique enrico hendrik henrik henryk
@@ -215,17 +231,17 @@ andrew andreas andres andrea andre andrei andrzej
 matthew mateo matteo mathieu matthias mateusz matthieu matias
 lucas luca luke lukasz lucca
 mark marco marc marcos marek
-thomas tomas tommaso tomasz
+thomas tomas tommaso tomaso tomasz
 lawrence laurent lorenzo laurence lars lorenz
 frederick federico frederic friedrich fryderyk fredrik
-mary maria marie maryam miriam marija
+mary maria marie maryam miriam marija maire moira manon
 elizabeth isabel elisabetta elisabeth elzbieta elisabet
 catherine caterina catalina katarzyna ekaterina katarina katrin
 margaret margarita marguerite margherita malgorzata margarete margareta
 helen elena helene helena ilona elene
-ann anna ana anne hannah
+ann anna ana anne hannah anja anya
 joan juana jeanne giovanna johanna joanna jane janina
-susan susana suzanne zuzana zsuzsanna
+susan susana susanna suzanne zuzana zsuzsanna
 julia giulia julie yulia
 lucy lucia lucie luzia
 eugene evgeny eugenio eugen
@@ -234,6 +250,57 @@ basil vasily vassilis
 gregory grigory gregorio gregoire grzegorz
 philip felipe filippo
 vincent vincenzo vicente
+sophia sophie sofie zofia
+christopher christoph christophe cristobal cristoforo krzysztof kristoffer
+bernard bernhard bernardo bernat
+gerard gerardo gerhard
+bridget birgit brigitte birgitta brigida
+benedict benoit benedikt benedetto benito
+harriet henriette enrichetta
+agnes agnese agnieszka ines
+clara claire chiara klara
+maurice moritz maurizio mauricio
+edward eduard edoardo eduardo edouard duarte
+sergei serge sergio
+abraham ibrahim
+mohammed mehmet mamadou
+moses moussa musa
+david dawud daud
+gregory grigorios
+leonard lennart leonardo
+joseph jozsef josip
+andrew andras ondrej anders
+john janos jens jannis honza
+catherine katalin katerina kaarina
+elizabeth elisabeth erzsebet elspeth ilse bettina babette
+francis ferenc
+rudolf rolf ralf rodolfo
+martin martino marten
+raymond raimund ramon
+dorothy dorothea dorothee
+christine kirsten kerstin
+margaret margit margarethe
+nicholas nikolaus klaus nikolaos nick
+james hamish seamus
+benjamin beniamino
+# Short forms that are given as names of their own
+elizabeth elisabeth lisa lise else elsa elsie
+maria mia mimi
+magdalena lena leni
+helena lena leni
+katharina ina katinka
+ingeborg inge inga
+birgitta britta gitte
+katrine trine
+dorothea dora dorte dorthe
+ludwig lutz
+lorenz lenz
+jean yann yannick
+charlotte lotte charlie
+henriette jette
+matteo teo
+teresa maite
+josef josip
 """
 # Short forms outside English: the name, a colon, its short forms. They stand for one name in daily use.
 SHORT_FORMS = """
@@ -264,6 +331,15 @@ vyacheslav: slava
 yaroslav: slava
 irina: ira
 ludmila: lyuda mila luda
+alexei: lyosha lesha
+grigory: grisha
+stanislav: stas slava
+svyatoslav: slava
+rostislav: slava
+anatoly: tolya
+viktor: vitya
+vasily: vasya
+leonid: lyonya
 # German, Dutch
 johannes: hans hannes johan jan
 johann: hans hannes
@@ -277,8 +353,40 @@ matthias: matze
 christoph: chris stoffel
 andreas: andi andy
 michael: michi micha
+alexander: sascha xander lex
+bernhard: bernd
+gerhard: gerd gert
+ulrich: uli ulli
+ulrike: uli ulli rike
+ursula: uschi ulla
+rudolf: rudi
+nikolaus: niko nico
+anton: toni
+antonia: toni
+stefanie: steffi
+gabriele: gabi gaby
+gabriela: gabi gaby
+brigitte: gitte gitta biggi
+barbara: baerbel babsi
+theresia: resi
+friederike: rike
+susanne: susi sanne
+dorothea: doro
+joachim: achim jochen
+manfred: manni
+siegfried: sigi siggi
+angelika: geli
+veronika: vroni
+magdalena: leni
+hildegard: hilde
+rosemarie: rosi
+friedrich: friedel
+margarethe: greta grete
 stefan: steffen
 katharina: kathi kathrin katrin kati
+katharina: kaethe
+elisabeth: elli
+maria: mitzi
 elisabeth: lisbeth liesel sissi
 franziska: franzi
 johanna: hanna
@@ -290,6 +398,21 @@ cornelis: kees cees
 gerrit: gert
 antonius: ton toon
 theodorus: theo
+sebastiaan: bas
+antonius: teun
+anton: ton
+johannes: joop jos
+hendrik: rik
+pieter: piet
+petrus: piet peter
+jacobus: jaap koos
+nicolaas: klaas nico
+matthijs: thijs
+bartholomeus: bart
+augustinus: guus
+elisabeth: els
+johanna: hanneke
+catharina: toos
 # French
 frederic: fred
 christophe: chris
@@ -307,6 +430,8 @@ catherine: cathy cath
 dominique: dom
 benoit: ben
 vincent: vince
+mickael: mika
+jean: jeannot
 # Spanish, Portuguese, Italian
 jose: pepe pepito ze
 francisco: paco pancho curro kiko chico fran
@@ -334,6 +459,25 @@ isabel: isa
 beatriz: bea
 cristina: cris
 javier: javi
+francisca: paqui paquita
+josefa: pepa
+josefina: fina
+antonio: tono
+alberto: tito
+humberto: beto
+norberto: beto
+roberto: berto
+ricardo: richi
+vicente: chente
+consuelo: chelo
+inmaculada: inma
+encarnacion: encarna
+asuncion: asun
+teresa: tere
+gerardo: gera
+pedro: perico
+gonzalo: gonza
+nicolas: nico
 xavier: xavi
 rafael: rafa
 gabriel: gabi
@@ -352,6 +496,17 @@ alessandro: sandro ale alex
 alessandra: ale
 federico: fede
 federica: fede
+filippo: pippo
+salvatore: tore
+emanuele: lele
+gabriele: lele
+raffaele: lello
+giuseppe: peppino
+nicola: nico
+edoardo: edo
+riccardo: ricky
+elisabetta: betta
+valentina: vale
 # Polish, Czech, Hungarian, Romanian
 katarzyna: kasia
 malgorzata: gosia malgosia
@@ -374,6 +529,28 @@ jiri: jirka
 istvan: pista
 laszlo: laci
 erzsebet: zsoka
+wojciech: wojtek
+zbigniew: zbyszek
+jaroslaw: jarek
+jaroslav: jarda
+stanislaw: stas
+katarzyna: kaska
+grzegorz: grzesiek
+maciej: maciek
+aleksandra: ola
+magdalena: magda
+jan: honza
+vaclav: vasek
+ondrej: ondra
+vojtech: vojta
+miroslav: mirek
+katalin: kati kata
+ferenc: feri
+janos: jancsi jani
+gyorgy: gyuri
+zsuzsanna: zsuzsa
+jozsef: jozsi
+sandor: sanyi
 # Nordic
 margareta: greta
 kristina: stina
@@ -383,9 +560,11 @@ nils: nisse
 bengt: benke
 # South Asian abbreviation
 mohammed: md
+mohammed: mo
 # English short forms that the package lacks
 alexandra: lexi
 christopher: kit
+christopher: kris topher
 robert: robbie robby
 barbara: barb
 william: will bill billy liam

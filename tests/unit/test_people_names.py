@@ -247,6 +247,18 @@ def test_titles_degrees_and_symbols_say_nothing(one: str, other: str) -> None:
     Lisabeth = Elisabeth
     Elizabeth "Liz" = Liz
     Mª José = María José
+    Kate = Catherine
+    Sepp = Josef
+    Steffi = Stefanie
+    Uli = Ulrike
+    Jochen = Joachim
+    Bas = Sebastiaan
+    Wojtek = Wojciech
+    Jarosław = Yaroslav
+    Panos = Panagiotis
+    Lyosha = Alexey
+    Mo = Mohammed
+    Rebekah = Rebecca
     """),
 )
 def test_a5_known_variants_of_a_first_name(one: str, other: str) -> None:
@@ -301,6 +313,13 @@ def test_a5_known_variants_of_a_surname(one: str, other: str) -> None:
     Pat|MacDonald = Pat|McDonald
     Maria|Garcia Lopez = Maria|Garcia Perez
     Omar|Sayed = Omar|Alsayed
+    Eugene|Petrov = Yevgeny|Petrov
+    Agnieszka|Nowak = Agnes|Nowak
+    Moritz|Stone = Maurice|Stone
+    Krzysztof|Nowak = Christopher|Nowak
+    Klaus|Stone = Nikolaus|Stone
+    JP|Moreau = Jean-Pierre|Moreau
+    TJ|Stone = Thomas|Stone
     """),
 )
 def test_close_names_are_for_a_human(one: str, other: str) -> None:
@@ -330,6 +349,12 @@ def test_close_names_are_for_a_human(one: str, other: str) -> None:
     Vicki = Victor
     Catherine = Cathleen
     Dan = Dana
+    JP = Jean-Luc
+    Gerd = Bernd
+    Klaus = Nikolas
+    Kata = Kate
+    Christian = Christoph
+    Uschi = Ulrike
     """),
 )
 def test_false_pairs_are_never_one_name(one: str, other: str) -> None:
