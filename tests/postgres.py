@@ -1,4 +1,5 @@
-"""A PostgreSQL of the tests' own, as Debian has it: started for the first test that wants one, gone with its process.
+"""A PostgreSQL of the tests' own, as Debian has it: started for the first test that wants one, gone with its process,
+also if that one is killed.
 
 It listens on a socket in a folder of its own, so that no port is taken and nobody else can reach it, and it keeps
 nothing on a disk (`fsync = off`). Each ledger is a database of its own, copied from one that is empty.
@@ -11,6 +12,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -51,6 +53,7 @@ DO $$ DECLARE one record; BEGIN
     END LOOP;
 END $$"""
 PATIENCE = 60.0  # seconds until it has started
+REMOVE = 'cat > /dev/null; for _ in $(seq 100); do rm -rf "$0" 2> /dev/null && exit; sleep 0.1; done'
 REAL, PRETENDED = "template", "pretended"  # in the second one, the time is what the tests' clocks say
 PRETEND = """
 CREATE OR REPLACE FUNCTION ledger_time(of_host double precision) RETURNS double precision LANGUAGE sql VOLATILE AS $$
@@ -84,12 +87,18 @@ def _user() -> pwd.struct_passwd:
     raise LookupError("there is no user without privileges to run PostgreSQL as")
 
 
+def removed_with_us(folder: Path) -> subprocess.Popen[bytes]:
+    """A process that removes this folder as soon as its standard input ends: at the latest, when this process does."""
+    return subprocess.Popen(["sh", "-c", REMOVE, folder], stdin=subprocess.PIPE, start_new_session=True)
+
+
 @dataclass
 class Cluster:
-    """A server, and the databases that were made in it."""
+    """A server, and the databases that were made in it. `remover`: see `removed_with_us`."""
 
     folder: Path
     process: subprocess.Popen[bytes]
+    remover: subprocess.Popen[bytes]
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _emptied: dict[str, list[Url]] = field(default_factory=lambda: {REAL: [], PRETENDED: []})
     _templates: dict[Url, str] = field(default_factory=dict)
@@ -97,6 +106,7 @@ class Cluster:
     @classmethod
     def start(cls, at: Path) -> Cluster:
         folder = Path(tempfile.mkdtemp(prefix="syncd-postgres-"))
+        remover = removed_with_us(folder)
         if os.geteuid() == 0:
             os.chown(folder, _user().pw_uid, _user().pw_gid)
         make: list[str | Path] = [
@@ -116,7 +126,7 @@ class Cluster:
         run: list[str | Path] = [at / "postgres", "-D", folder / "data", "-k", folder, *settings]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen([*unprivileged(), *run], cwd=folder, stdout=log, stderr=log)
-        cluster = cls(folder, process)
+        cluster = cls(folder, process, remover)
         atexit.register(cluster.stop)
         cluster._wait()
         Ledger.open(cluster.url(REAL)).close()
@@ -138,12 +148,10 @@ class Cluster:
                 return
 
     def stop(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """At once, whoever is still connected: nothing of it is read again."""
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(30)
+        self.remover.communicate()
 
     def url(self, database: str) -> Url:
         return Url(f"postgresql://syncd@/{database}?host={self.folder}")

@@ -85,7 +85,7 @@ def own_server(**settings: str) -> Server:
     at = programs()
     assert at is not None
     made = Cluster.start(at)
-    server = Server(made.folder, made.process, at=at, settings={**SETTINGS, **settings})
+    server = Server(made.folder, made.process, made.remover, at=at, settings={**SETTINGS, **settings})
     if settings:
         server.crash()
         server.start_again()
