@@ -17,6 +17,7 @@ from syncd.orders import Role
 ROOT = Path(__file__).parents[2]
 MANY = ROOT / "deploy" / "many"
 PATRONI = {"patroni_sync_standby", "patroni_primary"}  # tests/many/test_hosts.py asks a real one
+SERIES = 'patroni_{}{{job="patroni", name="{}"}}'
 
 
 def read(name: str) -> Any:
@@ -65,6 +66,46 @@ def test_the_rules_ask_for_metrics_that_there_are() -> None:
     assert asked >= PATRONI
     if shutil.which("promtool"):
         subprocess.run(["promtool", "check", "rules", MANY / "prometheus-rules.yaml"], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+@pytest.mark.parametrize(
+    ("primaries", "standbys", "alerts"),
+    [
+        ("a", "b", set()),
+        ("", "", {"SyncdNoPrimary", "SyncdNoSynchronousStandby"}),
+        ("ab", "c", {"SyncdNoPrimary"}),
+        ("a", "", {"SyncdNoSynchronousStandby"}),
+        (None, None, {"SyncdNoPrimary", "SyncdNoSynchronousStandby"}),
+    ],
+    ids=["all is well", "no primary", "two primaries", "no standby", "Patroni says nothing"],
+)
+def test_an_alert_is_raised_for(tmp_path: Path, primaries: str | None, standbys: str | None, alerts: set[str]) -> None:
+    """As Prometheus sees it; None where nobody answers it."""
+    told = {"primary": primaries, "sync_standby": standbys}
+    series = [
+        {"series": SERIES.format(kind, host), "values": f"{int(host in hosts)}x5"}
+        for kind, hosts in told.items()
+        if hosts is not None
+        for host in "abc"
+    ]
+    rules = read("prometheus-rules.yaml")["groups"][0]["rules"]
+    expected = [
+        {
+            "alertname": rule["alert"],
+            "eval_time": "3m",
+            "exp_alerts": [{"exp_labels": rule["labels"], "exp_annotations": rule["annotations"]}]
+            if rule["alert"] in alerts
+            else [],
+        }
+        for rule in rules
+        if PATRONI & set(re.findall(r"\w+", rule["expr"]))
+    ]
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": expected}
+    file = tmp_path / "test.yaml"
+    file.write_text(yaml.safe_dump({"rule_files": [str(MANY / "prometheus-rules.yaml")], "tests": [test]}), "utf-8")
+    done = subprocess.run(["promtool", "test", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
