@@ -16,6 +16,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -87,6 +88,12 @@ def _user() -> pwd.struct_passwd:
     raise LookupError("there is no user without privileges to run PostgreSQL as")
 
 
+def serving(at: Path, data: Path, settings: Mapping[str, str]) -> list[str | Path]:
+    """The command that runs a server on these files; its socket is beside them."""
+    told = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    return [*unprivileged(), at / "postgres", "-D", data, "-k", data.parent, *told]
+
+
 def removed_with_us(folder: Path) -> subprocess.Popen[bytes]:
     """A process that removes this folder as soon as its standard input ends: at the latest, when this process does."""
     return subprocess.Popen(["sh", "-c", REMOVE, folder], stdin=subprocess.PIPE, start_new_session=True)
@@ -122,10 +129,8 @@ class Cluster:
             "trust",
         ]
         subprocess.run([*unprivileged(), *make, "--no-sync"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        run: list[str | Path] = [at / "postgres", "-D", folder / "data", "-k", folder, *settings]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([*unprivileged(), *run], cwd=folder, stdout=log, stderr=log)
+            process = subprocess.Popen(serving(at, folder / "data", SETTINGS), cwd=folder, stdout=log, stderr=log)
         cluster = cls(folder, process, remover)
         atexit.register(cluster.stop)
         cluster._wait()

@@ -9,6 +9,7 @@ programs. The vendors and the balancer are outside. Needs root.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,7 +75,7 @@ class Host:
     space: str
     folder: Path
     others: Mapping[str, str] = field(default_factory=dict)  # the addresses of all three
-    forwards: Mapping[int, tuple[str, int]] = field(default_factory=dict)  # its loopback's ports that lead outside
+    forwards: Mapping[int, str] = field(default_factory=dict)  # its loopback's ports that lead outside
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -125,11 +126,8 @@ class Host:
 
     def start_syncd(self, config: Path) -> None:
         """A receiver and a worker, and the way to the vendors."""
-        lines = ["defaults", "  mode tcp", "  timeout connect 2s", "  timeout client 90s", "  timeout server 90s"]
-        for port, (address, there) in self.forwards.items():
-            lines += [f"listen port-{port}", f"  bind 127.0.0.1:{port}", f"  server outside {address}:{there}"]
-        way = self.folder / "way.cfg"
-        way.write_text("\n".join(lines) + "\n", "utf-8")
+        there = {f"127.0.0.1:{port}": address for port, address in self.forwards.items()}
+        way = _forwarding(self.folder / "way.cfg", there)
         self.run("way", ["setpriv", "--pdeathsig", "KILL", "haproxy", "-db", "-f", way])
         for role in ("receiver", "worker"):
             settings = yaml.safe_load(config.read_text("utf-8"))
@@ -187,6 +185,12 @@ class Host:
     def is_synchronous(self) -> bool:
         return self._says("/synchronous")
 
+    def metric(self, name: str) -> float:
+        """As Prometheus reads it of Patroni."""
+        text = httpx.get(f"http://{self.address}:8008/metrics", timeout=2, trust_env=False).text
+        (value,) = re.findall(rf"^{name}{{.*}} (\S+)$", text, re.MULTILINE)
+        return float(value)
+
     def _says(self, path: str) -> bool:
         try:
             return httpx.get(f"http://{self.address}:8008{path}", timeout=2, trust_env=False).status_code == 200
@@ -198,6 +202,15 @@ class Host:
         return "\n".join(
             f"--- {log.name}\n{log.read_text('utf-8')[-1500:]}" for log in sorted(self.folder.glob("*.log"))
         )
+
+
+def _forwarding(file: Path, there: Mapping[str, str]) -> Path:
+    """A configuration of haproxy's that forwards each address to another one."""
+    lines = ["defaults", "  mode tcp", "  timeout connect 2s", "  timeout client 90s", "  timeout server 90s"]
+    for number, (bind, server) in enumerate(there.items()):
+        lines += [f"listen way-{number}", f"  bind {bind}", f"  server there {server}"]
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    return file
 
 
 def _alive(pid: int) -> bool:
@@ -238,7 +251,7 @@ class Hosts:
         for name, address in addresses.items():
             space = f"{self._bridge}{name}"
             self._make(space, address)
-            forwards = {port: (self.outside, port) for port in ports}
+            forwards = {port: f"{self.outside}:{port}" for port in ports}
             self.hosts[name] = Host(name, address, space, self.folder / name, addresses, forwards)
         self._start_balancer(ports)
         for host in self.hosts.values():
@@ -261,11 +274,8 @@ class Hosts:
 
     def _start_balancer(self, ports: Sequence[int]) -> None:
         """deploy/many/haproxy.cfg, and what lets the hosts reach the vendors, who listen on loopback."""
-        lines = ["defaults", "  mode tcp", "  timeout connect 2s", "  timeout client 90s", "  timeout server 90s"]
-        for port in ports:
-            lines += [f"listen port-{port}", f"  bind {self.outside}:{port}", f"  server vendor 127.0.0.1:{port}"]
-        way = self.folder / "vendors.cfg"
-        way.write_text("\n".join(lines) + "\n", "utf-8")
+        there = {f"{self.outside}:{port}": f"127.0.0.1:{port}" for port in ports}
+        way = _forwarding(self.folder / "vendors.cfg", there)
         told = {"BIND": f"127.0.0.1:{self.vendors.listen}"}
         told |= {f"RECEIVER_{name.upper()}": f"{self.hosts[name].address}:8080" for name in "ab"}
         with (self.folder / "haproxy.log").open("wb") as log:

@@ -23,8 +23,8 @@ import psycopg
 import yaml
 
 from syncd.ledger.place import Url
-from tests.postgres import SETTINGS, Cluster, needed, unprivileged
-from tests.system.rig import WATERFALL, Daemon, GivenUp, Vendors, answer, environment, free_port, until
+from tests.postgres import SETTINGS, Cluster, needed, serving, unprivileged
+from tests.system.rig import Daemon, GivenUp, Vendors, answer, environment, free_port, until
 
 LONG = bool(os.environ.get("SYNCD_MANY"))  # `make many`
 WITHIN = 240.0  # real seconds until a wait is given up; on a quiet machine, nothing takes a tenth of it
@@ -45,12 +45,10 @@ class Server(Cluster):
 
     def start_again(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(self._command(), cwd=self.folder, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                serving(self.at, self.folder / "data", self.settings), cwd=self.folder, stdout=log, stderr=log
+            )
         until("PostgreSQL answers", self._answers)
-
-    def _command(self) -> list[str | Path]:
-        settings = [part for name, value in self.settings.items() for part in ("-c", f"{name}={value}")]
-        return [*unprivileged(), self.at / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings]
 
     def _answers(self) -> bool:
         try:
@@ -97,12 +95,12 @@ def standby(server: Server) -> Iterator[None]:
     """Another host's copy, which follows."""
     folder = server.folder / "standby"
     source: list[str | Path] = ["-h", server.folder, "-U", "syncd", "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-    copy: list[str | Path] = [*unprivileged(), server.at / "pg_basebackup", "-D", folder, *source]
+    copy: list[str | Path] = [*unprivileged(), server.at / "pg_basebackup", "-D", folder / "data", *source]
     subprocess.run(copy, cwd=server.folder, check=True)
-    settings = [part for name, value in server.settings.items() for part in ("-c", f"{name}={value}")]
-    run: list[str | Path] = [*unprivileged(), server.at / "postgres", "-D", folder, "-k", folder, *settings]
     with (server.folder / "standby.log").open("wb") as log:
-        process = subprocess.Popen(run, cwd=server.folder, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            serving(server.at, folder / "data", server.settings), cwd=server.folder, stdout=log, stderr=log
+        )
     try:
         followers = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
         until("it follows", lambda: ask(server.url("postgres"), followers))
@@ -210,11 +208,22 @@ def world(tmp_path: Path, url: Url, **options: Any) -> Iterator[Vendors]:
         yield vendors
 
 
+def rows(url: Url, question: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Of the ledger."""
+    with psycopg.connect(url.text, autocommit=True) as connection:
+        return connection.execute(question.encode(), values).fetchall()
+
+
 def ask(url: Url, question: str) -> Any:
     """The first column of the first row."""
-    with psycopg.connect(url.text, autocommit=True) as connection:
-        row = connection.execute(question.encode()).fetchone()
-    return None if row is None else row[0]
+    found = rows(url, question)
+    return found[0][0] if found else None
+
+
+def charged(url: Url) -> dict[str, float]:
+    """Credits by provider as the ledger has them."""
+    told = rows(url, "SELECT provider, sum(charged_mc) / 1000.0 FROM spend GROUP BY provider")
+    return {name: float(spent) for name, spent in told if spent}
 
 
 OPEN = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review'))
@@ -232,11 +241,6 @@ def all_done(url: Url) -> bool:
 
 def assert_right(vendors: Vendors, url: Url) -> None:
     """By the vendors' own books: the CRM is right, and every credit is accounted for."""
-    waiting = answer("review", "list", "--unmasked", "-c", vendors.config)
-    told = [{key: one[key] for key in ("ref", "field", "value")} for one in waiting]
-    control = f"{vendors.info['urls']['control']}/judge"
-    verdict = httpx.post(control, params=WATERFALL, json={"review": told}, timeout=60, trust_env=False)
-    assert verdict.raise_for_status().json()["ok"], verdict.json()["examples"]
-    with psycopg.connect(url.text, autocommit=True) as connection:
-        rows = connection.execute("SELECT provider, sum(charged_mc) / 1000.0 FROM spend GROUP BY provider").fetchall()
-    assert {name: float(spent) for name, spent in rows if spent} == vendors.bill()
+    verdict = vendors.verdict_on(answer("review", "list", "--unmasked", "-c", vendors.config))
+    assert verdict["ok"], verdict["examples"]
+    assert charged(url) == vendors.bill()

@@ -39,7 +39,7 @@ FEW = 3  # in a page, so that processes take turns in the midst of each other's 
 def world(url: Url, folder: Path) -> Harness:
     """The same people for each process, who can all be found; a budget and a limit that do not suffice for all."""
     folder.mkdir(parents=True, exist_ok=True)
-    places._databases[folder / "ledger.db"] = url
+    places.moved(folder / "ledger.db", url)
     limits = replace(ONE_BY_ONE, windows=(Window(86_400.0, CALLS),), price={EMAIL: Decimal(1)})
     budget = Budget(credits_per_day=Decimal(CREDITS))
     providers = [FakeProvider("ann", capabilities=limits)]

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import yaml
 
 from syncd.ledger import upkeep
 from syncd.ledger.place import Url
 from syncd.ledger.store import reading
 from tests.postgres import needed
-from tests.system.rig import WATERFALL, GivenUp, Vendors, environment, free_port, until
+from tests.system.rig import GivenUp, Vendors, environment, free_port, until
 
-from .parts import WITHIN
+from .parts import WITHIN, charged, rows
 
 LEASE = 10  # seconds
 SYNCD = ("-m", "syncd")
@@ -32,7 +31,6 @@ BEGUN = "SELECT count(*) FROM write WHERE state = 'intent'"
 RESULTS = """
 SELECT contact.ext_id, job.field, job.state, job.reason, coalesce(job.value, '')
 FROM job JOIN contact ON contact.id = job.contact_id ORDER BY 1, 2"""
-CHARGED = "SELECT provider, sum(charged_mc) / 1000.0 FROM spend GROUP BY provider"
 TWICE = """
 SELECT job_id, provider, round, way FROM attempt WHERE live = 1 GROUP BY 1, 2, 3, 4 HAVING count(*) > 1"""
 
@@ -62,8 +60,7 @@ class Site(Vendors):
 
     def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the ledger."""
-        with psycopg.connect(self.url.text, autocommit=True) as connection:
-            return connection.execute(question.encode(), values).fetchall()
+        return rows(self.url, question, *values)
 
     def count(self, question: str, *values: Any) -> int:
         """The first value of the first row."""
@@ -76,11 +73,7 @@ class Site(Vendors):
     def verdict(self) -> dict[str, Any]:
         """The vendors' own, on what stands in the CRM and on what was bought."""
         waiting = self.ask("SELECT ref, field, value FROM waiting_review")
-        told = [dict(zip(("ref", "field", "value"), row, strict=True)) for row in waiting]
-        url = f"{self.info['urls']['control']}/judge"
-        said = self._control.post(url, params=WATERFALL, json={"review": told}).raise_for_status()
-        found: dict[str, Any] = said.json()
-        return found
+        return self.verdict_on([dict(zip(("ref", "field", "value"), row, strict=True)) for row in waiting])
 
     def paid_calls(self) -> dict[str, int]:
         """How often each provider was asked to find somebody, by the vendors' own count."""
@@ -212,7 +205,7 @@ def assert_right(site: Site) -> None:
     """Nothing is left undone, the CRM is right, each purchase was made and billed once, all adds up."""
     verdict = site.verdict()
     assert verdict["ok"], verdict["examples"]
-    assert {name: float(spent) for name, spent in site.ask(CHARGED) if spent} == site.bill()
+    assert charged(site.url) == site.bill()
     assert site.ask(TWICE) == []
     with reading(site.url) as tx:
         assert list(upkeep.problems(site.url, tx)) == []

@@ -16,16 +16,14 @@ from tests.system.rig import GivenUp, Vendors, answer, assert_right, syncd, unti
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from .hosts import WITHIN, Host, Hosts, missing, require_patroni
-from .parts import LONG
+from .parts import LONG, OPEN
 
 WITH_SYNCD = "ab"
 LEASE, MORE = 10.0, 10.0  # seconds
 AT_LEAST = 5  # calls that are open when a host is killed
 SPEED = 10.0
+HOUR = 3600 / SPEED  # seconds: where all calls of an hour are made, the next one is waited for
 OPEN_CALLS = "SELECT count(*) FROM submission WHERE state = 'accepted'"
-LEFT = """SELECT (SELECT count(*) FROM job WHERE state NOT IN ('done', 'review'))
-    + (SELECT count(*) FROM submission WHERE state IN ('intent', 'accepted', 'in_doubt'))
-    + (SELECT count(*) FROM write WHERE state = 'intent')"""
 NEWEST = "SELECT coalesce(max(id), 0) FROM step"
 
 pytestmark = [
@@ -66,9 +64,10 @@ def test_a_host_is_lost_again_and_again(
         vendors.configure(ledger={"lease": f"{LEASE:g}s"})
         for name in WITH_SYNCD:
             hosts.hosts[name].start_syncd(vendors.config)
+        assert_told(hosts)
         kept, waits = list[float](), list[float]()
         for _ in range(times):
-            until("calls that are open", lambda: (hosts.ask(OPEN_CALLS) or 0) >= AT_LEAST, within=WITHIN, every=0.5)
+            until_calls_are_open(hosts)
             time.sleep(rng.uniform(0.0, 3.0))
             victim = hosts.hosts[rng.choice("abc")]  # c, too, may have the primary
             for _ in trouble(victim, vendors.config):
@@ -80,12 +79,23 @@ def test_a_host_is_lost_again_and_again(
         print(f"seconds until commits counted again: {_rounded(kept)}")  # noqa: T201 - shown with -rP
         print(f"seconds from then until work moved again: {_rounded(waits)}")  # noqa: T201
         assert max(waits) <= LEASE + MORE
-        until("the end of all work", lambda: hosts.ask(LEFT) == 0, within=1800, every=1.0)
+        until("the end of all work", lambda: hosts.ask(OPEN) == 0, within=1800, every=1.0)
         judge(vendors, hosts)
 
 
 def _rounded(seconds: list[float]) -> list[float]:
     return sorted(round(one, 1) for one in seconds)
+
+
+def assert_told(hosts: Hosts) -> None:
+    """What the alerts of deploy/many/prometheus-rules.yaml are made of, while all is well."""
+    for name in ("patroni_primary", "patroni_sync_standby"):
+        assert sum(host.metric(name) for host in hosts.hosts.values()) == 1, name
+
+
+def until_calls_are_open(hosts: Hosts, at_least: int = AT_LEAST) -> None:
+    """So that there is something to be lost."""
+    until("calls that are open", lambda: (hosts.ask(OPEN_CALLS) or 0) >= at_least, within=HOUR + WITHIN, every=0.5)
 
 
 def until_it_moves(hosts: Hosts) -> float:

@@ -61,6 +61,15 @@ def stored(place: Place) -> set[str]:
     return {id_ for (id_,) in ask(place, STORED)}
 
 
+@pytest.fixture
+def receiver(lone: Lone, url: Url) -> Iterator[Part]:
+    """On a new ledger, ready."""
+    Ledger.open(url).close()
+    with receiver_of(lone) as one:
+        one.until("it is ready", one.is_ready)
+        yield one
+
+
 def configured(lone: Lone, ledger: dict[str, str]) -> None:
     settings = yaml.safe_load(lone.config.read_text("utf-8"))
     lone.config.write_text(yaml.safe_dump({**settings, "ledger": ledger}, sort_keys=False), "utf-8")
@@ -71,17 +80,14 @@ def moved(lone: Lone, to: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_receiver_goes_on_while_its_ledger_is_moved_into_a_file(tmp_path: Path, lone: Lone, url: Url) -> None:
+def test_a_receiver_goes_on_while_its_ledger_is_moved_into_a_file(tmp_path: Path, lone: Lone, receiver: Part) -> None:
     """And the process that works with the file forwards what the receiver had to keep."""
     file = tmp_path / "ledger.db"
-    Ledger.open(url).close()
-    with receiver_of(lone) as receiver:
-        receiver.until("it is ready", receiver.is_ready)
-        with pouring(receiver.listen) as providers:
-            moved(lone, str(file))
-        assert "was moved to" in receiver.obstacles()
-        assert set(providers.statuses) == {200}
-        assert receiver.terminate() == 0
+    with pouring(receiver.listen) as providers:
+        moved(lone, str(file))
+    assert "was moved to" in receiver.obstacles()
+    assert set(providers.statuses) == {200}
+    assert receiver.terminate() == 0
     spool = tmp_path / "r" / "spool.db"
     assert providers.acknowledged <= stored(file) | stored(spool)
     assert stored(spool) - stored(file), "it had to keep some"
@@ -92,16 +98,15 @@ def test_a_receiver_goes_on_while_its_ledger_is_moved_into_a_file(tmp_path: Path
     assert providers.acknowledged <= stored(file)
 
 
-def test_a_receiver_goes_on_while_its_ledger_is_moved_away_and_comes_back(tmp_path: Path, lone: Lone, url: Url) -> None:
+def test_a_receiver_goes_on_while_its_ledger_is_moved_away_and_comes_back(
+    tmp_path: Path, lone: Lone, receiver: Part, url: Url
+) -> None:
     file = tmp_path / "ledger.db"
-    Ledger.open(url).close()
-    with receiver_of(lone) as receiver:
-        receiver.until("it is ready", receiver.is_ready)
-        with pouring(receiver.listen) as providers:
-            moved(lone, str(file))
-            configured(lone, {"path": str(file)})
-            moved(lone, url.text)
-        receiver.until("all were forwarded", receiver.is_ready)
-        assert receiver.terminate() == 0
+    with pouring(receiver.listen) as providers:
+        moved(lone, str(file))
+        configured(lone, {"path": str(file)})
+        moved(lone, url.text)
+    receiver.until("all were forwarded", receiver.is_ready)
+    assert receiver.terminate() == 0
     assert set(providers.statuses) == {200}
     assert providers.acknowledged == stored(url)

@@ -14,8 +14,8 @@ pytest.importorskip("psycopg", reason="psycopg is not installed")
 from tests.system.rig import Vendors, until
 
 from .hosts import WITHIN, Host, Hosts, missing, require_patroni
-from .parts import LONG
-from .test_hosts import AT_LEAST, LEASE, LEFT, OPEN_CALLS, SPEED, WITH_SYNCD, judge, until_it_moves
+from .parts import LONG, OPEN
+from .test_hosts import LEASE, SPEED, WITH_SYNCD, judge, until_calls_are_open, until_it_moves
 
 TO_LEDGER, TO_RECEIVERS = 5432, 8080
 LOST = {
@@ -52,7 +52,7 @@ def test_packets_are_lost_on_one_way_only(tmp_path: Path) -> None:
             hosts.hosts[name].start_syncd(vendors.config)
         longest = {}
         for what, (whose, rule) in LOST.items():
-            until("calls that are open", lambda: (hosts.ask(OPEN_CALLS) or 0) >= AT_LEAST, within=WITHIN, every=0.5)
+            until_calls_are_open(hosts)
             longest[what] = _lose(hosts, whose, rule)
             until("commits that count", lambda: hosts.ask_as_superuser(IN_SYNC), within=WITHIN, every=0.2)
             until_it_moves(hosts)
@@ -60,7 +60,7 @@ def test_packets_are_lost_on_one_way_only(tmp_path: Path) -> None:
         print(f"seconds that somebody who stood still held up all others, at most: {longest}")  # noqa: T201 - shown with -rP
         assert max(longest.values()) <= HELD
         _lose_for_good(hosts, vendors.config)
-        until("the end of all work", lambda: hosts.ask(LEFT) == 0, within=1800, every=1.0)
+        until("the end of all work", lambda: hosts.ask(OPEN) == 0, within=1800, every=1.0)
         judge(vendors, hosts)
 
 
@@ -90,7 +90,7 @@ def _host_of(hosts: Hosts, whose: str) -> Host:
 
 def _lose_for_good(hosts: Hosts, config: Path) -> None:
     """What it has acknowledged meanwhile is in its spool, or is not acknowledged."""
-    until("calls that are open", lambda: (hosts.ask(OPEN_CALLS) or 0) > 0, within=WITHIN, every=0.5)
+    until_calls_are_open(hosts, at_least=1)
     lost = _host_of(hosts, "primary")
     lost.drop(LOST["what the primary tells the standbys"][1])
     time.sleep(8.0)

@@ -70,6 +70,7 @@ def end(site: Site) -> None:
 def assert_answered(site: Site) -> None:
     """Every callback was taken, at once or when it came again after a 503."""
     for name, told in site.get("callbacks").items():
+        assert told["tries"], name
         odd = [one for one in told["tries"] if one["status"] not in (200, 202, 204, 503)]
         taken = {one["job"] for one in told["tries"] if one["status"] != 503}
         assert not odd, (name, odd)

@@ -164,7 +164,12 @@ class Vendors:
 
     def judge(self) -> dict[str, Any]:
         """The verdict on the CRM's state as it is now, and on what waits for a person."""
-        waiting = answer("review", "list", "--unmasked", "-c", self.config) if self.ledger.exists() else []
+        return self.verdict_on(
+            answer("review", "list", "--unmasked", "-c", self.config) if self.ledger.exists() else []
+        )
+
+    def verdict_on(self, waiting: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The same, with these values waiting for a person."""
         told = [{key: one[key] for key in ("ref", "field", "value")} for one in waiting]
         url = f"{self.info['urls']['control']}/judge"
         verdict: dict[str, Any] = (
