@@ -15,7 +15,8 @@ from importlib.metadata import version
 import procrastinate
 import psycopg
 import structlog
-from procrastinate.exceptions import ProcrastinateException
+from procrastinate.exceptions import ConnectorException, ProcrastinateException
+from procrastinate.jobs import Status
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 
@@ -51,10 +52,20 @@ async def ring(place: Url, every: int, beat: Callable[[], object]) -> None:
 
 async def _work(app: procrastinate.App) -> None:
     async with app.open_async():
+        await _clear_away(app)
         await app.run_worker_async(
             queues=["bells"], install_signal_handlers=False, delete_jobs="always", shutdown_graceful_timeout=1.0
         )
     raise ProcrastinateException("a part of it has failed")  # it does not end by itself otherwise
+
+
+async def _clear_away(app: procrastinate.App) -> None:
+    """The beats of workers that were killed within them: nobody else ends these rows."""
+    for beaten in await app.job_manager.get_stalled_jobs(queue="bells"):
+        try:
+            await app.job_manager.finish_job(beaten, Status.FAILED, delete_job=True)
+        except ConnectorException:  # another process that has just started was the first to do so
+            log.debug("beat_cleared_away_already", job=beaten.id)
 
 
 def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> procrastinate.App:

@@ -82,6 +82,22 @@ def test_a_process_that_is_killed_within_a_beat_silences_nobody(tmp_path: Path, 
             two.has_beaten(3)
 
 
+def test_the_beat_of_a_process_that_was_killed_is_cleared_away_by_the_next_one_that_starts(
+    tmp_path: Path, url: Url
+) -> None:
+    with Beating(url, tmp_path / "a", stays=600.0) as one:
+        one.has_beaten()
+    with psycopg.connect(url.text, autocommit=True) as connection:
+        name = sql.Identifier(f"public_bells_{version('procrastinate')}")
+        connection.execute(sql.SQL("SET search_path TO {}").format(name))
+        old = "SELECT id FROM procrastinate_jobs WHERE status = 'doing'"
+        [[left]] = connection.execute(old).fetchall()
+        connection.execute("UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'")
+        with Beating(url, tmp_path / "b") as two:
+            two.has_beaten()
+            assert (left,) not in connection.execute(old).fetchall()
+
+
 def test_a_database_that_was_away_is_found_again(tmp_path: Path, url: Url) -> None:
     """Its connections were cut."""
     with Beating(url, tmp_path / "a") as one:
