@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 ONLY   ?=
+# Tests at a time: on two cores, they wait for a good half of it.
+WORKERS ?= 4
 export PYTHON VENV
 
 PY     := $(VENV)/bin/python
@@ -46,13 +48,13 @@ docs-ref: dev  ## The pages of docs/reference that are written from the code
 	$(PY) -m scripts.reference
 
 quick: lint  ## Format, lint, types, and the tests of the units and the contract: for the loop
-	$(PY) -m pytest -n 3 --dist worksteal -q tests/unit tests/contract
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -q tests/unit tests/contract
 
 tests: dev  ## The tests (ONLY="tests/unit -k config")
-	$(PY) -m pytest -n 3 --dist worksteal $(ONLY)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ONLY)
 
 many: dev  ## What is to run on more than one host: ledger and pipeline on PostgreSQL, then several processes at length (ONLY="tests/unit/test_claims.py")
-	$(PY) -m pytest -n 3 --dist worksteal -q --ledger=postgres $(if $(ONLY),$(ONLY),$(MANY))
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -q --ledger=postgres $(if $(ONLY),$(ONLY),$(MANY))
 	$(if $(ONLY),,SYNCD_MANY=1 $(PY) -m pytest -q -rP tests/many)
 
 browser: dev  ## The pages in a real browser (Debian's chromium), with a million contacts; pictures: PICTURES=docs/pictures

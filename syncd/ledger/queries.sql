@@ -1102,10 +1102,11 @@ JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attem
 JOIN job ON job.id = attempt.job_id
 
 -- name: requests_named
--- What was asked, and of whom (the same pairs), in the order of `submissions._Asked`; `known`: with what is known of them.
+-- What was asked, and of whom (the same pairs), in the order of `submissions._Asked`; `known`: with what is known of them,
+-- unless the record has become somebody else's since.
 SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
-    contact.object, contact.ext_id, iif(:known = 1, contact.identity, NULL), contact.vague, contact.learned, mail.value)
-    ORDER BY attempt.id)
+    contact.object, contact.ext_id, iif(:known = 1 AND attempt.created_at >= contact.became_at, contact.identity, NULL),
+    contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
 FROM jsonb_each(:wanted) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value ->> 0 AND attempt.request = wanted.value ->> 1
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at
@@ -1119,8 +1120,8 @@ GROUP BY job.state
 -- name: requests_of_submissions
 -- The same for all requests of some calls.
 SELECT json_group_array(json_array(attempt.submission_id, attempt.request_id, attempt.asked, job.field, contact.connection,
-    contact.object, contact.ext_id, iif(:known = 1, contact.identity, NULL), contact.vague, contact.learned, mail.value)
-    ORDER BY attempt.id)
+    contact.object, contact.ext_id, iif(:known = 1 AND attempt.created_at >= contact.became_at, contact.identity, NULL),
+    contact.vague, contact.learned, mail.value) ORDER BY attempt.id)
 FROM json_each_text(:ids) AS wanted CROSS JOIN question AS attempt ON attempt.submission_id = wanted.value
 JOIN job ON job.id = attempt.job_id JOIN contact ON contact.id = job.contact_id
 LEFT JOIN job AS mail ON mail.contact_id = contact.id AND mail.field = 'email' AND mail.updated_at > contact.became_at

@@ -378,7 +378,7 @@ class _Asked(NamedTuple):
     connection: str
     object: str
     ext_id: str
-    identity: str | None  # where what is known is wanted
+    identity: str | None  # where what is known is wanted, and is still about whom was asked
     vague: str
     learned: str | None
     found_email: str | None
@@ -401,7 +401,7 @@ def _requests(tx: Tx, calls: Sequence[Wanted]) -> dict[str, list[EnrichmentReque
 
 
 def _known(one: _Asked) -> Identity:
-    return people.known(one.identity or "{}", one.vague, one.learned, one.found_email)
+    return BLANK if one.identity is None else people.known(one.identity, one.vague, one.learned, one.found_email)
 
 
 def _request(request_id: str, rows: Sequence[_Asked], *, known: bool) -> EnrichmentRequest:

@@ -485,9 +485,10 @@ class Judge:
             self._world.violated("I8", f"{submission[:6]}: {billed} billed, but {charged} settled")
 
     def _claims_are_true(self, jobs: list[Job]) -> None:
-        """What the ledger says was written was written, there or to a record that is one with it by now."""
+        """What the ledger says was written was written, there or to a record that is one with it by now. What is old
+        has no value any more."""
         for job in jobs:
-            if job["state"] == "done" and job["reason"] == "written":
+            if job["state"] == "done" and job["reason"] == "written" and not job["thinned"]:
                 crm, record = self._world.record(job["ref"])
                 places = {one.id for one in crm.records.values() if crm.ends_at(one) is crm.ends_at(record)}
                 name = PROPERTY[Field(job["field"])]

@@ -18,7 +18,7 @@ from syncd.config.sections import InDoubtPolicy, OnDoubt, OptOutScope, Prefer
 from syncd.contract.errors import Garbled, InDoubt
 from syncd.contract.model import Author, Field, Identity, Outcome
 from syncd.contract.normal import tidy
-from syncd.ledger import reviews
+from syncd.ledger import reviews, submissions
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import STRANGER, FakeProvider, said
 
@@ -543,6 +543,26 @@ def test_a11_neighbour_also_a_call_that_said_what_another_one_had_said_takes_no_
     harness.finish()
     assert (harness.job(ada), harness.credits()["charged"]) == (("done", "not_found"), charged)
     assert harness.sql("SELECT state FROM delivery ORDER BY id") == [("applied",), ("applied",), ("surplus",)]
+
+
+def test_a11_neighbour_whom_a_record_is_about_since_vouches_for_no_answer(build: Build) -> None:
+    """What is known of a contact is held against an answer without a signature as long as it is who was asked about."""
+    unsigned = FakeProvider("ann", capabilities=replace(ONE_BY_ONE, signed=False))
+    harness = build(providers=[unsigned], fields={EMAIL: ["ann"]})
+    ada = harness.crm.add(ADA)
+    harness.ask()
+    [call] = unsigned.submitted
+
+    def known() -> Identity:
+        wanted = [submissions.Wanted(call.id, known=True)]
+        return harness.run(harness.ledger.read(submissions.load_many, wanted))[call.id].requests[0].known
+
+    for name, expected in (("Augusta Ada", "Byron"), ("Bo", None)):
+        harness.clock.time += 1000
+        harness.crm.rename(ada, replace(ADA, first_name=name))
+        harness.pull()
+        assert known().last_name == expected
+    assert known() == Identity()
 
 
 @pytest.mark.parametrize("charged", [None, Decimal(0)])
