@@ -27,6 +27,7 @@ from psycopg import sql
 
 from syncd.ledger.place import Url
 from syncd.ledger.store import Ledger
+from tests.ending import REMOVE, at_our_end
 
 SETTINGS = {
     "listen_addresses": "",
@@ -54,7 +55,6 @@ DO $$ DECLARE one record; BEGIN
     END LOOP;
 END $$"""
 PATIENCE = 60.0  # seconds until it has started
-REMOVE = 'cat > /dev/null; for _ in $(seq 100); do rm -rf "$0" 2> /dev/null && exit; sleep 0.1; done'
 REAL, PRETENDED = "template", "pretended"  # in the second one, the time is what the tests' clocks say
 PRETEND = """
 CREATE OR REPLACE FUNCTION ledger_time(of_host double precision) RETURNS double precision LANGUAGE sql VOLATILE AS $$
@@ -94,14 +94,9 @@ def serving(at: Path, data: Path, settings: Mapping[str, str]) -> list[str | Pat
     return [*unprivileged(), at / "postgres", "-D", data, "-k", data.parent, *told]
 
 
-def removed_with_us(folder: Path) -> subprocess.Popen[bytes]:
-    """A process that removes this folder as soon as its standard input ends: at the latest, when this process does."""
-    return subprocess.Popen(["sh", "-c", REMOVE, folder], stdin=subprocess.PIPE, start_new_session=True)
-
-
 @dataclass
 class Cluster:
-    """A server, and the databases that were made in it. `remover`: see `removed_with_us`."""
+    """A server, and the databases that were made in it. `remover`: removes its folder at the end."""
 
     folder: Path
     process: subprocess.Popen[bytes]
@@ -113,7 +108,7 @@ class Cluster:
     @classmethod
     def start(cls, at: Path) -> Cluster:
         folder = Path(tempfile.mkdtemp(prefix="syncd-postgres-"))
-        remover = removed_with_us(folder)
+        remover = at_our_end(REMOVE, folder)
         if os.geteuid() == 0:
             os.chown(folder, _user().pw_uid, _user().pw_gid)
         make: list[str | Path] = [

@@ -29,6 +29,7 @@ import pytest
 import yaml
 
 from syncd.ledger.place import Url
+from tests.ending import REMOVE, at_our_end
 from tests.postgres import programs, unprivileged
 from tests.system.rig import GivenUp, Vendors, environment, until
 
@@ -37,6 +38,14 @@ NEEDED = ("ip", "etcd", "patroni", "haproxy", "nft", "setpriv")
 OLDEST_PATRONI = (3, 0, 4)
 PASSWORDS = {"SUPERUSER": "made-up-1", "REPLICATION": "made-up-2"}
 WITHIN = 120.0  # seconds until a cluster is there, or there again
+END = f"""
+for space in $1a $1b $1c; do
+    for _ in $(seq 100); do pids=$(ip netns pids $space); [ "$pids" ] || break; kill -9 $pids; sleep 0.1; done
+    ip netns del $space
+done
+ip link del $1
+{REMOVE}"""
+"""What is left of them: `$0` is their folder, `$1` their bridge."""
 PORTS = ("hubspot", "zeliq", "fullenrich")
 
 
@@ -227,6 +236,7 @@ class Hosts:
     vendors: Vendors
     hosts: dict[str, Host] = field(default_factory=dict)
     _balancers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _ending: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Hosts:
         try:
@@ -242,6 +252,7 @@ class Hosts:
         number = os.getpid() % 250 + 1
         self._bridge, net = f"syncd{number}", f"10.213.{number}"
         self.outside = f"{net}.1"
+        self._ending = at_our_end(END, self.folder, self._bridge)
         addresses = {name: f"{net}.{n}" for n, name in enumerate("abc", 11)}
         _ip("link", "add", self._bridge, "type", "bridge")
         _ip("addr", "add", f"{self.outside}/24", "dev", self._bridge)
@@ -355,11 +366,10 @@ class Hosts:
     def __exit__(self, *failed: object) -> None:
         for host in self.hosts.values():
             host.kill()
-            subprocess.run(["ip", "netns", "del", host.space], check=False, capture_output=True)
             for log in host.folder.glob("*.log") if any(failed) else ():
                 shutil.copy(log, self.vendors.folder / f"{host.name}-{log.name}")
         for balancer in self._balancers:
             balancer.kill()
             balancer.wait(10)
-        subprocess.run(["ip", "link", "del", self._bridge], check=False, capture_output=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._ending is not None:
+            self._ending.communicate()

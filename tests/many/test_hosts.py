@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.system.rig import GivenUp, Vendors, answer, assert_right, syncd, until
+from tests.system.rig import GivenUp, Vendors, answer, assert_right, reading, syncd, until
 
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
@@ -24,6 +25,9 @@ AT_LEAST = 5  # calls that are open when a host is killed
 SPEED = 10.0
 HOUR = 3600 / SPEED  # seconds: where all calls of an hour are made, the next one is waited for
 OPEN_CALLS = "SELECT count(*) FROM submission WHERE state = 'accepted'"
+KEPT = """
+SELECT submission.provider, submission.provider_id, sum(1 + delivery.repeats)
+FROM delivery JOIN submission ON submission.id = delivery.submission_id GROUP BY 1, 2"""
 NEWEST = "SELECT coalesce(max(id), 0) FROM step"
 
 pytestmark = [
@@ -116,4 +120,17 @@ def judge(vendors: Vendors, hosts: Hosts) -> None:
     assert moved.returncode == 0, moved.stderr
     vendors.configure(ledger={"path": str(vendors.ledger), "url": None, "durability": None, "lease": None})
     assert answer("verify", "-c", vendors.config)["ok"]
+    assert_kept(vendors)
     assert_right(vendors)
+
+
+def assert_kept(vendors: Vendors) -> None:
+    """Each callback that was acknowledged is in the ledger, or counted there as one that came again."""
+    with reading(vendors.ledger) as tx:
+        kept = {(provider, job): count for provider, job, count in tx.execute(KEPT)}
+    for name, told in vendors.get("callbacks").items():
+        acknowledged = Counter(one["job"] for one in told["tries"] if one["status"] == 200)
+        assert acknowledged, name
+        missed = {job: more for job, n in acknowledged.items() if (more := n - kept.get((name, job), 0)) > 0}
+        unnamed = kept.get((name, None), 0)  # of calls whose answer was lost: the ledger never heard their names
+        assert sum(missed.values()) <= unnamed, (name, unnamed, missed)
