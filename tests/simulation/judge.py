@@ -452,7 +452,7 @@ class Judge:
             names = {one.identity.last_name, other.identity.last_name}
             changed = crm.changed_hands(one) or other_crm.changed_hands(other)
             plain = not changed and one.own == one.identity and other.own == other.identity
-            plain = plain and not oneness.may_have_married(job["ref"], found[1])
+            plain = plain and not oneness.may_have_married(job["ref"], self._world.first_ref(found[1]))
             if len(names) == 2 and None not in names and plain:  # a record without a name may be anybody's
                 self._world.violated("I10", f"{job['ref']} {job['field']} is left alone for {found[1]}, somebody else")
 
