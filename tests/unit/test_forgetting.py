@@ -21,6 +21,7 @@ from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 from tests.places import place_of
 
 from .audit import BODIES
+from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .harness import EMAIL, PHONE, SECRET, UNHEARD, Harness
 from .test_suppression import CONFIG
@@ -34,6 +35,7 @@ ADA = Identity(
     first_name="Adelheid", last_name="Quendolin", company="Quendolin Ltd", domain="works.example.com",
     linkedin_url=PROFILE, emails=(MAIL,), phones=("+442079460456",),
 )  # fmt: skip
+ERASED = "what it said was erased"
 TRACES = ("adelheid", "quendolin", "2079460123", "2079460456")
 
 
@@ -401,3 +403,43 @@ def test_no_table_with_a_contact_or_a_job_is_left_out(harness: Harness) -> None:
 )
 def test_items_are_cut_out_of_an_answer(body: bytes, left: object) -> None:
     assert forgetting.cut(body, {"aa"}) == (b"" if left is None else json.dumps(left).encode())
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_each_person_one_record_is_named_in_one_order(tables: Tables) -> None:
+    """The first of each person's, whatever their ids are, and whichever are asked for first."""
+    for n, (ext_id, person) in enumerate((("c", "p"), ("b", "q"), ("d", "q"), ("a", "r")), 1):
+        given = {**EMPTY, "connection": "crm", "object": "o", "person": person}
+        tables.add(Where("contact", "ext_id"), ext_id, id=n, **given)
+    assert tables.read(forgetting.persons, [1, 2, 3]) == ["crm/o/b", "crm/o/c"]
+    assert tables.read(forgetting.persons, [4, 3, 1]) == ["crm/o/a", "crm/o/c", "crm/o/d"]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("table", "name", "column", "alone"),
+    [
+        ("breaker", "connection", "refused", "[]"),
+        ("breaker", "connection", "why", ERASED),
+        ("connection", "name", "message", ERASED),
+        ("sync_state", "sync", "words", ERASED),
+        ("alert", "target", "line", ERASED),
+        ("symptom", "kind", "why", ERASED),
+        ("run", "sync", "error", ERASED),
+        ("run", "sync", "note", ERASED),
+    ],
+)
+def test_wherever_a_text_names_the_person_all_of_it_goes(
+    tables: Tables, table: str, name: str, column: str, alone: str
+) -> None:
+    """At its beginning, inside or at its end, in whatever letters; a text that names nobody stays."""
+    texts = (f"{MAIL} was refused", f"refused: {MAIL.upper()}", f"of {MAIL} it said no", "it said no", "")
+    empty = {"breaker": {"refused": "[]", "why": ""}, "run": {"error": "", "note": ""}}.get(table, {})
+    for n, text in enumerate(texts):
+        tables.add(Where(table, name), f"n{n}", **{**empty, column: text})
+    tables.write(forgetting._erase_mentions, [], {MAIL, "nobody@else.example.com"})
+    told = {key: rows[0][0] for key, rows in tables.rows(Where(table, name), [column]).items()}
+    assert told == {"n0": alone, "n1": alone, "n2": alone, "n3": "it said no", "n4": ""}
+    for other in {*empty} - {column}:
+        kept = {key: rows[0][0] for key, rows in tables.rows(Where(table, name), [other]).items()}
+        assert set(kept.values()) == {empty[other]}, "what was empty stays empty"

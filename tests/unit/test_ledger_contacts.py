@@ -5,17 +5,20 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from syncd.contract.model import Contact, ContactRef, Identity, Page
-from syncd.ledger import cases, contacts, decisions
+from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
+from syncd.ledger import cases, contacts, decisions, people
 from syncd.ledger.contacts import Rules
 from syncd.ledger.store import Ledger, Tx
+from syncd.people.groups import MANY
 from tests.contract.fake_provider import FakeProvider
 from tests.places import place_of
 
 from .audit import ask
+from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .furnish import queue_all
 from .harness import EMAIL, ONE_BY_ONE, PHONE, Harness
@@ -294,3 +297,41 @@ def test_an_answer_that_names_another_record_waits_for_a_person(harness: Harness
     harness.verify()
     assert harness.job(other)[0] == "review"
     assert harness.note(other) == "the answer names the profile or the mailbox of crm/contacts/501"
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(("sharing", "unravelled"), [(0, False), (1, True), (MANY - 1, True), (MANY, False)])
+def test_who_hangs_together_by_too_many_records_is_not_unravelled(
+    tables: Tables, sharing: int, unravelled: bool
+) -> None:
+    """Of a mailbox that fifty others hold it is not asked who else hangs together with each of them."""
+    for n in range(1, sharing + 3):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **EMPTY)
+    for contact, key in ((n, 1) for n in range(1, sharing + 2)):
+        tables.add(Where("person_key", "contact_id"), contact, key=key)
+    for contact in (sharing + 1, sharing + 2):
+        tables.add(Where("person_key", "contact_id"), contact, key=2)
+    near = set(range(2, sharing + 2))
+    found = [row["id"] for row in tables.read(people._component, 1, near)]
+    assert found == [1, *sorted(near), *([sharing + 2] if unravelled else [])]
+
+
+def test_what_the_mapped_properties_hold_is_the_persons_too() -> None:
+    """Beside what the record says itself: the first mailbox stays the first one, and nothing comes twice."""
+
+    def stored(values: dict[Field, str], **known: Any) -> Identity:
+        contact = Contact(ref=ref("1"), revision=str(known), identity=Identity(**known), values=values)
+        return contacts._identity(contact, Rules())
+
+    mail, phone = "ada@acme.test", "+447700900001"
+    other, second = "ada@birch.test", "+447700900002"
+    assert stored({EMAIL: mail}).email == mail
+    assert stored({EMAIL: mail}).emails == ()
+    both = stored({EMAIL: mail}, email=other)
+    assert (both.email, both.emails) == (other, (mail,))
+    assert stored({EMAIL: mail}, email=other, emails=(mail,)).emails == (mail,)
+    assert stored({PHONE: phone}).phones == (phone,)
+    assert stored({PHONE: phone}, phones=(second, phone)).phones == (second, phone)
+    assert stored({EMAIL: mail}, phones=(second,)).phones == (second,), "a mailbox is no number"
+    assert stored({EMAIL: mail, PHONE: phone}) == stored({}, email=mail, phones=(phone,))
+    assert stored({}, phones=(second,)).phones == (second,)

@@ -22,6 +22,7 @@ from syncd.ledger.shared_time import SLOW, SharedTime
 from syncd.ledger.store import Tx
 from syncd.people.evidence import Learned
 
+from .by_hand import Tables, Where
 from .conftest import Build
 from .harness import DAY, EMAIL, PHONE, Harness
 
@@ -293,3 +294,15 @@ def test_what_is_planned_says_of_each_whom_it_asks_or_why_nobody(written: Harnes
 def test_an_empty_ledger_wants_nobody(harness: Harness) -> None:
     frame = harness.run(harness.ledger.read(glances.frame))
     assert (frame.reviews, frame.doubts, frame.set_aside, frame.troubles) == (0, 0, 0, "0")
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_each_sync_the_newest_run_is_told(tables: Tables) -> None:
+    """However many syncs there are, and however many runs each of them had; an undo is of no sync."""
+    for id_, sync in enumerate(("b", "a", "", "c", "b", "c", "a", ""), 1):
+        tables.add(Where("run", "sync"), sync, id=id_, started_at=float(id_))
+    newest = tables.read(lambda tx: [(row["sync"], row["id"]) for row in tx.rows("runs_latest")])
+    assert sorted(newest) == [("a", 7), ("b", 5), ("c", 6)]
+    tables.raw.execute("DELETE FROM run WHERE sync <> ''")
+    tables.raw.commit()
+    assert tables.read(lambda tx: tx.rows("runs_latest")) == []

@@ -300,7 +300,9 @@ def test_a_question_that_was_asked_in_vain_may_be_asked_in_the_same_words(tables
     for job, state in jobs.items():
         tables.add(Where("job", "id"), job, contact_id=job, field="email", sync="a", state=state)
         tables.add(Where("attempt", "job_id"), job, submission_id=f"s{job}", provider="ann", live=1)
-    for n, (job, call, outcome) in enumerate(((3, "s3", "found"), (4, "s3", "found"), (1, "s1", "not_found")), 1):
+    for n, (job, call, outcome) in enumerate(
+        ((3, "s3", "found"), (4, "s3", "found"), (1, "s1", "not_found"), (5, "s1", "found")), 1
+    ):
         tables.add(Where("result", "id"), n, job_id=job, submission_id=call, outcome=outcome, at=1.0)
     tables.write(lambda tx: tx.run("retry_questions", ids="[1, 2, 3, 4]"))
     live = {job: rows[0][0] for job, rows in tables.rows(Where("attempt", "job_id"), ["live"]).items()}
@@ -376,3 +378,28 @@ def test_which_calls_had_their_last_word(tables: Tables) -> None:
     assert tables.write(lambda tx: tx.run("submissions_answered", ids='["s", "u"]')) == 1
     assert tables.read(inbox.had_last_word, ["s", "t", "u", "unknown"]) == {"s"}
     assert tables.read(inbox.had_last_word, ["t"]) == set()
+
+
+def test_of_the_answers_that_were_taken_up_those_are_read_that_nobody_has_read(tables: Tables) -> None:
+    for n, state in enumerate(("received", "applied", "received", "quarantined"), 1):
+        row = {"submission_id": f"s{n}", "source": "poll", "headers": None, "body": b"{}", "sample_id": None}
+        tables.add(Where("delivery", "id"), n, state=state, **row)
+    assert [one.id for one in tables.read(inbox.received, [3, 2, 1])] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("state", "due", "ends"), [("failed", 5.0, True), ("failed", 5.1, False), ("expired", 5.0, False)]
+)
+def test_what_a_provider_failed_at_costs_nothing_once_no_answer_is_awaited(
+    tables: Tables, state: str, due: float, ends: bool
+) -> None:
+    row = {"state": "accepted", "deadline": due, "reserved_mc": 9_000, "shares": '{"email": 9000}', "run_id": 1}
+    tables.add(Where("submission", "id"), "s", provider="ann", sync="a", created_at=1.0, **row)
+    tables.raw.execute("UPDATE submission SET state = ?", [state])
+    tables.raw.commit()
+    assert tables.write(submissions.end_failed, now=5.0) == int(ends)
+    told = ["state", "reserved_mc", "charged_mc"]
+    left = ("settled", 0, 0) if ends else (state, 9_000, None)
+    assert tables.rows(Where("submission", "id"), told) == {"s": [left]}
+    spent = tables.raw.execute("SELECT reserved_mc, charged_mc FROM spend").fetchall()
+    assert spent == [(0 if ends else 9_000, 0)]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Contact, ContactRef, Identity, Page
-from syncd.ledger import selections
+from syncd.ledger import configured, selections
+from syncd.ledger.configured import Changes
 from syncd.ledger.states import NEVER
 
 from .by_hand import DAY, EMPTY, NOW, Tables, Where
@@ -135,3 +136,18 @@ def test_who_is_on_the_list_stays_for_the_first_reason_and_forgotten_once_forgot
         return tables.rows(Where("suppression", "digest"), ["reason", "forgotten"])["d"][0]
 
     assert [add(0, "a"), add(0, "b"), add(1, "c"), add(0, "d")] == [("a", 0), ("a", 0), ("a", 1), ("a", 1)]
+
+
+def test_what_a_new_sync_selects_is_decided_on_again(alike: Tables) -> None:
+    """Of the contacts of its own selection, and of the jobs of one chunk; whatever is due earlier stays so."""
+    for name in ("f", "g"):
+        alike.write(selections.make, name)
+    for contact, selection in ((1, 1), (2, 2), (3, 1), (4, 1)):
+        alike.add(Where("member", "contact_id"), contact, selection_id=selection)
+    for job in range(1, 6):
+        alike.add(Where("job", "contact_id"), job, id=job, field="email", state="done")
+    for job, at in ((1, 3.0), (3, 9.0)):
+        alike.add(Where("again", "job_id"), job, at=at)
+    changes = Changes(renamed={}, removed=[], fields=[], added=["f"], jobs=5)
+    alike.write(configured.decide_again, changes, range(1, 4), now=5.0)
+    assert alike.rows(Where("again", "job_id"), ["at"]) == {1: [(3.0,)], 3: [(5.0,)]}

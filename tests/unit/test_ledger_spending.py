@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import budgets, daily
+from syncd.ledger import budgets, daily, floors, room
 from syncd.ledger.budgets import SLOT, Budget
 from syncd.ledger.costs import of_calls
+from syncd.ledger.floors import Floor
 
 from .by_hand import DAY, NOW, Tables, Where
 
@@ -136,3 +137,52 @@ def test_what_was_spent_is_told_by_the_day_of_the_call(tables: Tables) -> None:
         tables.add(spend, slot, **row, charged_mc=charged, assumed_mc=assumed, doubt_mc=0)
     found = tables.read(daily.read, 5, 6)
     assert {place.day: one.spent_mc for place, one in found.items()} == {5: 16, 6: 8}
+
+
+# --- what fits ---------------------------------------------------------------------------------------
+
+
+def test_of_a_request_what_fits_is_kept_the_cheapest_first_and_the_first_cap_is_told(tables: Tables) -> None:
+    limits = [
+        Budget(name="all", per_day=Decimal(3)),
+        Budget(name="phones", per_day=Decimal(9), fields=frozenset({FIELDS[1]})),
+    ]
+    mail, phone = FIELDS
+
+    def fitting(prices: dict[Field, int], *more: Budget) -> tuple[set[Field], str | None]:
+        given = {field: Decimal(price) for field, price in prices.items()}
+        fits, over = tables.read(room.fitting, [*limits, *more], given, now=NOW)
+        return set(fits), over and over.limit
+
+    assert fitting({phone: 2, mail: 1}) == ({mail, phone}, None)
+    assert fitting({phone: 10, mail: 3}) == ({mail}, "all")
+    assert fitting({phone: 3, mail: 1}) == ({mail}, "all"), "both together are too dear"
+    assert fitting({phone: 3, mail: 4}) == ({phone}, "all")
+    assert fitting({phone: 5, mail: 4}, Budget(name="none", per_day=Decimal(0))) == (set(), "all")
+    small = Budget(name="mails", per_day=Decimal(1), fields=frozenset({mail}))
+    assert fitting({mail: 2, phone: 4}, small) == (set(), "mails"), "what forbade the first one, not the last"
+
+
+@pytest.mark.parametrize(
+    ("note", "told"),
+    [
+        (None, (False, None, None)),
+        ({"needs_mc": 41_000, "at": NOW}, (True, 7.0, 41.0)),
+        ({"needs_mc": 40_000, "at": NOW}, (False, None, None)),
+        ({"needs_mc": 41_000, "at": NOW - floors.LATELY}, (True, 7.0, 41.0)),
+        ({"needs_mc": 41_000, "at": NOW - floors.LATELY - 1}, (False, None, None)),
+        ({"needs_mc": 41_000, "at": NOW, "budget": "bob"}, (False, None, None)),
+    ],
+)
+def test_a_floor_is_reached_while_a_call_waits_for_more_than_is_left_above_it(
+    tables: Tables, note: dict[str, Any] | None, told: tuple[bool, float | None, float | None]
+) -> None:
+    tables.add(Where("balance", "provider"), "ann", at=NOW, balance_mc=140_000, charged_mc=0, refund_mc=0)
+    if note is not None:
+        row = {"budget": "ann", **note}
+        tables.add(Where("over_budget", "cap"), floors.CAP, since=7.0, sync="a", provider="ann", **row)
+    ann, bob = tables.read(floors.report, [Floor("ann", Decimal(100)), Floor("bob", Decimal(0))], now=NOW)
+    assert (ann["reached"], ann["reached_at"], ann["needs"]) == told
+    assert (ann["left_at_worst"], ann["floor"]) == (140.0, 100.0)
+    nothing = {"left_at_worst": None, "reached": False, "reached_at": None, "needs": None}
+    assert {key: bob[key] for key in nothing} == nothing, "no balance is known"

@@ -171,3 +171,24 @@ def test_an_undo_that_is_stopped_leaves_what_is_not_begun(tables: Tables) -> Non
     assert (ended[2], ended[5], ended[7]) == ([("intent", "n", None)], [("kept", "n", None)], [("asked", "n", None)])
     assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]
     assert tables.write(undos.stop, 5, "a test", now=NOW) == 0
+
+
+@pytest.mark.parametrize("held", [("record", 4), ("contact", 3), ("record", 3)])
+def test_what_is_put_back_next_is_due_and_of_a_record_that_nobody_holds(tables: Tables, held: tuple[str, int]) -> None:
+    """The newest of the writes that are put back together, of one CRM, with no write open; the longest due first."""
+    for n, (connection, writing) in enumerate((("crm", 0), ("crm", 0), ("crm", 0), ("other", 0), ("crm", 1)), 1):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "connection": connection})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="writing" if writing else "done")
+    for n, (contact, state, due, head) in enumerate(
+        ((1, "asked", 2.0, 1), (1, "asked", 1.0, 1), (2, "kept", 2.0, 3), (2, "intent", NOW, 4), (3, "asked", 1.0, 5),
+         (4, "asked", 1.0, 6), (5, "asked", 1.0, 7), (2, "asked", NOW + 1, 8)), 1,
+    ):  # fmt: skip
+        row = {"head": head, "write_id": n, "run_id": 1, "contact_id": contact, "job_id": contact, "due_at": due}
+        tables.add(Where("undo", "state"), state, **row)
+    kind, item = held
+    tables.add(Where("claim", "kind"), kind, item=str(item))
+    mine = [1, 2] if held == ("record", 3) else [3, 1, 2]
+    assert tables.read(undos.due, "crm", 9, now=NOW) == mine
+    assert tables.read(undos.due, "crm", 1, now=NOW) == mine[:1]
+    assert tables.read(undos.due, "crm", 9, now=NOW - 1) == mine[:-1]
+    assert tables.read(undos.due, "other", 9, now=NOW) == ([] if held == ("record", 4) else [4])

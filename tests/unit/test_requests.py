@@ -10,11 +10,14 @@ from pydantic import SecretStr
 
 from syncd.config import Budget
 from syncd.contract.errors import Retry
+from syncd.contract.model import ContactRef
 from syncd.ledger import suppressions
+from syncd.ledger.requests import Ticked, answered
 from syncd.people import suppression
 from syncd.pipeline import requests
 from syncd.web.private import application
 
+from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .harness import EMAIL, PHONE, Harness
 
@@ -197,3 +200,37 @@ def test_who_is_on_the_suppression_list_is_left_alone(harness: Harness) -> None:
     status, told = post(harness, contacts=[f"crm/contacts/{ada}"])
     assert (status, told["worst_case_credits"]) == (200, 0.0)
     assert {one["reason"] for one in told["contacts"][0]["fields"]} == {"suppressed"}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("contact", "job", "claim", "cleared"),
+    [
+        ({}, "done", None, True),
+        ({}, None, None, True),
+        ({}, "queued", None, False),
+        ({}, "review", None, False),
+        ({"planned": 0}, "done", None, False),
+        ({"requested": 0}, "done", None, False),
+        ({"connection": "other"}, "done", None, False),
+        ({"object": "leads"}, "done", None, False),
+        ({}, "done", ("record", "1"), False),
+        ({}, "done", ("record", "2"), True),
+        ({}, "done", ("contact", "1"), True),
+    ],
+)
+def test_whose_box_may_be_cleared(
+    tables: Tables, contact: dict[str, Any], job: str | None, claim: tuple[str, str] | None, cleared: bool
+) -> None:
+    """Decided on, with nothing open, and held by nobody who writes to the record."""
+    row = {**EMPTY, "connection": "crm", "object": "contacts", "planned": 1, "requested": 1, **contact}
+    tables.add(Where("contact", "ext_id"), "e1", id=1, **row)
+    tables.add(Where("contact", "ext_id"), "e2", id=2, **{**row, "planned": 0})
+    if job is not None:
+        tables.add(Where("job", "contact_id"), 1, id=1, field="email", state=job)
+    tables.add(Where("job", "contact_id"), 2, id=2, field="email", state="queued")
+    if claim is not None:
+        kind, item = claim
+        tables.add(Where("claim", "kind"), kind, item=item)
+    ref = ContactRef(connection="crm", object="contacts", id="e1")
+    assert tables.read(answered, "crm", "contacts", 9) == ([Ticked(1, ref)] if cleared else [])
