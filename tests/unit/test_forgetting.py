@@ -443,3 +443,17 @@ def test_wherever_a_text_names_the_person_all_of_it_goes(
     for other in {*empty} - {column}:
         kept = {key: rows[0][0] for key, rows in tables.rows(Where(table, name), [other]).items()}
         assert set(kept.values()) == {empty[other]}, "what was empty stays empty"
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_an_answer_that_names_the_person_no_byte_stays(tables: Tables) -> None:
+    """The raw body goes with what was understood of it; whether its signature was checked stays known."""
+    for n, headers in ((1, None), (2, '{"X-Signature": "s"}'), (3, None)):
+        tables.add(Where("delivery", "id"), n, body=MAIL.encode(), sample_id=7, headers=headers, size=9)
+        row = {"candidates": MAIL, "said": MAIL, "note": MAIL, "doubt": ("", MAIL, "")[n - 1], "at": 1.0}
+        tables.add(Where("result", "id"), n, job_id=n, delivery_id=n, outcome="found", **row)
+    tables.write(forgetting._erase_mentions, [1, 2], {MAIL})
+    raw = tables.rows(Where("delivery", "id"), ["body", "sample_id", "headers"])
+    assert raw == {1: [(b"", None, None)], 2: [(b"", None, "{}")], 3: [(MAIL.encode(), 7, None)]}
+    said = tables.rows(Where("result", "id"), ["candidates", "said", "note", "doubt"])
+    assert said == {1: [("[]", "[]", "", "")], 2: [("[]", "[]", "", ERASED)], 3: [(MAIL, MAIL, MAIL, "")]}

@@ -7,6 +7,7 @@ import errno
 import time
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from syncd.contract.errors import Trouble
 from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, reviews, room, writes
 from syncd.ledger.budgets import Budget
 from syncd.ledger.contacts import Rules
-from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, meaning
+from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, file_of, meaning
+from syncd.ledger.place import Url
 from syncd.ledger.reports import Far
 from syncd.ledger.room import OverBudget
 from syncd.ledger.shared_time import SLOW, SharedTime
@@ -306,3 +308,9 @@ def test_of_each_sync_the_newest_run_is_told(tables: Tables) -> None:
     tables.raw.execute("DELETE FROM run WHERE sync <> ''")
     tables.raw.commit()
     assert tables.read(lambda tx: tx.rows("runs_latest")) == []
+
+
+def test_what_needs_a_file_says_what_to_do_without_one() -> None:
+    assert file_of(Path("ledger.db"), "otherwise") == Path("ledger.db")
+    with pytest.raises(LedgerError, match=r"is in PostgreSQL \(.*\): otherwise"):
+        file_of(Url("postgresql://localhost/syncd"), "otherwise")

@@ -7,7 +7,7 @@ import pytest
 from syncd.ledger import reproduction
 from syncd.ledger.sqlite import sqlite3
 
-from .by_hand import Tables
+from .by_hand import EMPTY, Tables, Where
 
 pytestmark = pytest.mark.sqlite  # rows are put there by hand
 
@@ -61,3 +61,15 @@ def test_rows_come_so_many_at_a_time(
     found = list(reproduction.rows_of(tables.raw, named["evidence"]))
     assert [len(piece) for piece in found] == pieces
     assert [row["id"] for piece in found for row in piece] == list(range(1, rows + 1))
+
+
+def test_contacts_are_walked_through_piece_by_piece_none_twice(tables: Tables) -> None:
+    """Their words are indexed where they were moved to."""
+    for n in (5, 3, 9, 4):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "identity": f'{{"last_name": "Stone{n}"}}'})
+
+    def piece(after: int, limit: int) -> list[int]:
+        return [row["id"] for row in tables.read(lambda tx: tx.rows("identities", after=after, limit=limit))]
+
+    assert (piece(0, 2), piece(4, 2), piece(9, 2)) == ([3, 4], [5, 9], [])
+    assert piece(3, 9) == [4, 5, 9]

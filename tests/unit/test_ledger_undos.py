@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -192,3 +193,21 @@ def test_what_is_put_back_next_is_due_and_of_a_record_that_nobody_holds(tables: 
     assert tables.read(undos.due, "crm", 1, now=NOW) == mine[:1]
     assert tables.read(undos.due, "crm", 9, now=NOW - 1) == mine[:-1]
     assert tables.read(undos.due, "other", 9, now=NOW) == ([] if held == ("record", 4) else [4])
+
+
+def test_what_would_be_put_back_is_what_is_put_back(tables: Tables) -> None:
+    """A value that is only looked at is judged as the one that was asked for."""
+    known = '{"first_name": "Ada"}'
+    where = {**EMPTY, "connection": "crm", "object": "contacts", "identity": known}
+    tables.add(Where("contact", "ext_id"), "e1", id=1, **where)
+    tables.add(Where("job", "field"), "phone", id=1, contact_id=1, sync="a", state="done", destination="mobile")
+    for id_, (before, after) in enumerate((("a", "b"), ("b", "c")), 1):
+        row = {"state": "written", "property": "x", "at": 1.0, "seen": f"stamp{id_}", "basis": ""}
+        tables.add(Where("write", "job_id"), 1, id=id_, run_id=1, before=before, after=after, **row)
+    (value,) = tables.read(undos.find, Wanted(run=1))
+    would = undos.of(value)
+    tables.write(undos.ask, [value], "a test", now=NOW)
+    (will,) = tables.read(undos.load, [1], now=NOW)
+    assert would == replace(will, run_id=0)
+    assert (would.head, would.ours, would.back, would.read_before) == (2, "c", "a", "stamp2")
+    assert (would.field, would.property, would.identity.first_name) == (Field.MOBILE, "x", "Ada")

@@ -18,6 +18,7 @@ from syncd.pipeline.watch import Watch
 from tests.places import place_of
 
 from .audit import ask, events_gone, sqlite3
+from .by_hand import Tables, Where
 from .harness import DAY, SECRET, Harness
 
 pytestmark = pytest.mark.sqlite  # copies, and files that were damaged
@@ -52,6 +53,27 @@ DAMAGE = {
     "UPDATE delivery SET submission_id = 'nobody''s' WHERE id = 1":
         "delivery 1 was applied to a call that is not in this ledger",
     "DELETE FROM contact WHERE id = 1": "a row of job refers to a missing row of contact",
+}  # fmt: skip
+
+SPEND = "the credits of people at ann in the quarter hour from {when} UTC don't add up"
+TOTAL = "the sum of all credits at ann is not that of its calls"
+NO_WRITE = "job 1 is said to be written without a find or a confirmed write"
+DAMAGE |= {
+    **{f"UPDATE spend SET {kind}_mc = {kind}_mc + 1": SPEND for kind in ("reserved", "charged", "assumed", "doubt")},
+    **{f"UPDATE spend SET {column} = 7": SPEND for column in ("run_id", "refresh")},
+    "UPDATE spend SET field = 'phone'": SPEND,
+    "DELETE FROM spend": SPEND,
+    **{f"UPDATE credit_total SET {kind}_mc = {kind}_mc + 1": TOTAL for kind in ("charged", "assumed", "doubt")},
+    "UPDATE credit_total SET submissions = submissions + 1": TOTAL,
+    "DELETE FROM credit_total": TOTAL,
+    "UPDATE result SET outcome = 'not_found' WHERE job_id = 1": NO_WRITE,
+    "UPDATE write SET state = 'cleared'": NO_WRITE,
+    "UPDATE job SET state = 'in_doubt', reason = '' WHERE id = 1; UPDATE attempt SET submission_id = 'another''s'":
+        "job 1 is in_doubt without a live attempt",
+    "UPDATE counter SET sync = 'others' WHERE reason = 'written'":
+        "the counter of people email done written is off by -1",
+    "INSERT INTO counter VALUES ('people', 'email', 'review', '', 1)":
+        "the counter of people email review  is off by 1",
 }  # fmt: skip
 
 
@@ -221,3 +243,57 @@ def test_l24_a_running_daemon_takes_up_a_thaw_at_its_next_look(harness: Harness)
     harness.run(look.run_once(harness.parts))
     assert harness.parts.gate.why("people") == ""
     assert harness.tally("thawed_by_hand") == 1
+
+
+# --- what is done a little at a time ------------------------------------------------------------------
+
+
+WAITING = (
+    "INSERT INTO job (id, contact_id, sync, field, state, due_at, updated_at) VALUES (?, ?, 'a', 'email', ?, ?, 1)"
+)
+
+
+def test_what_waits_is_taken_up_once_it_is_due_at_most_so_much_at_once(tables: Tables) -> None:
+    for n in range(1, 511):
+        state, due = ("queued", 1.0) if n == 510 else ("waiting", 5.0 if n < 509 else 5.1)
+        tables.raw.execute(WAITING, (n, n, state, due))
+    tables.raw.commit()
+    due = [row[0] for row in tables.read(lambda tx: tx.rows("jobs_due", now=5.0))]
+    assert len(due) == 500
+    assert set(due) <= set(range(1, 509))
+    tables.raw.execute("DELETE FROM job WHERE id < 500")
+    tables.raw.commit()
+    assert sorted(row[0] for row in tables.read(lambda tx: tx.rows("jobs_due", now=5.0))) == list(range(500, 509))
+
+
+def test_a_thousandth_of_a_credit_adds_up_whatever_has_become_of_it(tables: Tables) -> None:
+    """Reserved, in doubt, charged, taken as charged, and given back; of one field, or of two."""
+    for n, (state, charged, assumed, reserved) in enumerate(
+        (
+            ("in_doubt", None, 0, 1),
+            ("settled", 1, 0, 0),
+            ("expired", None, 1, 0),
+            ("settled", 0, 0, 0),
+            ("sent", None, 0, 1),
+        )
+    ):
+        for shares in ('{"email": 1}', '{"email": 1, "phone": 0}'):
+            row = {
+                "state": "intent",
+                "reserved_mc": 1,
+                "shares": shares,
+                "run_id": 1,
+                "refresh": n % 2,
+                "created_at": 1.0,
+            }
+            call = f"s{n}{len(shares)}"
+            tables.add(Where("submission", "id"), call, provider="ann", sync=f"s{n}", **row)
+            values = (state, charged, assumed, reserved, call)
+            changed = "UPDATE submission SET state = ?, charged_mc = ?, assumed_mc = ?, reserved_mc = ? WHERE id = ?"
+            tables.raw.execute(changed, values)
+    tables.raw.commit()
+    for name in ("check_spend", "check_shares", "check_totals"):
+        assert tables.read(lambda tx, name=name: [tuple(row) for row in tx.rows(name)]) == []
+    tables.raw.execute("UPDATE submission SET shares = '{\"email\": 2}' WHERE id = 's112'")
+    tables.raw.commit()
+    assert tables.read(lambda tx: [row[0] for row in tx.rows("check_shares")]) == ["s112"]

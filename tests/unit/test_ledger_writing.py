@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import write_limits, writes
+from syncd.ledger import contacts, refreshes, upkeep, write_limits, writes
+from syncd.ledger.refreshes import Portion
 from syncd.ledger.states import JobState
 from syncd.ledger.write_limits import WriteLimits, begun
+from syncd.ledger.writes import Written
 
 from .by_hand import DAY, EMPTY, NOW, Tables, Where
 
@@ -175,3 +177,62 @@ def test_which_values_are_old(
 
     assert tables.read(due, 6, 7) == ([7] if is_old else [])
     assert tables.read(due, 7, 9) == tables.read(due, 0, 6) == []
+
+
+@pytest.mark.parametrize(
+    ("looked_to", "ended", "looks"),
+    [
+        (None, None, True),
+        (None, NOW, False),
+        (None, NOW - DAY + 1, False),
+        (None, NOW - DAY, True),
+        (None, NOW + 1, True),
+        (6.0, NOW - 1, True),
+    ],
+)
+def test_all_values_are_looked_at_once_a_day(
+    tables: Tables, looked_to: float | None, ended: float | None, looks: bool
+) -> None:
+    """A round that is under way goes on, whatever the clock was set to meanwhile."""
+    tables.add(Where("job", "id"), 7, contact_id=1, field="email", sync="a", state="queued")
+    for key, value in ((refreshes.LOOKED_TO, looked_to), (refreshes.ROUND_ENDED, ended)):
+        if value is not None:
+            tables.write(lambda tx, key=key, value=value: upkeep.set_mark(tx, key, value))
+    found = tables.read(refreshes.portion, {}, now=NOW)
+    assert found == (Portion([], 7) if looks else None)
+    if looks:
+        tables.write(refreshes.looked, 7, now=NOW)
+        assert tables.read(refreshes.portion, {}, now=NOW) == Portion((), None)
+        tables.write(refreshes.looked, None, now=NOW)
+        assert tables.read(refreshes.portion, {}, now=NOW) is None
+
+
+def test_who_is_to_be_decided_on_or_asked_about_is_counted_up_to_a_limit(tables: Tables) -> None:
+    """Before a sync pulls more."""
+
+    def left(limit: int = 9) -> int:
+        return int(tables.read(contacts.unasked, "a", limit))
+
+    assert left() == 0
+    for n in (1, 2, 3):
+        tables.add(Where("contact", "id"), n, **EMPTY, planned=int(n == 3))
+    assert (left(), left(1)) == (2, 1)
+    for sync, field, state, n in (("a", "email", "queued", 4), ("a", "phone", "queued", 3), ("a", "email", "sent", 9),
+                                  ("b", "email", "queued", 9)):  # fmt: skip
+        tables.add(Where("counter", "sync"), sync, field=field, state=state, reason="", n=n)
+    assert (left(), left(3)) == (6, 5)
+
+
+def test_what_is_ours_is_told_of_each_job_the_newest_first_and_whether_it_stands(tables: Tables) -> None:
+    """A value stands until it was put back: an undo that was asked for, or that has left it, changes nothing."""
+    for n, (job, state) in enumerate(
+        ((1, "written"), (2, "written"), (1, "written"), (1, "cleared"), (1, "written"), (3, "written")), 1
+    ):
+        row = {"property": "x", "after": f"v{n}", "seen": f"s{n}", "state": state, "run_id": 1, "at": 1.0}
+        tables.add(Where("write", "job_id"), job, id=n, **row)
+    for write, state in ((1, "undone"), (3, "kept"), (3, "asked"), (5, "kept")):
+        tables.add(Where("undo", "state"), state, write_id=write, head=write, run_id=len(state), job_id=1)
+    assert tables.read(writes.ours, [2, 1, 9]) == {
+        1: [Written("x", "v5", "s5", True), Written("x", "v3", "s3", True), Written("x", "v1", "s1", False)],
+        2: [Written("x", "v2", "s2", True)],
+    }
