@@ -363,8 +363,7 @@ def _of_the_forgotten(tx: Tx, calls: Sequence[str]) -> dict[str, list[Enrichment
 
 
 def _both(one: Wanted, other: Wanted) -> Wanted:
-    all_ = one.requests is None or other.requests is None
-    requests = None if all_ else (one.requests or frozenset()) | (other.requests or frozenset())
+    requests = None if one.requests is None or other.requests is None else one.requests | other.requests
     return Wanted(one.id, requests, one.known or other.known)
 
 

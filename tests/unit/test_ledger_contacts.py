@@ -335,3 +335,14 @@ def test_what_the_mapped_properties_hold_is_the_persons_too() -> None:
     assert stored({EMAIL: mail}, phones=(second,)).phones == (second,), "a mailbox is no number"
     assert stored({EMAIL: mail, PHONE: phone}) == stored({}, email=mail, phones=(phone,))
     assert stored({}, phones=(second,)).phones == (second,)
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize("stored", [{"person": "1"}, {"vague": '["x"]'}, {"namesakes": 1}])
+def test_whose_other_records_are_gone_is_alone_once_it_changes(tables: Tables, stored: dict[str, Any]) -> None:
+    """A person's other record was erased, say: what it was known by is nowhere any more."""
+    given = {**EMPTY, "connection": "crm", "object": "contacts", "sync": "people", "person": "2", "revision": 1}
+    tables.add(Where("contact", "ext_id"), "7", id=2, **{**given, "pulled_at": 1.0, **stored})
+    ada = Contact(ref=ref("7"), revision="2", identity=Identity(first_name="Ada", last_name="By"))
+    tables.write(contacts.store, "people", ada, (EMAIL,), now=NOW)
+    assert tables.rows(Where("contact", "id"), ["person", "vague", "namesakes"]) == {2: [("2", "[]", 0)]}

@@ -314,3 +314,17 @@ def test_what_needs_a_file_says_what_to_do_without_one() -> None:
     assert file_of(Path("ledger.db"), "otherwise") == Path("ledger.db")
     with pytest.raises(LedgerError, match=r"is in PostgreSQL \(.*\): otherwise"):
         file_of(Url("postgresql://localhost/syncd"), "otherwise")
+
+
+def test_pulls_are_counted_behind_one_of_them(harness: Harness) -> None:
+    assert harness.run(harness.ledger.read(reports.newest_run)) == 0
+    assert harness.run(harness.ledger.read(reports.pulled_since, run=0)) == 0
+    harness.person("Ada")
+    harness.pull()
+    harness.person("Bo")
+    harness.pull()
+    newest = harness.run(harness.ledger.read(reports.newest_run))
+    assert newest == 2
+    counted = [harness.run(harness.ledger.read(reports.pulled_since, run=run)) for run in (0, 1, newest)]
+    assert counted[2] == 0
+    assert counted[0] > counted[1] > 0

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import breakers, candidates, inbox, results, submissions
+from syncd.ledger import breakers, candidates, cases, inbox, results, submissions
 from syncd.ledger.candidates import Asked
 from syncd.ledger.results import Since
 from syncd.ledger.store import Tx
@@ -403,3 +403,85 @@ def test_what_a_provider_failed_at_costs_nothing_once_no_answer_is_awaited(
     assert tables.rows(Where("submission", "id"), told) == {"s": [left]}
     spent = tables.raw.execute("SELECT reserved_mc, charged_mc FROM spend").fetchall()
     assert spent == [(0 if ends else 9_000, 0)]
+
+
+ANSWER: dict[str, Any] = {
+    "job_id": 1, "provider": "ann", "round": 1, "way": "name", "outcome": "found", "candidates": "[1]", "said": "[2]",
+    "submission_id": "s", "delivery_id": 1, "told": None, "note": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "is_news"),
+    [
+        *(({}, {key: value}, True) for key, value in (
+            ("job_id", 2), ("provider", "bob"), ("round", 2), ("way", ""), ("outcome", "missing"), ("candidates", "[]"),
+            ("said", "[]"),
+        )),
+        *(({}, {key: value}, False) for key, value in (("submission_id", "t"), ("note", "x"), ("told", "{}"))),
+        ({"outcome": "failed"}, {"submission_id": "t"}, True),
+        ({"outcome": "failed", "submission_id": None}, {"submission_id": "t"}, True),
+        ({"outcome": "failed"}, {}, False),
+    ],
+)  # fmt: skip
+def test_what_says_the_same_of_the_same_question_is_kept_once(
+    tables: Tables, first: dict[str, Any], other: dict[str, Any], is_news: bool
+) -> None:
+    """A failure counts once for each call."""
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **EMPTY)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="sent")
+    given = {**ANSWER, **first}
+    for values in (given, {**given, **other, "delivery_id": 2}):
+        tables.write(lambda tx, values=values: tx.run("results_add", **values, now=5.0))
+    kept = tables.raw.execute("SELECT count(*) FROM result").fetchone()[0]
+    assert kept == 1 + is_news
+    tables.write(lambda tx: tx.run("results_add", **{**given, "said": "[3]"}, now=5.0))
+    assert tables.raw.execute("SELECT count(*) FROM result").fetchone()[0] == kept, "a delivery says one thing of a job"
+
+
+def test_callbacks_that_wait_in_a_spool_come_with_what_they_were_packed_with(tables: Tables) -> None:
+    """The first ones first; not those that were forwarded."""
+    for n in (1, 2):
+        tables.add(Where("sample", "id"), n, text=b"x" * n)
+    for n, (state, sample) in enumerate((("received", 2), ("applied", 1), ("received", None), ("received", 1)), 1):
+        row = {"state": state, "sample_id": sample, "source": "callback", "body": b"b", "size": 10 * n}
+        tables.add(Where("delivery", "id"), n, submission_id=f"s{n}", received_at=9.0 - n, **row)
+
+    def spooled(limit: int) -> list[tuple[Any, ...]]:
+        return [(row["id"], row["sample"]) for row in tables.read(lambda tx: tx.rows("spooled", limit=limit))]
+
+    assert spooled(9) == [(1, b"xx"), (3, None), (4, b"x")]
+    assert spooled(2) == [(1, b"xx"), (3, None)]
+    assert tables.read(lambda tx: tuple(tx.row("spooled_waiting"))) == (3, 80, 5.0)
+    tables.write(lambda tx: tx.run("spooled_drop", ids="[1, 3, 4]"))
+    assert tables.read(lambda tx: tuple(tx.row("spooled_waiting"))) == (0, 0, None)
+    assert [*tables.rows(Where("delivery", "id"))] == [2]
+
+
+# --- whom to decide on -------------------------------------------------------------------------------
+
+
+def test_who_is_decided_on_next_is_held_by_nobody(tables: Tables) -> None:
+    """Who changed comes first, in the order of the records; else whose time has come, the longest due first; and apart
+    from those, who was answered, in the order of the jobs."""
+    for n in range(1, 7):
+        tables.add(Where("contact", "id"), n, **EMPTY, planned=int(n > 4))
+    for job, (contact, state, at) in enumerate(
+        ((6, "answered", 3.0), (5, "answered", 2.0), (1, "answered", None), (6, "answered", 1.0), (2, "done", 5.1),
+         (3, "answered", 1.0), (4, "answered", 4.0)), 11,
+    ):  # fmt: skip
+        tables.add(Where("job", "id"), job, contact_id=contact, field=f"f{job}", sync="a", state=state)
+        if at is not None:
+            tables.add(Where("again", "job_id"), job, at=at)
+    for kind, item in (("contact", "3"), ("job", "1"), ("contact", "13"), ("record", "5")):
+        tables.add(Where("claim", "kind"), kind, item=item)
+    assert tables.read(cases.changed, 9, now=5.0) == [1, 2, 4]
+    assert tables.read(cases.changed, 2, now=5.0) == [1, 2]
+    assert tables.read(cases.answered, 9) == [6, 5, 1, 4]
+    assert tables.read(cases.answered, 2) == [6, 5]
+    tables.raw.execute("UPDATE contact SET planned = 1")
+    tables.raw.commit()
+    assert tables.read(cases.changed, 9, now=5.0) == [6, 5, 4]
+    assert tables.read(cases.changed, 9, now=5.1) == [6, 5, 4, 2]
+    assert tables.read(cases.changed, 2, now=2.0) == [6, 5]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from syncd.ledger import breakers, claims, gates, pauses, permits
+from syncd.contract.pacing import Window
+from syncd.ledger import breakers, claims, gates, pauses, permits, rates
 from syncd.ledger.claims import Kind, Lost, Owner
 from syncd.ledger.permits import Permit, Use
 
@@ -140,3 +142,36 @@ def test_calls_that_are_made_together_stand_under_a_claim_each(tables: Tables) -
     with pytest.raises(Lost):
         tables.write(permits.use, uses)
     tables.write(permits.use, uses[::2])
+
+
+# --- what a vendor's limits allow ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("window", "at", "calls", "wait"),
+    [
+        (Window(50.0, 2), [], 2, None),
+        (Window(50.0, 2), [], 3, 50.0),
+        (Window(50.0, 2), [100.0, 110.0], 1, 30.0),
+        (Window(50.0, 3), [100.0, 100.5, 110.0], 1, 30.5),
+        (Window(50.0, 2), [100.0, 100.0, 110.0], 1, 30.0),
+        (Window(50.0, 2), [70.0, 110.0], 1, None),
+        (Window(50.0, 2, fixed=True), [99.0, 110.0], 1, None),
+        (Window(50.0, 2, fixed=True), [100.0, 110.0], 1, 30.0),
+    ],
+)
+def test_a_call_waits_until_the_window_holds_one_more(
+    tables: Tables, window: Window, at: list[float], calls: int, wait: float | None
+) -> None:
+    """At the moment 120, after calls at these moments; another connection's calls take no place."""
+    for moment in at:
+        tables.write(rates.take, "ann", [replace(window, limit=99)], now=moment)
+        tables.write(rates.take, "bob", [replace(window, limit=99)], now=moment)
+    if wait is None:
+        assert tables.read(rates.left, "ann", window, now=120.0) >= calls
+        tables.write(rates.take, "ann", [window], now=120.0, calls=calls)
+        return
+    with pytest.raises(rates.TooSoon) as told:
+        tables.write(rates.take, "ann", [Window(1.0, 9), window], now=120.0, calls=calls)
+    assert told.value.wait == pytest.approx(wait)
+    assert tables.read(rates.left, "ann", Window(1.0, 9), now=120.0) == 9, "nothing was written"

@@ -248,6 +248,18 @@ def test_of_a_call_all_the_requests_are_loaded_that_anybody_wants(
     assert sorted(request.id for request in found["a"].requests) == loaded
 
 
+@pytest.mark.parametrize("wishes", [(True,), (False,), (True, False), (False, True), (False, False)])
+def test_what_is_known_of_a_contact_is_loaded_where_anybody_wants_it(books: Books, wishes: tuple[bool, ...]) -> None:
+    books.intend("a", 1)
+    books.intend("b", 2)
+    for id_ in (1, 2):
+        books.write(lambda tx, id_=id_: tx.run("contact_learn", id=id_, profile="https://www.linkedin.com/in/ada"))
+    calls = [submissions.Wanted("a", frozenset({"a/1"}), known) for known in wishes]
+    found = books.write(submissions.load_many, [*calls, submissions.Wanted("b", known=True)])
+    told = {call: [request.known != Identity() for request in one.requests] for call, one in found.items()}
+    assert told == {"a": [any(wishes)], "b": [True]}
+
+
 def test_a_failure_is_counted_once_for_each_call(books: Books) -> None:
     """Two calls ask the same question, and the provider fails at both; the second of them says so twice."""
     books.intend("a", 1)
@@ -346,16 +358,17 @@ def test_a_2xx_after_the_callback_adds_the_providers_id_and_nothing_else(books: 
 def test_calls_that_are_taken_on_together_each_keep_their_note(books: Books) -> None:
     for name, job in (("a", 1), ("b", 2), ("c", 3)):
         books.intend(name, job)
-    times: dict[str, Any] = {"poll_at": None, "deadline": NOW + DAY, "now": NOW}
+    times: dict[str, Any] = {"poll_at": None, "deadline": NOW + DAY}
     accepting = [
-        books.ledger.write(submissions.accept, name, None, note=note, **times)
-        for name, note in (("a", ""), ("b", "late"), ("c", ""))
+        books.ledger.write(submissions.accept, name, None, note=note, now=NOW + late, **times)
+        for name, note, late in (("a", "", 2), ("b", "late", 1), ("c", "", 0))
     ]
     books.runner.run(as_one_group(books.ledger, *accepting))
     assert books.calls() == dict.fromkeys("abc", "accepted")
     assert ask(books.path, "SELECT job_id, note FROM event WHERE target = 'sent' ORDER BY 1") == [
         (1, ""), (2, "late"), (3, ""),
     ]  # fmt: skip
+    assert ask(books.path, "SELECT id, updated_at FROM job ORDER BY 1") == [(1, NOW + 2), (2, NOW + 1), (3, NOW + 2)]
 
 
 @pytest.mark.parametrize("ids", [(None, "job-7"), ("job-7", None), ("job-7", "job-8")])

@@ -5,12 +5,13 @@ import stat
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from syncd.cli import app
-from syncd.ledger import copies, upkeep
+from syncd.ledger import copies, retention, upkeep
 from syncd.ledger.file import LedgerError
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.ledger.upkeep import BACKWARD, FORWARD, Freeze
@@ -18,7 +19,7 @@ from syncd.pipeline.watch import Watch
 from tests.places import place_of
 
 from .audit import ask, events_gone, sqlite3
-from .by_hand import Tables, Where
+from .by_hand import EMPTY, Tables, Where
 from .harness import DAY, SECRET, Harness
 
 pytestmark = pytest.mark.sqlite  # copies, and files that were damaged
@@ -297,3 +298,48 @@ def test_a_thousandth_of_a_credit_adds_up_whatever_has_become_of_it(tables: Tabl
     tables.raw.execute("UPDATE submission SET shares = '{\"email\": 2}' WHERE id = 's112'")
     tables.raw.commit()
     assert tables.read(lambda tx: [row[0] for row in tx.rows("check_shares")]) == ["s112"]
+
+
+BEFORE, LONG_AGO = 50.0, 49.0
+
+
+@pytest.mark.parametrize(
+    ("contact", "jobs", "goes"),
+    [
+        ({}, [], True),
+        ({"pulled_at": BEFORE}, [], False),
+        ({"pulled_at": 0.0}, [], False),
+        ({"identity": "{}"}, [], False),
+        ({}, [("done", LONG_AGO)], True),
+        ({}, [("done", BEFORE)], False),
+        ({}, [("done", LONG_AGO), ("done", BEFORE + 1)], False),
+        ({}, [("review", LONG_AGO)], False),
+        ({}, [("done", LONG_AGO), ("queued", LONG_AGO)], False),
+    ],
+)
+def test_who_was_not_seen_and_not_asked_about_for_long_is_let_go_of(
+    tables: Tables, contact: dict[str, Any], jobs: list[tuple[str, float]], goes: bool
+) -> None:
+    """What another one waits for keeps nobody."""
+    known = {**EMPTY, "pulled_at": LONG_AGO, "identity": '{"last_name":"Stone"}'}
+    tables.add(Where("contact", "ext_id"), "e7", id=7, **{**known, **contact})
+    tables.add(Where("contact", "ext_id"), "e8", id=8, **{**known, "pulled_at": 99.0})
+    for n, (state, at) in enumerate([*jobs], 1):
+        tables.add(Where("job", "id"), n, contact_id=7, field=f"f{n}", sync="a", state=state, updated_at=at)
+    tables.add(Where("job", "id"), 9, contact_id=8, field="email", sync="a", state="queued", updated_at=99.0)
+
+    def found(after: int, until: int) -> list[int]:
+        given = {"after": after, "until": until, "before": BEFORE}
+        return [row["id"] for row in tables.read(lambda tx: tx.rows("people_to_thin", **given))]
+
+    assert found(6, 8) == found(6, 7) == ([7] if goes else [])
+    assert found(7, 8) == found(0, 6) == []
+    tables.write(upkeep.set_mark, retention.ROUND_ENDED, 99.5 - DAY)
+    purged = tables.write(retention.purge, raw_before=0.0, jobs_before=0.0, people_before=BEFORE, now=99.0)
+    assert purged.people == 0, "a round begins a day after the last one has ended"
+    tables.write(upkeep.set_mark, retention.ROUND_ENDED, 99.0 - DAY)
+    purged = tables.write(retention.purge, raw_before=0.0, jobs_before=0.0, people_before=BEFORE, now=99.0)
+    assert purged.people == int(goes)
+    left = tables.rows(Where("contact", "id"), ["identity"])
+    assert (left[7] == [("{}",)]) is (goes or contact.get("identity") == "{}")
+    assert left[8] != [("{}",)]

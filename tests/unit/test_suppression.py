@@ -21,6 +21,7 @@ from syncd.people.suppression import Kind, Sign
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import STRANGER
 
+from .by_hand import Tables, Where
 from .conftest import Build
 from .harness import EMAIL, PHONE, SECRET, Harness
 
@@ -318,3 +319,21 @@ def test_a_single_column_needs_no_head(harness: Harness, tmp_path: Path) -> None
     told = json.loads(command(harness, "import", str(file), "--json"))
     assert told["counts"] == {"email": 1, "domain": 1}
     assert [one["line"] for one in told["unread"]] == [4]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_an_entry_is_meant_by_its_value_or_by_the_beginning_of_its_id(tables: Tables) -> None:
+    """Six letters of it at least: less may mean another one."""
+    assert tables.read(suppressions.named, MAIL) == []
+    signs = [suppression.read(value) for value in (MAIL, "birch.example")]
+    assert tables.write(suppressions.add, signs, reason="", by="ada", now=1.0) == 2
+    for digest in ("abcdef01", "abcdef02", "abcdee01"):
+        tables.add(Where("suppression", "digest"), digest, kind="email", at=2.0, forgotten=0)
+
+    def named(text: str) -> list[str]:
+        return [one.digest for one in tables.read(suppressions.named, text)]
+
+    assert (named("abcdef"), named(" ABCDEF01 "), named("abcdef03")) == (["abcdef01", "abcdef02"], ["abcdef01"], [])
+    assert (named("abcde"), named("abcdee")) == ([], ["abcdee01"])
+    [mine] = named(MAIL)
+    assert named(mine[:8]) == [mine]
