@@ -24,7 +24,7 @@ from syncd.ledger.shared_time import SLOW, SharedTime
 from syncd.ledger.store import Tx
 from syncd.people.evidence import Learned
 
-from .by_hand import Tables, Where
+from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .harness import DAY, EMAIL, PHONE, Harness
 
@@ -328,3 +328,48 @@ def test_pulls_are_counted_behind_one_of_them(harness: Harness) -> None:
     counted = [harness.run(harness.ledger.read(reports.pulled_since, run=run)) for run in (0, 1, newest)]
     assert counted[2] == 0
     assert counted[0] > counted[1] > 0
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_what_was_decided_is_counted_by_whom_is_asked_or_why_nobody_is(tables: Tables) -> None:
+    """Since a moment, and what is queued; of what is asked the provider, of everything else the reason or the state."""
+    jobs = (
+        ("queued", "", "ann"), ("queued", "", "ann"), ("queued", "", "bob"), ("sending", "", "ann"),
+        ("done", "not_found", "ann"), ("review", "", "ann"), ("waiting", "", "ann"), ("done", "written", "ann"),
+    )  # fmt: skip
+    for n, (state, reason, provider) in enumerate(jobs, 1):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "connection": "crm", "object": "o"})
+        row = {"field": "email", "sync": "a", "state": state, "reason": reason, "provider": provider}
+        tables.add(Where("job", "id"), n, contact_id=n, **row)
+        tables.add(Where("history", "job_id"), n, step_id=5 if n == 8 else 6)
+
+    def told(jobs: list[int] | None = None) -> list[tuple[Any, ...]]:
+        found = tables.read(reports.planned_totals, since_event=5, jobs=jobs)
+        return [(one.provider, one.reason, one.contacts) for one in found]
+
+    assert told() == [
+        ("bob", None, 1), ("ann", None, 3), (None, "not_found", 1), (None, "review", 1), (None, "waiting", 1),
+    ]  # fmt: skip
+    assert told([1, 5]) == [("ann", None, 1), (None, "not_found", 1)]
+    ids = [one.job_id for one in tables.read(reports.planned, since_event=5)]
+    assert ids == [1, 2, 3, 4, 5, 6, 7]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_since_when_the_first_of_each_queue_waits(tables: Tables) -> None:
+    """The first, not the oldest; of calls the one whose time is over first, and of doubts the oldest."""
+    assert tables.read(figures.read, ["a"], ["ann"]).waits_since == {}
+    for n, (state, at) in enumerate((("applied", 1.0), ("received", 9.0), ("received", 2.0)), 1):
+        tables.add(Where("delivery", "id"), n, submission_id=f"s{n}", state=state, received_at=at, body=b"")
+    for n, (planned, at) in enumerate(((1, 1.0), (0, 8.0), (0, 2.0)), 1):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "planned": planned, "pulled_at": at})
+    for n, (state, at) in enumerate((("done", 1.0), ("answered", 7.0), ("answered", 2.0)), 1):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state=state, updated_at=at)
+    for n, (state, at, deadline) in enumerate(
+        (("accepted", 2.0, 9.0), ("in_doubt", 6.0, 5.0), ("settled", 1.0, 1.0), ("in_doubt", 5.0, 6.0)), 1
+    ):
+        row = {"created_at": at, "deadline": deadline, "shares": "{}", "run_id": 1}
+        tables.add(Where("submission", "id"), f"s{n}", state=state, **row)
+    told = tables.read(figures.read, ["a"], ["ann"])
+    assert told.waits_since == {"inbox": 9.0, "plan": 8.0, "answered": 7.0, "sent": 6.0, "in_doubt": 5.0}
+    assert told.inbox == 2

@@ -485,3 +485,23 @@ def test_who_is_decided_on_next_is_held_by_nobody(tables: Tables) -> None:
     assert tables.read(cases.changed, 9, now=5.0) == [6, 5, 4]
     assert tables.read(cases.changed, 9, now=5.1) == [6, 5, 4, 2]
     assert tables.read(cases.changed, 2, now=2.0) == [6, 5]
+
+
+@pytest.mark.parametrize(
+    ("call", "state", "stays"), [("s", "received", False), ("t", "received", True), ("s", "surplus", None)]
+)
+def test_of_a_call_about_somebody_who_was_erased_no_body_is_kept(
+    tables: Tables, call: str, state: str, stays: bool | None
+) -> None:
+    """Once it is read, or set aside; what somebody has seen to meanwhile is as they left it."""
+    tables.add(Where("forgotten_request", "submission_id"), "s")
+    for n in (1, 2):
+        tables.add(Where("delivery", "id"), n, submission_id=call, state=state, body=b"x", note="before", digest=n)
+    tables.write(lambda tx: tx.run("deliveries_applied", id=1, note="read"))
+    tables.write(lambda tx: tx.run("delivery_done", id=2, state="quarantined", note="set aside"))
+    found = tables.rows(Where("delivery", "id"), ["state", "note", "body"])
+    body = b"x" if stays else b""
+    if stays is None:
+        assert found == {1: [(state, "before", b"x")], 2: [(state, "before", b"x")]}
+    else:
+        assert found == {1: [("applied", "read", body)], 2: [("quarantined", "set aside", body)]}

@@ -175,3 +175,21 @@ def test_a_call_waits_until_the_window_holds_one_more(
         tables.write(rates.take, "ann", [Window(1.0, 9), window], now=120.0, calls=calls)
     assert told.value.wait == pytest.approx(wait)
     assert tables.read(rates.left, "ann", Window(1.0, 9), now=120.0) == 9, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    ("owner", "until", "other"), [(8, NOW + 1, True), (8, NOW, False), (7, NOW + 1, False), (8, NOW - 1, False)]
+)
+def test_somebody_else_works_on_it_as_long_as_their_lease_lasts(
+    tables: Tables, owner: int, until: float, other: bool
+) -> None:
+    """Beside them, a start takes nothing from anybody; else all of what is held is free."""
+    tables.add(Where("worker", "owner"), owner, lease_until=until)
+    tables.add(Where("claim", "kind"), "job", item="1", owner=owner)
+    mine = Owner(id=7)
+    assert tables.read(claims.any_other, mine, now=NOW) is other
+    assert tables.write(claims.begin, mine, shared=True, now=NOW) is not other
+    assert tables.rows(Where("claim", "kind"), ["item"]) == ({"job": [("1",)]} if other else {})
+    assert [*tables.rows(Where("worker", "owner"))] == ([7, 8] if other else [7])
+    assert tables.write(claims.begin, mine, shared=False, now=NOW), "nobody else can be there"
+    assert tables.rows(Where("claim", "kind")) == {}

@@ -259,9 +259,9 @@ def test_what_waits_is_taken_up_once_it_is_due_at_most_so_much_at_once(tables: T
         state, due = ("queued", 1.0) if n == 510 else ("waiting", 5.0 if n < 509 else 5.1)
         tables.raw.execute(WAITING, (n, n, state, due))
     tables.raw.commit()
-    due = [row[0] for row in tables.read(lambda tx: tx.rows("jobs_due", now=5.0))]
-    assert len(due) == 500
-    assert set(due) <= set(range(1, 509))
+    found = [row[0] for row in tables.read(lambda tx: tx.rows("jobs_due", now=5.0))]
+    assert len(found) == 500
+    assert set(found) <= set(range(1, 509))
     tables.raw.execute("DELETE FROM job WHERE id < 500")
     tables.raw.commit()
     assert sorted(row[0] for row in tables.read(lambda tx: tx.rows("jobs_due", now=5.0))) == list(range(500, 509))
@@ -343,3 +343,24 @@ def test_who_was_not_seen_and_not_asked_about_for_long_is_let_go_of(
     left = tables.rows(Where("contact", "id"), ["identity"])
     assert (left[7] == [("{}",)]) is (goes or contact.get("identity") == "{}")
     assert left[8] != [("{}",)]
+
+
+def test_of_a_person_who_is_let_go_of_nothing_stays_but_whose_record_it_was(tables: Tables) -> None:
+    given = {"identity": '{"last_name":"Stone"}', "vague": '["x"]', "namesakes": 1, "learned": "p", "fingerprint": 5}
+    for n in (1, 2):
+        row = {**EMPTY, **given, "connection": "crm", "object": "o", "person": "p", "revision": 7}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **row)
+        tables.add(Where("person_key", "contact_id"), n, key=n)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="done", value="v", note="n")
+        tables.add(Where("attempt", "job_id"), n, submission_id="s", provider="ann", asked="{1}", question=n)
+        tables.add(Where("history", "job_id"), n, step_id=1)
+    tables.add(Where("step", "id"), 1, jobs=2)
+    tables.write(retention._thin_people, [1])
+    columns = ["person", "identity", "vague", "namesakes", "learned", "fingerprint", "revision", "ext_id"]
+    kept = ("p", *given.values(), 7, "e2")
+    assert tables.rows(Where("contact", "id"), columns) == {1: [("1", "{}", "[]", 0, None, None, 0, "e1")], 2: [kept]}
+    assert [*tables.rows(Where("person_key", "contact_id"))] == [2]
+    assert tables.rows(Where("job", "id"), ["value", "note", "thinned"]) == {1: [(None, "", 1)], 2: [("v", "n", 0)]}
+    asked = tables.rows(Where("attempt", "job_id"), ["asked", "question"])
+    assert asked == {1: [("{}", 1)], 2: [("{1}", 2)]}, "the digest stays: the same question is not paid twice"
+    assert tables.rows(Where("step", "id"), ["jobs"]) == {1: [(1,)]}
