@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -21,7 +22,7 @@ from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 from tests.places import place_of
 
 from .audit import BODIES
-from .by_hand import EMPTY, Tables, Where
+from .by_hand import EMPTY, NOW, Tables, Where
 from .conftest import Build
 from .harness import EMAIL, PHONE, SECRET, UNHEARD, Harness
 from .test_suppression import CONFIG
@@ -36,6 +37,8 @@ ADA = Identity(
     linkedin_url=PROFILE, emails=(MAIL,), phones=("+442079460456",),
 )  # fmt: skip
 ERASED = "what it said was erased"
+UNREAD = "an answer about them waits to be read"
+HELD = "they are being worked on"
 TRACES = ("adelheid", "quendolin", "2079460123", "2079460456")
 
 
@@ -457,3 +460,64 @@ def test_of_an_answer_that_names_the_person_no_byte_stays(tables: Tables) -> Non
     assert raw == {1: [(b"", None, None)], 2: [(b"", None, "{}")], 3: [(MAIL.encode(), 7, None)]}
     said = tables.rows(Where("result", "id"), ["candidates", "said", "note", "doubt"])
     assert said == {1: [("[]", "[]", "", "")], 2: [("[]", "[]", "", ERASED)], 3: [(MAIL, MAIL, MAIL, "")]}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (("job", "id", 1, {"contact_id": 1, "field": "email", "state": "sending"}), "a call about them is being made"),
+        (("job", "id", 1, {"contact_id": 1, "field": "email", "state": "sent"}), None),
+        (("job", "id", 2, {"contact_id": 2, "field": "email", "state": "sending"}), None),
+        (("undo", "write_id", 5, {"contact_id": 1, "state": "intent"}), "a value of theirs is being put back"),
+        (("undo", "write_id", 5, {"contact_id": 1, "state": "asked"}), None),
+        (("undo", "write_id", 5, {"contact_id": 2, "state": "intent"}), None),
+        (("delivery", "id", 8, {"submission_id": "s", "state": "received", "body": b""}), UNREAD),
+        (("delivery", "id", 8, {"submission_id": "s", "state": "applied", "body": b""}), None),
+        (("delivery", "id", 8, {"submission_id": "t", "state": "received", "body": b""}), None),
+        (("claim", "item", "1", {"kind": "contact", "owner": 7}), HELD),
+        (("claim", "item", "1", {"kind": "record", "owner": 7}), HELD),
+        (("claim", "item", "1", {"kind": "selection", "owner": 7}), None),
+        (("claim", "item", "2", {"kind": "contact", "owner": 7}), None),
+        (("claim", "item", "1", {"kind": "contact", "owner": 8}), None),
+        (("claim", "item", "1", {"kind": "contact", "owner": 9}), None),
+        (("claim", "item", "11", {"kind": "job", "owner": 7}), HELD),
+        (("claim", "item", "12", {"kind": "job", "owner": 7}), None),
+        (("claim", "item", "s", {"kind": "submission", "owner": 7}), HELD),
+        (("claim", "item", "t", {"kind": "submission", "owner": 7}), None),
+        (("claim", "item", "3", {"kind": "delivery", "owner": 7}), HELD),
+        (("claim", "item", "4", {"kind": "delivery", "owner": 7}), None),
+    ],
+)  # fmt: skip
+def test_what_is_being_done_with_a_person_is_in_the_way(
+    tables: Tables, row: tuple[str, str, Any, dict[str, Any]], why: str | None
+) -> None:
+    """Contact 1 with the jobs 1 and 11, asked about in the call s. Process 8 has ended, and nobody knows of 9."""
+    table, key, name, values = row
+    for delivery, call in ((3, "s"), (4, "t")):
+        tables.add(Where("delivery", "id"), delivery, submission_id=call, state="applied", body=b"")
+    tables.add(Where("worker", "owner"), 7, lease_until=NOW + 1)
+    tables.add(Where("worker", "owner"), 8, lease_until=NOW)
+    tables.add(Where(table, key), name, **values)
+    given = {"ids": "[1]", "jobs": "[1, 11]", "calls": '["s"]', "now": NOW}
+    assert tables.read(lambda tx: tx.value("forget_in_the_way", **given)) == why
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_notes_about_those_jobs_that_name_the_person_go(tables: Tables) -> None:
+    """Of the jobs, their reviews and their history; not those of other jobs, nor what names nobody."""
+    texts = {1: f"{MAIL} is theirs", 2: f"it names {MAIL.upper()}", 3: "it names nobody", 4: MAIL}
+    for n, text in texts.items():
+        tables.add(Where("result", "id"), n, job_id=n, outcome="found", at=1.0)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", note=text)
+        tables.add(Where("review", "job_id"), n, result_id=n, why=text)
+        tables.add(Where("step", "id"), n, note=text, jobs=1)
+        tables.add(Where("history", "job_id"), n, step_id=n)
+    tables.write(forgetting._erase_mentions, [1, 2, 3], {MAIL, "nobody@else.example.com"})
+    for table, name, column, left in (
+        ("job", "id", "note", ""),
+        ("review", "job_id", "why", ERASED),
+        ("step", "id", "note", ""),
+    ):
+        told = {n: rows[0][0] for n, rows in tables.rows(Where(table, name), [column]).items()}
+        assert told == {1: left, 2: left, 3: texts[3], 4: texts[4]}, table

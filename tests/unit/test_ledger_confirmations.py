@@ -50,3 +50,58 @@ def test_jobs_of_one_contact_are_one_contact(tables: Tables) -> None:
     tables.read(confirmations.require, "a", "policy", [1, 2], limit=1, now=NOW)
     with pytest.raises(NotYet):
         tables.read(confirmations.require, "a", "policy", [1, 2, 3], limit=1, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "on_its_way", "answer_may_come"),
+    [
+        ("queued", False, False), ("sending", True, True), ("sent", True, True), ("in_doubt", False, False),
+        ("answered", True, True), ("accepted", True, False), ("writing", True, False), ("review", False, False),
+        ("done", False, False),
+    ],
+)  # fmt: skip
+def test_what_may_still_be_written_is_on_its_way(
+    tables: Tables, state: str, on_its_way: bool, answer_may_come: bool
+) -> None:
+    """Of this sync alone. While its CRM refuses whatever is written, one of these is waited for."""
+    for _ in range(confirmations.IN_A_ROW):
+        tables.write(confirmations.refuse, "a", "no", first=True, now=NOW)
+    row = {"state": state, "submission_id": "s", "field": "email"}
+    tables.add(Where("job", "id"), 1, contact_id=1, sync="b", **row)
+    assert tables.read(confirmations.allowance, "a", "policy", limit=3, now=NOW) == 1
+    assert not tables.read(confirmations.can_be_tried, "a")
+    assert not tables.read(confirmations.is_under_way, "a")
+    tables.add(Where("job", "id"), 2, contact_id=2, sync="a", **row)
+    tables.add(Where("job", "id"), 3, contact_id=2, sync="a", **{**row, "field": "phone"})
+    assert tables.read(lambda tx: tx.value("contacts_on_their_way", sync="a")) == int(on_its_way), "contacts, not jobs"
+    assert tables.read(confirmations.can_be_tried, "a") is on_its_way
+    assert tables.read(confirmations.is_under_way, "a") is answer_may_come
+    assert tables.read(confirmations.allowance, "a", "policy", limit=3, now=NOW) == (0 if on_its_way else 1)
+
+
+def test_one_process_at_a_time_tries_a_single_write(tables: Tables) -> None:
+    for sync in ("a", "b"):
+        tables.add(Where("sync_state", "sync"), sync, probe_at=5.0)
+    assert tables.write(confirmations.postpone_probe, "a", 5.0, now=NOW)
+    assert not tables.write(confirmations.postpone_probe, "a", 5.0, now=NOW + 1), "another one does by now"
+    later = NOW + confirmations.FIRST_PROBE / 5
+    assert tables.rows(Where("sync_state", "sync"), ["probe_at"]) == {"a": [(later,)], "b": [(5.0,)]}
+
+
+def test_what_was_refused_is_due_once_a_write_was_confirmed(tables: Tables) -> None:
+    for n, (sync, state, due) in enumerate(
+        (("a", "accepted", NOW + 5), ("a", "accepted", NOW - 5), ("a", "writing", NOW + 5), ("b", "accepted", NOW + 5)),
+        1,
+    ):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync=sync, state=state, due_at=due)
+    assert not tables.write(confirmations.confirm, "a", "policy", now=NOW), "nothing was refused"
+    tables.write(confirmations.refuse, "a", "no", first=True, now=NOW)
+    tables.write(confirmations.refuse, "a", "no", first=False, now=NOW)
+    assert tables.rows(Where("sync_state", "sync"), ["refused", "words"]) == {"a": [(1, "no")]}
+    assert tables.write(confirmations.confirm, "a", "policy", now=NOW)
+    moments = [rows[0][0] for _, rows in sorted(tables.rows(Where("job", "id"), ["due_at"]).items())]
+    assert moments == [NOW, NOW - 5, NOW + 5, NOW + 5]
+    told = tables.rows(
+        Where("sync_state", "sync"), ["policy", "confirmed_at", "refused", "words", "probes", "probe_at"]
+    )
+    assert told == {"a": [("policy", NOW, 0, "", 0, 0.0)]}

@@ -505,3 +505,75 @@ def test_of_a_call_about_somebody_who_was_erased_no_body_is_kept(
         assert found == {1: [(state, "before", b"x")], 2: [(state, "before", b"x")]}
     else:
         assert found == {1: [("applied", "read", body)], 2: [("quarantined", "set aside", body)]}
+
+
+# --- the same person, and who may be -----------------------------------------------------------------
+
+
+def test_whom_a_job_waits_for(tables: Tables) -> None:
+    """Of the same person the same field of the other records; and of records that share a key, and stand apart."""
+    people = {1: "p", 2: "p", 3: "q", 4: "q", 5: "p"}
+    for n, person in people.items():
+        tables.add(Where("contact", "id"), n, **EMPTY, person=person)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", person=person, state="queued", provider=f"p{n}")
+    for n, field, state, due in (
+        (11, "phone", "sent", 0.0),
+        (13, "phone", "review", 3e11),
+        (14, "phone", "review", 5.0),
+    ):
+        tables.add(
+            Where("job", "id"), n, contact_id=n - 10, field=field, person=people[n - 10], state=state, due_at=due
+        )
+    for contact, key in ((1, 7), (3, 7), (3, 8), (1, 8), (4, 9), (2, 9), (5, 7), (4, 7)):
+        tables.add(Where("person_key", "contact_id"), contact, key=key)
+
+    def told(name: str, *jobs: int) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in tables.read(lambda tx: tx.rows(name, ids=json.dumps(jobs)))]
+
+    assert told("jobs_of_person", 1) == [(1, 2, "queued", "p2"), (1, 5, "queued", "p5")]
+    assert told("jobs_of_person", 13) == [(13, 14, "review", "")]
+    assert told("jobs_of_person", 14) == [(14, 13, "done", "")], "it is waited for without end"
+    assert told("jobs_of_namesakes", 1) == [(1, 3, "queued", "p3"), (1, 4, "queued", "p4")]
+    assert told("jobs_of_namesakes", 2) == [(2, 4, "queued", "p4")]
+    assert told("jobs_of_namesakes", 11) == [(11, 13, "done", ""), (11, 14, "review", "")]
+    assert sorted(told("jobs_of_namesakes", 3, 13)) == [
+        (3, 1, "queued", "p1"), (3, 5, "queued", "p5"), (13, 11, "sent", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ["sending", "sent", "in_doubt", "writing", "review", "done", "queued", "accepted"])
+def test_what_a_person_wants_to_be_tried_again_is_due_now(tables: Tables, state: str) -> None:
+    """Not what is under way or waits for a person; what waits for an event goes on waiting for it."""
+    for n, due in ((1, 9.0), (2, 3.0), (3, 2e11), (4, 9.0)):
+        row = {"state": state, "due_at": due, "retried_at": 1.0}
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", **row)
+    tables.write(lambda tx: tx.run("retry_jobs", ids="[1, 2, 3]", now=5.0))
+    told = tables.rows(Where("job", "id"), ["due_at", "retried_at"])
+    if state in ("done", "queued", "accepted"):
+        assert told == {1: [(5.0, 5.0)], 2: [(3.0, 5.0)], 3: [(2e11, 5.0)], 4: [(9.0, 1.0)]}
+    else:
+        assert told == {1: [(9.0, 1.0)], 2: [(3.0, 1.0)], 3: [(2e11, 1.0)], 4: [(9.0, 1.0)]}
+
+
+@pytest.mark.parametrize("waiting", [True, False])
+def test_what_may_be_decided_on_again_is_not_under_way(tables: Tables, waiting: bool) -> None:
+    states = ("sending", "sent", "in_doubt", "writing", "done", "queued", "waiting", "answered", "accepted", "review")
+    for n, state in enumerate(states, 1):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state=state)
+    asked = json.dumps([9, 10, *range(1, 9), 77])
+    found = tables.read(lambda tx: [row[0] for row in tx.rows("jobs_to_retry", ids=asked, waiting=int(waiting))])
+    assert found == ([6, 7, 8, 9, 10] if waiting else [5, 6, 7, 8, 9, 10])
+
+
+def test_of_what_comes_after_the_last_word_a_few_are_kept(tables: Tables) -> None:
+    """Those of other calls take no room."""
+    for n in range(inbox.SURPLUS_KEPT + 3):
+        call, state = ("t", "surplus") if n == 0 else ("s", "applied") if n == 1 else ("s", "received")
+        row = {"submission_id": call, "state": state, "source": "callback", "body": b"{}", "digest": n, "headers": None}
+        tables.add(Where("delivery", "id"), n + 1, **row)
+    waiting = tables.read(inbox.received, list(range(1, 99)))
+    assert len(waiting) == inbox.SURPLUS_KEPT + 1
+    for got in waiting:
+        tables.write(inbox.set_aside_surplus, got)
+    told = [rows[0][0] for _, rows in sorted(tables.rows(Where("delivery", "id"), ["state"]).items())]
+    assert told == ["surplus", "applied", *["surplus"] * inbox.SURPLUS_KEPT]

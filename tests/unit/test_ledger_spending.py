@@ -186,3 +186,42 @@ def test_a_floor_is_reached_while_a_call_waits_for_more_than_is_left_above_it(
     assert (ann["left_at_worst"], ann["floor"]) == (140.0, 100.0)
     nothing = {"left_at_worst": None, "reached": False, "reached_at": None, "needs": None}
     assert {key: bob[key] for key in nothing} == nothing, "no balance is known"
+
+
+def test_the_dearest_price_is_remembered_for_a_while(tables: Tables) -> None:
+    """Of each provider and field. What was dearest long ago counts no more."""
+    mail, phone = FIELDS
+
+    def learn(provider: str, price: int, now: float) -> bool:
+        listed = {mail: Decimal(1), phone: Decimal(9)}
+        return bool(tables.write(budgets.learn_prices, provider, {mail: Decimal(price)}, listed, now=now))
+
+    def dearest(now: float) -> dict[Field, Decimal]:
+        return dict(tables.read(budgets.dearest, "ann", now=now))
+
+    assert (learn("ann", 5, NOW), learn("ann", 3, NOW + 1), learn("bob", 8, NOW)) == (True, False, True)
+    assert dearest(NOW) == {mail: 5}
+    assert learn("ann", 6, NOW + 2)
+    later = NOW + 2 + budgets.REMEMBER_PRICES
+    assert dearest(later) == {mail: 6}
+    assert dearest(later + 1) == {}
+    assert learn("ann", 2, later + 1)
+    assert dearest(later + 1) == {mail: 2}
+    assert learn("ann", 1, later + 2) is False
+    assert dearest(later + 2) == {mail: 2}
+
+
+@pytest.mark.parametrize(("state", "reserved"), [("intent", 5), ("accepted", 5), ("in_doubt", 5), ("settled", 4)])
+def test_calls_under_way_are_reserved_with_a_dearer_price(tables: Tables, state: str, reserved: int) -> None:
+    """For each field that is asked for; never with less than before, and nothing of another provider's calls."""
+    mail = FIELDS[0]
+    for call, provider, before in (("s", "ann", 4_000), ("t", "bob", 4_000), ("u", "ann", 12_000)):
+        row = {"reserved_mc": before, "shares": f'{{"email": {before}}}', "run_id": 1, "created_at": 1.0}
+        tables.add(Where("submission", "id"), call, provider=provider, sync="a", state=state, **row)
+    for n, (call, field) in enumerate((("s", "email"), ("t", "email"), ("u", "email"), ("u", "email")), 1):
+        tables.add(Where("job", "id"), n, contact_id=n, field=field, state="sent")
+        tables.add(Where("attempt", "job_id"), n, submission_id=call, provider="ann", request=f".{n}")
+    tables.write(budgets.learn_prices, "ann", {mail: Decimal(5)}, {mail: Decimal(4)}, now=NOW)
+    told = {id_: rows[0] for id_, rows in tables.rows(Where("submission", "id"), ["reserved_mc", "shares"]).items()}
+    assert told["s"] == (reserved * 1_000, f'{{"email":{reserved}000}}' if reserved == 5 else '{"email": 4000}')
+    assert (told["t"][0], told["u"][0]) == (4_000, 12_000)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.pacing import Window
-from syncd.ledger import breakers, claims, gates, pauses, permits, rates
+from syncd.ledger import breakers, canaries, claims, connections, gates, pauses, permits, rates, symptoms
 from syncd.ledger.claims import Kind, Lost, Owner
 from syncd.ledger.permits import Permit, Use
 
@@ -166,7 +166,7 @@ def test_a_call_waits_until_the_window_holds_one_more(
     """At the moment 120, after calls at these moments; another connection's calls take no place."""
     for moment in at:
         tables.write(rates.take, "ann", [replace(window, limit=99)], now=moment)
-        tables.write(rates.take, "bob", [replace(window, limit=99)], now=moment)
+        tables.write(rates.take, "bob", [replace(window, limit=99)], now=moment + 2)
     if wait is None:
         assert tables.read(rates.left, "ann", window, now=120.0) >= calls
         tables.write(rates.take, "ann", [window], now=120.0, calls=calls)
@@ -193,3 +193,52 @@ def test_somebody_else_works_on_it_as_long_as_their_lease_lasts(
     assert [*tables.rows(Where("worker", "owner"))] == ([7, 8] if other else [7])
     assert tables.write(claims.begin, mine, shared=False, now=NOW), "nobody else can be there"
     assert tables.rows(Where("claim", "kind")) == {}
+
+
+def test_refusals_are_over_for_the_connection_that_was_taken(tables: Tables) -> None:
+    for name, refusals in (("ann", 3), ("bob", 2)):
+        tables.add(Where("connection", "name"), name, refusals=refusals)
+    tables.write(connections.takes, "ann")
+    assert tables.rows(Where("connection", "name"), ["refusals"]) == {"ann": [(0,)], "bob": [(2,)]}
+
+
+def test_a_callback_of_our_own_is_waited_for_once(tables: Tables) -> None:
+    """Those of others, and old ones, are let go of without a word."""
+    for nonce, at in (("a", NOW), ("b", NOW), ("old", NOW - canaries.KEPT - 1), ("c", NOW - canaries.KEPT)):
+        tables.write(canaries.sent, nonce, now=at)
+    assert [tables.write(canaries.arrived, nonce) for nonce in ("a", "a", "nobody", "old")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+    assert tables.write(canaries.over, "b", now=NOW) is False
+    assert [*tables.rows(Where("canary", "nonce"))] == ["a", "c"]
+    assert tables.write(canaries.over, "a", now=NOW)
+    assert [*tables.rows(Where("canary", "nonce"))] == ["c"]
+
+
+def test_what_the_other_processes_see(tables: Tables) -> None:
+    """Each thing once, whichever of them sees it, since it was first seen."""
+    for owner, kind, who, since in ((7, "late", "pull", 1.0), (8, "late", "pull", 5.0), (9, "late", "pull", 3.0),
+                                    (8, "late", "dispatch", 4.0), (8, "away", "z", 2.0)):  # fmt: skip
+        row = {"who": who, "since": since, "why": f"why{owner}", "cure": f"cure{10 - owner}"}
+        tables.add(Where("symptom", "kind"), kind, owner=owner, **row)
+    told = [tuple(one.values()) for one in tables.read(symptoms.of_others, Owner(id=7))]
+    assert told == [
+        ("away", "z", "why8", "cure2", 2.0),
+        ("late", "dispatch", "why8", "cure2", 4.0),
+        ("late", "pull", "why8", "cure1", 3.0),
+    ]
+    tables.write(symptoms.keep, Owner(id=8), [{"kind": "k", "who": "w", "why": "y", "cure": "c", "since": 9.0}])
+    tables.add(Where("worker", "owner"), 8)
+    tables.write(symptoms.forget_the_ended)
+    assert [*tables.rows(Where("symptom", "owner"), ["kind"])] == [8]
+
+
+def test_a_clean_end_gives_back_what_the_process_held(tables: Tables) -> None:
+    for owner in (7, 8):
+        tables.add(Where("worker", "owner"), owner, lease_until=NOW)
+        tables.add(Where("claim", "owner"), owner, kind="job", item=str(owner))
+    tables.write(claims.end, Owner(id=7))
+    assert [*tables.rows(Where("worker", "owner"))] == [*tables.rows(Where("claim", "owner"))] == [8]

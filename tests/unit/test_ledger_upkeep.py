@@ -364,3 +364,32 @@ def test_of_a_person_who_is_let_go_of_nothing_stays_but_whose_record_it_was(tabl
     asked = tables.rows(Where("attempt", "job_id"), ["asked", "question"])
     assert asked == {1: [("{}", 1)], 2: [("{1}", 2)]}, "the digest stays: the same question is not paid twice"
     assert tables.rows(Where("step", "id"), ["jobs"]) == {1: [(1,)]}
+
+
+@pytest.mark.parametrize(("name", "table"), [("refresh_portion_end", "job"), ("people_portion_end", "contact")])
+def test_a_round_goes_on_behind_the_last_portion(tables: Tables, name: str, table: str) -> None:
+    for n in (2, 3, 7, 9):
+        given = {"state": "done", "sync": "a", "field": "email", "contact_id": n} if table == "job" else EMPTY
+        tables.add(Where(table, "id"), n, **given)
+
+    def last(after: int, limit: int) -> int | None:
+        found: int | None = tables.read(lambda tx: tx.value(name, after=after, limit=limit))
+        return found
+
+    assert (last(0, 2), last(3, 1), last(3, 9), last(2, 2), last(9, 9)) == (3, 7, 9, 7, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "waiting"), [(["queued"], 3), (["waiting"], 3), (["queued", "waiting"], 6), (["sent"], 0)]
+)
+def test_a_restored_ledger_says_how_many_wait_to_be_asked_about(
+    tables: Tables, states: list[str], waiting: int
+) -> None:
+    assert tables.read(upkeep.freeze, now=1.0) is None
+    tables.write(upkeep.set_mark, upkeep.FROZEN_UNTIL, 9.0)
+    for state in (*states, "done"):
+        for n, sync in ((1, "a"), (2, "b")):
+            tables.add(Where("counter", "sync"), sync, field="email", state=state, reason="", n=n)
+    told = tables.read(upkeep.freeze, now=1.0)
+    assert told == Freeze(until=9.0, copied_at=None, waiting=waiting)
+    assert tables.read(upkeep.freeze, now=9.0) is None

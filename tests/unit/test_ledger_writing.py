@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from syncd.contract.model import Field
-from syncd.ledger import contacts, refreshes, upkeep, write_limits, writes
+from syncd.contract.model import ContactRef, Field
+from syncd.ledger import contacts, provenance, refreshes, upkeep, write_limits, writes
 from syncd.ledger.refreshes import Portion
 from syncd.ledger.states import JobState
 from syncd.ledger.write_limits import WriteLimits, begun
@@ -236,3 +236,90 @@ def test_what_is_ours_is_told_of_each_job_the_newest_first_and_whether_it_stands
         1: [Written("x", "v5", "s5", True), Written("x", "v3", "s3", True), Written("x", "v1", "s1", False)],
         2: [Written("x", "v2", "s2", True)],
     }
+
+
+# --- what may be under way, and what the CRM is told --------------------------------------------------
+
+
+@pytest.mark.parametrize(("due", "later"), [(NOW, NOW + writes.LANDS), (NOW + DAY, NOW + DAY)])
+def test_open_writes_are_looked_at_once_they_must_have_landed(tables: Tables, due: float, later: float) -> None:
+    """Never earlier than they were to be; what is only accepted is written as soon as before."""
+    for n, (contact, state) in enumerate(((1, "writing"), (1, "accepted"), (2, "writing"), (3, "answered")), 1):
+        tables.add(Where("job", "id"), n, contact_id=contact, field=f"f{n}", sync="a", state=state, due_at=due)
+
+    def told() -> list[float]:
+        return [rows[0][0] for _, rows in sorted(tables.rows(Where("job", "id"), ["due_at"]).items())]
+
+    tables.write(writes.postpone_contacts, [1, 3], now=NOW)
+    assert told() == [later, due, due, due]
+    tables.write(writes.postpone_all, now=NOW)
+    assert told() == [later, due, later, due]
+
+
+@pytest.mark.parametrize(
+    ("job", "claim", "told"),
+    [
+        (None, None, True),
+        ("accepted", None, False),
+        ("writing", None, False),
+        ("queued", None, True),
+        (None, ("record", "1"), False),
+        (None, ("record", "2"), True),
+        (None, ("contact", "1"), True),
+    ],
+)
+def test_the_crm_is_told_anew_of_whom_nothing_is_under_way(
+    tables: Tables, job: str | None, claim: tuple[str, str] | None, told: bool
+) -> None:
+    places = (("crm", "o"), ("crm", "o"), ("crm", "x"), ("other", "o"), ("crm", "o"))
+    for n, (connection, object_) in enumerate(places, 1):
+        given = {**EMPTY, "connection": connection, "object": object_, "to_tell": 0}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given)
+    tables.write(provenance.tell_again, [1, 3, 4, 5])
+    if job is not None:
+        tables.add(Where("job", "id"), 1, contact_id=1, field="email", sync="a", state=job)
+    tables.add(Where("job", "id"), 2, contact_id=2, field="email", sync="a", state="writing")
+    if claim is not None:
+        tables.add(Where("claim", "kind"), claim[0], item=claim[1])
+    found = tables.read(provenance.to_tell, "crm", "o", 9)
+    assert found == {n: ContactRef(connection="crm", object="o", id=f"e{n}") for n in ([1, 5] if told else [5])}
+    assert [*tables.read(provenance.to_tell, "crm", "o", 1)] == [1 if told else 5]
+    tables.write(provenance.told, [5, 3])
+    left = {id_ for id_, rows in tables.rows(Where("contact", "id"), ["to_tell"]).items() if rows == [(1,)]}
+    assert left == {1, 4}
+
+
+def test_which_values_of_ours_stand_and_what_was_found_for_them_since(tables: Tables) -> None:
+    """Of each field the newest that was written and not put back, or that is being written."""
+    for n in (1, 2, 3):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "identity": f'{{"first_name":"Ada{n}"}}'})
+    jobs = ((1, "email", ""), (1, "phone", "mobile"), (2, "email", ""), (3, "email", ""))
+    for n, (contact, field, destination) in enumerate(jobs, 1):
+        tables.add(Where("job", "id"), n, contact_id=contact, field=field, destination=destination, state="done")
+    said = json.dumps([{"value": "v2", "grade": "valid"}])
+    writes_ = (
+        (1, "written", 5.0), (1, "written", 6.0), (1, "cleared", 7.0), (2, "written", 5.0), (2, "intent", None),
+        (3, "written", 5.0), (3, "written", 6.0), (4, "cleared", 5.0),
+    )  # fmt: skip
+    for n, (job, state, done) in enumerate(writes_, 1):
+        row = {"state": state, "done_at": done, "at": 4.0, "after": f"v{n}", "run_id": n, "property": "x"}
+        tables.add(Where("write", "job_id"), job, id=n, **row, result_id=job)
+    for write, state in ((7, "undone"), (6, "kept")):
+        tables.add(Where("undo", "state"), state, write_id=write, run_id=1, job_id=3, contact_id=2)
+    answers = (
+        (1, "found", "same", 6.0), (2, "found", "same", 9.0), (3, "found", "same", 1.0), (1, "found", "same", 6.1),
+        (1, "found", "doubtful", 8.0), (1, "not_found", "same", 8.0), (3, "found", "same", 5.5),
+        (4, "found", "same", 9.0),
+    )  # fmt: skip
+    for n, (job, outcome, verdict, at) in enumerate(answers, 1):
+        row = {"outcome": outcome, "verdict": verdict, "at": at, "provider": f"p{n}", "delivery_id": None}
+        tables.add(Where("result", "id"), n, job_id=job, **row, candidates=said if n != 4 else said.replace("v2", "w"))
+    found = tables.read(provenance.standing, [3, 2, 1])
+    told = [(one.job_id, one.value, one.provider, one.run, one.at, one.open, one.again_at) for one in found]
+    assert told == [
+        (1, "v2", "p1", 2, 6.0, False, 6.1), (2, "v5", "p2", 5, 4.0, True, 0.0), (3, "v6", "p3", 6, 5.0, False, 5.5),
+    ]  # fmt: skip
+    assert (found[0].field, found[1].field) == (Field.EMAIL, Field.MOBILE)
+    assert found[0].said is not None
+    assert [one.value for one in found[0].again] == ["w"]
+    assert found[2].identity.first_name == "Ada2"

@@ -12,7 +12,7 @@ from syncd.config import Budget
 from syncd.contract.errors import Retry
 from syncd.contract.model import ContactRef
 from syncd.ledger import suppressions
-from syncd.ledger.requests import Ticked, answered
+from syncd.ledger.requests import FIRST, Ticked, answered, cleared, hurry, jobs_of
 from syncd.people import suppression
 from syncd.pipeline import requests
 from syncd.web.private import application
@@ -234,3 +234,31 @@ def test_whose_box_may_be_cleared(
         tables.add(Where("claim", "kind"), kind, item=item)
     ref = ContactRef(connection="crm", object="contacts", id="e1")
     assert tables.read(answered, "crm", "contacts", 9) == ([Ticked(1, ref)] if cleared else [])
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_a_box_that_was_cleared_counts_anew_once_it_is_ticked_again(tables: Tables) -> None:
+    """The record is looked at when it is pulled next, although nothing else has changed."""
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **EMPTY, requested=1, fingerprint=n)
+    tables.write(cleared, [1])
+    told = tables.rows(Where("contact", "id"), ["requested", "fingerprint"])
+    assert told == {1: [(0, None)], 2: [(1, 2)]}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_what_somebody_wants_at_once_comes_first(tables: Tables) -> None:
+    """What waits to be asked about; nothing loses a place that was better."""
+    for n, (contact, state, priority) in enumerate(
+        ((1, "queued", 0), (1, "waiting", 1), (1, "sent", 0), (2, "queued", 0), (3, "queued", FIRST + 1)), 1
+    ):
+        tables.add(Where("job", "id"), n, contact_id=contact, field=f"f{n}", sync="a", state=state, priority=priority)
+    tables.write(hurry, [1, 3])
+    told = {id_: rows[0][0] for id_, rows in tables.rows(Where("job", "id"), ["priority"]).items()}
+    assert told == {1: FIRST, 2: FIRST, 3: 0, 4: 0, 5: FIRST + 1}
+    assert [(row["id"], row["field"]) for row in tables.read(jobs_of, [3, 1])] == [
+        (1, "f1"),
+        (2, "f2"),
+        (3, "f3"),
+        (5, "f5"),
+    ]

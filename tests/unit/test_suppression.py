@@ -21,7 +21,7 @@ from syncd.people.suppression import Kind, Sign
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import STRANGER
 
-from .by_hand import Tables, Where
+from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .harness import EMAIL, PHONE, SECRET, Harness
 
@@ -337,3 +337,18 @@ def test_an_entry_is_meant_by_its_value_or_by_the_beginning_of_its_id(tables: Ta
     assert (named("abcde"), named("abcdee")) == ([], ["abcdee01"])
     [mine] = named(MAIL)
     assert named(mine[:8]) == [mine]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_who_is_taken_from_the_list_is_decided_on_anew_and_others_stay_on_it(tables: Tables) -> None:
+    for digest in ("a", "b", "c"):
+        tables.add(Where("suppression", "digest"), digest, kind="email", forgotten=0)
+    jobs = (("done", "suppressed"), ("done", "opted_out"), ("queued", ""))
+    for n, (state, reason) in enumerate(jobs, 1):
+        tables.add(Where("contact", "id"), n, **EMPTY, planned=1)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", state=state, reason=reason)
+    assert tables.write(suppressions.remove, ["nobody"]) == 0
+    assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == []
+    assert tables.write(suppressions.remove, ["a", "c", "nobody"]) == 2
+    assert [*tables.rows(Where("suppression", "digest"))] == ["b"]
+    assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]

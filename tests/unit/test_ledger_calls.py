@@ -1,0 +1,203 @@
+"""Which paid calls are open, waited for, asked about, or without a price: rows that are put there by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from syncd.ledger import submissions, unpriced
+from syncd.ledger.store import Tx
+from syncd.ledger.submissions import Wanted
+
+from .by_hand import DAY, EMPTY, NOW, Tables, Where
+
+pytestmark = pytest.mark.sqlite  # rows are put there by hand
+
+CALL = Where("submission", "id", fixed={"sync": "a", "run_id": 1, "shares": '{"email": 1}', "requests": 1})
+STATES = ("intent", "accepted", "in_doubt", "refused", "settled", "expired", "failed")
+
+
+def _call(tables: Tables, name: str, **given: Any) -> None:
+    tables.add(CALL, name, **{"provider": "ann", "state": "accepted", "created_at": 1.0, "reserved_mc": 1, **given})
+
+
+def test_a_call_is_open_until_its_last_word_or_until_it_is_given_up(tables: Tables) -> None:
+    for state in STATES:
+        _call(tables, state, state=state)
+        _call(tables, f"{state} of bob", state=state, provider="bob")
+    assert tables.read(submissions.count_open, "ann") == 3
+    tables.raw.execute("DELETE FROM submission WHERE state <> 'intent' OR provider = 'bob'")
+    tables.raw.commit()
+    assert tables.read(submissions.count_open, "ann") == 1
+    assert tables.read(submissions.count_open, "bob") == 0
+
+
+def test_when_a_provider_was_called_since(tables: Tables) -> None:
+    for n, (provider, at) in enumerate((("ann", 7.0), ("ann", 5.0), ("bob", 9.0), ("ann", 6.0))):
+        _call(tables, f"s{n}", provider=provider, created_at=at)
+    assert tables.read(submissions.calls_since, "ann", 4.9) == [5.0, 6.0, 7.0]
+    assert tables.read(submissions.calls_since, "ann", 5.0) == [6.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("states", "silent"),
+    [
+        (["accepted", "expired", "accepted"], True),
+        (["settled", "accepted", "expired"], False),
+        (["settled", "accepted", "expired", "accepted"], True),
+        (["accepted", "expired", "refused"], False),
+        (["accepted", "in_doubt", "expired", "accepted"], True),
+        (["accepted", "accepted"], False),
+    ],
+)
+def test_a_provider_is_silent_if_none_of_the_last_calls_was_answered(
+    tables: Tables, states: list[str], silent: bool
+) -> None:
+    """Three of them, those that it took; calls of another time, or another one's, say nothing."""
+    for n, state in enumerate(states):
+        _call(tables, f"s{n}", state=state, created_at=10.0 + n)
+    for n, at in enumerate((9.0, 20.0)):
+        _call(tables, f"t{n}", state="settled", created_at=at)
+        _call(tables, f"u{n}", state="settled", created_at=12.0, provider="bob")
+    last = 10.0 + len(states) - 1
+    assert tables.read(submissions.is_silent, "ann", 3, since=10.0, until=last) is silent
+    if silent:
+        assert not tables.read(submissions.is_silent, "ann", len(states), since=11.0, until=last)
+        assert not tables.read(submissions.is_silent, "ann", 3, since=9.0, until=11.0)
+
+
+def test_what_may_be_asked_for_by_now(tables: Tables) -> None:
+    """Accepted, due, and held by nobody; the longest due first."""
+    calls: dict[str, dict[str, Any]] = {
+        "a": {"poll_at": 4.0},
+        "b": {"poll_at": 3.0},
+        "c": {"poll_at": 5.0},
+        "d": {"poll_at": 5.1},
+        "e": {"poll_at": None},
+        "f": {"poll_at": 1.0, "state": "in_doubt"},
+        "g": {"poll_at": 1.0, "provider": "bob"},
+        "h": {"poll_at": 1.0},
+    }
+    for name, given in calls.items():
+        _call(tables, name, **given)
+    for kind, item in (("submission", "h"), ("delivery", "a")):
+        tables.add(Where("claim", "kind"), kind, item=item)
+    assert tables.read(submissions.to_poll, "ann", 9, now=5.0) == ["b", "a", "c"]
+    assert tables.read(submissions.to_poll, "ann", 2, now=5.0) == ["b", "a"]
+    tables.write(submissions.polled, "b", 8.0)
+    tables.write(submissions.polled, "a", None)
+    tables.write(submissions.poll_all_now, "ann", now=7.0)
+    told = {name: rows[0][0] for name, rows in tables.rows(CALL, ["poll_at"]).items()}
+    assert told == {"a": None, "b": 7.0, "c": 7.0, "d": 7.0, "e": None, "f": 1.0, "g": 1.0, "h": 7.0}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_call_that_the_provider_failed_at_may_still_be_answered(tables: Tables, state: str) -> None:
+    """At least until the moment that is given; its credits stay reserved until then."""
+    fails = state in ("accepted", "expired")
+    for name, deadline in (("s", 5.0), ("t", 9.0), ("u", 5.0)):
+        _call(tables, name, state=state, deadline=deadline, poll_at=3.0, note="before", owner=1)
+    for name in ("s", "t"):
+        tables.write(lambda tx, name=name: tx.run("submission_failed", id=name, note="it failed", deadline=7.0))
+    told = tables.rows(CALL, ["state", "deadline", "poll_at", "note", "reserved_mc"])
+    before = {"s": 5.0, "t": 9.0, "u": 5.0}
+    for name, later in (("s", 7.0), ("t", 9.0)):
+        kept = (state, before[name], 3.0, "before", 1)
+        assert told[name] == [("failed", later, None, "it failed", 1) if fails else kept]
+    assert told["u"] == [(state, 5.0, 3.0, "before", 1)]
+
+
+def test_calls_without_a_price_are_told_the_oldest_first(tables: Tables) -> None:
+    for n, (state, reserved, assumed) in enumerate(
+        (
+            ("expired", 5, 0),
+            ("settled", 4, 0),
+            ("settled", 0, 3),
+            ("settled", 0, 0),
+            ("accepted", 9, 0),
+            ("expired", 0, 1),
+        )
+    ):
+        row = {
+            "state": state,
+            "created_at": 10.0 - n,
+            "reserved_mc": reserved,
+            "assumed_mc": assumed,
+            "deadline": 20.0 + n,
+        }
+        _call(tables, f"s{n}", **row)
+    told = [(one.id, one.at_risk, one.assumed) for one in tables.read(unpriced.unpriced, assumed=True)]
+    assert told == [
+        ("s5", Decimal("0.001"), True),
+        ("s2", Decimal("0.003"), True),
+        ("s1", Decimal("0.004"), False),
+        ("s0", Decimal("0.005"), False),
+    ]
+    assert [one.id for one in tables.read(unpriced.unpriced)] == ["s1", "s0"]
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_what_was_given_up_long_ago_is_taken_as_charged_or_as_free(tables: Tables, free: bool) -> None:
+    for n, (state, reserved, deadline, provider) in enumerate(
+        (
+            ("expired", 5, NOW, "ann"),
+            ("settled", 5, NOW - 1, "ann"),
+            ("expired", 5, NOW + 1, "ann"),
+            ("expired", 0, NOW, "ann"),
+            ("in_doubt", 5, NOW, "ann"),
+            ("expired", 5, NOW, "bob"),
+        )
+    ):
+        _call(tables, f"s{n}", state=state, reserved_mc=reserved, deadline=deadline, provider=provider)
+    assert tables.write(unpriced.settle_old, "ann", free=free, before=NOW) == 2
+    told = {name: rows[0] for name, rows in tables.rows(CALL, ["reserved_mc", "charged_mc", "assumed_mc"]).items()}
+    taken = (0, 0, 0) if free else (0, None, 5)
+    kept = (5, None, 0)
+    assert told == {"s0": taken, "s1": taken, "s2": kept, "s3": (0, None, 0), "s4": kept, "s5": kept}
+
+
+def test_of_whom_a_call_asks_is_told_by_their_own_e_mail(tables: Tables) -> None:
+    """That was found for the contact as it is now: not the one of before it became another one, nor another field."""
+    for contact, became in ((1, 5.0), (2, 5.0), (3, 0.0)):
+        row = {**EMPTY, "connection": "crm", "object": "o", "became_at": became, "identity": '{"first_name": "Ada"}'}
+        tables.add(Where("contact", "ext_id"), f"e{contact}", id=contact, **row)
+        phone = {"field": "phone", "state": "sent", "value": "+447700900001", "updated_at": 9.0}
+        tables.add(Where("job", "id"), contact, contact_id=contact, **phone)
+        tables.add(
+            Where("attempt", "job_id"), contact, submission_id="s", request=f".{contact}", asked="{}", provider="ann"
+        )
+    for contact, at in ((1, 5.1), (2, 5.0)):
+        mail = {"field": "email", "state": "done", "value": f"ada{contact}@acme.test", "updated_at": at}
+        tables.add(Where("job", "id"), 10 + contact, contact_id=contact, **mail)
+    _call(tables, "s")
+
+    def load(requests: frozenset[str] | None) -> dict[str, tuple[str, ...]]:
+        def loaded(tx: Tx) -> Any:
+            return submissions.load_many(tx, [Wanted("s", requests)])
+
+        return {one.ref.id: one.known.emails for one in tables.read(loaded)["s"].requests}
+
+    known = {"e1": ("ada1@acme.test",), "e2": (), "e3": ()}
+    assert load(None) == known
+    assert load(frozenset({"s.1", "s.2", "s.3"})) == known
+    assert load(frozenset({"s.2"})) == {"e2": ()}
+
+
+def test_what_waits_for_an_answer_is_due_for_a_day_at_most_where_nobody_is_asked(tables: Tables) -> None:
+    """What is in doubt is over by itself only where no person is to be asked."""
+    for n, (state, provider, deadline) in enumerate(
+        (
+            ("accepted", "ann", NOW),
+            ("accepted", "ann", NOW + DAY),
+            ("in_doubt", "ann", NOW),
+            ("in_doubt", "bob", NOW),
+            ("settled", "ann", NOW),
+            ("accepted", "bob", NOW - 1),
+        )
+    ):
+        _call(tables, f"s{n}", state=state, provider=provider, deadline=deadline)
+    due = {row[0] for row in tables.read(submissions.overdue, ["bob"], now=NOW)}
+    assert due == {"s0", "s2", "s5"}
+    assert {row[0] for row in tables.read(submissions.overdue, [], now=NOW)} == {"s0", "s2", "s3", "s5"}
