@@ -225,3 +225,36 @@ def test_calls_under_way_are_reserved_with_a_dearer_price(tables: Tables, state:
     told = {id_: rows[0] for id_, rows in tables.rows(Where("submission", "id"), ["reserved_mc", "shares"]).items()}
     assert told["s"] == (reserved * 1_000, f'{{"email":{reserved}000}}' if reserved == 5 else '{"email": 4000}')
     assert (told["t"][0], told["u"][0]) == (4_000, 12_000)
+
+
+def test_a_refused_value_counts_in_the_day_of_its_refusal(tables: Tables) -> None:
+    for n, (sync, field, provider) in enumerate(
+        (("a", "email", "ann"), ("a", "email", "ann"), ("b", "phone", "bob")), 1
+    ):
+        tables.add(Where("job", "id"), n, contact_id=n, sync=sync, field=field, state="review")
+        tables.add(Where("result", "id"), n, job_id=n, provider=provider, outcome="found", at=1.0)
+    day = int(NOW // DAY)
+    tables.write(daily.refused, [1, 2, 3], now=day * DAY)
+    tables.write(daily.refused, [1], now=(day + 1) * DAY - 1)
+    told = tables.rows(Where("daily", "provider"), ["day", "sync", "field", "refused"])
+    assert told == {"ann": [(day, "a", "email", 3)], "bob": [(day, "b", "phone", 1)]}
+
+
+def test_what_is_left_at_worst_is_the_newest_balance_less_all_that_was_taken_since(tables: Tables) -> None:
+    """Of the provider's own calls; what is reserved may be gone already."""
+    for provider, at, balance, charged in (
+        ("ann", 2.0, 90, 10),
+        ("ann", 1.0, 500, 0),
+        ("bob", 9.0, 70, 0),
+        ("cy", 1.0, 40, 0),
+    ):
+        row = {"balance_mc": balance, "charged_mc": charged, "refund_mc": 0}
+        tables.add(Where("balance", "provider"), provider, at=at, **row)
+    for provider, charged, reserved in (("ann", 30, 5), ("bob", 1, 0)):
+        row = {"charged_mc": charged, "reserved_mc": reserved, "submissions": 1, "assumed_mc": 0, "doubt_mc": 0}
+        tables.add(Where("credit_total", "provider"), provider, **row, refund_mc=0)
+
+    def left(provider: str) -> Any:
+        return tables.read(lambda tx: tx.value("balance_left_at_worst", provider=provider))
+
+    assert [left(provider) for provider in ("ann", "bob", "cy", "nobody")] == [65, 69, 40, None]

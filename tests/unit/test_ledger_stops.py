@@ -242,3 +242,36 @@ def test_a_clean_end_gives_back_what_the_process_held(tables: Tables) -> None:
         tables.add(Where("claim", "owner"), owner, kind="job", item=str(owner))
     tables.write(claims.end, Owner(id=7))
     assert [*tables.rows(Where("worker", "owner"))] == [*tables.rows(Where("claim", "owner"))] == [8]
+
+
+def test_of_what_is_wanted_that_is_taken_which_nobody_holds(tables: Tables) -> None:
+    """What others hold, or what is called alike and is of another kind, is neither taken nor given back."""
+    first = tables.write(claims.take, Kind.JOB, [2, 4], owner=Owner(id=8), now=NOW)
+    tables.write(claims.take, Kind.CONTACT, [1, 3], owner=Owner(id=8), now=NOW)
+    second = tables.write(claims.take, Kind.JOB, [1, 2, 3], owner=Owner(id=7), now=NOW)
+    assert (first.items, second.items) == ((2, 4), (1, 3))
+    none = tables.write(claims.take, Kind.JOB, [2, 3], owner=Owner(id=7), now=NOW)
+    assert none.items == ()
+    third = tables.write(claims.take, Kind.JOB, [2, 3], owner=Owner(id=7), now=NOW, otherwise=lambda _: [4, 5])
+    assert third.items == (5,)
+    assert len({first.epoch, second.epoch, none.epoch, third.epoch}) == 4
+    assert tables.read(claims.holds, second)
+    assert not tables.read(claims.holds, second, [1, 2])
+    assert tables.write(claims.release, second) == 2
+    assert not tables.read(claims.holds, second)
+    assert tables.read(claims.holds, first)
+    assert len(tables.rows(Where("claim", "kind"))["contact"]) == 2
+
+
+def test_what_ended_processes_held_and_what_was_let_go_of_is_given_back(tables: Tables) -> None:
+    """Of the process itself what it does not say to be active, up to an epoch; of others what has no lease any more."""
+    for owner, until in ((7, NOW), (8, NOW + 1), (9, NOW)):
+        tables.add(Where("worker", "owner"), owner, lease_until=until)
+    held = ((7, 1), (7, 2), (7, 3), (7, 4), (8, 1), (9, 5), (10, 1))
+    for n, (owner, epoch) in enumerate(held, 1):
+        tables.add(Where("claim", "item"), str(n), kind="job", owner=owner, epoch=epoch)
+    gone = tables.write(claims.expire, Owner(id=7), {1}, 3, now=NOW)
+    assert {one.item for one in gone} == {2, 3, 6, 7}
+    assert {one.kind for one in gone} == {Kind.JOB}
+    assert tables.write(claims.forget_the_ended, Owner(id=7), now=NOW) == 1
+    assert [*tables.rows(Where("worker", "owner"))] == [7, 8]
