@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from syncd.contract.errors import Trouble
-from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, reviews, room, writes
+from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, reviews, room, upkeep, writes
 from syncd.ledger.budgets import Budget
 from syncd.ledger.contacts import Rules
 from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, file_of, meaning
-from syncd.ledger.place import Url
+from syncd.ledger.place import Url, is_url
 from syncd.ledger.reports import Far
 from syncd.ledger.room import OverBudget
 from syncd.ledger.shared_time import SLOW, SharedTime
@@ -373,3 +373,57 @@ def test_since_when_the_first_of_each_queue_waits(tables: Tables) -> None:
     told = tables.read(figures.read, ["a"], ["ann"])
     assert told.waits_since == {"inbox": 9.0, "plan": 8.0, "answered": 7.0, "sent": 6.0, "in_doubt": 5.0}
     assert told.inbox == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        ((0, 9, 0, 0.0), (0, 9, 0, 0.0), "0 credits"),
+        ((0, 9, 0, 0.0), (4, 9, 1, 1.0), "25 % found, 1 credit"),
+        ((2, 9, 1, 1.0), (4, 9, 3, 12.5), "100 % found, 11.5 credits"),
+        ((2, 9, 1, 1.0), (2, 9, 1, 2001.0), "2,000 credits"),
+        ((4, 9, 3, 1.0), (3, 9, 3, 1.0), "0 credits"),
+        ((0, 9, 0, 0.0), (1, 9, 0, 3.0), "0 % found, 3 credits"),
+    ],
+)
+def test_what_was_found_meanwhile_and_what_it_cost_in_words(
+    before: tuple[int, int, int, float], now: tuple[int, int, int, float], said: str
+) -> None:
+    names = ("done", "total", "found", "charged")
+    first, last = (Far(**dict(zip(names, one, strict=True))) for one in (before, now))
+    assert last.in_words(first) == said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "secrets"),
+    [
+        ("postgresql://ada:s%21cret@db.test/syncd", "postgresql://db.test/syncd", {"s%21cret", "s!cret"}),
+        ("postgresql://db.test,two.test/syncd", "postgresql://db.test,two.test/syncd", set()),
+        (
+            "postgresql://ada@db.test/syncd?password=one&sslmode=require&sslpassword=two",
+            "postgresql://db.test/syncd",
+            {"one", "two"},
+        ),
+    ],
+)
+def test_a_password_in_an_address_is_a_secret(url: str, shown: str, secrets: set[str]) -> None:
+    assert (str(Url(url)), Url(url).secrets) == (shown, secrets)
+    assert url not in repr(Url(url))
+    assert is_url(url)
+
+
+@pytest.mark.parametrize(
+    "text", ["ledger.db", "mysql://db.test/syncd", "postgresql://db.test", "postgresql://db.test/", "postgres://["]
+)
+def test_what_names_no_database(text: str) -> None:
+    assert not is_url(text)
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_marks_are_told_by_their_beginning(tables: Tables) -> None:
+    tables.write(upkeep.set_marks, ["heard:ann", "heard:bob"], 5.0)
+    for key, value in (("heard:ann", 7.0), ("heard", 1.0), ("heard;", 2.0), ("other:ann", 3.0)):
+        tables.write(upkeep.set_mark, key, value)
+    assert tables.read(upkeep.marks, "heard:") == {"ann": 7.0, "bob": 5.0}
+    tables.write(upkeep.clear_mark, "heard:ann")
+    assert (tables.read(upkeep.mark, "heard:ann"), tables.read(upkeep.mark, "heard:bob")) == (None, 5.0)

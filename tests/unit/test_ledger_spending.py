@@ -258,3 +258,65 @@ def test_what_is_left_at_worst_is_the_newest_balance_less_all_that_was_taken_sin
         return tables.read(lambda tx: tx.value("balance_left_at_worst", provider=provider))
 
     assert [left(provider) for provider in ("ann", "bob", "cy", "nobody")] == [65, 69, 40, None]
+
+
+@pytest.mark.parametrize(
+    ("spent", "note", "told"),
+    [
+        (8_999, None, (False, None, True)),
+        (9_000, None, (True, None, True)),
+        (9_001, None, (True, None, True)),
+        (5_000, (4_001, NOW), (True, 4.001, True)),
+        (5_000, (4_000, NOW), (False, None, True)),
+        (5_000, (9_001, NOW), (True, 9.001, False)),
+        (5_000, (4_001, NOW - DAY), (False, None, True)),
+    ],
+)
+def test_a_budget_is_reached_when_nothing_is_left_or_when_the_next_call_does_not_fit(
+    tables: Tables, spent: int, note: tuple[int, float] | None, told: tuple[bool, float | None, bool]
+) -> None:
+    """And of what was to be made today at the earliest; a call that is dearer than all of it never fits."""
+    slot = int(NOW // SLOT)
+    row = {
+        "field": "email",
+        "run_id": 1,
+        "refresh": 0,
+        "charged_mc": spent,
+        "reserved_mc": 0,
+        "assumed_mc": 0,
+        "doubt_mc": 0,
+    }
+    tables.add(Where("spend", "provider"), "ann", slot=slot, sync="a", **row)
+    if note is not None:
+        needs, at = note
+        given = {"cap": "day", "sync": "a", "provider": "ann", "since": at - 1}
+        tables.add(Where("over_budget", "budget"), "all", needs_mc=needs, at=at, **given)
+    (one,) = tables.read(budgets.report, [Budget(name="all", per_day=Decimal(9))], now=NOW)
+    assert (one["reached"], one["needs"], one["fits"]) == told
+    assert one["left"] == pytest.approx(max(0.0, (9_000 - spent) / 1000))
+    midnight = (NOW // DAY + 1) * DAY
+    assert one["goes_on_at"] == (midnight if one["reached"] and one["fits"] else None)
+    assert one["reached_at"] == (None if note is None or not one["reached"] else note[1] - 1)
+
+
+def test_a_month_goes_on_once_so_much_has_left_it_that_the_next_call_fits(tables: Tables) -> None:
+    first = NOW // DAY * DAY - 29 * DAY
+    for day, charged in ((0, 2_000), (3, 4_000), (20, 3_000)):
+        row = {"field": "email", "run_id": 1, "refresh": 0, "reserved_mc": 0, "assumed_mc": 0, "doubt_mc": 0}
+        tables.add(
+            Where("spend", "provider"),
+            "ann",
+            slot=int((first + day * DAY) // SLOT),
+            sync="a",
+            charged_mc=charged,
+            **row,
+        )
+
+    def goes_on(needs: int) -> int | None:
+        given = {"cap": "month", "sync": "a", "provider": "ann", "needs_mc": needs, "at": NOW, "since": NOW}
+        tables.raw.execute("DELETE FROM over_budget")
+        tables.add(Where("over_budget", "budget"), "all", **given)
+        (one,) = tables.read(budgets.report, [Budget(name="all", per_month=Decimal(9))], now=NOW)
+        return None if one["goes_on_at"] is None else int((one["goes_on_at"] - first) // DAY) - 29
+
+    assert [goes_on(needs) for needs in (1, 2_000, 2_001, 6_000, 6_001, 9_000, 9_001)] == [1, 1, 4, 4, 21, 21, None]
