@@ -58,3 +58,41 @@ def test_an_open_call_has_as_long_as_before_a_step_of_the_clock(tables: Tables, 
 
     found = dict(tables.raw.execute("SELECT id, deadline FROM submission"))
     assert found == {f"s{n}": moved(*call) for n, call in enumerate(calls)}
+
+
+@pytest.mark.parametrize(
+    ("now", "leapt", "stays"),
+    [
+        (1_000.0 - upkeep.BACKWARD, 500.0, 500.0),
+        (1_000.0 - upkeep.BACKWARD - 1, 500.0, 499.0 - upkeep.BACKWARD),
+        (400.0, 500.0, 0.0),
+        (600.0, 500.0, 100.0),
+        (2_000.0, 500.0, 500.0),
+        (400.0, None, 0.0),
+    ],
+)
+def test_what_was_put_off_by_a_leap_is_so_no_more_once_the_clock_is_back(
+    tables: Tables, now: float, leapt: float | None, stays: float
+) -> None:
+    """Last seen at 1,000. A minute is no step back, and it never goes further back than it had leapt."""
+    assert tables.write(upkeep.seen, now=1_000.0) == 0.0
+    if leapt is not None:
+        tables.write(upkeep.set_mark, upkeep.LEAPT, leapt)
+    assert tables.write(upkeep.seen, now=now) == stays
+    assert (tables.read(upkeep.mark, upkeep.LEAPT) or 0.0) == stays
+    assert tables.read(upkeep.mark, upkeep.LAST_SEEN) == now
+    assert tables.read(upkeep.clock, now) == (True, stays)
+    assert tables.read(upkeep.in_time, now - upkeep.BACKWARD)
+    assert not tables.read(upkeep.in_time, now - upkeep.BACKWARD - 1)
+    assert tables.read(upkeep.in_time, now + upkeep.FORWARD)
+    assert not tables.read(upkeep.in_time, now + upkeep.FORWARD + 1)
+
+
+def test_of_several_that_saw_a_step_of_the_clock_the_first_one_follows_it(tables: Tables) -> None:
+    tables.write(upkeep.set_mark, upkeep.STEPPED, 1.0)
+    assert not tables.read(upkeep.in_time, 5.0)
+    assert tables.write(upkeep.go_on_after_step, 100.0, 5.0, now=105.0) == 100.0
+    assert tables.read(upkeep.in_time, 105.0)
+    assert tables.write(upkeep.go_on_after_step, 100.0, 5.0, now=106.0) == 100.0, "it is done"
+    tables.write(upkeep.set_mark, upkeep.STEPPED, 1.0)
+    assert tables.write(upkeep.go_on_after_step, -150.0, 106.0, now=0.0) == 0.0

@@ -577,3 +577,8 @@ def test_of_what_comes_after_the_last_word_a_few_are_kept(tables: Tables) -> Non
         tables.write(inbox.set_aside_surplus, got)
     told = [rows[0][0] for _, rows in sorted(tables.rows(Where("delivery", "id"), ["state"]).items())]
     assert told == ["surplus", "applied", *["surplus"] * inbox.SURPLUS_KEPT]
+    tables.add(Where("delivery", "id"), 98, submission_id="u", state="received", body=b"")
+    tables.add(Where("delivery", "id"), 99, submission_id="v", state="received", body=b"")
+    tables.write(lambda tx: [tx.run("delivery_drop", id=id_) for id_ in (1, 99)])
+    assert {1, 98} <= set(tables.rows(Where("delivery", "id"))), "only what nobody has seen to, and only that"
+    assert 99 not in tables.rows(Where("delivery", "id"))

@@ -211,3 +211,15 @@ def test_what_would_be_put_back_is_what_is_put_back(tables: Tables) -> None:
     assert would == replace(will, run_id=0)
     assert (would.head, would.ours, would.back, would.read_before) == (2, "c", "a", "stamp2")
     assert (would.field, would.property, would.identity.first_name) == (Field.MOBILE, "x", "Ada")
+
+
+def test_what_was_covered_and_put_back_with_the_newest_value_counts_with_it(tables: Tables) -> None:
+    """A value is counted once, however many writes it took; why values were left is told by the most frequent first."""
+    for n, (head, state, note, run) in enumerate(
+        ((1, "kept", "x", 5), (1, "kept", "x", 5), (3, "gone", "y", 5), (4, "refused", "y", 5), (5, "undone", "z", 5),
+         (6, "kept", "y", 6)), 1,
+    ):  # fmt: skip
+        row = {"head": head, "note": note, "run_id": run, "contact_id": n, "job_id": n}
+        tables.add(Where("undo", "write_id"), n, state=state, **row)
+    assert tables.read(undos.counts, 5) == {"kept": 1, "gone": 1, "refused": 1, "undone": 1}
+    assert [*tables.read(undos.left, 5).items()] == [("y", 2), ("x", 1)]

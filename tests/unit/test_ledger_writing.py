@@ -323,3 +323,12 @@ def test_which_values_of_ours_stand_and_what_was_found_for_them_since(tables: Ta
     assert found[0].said is not None
     assert [one.value for one in found[0].again] == ["w"]
     assert found[2].identity.first_name == "Ada2"
+
+
+def test_a_canary_is_looked_at_by_itself(tables: Tables) -> None:
+    limits = WriteLimits(canary=2, policy="p")
+    for sync in SYNCS:
+        tables.write(begun, sync, limits, 2, now=NOW)
+    assert [tables.read(write_limits.canary_left, sync, limits) for sync in SYNCS] == [0, 0]
+    tables.write(lambda tx: tx.run("canary_looked_at", sync="a"))
+    assert [tables.read(write_limits.canary_left, sync, limits) for sync in SYNCS] == [None, 0]
