@@ -582,3 +582,25 @@ def test_of_what_comes_after_the_last_word_a_few_are_kept(tables: Tables) -> Non
     tables.write(lambda tx: [tx.run("delivery_drop", id=id_) for id_ in (1, 99)])
     assert {1, 98} <= set(tables.rows(Where("delivery", "id"))), "only what nobody has seen to, and only that"
     assert 99 not in tables.rows(Where("delivery", "id"))
+
+
+def test_a_delivery_is_read_as_it_came(tables: Tables) -> None:
+    """What was set aside comes with its headers, by which its signature is checked once more."""
+    ref = {"ref": "crm/contacts/501", "field": "email", "part": "contact", "note": "set aside before"}
+    for n, headers in ((1, '{"X-Signature": "s"}'), (2, None)):
+        row = {"submission_id": f"s{n}", "source": "callback", "headers": headers, "body": b"{}", "sample_id": None}
+        tables.add(Where("delivery", "id"), n, state="received", provider="ann", **row, **(ref if n == 1 else {}))
+    first, second = tables.read(inbox.received, [1, 2])
+    assert (first.provider, first.note, first.checked) == ("ann", "set aside before", False)
+    assert first.delivery.headers == {"X-Signature": "s"}
+    assert (str(first.delivery.ref), first.delivery.field, first.delivery.part) == (
+        "crm/contacts/501",
+        "email",
+        "contact",
+    )
+    assert (second.checked, dict(second.delivery.headers), second.delivery.ref, second.delivery.field) == (
+        True,
+        {},
+        None,
+        None,
+    )

@@ -393,3 +393,31 @@ def test_a_restored_ledger_says_how_many_wait_to_be_asked_about(
     told = tables.read(upkeep.freeze, now=1.0)
     assert told == Freeze(until=9.0, copied_at=None, waiting=waiting)
     assert tables.read(upkeep.freeze, now=9.0) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["check_shares", "check_events", "check_steps", "check_chain", "check_histories", "check_flight", "check_written",
+     "check_acknowledged"],
+)  # fmt: skip
+@pytest.mark.parametrize("wrong", [2, 21])
+def test_of_each_kind_of_damage_twenty_are_told_at_most(tables: Tables, name: str, wrong: int) -> None:
+    for n in range(1, wrong + 1):
+        state = "sent" if name == "check_flight" else "done"
+        job = {"contact_id": n, "field": "email", "sync": "a", "state": state, "reason": "written", "value": "v"}
+        tables.add(Where("job", "id"), n, **job)
+        tables.add(Where("delivery", "id"), n, submission_id="nobody's", state="applied", body=b"", digest=n)
+        call = {
+            "provider": "ann",
+            "sync": "a",
+            "run_id": 1,
+            "created_at": 1.0,
+            "reserved_mc": 3,
+            "shares": '{"email": 2}',
+        }
+        tables.add(Where("submission", "id"), f"s{n}", state="settled", **call)
+        if name != "check_histories":
+            tables.add(Where("step", "id"), n, source="queued", target="sent", jobs=2)
+            tables.add(Where("history", "job_id"), n, step_id=n)
+    found = tables.read(lambda tx: tx.rows(name))
+    assert len(found) == min(wrong, 20)

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger.reconciliation import CONFIRM, ROUNDING, SMALLEST_PACK, Reading, Span, State, compare
+from syncd.ledger.reconciliation import (
+    CONFIRM,
+    ROUNDING,
+    SMALLEST_PACK,
+    Reading,
+    Span,
+    State,
+    compare,
+    in_words,
+    shown,
+)
 
 FIRST = Reading(at=0.0, balance=100_000, charged=0, charged_before=0, reserved=0, refunds=0, assumed=0, refunded_ever=0)
 
@@ -110,3 +120,39 @@ def test_a_state_is_kept_as_text() -> None:
 
     state = after(reading(10.0, 95_000), reading(20.0, 95_000))
     assert State.load(json.dumps(asdict(state))) == state
+
+
+def test_a_state_is_told_in_credits() -> None:
+    state = State(
+        since=1.0, until=9.0, balance=90_500, charged_at_first=1_000, charged=8_250, open=3_000, assumed=0, own=Span(1, 2),
+        expected=Span(3, 4), difference=2_000, differs_since=5.0, confirmed=1_500, bought=50_000,
+    )  # fmt: skip
+    assert shown(state) == {
+        "since": 1.0, "until": 9.0, "balance": 90.5, "bought": 50.0, "charged": 7.25, "open": 3.0, "difference": 1.5,
+        "seen": 2.0, "seen_since": 5.0,
+    }  # fmt: skip
+    first = State.first(reading(5.0, 100, charged=7, reserved=3, refunds=2, assumed=4, refunded_ever=6))
+    kept = (
+        first.since,
+        first.until,
+        first.charged_at_first,
+        first.charged,
+        first.open,
+        first.assumed,
+        first.refunded_ever,
+    )
+    assert kept == (5.0, 5.0, 7, 7, 5, 4, 6)
+    assert first.own == first.expected == Span(100, 112)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"difference": 0, "seen": 0}, ""),
+        ({"difference": 2.5, "seen": 9}, "2.5 credits are gone that were not charged here"),
+        ({"difference": -2, "seen": 0}, "2 credits that were charged here are not gone"),
+        ({"difference": 0, "seen": 3}, "3 credits are gone that were not charged here, as it seems: not certain yet"),
+    ],
+)
+def test_a_difference_in_words(given: dict[str, float], said: str) -> None:
+    assert in_words(given) == said
