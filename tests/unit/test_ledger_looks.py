@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -426,3 +427,124 @@ def test_marks_are_told_by_their_beginning(tables: Tables) -> None:
     assert tables.read(upkeep.marks, "heard:") == {"ann": 7.0, "bob": 5.0}
     tables.write(upkeep.clear_mark, "heard:ann")
     assert (tables.read(upkeep.mark, "heard:ann"), tables.read(upkeep.mark, "heard:bob")) == (None, 5.0)
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_each_write_its_own_answer_decision_and_undo_are_told(tables: Tables) -> None:
+    """The newest undo of it; the reason is that of the decision right before it."""
+    tables.add(Where("contact", "id"), 1, **{**EMPTY, "connection": "crm", "object": "o"})
+    for job in (1, 2):
+        tables.add(Where("job", "id"), job, contact_id=1, field=f"f{job}", state="done")
+    for n, (job, at, result) in enumerate(((1, 10.0, 1), (1, 20.0, 2), (2, 30.0, 3), (1, 40.0, None)), 1):
+        row = {"state": "written", "property": "x", "run_id": 1, "result_id": result}
+        tables.add(Where("write", "id"), n, job_id=job, at=at, **row)
+    for n, (decision, by) in enumerate((("accepted", "ada"), ("refused", "bo"), ("", "")), 1):
+        tables.add(Where("result", "id"), n, job_id=1, provider=f"p{n}", submission_id=f"s{n}", outcome="found", at=1.0)
+        tables.add(Where("review", "result_id"), n, job_id=1, decision=decision, decided_by=by)
+    for write, run, state, done in (
+        (1, 5, "kept", 50.0),
+        (1, 6, "undone", None),
+        (2, 6, "gone", 60.0),
+        (3, 7, "asked", None),
+    ):
+        given = {
+            "back": f"b{write}",
+            "note": f"n{run}",
+            "at": float(run),
+            "done_at": done,
+            "job_id": 1,
+            "contact_id": 1,
+        }
+        tables.add(Where("undo", "write_id"), write, run_id=run, state=state, **given)
+    steps = (
+        (1, "answered", "accepted", 5.0),
+        (1, "answered", "accepted", 15.0),
+        (1, "accepted", "writing", 16.0),
+        (1, "answered", "review", 17.0),
+        (2, "answered", "accepted", 18.0),
+        (1, "answered", "accepted", 40.0),
+    )
+    for n, (job, source, target, at) in enumerate(steps, 1):
+        tables.add(Where("step", "id"), n, source=source, target=target, at=at, note=f"step{n}", jobs=1)
+        tables.add(Where("history", "job_id"), job, step_id=n)
+    columns = (
+        "id",
+        "provider",
+        "submission_id",
+        "decided_by",
+        "undo_run",
+        "undo_state",
+        "back",
+        "undo_note",
+        "undo_at",
+        "found",
+    )
+    told = tables.read(lambda tx: [tuple(row[one] for one in columns) for row in tx.rows("writes_of_job", job_id=1)])
+    assert told == [
+        (1, "p1", "s1", "ada", 6, "undone", "b1", "n6", 6.0, "step1"),
+        (2, "p2", "s2", None, 6, "gone", "b2", "n6", 60.0, "step2"),
+        (4, None, None, None, None, None, None, None, None, "step6"),
+    ]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_how_often_each_provider_finds_a_field(tables: Tables) -> None:
+    for n, (provider, field, outcome) in enumerate(
+        (
+            ("ann", "email", "found"),
+            ("ann", "email", "not_found"),
+            ("ann", "email", "missing"),
+            ("ann", "phone", "found"),
+            ("bob", "email", "not_found"),
+            ("bob", "email", "not_found"),
+            ("ann", "email", "found"),
+        ),
+        1,
+    ):
+        tables.add(Where("job", "id"), n, contact_id=n, field=field, state="done")
+        tables.add(Where("result", "id"), n, job_id=n, provider=provider, outcome=outcome, at=1.0)
+    assert tables.read(reports.hit_rates, at_least=2) == {("ann", "email"): 2 / 3, ("bob", "email"): 0.0}
+    assert ("ann", "phone") in tables.read(reports.hit_rates, at_least=1)
+    assert tables.read(reports.hit_rates, at_least=4) == {}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_which_pulls_are_the_last_and_which_ended_well(tables: Tables) -> None:
+    runs = (
+        ("a", 1.0, 2.0, ""),
+        ("a", 3.0, 4.0, "it failed"),
+        ("b", 5.0, None, ""),
+        ("a", 6.0, None, ""),
+        ("b", 0.5, 9.0, ""),
+    )
+    for n, (sync, started, ended, error) in enumerate(runs, 1):
+        tables.add(Where("run", "id"), n, sync=sync, started_at=started, ended_at=ended, error=error)
+    names = json.dumps(["b", "a", "c"])
+    last = tables.read(lambda tx: {row["sync"]: tuple(row)[1:] for row in tx.rows("runs_last", syncs=names)})
+    assert last == {"a": (6.0, None), "b": (0.5, 9.0)}
+    assert tables.read(figures.read, ["a", "b", "c"], []).pulled_at == {"a": 2.0, "b": 9.0}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_the_other_records_of_a_person_are_told(tables: Tables) -> None:
+    for n, (person, field) in enumerate((("p", "email"), ("p", "email"), ("q", "email"), ("p", "phone")), 1):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "connection": "crm", "object": "o"})
+        tables.add(Where("job", "id"), n, contact_id=n, field=field, person=person, state="done", reason="written")
+
+    def others(job: int, person: str) -> list[str]:
+        given = {"person": person, "field": "email", "job_id": job}
+        return [row["ext_id"] for row in tables.read(lambda tx: tx.rows("same_person", **given))]
+
+    assert (others(1, "p"), others(2, "p"), others(3, "q")) == (["e2"], ["e1"], [])
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_how_many_of_the_newest_answers_were_somebody_elses(tables: Tables) -> None:
+    """Of the last thousand, those that were judged, since a moment."""
+    answers = [(1, "ann", "other", 9.0)]
+    answers += [(n, "ann", "same", 9.0) for n in (2, 3)] + [(4, "ann", "other", 5.0), (5, "ann", "", 9.0)]
+    answers += [(6, "bob", "doubtful", 9.0), (7, "cy", "other", 4.9), (1001, "ann", "other", 9.0)]
+    for id_, provider, verdict, at in answers:
+        tables.add(Where("result", "id"), id_, job_id=id_, provider=provider, verdict=verdict, outcome="found", at=at)
+    told = tables.read(reports.answers_lately, since=5.0)
+    assert told == {"ann": {"judged": 4, "other": 2}, "bob": {"judged": 1, "other": 0}}

@@ -229,13 +229,15 @@ def test_the_same_bytes_by_a_poll_are_read_once_more_unless_the_last_word_was_sa
     tables.add(Where("submission", "id", fixed={"shares": "{}"}), "a", provider="ann", state=state)
     tables.add(Where("submission", "id", fixed={"shares": "{}"}), "b", provider="ann", state="accepted")
     values = {"submission_id": "a", "source": "callback", "state": "applied", **delivery}
+    tables.add(Where("sample", "id"), 7)
     for n in (1, 2):
         tables.add(Where("delivery", "id"), n, **values, body=b"{}")
-    changed = tables.write(lambda tx: tx.run("delivery_fetched", id=1, body=b"{}", sample_id=None))
+    changed = tables.write(lambda tx: tx.run("delivery_fetched", id=1, body=b"packed", sample_id=7))
     assert changed == int(again)
-    rows = tables.rows(Where("delivery", "id"), ["source", "state"])
-    assert rows[1] == [("poll", "received") if again else (values["source"], values["state"])]
-    assert rows[2] == [(values["source"], values["state"])]
+    rows = tables.rows(Where("delivery", "id"), ["source", "state", "body", "sample_id"])
+    kept = (values["source"], values["state"], b"{}", None)
+    assert rows[1] == [("poll", "received", b"packed", 7) if again else kept]
+    assert rows[2] == [kept]
 
 
 def test_of_the_jobs_that_were_looked_up_those_whose_turn_it_still_is(tables: Tables) -> None:

@@ -275,3 +275,14 @@ def test_what_ended_processes_held_and_what_was_let_go_of_is_given_back(tables: 
     assert {one.kind for one in gone} == {Kind.JOB}
     assert tables.write(claims.forget_the_ended, Owner(id=7), now=NOW) == 1
     assert [*tables.rows(Where("worker", "owner"))] == [7, 8]
+
+
+def test_slots_are_kept_as_long_as_a_window_reaches_back_to_them(tables: Tables) -> None:
+    """Fifty and one of their own width; a call that lies ahead of the clock is one of now."""
+    width = 2.0
+    for slot, last in ((1, NOW - 51 * width), (2, NOW - 51 * width - 0.1), (3, NOW + 9), (4, NOW)):
+        tables.add(Where("rate", "connection"), "ann", width=width, slot=slot, used=1, last=last)
+    tables.add(Where("rate", "connection"), "bob", width=100.0, slot=1, used=1, last=NOW - 51 * width - 0.1)
+    tables.write(rates.forget, now=NOW)
+    kept = tables.rows(Where("rate", "connection"), ["slot", "last"])
+    assert kept == {"ann": [(1, NOW - 51 * width), (3, NOW), (4, NOW)], "bob": [(1, NOW - 51 * width - 0.1)]}

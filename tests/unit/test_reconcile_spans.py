@@ -124,8 +124,8 @@ def test_a_state_is_kept_as_text() -> None:
 
 def test_a_state_is_told_in_credits() -> None:
     state = State(
-        since=1.0, until=9.0, balance=90_500, charged_at_first=1_000, charged=8_250, open=3_000, assumed=0, own=Span(1, 2),
-        expected=Span(3, 4), difference=2_000, differs_since=5.0, confirmed=1_500, bought=50_000,
+        since=1.0, until=9.0, balance=90_500, charged_at_first=1_000, charged=8_250, open=3_000, assumed=0,
+        own=Span(1, 2), expected=Span(3, 4), difference=2_000, differs_since=5.0, confirmed=1_500, bought=50_000,
     )  # fmt: skip
     assert shown(state) == {
         "since": 1.0, "until": 9.0, "balance": 90.5, "bought": 50.0, "charged": 7.25, "open": 3.0, "difference": 1.5,
