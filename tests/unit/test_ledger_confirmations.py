@@ -98,6 +98,8 @@ def test_what_was_refused_is_due_once_a_write_was_confirmed(tables: Tables) -> N
     tables.write(confirmations.refuse, "a", "no", first=True, now=NOW)
     tables.write(confirmations.refuse, "a", "no", first=False, now=NOW)
     assert tables.rows(Where("sync_state", "sync"), ["refused", "words"]) == {"a": [(1, "no")]}
+    tables.raw.execute("UPDATE sync_state SET probes = 3, probe_at = 9.0")
+    tables.raw.commit()
     assert tables.write(confirmations.confirm, "a", "policy", now=NOW)
     moments = [rows[0][0] for _, rows in sorted(tables.rows(Where("job", "id"), ["due_at"]).items())]
     assert moments == [NOW, NOW - 5, NOW + 5, NOW + 5]

@@ -332,3 +332,14 @@ def test_a_canary_is_looked_at_by_itself(tables: Tables) -> None:
     assert [tables.read(write_limits.canary_left, sync, limits) for sync in SYNCS] == [0, 0]
     tables.write(lambda tx: tx.run("canary_looked_at", sync="a"))
     assert [tables.read(write_limits.canary_left, sync, limits) for sync in SYNCS] == [None, 0]
+
+
+def test_old_values_come_in_the_order_of_their_jobs(tables: Tables) -> None:
+    tables.add(Where("contact", "ext_id"), "e1", id=1, **EMPTY)
+    for job, field in ((8, "email"), (7, "phone"), (9, "mobile")):
+        of_job = {"field": field, "state": "done", "reason": "written", "sync": "a", "value": "x"}
+        tables.add(Where("job", "id"), job, contact_id=1, **of_job)
+        tables.add(Where("write", "job_id"), job, state="written", at=OLD, done_at=OLD)
+    ages = {("a", Field.EMAIL): OLD, ("a", Field.PHONE): OLD}
+    found = tables.read(refreshes.portion, ages, now=NOW)
+    assert ([one.job_id for one in found.due], found.last) == ([7, 8], 9)
