@@ -346,3 +346,80 @@ def test_whose_other_records_are_gone_is_alone_once_it_changes(tables: Tables, s
     ada = Contact(ref=ref("7"), revision="2", identity=Identity(first_name="Ada", last_name="By"))
     tables.write(contacts.store, "people", ada, (EMAIL,), now=NOW)
     assert tables.rows(Where("contact", "id"), ["person", "vague", "namesakes"]) == {2: [("2", "[]", 0)]}
+
+
+# --- keys, by hand ----------------------------------------------------------------------------------
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_who_shares_a_key_with_whom(tables: Tables) -> None:
+    for n in range(1, 6):
+        tables.add(
+            Where("contact", "id"), n, **{**EMPTY, "person": str(n) if n != 5 else "1", "namesakes": int(n == 3)}
+        )
+    for contact, key in ((1, 7), (2, 7), (3, 7), (2, 8), (4, 9), (5, 9)):
+        tables.add(Where("person_key", "contact_id"), contact, key=key)
+
+    def rows(name: str, **given: Any) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in tables.read(lambda tx: tx.rows(name, **given))]
+
+    assert sorted(rows("keys_of_contacts", ids="[2, 4]")) == [(2, 7), (2, 8), (4, 9)]
+    assert sorted(rows("holders_of_keys", keys="[7, 8, 99]")) == [(7, 1, 3), (8, 2, 2)]
+    assert sorted(rows("contacts_of_keys", keys="[7, 8]", limit=9)) == [(1,), (2,), (3,)]
+    assert len(rows("contacts_of_keys", keys="[7, 8]", limit=2)) == 2
+    assert sorted(rows("contacts_by_shared_key", ids="[1]", limit=9)) == [(1,), (2,), (3,)]
+    assert sorted(rows("contacts_by_shared_key", ids="[1, 5]", limit=9)) == [(1,), (2,), (3,), (4,), (5,)]
+    assert len(rows("contacts_by_shared_key", ids="[1]", limit=2)) == 2
+    assert sorted(rows("contacts_not_alone", ids="[1, 2, 3, 4, 5]")) == [(3,), (5,)]
+    assert rows("contacts_not_alone", ids="[1, 2]") == []
+    assert sorted(rows("cases_holders", keys="[8, 9]")) == [
+        (8, 2, "2", tuple_ref(tables, 2)), (9, 4, "4", tuple_ref(tables, 4)), (9, 5, "1", tuple_ref(tables, 5)),
+    ]  # fmt: skip
+    tables.write(lambda tx: tx.many("keys_forget", [(7, 2)]))
+    tables.write(lambda tx: tx.run("keys_add", rows="[[7, 4], [7, 1]]"))
+    assert sorted(rows("keys_of_contacts", ids="[1, 2, 4]")) == [(1, 7), (2, 8), (4, 7), (4, 9)]
+
+
+def tuple_ref(tables: Tables, contact: int) -> str:
+    found = tables.raw.execute("SELECT connection, object, ext_id FROM contact WHERE id = ?", [contact]).fetchone()
+    return "/".join(found)
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_when_records_of_a_person_are_decided_on_anew(tables: Tables) -> None:
+    people = {1: "p", 2: "p", 3: "q", 4: "q", 5: "r"}
+    for n, person in people.items():
+        tables.add(Where("contact", "id"), n, **EMPTY, person=person, planned=1)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", person=person, asked_person="x")
+
+    def replanned(name: str, **given: Any) -> list[int]:
+        tables.raw.execute("UPDATE contact SET planned = 1")
+        tables.raw.commit()
+        tables.write(lambda tx: tx.run(name, **given))
+        return [id_ for id_, rows in sorted(tables.rows(Where("contact", "id"), ["planned"]).items()) if rows == [(0,)]]
+
+    assert replanned("kin_replan", people='["p", "r"]') == [1, 2, 5]
+    assert replanned("kin_of_contacts_replan", ids="[1, 5]") == [2]
+    assert replanned("contacts_replan", ids="[2, 3]") == [2, 3]
+    tables.write(lambda tx: tx.many("jobs_person", [("s", 1), ("p", 2)]))
+    told = {id_: rows[0] for id_, rows in tables.rows(Where("job", "id"), ["person", "asked_person"]).items()}
+    assert (told[1], told[2], told[3]) == (("s", ""), ("p", "x"), ("q", "x"))
+    assert replanned("contacts_replan", ids="[]") == []
+    tables.raw.execute("UPDATE contact SET planned = 0")
+    tables.raw.commit()
+    tables.write(decisions.settle, [1, 3], now=NOW)
+    assert [
+        id_ for id_, rows in sorted(tables.rows(Where("contact", "id"), ["planned"]).items()) if rows == [(1,)]
+    ] == [1, 3]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_whose_time_has_come_and_was_decided_on_waits_no_more(tables: Tables) -> None:
+    for n in (1, 2, 3):
+        tables.add(Where("contact", "id"), n, **EMPTY)
+        tables.add(Where("job", "id"), n + 10, contact_id=n, field="email")
+        tables.add(Where("again", "job_id"), n + 10, at=NOW + (n == 2))
+    tables.write(decisions.settle, [1, 2], now=NOW)
+    assert tables.rows(Where("again", "job_id"), ["at"]) == {12: [(NOW + 1,)], 13: [(NOW,)]}
+    tables.write(decisions.again, [(12, 5.0), (11, 6.0)])
+    assert tables.rows(Where("again", "job_id"), ["at"]) == {11: [(6.0,)], 12: [(5.0,)], 13: [(NOW,)]}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from syncd.contract.errors import Trouble
 from syncd.contract.pacing import Window
 from syncd.ledger import breakers, canaries, claims, connections, gates, pauses, permits, rates, symptoms
 from syncd.ledger.claims import Kind, Lost, Owner
@@ -286,3 +287,28 @@ def test_slots_are_kept_as_long_as_a_window_reaches_back_to_them(tables: Tables)
     tables.write(rates.forget, now=NOW)
     kept = tables.rows(Where("rate", "connection"), ["slot", "last"])
     assert kept == {"ann": [(1, NOW - 51 * width), (3, NOW), (4, NOW)], "bob": [(1, NOW - 51 * width - 0.1)]}
+
+
+def test_one_pause_ends_and_the_others_last(tables: Tables) -> None:
+    for kind, name in (("sync", "a"), ("sync", "b"), ("provider", "a")):
+        tables.add(Where("pause", "kind"), kind, name=name, by=f"{kind} {name}")
+    assert tables.write(lambda tx: [row[0] for row in tx.rows("pause_end", kind="sync", name="a")]) == ["sync a"]
+    assert tables.rows(Where("pause", "kind"), ["name"]) == {"provider": [("a",)], "sync": [("b",)]}
+
+
+def test_who_is_tried_again_is_so_for_the_vendors_longest_pause(tables: Tables) -> None:
+    """A halt, a balance and the windows of one connection say nothing of another one."""
+    for name in ("ann", "bob"):
+        tables.write(connections.halt, name, Trouble.CREDITS, "none left", "buy", now=5.0)
+        tables.write(connections.learn_windows, name, [Window(60.0, 9 if name == "ann" else 8)], now=NOW)
+        tables.write(connections.keep, name, "key", name)
+    assert tables.write(connections.clear, "ann")
+    assert not tables.write(connections.clear, "ann")
+    assert tables.read(connections.troubles) == {"bob": Trouble.CREDITS}
+    assert (tables.read(connections.trouble, "ann"), tables.read(connections.trouble, "bob")) == (None, Trouble.CREDITS)
+    assert tables.read(connections.trouble, "nobody") is None
+    assert tables.read(connections.windows, "ann") == (Window(60.0, 9),)
+    assert tables.read(connections.recall_all, "bob") == {"key": "bob"}
+    tables.write(connections.keep, "bob", "key", 7)
+    assert tables.read(connections.recall_all, "bob") == {"key": 7}
+    assert tables.read(connections.recall_all, "ann") == {"key": "ann"}
