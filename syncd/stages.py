@@ -51,7 +51,8 @@ SHARED = ("plan", "inbox", "verify", "undo", "sweep")  # with a database, one wo
 BEAT = 5  # seconds between two beats for all workers
 ALONE = 60.0  # seconds after which each of them looks by itself, and whether a pull is due that nobody has begun
 BEHIND = 20.0  # seconds by which it must be overdue then
-APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}  # real seconds from one pass to the next, for several rings
+# Real seconds from one pass to the next, for several rings; not where a pass has left full batches.
+APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}
 QUIET, POURING = 0.05, 2.0  # real seconds without a callback after which they are applied; and at the latest
 NEXT = {
     "pull": ("plan",),
@@ -187,9 +188,7 @@ class Stages:
         begun = float("-inf")
         while True:
             await stage.bell.wait()
-            await self._come_together(begun + APART.get(stage.kind, 0.0))
-            if stage.kind == "inbox":
-                await self._let_callbacks_in()
+            await self._come_together(stage, begun)
             begun = asyncio.get_running_loop().time()
             stage.bell.clear()
             if self._ending:
@@ -211,14 +210,17 @@ class Stages:
                 return
             else:
                 self.tried.add(stage.name)
+                self._come_back(stage)
                 for kind in NEXT.get(stage.kind, ()) if moved else ():
                     self.parts.bells.ring(kind)
 
-    async def _come_together(self, until: float) -> None:
-        """What comes in quick succession is done in one pass; what comes alone, at once."""
-        seconds = until - asyncio.get_running_loop().time()
-        if seconds > 0 and not self._ending:
+    async def _come_together(self, stage: Stage, begun: float) -> None:
+        """What comes in quick succession is done in one pass; what comes alone, and what fills a pass, at once."""
+        seconds = begun + APART.get(stage.kind, 0.0) - asyncio.get_running_loop().time()
+        if not self.parts.bells.goes_on(stage.name) and seconds > 0 and not self._ending:
             await asyncio.sleep(seconds)
+        if stage.kind == "inbox":
+            await self._let_callbacks_in()
 
     async def _let_callbacks_in(self) -> None:
         """As long as callbacks pour in they are acknowledged first, and those that came are applied together."""
@@ -253,6 +255,13 @@ class Stages:
         elif stage.kind == "pull":  # the others are rung every few seconds anyway
             after = PULL_AGAIN if error.after is None else error.after
             asyncio.get_running_loop().call_later(after / self._speed, stage.bell.set)
+
+    def _come_back(self, stage: Stage) -> None:
+        """Calls may go out again before the next tick: at that very moment."""
+        kind, _, name = stage.name.partition(":")
+        wait = self.parts.lanes[name].pacer.ready_in() if kind == "dispatch" else 0.0
+        if 0 < wait < TICK:
+            asyncio.get_running_loop().call_later(wait / self._speed, stage.bell.set)
 
     # --- bells for several workers ----------------------------------------------------------------
 

@@ -124,6 +124,11 @@ def is_under_way(tx: Tx, sync: str) -> bool:
     return tx.row("is_under_way", sync=sync) is not None
 
 
+def may_bring_more(tx: Tx, sync: str) -> bool:
+    """Is there anything, under way or still to be asked or decided on, from which a value to write may come soon?"""
+    return tx.row("may_bring_more", sync=sync) is not None
+
+
 def postpone_probe(tx: Tx, sync: str, seen: float, *, now: float) -> bool:
     """A single write is tried now; should it say nothing of the rule, another one finds out a little later. `seen`: the
     moment of the next try as it was looked up; False where another process tries one by now."""

@@ -1503,6 +1503,14 @@ SELECT 1 FROM job INDEXED BY job_flight
 WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync
 UNION ALL SELECT 1 FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync LIMIT 1
 
+-- name: may_bring_more
+-- The same, or is anybody to be asked about, or to be decided on?
+SELECT 1 FROM counter WHERE sync = :sync AND state = 'queued' AND n > 0
+UNION ALL SELECT 1 FROM contact INDEXED BY contact_unplanned WHERE planned = 0
+UNION ALL SELECT 1 FROM job INDEXED BY job_answered WHERE state = 'answered' AND sync = :sync
+UNION ALL SELECT 1 FROM job INDEXED BY job_flight
+WHERE submission_id > '' AND state IN ('sending', 'sent', 'in_doubt') AND state <> 'in_doubt' AND sync = :sync LIMIT 1
+
 -- name: writes_due
 -- The rule by which they were refused is gone.
 UPDATE job SET due_at = :now WHERE sync = :sync AND state IN ('accepted', 'writing') AND state = 'accepted' AND due_at > :now

@@ -385,10 +385,19 @@ class _Run:
                 raise outcome
 
     async def _send(self, items: Sequence[Item]) -> None:
+        """A place is for calls that nobody has answered: while one that was taken on is being stored, the next one has
+        its intent written, in the same commit."""
         async with self.lane.places:
-            if self.calls.may_send() and self._is_payable(items):
-                self.lane.pacer.take()
-                await self.calls.carry(items)
+            if not self.calls.may_send() or not self._is_payable(items):
+                return
+            self.lane.pacer.take()
+            if (taken := await self.calls.call(items)) is None:
+                return
+            await self.lane.storing.acquire()
+        try:
+            await self.calls.store(taken)
+        finally:
+            self.lane.storing.release()
 
     def _is_payable(self, items: Sequence[Item]) -> bool:
         """Do the credits suffice, as far as is known by now?"""

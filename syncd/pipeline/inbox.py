@@ -43,6 +43,8 @@ async def run_once(parts: Parts) -> int:
     while ids := await parts.ledger.read(inbox.waiting, PAGE):
         async with hold(parts, Kind.DELIVERY, ids, partial(inbox.waiting, limit=PAGE)) as held:
             answered += await _apply(parts, held)
+        if len(ids) == PAGE:
+            parts.bells.go_on("verify")
     if parts.gate.set("inbox", ""):
         await parts.publish()
     return answered

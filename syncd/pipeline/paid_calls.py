@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Concatenate, TypeVar
+from typing import Concatenate, NamedTuple, TypeVar
 
 import structlog
 
@@ -65,6 +65,14 @@ T = TypeVar("T")
 
 class _NotSent(Exception):
     """The call was not made, although its intent is on disk; and why."""
+
+
+class Taken(NamedTuple):
+    """A call that the provider has taken on. Until that is stored, it is an intent of which a crash would make a doubt;
+    its answer would resolve that."""
+
+    submission: Submission
+    receipt: Receipt
 
 
 @dataclass(slots=True)
@@ -127,8 +135,14 @@ class Calls:
 
     async def carry(self, items: Sequence[Item]) -> None:
         """One intent, one call, one outcome. Of a bulk dearer than what is left, a part goes ahead."""
+        if (taken := await self.call(items)) is not None:
+            await self.store(taken)
+
+    async def call(self, items: Sequence[Item]) -> Taken | None:
+        """The intent and the call. What came of it is stored, but for a call that was taken on: that is returned, and
+        has to be given to `store`."""
         if (submission := await self._intended(items)) is None:
-            return
+            return None
         self.sent += 1
         began = self.lane.breaker.opened_at
         try:
@@ -146,7 +160,8 @@ class Calls:
             raise
         else:
             await self._taken(began)
-            await self._accepted(submission, receipt)
+            return Taken(submission, receipt)
+        return None
 
     async def _intended(self, items: Sequence[Item]) -> Submission | None:
         """A call whose intent is on disk; None where there is nothing to send for now."""
@@ -347,7 +362,9 @@ class Calls:
         day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M")
         return f"{self.sync.name}, {day}, {name}{more}"
 
-    async def _accepted(self, submission: Submission, receipt: Receipt) -> None:
+    async def store(self, taken: Taken) -> None:
+        """The provider took the call."""
+        submission, receipt = taken
         now, caps = self.parts.clock.now(), self.lane.provider.capabilities
         poll_at = None if caps.poll_after is None else now + caps.poll_after
         if self.lane.refused.in_a_row:

@@ -50,17 +50,31 @@ class Bells:
 
     bells: dict[str, asyncio.Event] = field(default_factory=dict)
     called_at: float = float("-inf")  # when a callback came last, by the event loop's clock
+    going_on: set[str] = field(default_factory=set)  # stages that have left as much as a pass can take
 
     def callback(self) -> None:
         """One came: the inbox's turn, as soon as no more pour in."""
         self.called_at = asyncio.get_running_loop().time()
         self.ring("inbox")
 
+    def go_on(self, name: str) -> None:
+        """As `ring`, for a stage that has as much to do as a pass can take: it gains nothing by waiting for company."""
+        self.going_on.update(self._named(name))
+        self.ring(name)
+
+    def goes_on(self, stage: str) -> bool:
+        """Whether that was said since it was asked last."""
+        found = stage in self.going_on
+        self.going_on.discard(stage)
+        return found
+
     def ring(self, name: str) -> None:
         """Wake a stage, or every stage of a kind; a name nobody listens to is no error."""
-        for stage, bell in self.bells.items():
-            if name in (stage, stage.partition(":")[0]):
-                bell.set()
+        for stage in self._named(name):
+            self.bells[stage].set()
+
+    def _named(self, name: str) -> list[str]:
+        return [stage for stage in self.bells if name in (stage, stage.partition(":")[0])]
 
 
 class Vain(NamedTuple):
@@ -86,6 +100,9 @@ class Lane:
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     refused: Refused = NONE  # how it stood with the last calls; the ledger's row is what counts
     calls: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAID_AT_ONCE))
+    storing: asyncio.Semaphore = field(
+        default_factory=lambda: asyncio.Semaphore(IN_FLIGHT)
+    )  # accepted, not yet on disk
     vain: dict[str, Vain] = field(default_factory=dict)  # by sync
     breaker: Breaker = field(default_factory=Breaker)  # as it was read last; the ledger's row is what counts
     # By sync, budget, window and what a call needs: when (monotonic) the ledger was last told that it does not fit.

@@ -12,6 +12,7 @@ from .parts import Parts
 from .work import hold
 
 PAGE = 200
+MANY = 100  # jobs of which many may be values to write: that does not wait until all others are decided on
 TRIES = 5  # for a page that does not get anywhere
 
 
@@ -25,5 +26,8 @@ async def run_once(parts: Parts) -> int:
         last = ids
         async with hold(parts, Kind.CONTACT, ids, partial(cases.answered, limit=PAGE)) as held:
             found, decided = await deciding.look(parts, held.items)
-            moved += (await held.finish(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
+            some = (await held.finish(deciding.carry_out, found, decided, now=parts.clock.now()))[1]
+            moved += some
+            if some >= MANY:
+                parts.bells.go_on("writeback")
     return moved

@@ -32,7 +32,7 @@ from .parts import Parts
 from .spending import limits_of
 from .work import Held, hold
 
-LINGER = 5.0  # seconds that a part-filled batch waits for company although no answer is awaited
+LINGER = 5.0  # seconds that a part-filled batch waits for company where only what is queued may bring some
 RETRY_IN = 30.0
 PROBES = 20  # accepted values among which one is chosen that finds out whether the CRM takes writes again
 
@@ -83,7 +83,10 @@ async def run_once(parts: Parts, sync: Sync) -> int:
         if isinstance(outcome, BaseException):
             raise outcome
     await _tell(parts, sync, await parts.ledger.read(confirmations.load, sync.name))
-    return sum(outcome for outcome in outcomes if isinstance(outcome, int))
+    ended = sum(outcome for outcome in outcomes if isinstance(outcome, int))
+    if ended and waiting.records >= size:
+        parts.bells.go_on(f"writeback:{sync.name}")
+    return ended
 
 
 async def _allowed(parts: Parts, sync: Sync, due: Sequence[Due]) -> list[Due]:
@@ -375,14 +378,15 @@ async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[Contac
 
 
 async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, waiting: Waiting, size: int) -> bool:
-    """Wait for a fuller batch, unless something has waited long enough or a write is open: for some minutes while
-    answers are awaited, for a moment otherwise, or where buying waits for a first write."""
+    """Wait for a fuller batch, unless something has waited long enough, a write is open, or nothing is left that could
+    fill it: for some minutes while answers are awaited, for a moment otherwise, or where buying waits for a first
+    write."""
     now = parts.clock.now()
     age = now - waiting.since
     if waiting.begun or waiting.records >= size:
         return False
     if age < min(LINGER, sync.write_within):
-        return True
+        return await parts.ledger.read(confirmations.may_bring_more, sync.name)
     if age >= sync.write_within or not state.is_good(sync.writing, now):
         return False
     return await parts.ledger.read(confirmations.is_under_way, sync.name)

@@ -1,14 +1,17 @@
 """Dispatch's choice: who is asked, who waits, who shares, who can't be asked, and in which company."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from syncd.config import WhenUnavailable
 from syncd.contract.errors import Halt, Trouble
 from syncd.contract.model import Field, Grade, Identity
-from syncd.ledger import connections
+from syncd.ledger import connections, submissions
+from syncd.pipeline import dispatch
 from syncd.pipeline.dispatch import LINGER
 from tests.contract.fake_provider import CAPABILITIES, STRANGER, FakeProvider
 
@@ -276,3 +279,56 @@ def test_the_catch_all_grade_is_no_reason_to_ask_the_same_provider_again(harness
     harness.verify()
     assert harness.dispatch() == 0
     assert (harness.job(ada), harness.credits()["charged"]) == (("done", "low_quality"), Decimal(1))
+
+
+# --- in flight --------------------------------------------------------------------------------
+
+
+def people(harness: Harness, n: int) -> None:
+    for k in range(n):
+        harness.person(f"Ada{k}")
+    harness.pull()
+    harness.plan()
+
+
+def test_an_acceptance_is_stored_beside_the_next_intent(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One place: were it kept until the acceptance is on disk, each call would wait for two commits."""
+    harness = build(fields={EMAIL: ["ann"]})
+    people(harness, 10)
+    lane, engine, commits = harness.parts.lanes["ann"], harness.parts.ledger._engine, list[object]()
+    lane.places = asyncio.Semaphore(1)
+    commit = engine.commit
+
+    def counted(connection: Any) -> None:
+        commits.append(connection)
+        commit(connection)
+
+    monkeypatch.setattr(engine, "commit", counted)
+    assert harness.dispatch() == 10
+    assert len(commits) < 2 * 10
+
+
+def test_where_the_ledger_stores_nothing_few_calls_are_made(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = build(fields={EMAIL: ["ann"]})
+    people(harness, 12)
+    lane, ledger, free = harness.parts.lanes["ann"], harness.parts.ledger, asyncio.Event()
+    lane.places, lane.storing = asyncio.Semaphore(3), asyncio.Semaphore(2)
+    write = ledger.write
+
+    async def hold_acceptances(work: Any, *args: Any, **kwargs: Any) -> Any:
+        if work is submissions.accept:
+            await free.wait()
+        return await write(work, *args, **kwargs)
+
+    async def stall() -> int:
+        going = asyncio.create_task(dispatch.run_once(harness.parts, "ann"))
+        await asyncio.sleep(0.5)
+        made = len(harness.fake.submitted)
+        free.set()
+        await going
+        return made
+
+    monkeypatch.setattr(ledger, "write", hold_acceptances)
+    assert harness.run(stall()) == 5, "two are being stored, three wait for that"
+    assert len(harness.fake.submitted) == 12
+    assert set(harness.submissions()) == {"accepted"}

@@ -1,16 +1,18 @@
 """Writeback: blank fields are filled, people's values stand, and no crash or lost answer changes that."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
-from syncd.contract.errors import Halt, Retry, Trouble
+from syncd.contract.errors import Halt, InDoubt, Retry, Trouble
 from syncd.contract.model import Author, Change, ContactRef, Selection, Snapshot, WriteOutcome, WriteStatus
 from syncd.ledger import connections, writes
 from syncd.ledger.states import JobState
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import LANDS
+from syncd.pipeline import inbox, verify
 from syncd.pipeline.writeback import LINGER, RETRY_IN
 from tests.contract.fake_crm import FakeCrm
 
@@ -439,12 +441,80 @@ def test_a_crm_that_is_busy_or_halted_loses_nothing(build: Build, method: str) -
 # --- batches ----------------------------------------------------------------------------------
 
 
-def test_a_part_filled_batch_waits_a_little_for_company(build: Build) -> None:
+@pytest.mark.parametrize("expected", ["asked", "answered", "queued", "not decided on"])
+def test_a_part_filled_batch_waits_a_little_for_company(build: Build, expected: str) -> None:
     harness, crm, _ = found(build)
     harness.clock.time -= LINGER
+    harness.person("Bo")
+    harness.pull()
+    if expected != "not decided on":
+        harness.plan()
+    if expected in {"asked", "answered"}:
+        harness.dispatch()
+    if expected == "answered":
+        harness.answer_all()
     assert (harness.writeback(), crm.calls.count("read")) == (0, 0)
     harness.clock.time += LINGER
     assert harness.writeback() == 1
+
+
+def test_where_no_company_can_come_nothing_waits(build: Build) -> None:
+    harness, _, ada = found(build)
+    harness.clock.time -= LINGER
+    assert harness.writeback() == 1
+    assert harness.held(ada) == MAIL
+
+
+def test_what_is_in_doubt_is_no_company(build: Build) -> None:
+    harness, _, _ = found(build)
+    harness.clock.time -= LINGER
+    bo = harness.person("Bo")
+    harness.fake.refusals.append(InDoubt("the connection was cut"))
+    harness.ask()
+    assert (harness.state(bo), harness.writeback()) == ("in_doubt", 1)
+
+
+def test_as_long_as_full_batches_wait_the_next_ones_are_written_at_once(build: Build) -> None:
+    crm = Watched()
+    crm.capabilities = replace(crm.capabilities, write_batch=3)
+    harness = build(crm=crm, fields={EMAIL: ["ann"]})
+    bells, name = harness.parts.bells, f"writeback:{harness.sync.name}"
+    bells.bells[name] = asyncio.Event()
+    for n in range(7):
+        one = harness.person(f"Ada{n}")
+        harness.finds(one, EMAIL, f"{one}@acme.example.com")
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    harness.clock.time += LINGER
+    bells.goes_on(name)
+    assert [(harness.writeback(), bells.goes_on(name)) for _ in range(2)] == [(6, True), (1, False)]
+
+
+def test_what_is_answered_by_the_page_goes_on_to_the_crm_page_by_page(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PAGE", 3)
+    monkeypatch.setattr(verify, "MANY", 3)
+    harness = build(fields={EMAIL: ["ann"]})
+    bells = harness.parts.bells
+    bells.bells.update({name: asyncio.Event() for name in ("verify", "writeback:contacts")})
+
+    def gone_on(people: int) -> tuple[bool, bool]:
+        for n in range(people):
+            one = harness.person(f"Ada{people}{n}")
+            harness.finds(one, EMAIL, f"{one}@acme.example.com")
+        harness.ask()
+        for name in bells.bells:
+            bells.goes_on(name)
+        for call in list(harness.fake.accepted.values()):
+            harness.deliver(harness.fake.delivery(call))
+        harness.inbox()
+        harness.verify()
+        return bells.goes_on("verify"), bells.goes_on("writeback:contacts")
+
+    assert gone_on(2) == (False, False)
+    assert gone_on(3) == (True, True)
 
 
 def test_more_than_a_batch_is_written_in_several_two_at_once(build: Build) -> None:

@@ -6,7 +6,7 @@ import itertools
 from syncd.contract.errors import SyncdError
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.watch import Watch
-from syncd.stages import APART, POURING, QUIET, Stages
+from syncd.stages import APART, POURING, QUIET, TICK, Stages
 
 from .harness import Harness
 
@@ -43,6 +43,53 @@ def test_what_rings_in_quick_succession_is_done_in_few_passes(harness: Harness) 
 
 def test_what_rings_now_and_then_is_done_at_once(harness: Harness) -> None:
     assert passes(harness, "inbox", rings=2, every=2 * APART["inbox"]) == 2
+
+
+def test_who_has_left_full_batches_goes_on_without_a_pause(harness: Harness) -> None:
+    made: list[float] = []
+    name = f"writeback:{harness.sync.name}"
+
+    async def work() -> int:
+        made.append(asyncio.get_running_loop().time())
+        if len(made) < 5:
+            harness.parts.bells.go_on("writeback")
+        return 1
+
+    async def ring() -> None:
+        stages = Stages(harness.parts, Canary(), Watch(), lambda _: None)
+        stage = stages._stages[name]
+        stage.work = work
+        stages.start(lambda one: one is stage)
+        harness.parts.bells.ring(name)
+        await asyncio.sleep(APART["writeback"] * 0.9)
+        await stages.stop()
+
+    harness.run(ring())
+    assert len(made) == 5
+
+
+def test_calls_go_out_the_moment_they_may_again(harness: Harness) -> None:
+    """A tick would come a second later."""
+    made: list[float] = []
+
+    async def work() -> int:
+        made.append(asyncio.get_running_loop().time())
+        if len(made) == 1:
+            harness.parts.lanes[harness.fake.name].pacer.block(0.2)
+        return 0
+
+    async def ring() -> None:
+        stages = Stages(harness.parts, Canary(), Watch(), lambda _: None)
+        stage = stages._stages[f"dispatch:{harness.fake.name}"]
+        stage.work = work
+        stages.start(lambda one: one is stage)
+        harness.parts.bells.ring(stage.name)
+        await asyncio.sleep(TICK * 0.3)
+        await stages.stop()
+
+    harness.run(ring())
+    assert len(made) == 2
+    assert made[1] - made[0] >= 0.2
 
 
 def test_callbacks_that_pour_in_are_acknowledged_before_they_are_applied(harness: Harness) -> None:
