@@ -6,7 +6,6 @@ zone; a month is that day and the 29 before it; a run is the newest pull of each
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import Field
 
 from .shares import Shares, milli, reservation
@@ -74,7 +74,7 @@ class Budget:
     def scope(self) -> dict[str, Any]:
         """As the ledger's statements take it."""
         names = {"syncs": self.syncs, "fields": self.fields, "providers": self.providers}
-        scope = {key: None if value is None else json.dumps(sorted(value)) for key, value in names.items()}
+        scope = {key: None if value is None else dump(sorted(value)) for key, value in names.items()}
         return {**scope, "refresh": int(self.refresh)}
 
 
@@ -103,10 +103,7 @@ def _window(tx: Tx, budget: Budget, window: str, cap: Decimal, *, now: float) ->
     used, scope = sum(kinds.values()), budget.scope()
     return {
         "budget": budget.name,
-        **{
-            key: None if (names := scope[key]) is None else json.loads(names)
-            for key in ("syncs", "fields", "providers")
-        },
+        **{key: None if (names := scope[key]) is None else parse(names) for key in ("syncs", "fields", "providers")},
         "refresh": budget.refresh,
         "window": window,
         "cap": float(cap),

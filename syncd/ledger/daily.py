@@ -6,11 +6,12 @@ nothing is added to the work of the moment. What has come since is counted whene
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from syncd.contract.jsontext import dump
 
 from . import upkeep
 from .store import Tx
@@ -108,7 +109,7 @@ def after_deleting(tx: Tx) -> None:
 
 def refused(tx: Tx, result_ids: Sequence[int], *, now: float) -> None:
     """A person has refused the values of these answers."""
-    rows = tx.rows("daily_refusals", ids=json.dumps(list(result_ids)), now=now) if result_ids else []
+    rows = tx.rows("daily_refusals", ids=dump(list(result_ids)), now=now) if result_ids else []
     _add(tx, {Place(*place): Figures(refused=n) for *place, n in rows})
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef
 
 from . import forgetting, reports, suppressions
@@ -21,7 +21,7 @@ _TIMES = {"at", "since", "until"}
 
 def person(tx: Tx, contacts: Sequence[int], prices: Prices) -> dict[str, Any]:
     """All records of a person with their journeys, what providers were told, and their raw answers."""
-    rows = tx.rows("contacts_by_id", ids=json.dumps(contacts))
+    rows = tx.rows("contacts_by_id", ids=dump(contacts))
     refs = [ContactRef(connection=row["connection"], object=row["object"], id=row["ext_id"]) for row in rows]
     left_alone = suppressions.of_contacts(tx, contacts)
     return {
@@ -33,18 +33,18 @@ def person(tx: Tx, contacts: Sequence[int], prices: Prices) -> dict[str, Any]:
 
 
 def _told(tx: Tx, contacts: Sequence[int]) -> Iterator[dict[str, Any]]:
-    for job in tx.rows("forget_jobs", ids=json.dumps(contacts)):
+    for job in tx.rows("forget_jobs", ids=dump(contacts)):
         for row in tx.rows("attempts_of_job", job_id=job["id"]):
-            told = json.loads(row["asked"] or "{}")
+            told = parse(row["asked"] or "{}")
             yield {"provider": row["provider"], "at": row["created_at"], "field": job["field"], "told": told}
 
 
 def _raw(tx: Tx, contacts: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Of an answer that speaks of others, too, only what concerns this person."""
-    jobs = [row["id"] for row in tx.rows("forget_jobs", ids=json.dumps(contacts))]
+    jobs = [row["id"] for row in tx.rows("forget_jobs", ids=dump(contacts))]
     requests: dict[str, set[str]] = {}
     shared = set()
-    for call in tx.rows("forget_calls", jobs=json.dumps(jobs)):
+    for call in tx.rows("forget_calls", jobs=dump(jobs)):
         requests.setdefault(call["submission_id"], set()).add(call["request_id"])
         shared |= {call["submission_id"]} if call["shared"] else set()
     for submission_id, ids in requests.items():
@@ -57,7 +57,7 @@ def _raw(tx: Tx, contacts: Sequence[int]) -> Iterator[dict[str, Any]]:
 
 def _whole(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return parse(body)
     except (ValueError, RecursionError):
         return body.decode("utf-8", "replace")
 

@@ -7,13 +7,13 @@ recognised and dropped. The person's values in the CRM are the operator's to era
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef
 from syncd.people import emails, suppression
 from syncd.people.suppression import Kind, Sign
@@ -54,15 +54,15 @@ def find(tx: Tx, text: str) -> tuple[int, ...]:
         found |= {row["id"]} if row is not None else set()
     with suppress(ValueError):
         sign = suppression.read(text, Kind.EMAIL)
-        keys = json.dumps(people.keys_of_sign(sign))
+        keys = dump(people.keys_of_sign(sign))
         found |= {row[0] for row in tx.rows("contacts_of_keys", keys=keys, limit=1000)}
         found |= {row[0] for row in tx.rows("forget_contacts_holding", value=sign.text)}
-    return tuple(row[0] for row in tx.rows("forget_contacts_of_persons", ids=json.dumps(sorted(found))))
+    return tuple(row[0] for row in tx.rows("forget_contacts_of_persons", ids=dump(sorted(found))))
 
 
 def persons(tx: Tx, contacts: Sequence[int]) -> list[str]:
     """A record of each of the persons that these contacts are."""
-    return [row["ref"] for row in tx.rows("persons_of_contacts", ids=json.dumps(contacts))]
+    return [row["ref"] for row in tx.rows("persons_of_contacts", ids=dump(contacts))]
 
 
 def signs(tx: Tx, text: str, contacts: Sequence[int]) -> set[Sign]:
@@ -71,9 +71,7 @@ def signs(tx: Tx, text: str, contacts: Sequence[int]) -> set[Sign]:
     with suppress(ValueError):
         typed.add(suppression.read(text))
     shared = {
-        key
-        for row in tx.rows("contacts_by_id", ids=json.dumps(contacts))
-        for key in (*json.loads(row["vague"]), *_roles(row))
+        key for row in tx.rows("contacts_by_id", ids=dump(contacts)) for key in (*parse(row["vague"]), *_roles(row))
     }
     return {sign for sign in suppressions.signs_of(tx, contacts) if sign.text not in shared} | typed
 
@@ -86,8 +84,8 @@ def _roles(contact: sqlite3.Row) -> Iterable[str]:
 
 def held(tx: Tx, contacts: Sequence[int]) -> Held:
     """What there is of these contacts."""
-    rows = tx.rows("contacts_by_id", ids=json.dumps(contacts))
-    jobs = [row["id"] for row in tx.rows("forget_jobs", ids=json.dumps(contacts))]
+    rows = tx.rows("contacts_by_id", ids=dump(contacts))
+    jobs = [row["id"] for row in tx.rows("forget_jobs", ids=dump(contacts))]
     calls = _calls(tx, jobs)
     counts = Counter(
         {"records": len(rows), "fields": len(jobs), "calls": len({call["submission_id"] for call in calls})}
@@ -106,8 +104,8 @@ def held(tx: Tx, contacts: Sequence[int]) -> Held:
 
 def mentions(tx: Tx, contacts: Sequence[int], traces: Collection[str]) -> list[int]:
     """Answers to questions about others that name this person. Reads all answers: before the writer is held up."""
-    own = {row["id"] for row in tx.rows("forget_jobs", ids=json.dumps(contacts))}
-    found = tx.rows("forget_mentions", traces=json.dumps(sorted(traces))) if traces else []
+    own = {row["id"] for row in tx.rows("forget_jobs", ids=dump(contacts))}
+    found = tx.rows("forget_mentions", traces=dump(sorted(traces))) if traces else []
     return [row["id"] for row in found if row["job_id"] not in own]
 
 
@@ -127,7 +125,7 @@ def erase(
 
     Their words leave the file by `search.merge`. `alone`: no daemon runs. Raises InTheWay where one is working on them.
     """
-    ids = json.dumps(contacts)
+    ids = dump(contacts)
     rows = tx.rows("forget_jobs", ids=ids)
     jobs = [row["id"] for row in rows]
     calls = _calls(tx, jobs)
@@ -149,29 +147,29 @@ def erase(
 
 
 def _calls(tx: Tx, jobs: Sequence[int]) -> list[sqlite3.Row]:
-    return tx.rows("forget_calls", jobs=json.dumps(jobs))
+    return tx.rows("forget_calls", jobs=dump(jobs))
 
 
 def _not_in_the_way(
     tx: Tx, contacts: Sequence[int], jobs: Sequence[int], calls: Sequence[sqlite3.Row], *, now: float
 ) -> None:
-    of_calls = json.dumps(sorted({call["submission_id"] for call in calls}))
-    values = {"ids": json.dumps(contacts), "jobs": json.dumps(jobs), "calls": of_calls}
+    of_calls = dump(sorted({call["submission_id"] for call in calls}))
+    values = {"ids": dump(contacts), "jobs": dump(jobs), "calls": of_calls}
     if (why := tx.value("forget_in_the_way", now=now, **values)) is not None:
         raise InTheWay(f"{why} at this moment")
 
 
 def _let_others_go_on(tx: Tx, jobs: Sequence[int], *, now: float) -> None:
     """Whoever stood behind one of these jobs is asked about in their own turn."""
-    behind = [row["id"] for row in tx.rows("jobs_behind", ids=json.dumps(jobs))]
+    behind = [row["id"] for row in tx.rows("jobs_behind", ids=dump(jobs))]
     others = [id_ for id_ in behind if id_ not in jobs]
     tx.move_many([Move(id_, JobState.WAITING, JobState.QUEUED, {"note": _LEFT_BY}) for id_ in others], now=now)
 
 
 def _erase_calls(tx: Tx, calls: Sequence[sqlite3.Row]) -> None:
     requests = [[call["submission_id"], call["request_id"], call["fields"]] for call in calls]
-    tx.run("forget_requests", rows=json.dumps(requests))
-    tx.run("forget_labels", calls=json.dumps(sorted({call["submission_id"] for call in calls})))
+    tx.run("forget_requests", rows=dump(requests))
+    tx.run("forget_labels", calls=dump(sorted({call["submission_id"] for call in calls})))
 
 
 def _erase_bodies(tx: Tx, calls: Sequence[sqlite3.Row]) -> int:
@@ -192,17 +190,17 @@ def _erase_bodies(tx: Tx, calls: Sequence[sqlite3.Row]) -> int:
 def cut(body: bytes, requests: Collection[str]) -> bytes:
     """A raw answer without the items that name these requests; empty where that can't be done."""
     try:
-        kept = _without(json.loads(body), requests)
+        kept = _without(parse(body), requests)
     except (ValueError, RecursionError):
         return b""
-    text = json.dumps(kept, ensure_ascii=False)
-    return b"" if any(one in text for one in requests) else text.encode("utf-8", "surrogatepass")
+    text = dump(kept)
+    return b"" if any(one in text for one in requests) else text.encode()
 
 
 def items(body: bytes, requests: Collection[str]) -> Any:
     """The reverse: of a raw answer that speaks of several people, only the items that name these requests."""
     try:
-        whole = json.loads(body)
+        whole = parse(body)
     except (ValueError, RecursionError):
         return None
     return list(_naming(whole, requests))
@@ -213,7 +211,7 @@ def _naming(part: Any, requests: Collection[str]) -> Iterator[Any]:
         case list():
             for one in part:
                 within = list(_naming(one, requests))
-                text = json.dumps(one)
+                text = dump(one)
                 yield from within or ([one] if any(id_ in text for id_ in requests) else [])
         case dict():
             for value in part.values():
@@ -223,7 +221,7 @@ def _naming(part: Any, requests: Collection[str]) -> Iterator[Any]:
 def _without(part: Any, requests: Collection[str]) -> Any:
     match part:
         case list():
-            texts = ((one, json.dumps(one)) for one in part)
+            texts = ((one, dump(one)) for one in part)
             return [_without(one, requests) for one, text in texts if not any(id_ in text for id_ in requests)]
         case dict():
             return {key: _without(value, requests) for key, value in part.items()}
@@ -232,10 +230,10 @@ def _without(part: Any, requests: Collection[str]) -> Any:
 
 def _erase_mentions(tx: Tx, mentioned: Sequence[int], traces: Collection[str]) -> None:
     """What rows of others, and of the whole, say of this person."""
-    given = {"traces": json.dumps(sorted(traces))}
+    given = {"traces": dump(sorted(traces))}
     if mentioned:
-        ids = json.dumps(mentioned)
-        jobs = json.dumps([row["job_id"] for row in tx.rows("forget_jobs_of_results", ids=ids)])
+        ids = dump(mentioned)
+        jobs = dump([row["job_id"] for row in tx.rows("forget_jobs_of_results", ids=ids)])
         tx.run("forget_bodies_of_results", ids=ids)
         tx.run("forget_said", ids=ids)
         for name in ("forget_notes_of_jobs", "forget_why_of_reviews", "forget_notes_of_steps"):
@@ -268,7 +266,7 @@ _OF_JOBS = {
 
 def _erase_jobs(tx: Tx, rows: Sequence[sqlite3.Row]) -> Counter[str]:
     """Jobs with all that hangs on them; the counters follow, so that the ledger still adds up."""
-    jobs = json.dumps([row["id"] for row in rows])
+    jobs = dump([row["id"] for row in rows])
     gone: Counter[str] = Counter()
     for name, what in _OF_JOBS.items():
         gone[what] += tx.run(name, jobs=jobs)

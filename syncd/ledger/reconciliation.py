@@ -16,11 +16,12 @@ but only a reading that rules it out takes it back.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any, Self
+
+from syncd.contract.jsontext import dump, parse
 
 from .store import Tx
 
@@ -124,7 +125,7 @@ class State:
     @classmethod
     def load(cls, text: str) -> Self:
         """As it was kept."""
-        kept = json.loads(text)
+        kept = parse(text)
         return cls(**{**kept, "own": Span(**kept["own"]), "expected": Span(**kept["expected"])})
 
 
@@ -206,7 +207,7 @@ def note(tx: Tx, provider: str, balance: Decimal, *, now: float) -> News | None:
     reading = _reading(tx, provider, int(balance * 1000), now)
     kept = load(tx, provider)
     state = State.first(reading) if kept is None else compare(kept, reading)
-    tx.run("reconciliation_keep", provider=provider, state=json.dumps(asdict(state)))
+    tx.run("reconciliation_keep", provider=provider, state=dump(asdict(state)))
     before = 0 if kept is None else kept.confirmed
     return None if state.confirmed == before else News(Decimal(before) / 1000, Decimal(state.confirmed) / 1000)
 
@@ -218,7 +219,7 @@ def accept(tx: Tx, provider: str) -> bool:
         return False
     known = replace(state, expected=state.as_expected, carried=0, difference=0, confirmed=0, differs_since=None)
     known = replace(known, since=state.until, charged_at_first=state.charged, bought=0)
-    tx.run("reconciliation_keep", provider=provider, state=json.dumps(asdict(known)))
+    tx.run("reconciliation_keep", provider=provider, state=dump(asdict(known)))
     return True
 
 

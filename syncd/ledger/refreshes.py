@@ -6,10 +6,10 @@ last in the queue (`priority` -1), in a round of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef, Field, Identity
 
 from . import upkeep
@@ -58,7 +58,7 @@ def portion(tx: Tx, before: Mapping[tuple[str, Field], float], *, now: float) ->
     last = tx.value("refresh_portion_end", after=after, limit=PORTION)
     if last is None:
         return Portion((), None)
-    ages = json.dumps([[sync, field, moment] for (sync, field), moment in before.items()])
+    ages = dump([[sync, field, moment] for (sync, field), moment in before.items()])
     rows = tx.rows("refresh_due", ages=ages, after=after, until=last)
     return Portion([_due(row) for row in rows], int(last))
 
@@ -79,7 +79,7 @@ def waiting(tx: Tx, places: Iterable[tuple[str, str]]) -> int:
 
 def begin(tx: Tx, wanted: Sequence[tuple[Due, str]], *, now: float) -> int:
     """Ask the provider that is named about each of these; returns for how many that is so."""
-    tx.run("refresh_begin", ids=json.dumps([one.job_id for one, _ in wanted]), now=now)
+    tx.run("refresh_begin", ids=dump([one.job_id for one, _ in wanted]), now=now)
     moves = [
         Move(one.job_id, JobState.DONE, JobState.QUEUED, {"provider": name, "note": NOTE, "round": one.round + 1})
         for one, name in wanted

@@ -7,9 +7,10 @@ end and why, what a call cost, and the digest of what was asked, by which the sa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from syncd.contract.jsontext import dump
 
 from . import daily, search, upkeep
 from .store import Tx
@@ -72,7 +73,7 @@ def _purge_people(tx: Tx, *, before: float, now: float) -> int:
 
 def _thin_people(tx: Tx, contacts: Sequence[int]) -> None:
     """A record stays as an id of the CRM. Should it be pulled again, it is known by that, and by what it was asked."""
-    ids = json.dumps(contacts)
+    ids = dump(contacts)
     _thin(tx, [row["id"] for row in tx.rows("forget_jobs", ids=ids)])
     for name in ("thin_questions", "forget_keys", "forget_words", "thin_contacts"):
         tx.run(name, ids=ids)

@@ -6,13 +6,13 @@ work as in the ledger, with the same certainty that it is on the disk.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef, Delivery, Field, Source
 
 from . import arrivals
@@ -100,7 +100,7 @@ class Spool:
 
 def drop(tx: Tx, ids: Sequence[int]) -> None:
     """Forget what was forwarded."""
-    tx.run("spooled_drop", ids=json.dumps(list(ids)))
+    tx.run("spooled_drop", ids=dump(list(ids)))
 
 
 def _waiting(tx: Tx) -> Waiting:

@@ -5,12 +5,12 @@ A command stores them as an undo, a run of its own; the daemon carries it out (`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from syncd.contract.jsontext import dump
 from syncd.contract.model import ContactRef, Field, Identity
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
@@ -170,7 +170,7 @@ def ask(tx: Tx, values: Iterable[Value], note: str, *, now: float) -> int:
     chosen = [one for one in values if not one.why_not]
     run = int(tx.value("undo_start", note=note, contacts=len(chosen), now=now))
     rows = [[write, run, one.job_id, one.contact_id, one.writes[0], one.back] for one in chosen for write in one.writes]
-    tx.run("undos_ask", rows=json.dumps(rows, ensure_ascii=False), now=now)
+    tx.run("undos_ask", rows=dump(rows), now=now)
     _end_runs(tx, now=now)
     return run
 
@@ -180,7 +180,7 @@ def stop(tx: Tx, run: int, by: str, *, now: float) -> int:
     left."""
     rows = tx.rows("undos_stop", run=run, note=f"stopped by {by}", now=now)
     if rows:
-        tx.run("contacts_replan", ids=json.dumps(sorted({row["contact_id"] for row in rows})))
+        tx.run("contacts_replan", ids=dump(sorted({row["contact_id"] for row in rows})))
         _end_runs(tx, now=now)
     return len(rows)
 
@@ -193,7 +193,7 @@ def due(tx: Tx, connection: str, limit: int, *, now: float) -> list[int]:
 
 def load(tx: Tx, contact_ids: Sequence[int], *, now: float) -> list[ToUndo]:
     """What is to be put back of these contacts by now."""
-    return [_to_undo(row) for row in tx.rows("undos_load", ids=json.dumps(list(contact_ids)), now=now)]
+    return [_to_undo(row) for row in tx.rows("undos_load", ids=dump(list(contact_ids)), now=now)]
 
 
 def _to_undo(row: sqlite3.Row) -> ToUndo:
@@ -227,7 +227,7 @@ def finish(tx: Tx, ended: Sequence[tuple[ToUndo, str, str]], *, now: float) -> i
     if not ended:
         return 0
     _set(tx, [[one.head, one.run_id, state, one.seen, note, now] for one, state, note in ended], now=now)
-    tx.run("contacts_replan", ids=json.dumps(sorted({one.contact_id for one, _, _ in ended})))
+    tx.run("contacts_replan", ids=dump(sorted({one.contact_id for one, _, _ in ended})))
     _end_runs(tx, now=now)
     return len(ended)
 
@@ -240,7 +240,7 @@ def again(tx: Tx, undos: Iterable[tuple[ToUndo, str]], *, due_at: float) -> None
 def postpone(tx: Tx, undos: Iterable[ToUndo], *, now: float) -> None:
     """Whether these were put back is not known: they are looked at once it must have landed."""
     if heads := [one.head for one in undos]:
-        tx.run("undos_postpone", heads=json.dumps(heads), due_at=now + LANDS)
+        tx.run("undos_postpone", heads=dump(heads), due_at=now + LANDS)
 
 
 def postpone_all(tx: Tx, *, now: float) -> None:
@@ -260,7 +260,7 @@ def left(tx: Tx, run: int) -> Mapping[str, int]:
 
 def _set(tx: Tx, rows: Sequence[Sequence[Any]], *, now: float | None) -> None:
     if rows:
-        tx.run("undos_set", rows=json.dumps(rows, ensure_ascii=False), now=now)
+        tx.run("undos_set", rows=dump(rows), now=now)
 
 
 def _end_runs(tx: Tx, *, now: float) -> None:

@@ -8,11 +8,12 @@ price on the credits did not suffice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
+
+from syncd.contract.jsontext import dump, parse
 
 SAME_IN_A_ROW = 3  # different contacts that meet the same refusal before it is the connection's
 FIRST_LOOK, LONGEST_LOOK = 60.0, 900.0  # seconds between free calls, doubled each time
@@ -155,7 +156,7 @@ def from_row(row: Mapping[str, Any] | None) -> Breaker:
         **values,
         "seen_down": bool(row["seen_down"]),
         "trial": bool(row["trial"]),
-        "refused": tuple(json.loads(row["refused"])),
+        "refused": tuple(parse(row["refused"])),
         "short": _credits(row["short"]),
         "balance": _credits(row["balance"]),
     })  # fmt: skip
@@ -167,7 +168,7 @@ def as_row(one: Breaker) -> dict[str, Any]:
         **asdict(one),
         "seen_down": int(one.seen_down),
         "trial": int(one.trial),
-        "refused": json.dumps(one.refused),
+        "refused": dump(one.refused),
         "short": None if one.short is None else str(one.short),
         "balance": None if one.balance is None else str(one.balance),
     }

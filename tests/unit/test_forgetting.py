@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from syncd.cli import app
+from syncd.contract import jsontext
 from syncd.contract.errors import Garbled, InDoubt, RateLimited
 from syncd.contract.model import Answer, Delivery, Grade, Identity, Submission
 from syncd.ledger import arrivals, forgetting, upkeep
@@ -405,7 +406,7 @@ def test_no_table_with_a_contact_or_a_job_is_left_out(harness: Harness) -> None:
     ],
 )
 def test_items_are_cut_out_of_an_answer(body: bytes, left: object) -> None:
-    assert forgetting.cut(body, {"aa"}) == (b"" if left is None else json.dumps(left).encode())
+    assert forgetting.cut(body, {"aa"}) == (b"" if left is None else jsontext.dump_bytes(left))
 
 
 @pytest.mark.sqlite  # rows are put there by hand
