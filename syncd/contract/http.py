@@ -24,6 +24,7 @@ from .lean import httpx
 from .network import Network
 from .transport import Transport
 from .watched import Outside
+from .wire import Request
 
 WITHIN = 30.0  # real seconds for a whole call, from its first byte to the last one of its answer
 IN_FLIGHT = 8
@@ -118,30 +119,37 @@ class Http:
         headers = self._headers if json_body is None else self._json_headers
         query = "&".join(filter(None, (self._query, urlencode(params or {}))))
         target = quote(self._path + path, safe=_SAFE) + (f"?{query}" if query else "")
-        url, sent = self._base.copy_with(raw_path=target.encode("ascii")), asyncio.Event()
-        extensions = {"limit": body_limit, "sent": sent}
-        request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+        asked = Request(method, target or "/", headers, content or b"")
         lost: type[ConnectorError] = InDoubt if paid else Retry
         async with self._places:
             try:
                 with Outside(method, self._path + path) as watched:
                     async with asyncio.timeout(within):
-                        answer = await self._transport.handle_async_request(request)
-                        body = await _read(answer, body_limit)
-                    watched.answered(answer.status_code)
+                        answer = await self._carry(asked, body_limit)
+                    watched.answered(answer.status)
             except _NOT_SENT as error:
                 raise self._unreached(error) from error
             except TimeoutError as error:
-                if isinstance(self._transport, Transport) and not sent.is_set():
+                if isinstance(self._transport, Transport) and not asked.begun.is_set():
                     raise self._unreached(error) from error
                 raise lost(f"{method} {path}: the answer was not complete within {within:g} seconds") from error
             except (httpx.HTTPError, Unreadable) as error:
                 raise lost(f"{method} {path}: {error or type(error).__name__}") from error
-        if answer.status_code == 407 and self._network.proxy:
+        if answer.status == 407 and self._network.proxy:
             raise Retry(f"could not reach {self._host}: {WANTS_LOGIN}")
-        if answer.status_code >= 500:
-            raise lost(f"{method} {path}: HTTP {answer.status_code}")
-        return Response(answer.status_code, answer.headers, body)
+        if answer.status >= 500:
+            raise lost(f"{method} {path}: HTTP {answer.status}")
+        return answer
+
+    async def _carry(self, asked: Request, limit: int) -> Response:
+        if isinstance(self._transport, Transport):
+            answer = await self._transport.carry(asked, limit)
+            return Response(answer.status, answer.headers, answer.body)
+        url, extensions = self._base.copy_with(raw_path=asked.target.encode("ascii")), {"limit": limit}
+        headers, content = asked.headers, asked.body or None
+        request = httpx.Request(asked.method, url, headers=headers, content=content, extensions=extensions)
+        told = await self._transport.handle_async_request(request)
+        return Response(told.status_code, told.headers, await _read(told, limit))
 
     def _unreached(self, error: Exception) -> Retry:
         return Retry(unreached(self._host, error, proxy=self._network.proxy_url))

@@ -175,10 +175,15 @@ class _Connection(asyncio.Protocol):
                 self.close()
 
     @property
+    def is_open(self) -> bool:
+        """As far as the event loop has heard."""
+        return not self._ended and not self._transport.is_closing()
+
+    @property
     def is_usable(self) -> bool:
         """Idle for a moment only, and nothing has come: a server that has closed its end would get a request for
         nothing, and nobody could say whether it was carried out."""
-        if self._ended or self._transport.is_closing() or self._loop.time() - self._idle_since > IDLE:
+        if not self.is_open or self._loop.time() - self._idle_since > IDLE:
             return False
         poll = select.poll()
         poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
@@ -207,7 +212,7 @@ class Line:
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise NotSent(str(error)) from error
         answer = await connection.carry(request, head, limit)
-        if connection.is_usable:
+        if connection.is_open:
             self._idle.append(connection)
         else:
             connection.close()
@@ -238,9 +243,10 @@ class Line:
             target = f"http://{self._named}{target}"
             named |= self._proxy_login()
         lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
-        if any(set(line) & {"\r", "\n", "\0"} for line in lines):
+        text = "\r\n".join([*lines, "", ""])
+        if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1 or "\0" in text:
             raise ValueError("a header holds a line end")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return text.encode("latin-1")
 
     def _proxy_login(self) -> dict[str, str]:
         login = self._network.proxy_login

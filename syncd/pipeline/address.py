@@ -39,7 +39,7 @@ class Addresses:
 
     def __init__(self, public_url: str, secrets: Sequence[str]) -> None:
         self._base = public_url.rstrip("/")
-        self._keys = {key_id(secret): secret.encode("utf-8") for secret in secrets}
+        self._keys = {key_id(secret): hmac.new(secret.encode("utf-8"), digestmod="sha256") for secret in secrets}
         self._current = next(iter(self._keys), "")
 
     def mint(
@@ -93,7 +93,9 @@ def key_id(secret: str) -> str:
     return hashlib.sha256(b"syncd key id|" + secret.encode("utf-8")).hexdigest()[:8]
 
 
-def _mac(key: bytes, provider: str, query: dict[str, str]) -> str:
+def _mac(key: hmac.HMAC, provider: str, query: dict[str, str]) -> str:
     part = (query["p"],) if query.get("p") else ()  # an address without one is signed as it always was
     text = "\x1f".join(("v1", provider, *(query.get(name, "") for name in _SIGNED), *part))
-    return hmac.digest(key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+    signing = key.copy()  # `hmac.digest` begins with the key each time, and lets other threads run meanwhile
+    signing.update(text.encode("utf-8", "surrogatepass"))
+    return signing.hexdigest()[:32]

@@ -288,7 +288,8 @@ class _Run:
             since=self.calls.known_since(now),
             by_person=self.parts.rules.by_person,
         )
-        choice = choose(found, await self._turn(found, asked, now), self.parts.new_id)
+        new_id = self.parts.new_id if self.lane.provider.capabilities.batch == 1 else str  # a bulk has one for all
+        choice = choose(found, await self._turn(found, asked, now), new_id)
         if choice.aside:
             await held.write(put_aside, choice.aside, now=now)
             self.parts.bells.ring("verify")

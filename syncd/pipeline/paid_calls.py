@@ -334,7 +334,7 @@ class Calls:
     def _submission(self, items: Sequence[Item], now: float) -> Submission:
         one = items[0] if len(items) == 1 else None
         # One id for both, so that a restored ledger that forgot the call can still read its answer.
-        submission_id = self.parts.new_id() if one is None else one.request.id
+        submission_id = (one.request.id if one is not None else "") or self.parts.new_id()
         mint = partial(
             self.parts.addresses.mint,
             self.connection.name,
