@@ -56,7 +56,8 @@ def copy_for_trial(place: Place, target: Path, progress: Progress = lambda _, __
     """A file on which something is tried; none where there is no ledger yet. Raises LedgerError, and OSError."""
     if isinstance(place, Path):
         if place.exists():
-            back_up(place, target, progress)
+            with engine_of(place).reading():  # one that is too new is refused by its own name
+                back_up(place, target, progress)
         return
     from .reproduction import copy_to_file  # noqa: PLC0415 - psycopg is not there everywhere
 

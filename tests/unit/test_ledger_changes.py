@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger import chain, upkeep
+from syncd.ledger import chain, copies, upkeep
 from syncd.ledger.file import LedgerTooNew
 from syncd.ledger.place import Place, Url
 from syncd.ledger.store import Ledger, Tx, reading
@@ -109,6 +109,9 @@ def test_a_release_that_does_not_know_enough_is_refused(tmp_path: Path, place: P
     open_with(tmp_path / "needed", text_of(place))
     with pytest.raises(LedgerTooNew, match=why), reading(place):
         pass
+    with pytest.raises(LedgerTooNew, match=why):
+        copies.copy_for_trial(place, tmp_path / "trial.db")
+    assert not (tmp_path / "trial.db").exists() or isinstance(place, Url), "nothing is copied"
 
 
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
