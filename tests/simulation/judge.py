@@ -236,9 +236,8 @@ class Judge:
         stands = crm.stands(record.id)
         filled = stands is None or bool(stands.values.get(PROPERTY[purchase.field]))
         # A record that was merged into another one looks like one that has left: only a write tells where it is now.
-        # What was not good enough before a record was deleted or merged stays the reason, whatever is accepted since.
-        gone = (record.now is not None or stands is None) and job["reason"] in {"cancelled", "low_quality"}
-        left = gone or (job["reason"] == "cancelled" and filled)
+        # What was not good enough before a record was filled, deleted or merged stays the reason, whatever is good now.
+        left = (filled or record.now is not None) and job["reason"] in {"cancelled", "low_quality"}
         # Without a history of fields, whoever edits a record between a write and a lost answer may have cleared it.
         cleared = job["reason"] == "cleared" and self._was_edited(crm, record, purchase.at)
         place = (record.id, PROPERTY[purchase.field])
