@@ -64,8 +64,8 @@ async def _clear_away(app: procrastinate.App) -> None:
     for beaten in await app.job_manager.get_stalled_jobs(queue="bells"):
         try:
             await app.job_manager.finish_job(beaten, Status.FAILED, delete_job=True)
-        except ConnectorException:  # another process that has just started was the first to do so
-            log.debug("beat_cleared_away_already", job=beaten.id)
+        except ConnectorException as error:  # another process that has just started was the first to do so, perhaps
+            log.debug("beat_not_cleared_away", job=beaten.id, why=str(error))
 
 
 def _app(place: Url, schema: str, every: int, beat: Callable[[], object]) -> procrastinate.App:

@@ -234,8 +234,16 @@ def _short_forms() -> Iterator[tuple[str, str]]:
 
 
 def _all_spellings(name: str) -> set[str]:
-    numbers = set(_spellings().get(name, ()))
-    return {name, *(other for other, theirs in _spellings().items() if not numbers.isdisjoint(theirs))}
+    return {name, *(other for number in _spellings().get(name, ()) for other in _names_of_lines()[number])}
+
+
+@cache
+def _names_of_lines() -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for name, numbers in _spellings().items():
+        for number in numbers:
+            found[number].append(name)
+    return found
 
 
 @cache
