@@ -19,6 +19,7 @@ import structlog
 from syncd.contract.errors import BrokenInvariant, SyncdError
 from syncd.cores import keep_together
 from syncd.ledger.place import Url
+from syncd.memory import give_back
 from syncd.orders import Orders, Read, Role, broken
 from syncd.pipeline.canary import Canary
 from syncd.pipeline.parts import Parts
@@ -100,6 +101,7 @@ class Daemon:
         await self.private.start()
         beating = asyncio.create_task(behind.heartbeat.run(), name="heartbeat")
         together = asyncio.create_task(keep_together(), name="cores")
+        giving_back = asyncio.create_task(give_back(), name="memory")
         at_work = asyncio.create_task(behind.run(), name="work")
         taking_in = asyncio.create_task(self._take_in(), name="intake")
         waiting = asyncio.create_task(self._orders.end.wait())
@@ -118,6 +120,7 @@ class Daemon:
         log.info("stopped")
         beating.cancel()
         together.cancel()
+        giving_back.cancel()
         if self._orders.failure is not None:
             raise self._orders.failure
         for task in goal:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import signal
@@ -19,7 +18,7 @@ import typer
 from . import lean  # noqa: F401 - before all that imports what it makes lean
 
 # isort: split
-from syncd import compose
+from syncd import compose, memory
 from syncd.config import Settings, load
 from syncd.contract.errors import ConfigError
 from syncd.daemon import Daemon, Until
@@ -38,7 +37,6 @@ from .output import ConfigOption, complain, config_path, settings_from
 from .progress import AboveProgress
 
 EX_CANTCREAT = 73
-_M_ARENA_MAX = -8  # of mallopt(3)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,7 +69,7 @@ def run(
     watched = once and sys.stderr.isatty()
     set_up(settings.log, hidden=settings.secrets, stream=cast("TextIO", AboveProgress()) if watched else None)
     sys.setswitchinterval(0.002)  # a thread that computes must not hold up a callback
-    _share_memory()
+    memory.share()
     if once:
         _run_once(settings, registry, within=wait * 60)
         return
@@ -106,12 +104,6 @@ def _run_once(settings: Settings, registry: Registry, *, within: float) -> None:
     if left := once.left_undone(settings):
         complain(left)
         raise typer.Exit(1)
-
-
-def _share_memory() -> None:
-    """One pool of memory for all threads, which take turns anyway: glibc would give each one of its own, 1.3 MB."""
-    with suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager
