@@ -28,6 +28,7 @@ from .spending import dearer_prices
 from .work import Held, hold
 
 PAGE = 100
+MANY = 200  # deliveries of which the contacts are decided on while the next ones are applied
 AT_A_STRETCH = 20  # deliveries that are read before others in the event loop have their turn
 MENTIONED = 16  # ids in one answer that are looked for
 
@@ -39,11 +40,13 @@ async def run_once(parts: Parts) -> int:
 
     Until it has done so once, nothing is bought: it may be there already.
     """
-    answered = 0
+    answered, untold = 0, 0
     while ids := await parts.ledger.read(inbox.waiting, PAGE):
         async with hold(parts, Kind.DELIVERY, ids, partial(inbox.waiting, limit=PAGE)) as held:
             answered += await _apply(parts, held)
-        if len(ids) == PAGE:
+        untold += len(ids)
+        if untold >= MANY:  # as many as are decided on in one go; fewer would take more statements in all
+            untold = 0
             parts.bells.go_on("verify")
     if parts.gate.set("inbox", ""):
         await parts.publish()

@@ -494,7 +494,7 @@ def test_as_long_as_full_batches_wait_the_next_ones_are_written_at_once(build: B
 def test_what_is_answered_by_the_page_goes_on_to_the_crm_page_by_page(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "PAGE", 3)
+    monkeypatch.setattr(inbox, "MANY", 3)
     monkeypatch.setattr(verify, "MANY", 3)
     harness = build(fields={EMAIL: ["ann"]})
     bells = harness.parts.bells
