@@ -15,14 +15,14 @@ import pytest
 from syncd.cli.work import is_alone
 from syncd.ledger import claims, copies, search, upkeep
 from syncd.ledger.claims import Kind, Owner
-from syncd.ledger.file import LedgerBusy, LedgerError
+from syncd.ledger.file import DiskFull, LedgerBusy, LedgerError, LedgerForbidden
 from syncd.ledger.shared_time import SharedTime
 from syncd.ledger.store import Ledger, Tx, reading
 from syncd.observe.teller import Teller
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
 
-from syncd.ledger import sessions  # noqa: E402
+from syncd.ledger import postgres, sessions  # noqa: E402
 from syncd.ledger.engines import engine_of  # noqa: E402
 from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
@@ -408,3 +408,11 @@ def test_a_commit_of_a_transaction_that_has_failed_is_none(url: Url) -> None:
 
 def test_there_is_room_for_each_statement_to_be_prepared() -> None:
     assert len(engine_of(Url("postgresql:///any")).statements) < sessions.STATEMENTS_KEPT
+
+
+def test_an_error_is_told_in_one_line_and_by_what_it_asks_for() -> None:
+    for code, kind in (("53100", DiskFull), ("55P03", LedgerBusy), ("42501", LedgerForbidden), ("22000", LedgerError)):
+        error = psycopg.errors.lookup(code)("said by the server\nHINT: look at the statement")
+        assert postgres._said(error) == "said by the server"
+        assert type(postgres._meaning(error, "it says")) is kind
+    assert postgres._said(ValueError("")) == ""

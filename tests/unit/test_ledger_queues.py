@@ -606,3 +606,20 @@ def test_a_delivery_is_read_as_it_came(tables: Tables) -> None:
         None,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "at", "counts"),
+    [("found", 10.0, False), ("found", 10.1, True), ("not_found", 20.0, False), ("not_found", 20.1, True),
+     ("not_found", 10.1, False), ("missing", 99.0, False), ("failed", 99.0, False)],
+)  # fmt: skip
+def test_what_was_said_of_other_records_counts_for_a_while(
+    tables: Tables, outcome: str, at: float, counts: bool
+) -> None:
+    """Misses from 20 on, finds from 10 on; the newest first."""
+    for n, job in enumerate((1, 1, 2), 1):
+        row = {"outcome": outcome, "at": at, "provider": f"p{n}", "asked_at": 1.0, "told": "{}"}
+        tables.add(Where("result", "id"), n, job_id=job, delivery_id=n, **row)
+    wanted = json.dumps([[1, *Since(missed=20.0, found=10.0)]])
+    found = tables.read(lambda tx: [row[1] for row in tx.rows("results_since", wanted=wanted)])
+    assert found == ([2, 1] if counts else [])

@@ -320,3 +320,26 @@ def test_a_month_goes_on_once_so_much_has_left_it_that_the_next_call_fits(tables
         return None if one["goes_on_at"] is None else int((one["goes_on_at"] - first) // DAY) - 29
 
     assert [goes_on(needs) for needs in (1, 2_000, 2_001, 6_000, 6_001, 9_000, 9_001)] == [1, 1, 4, 4, 21, 21, None]
+
+
+def test_a_balance_is_noted_once_for_a_moment_and_kept_a_quarter_of_an_hour(tables: Tables) -> None:
+    """Of what is older the newest stays, to compare with; what lies ahead is of a clock that was set back since."""
+
+    def note(provider: str, balance: int, charged: int, refund: int, at: float) -> None:
+        row = {"balance_mc": balance, "charged_mc": charged, "refund_mc": refund}
+        tables.write(lambda tx: tx.run("balance_note", provider=provider, now=at, **row))
+
+    note("ann", 1, 2, 3, NOW)
+    note("ann", 4, 5, 6, NOW)
+    columns = ["at", "balance_mc", "charged_mc", "refund_mc"]
+    assert tables.rows(Where("balance", "provider"), columns) == {"ann": [(NOW, 4, 5, 6)]}
+    for at in (NOW - 900, NOW - 901, NOW - 1_000, NOW - 899, NOW + 1):
+        note("ann", 1, 1, 1, at)
+    note("bob", 1, 1, 1, NOW - 5_000)
+    tables.write(lambda tx: tx.run("balance_thin", provider="ann", now=NOW, late=NOW - 900))
+    kept = {
+        provider: [row[0] - NOW for row in rows]
+        for provider, rows in tables.rows(Where("balance", "provider"), ["at"]).items()
+    }
+    assert kept == {"ann": [-900, -899, 0], "bob": [-5_000]}
+    assert tables.read(lambda tx: tx.row("balance_oldest", provider="ann")["at"]) == NOW - 900
