@@ -191,3 +191,23 @@ def test_the_newest_runs_are_told_with_what_they_have_written_or_put_back(tables
     assert [row[0] for row in told(before=3)] == [2, 1]
     assert [row[0] for row in told(since=2.0)] == [4, 3, 2]
     assert [row[0] for row in told(limit=1)] == [4]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_who_was_written_for_is_told_by_the_best_name_that_is_known(tables: Tables) -> None:
+    names = (
+        '{"first_name":"Ada","last_name":"Stone","full_name":"A. S."}',
+        '{"full_name":"A. S."}',
+        '{"last_name":"Stone"}',
+        "{}",
+    )
+    for n, identity in enumerate(names, 1):
+        given = {**EMPTY, "connection": "crm", "object": "o", "identity": identity}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given)
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="done")
+        row = {"state": "written", "done_at": 5.0, "at": 1.0, "after": "v", "run_id": 1, "property": "x"}
+        tables.add(Where("write", "job_id"), n, id=n, **row)
+    lately = [one["name"] for one in tables.read(glances.written_lately, limit=9)]
+    assert lately == ["crm/o/e4", "Stone", "A. S.", "Ada Stone"]
+    newly = [(one.name, one.source) for one in tables.read(exports.newly_enriched, 5.0)]
+    assert newly == [("Ada Stone", ""), ("A. S.", ""), ("Stone", ""), ("", "")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -201,3 +202,130 @@ def test_what_waits_for_an_answer_is_due_for_a_day_at_most_where_nobody_is_asked
     due = {row[0] for row in tables.read(submissions.overdue, ["bob"], now=NOW)}
     assert due == {"s0", "s2", "s5"}
     assert {row[0] for row in tables.read(submissions.overdue, [], now=NOW)} == {"s0", "s2", "s3", "s5"}
+
+
+# --- what becomes of a call --------------------------------------------------------------------------
+
+TOLD = ["state", "provider_id", "poll_at", "deadline", "owner"]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("known", "said", "kept"),
+    [
+        ((None, None), ("job-7", 9.0), ("job-7", 9.0)),
+        ((None, None), (None, 9.0), (None, None)),
+        (("job-1", 3.0), ("job-7", 9.0), ("job-1", 3.0)),
+        (("job-1", None), (None, 9.0), ("job-1", 9.0)),
+        ((None, 3.0), (None, 9.0), (None, None)),
+    ],
+)
+def test_a_call_that_was_taken_on_is_asked_for_by_the_providers_id(
+    tables: Tables, state: str, known: tuple[Any, Any], said: tuple[Any, Any], kept: tuple[Any, Any]
+) -> None:
+    """States only go up; of one that was in doubt the deadline is not nearer than it was."""
+    for name, deadline in (("s", 5.0), ("t", 50.0), ("u", 5.0)):
+        _call(tables, name, state=state, provider_id=known[0], poll_at=known[1], deadline=deadline, owner=7)
+    rows = [[name, *said, 20.0] for name in ("s", "t")]
+    tables.write(lambda tx: tx.run("submissions_accepted", rows=json.dumps(rows)))
+    told = tables.rows(CALL, TOLD)
+    after = "accepted" if state in ("intent", "in_doubt") else state
+    assert told["s"] == [(after, *kept, 20.0 if state == "in_doubt" else 5.0, None)]
+    assert told["t"] == [(after, *kept, 50.0, None)]
+    assert told["u"] == [(state, *known, 5.0, 7)]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("charged", "shares"), [(4, '{"email": 4}'), (4, None), (0, None), (None, None)])
+def test_the_last_word_replaces_what_was_reserved(
+    tables: Tables, state: str, charged: int | None, shares: str | None
+) -> None:
+    """Where the charge is not told, what is reserved, or taken as charged, stays."""
+    for name, assumed in (("s", 0), ("t", 3), ("u", 0)):
+        _call(
+            tables, name, state=state, reserved_mc=0 if assumed else 5, assumed_mc=assumed, poll_at=9.0, note="before"
+        )
+    rows = json.dumps([[name, charged, "told", shares] for name in ("s", "t")])
+    settled = tables.write(lambda tx: {row[0] for row in tx.rows("submissions_settled", rows=rows)})
+    assert settled == (set() if state == "settled" else {"s", "t"})
+    told = tables.rows(CALL, ["state", "charged_mc", "reserved_mc", "assumed_mc", "poll_at", "note", "shares"])
+    before = {
+        name: (state, None, 0 if assumed else 5, assumed, 9.0, "before", '{"email": 1}')
+        for name, assumed in (("s", 0), ("t", 3), ("u", 0))
+    }
+    assert told["u"] == [before["u"]]
+    for name, reserved, assumed in (("s", 5, 0), ("t", 0, 3)):
+        left = (reserved, assumed) if charged is None else (0, 0)
+        after = ("settled", charged, *left, None, "told", shares or '{"email": 1}')
+        assert told[name] == [before[name] if state == "settled" else after]
+
+
+@pytest.mark.parametrize(
+    ("state", "charged", "counts"),
+    [
+        ("settled", None, True),
+        ("settled", 0, True),
+        ("settled", 3, False),
+        ("accepted", None, False),
+        ("expired", 0, False),
+    ],
+)
+def test_a_charge_that_is_told_later_counts_where_none_was(
+    tables: Tables, state: str, charged: int | None, counts: bool
+) -> None:
+    for name in ("s", "u"):
+        _call(tables, name, state=state, charged_mc=charged, reserved_mc=5, assumed_mc=1)
+    tables.write(lambda tx: tx.run("submissions_more_charged", rows=json.dumps([["s", 4, "", '{"email": 4}']])))
+    told = tables.rows(CALL, ["charged_mc", "reserved_mc", "assumed_mc", "shares"])
+    before = (charged, 5, 1, '{"email": 1}')
+    assert told == {"s": [(4, 0, 0, '{"email": 4}') if counts else before], "u": [before]}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_an_intent_is_refused_and_only_at_its_source_a_call_moves(tables: Tables, state: str) -> None:
+    for name in ("s", "t", "u"):
+        _call(tables, name, state=state, owner=7, note="before", deadline=5.0)
+    refused = tables.write(lambda tx: tx.run("submission_refused", id="s", note="no"))
+    given = {"id": "t", "source": "accepted", "target": "expired", "note": "late"}
+    early = tables.write(lambda tx: tx.run("submission_state", **given, deadline=None, due=4.9))
+    moved = tables.write(lambda tx: tx.run("submission_state", **given, deadline=9.0, due=5.0))
+    told = tables.rows(CALL, ["state", "reserved_mc", "note", "owner", "deadline"])
+    before = (state, 1, "before", 7, 5.0)
+    assert (refused, early, moved) == (int(state == "intent"), 0, int(state == "accepted"))
+    assert told["s"] == [("refused", 0, "no", None, 5.0) if refused else before]
+    assert told["t"] == [("expired", 1, "late", None, 9.0) if moved else before]
+    assert told["u"] == [before]
+    tables.write(
+        lambda tx: tx.run("submission_state", id="u", source=state, target=state, note="n", deadline=None, due=None)
+    )
+    assert tables.rows(CALL, ["note", "deadline", "owner"])["u"] == [("n", 5.0, None)]
+
+
+def test_intents_of_processes_that_have_ended_are_found(tables: Tables) -> None:
+    """One's own are not among them."""
+    for owner, until in ((7, NOW + 1), (8, NOW + 1), (9, NOW)):
+        tables.add(Where("worker", "owner"), owner, lease_until=until)
+    owners = {"a": 7, "b": 8, "c": 9, "d": 10, "e": None}
+    for name, whose in owners.items():
+        _call(tables, name, owner=whose, state="intent")
+    _call(tables, "f", owner=9, state="accepted")
+
+    def intended(owner: int | None) -> set[str]:
+        given = {"owner": owner, "now": NOW}
+        return {row["id"] for row in tables.read(lambda tx: tx.rows("submissions_intended", **given))}
+
+    assert intended(7) == {"c", "d", "e"}
+    assert intended(9) == {"d", "e"}
+
+
+def test_attempts_are_given_free_by_call_or_by_job(tables: Tables) -> None:
+    for n, (call, job) in enumerate((("s", 1), ("s", 2), ("t", 1), ("t", 2)), 1):
+        tables.add(Where("attempt", "id"), n, submission_id=call, job_id=job, live=1, round=n)
+
+    def live() -> set[int]:
+        return {id_ for id_, rows in tables.rows(Where("attempt", "id"), ["live"]).items() if rows == [(1,)]}
+
+    tables.write(lambda tx: tx.run("attempts_release", pairs=json.dumps([["s", 2], ["t", 1]])))
+    assert live() == {1, 4}
+    tables.write(lambda tx: tx.run("attempt_release", submission_id="s"))
+    assert live() == {4}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import os
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +15,20 @@ from typing import Any
 import pytest
 
 from syncd.contract.errors import Trouble
-from syncd.ledger import arrivals, cases, connections, exports, figures, glances, reports, reviews, room, upkeep, writes
+from syncd.ledger import (
+    arrivals,
+    cases,
+    connections,
+    exports,
+    figures,
+    file,
+    glances,
+    reports,
+    reviews,
+    room,
+    upkeep,
+    writes,
+)
 from syncd.ledger.budgets import Budget
 from syncd.ledger.contacts import Rules
 from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, file_of, meaning
@@ -30,6 +44,7 @@ from .conftest import Build
 from .harness import DAY, EMAIL, PHONE, Harness
 
 HOUR = 3600.0
+OPEN_FILES = Path("/proc/self/fd")
 
 
 def test_the_last_callback_of_each_provider_is_kept(harness: Harness) -> None:
@@ -548,3 +563,27 @@ def test_how_many_of_the_newest_answers_were_somebody_elses(tables: Tables) -> N
         tables.add(Where("result", "id"), id_, job_id=id_, provider=provider, verdict=verdict, outcome="found", at=at)
     told = tables.read(reports.answers_lately, since=5.0)
     assert told == {"ann": {"judged": 4, "other": 2}, "bob": {"judged": 1, "other": 0}}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_what_the_last_whole_pull_of_each_sync_brought(tables: Tables) -> None:
+    for name, selection in (("b", "f"), ("a", "f"), ("c", "g"), ("d", "nothing")):
+        tables.add(Where("sync", "name"), name, selection=selection)
+    for fingerprint, swept, brought in (("f", 5.0, 7), ("g", None, 3), ("h", 6.0, 9)):
+        tables.add(Where("selection", "fingerprint"), fingerprint, swept_at=swept, brought=brought, missing=2)
+    told = tables.read(lambda tx: [tuple(row) for row in tx.rows("sweeps")])
+    assert told == [("a", 7, 2, 5.0), ("b", 7, 2, 5.0)]
+    for name, refused in (("b", 2), ("a", 1), ("c", 0)):
+        tables.add(Where("sync_state", "sync"), name, refused=refused, words=f"no {name}")
+    told = tables.read(lambda tx: [tuple(row) for row in tx.rows("syncs_refused")])
+    assert told == [("a", 1, "no a"), ("b", 2, "no b")]
+
+
+def test_what_a_log_holds_is_written_again_as_it_is_and_nothing_stays_open(tmp_path: Path) -> None:
+    wal = tmp_path / "ledger.db-wal"
+    held = os.urandom(3_000_001)
+    wal.write_bytes(held)
+    before = len([*OPEN_FILES.iterdir()])
+    file._write_again(wal)
+    assert wal.read_bytes() == held
+    assert len([*OPEN_FILES.iterdir()]) == before
