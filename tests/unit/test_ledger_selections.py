@@ -151,3 +151,37 @@ def test_what_a_new_sync_selects_is_decided_on_again(alike: Tables) -> None:
     changes = Changes(renamed={}, removed=[], fields=[], added=["f"], jobs=5)
     alike.write(configured.decide_again, changes, range(1, 4), now=5.0)
     assert alike.rows(Where("again", "job_id"), ["at"]) == {1: [(3.0,)], 3: [(5.0,)]}
+
+
+def test_at_each_look_a_contact_is_seen_in_its_place(alike: Tables) -> None:
+    for name, given in (("contact_fingerprints", {}), ("contacts_looked", {"at": 7.0})):
+        where = {"connection": "crm", "object": "leads", "ids": '["7", "9"]', **given}
+        if name == "contacts_looked":
+            alike.write(lambda tx, where=where: tx.run("contacts_looked", **where))
+        else:
+            found = alike.read(lambda tx, where=where: [tuple(row) for row in tx.rows("contact_fingerprints", **where)])
+            assert found == [(2, "7", 20)]
+    assert alike.raw.execute("SELECT id FROM contact WHERE pulled_at = 7.0").fetchall() == [(2,)]
+
+
+def test_who_is_in_a_selection_and_has_something_left_to_do_is_counted(alike: Tables) -> None:
+    for n, (contact, state) in enumerate(
+        ((1, "queued"), (1, "sent"), (2, "done"), (3, "review"), (4, "waiting"), (5, "queued")), 1
+    ):
+        alike.add(Where("job", "id"), n, contact_id=contact, field=f"f{n}", state=state, sync="a")
+    missing = alike.read(lambda tx: tx.value("members_missing", ids="[1, 2, 3, 4]"))
+    assert missing == 2
+    left = alike.read(lambda tx: [row["id"] for row in tx.rows("jobs_left", contact_id=1, sync="a")])
+    assert left == [1]
+    assert alike.read(lambda tx: tx.rows("jobs_left", contact_id=1, sync="b")) == []
+
+
+def test_members_of_one_selection_are_dropped(alike: Tables) -> None:
+    for name in ("f", "g"):
+        alike.write(selections.make, name)
+    for contact, selection in ((1, 1), (1, 2), (2, 1), (3, 1)):
+        alike.add(Where("member", "contact_id"), contact, selection_id=selection)
+    alike.write(lambda tx: tx.run("members_drop", selection=1, ids="[1, 2]"))
+    assert alike.rows(Where("member", "contact_id"), ["selection_id"]) == {1: [(2,)], 3: [(1,)]}
+    alike.write(lambda tx: tx.run("members_left", fingerprint="g", ids="[1, 3]"))
+    assert alike.rows(Where("member", "contact_id"), ["selection_id"]) == {3: [(1,)]}

@@ -343,3 +343,90 @@ def test_a_balance_is_noted_once_for_a_moment_and_kept_a_quarter_of_an_hour(tabl
     }
     assert kept == {"ann": [-900, -899, 0], "bob": [-5_000]}
     assert tables.read(lambda tx: tx.row("balance_oldest", provider="ann")["at"]) == NOW - 900
+
+
+def test_of_each_day_sync_field_and_provider_what_became_of_the_questions_is_counted(tables: Tables) -> None:
+    """By the day of the call. Who was asked first, and found somebody, is counted apart."""
+    day = int(NOW // DAY)
+    tables.add(Where("job", "id"), 1, contact_id=1, sync="a", field="email", state="done")
+    tables.add(Where("job", "id"), 2, contact_id=2, sync="b", field="phone", state="done")
+    answers = (
+        (1, "ann", "s1", "not_found", "", "[]", 0), (1, "bob", "s2", "found", "other", '[{"grade":"valid"}]', 1),
+        (2, "ann", "s3", "found", "same", "[]", 0), (2, "bob", "s4", "missing", "", "[]", 0),
+        (1, "ann", "s5", "found", "same", "[]", 9),
+    )  # fmt: skip
+    for n, (job, provider, call, outcome, verdict, candidates, after) in enumerate(answers, 1):
+        tables.add(
+            Where("attempt", "id"), n, job_id=job, submission_id=call, provider=provider, created_at=(day + after) * DAY
+        )
+        row = {
+            "outcome": outcome,
+            "verdict": verdict,
+            "candidates": candidates,
+            "told": None,
+            "at": (day + after) * DAY + 16,
+        }
+        tables.add(Where("result", "id"), n, job_id=job, provider=provider, submission_id=call, delivery_id=n, **row)
+
+    def counted(after: int, until: int) -> dict[tuple[Any, ...], tuple[int, ...]]:
+        names = (
+            "found",
+            "missed",
+            "unanswered",
+            "verified",
+            "contradicted",
+            "asked_first",
+            "found_first",
+            "quarter",
+            "n",
+        )
+        rows = tables.read(lambda tx: tx.rows("daily_answers", after=after, until=until))
+        return {(row["day"] - day, row["sync"], row["provider"]): tuple(row[one] for one in names) for row in rows}
+
+    assert counted(0, 4) == {
+        (0, "a", "ann"): (0, 1, 0, 0, 0, 1, 0, 16, 1),
+        (1, "a", "bob"): (1, 0, 0, 1, 1, 0, 0, 16, 1),
+        (0, "b", "ann"): (1, 0, 0, 0, 0, 1, 1, 16, 1),
+        (0, "b", "bob"): (0, 0, 1, 0, 0, 0, 0, 16, 0),
+    }
+    assert set(counted(1, 2)) == {(1, "a", "bob")}
+    assert set(counted(4, 9)) == {(9, "a", "ann")}
+    for n, (job, state, run) in enumerate(
+        ((1, "written", 0), (1, "write_refused", 0), (2, "cleared", 0), (2, "kept", 0)), 1
+    ):
+        tables.add(
+            Where("write", "id"), n, job_id=job, state=state, run_id=run, at=day * DAY, property="x", result_id=job + 1
+        )
+    written = tables.read(lambda tx: [tuple(row) for row in tx.rows("daily_writes", after=0, until=4)])
+    told = {(row[1], row[3]): (row[0] - day, row[11], row[12]) for row in written}
+    assert told == {("a", "bob"): (0, 1, 1), ("b", "ann"): (0, 1, 0)}
+    assert len(tables.read(lambda tx: tx.rows("daily_writes", after=2, until=3))) == 1
+    newest = tables.read(lambda tx: tuple(tx.row("daily_newest")))
+    assert newest == (5, 4, None)
+    tables.add(Where("write", "id"), 9, job_id=2, state="intent", run_id=1, at=1.0, property="x")
+    tables.add(Where("write", "id"), 8, job_id=1, state="intent", run_id=1, at=1.0, property="x")
+    assert tables.read(lambda tx: tuple(tx.row("daily_newest"))) == (5, 9, 8)
+
+
+@pytest.mark.parametrize(
+    ("scope", "covered"),
+    [
+        ({}, {("a", "ann"), ("a", "bob"), ("b", "ann"), ("b", "bob")}),
+        ({"syncs": frozenset({"a"})}, {("a", "ann"), ("a", "bob")}),
+        ({"providers": frozenset({"ann"})}, {("a", "ann"), ("b", "ann")}),
+        ({"syncs": frozenset({"b"}), "providers": frozenset({"bob"})}, {("b", "bob")}),
+        ({"syncs": frozenset()}, set()),
+    ],
+)
+def test_which_calls_a_budget_covers_and_how_much_of_them(scope: dict[str, Any], covered: set[tuple[str, str]]) -> None:
+    mail, phone = FIELDS
+    budget = Budget(name="all", per_day=Decimal(9), per_run=Decimal(3), **scope)
+    assert {one for one in itertools.product(SYNCS, PROVIDERS) if budget.covers(*one)} == covered
+    shares = {mail: Decimal(1), phone: Decimal(8)}
+    assert budget.part(shares) == 9
+    assert Budget(fields=frozenset({phone})).part(shares) == 8
+    assert Budget(fields=frozenset({phone})).part({mail: Decimal(1)}) is None
+    assert budget.caps() == [("run", 3), ("day", 9)] or budget.caps() == [("day", 9), ("run", 3)]
+    assert budget.in_words("day") == "all: 9 credits in 1 day (UTC)"
+    assert budget.in_words("run") == "all: 3 credits in a run (UTC)"
+    assert Budget(name="all", per_month=Decimal(5)).in_words("month") == "all: 5 credits in 30 days (UTC)"

@@ -352,3 +352,63 @@ def test_who_is_taken_from_the_list_is_decided_on_anew_and_others_stay_on_it(tab
     assert tables.write(suppressions.remove, ["a", "c", "nobody"]) == 2
     assert [*tables.rows(Where("suppression", "digest"))] == ["b"]
     assert tables.raw.execute("SELECT id FROM contact WHERE planned = 0").fetchall() == [(1,)]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_whom_an_entry_concerns_with_the_persons_other_records(tables: Tables) -> None:
+    people = {1: "p", 2: "p", 3: "q", 4: "r", 5: "q"}
+    for n, person in people.items():
+        given = {**EMPTY, "connection": "crm", "object": "o", "planned": 1, "person": person}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given)
+        tables.write(lambda tx, n=n: tx.run("words_set", rows=json.dumps([[n, f"name{n} acme"]])))
+    for contact, key in ((1, 7), (4, 8), (3, 9)):
+        tables.add(Where("person_key", "contact_id"), contact, key=key)
+
+    def replanned(name: str, **given: Any) -> list[int]:
+        tables.raw.execute("UPDATE contact SET planned = 1")
+        tables.raw.commit()
+        tables.write(lambda tx: tx.run(name, **given))
+        return [row[0] for row in tables.raw.execute("SELECT id FROM contact WHERE planned = 0 ORDER BY id")]
+
+    assert replanned("suppression_replan_keys", keys="[7, 8]") == [1, 2, 4]
+    assert replanned("suppression_replan_words", words="name5") == [3, 5]
+    where = {"connection": "crm", "object": "o", "ext_id": "e2"}
+    assert replanned("suppression_replan_record", **where) == [1, 2]
+    for other in ({"connection": "x"}, {"object": "x"}, {"ext_id": "x"}):
+        assert replanned("suppression_replan_record", **{**where, **other}) == []
+    records = tables.read(lambda tx: [(row[0], row[1]) for row in tx.rows("suppression_records", ids="[1, 3]")])
+    assert sorted(records) == [(1, 1), (1, 2), (3, 3), (3, 5)]
+    persons = tables.read(lambda tx: [row[0] for row in tx.rows("forget_contacts_of_persons", ids="[1, 5]")])
+    assert persons == [1, 2, 3, 5]
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_what_was_forgotten_stays_so_and_otherwise_the_first_reason_stands(tables: Tables) -> None:
+    sign = suppression.read(MAIL)
+
+    def add(reason: str, *, forgotten: bool) -> list[tuple[Any, ...]]:
+        tables.write(suppressions.add, [sign], reason=reason, by=reason, now=1.0, forgotten=forgotten)
+        [row] = tables.raw.execute("SELECT reason, added_by, forgotten FROM suppression").fetchall()
+        return [tuple(row)]
+
+    kinds = json.dumps(["email", "domain"])
+
+    def known(forgotten: int) -> list[str]:
+        return [
+            row[0] for row in tables.read(lambda tx: tx.rows("suppression_kinds", kinds=kinds, forgotten=forgotten))
+        ]
+
+    assert add("one", forgotten=False) == [("one", "one", 0)]
+    assert (known(0), known(1)) == (["email"], [])
+    assert add("two", forgotten=False) == [("one", "one", 0)]
+    assert add("three", forgotten=True) == [("one", "one", 1)]
+    assert add("four", forgotten=False) == [("one", "one", 1)]
+    assert (known(0), known(1)) == (["email"], ["email"])
+    assert tables.read(suppressions.new, [sign, suppression.read("birch.example")]) == 1
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_the_list_is_told_the_oldest_first(tables: Tables) -> None:
+    for digest, at in (("b", 2.0), ("a", 2.0), ("c", 1.0)):
+        tables.add(Where("suppression", "digest"), digest, kind="email", at=at, forgotten=0)
+    assert [one.digest for one in tables.read(suppressions.entries)] == ["c", "a", "b"]
