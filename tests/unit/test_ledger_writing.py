@@ -343,3 +343,121 @@ def test_old_values_come_in_the_order_of_their_jobs(tables: Tables) -> None:
     ages = {("a", Field.EMAIL): OLD, ("a", Field.PHONE): OLD}
     found = tables.read(refreshes.portion, ages, now=NOW)
     assert ([one.job_id for one in found.due], found.last) == ([7, 8], 9)
+
+
+def test_another_record_of_the_person_may_say_not_to_fill_a_field(tables: Tables) -> None:
+    """The first of them is named; not the record itself, nor somebody else's, nor where it speaks of another field."""
+    opt_outs = {
+        1: ("p", "email"),
+        2: ("p", "email"),
+        3: ("p", "email"),
+        4: ("q", "phone"),
+        5: ("q", "email"),
+        6: ("r", ""),
+    }
+    for n, (person, field) in opt_outs.items():
+        opt_out = json.dumps({field: "opted_out"}) if field else "{}"
+        given = {**EMPTY, "connection": "crm", "object": "o", "person": person, "opt_out": opt_out}
+        tables.add(Where("contact", "ext_id"), f"e{10 - n}", id=n, **given)
+        for add, asked in ((0, "email"), (10, "phone")):
+            job = {"state": "accepted", "contact_id": n, "sync": "a", "value": "v", "due_at": 1.0}
+            tables.add(Where("job", "id"), n + add, field=asked, **job)
+    jobs = tables.read(writes.to_write, [*range(1, 7), *range(11, 17)])
+    assert len(jobs) == 12
+    found = tables.read(writes.opted_out_elsewhere, jobs)
+    assert found == {1: "crm/o/e7", 2: "crm/o/e7", 3: "crm/o/e8", 4: "crm/o/e5", 15: "crm/o/e6"}
+    assert tables.read(writes.opted_out_elsewhere, []) == {}
+    rows = tables.read(lambda tx: [(row["contact_id"], row["ref"]) for row in tx.rows("cases_kin", ids="[4, 6]")])
+    assert rows == [(4, "crm/o/e5")]
+
+
+def test_a_value_that_was_found_long_ago_and_waits_to_be_written(tables: Tables) -> None:
+    for n, (state, outcome, at, sync) in enumerate(
+        (("accepted", "found", 5.0, "a"), ("writing", "found", 4.0, "a"), ("accepted", "found", 5.1, "a"),
+         ("accepted", "not_found", 1.0, "a"), ("done", "found", 1.0, "a"), ("accepted", "found", 1.0, "b")), 1
+    ):  # fmt: skip
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", state=state, sync=sync)
+        tables.add(Where("result", "id"), n, job_id=n, outcome=outcome, at=at, delivery_id=n)
+    assert tables.read(writes.waiting_since, "a", 5.0, 9) == 2
+    assert tables.read(writes.waiting_since, "a", 5.0, 1) == 1
+    assert tables.read(writes.waiting_since, "b", 0.9, 9) == 0
+
+
+def test_a_write_that_is_open_stays_the_only_one_and_ends_once(tables: Tables) -> None:
+    """With the newest run of its own sync, and the answer that it is from."""
+    for n, sync in ((1, "a"), (2, "b"), (3, "a")):
+        tables.add(Where("run", "id"), n, sync=sync, started_at=1.0)
+    for n, sync in ((1, "a"), (2, "b"), (3, "c")):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", state="writing", sync=sync, result_id=10 + n)
+    rows = json.dumps([[n, f"before{n}", f"after{n}", f"seen{n}", "email", "fill_blank", "basis"] for n in (1, 2, 3)])
+    for _ in range(2):
+        tables.write(lambda tx: tx.run("writes_make", rows=rows, now=7.0))
+    columns = [
+        "before",
+        "after",
+        "seen",
+        "property",
+        "policy",
+        "basis",
+        "state",
+        "at",
+        "run_id",
+        "result_id",
+        "done_at",
+    ]
+    told = tables.rows(Where("write", "job_id"), columns)
+    runs = {1: 3, 2: 2, 3: 0}
+    assert told == {
+        n: [
+            (
+                f"before{n}",
+                f"after{n}",
+                f"seen{n}",
+                "email",
+                "fill_blank",
+                "basis",
+                "intent",
+                7.0,
+                runs[n],
+                10 + n,
+                None,
+            )
+        ]
+        for n in runs
+    }
+    for state in ("written", "cleared"):
+        ended = json.dumps([[1, state, "a note"], [2, state, ""]])
+        tables.write(lambda tx, ended=ended: tx.run("writes_close", rows=ended, now=8.0))
+    told = tables.rows(Where("write", "job_id"), ["state", "note", "done_at"])
+    assert told == {1: [("written", "a note", 8.0)], 2: [("written", "", 8.0)], 3: [("intent", "", None)]}
+    tables.write(lambda tx: tx.run("writes_make", rows=rows, now=9.0))
+    assert {n: len(rows) for n, rows in tables.rows(Where("write", "job_id"), ["at"]).items()} == {1: 2, 2: 2, 3: 1}
+
+
+def test_how_often_a_crm_refused_a_value(tables: Tables) -> None:
+    for n, (job, state, at) in enumerate(
+        ((1, "refused", 5.0), (1, "refused", 3.0), (1, "written", 1.0), (2, "refused", 4.0), (3, "refused", 2.0)), 1
+    ):
+        tables.add(Where("write", "id"), n, job_id=job, state=state, at=at, property="x", run_id=1)
+    found = tables.read(lambda tx: {row[0]: tuple(row)[1:] for row in tx.rows("writes_refused", ids="[1, 2, 9]")})
+    assert found == {1: (2, 3.0), 2: (1, 4.0)}
+    for n, state in ((1, "writing"), (2, "accepted"), (3, "writing")):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", state=state, sync="abc"[n - 1], due_at=1.0)
+    tables.write(lambda tx: tx.run("jobs_postpone", ids="[1, 2]", state="writing", due_at=9.0))
+    due = {n: rows[0][0] for n, rows in tables.rows(Where("job", "id"), ["due_at"]).items()}
+    assert due == {1: 9.0, 2: 1.0, 3: 1.0}
+    assert sorted(tables.read(writes.begun_without_sync, ["a"])) == [3]
+    assert sorted(tables.read(writes.begun_without_sync, [])) == [1, 3]
+
+
+def test_what_is_still_accepted_as_it_was(tables: Tables) -> None:
+    given = {"state": "accepted", "value": "v", "destination": "", "result_id": 5, "field": "email"}
+    others: tuple[dict[str, Any], ...] = (
+        {}, {"state": "writing"}, {"value": "w"}, {"destination": "mobile"}, {"result_id": 6}, {"result_id": None},
+    )  # fmt: skip
+    for n, other in enumerate(others, 1):
+        tables.add(Where("job", "id"), n, contact_id=n, sync="a", **{**given, **other})
+    values = json.dumps([[n, "v", "email", 5] for n in range(1, 7)])
+    assert tables.read(lambda tx: tx.packed("jobs_accepted_as", values=values)) == [1]
+    values = json.dumps([[4, "v", "mobile", 5], [6, "v", "email", None], [3, "w", "email", 5]])
+    assert sorted(tables.read(lambda tx: tx.packed("jobs_accepted_as", values=values))) == [3, 4, 6]
