@@ -623,3 +623,18 @@ def test_what_was_said_of_other_records_counts_for_a_while(
     wanted = json.dumps([[1, *Since(missed=20.0, found=10.0)]])
     found = tables.read(lambda tx: [row[1] for row in tx.rows("results_since", wanted=wanted)])
     assert found == ([2, 1] if counts else [])
+
+
+def test_two_looks_are_equal_only_while_nothing_moved(tables: Tables) -> None:
+    def look() -> candidates.Page:
+        return tables.read(candidates.page, "a", "ann", 9)  # type: ignore[no-any-return]
+
+    assert look() == ((), 0)
+    tables.add(Where("step", "id"), 7, jobs=1)
+    assert look() == ((), 0), "nobody waits"
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "pulled_at": 1.0})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", provider="ann", state="queued")
+    assert look() == look() == ((1, 2), 7)
+    tables.add(Where("step", "id"), 8, jobs=1)
+    assert look() == ((1, 2), 8)
