@@ -329,3 +329,34 @@ def test_attempts_are_given_free_by_call_or_by_job(tables: Tables) -> None:
     assert live() == {1, 4}
     tables.write(lambda tx: tx.run("attempt_release", submission_id="s"))
     assert live() == {4}
+
+
+@pytest.mark.parametrize("named", [None, frozenset({"s.a", "s.b", "s.c"})])
+def test_requests_come_in_the_order_in_which_they_were_asked(tables: Tables, named: frozenset[str] | None) -> None:
+    """And the fields of each in theirs."""
+    _call(tables, "s")
+    asked = ((".c", "phone", 3), (".a", "email", 1), (".b", "phone", 2), (".a", "phone", 1), (".c", "email", 3))
+    for n in (1, 2, 3):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "connection": "crm", "object": "o"})
+    for n, (request, field, contact) in enumerate(asked, 1):
+        tables.add(Where("job", "id"), 10 - n, contact_id=contact, field=field, state="sent")
+        tables.add(
+            Where("attempt", "id"), n, job_id=10 - n, submission_id="s", request=request, asked="{}", provider="ann"
+        )
+
+    def loaded(tx: Tx) -> list[tuple[str, list[str]]]:
+        found = submissions.load_many(tx, [Wanted("s", named)])
+        return [(one.id, [str(field) for field in one.fields]) for one in found["s"].requests]
+
+    assert tables.read(loaded) == [("s.c", ["phone", "email"]), ("s.a", ["email", "phone"]), ("s.b", ["phone"])]
+    told = tables.read(lambda tx: tx.packed("attempts_of_submissions", ids='["s"]'))
+    assert [one[0] for one in told] == [9, 8, 7, 6, 5]
+    pairs = json.dumps([["s", ".a"], ["s", ".c"]])
+    told = tables.read(lambda tx: tx.packed("attempts_of_requests", requests=pairs))
+    assert [one[0] for one in told] == [9, 8, 6, 5]
+    told = tables.read(lambda tx: [row["id"] for row in tx.rows("attempts_of_job", job_id=9)])
+    assert told == [1]
+    for n in (21, 20):
+        tables.add(Where("attempt", "id"), n, job_id=9, submission_id="s", request=".c", round=n, provider="ann")
+    told = tables.read(lambda tx: [row["id"] for row in tx.rows("attempts_of_job", job_id=9)])
+    assert told == [1, 20, 21]
