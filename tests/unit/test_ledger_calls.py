@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger import submissions, unpriced
+from syncd.ledger import search, submissions, unpriced
 from syncd.ledger.store import Tx
 from syncd.ledger.submissions import Wanted
 
@@ -360,3 +360,47 @@ def test_requests_come_in_the_order_in_which_they_were_asked(tables: Tables, nam
         tables.add(Where("attempt", "id"), n, job_id=9, submission_id="s", request=".c", round=n, provider="ann")
     told = tables.read(lambda tx: [row["id"] for row in tx.rows("attempts_of_job", job_id=9)])
     assert told == [1, 20, 21]
+
+
+@pytest.mark.parametrize(("state", "settled"), [("settled", 1), ("accepted", 0), (None, 0)])
+def test_so_many_answers_belong_to_a_call(tables: Tables, state: str | None, settled: int) -> None:
+    for n, call in enumerate(("s", "s", "t"), 1):
+        tables.add(Where("attempt", "id"), n, submission_id=call, job_id=n, provider="ann")
+    if state is not None:
+        _call(tables, "s", state=state)
+    _call(tables, "t", state="settled")
+    assert tables.read(lambda tx: tuple(tx.row("answers_expected", id="s"))) == (2, settled)
+    for n, call in enumerate(("s", "s", "t"), 1):
+        tables.add(Where("delivery", "id"), n, submission_id=call, digest=n, state="applied", body=b"")
+    kept = tables.read(lambda tx: tx.packed("deliveries_kept", calls='["s", "u"]'))
+    assert kept == [["s", 2]]
+    rows = json.dumps([["s", 1], ["t", 1], ["t", 3], ["u", 2]])
+    assert sorted(tables.read(lambda tx: tx.packed("deliveries_known", rows=rows))) == [[1, "s", 1], [3, "t", 3]]
+
+
+def test_whom_calls_are_about_and_where_contacts_can_be(tables: Tables) -> None:
+    """Each contact once, in the order in which they were asked about."""
+    for n in (1, 2, 3):
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "connection": "crm", "object": "o"})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", state="sent")
+        tables.add(Where("job", "id"), n + 10, contact_id=n, field="phone", state="sent")
+    for n, (call, job) in enumerate((("t", 1), ("s", 3), ("s", 1), ("s", 13), ("s", 2)), 1):
+        tables.add(Where("attempt", "id"), n, submission_id=call, job_id=job, provider="ann", request=f".{job}")
+    found = tables.read(search.contacts_of_calls, ["s", "u"])
+    assert found == {"s": ["crm/o/e3", "crm/o/e1", "crm/o/e2"], "u": []}
+    for name, (crm, object_) in {"b": ("crm", "o"), "a": ("crm", "o"), "c": ("crm", "x"), "d": ("other", "o")}.items():
+        tables.add(Where("sync", "name"), name, crm=crm, object=object_)
+    assert tables.read(search.places) == ["crm/o"]
+    tables.add(Where("contact", "ext_id"), "e9", id=9, **{**EMPTY, "connection": "crm", "object": "x"})
+    tables.add(Where("contact", "ext_id"), "e9", id=10, **{**EMPTY, "connection": "other", "object": "x"})
+    assert tables.read(search.places) == ["crm/o", "crm/x"]
+
+
+def test_doubts_are_told_the_oldest_first_and_by_provider(tables: Tables) -> None:
+    for n, (provider, state, at) in enumerate(
+        (("ann", "in_doubt", 5.0), ("bob", "in_doubt", 3.0), ("ann", "in_doubt", 4.0), ("ann", "accepted", 1.0))
+    ):
+        _call(tables, f"s{n}", provider=provider, state=state, created_at=at, reserved_mc=n + 1, deadline=9.0 - n)
+    assert [one.id for one in tables.read(submissions.doubts)] == ["s1", "s2", "s0"]
+    rows = tables.read(lambda tx: {row[0]: tuple(row)[1:] for row in tx.rows("doubts_by_provider")})
+    assert rows == {"ann": (2, 4, 4.0), "bob": (1, 2, 3.0)}

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import time
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -39,6 +40,7 @@ from syncd.ledger.shared_time import SLOW, SharedTime
 from syncd.ledger.store import Tx
 from syncd.people.evidence import Learned
 
+from .audit import sqlite3
 from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
 from .harness import DAY, EMAIL, PHONE, Harness
@@ -587,3 +589,13 @@ def test_what_a_log_holds_is_written_again_as_it_is_and_nothing_stays_open(tmp_p
     file._write_again(wal)
     assert wal.read_bytes() == held
     assert len([*OPEN_FILES.iterdir()]) == before
+
+
+def test_where_there_is_no_log_nothing_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "plain.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE t (n)")
+        file.write_wal_anew(connection, path)
+        assert not (tmp_path / "plain.db-wal").exists()
+        assert not connection.in_transaction
+        connection.execute("INSERT INTO t VALUES (1)")

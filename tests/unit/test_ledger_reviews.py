@@ -122,3 +122,62 @@ def test_what_those_that_wait_have_cost_together(tables: Tables) -> None:
     shown = tables.read(reviews.outlines)
     assert [tables.read(reviews.spent, [one for one in shown if one.id in ids], prices) for ids in (
         {1, 2, 3, 4}, {1}, {3, 4}, {4}, set())] == [3.0, 1.5, 0.0, 0.0, 0.0]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shown", "decided"),
+    [
+        (None, {1, 2}),
+        ({1: "v1@acme.test", 2: "v2@acme.test"}, {1, 2}),
+        ({1: "v1@acme.test", 2: "another"}, {1}),
+        ({1: "x"}, {2}),
+    ],
+)
+def test_what_still_waits_as_it_was_shown_is_decided(
+    tables: Tables, shown: dict[int, str] | None, decided: set[int]
+) -> None:
+    """Not what was decided on before, nor what another value stands for by now, nor what is over."""
+    for n in (1, 2, 3, 4, 5):
+        _waits(tables, n)
+    tables.raw.execute("UPDATE job SET state = 'answered' WHERE id = 4")
+    tables.raw.execute("UPDATE review SET decision = 'refused', decided_by = 'before' WHERE result_id = 3")
+    tables.raw.commit()
+    assert tables.write(reviews.decide, [1, 2, 3, 4], "accepted", "ada", now=NOW, shown=shown) == len(decided)
+    told = tables.rows(Where("review", "result_id"), ["decision", "decided_by", "decided_at"])
+    for n in (1, 2):
+        assert (told[n] == [("accepted", "ada", NOW)]) is (n in decided)
+    assert (told[3][0][:2], told[4][0][0], told[5][0][0]) == (("refused", "before"), "", "")
+    states = {n: rows[0][0] for n, rows in tables.rows(Where("job", "id"), ["state"]).items()}
+    assert {n for n, state in states.items() if state == "answered"} == decided | {4}
+
+
+def test_reviews_are_counted_by_why_they_wait(tables: Tables) -> None:
+    """Of so many that are over next; the oldest first."""
+    for n, (why, due, opened) in enumerate((("x", 5.0, 3.0), ("y", 1.0, 2.0), ("x", 2.0, 9.0), ("z", 9.0, 1.0)), 1):
+        _waits(tables, n, due=due, opened=opened)
+        tables.raw.execute("UPDATE review SET why = ? WHERE result_id = ?", [why, n])
+        tables.raw.commit()
+    _answer(tables, 9, job_id=1, decision="accepted")
+
+    def counted(most: int) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in tables.read(lambda tx: tx.rows("reviews_by_reason", most=most))]
+
+    assert counted(9) == [("z", 1, 1.0), ("y", 1, 2.0), ("x", 2, 3.0)]
+    assert counted(2) == [("y", 1, 2.0), ("x", 1, 9.0)]
+    due = tables.read(lambda tx: {row[0] for row in tx.rows("reviews_due", now=5.0)})
+    assert due == {1, 2, 3}
+    tables.raw.execute("UPDATE job SET state = 'answered' WHERE id = 2")
+    tables.raw.commit()
+    assert tables.read(lambda tx: {row[0] for row in tx.rows("reviews_due", now=4.9)}) == {3}
+
+
+def test_how_many_values_a_run_has_accepted_by_itself(tables: Tables) -> None:
+    for n, (sync, accepted) in enumerate((("a", 5), ("b", 6), ("a", 7)), 1):
+        tables.add(Where("run", "id"), n, sync=sync, accepted=accepted, started_at=1.0)
+    tables.write(lambda tx: tx.run("run_accepts", sync="a", n=9))
+    assert {n: rows[0][0] for n, rows in tables.rows(Where("run", "id"), ["accepted"]).items()} == {1: 5, 2: 6, 3: 9}
+    assert [tables.read(lambda tx, sync=sync: tx.value("run_accepted", sync=sync)) for sync in ("a", "b", "c")] == [
+        9,
+        6,
+        None,
+    ]

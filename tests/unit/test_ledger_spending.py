@@ -430,3 +430,19 @@ def test_which_calls_a_budget_covers_and_how_much_of_them(scope: dict[str, Any],
     assert budget.in_words("day") == "all: 9 credits in 1 day (UTC)"
     assert budget.in_words("run") == "all: 3 credits in a run (UTC)"
     assert Budget(name="all", per_month=Decimal(5)).in_words("month") == "all: 5 credits in 30 days (UTC)"
+
+
+def test_the_first_quarter_hour_of_a_provider(tables: Tables) -> None:
+    for provider, slot in (("ann", 7), ("ann", 5), ("bob", 3)):
+        row = {
+            "field": "email",
+            "run_id": 1,
+            "refresh": 0,
+            "reserved_mc": 0,
+            "charged_mc": 1,
+            "assumed_mc": 0,
+            "doubt_mc": 0,
+        }
+        tables.add(Where("spend", "provider"), provider, slot=slot, sync="a", **row)
+    found = [tables.read(lambda tx, one=one: tx.value("spent_first", provider=one)) for one in ("ann", "bob", "cy")]
+    assert found == [5, 3, None]

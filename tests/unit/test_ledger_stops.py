@@ -312,3 +312,33 @@ def test_who_is_tried_again_is_so_for_the_vendors_longest_pause(tables: Tables) 
     tables.write(connections.keep, "bob", "key", 7)
     assert tables.read(connections.recall_all, "bob") == {"key": 7}
     assert tables.read(connections.recall_all, "ann") == {"key": "ann"}
+
+
+def test_gates_are_told_once_and_go_with_their_process(tables: Tables) -> None:
+    """What all processes see stays."""
+    tables.add(Where("worker", "owner"), 8)
+    for watch, sync, owner, since in (
+        ("disk", "", 7, 3.0),
+        ("disk", "", 8, 2.0),
+        ("rights", "a", 0, 1.0),
+        ("clock", "", 9, 4.0),
+    ):
+        row = {"owner": owner, "why": f"why {watch}", "cure": f"cure{10 - owner}", "since": since}
+        tables.add(Where("gate", "watch"), watch, sync=sync, **row)
+    told = tables.read(lambda tx: [tuple(row) for row in tx.rows("gate")])
+    assert told == [
+        ("clock", "", "why clock", "cure1", 4.0), ("disk", "", "why disk", "cure2", 2.0),
+        ("rights", "a", "why rights", "cure10", 1.0),
+    ]  # fmt: skip
+    tables.write(lambda tx: tx.run("gates_expire"))
+    assert sorted(tables.rows(Where("gate", "owner"), ["watch"])) == [0, 8]
+    for owner, kind, who in ((7, "late", "b"), (8, "late", "b"), (7, "late", "a"), (7, "away", "z")):
+        tables.add(Where("symptom", "owner"), owner, kind=kind, who=who, why=f"w{owner}", cure="c", since=float(owner))
+    told = tables.read(lambda tx: [tuple(row) for row in tx.rows("symptoms")])
+    assert told == [("away", "z", "w7", "c", 7.0), ("late", "a", "w7", "c", 7.0), ("late", "b", "w7", "c", 7.0)]
+
+
+def test_breakers_that_are_shut_or_short_are_told(tables: Tables) -> None:
+    for name, why, short in (("d", "no answer", None), ("a", "", "{}"), ("b", "", None), ("c", "x", "{}")):
+        tables.add(Where("breaker", "connection"), name, why=why, short=short)
+    assert tables.read(lambda tx: [row["connection"] for row in tx.rows("breakers_shut")]) == ["a", "c", "d"]

@@ -461,3 +461,47 @@ def test_what_is_still_accepted_as_it_was(tables: Tables) -> None:
     assert tables.read(lambda tx: tx.packed("jobs_accepted_as", values=values)) == [1]
     values = json.dumps([[4, "v", "mobile", 5], [6, "v", "email", None], [3, "w", "email", 5]])
     assert sorted(tables.read(lambda tx: tx.packed("jobs_accepted_as", values=values))) == [3, 4, 6]
+
+
+@pytest.mark.parametrize("state", ["done", "queued", "answered"])
+def test_a_value_is_verified_again_last_of_all(tables: Tables, state: str) -> None:
+    for n in (1, 2):
+        tables.add(
+            Where("job", "id"), n, contact_id=n, field="email", sync="a", state=state, priority=1, retried_at=2.0
+        )
+    tables.write(lambda tx: tx.run("refresh_begin", ids="[1]", now=NOW))
+    told = tables.rows(Where("job", "id"), ["priority", "retried_at"])
+    assert told == {1: [(-1, NOW) if state == "done" else (1, 2.0)], 2: [(1, 2.0)]}
+    jobs = (
+        ("a", "ann", "queued", -1),
+        ("a", "ann", "queued", 0),
+        ("a", "bob", "queued", -1),
+        ("b", "ann", "queued", -1),
+        ("a", "ann", "done", -1),
+    )
+    for n, (sync, provider, at, priority) in enumerate(jobs, 11):
+        tables.add(
+            Where("job", "id"),
+            n,
+            contact_id=n,
+            field="email",
+            sync=sync,
+            provider=provider,
+            state=at,
+            priority=priority,
+        )
+    assert tables.read(refreshes.waiting, [("a", "ann")]) == 1
+    assert tables.read(refreshes.waiting, [("a", "ann"), ("b", "ann"), ("b", "bob")]) == 2
+
+
+def test_a_record_is_restated_and_another_sync_looks_after_it(tables: Tables) -> None:
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "planned": 1, "fingerprint": 5})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="queued")
+    tables.write(lambda tx: tx.run("contact_restate", id=1, identity='{"last_name":"Stone"}'))
+    told = tables.rows(Where("contact", "id"), ["identity", "planned", "fingerprint"])
+    assert told == {1: [('{"last_name":"Stone"}', 0, None)], 2: [("{}", 1, 5)]}
+    tables.write(lambda tx: tx.run("job_adopt", id=1, sync="b"))
+    assert tables.rows(Where("job", "id"), ["sync"]) == {1: [("b",)], 2: [("a",)]}
+    assert tables.read(lambda tx: tx.row("job_of_contact", contact_id=2, field="email")["id"]) == 2
+    assert tables.read(lambda tx: tx.row("job_of_contact", contact_id=2, field="phone")) is None
