@@ -522,3 +522,17 @@ def test_notes_about_those_jobs_that_name_the_person_go(tables: Tables) -> None:
     ):
         told = {n: rows[0][0] for n, rows in tables.rows(Where(table, name), [column]).items()}
         assert told == {1: left, 2: left, 3: texts[3], 4: texts[4]}, table
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_raw_answers_of_a_call_come_with_their_own_samples(tables: Tables) -> None:
+    for n in (1, 2):
+        tables.add(Where("sample", "id"), n, text=b"x" * n)
+    for n, (call, sample) in enumerate((("s", 2), ("s", None), ("t", 1)), 1):
+        tables.add(
+            Where("delivery", "id"), n, submission_id=call, sample_id=sample, state="applied", body=b"b", digest=n
+        )
+    found = tables.read(
+        lambda tx: [(row["id"], row["sample"]) for row in tx.rows("forget_deliveries", submission_id="s")]
+    )
+    assert sorted(found) == [(1, b"xx"), (2, None)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Contact, ContactRef, Identity, Page
-from syncd.ledger import configured, selections
+from syncd.ledger import configured, contacts, selections
 from syncd.ledger.configured import Changes
 from syncd.ledger.states import NEVER
 
@@ -185,3 +185,12 @@ def test_members_of_one_selection_are_dropped(alike: Tables) -> None:
     assert alike.rows(Where("member", "contact_id"), ["selection_id"]) == {1: [(2,)], 3: [(1,)]}
     alike.write(lambda tx: tx.run("members_left", fingerprint="g", ids="[1, 3]"))
     assert alike.rows(Where("member", "contact_id"), ["selection_id"]) == {3: [(1,)]}
+
+
+def test_a_look_at_records_of_two_places_sees_each_in_its_own(alike: Tables) -> None:
+    seen = [
+        Contact(ref=ContactRef(connection="crm", object=object_, id=id_), revision="1", identity=Identity())
+        for object_, id_ in (("contacts", "7"), ("leads", "8"))
+    ]
+    alike.write(contacts.store_look, "a", seen, [], [], fingerprint="f", now=9.0)
+    assert alike.raw.execute("SELECT id FROM contact WHERE pulled_at = 9.0 ORDER BY id").fetchall() == [(1,), (6,)]

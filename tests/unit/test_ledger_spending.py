@@ -446,3 +446,27 @@ def test_the_first_quarter_hour_of_a_provider(tables: Tables) -> None:
         tables.add(Where("spend", "provider"), provider, slot=slot, sync="a", **row)
     found = [tables.read(lambda tx, one=one: tx.value("spent_first", provider=one)) for one in ("ann", "bob", "cy")]
     assert found == [5, 3, None]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "left", "told"),
+    [
+        ([5, 9], 4, 5),
+        ([5, 9], 5, 9),
+        ([5, 9], 9, None),
+        ([9, 10], 0, 9),
+        ([10, 11], 0, 10),
+        ([10, 9], 8, 9),
+    ],
+)
+def test_of_what_does_not_fit_the_least_is_told_that_may_fit_at_all(
+    tables: Tables, waiting: list[int], left: int, told: int | None
+) -> None:
+    """What takes all of the budget may still fit; what is dearer comes last."""
+    for needs in waiting:
+        given = {"cap": "day", "sync": "a", "provider": "ann", "since": 3.0, "at": 5.0}
+        tables.add(Where("over_budget", "budget"), "all", needs_mc=needs, **given)
+    values = {"budget": "all", "cap": "day", "left": left, "whole": 9}
+    row = tables.read(lambda tx: tx.row("over_budget", **values, since=5.0))
+    assert (None if row is None else row["needs_mc"]) == told
+    assert tables.read(lambda tx: tx.row("over_budget", **values, since=5.1)) is None

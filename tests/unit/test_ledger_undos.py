@@ -223,3 +223,19 @@ def test_what_was_covered_and_put_back_with_the_newest_value_counts_with_it(tabl
         tables.add(Where("undo", "write_id"), n, state=state, **row)
     assert tables.read(undos.counts, 5) == {"kept": 1, "gone": 1, "refused": 1, "undone": 1}
     assert [*tables.read(undos.left, 5).items()] == [("y", 2), ("x", 1)]
+
+
+def test_what_must_not_be_put_back_is_not_asked_for(tables: Tables) -> None:
+    """A later value of ours stands over it: only what stands now is put back, with what it has covered."""
+    tables.add(Where("contact", "ext_id"), "e1", id=1, **{**EMPTY, "connection": "crm", "object": "contacts"})
+    for job, field in ((1, "email"), (2, "phone")):
+        tables.add(Where("job", "field"), field, id=job, contact_id=1, sync="a", state="done")
+    for id_, job, run in ((1, 1, 1), (2, 1, 2), (3, 2, 1)):
+        row = {"property": f"x{job}", "state": "written", "at": 1.0, "before": "b", "after": f"v{id_}"}
+        tables.add(Where("write", "job_id"), job, id=id_, run_id=run, **row)
+    values, run = tables.write(undos.ask_for, Wanted(run=1), "a test", now=NOW)
+    assert {one.writes: bool(one.why_not) for one in values} == {(1,): True, (3,): False}
+    assert tables.rows(Where("undo", "write_id"), ["run_id", "state", "head"]) == {3: [(run, "asked", 3)]}
+    told = tables.raw.execute("SELECT contacts, note FROM run WHERE id = ?", [run]).fetchone()
+    assert told[0] == 1
+    assert tables.write(undos.ask_for, Wanted(run=1), "a test", now=NOW)[1] is None, "nothing is left to put back"

@@ -421,3 +421,10 @@ def test_of_each_kind_of_damage_twenty_are_told_at_most(tables: Tables, name: st
             tables.add(Where("history", "job_id"), n, step_id=n)
     found = tables.read(lambda tx: tx.rows(name))
     assert len(found) == min(wrong, 20)
+
+
+def test_only_an_answer_that_was_taken_has_to_belong_to_a_call(tables: Tables) -> None:
+    for n, (state, call) in enumerate((("applied", "s"), ("quarantined", "t"), ("received", "t"), ("applied", "t")), 1):
+        tables.add(Where("delivery", "id"), n, submission_id=call, state=state, body=b"", digest=n)
+    tables.add(Where("submission", "id"), "s", provider="ann", state="settled", run_id=1, shares="{}", created_at=1.0)
+    assert tables.read(lambda tx: [row[0] for row in tx.rows("check_acknowledged")]) == [4]
