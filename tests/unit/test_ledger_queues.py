@@ -12,6 +12,7 @@ import pytest
 from syncd.contract.model import Field
 from syncd.ledger import breakers, candidates, cases, inbox, results, submissions
 from syncd.ledger.candidates import Asked
+from syncd.ledger.contacts import Rules
 from syncd.ledger.results import Since
 from syncd.ledger.store import Tx
 
@@ -638,3 +639,72 @@ def test_two_looks_are_equal_only_while_nothing_moved(tables: Tables) -> None:
     assert look() == look() == ((1, 2), 7)
     tables.add(Where("step", "id"), 8, jobs=1)
     assert look() == ((1, 2), 8)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "call", "result", "ways", "again"),
+    [
+        ({}, "settled", None, {"name"}, None),
+        ({}, "expired", None, {"name"}, None),
+        ({"live": 0}, "expired", None, set(), "name"),
+        ({"live": 0}, "refused", None, set(), None),
+        ({"provider": "bob"}, "settled", None, set(), None),
+        ({"round": 2}, "settled", None, set(), None),
+        ({"live": 0}, "settled", {"outcome": "not_found"}, {"profile"}, None),
+        ({"live": 0}, "settled", {"outcome": "failed"}, set(), None),
+        ({"live": 0}, "settled", {"outcome": "not_found", "round": 2}, set(), None),
+        ({"live": 0}, "settled", {"outcome": "not_found", "provider": "bob"}, set(), None),
+    ],
+)
+def test_in_which_ways_a_provider_was_asked_already(
+    tables: Tables, attempt: dict[str, Any], call: str, result: dict[str, Any] | None, ways: set[str], again: str | None
+) -> None:
+    """In this round. What expired, and was given free, is asked once more in the same words."""
+    tables.add(Where("contact", "id"), 1, **{**EMPTY, "connection": "crm", "object": "o", "pulled_at": 1.0})
+    job = {"state": "queued", "sync": "a", "provider": "ann", "round": 1, "field": "email"}
+    tables.add(Where("job", "id"), 1, contact_id=1, **job)
+    row = {"provider": "ann", "round": 1, "way": "name", "live": 1, "asked": "{}", "submission_id": "s", **attempt}
+    tables.add(Where("attempt", "id"), 1, job_id=1, **row)
+    tables.add(Where("submission", "id"), "s", provider="ann", state=call, shares="{}", run_id=1)
+    if result is not None:
+        said = {"provider": "ann", "round": 1, "way": "profile", "at": 5.0, "asked_at": 5.0, "told": "{}", **result}
+        tables.add(Where("result", "id"), 1, job_id=1, submission_id="s", delivery_id=1, **said)
+    (one,) = tables.read(candidates.candidates, "a", "ann", [1])
+    assert set(one.ways) == ways
+    assert (None if one.again is None else one.again.way) == again
+
+
+@pytest.mark.parametrize(
+    ("outcome", "asked_at", "counts"), [("found", 5.0, True), ("found", 4.9, False), ("not_found", 9.0, False)]
+)
+def test_a_find_counts_if_it_was_asked_for_since_the_record_is_about_them(
+    tables: Tables, outcome: str, asked_at: float, counts: bool
+) -> None:
+    given = {**EMPTY, "connection": "crm", "object": "o", "pulled_at": 1.0, "became_at": 5.0}
+    tables.add(Where("contact", "id"), 1, **given)
+    tables.add(Where("job", "id"), 1, contact_id=1, state="queued", sync="a", provider="ann", round=1, field="email")
+    row = {"outcome": outcome, "asked_at": asked_at, "at": 9.0, "told": "{}", "provider": "bob", "round": 7}
+    tables.add(Where("result", "id"), 1, job_id=1, submission_id="s", delivery_id=1, **row)
+    (one,) = tables.read(candidates.candidates, "a", "ann", [1])
+    assert one.finds == ({"s"} if counts else set())
+
+
+def test_the_mailbox_that_we_have_found_and_written_is_no_news_of_the_crm(tables: Tables) -> None:
+    """What the CRM says of itself is what tells one person from another."""
+    mails = {
+        1: ("Ada@acme.test", "ada@acme.test"),
+        2: ("ada@acme.test", "ada@birch.test"),
+        3: ("ada@acme.test", None),
+        4: ("", None),
+    }
+    for n, (held, found) in mails.items():
+        identity = json.dumps({"first_name": "Ada", **({"email": held} if held else {})})
+        given = {**EMPTY, "connection": "crm", "object": "o", "identity": identity, "lacks": '["phone"]', "planned": 0}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given, person=str(n))
+        if found:
+            job = {"state": "done", "reason": "written", "value": found, "updated_at": 9.0}
+            tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", **job)
+        tables.add(Where("job", "id"), n + 10, contact_id=n, field="phone", sync="a", state="queued")
+    read = tables.read(cases.read, [1, 2, 3, 4], Rules())
+    told = {one.ref.id: one.own.email for one in read.cases if one.field is Field.PHONE}
+    assert told == {"e1": None, "e2": "ada@acme.test", "e3": "ada@acme.test", "e4": None}
