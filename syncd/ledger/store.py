@@ -512,19 +512,22 @@ class Ledger:
             self._ready.set()
             return
         self._ready.set()
-        open_ = True
-        while open_:
-            group = [self._queue.get()]
-            while len(group) < GROUP and not self._queue.empty():
-                group.append(self._queue.get())
-            open_ = None not in group
-            units = [unit for unit in group if unit is not None]
+        while (first := self._queue.get()) is not None:
+            self._join(units := [first])
             try:
-                self._failed = _commit(self._engine, connection, units, self._damaged or self._failed)
+                self._failed = _commit(self._engine, connection, units, self._damaged or self._failed, self._join)
                 self._failed = self._failed or self._engine.tidy(connection)
             except BaseException as error:  # noqa: BLE001 - a bug: nobody is to wait for ever for its units
                 self._failed = _broken(connection, units, error, self._engine)
         self._engine.close_writer(connection, failed=bool(self._damaged or self._failed))
+
+    def _join(self, units: list[_Unit]) -> None:
+        """Those that wait come along."""
+        while len(units) < GROUP and not self._queue.empty():
+            if (unit := self._queue.get()) is None:
+                self._queue.put(None)  # it is closed: nothing comes behind that
+                return
+            units.append(unit)
 
     def _open_writer(self) -> Connection:
         connection = self._engine.open_writer()
@@ -569,15 +572,21 @@ def reading(place: Place) -> Iterator[Tx]:
 
 
 def _commit(
-    engine: Engine, connection: Connection, units: list[_Unit], failed: LedgerError | None
+    engine: Engine,
+    connection: Connection,
+    units: list[_Unit],
+    failed: LedgerError | None,
+    join: Callable[[list[_Unit]], None] = lambda _: None,
 ) -> LedgerError | None:
-    """Run the units in one transaction, then tell their callers what became of them.
+    """Run the units in one transaction, then tell their callers what became of them. `join`: adds those that have come
+    while another process's transaction was waited for.
 
     Returns why nothing may be written any more, or None; once there is such a reason, nothing is.
     """
     try:
         if failed is None:
             engine.begin(connection)
+            join(units)
             group = _Group(engine, connection, _next_steps(connection, engine.statements))
             for alike in _of_one_kind(units):
                 group.attempt_all(alike)

@@ -28,6 +28,7 @@ from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
 from tests import places  # noqa: E402
 from tests.postgres import Cluster, needed  # noqa: E402
+from tests.system.rig import until  # noqa: E402
 
 from .audit import sqlite3  # noqa: E402
 from .crossing import another  # noqa: E402
@@ -129,7 +130,12 @@ def test_a_server_that_is_not_there_is_said_in_a_sentence_without_the_password()
 
 
 def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> None:
-    wanted = {"synchronous_commit": "on", "idle_in_transaction_session_timeout": "5s", "lock_timeout": "7s"}
+    wanted = {
+        "synchronous_commit": "on",
+        "idle_in_transaction_session_timeout": "5s",
+        "lock_timeout": "7s",
+        "jit": "off",
+    }
     with closing(Session(url.text, reads=False)) as writer, closing(Session(url.text, reads=True)) as reader:
         assert {name: writer.value(f"SHOW {name}") for name in wanted} == wanted
         assert (reader.value("SHOW statement_timeout"), reader.value("SHOW lock_timeout")) == ("10min", "0")
@@ -140,9 +146,10 @@ def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> No
 def test_several_daemons_may_have_it_and_a_command_sees_whether_one_works(url: Url, ledger: Ledger) -> None:
     with engine_of(url).held(alone=False) as first, engine_of(url).held(alone=False) as second:
         assert (first, second, is_alone(url)) == (True, True, False)
+    until("their connections have ended", lambda: is_alone(url))
     with engine_of(url).held(alone=True) as moves, engine_of(url).held(alone=False) as starts:
         assert (moves, starts) == (True, False), "nobody starts while a command has to be alone"
-    assert is_alone(url)
+    until("its connection has ended", lambda: is_alone(url))
     write(ledger, claims.renew, ME, now=0.0)
     assert not is_alone(url), "it has lost its connection, and lives"
     write(ledger, claims.end, ME)
@@ -259,6 +266,27 @@ def test_what_a_unit_of_work_has_read_stays_as_it_is(url: Url, ledger: Ledger) -
     for one in threads:
         one.join()
     assert mark(ledger, "n") == 30.0
+
+
+def test_what_comes_while_another_process_writes_is_one_transaction(ledger: Ledger, other: Any, url: Url) -> None:
+    """Otherwise each process would write less at a time, the more of them there are."""
+
+    def transaction(tx: Tx) -> int:
+        return int(tx._connection.execute("SELECT txid_current()").fetchone()[0])
+
+    async def transactions() -> set[int]:
+        with closing(Session(url.text, reads=False)) as another:
+            engine_of(url).begin(another)
+            units = [asyncio.create_task(ledger.write(transaction))]
+            async with asyncio.timeout(5):
+                while not other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
+                    await asyncio.sleep(0.01)
+            units += [asyncio.create_task(ledger.write(transaction)) for _ in range(20)]
+            await asyncio.sleep(0.05)
+            another.commit()
+        return set(await asyncio.gather(*units))
+
+    assert len(asyncio.run(transactions())) == 1
 
 
 def test_a_connection_that_is_lost_is_made_again(ledger: Ledger, other: Any) -> None:
