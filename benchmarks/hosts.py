@@ -38,7 +38,7 @@ def measure(rounds: int, say: Say) -> dict[str, Value]:
         raise NotMeasured(f"{error}: pip install syncd[postgres]") from error
     if programs() is None:
         raise NotMeasured("PostgreSQL is not installed: apt install postgresql")
-    server = parts.own_server(fsync="on", full_page_writes="on", shared_buffers="128MB")
+    server = parts.own_server(fsync="on", full_page_writes="on", autovacuum="on", shared_buffers="128MB")
     try:
         return _acks(server, rounds, say) | _claims(server, rounds, say)
     finally:

@@ -44,13 +44,14 @@ class Server(Cluster):
         self.process.wait(10)
 
     def start_again(self) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                serving(self.at, self.folder / "data", self.settings), cwd=self.folder, stdout=log, stderr=log
-            )
+        """It refuses to as long as the memory of the former one is in use, by a process that has not quite ended."""
         until("PostgreSQL answers", self._answers)
 
     def _answers(self) -> bool:
+        if self.process.poll() is not None:
+            with (self.folder / "log").open("ab") as log:
+                command = serving(self.at, self.folder / "data", self.settings)
+                self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
         try:
             psycopg.connect(self.url("postgres").text).close()
         except psycopg.OperationalError:
