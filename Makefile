@@ -15,7 +15,8 @@ LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 -
           --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(ARGS)
 
 MANY   := $(wildcard tests/unit/test_ledger_*.py tests/unit/test_pipeline_*.py tests/unit/test_cases_*.py) \
-          tests/unit/test_claims.py tests/unit/test_shared_rows.py
+          tests/unit/test_claims.py tests/unit/test_shared_rows.py tests/unit/test_forgetting.py tests/unit/test_suppression.py \
+          tests/unit/test_refresh.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,22 @@ def section_of(path: Path) -> LedgerSection:
         if isinstance(place, Path)
         else LedgerSection(url=SecretStr(place.text), durability=Durability.LOCAL)
     )
+
+
+def in_words(path: Path) -> str:
+    """What a configuration file says of it, behind `ledger:`."""
+    place = place_of(path)
+    said = {"path": str(place)} if isinstance(place, Path) else {"url": place.text, "durability": "local"}
+    return json.dumps(said)
+
+
+def all_bytes(path: Path) -> bytes:
+    """Whatever it holds: of a file, also what nobody would find any more."""
+    if isinstance(place := place_of(path), Path):
+        files = [Path(f"{place}{end}") for end in ("", "-wal", "-shm")]
+        return b"".join(file.read_bytes() for file in files if file.exists())
+    rows = [row for table in _tables(place) for row in ask(place, f"SELECT * FROM {table}")]
+    return b"\0".join(bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for row in rows for v in row)
 
 
 def remember(path: Path, copy: Path) -> None:

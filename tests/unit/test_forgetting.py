@@ -4,7 +4,6 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
-from tests.places import place_of
+from tests.places import all_bytes, in_words, place_of
 
 from .audit import BODIES
 from .by_hand import EMPTY, NOW, Tables, Where
@@ -71,7 +70,7 @@ def lived(build: Build) -> Harness:
 
 def command(harness: Harness, *words: str, code: int = 0) -> str:
     config = harness.path.parent / "config.yaml"
-    config.write_text(CONFIG.format(path=harness.path, secret=SECRET), "utf-8")
+    config.write_text(CONFIG.format(ledger=in_words(harness.path), secret=SECRET), "utf-8")
     done = CliRunner().invoke(app, [*words, "-c", str(config)])
     assert done.exit_code == code, (done.output, done.exception)
     return done.stdout
@@ -82,14 +81,9 @@ def forget(harness: Harness, who: str) -> dict[str, object]:
     return told
 
 
-def on_disk(harness: Harness) -> bytes:
-    files = [Path(f"{harness.path}{end}") for end in ("", "-wal", "-shm")]
-    return b"".join(file.read_bytes() for file in files if file.exists()).lower()
-
-
 def left_of(harness: Harness, traces: tuple[str, ...] = TRACES) -> list[str]:
-    """What of a person is still in the files, in any of the forms in which texts are stored."""
-    found = on_disk(harness)
+    """What of a person is still there, in any of the forms in which texts are stored."""
+    found = all_bytes(harness.path).lower()
     forms = {trace: (trace.encode(), trace.encode("utf-16-le"), json.dumps(trace)[1:-1].encode()) for trace in traces}
     return [trace for trace, all_ in forms.items() if any(form in found for form in all_)]
 
@@ -100,8 +94,9 @@ def bodies(harness: Harness) -> bytes:
 
 
 def adds_up(harness: Harness) -> bool:
-    with reading(place_of(harness.path)) as tx:
-        return list(upkeep.problems(harness.path, tx)) == []
+    place = place_of(harness.path)
+    with reading(place) as tx:
+        return list(upkeep.problems(place, tx)) == []
 
 
 def test_all_that_is_held_of_a_person_is_counted_before_it_is_erased(lived: Harness) -> None:
@@ -307,6 +302,7 @@ def test_what_is_in_doubt_or_waits_is_erased_too(build: Build, trouble: Exceptio
     assert adds_up(harness)
 
 
+@pytest.mark.sqlite  # on a database nobody is alone: whoever works there has to read it first
 def test_an_unread_bulk_is_cut(build: Build) -> None:
     """No daemon runs, and an answer waits: of the one who is erased it is taken out, the others are read later."""
     harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
@@ -386,6 +382,7 @@ def test_an_answer_about_somebody_else_that_names_them_is_emptied(build: Build) 
     assert adds_up(harness)
 
 
+@pytest.mark.sqlite  # looks at its tables
 def test_no_table_with_a_contact_or_a_job_is_left_out(harness: Harness) -> None:
     said = " ".join(text for name, text in queries().items() if name.startswith("forget_"))
     deleted = set(re.findall(r"DELETE FROM (\w+)", said))

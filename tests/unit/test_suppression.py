@@ -20,6 +20,7 @@ from syncd.people import suppression
 from syncd.people.suppression import Kind, Sign
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import STRANGER
+from tests.places import all_bytes, in_words
 
 from .by_hand import EMPTY, Tables, Where
 from .conftest import Build
@@ -29,7 +30,7 @@ MAIL = "ada@acme.example.com"
 ADA = "https://www.linkedin.com/in/ada"
 SUPPRESSED = ("done", "suppressed")
 CONFIG = """\
-ledger: {{ path: {path} }}
+ledger: {ledger}
 callbacks: {{ public_url: "https://enrich.example.com", secrets: ["{secret}"] }}
 connections:
   crm: {{ connector: hubspot, access_token: {{ credential: hubspot-token }} }}
@@ -278,7 +279,7 @@ def test_a_renamed_connection_keeps_its_records_on_the_list(harness: Harness) ->
 
 def command(harness: Harness, *words: str) -> str:
     config = harness.path.parent / "config.yaml"
-    config.write_text(CONFIG.format(path=harness.path, secret=SECRET), "utf-8")
+    config.write_text(CONFIG.format(ledger=in_words(harness.path), secret=SECRET), "utf-8")
     done = CliRunner().invoke(app, ["suppress", *words, "-c", str(config)])
     assert done.exit_code == 0, done.output
     return done.stdout
@@ -291,7 +292,7 @@ def test_the_commands_work_beside_a_daemon_and_keep_no_name(harness: Harness) ->
     assert {one["kind"]: one["reason"] for one in listed} == {"email": "by letter", "profile": "by letter"}
     profile = next(one for one in listed if one["kind"] == "profile")
     assert harness.ask() == 0
-    assert b"ada@home.example.com" not in harness.path.read_bytes() + Path(f"{harness.path}-wal").read_bytes()
+    assert b"ada@home.example.com" not in all_bytes(harness.path)
     command(harness, "remove", profile["id"], "ada@home.example.com")
     assert json.loads(command(harness, "list", "--json")) == []
     harness.plan()
