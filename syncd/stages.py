@@ -59,7 +59,7 @@ NEXT = {
     "plan": ("dispatch",),
     "dispatch": (),
     "inbox": ("verify",),
-    "sweep": ("dispatch", "verify", "inbox"),
+    "sweep": ("plan", "dispatch", "verify", "inbox"),
     "verify": ("writeback", "dispatch"),
     "undo": ("plan", "undo"),
     "refresh": ("dispatch",),

@@ -277,6 +277,7 @@ class _Work:
         if waits and self._jobs[attempt.job_id][0] in IN_FLIGHT:
             note = result.note or "the provider's credits ran out"
             self._move(attempt.job_id, JobState.QUEUED, note=note)
+            self._again.append((attempt.job_id, self._now))  # another provider, or none, may be wanted by now
 
     def _fail(self, attempt: Attempt, result: EnrichmentResult, *, waits: bool) -> None:
         """Undetermined, and not charged: asked again soon, some times; then it is an answer like another."""
@@ -292,6 +293,7 @@ class _Work:
         elif state is JobState.SENT:  # a call that was taken on; `accept_many` has just said so of every other one
             due_at = self._now + FAIL_AGAIN[times - 1]
             self._move(job, JobState.WAITING, note="the provider failed: asked again soon", due_at=due_at)
+            self._again.append((job, self._now))
 
 
 def _speaks_now(attempt: Attempt, result: EnrichmentResult, state: JobState, reason: str) -> bool:

@@ -25,7 +25,7 @@ from syncd.contract.model import (
 from syncd.frozen import frozen
 from syncd.people.identity import BLANK
 
-from . import budgets, ids, people, permits, results, room, suppressions
+from . import budgets, decisions, ids, people, permits, results, room, suppressions
 from .permits import Permit, Use
 from .results import EVER, Attempt, Said, Since, dump_identity, load_identity
 from .room import Limit
@@ -607,9 +607,12 @@ def _move_flight(
     now: float,
     note: str = "",
 ) -> None:
-    """Move the jobs that wait for these calls, and stand at one of `sources`."""
+    """Move the jobs that wait for these calls, and stand at one of `sources`. What is to be asked once more is decided
+    on first: another provider, or none, may be wanted by now."""
     if not submission_ids:
         return
     flying = tx.rows("jobs_in_flight", ids=dump(list(submission_ids)))
     jobs = [(id_, JobState(state)) for state, ids in flying if state in sources for id_ in parse(ids)]
-    tx.move_many([Move(id_, state, target, {"note": note}) for id_, state in jobs], now=now)
+    moved = tx.move_many([Move(id_, state, target, {"note": note}) for id_, state in jobs], now=now)
+    if target is JobState.QUEUED:
+        decisions.again(tx, [(id_, now) for id_ in sorted(moved)])

@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from syncd.config import Sync
+from syncd.config.sections import InDoubtPolicy
 from syncd.config.settings import FieldPolicy
 from syncd.contract.errors import InDoubt
-from syncd.contract.model import Author, Field, Grade, Identity
+from syncd.contract.model import Author, Field, Grade, Identity, Outcome
 from syncd.ledger import renames, retries, writes
 from syncd.ledger.search import Wanted
 from syncd.ledger.writes import Intent
 from syncd.pipeline import pull, writeback
-from tests.contract.fake_provider import FakeProvider
+from tests.contract.fake_provider import FakeProvider, said
 
 from .conftest import Build
 from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
@@ -224,6 +225,33 @@ def test_l3_what_is_in_doubt_at_a_provider_that_is_gone_ends_once_its_hold_is_ov
     harness.verify()
     assert harness.dispatch("bob") == 1
     assert harness.credits()["reserved"] == 2, "what it may have cost stays reserved"
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.NO_CREDITS, Outcome.FAILED])
+def test_l3_neighbour_what_is_to_be_asked_once_more_is_decided_on_first(build: Build, outcome: Outcome | None) -> None:
+    """The field is not looked for any more, and its provider for nothing: nobody would ever ask."""
+    harness = build(
+        providers=[FakeProvider(name, capabilities=ONE_BY_ONE) for name in ("ann", "bob")],
+        fields={EMAIL: ["ann"]},
+        in_doubt=InDoubtPolicy.RESEND_ONCE,
+    )
+    ada = harness.person()
+    if outcome is None:
+        harness.fakes["ann"].refusals.append(InDoubt("cut off"))
+    harness.ask()
+    [call] = harness.fakes["ann"].submitted
+    number = replace(harness.sync.fields[EMAIL], property="phone", providers=("bob",))
+    configure(harness, replace(harness.sync, fields={PHONE: number}))
+    harness.plan()
+    assert harness.state(ada) in {"sent", "in_doubt"}, "it is under way"
+    if outcome is None:
+        harness.clock.time += 3 * DAY
+    else:
+        result = {"id": call.requests[0].id, "field": EMAIL, "outcome": outcome, "candidates": []}
+        harness.call_back(call, said([result]), "ann")
+    harness.sweep()
+    harness.plan()
+    assert harness.job(ada) == ("done", "cancelled")
 
 
 # --- selections -----------------------------------------------------------------------------------
