@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from syncd.contract.pacing import Pacer
+from syncd.contract.testing import StillClock
 from syncd.ledger.store import Ledger
 from syncd.pipeline import dispatch, inbox, plan, pull, sweep, verify, work, writeback
 from syncd.pipeline.gate import Gate
@@ -42,9 +43,10 @@ def _pacer(harness: Harness, name: str) -> Pacer:
 
 
 async def everything(parts: Parts) -> None:
-    """One pass of each stage."""
+    """One pass of each stage; what is written is written later than the CRM was asked."""
     for sync in parts.syncs:
         await pull.run_once(parts, sync)
+    cast("StillClock", parts.clock).time += 0.001
     await plan.run_once(parts)
     for name in parts.lanes:
         await dispatch.run_once(parts, name)
