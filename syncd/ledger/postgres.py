@@ -37,6 +37,7 @@ OLDEST = 15
 _ALONE = "SELECT pg_advisory_xact_lock(1398361668, hashtext(current_schema()))"  # "SYND", and this ledger
 _ONE_OF_MANY = "SELECT pg_try_advisory_lock_shared(1398361669, hashtext(current_schema()))"  # as long as it runs
 _ALONE_ON_IT = "SELECT pg_try_advisory_lock(1398361669, hashtext(current_schema()))"
+_LET_GO = "SELECT pg_advisory_unlock_all()"
 _CHANGES = "SELECT pg_try_advisory_lock(1398361670, hashtext(current_schema()))"  # as long as it changes the tables
 _VERSION = "(SELECT max(number) FROM ledger_migration), (SELECT max(needs) FROM ledger_migration)"
 _FIT = WAITS_FOR + ", EXISTS (SELECT 1 FROM moved), " + _VERSION  # noqa: S608 - ours
@@ -228,6 +229,8 @@ class PostgresEngine:
         try:
             yield mine
         finally:
+            with suppress(psycopg.Error):  # a connection that was lost has let go of it
+                session.value(_LET_GO)  # the end of a connection does it, too, but later than `close` returns
             session.close()
 
     @contextmanager
