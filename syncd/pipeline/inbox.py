@@ -137,7 +137,7 @@ async def _read(parts: Parts, got: Received, known: _Known) -> Reading | None:
     if lane is None:
         await _quarantine(parts, got, "no sync uses this provider any more")
         return None
-    if got.note and not got.checked and not lane.provider.authenticate(got.delivery):
+    if not got.checked and not lane.provider.authenticate(got.delivery):
         await _quarantine(parts, got, inbox.UNSIGNED)
         return None
     submission = known.calls.get(got.delivery.submission_id) or await _adopted(parts, got, lane)

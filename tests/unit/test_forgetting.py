@@ -13,7 +13,7 @@ from syncd.cli import app
 from syncd.contract import jsontext
 from syncd.contract.errors import Garbled, InDoubt, RateLimited
 from syncd.contract.model import Answer, Delivery, Grade, Identity, Submission
-from syncd.ledger import arrivals, forgetting, upkeep
+from syncd.ledger import arrivals, forgetting, inbox, upkeep
 from syncd.ledger.arrivals import unpacked
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
@@ -343,6 +343,28 @@ def test_a_bulk_that_was_set_aside_is_cut_or_emptied(build: Build, whole: bool) 
     [(body, size)] = harness.sql("SELECT body, size FROM delivery")
     assert (b"bo@acme" in body) is whole
     assert not whole or size == len(body)
+
+
+def test_a_forged_bulk_about_others_is_not_believed_once_it_was_cut(build: Build) -> None:
+    """Its signature was wrong. It is looked at again, without the reason for which it was set aside."""
+    harness = build(providers=[FakeProvider("ann", capabilities=CAPABILITIES)], fields={EMAIL: ["ann"]})
+    harness.crm.add(ADA)
+    bo = harness.person("Bo")
+    harness.ask()
+    harness.clock.time += 60
+    harness.dispatch()
+    [call] = harness.fake.accepted.values()
+    harness.finds(bo, EMAIL, "forged@acme.example.com")
+    forged = replace(harness.fake.delivery(call), headers={"x-fake-signature": "0" * 40})
+    now, state = harness.clock.now(), DeliveryState.QUARANTINED
+    harness.run(harness.ledger.write(arrivals.store, "ann", forged, now=now, state=state, note=inbox.UNSIGNED))
+    forget(harness, MAIL)
+    [(body,)] = harness.sql("SELECT body FROM delivery")
+    assert b"forged@acme" in body, "it speaks of somebody else, too"
+    harness.run(harness.ledger.write(inbox.look_again, limit=9))
+    harness.finish()
+    assert (harness.held(bo), harness.state(bo)) == ("", "sent")
+    assert harness.sql("SELECT state FROM delivery") == [("quarantined",)]
 
 
 def test_what_a_process_works_on_is_waited_for(lived: Harness) -> None:
