@@ -1,12 +1,10 @@
 """httpx's transport over `wire`: a fraction of its own one's CPU, and it is certain whether anything was sent.
 
-A request's extensions: `limit`, bytes of an answer that are read at most; `sent`, an event that is set once
-something of it may have left. Raises what httpx's transports raise: `ConnectError` where nothing was sent.
+A request's extension: `limit`, bytes of an answer that are read at most. Raises what httpx's transports raise:
+`ConnectError` where nothing was sent.
 """
 
 from __future__ import annotations
-
-import asyncio
 
 from .body import BODY_LIMIT
 from .lean import httpx
@@ -31,11 +29,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """What httpx's clients call."""
-        extensions = request.extensions
-        sent = extensions.get("sent") or asyncio.Event()
         headers = {name: value for name, value in request.headers.items() if name not in {"host", "content-length"}}
-        asked = Request(request.method, request.url.raw_path.decode("ascii"), headers, request.content, sent)
-        answer = await self.carry(asked, extensions.get("limit", BODY_LIMIT))
+        asked = Request(request.method, request.url.raw_path.decode("ascii"), headers, request.content)
+        answer = await self.carry(asked, request.extensions.get("limit", BODY_LIMIT))
         told = {name: value for name, value in answer.headers.items() if name != "content-encoding"}  # it is unpacked
         return httpx.Response(answer.status, headers=told, stream=httpx.ByteStream(answer.body))
 
