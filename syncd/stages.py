@@ -51,7 +51,7 @@ SHARED = ("plan", "inbox", "verify", "undo", "sweep")  # with a database, one wo
 BEAT = 5  # seconds between two beats for all workers
 ALONE = 60.0  # seconds after which each of them looks by itself, and whether a pull is due that nobody has begun
 BEHIND = 20.0  # seconds by which it must be overdue then
-# Real seconds from one pass to the next, for several rings; not where a pass has left full batches.
+# Real seconds from a pass that moved something to the next, for several rings; not where it has left full batches.
 APART = {"inbox": 0.2, "verify": 0.2, "writeback": 0.2}
 QUIET, POURING = 0.05, 2.0  # real seconds without a callback after which they are applied; and at the latest
 NEXT = {
@@ -185,10 +185,10 @@ class Stages:
     async def _loop(self, stage: Stage) -> None:
         _AT_WORK.set(stage.name)
         self.parts.liveness.expect(stage.name, self._cadence(stage))
-        begun = float("-inf")
+        moved_at = float("-inf")
         while True:
             await stage.bell.wait()
-            await self._come_together(stage, begun)
+            await self._come_together(stage, moved_at)
             begun = asyncio.get_running_loop().time()
             stage.bell.clear()
             if self._ending:
@@ -211,12 +211,13 @@ class Stages:
             else:
                 self.tried.add(stage.name)
                 self._come_back(stage)
+                moved_at = begun if moved else moved_at
                 for kind in NEXT.get(stage.kind, ()) if moved else ():
                     self.parts.bells.ring(kind)
 
-    async def _come_together(self, stage: Stage, begun: float) -> None:
+    async def _come_together(self, stage: Stage, moved_at: float) -> None:
         """What comes in quick succession is done in one pass; what comes alone, and what fills a pass, at once."""
-        seconds = begun + APART.get(stage.kind, 0.0) - asyncio.get_running_loop().time()
+        seconds = moved_at + APART.get(stage.kind, 0.0) - asyncio.get_running_loop().time()
         if not self.parts.bells.goes_on(stage.name) and seconds > 0 and not self._ending:
             await asyncio.sleep(seconds)
         if stage.kind == "inbox":

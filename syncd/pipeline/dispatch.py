@@ -18,7 +18,7 @@ from syncd.config import Connection, FieldPolicy, Sync, WhenUnavailable
 from syncd.contract.errors import Trouble
 from syncd.contract.model import Field
 from syncd.contract.pacing import Window
-from syncd.ledger import breakers, budgets, candidates, confirmations, connections, pauses, room, upkeep
+from syncd.ledger import breakers, budgets, candidates, connections, pauses, room, upkeep
 from syncd.ledger.candidates import Asked, Candidate
 from syncd.ledger.claims import Kind
 from syncd.ledger.connections import Refused
@@ -34,6 +34,7 @@ from .choose import Choice, Turn, choose, put_aside, questions, skip
 from .deciding import checks_of
 from .paid_calls import SPARE, Calls
 from .parts import NEVER_LOOKED, Lane, Parts, Vain
+from .room import at_first
 from .spending import budgets_of
 from .work import hold
 
@@ -262,8 +263,10 @@ class _Run:
     async def _send_held(self, calls: int | None) -> bool:
         now = self.parts.clock.now()
         found, choice = await self.choose(now)
-        choice.ask = await self._at_first(await self._within_budgets(self._within_credits(choice.ask), now))
-        batches = self._batches(choice, now)[:calls]
+        may_be_asked = await self._within_budgets(self._within_credits(choice.ask), now)
+        choice.ask = await self._at_first(may_be_asked)
+        is_whole = len(choice.ask) < len(may_be_asked)  # nobody may join those who are asked at first
+        batches = self._batches(choice, now, is_whole=is_whole)[:calls]
         if self.lane.breaker.trial:
             batches = [batch[:1] for batch in batches[:1]]
         old = {one.ref for one in found if not fresh.is_fresh(one, now)}
@@ -337,14 +340,7 @@ class _Run:
         """All, or a handful of contacts where the CRM has not confirmed a write for this sync lately."""
         if not ask:
             return ask
-        left = await self.parts.ledger.read(
-            confirmations.allowance,
-            self.sync.name,
-            self.sync.writing,
-            limit=self.sync.buy_before_write,
-            canary=self.sync.canary,
-            now=self.parts.clock.now(),
-        )
+        left = await at_first(self.parts, self.sync)
         if left is None:
             return ask
         first = list(dict.fromkeys(item.request.ref for item in ask))[:left]
@@ -363,8 +359,8 @@ class _Run:
                 asked[digest] = Asked(job_id=job_id, under_way=True, result_id=None)
         return replace(turn, asked=asked, told=told)
 
-    def _batches(self, choice: Choice, now: float) -> list[list[Item]]:
-        """Full bulks; the last, part-filled one only once it has waited for company long enough."""
+    def _batches(self, choice: Choice, now: float, *, is_whole: bool) -> list[list[Item]]:
+        """Full bulks; the last, part-filled one only once it has waited for company long enough, or can have none."""
         size, short = self.lane.provider.capabilities.batch, self.lane.breaker.short
         batches: list[list[Item]] = []
         for item in choice.ask:
@@ -373,7 +369,7 @@ class _Run:
                 batches[-1].append(item)
             else:
                 batches.append([item])
-        if batches and len(batches[-1]) < size and now - choice.since < LINGER:
+        if batches and len(batches[-1]) < size and not is_whole and now - choice.since < LINGER:
             batches.pop()
             self.again_at = min(self.again_at, choice.since + LINGER)
         return batches

@@ -15,7 +15,7 @@ from syncd.ledger.store import Tx
 from . import account
 from .deciding import fingerprint
 from .parts import Parts
-from .room import over_budget
+from .room import at_first, over_budget
 from .work import Held, hold
 
 AHEAD = 200  # contacts that may wait to be asked about while the next page is pulled at once
@@ -84,12 +84,14 @@ async def hold_back(parts: Parts, sync: Sync, *, ahead: int = AHEAD, far: int = 
 
 
 async def _is_asked_for(parts: Parts, sync: Sync) -> bool:
-    """Is there a dispatch at work that may buy for this sync?"""
+    """Is there a dispatch at work that may buy for this sync, and not only for a handful?"""
     full = await over_budget(parts)
     asked = {(field, name) for field, policy in sync.fields.items() for name in policy.providers}
     names = {name for field, name in asked if (sync.name, name, field) not in full}
     lanes = [lane for name, lane in parts.lanes.items() if name in names and _is_at_work(parts, name)]
-    return any(lane.breaker.goes_out for lane in lanes) and not parts.gate.why(sync.name)
+    if parts.gate.why(sync.name) or not any(lane.breaker.goes_out for lane in lanes):
+        return False
+    return await at_first(parts, sync) is None
 
 
 def _is_at_work(parts: Parts, name: str) -> bool:

@@ -1,11 +1,12 @@
-"""What can't be bought for now, because there is no room for it in a budget, or above a floor."""
+"""What can't be bought for now: no room in a budget, or above a floor, or only a handful until a write is confirmed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from syncd.config import Sync
 from syncd.contract.model import Field
-from syncd.ledger import budgets, room
+from syncd.ledger import budgets, confirmations, room
 from syncd.ledger.pauses import Pause, buying_is_paused
 
 from .parts import Parts
@@ -28,3 +29,15 @@ async def over_budget(parts: Parts, paused: Sequence[Pause] = ()) -> set[tuple[s
                 found = await parts.ledger.read(room.without, limits, prices, now=now)
                 full |= {(sync.name, name, field) for field in found}
     return full
+
+
+async def at_first(parts: Parts, sync: Sync) -> int | None:
+    """For how many more contacts may be bought until the CRM has confirmed a write; None for any number."""
+    return await parts.ledger.read(
+        confirmations.allowance,
+        sync.name,
+        sync.writing,
+        limit=sync.buy_before_write,
+        canary=sync.canary,
+        now=parts.clock.now(),
+    )

@@ -29,6 +29,7 @@ from syncd.policy.replacing import FILL_BLANK, Rule
 from . import account, provenance, requests
 from .gate import REFUSALS
 from .parts import Parts
+from .room import at_first
 from .spending import limits_of
 from .work import Held, hold
 
@@ -82,7 +83,11 @@ async def run_once(parts: Parts, sync: Sync) -> int:
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
             raise outcome
-    await _tell(parts, sync, await parts.ledger.read(confirmations.load, sync.name))
+    confirmed = await parts.ledger.read(confirmations.load, sync.name)
+    await _tell(parts, sync, confirmed)
+    now = parts.clock.now()
+    if confirmed.is_good(sync.writing, now) and not state.is_good(sync.writing, now):
+        parts.bells.ring("dispatch")  # buying has waited for it
     ended = sum(outcome for outcome in outcomes if isinstance(outcome, int))
     if ended and waiting.records >= size:
         parts.bells.go_on(f"writeback:{sync.name}")
@@ -378,12 +383,11 @@ async def _read(crm: Crm, sync: Sync, refs: Iterable[ContactRef]) -> dict[Contac
 
 
 async def _may_linger(parts: Parts, sync: Sync, state: Confirmation, waiting: Waiting, size: int) -> bool:
-    """Wait for a fuller batch, unless something has waited long enough, a write is open, or nothing is left that could
-    fill it: for some minutes while answers are awaited, for a moment otherwise, or where buying waits for a first
-    write."""
+    """Wait for a fuller batch, unless something has waited long enough, a write is open, buying waits for a first one,
+    or nothing is left that could fill it: for some minutes while answers are awaited, for a moment otherwise."""
     now = parts.clock.now()
     age = now - waiting.since
-    if waiting.begun or waiting.records >= size:
+    if waiting.begun or waiting.records >= size or await at_first(parts, sync) == 0:
         return False
     if age < min(LINGER, sync.write_within):
         return await parts.ledger.read(confirmations.may_bring_more, sync.name)

@@ -90,6 +90,37 @@ def test_l10_three_contacts_are_bought_for_before_a_first_write_is_confirmed(bui
     assert bought(harness) == 40
 
 
+def test_a_handful_waits_for_no_company_neither_when_it_is_bought_nor_when_it_is_written(build: Build) -> None:
+    """Nobody may join it, and all others wait for it."""
+    harness = careful(build, 40, batch=100)
+    harness.dispatch()
+    assert bought(harness) == 3
+    harness.answer_all()
+    harness.verify()
+    harness.parts.bells.bells |= {"dispatch:ann": (rung := asyncio.Event())}
+    harness.writeback()
+    assert (written(harness), rung.is_set()) == (3, True), "buying goes on at once"
+    harness.dispatch()
+    assert bought(harness) == 3, "the others wait for company again"
+    rung.clear()
+    harness.clock.time += LINGER
+    harness.dispatch()
+    harness.answer_all()
+    harness.verify()
+    harness.clock.time += LINGER
+    harness.writeback()
+    assert (written(harness), rung.is_set()) == (40, False), "there was nothing to wait for"
+
+
+def test_a_handful_that_is_not_full_waits_for_company(build: Build) -> None:
+    harness = careful(build, 2, batch=100)
+    harness.dispatch()
+    assert bought(harness) == 0
+    harness.clock.time += LINGER
+    harness.dispatch()
+    assert bought(harness) == 2
+
+
 def test_l10_both_fields_of_three_contacts_are_one_handful(build: Build) -> None:
     harness = careful(build, 10, fields=2)
     harness.dispatch()

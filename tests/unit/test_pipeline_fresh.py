@@ -16,6 +16,7 @@ from syncd.pipeline.gate import Gate, Shut
 from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
+from .conftest import Build
 from .harness import EMAIL, Harness
 from .test_pipeline_probe import trouble
 
@@ -223,4 +224,13 @@ def test_a_pull_goes_on_once_those_before_are_asked_about(harness: Harness) -> N
 def test_a_pull_waits_for_nobody_who_can_not_be_asked(harness: Harness) -> None:
     waiting(harness, 3, later=0.0)
     harness.parts.gate.set("disk", "the disk is full")
+    assert hold_back(harness, ahead=2) < HELD
+
+
+def test_a_pull_does_not_wait_while_only_a_handful_may_be_bought(build: Build) -> None:
+    """To wait for the CRM's word on a first write takes as long as the provider's answer."""
+    harness = build()
+    syncs = tuple(replace(one, buy_before_write=3) for one in harness.settings.syncs)
+    harness.reopen(replace(harness.settings, syncs=syncs))
+    waiting(harness, 3, later=0.0)
     assert hold_back(harness, ahead=2) < HELD

@@ -11,14 +11,14 @@ from syncd.stages import APART, POURING, QUIET, TICK, Stages
 from .harness import Harness
 
 
-def passes(harness: Harness, name: str, *, rings: int, every: float) -> int:
-    """How many passes a stage makes while it is rung so often."""
+def passes(harness: Harness, name: str, *, rings: int, every: float, moved: int = 1) -> list[float]:
+    """When a stage makes its passes while it is rung so often; each of them moves so much."""
     made: list[float] = []
     broken: list[SyncdError] = []
 
     async def work() -> int:
         made.append(asyncio.get_running_loop().time())
-        return 0
+        return moved
 
     async def ring() -> None:
         stages = Stages(harness.parts, Canary(), Watch(), broken.append)
@@ -33,16 +33,23 @@ def passes(harness: Harness, name: str, *, rings: int, every: float) -> int:
 
     harness.run(ring())
     assert broken == []
-    assert all(later - sooner >= APART["inbox"] * 0.9 for sooner, later in itertools.pairwise(made))
-    return len(made)
+    return made
 
 
 def test_what_rings_in_quick_succession_is_done_in_few_passes(harness: Harness) -> None:
-    assert passes(harness, "inbox", rings=10, every=0.01) <= 3
+    made = passes(harness, "inbox", rings=10, every=0.01)
+    assert len(made) <= 3
+    assert all(later - sooner >= APART["inbox"] * 0.9 for sooner, later in itertools.pairwise(made))
+
+
+def test_a_pass_that_found_nothing_holds_nobody_up(harness: Harness) -> None:
+    made = passes(harness, "inbox", rings=2, every=APART["inbox"] / 4, moved=0)
+    assert len(made) == 2
+    assert made[1] - made[0] < APART["inbox"]
 
 
 def test_what_rings_now_and_then_is_done_at_once(harness: Harness) -> None:
-    assert passes(harness, "inbox", rings=2, every=2 * APART["inbox"]) == 2
+    assert len(passes(harness, "inbox", rings=2, every=2 * APART["inbox"])) == 2
 
 
 def test_who_has_left_full_batches_goes_on_without_a_pause(harness: Harness) -> None:
