@@ -38,7 +38,7 @@ _FOR_ALL = (
 )
 _WRITING = (
     f"{_FOR_ALL} SET idle_in_transaction_session_timeout = '5s';"  # whoever stands still holds nobody up for longer
-    "SET lock_timeout = '7s'"  # so that it is waited for
+    "SET lock_timeout = '30s'"  # so that several who stand in line are waited for, too
 )
 _READING = f"{_FOR_ALL} SET default_transaction_read_only = on; SET statement_timeout = '10min'"
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ from syncd.ledger.place import Url  # noqa: E402
 from syncd.ledger.sessions import Session  # noqa: E402
 from tests import places  # noqa: E402
 from tests.postgres import Cluster, needed  # noqa: E402
+from tests.system.rig import until  # noqa: E402
 
 from .audit import sqlite3  # noqa: E402
 from .crossing import another  # noqa: E402
@@ -132,7 +134,7 @@ def test_each_connection_has_the_settings_that_the_promises_need(url: Url) -> No
     wanted = {
         "synchronous_commit": "on",
         "idle_in_transaction_session_timeout": "5s",
-        "lock_timeout": "7s",
+        "lock_timeout": "30s",
         "jit": "off",
     }
     with closing(Session(url.text, reads=False)) as writer, closing(Session(url.text, reads=True)) as reader:
@@ -314,6 +316,26 @@ def test_whoever_stands_still_in_a_transaction_holds_nobody_up(
         with pytest.raises(psycopg.Error):
             still.commit()
     assert other.execute("SELECT count(*) FROM tally WHERE name LIKE 'late%'").fetchone() == (0,)
+
+
+def test_several_that_stand_still_one_after_the_other_are_waited_for(ledger: Ledger, other: Any, url: Url) -> None:
+    """A host that is frozen has more than one process in line: each is cut off only once it was its turn."""
+    still = [Session(url.text, reads=False) for _ in range(4)]
+    for one in still:
+        one.script("SET idle_in_transaction_session_timeout = '2s'")
+    pids = [str(one.value("SELECT pg_backend_pid() AS pid")) for one in still]
+    wait = f"SELECT count(*) FROM pg_locks WHERE NOT granted AND pid IN ({', '.join(pids)})"
+    engine = engine_of(url)
+    engine.begin(still[0])
+    with ThreadPoolExecutor() as line:
+        turns = [line.submit(engine.begin, one) for one in still[1:]]
+        until("all others are in line", lambda: other.execute(wait).fetchone() == (3,))
+        write(ledger, upkeep.set_mark, "a", 1.0)
+        for turn in turns:
+            turn.result()
+    for one in still:
+        one.close()
+    assert mark(ledger, "a") == 1.0
 
 
 # --- what the tables themselves refuse --------------------------------------------------------------------
