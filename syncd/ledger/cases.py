@@ -203,7 +203,7 @@ class _Rows:
 
 
 def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
-    heard, writes = (_heard(tx, rows), _writes(tx, rows)) if rows.jobs else ({}, {})
+    heard, writes = _heard(tx, rows) if rows.jobs else {}, _writes(tx, rows)
     kin = _kin(tx, rows) if rules.by_person else {}
     listed = suppressions.of_contacts(tx, [contact.id for contact in rows.contacts])
     for contact in rows.contacts:
@@ -217,8 +217,8 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             job = jobs.get(fld)
             if job is not None and job.state in UNDER_WAY:
                 continue
-            of_job = writes.get(job.id, ()) if job is not None else ()
-            written, refused, stands = _of_writes(of_job) if of_job else _NOTHING
+            of_field = writes.get((contact.id, fld), ())
+            written, refused, stands = _of_writes(of_field) if of_field else _NOTHING
             yield Case(
                 contact_id=contact.id,
                 ref=ref,
@@ -236,7 +236,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 written=written,
                 stands=stands,
                 refused=refused,
-                undone=_undone(of_job) if of_job else None,
+                undone=_undone(of_field) if of_field else None,
                 requested=bool(contact.requested),
             )
 
@@ -317,10 +317,10 @@ def _add_doubts(tx: Tx, rows: _Rows, heard: dict[int, list[Heard]]) -> None:
             heard[job_id][place] = replace(heard[job_id][place], doubt=doubt)
 
 
-def _writes(tx: Tx, rows: _Rows) -> dict[int, list[sqlite3.Row]]:
-    found: dict[int, list[sqlite3.Row]] = defaultdict(list)
-    for row in tx.rows("cases_writes", ids=rows.job_ids):
-        found[row["job_id"]].append(row)
+def _writes(tx: Tx, rows: _Rows) -> dict[tuple[int, str], list[sqlite3.Row]]:
+    found: dict[tuple[int, str], list[sqlite3.Row]] = defaultdict(list)
+    for row in tx.rows("cases_writes", ids=dump([contact.id for contact in rows.contacts])):
+        found[row["contact_id"], row["field"]].append(row)
     return found
 
 

@@ -666,10 +666,13 @@ SELECT json_group_array(json_array(answer.job_id, answer.id, provider, outcome, 
 JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id = answer.id
 
 -- name: cases_writes
--- What became of each value that was to be written.
-SELECT write.job_id, write.state, write.after, write.property, write.result_id, coalesce(write.done_at, write.at) AS at,
-    undo.done_at AS undone_at, undo.run_id AS undone_by FROM json_each(:ids) AS wanted
-JOIN write ON write.job_id = wanted.value LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
+-- What became of each value that was to be written to these contacts, or to records that were merged into theirs.
+SELECT place.contact_id, place.field, write.state, write.after, write.property, write.result_id,
+    coalesce(write.done_at, write.at) AS at, undo.done_at AS undone_at, undo.run_id AS undone_by
+FROM (SELECT job.contact_id, job.field, write.id AS write_id FROM json_each(:ids) AS wanted
+        CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id
+    UNION ALL SELECT contact_id, field, write_id FROM json_each(:ids) AS wanted JOIN merged_write ON contact_id = wanted.value) AS place
+CROSS JOIN write ON write.id = place.write_id LEFT JOIN undo ON undo.write_id = write.id AND undo.state = 'undone'
 WHERE write.state IN ('written', 'cleared', 'unknown', 'duplicate_of', 'write_refused') ORDER BY write.id
 
 -- name: cases_kin
@@ -1400,11 +1403,13 @@ UPDATE job SET due_at = max(due_at, :due_at) WHERE state IN ('accepted', 'writin
     AND contact_id IN (SELECT value FROM json_each(:contacts))
 
 -- name: writes_of_ours
--- What was written for these jobs, the newest first. `stands`: it was not put back.
-SELECT write.job_id, write.property, write.after, write.seen, NOT EXISTS (
+-- What was written to the records of these jobs, the newest first. `stands`: it was not put back.
+SELECT place.job_id, write.property, write.after, write.seen, NOT EXISTS (
     SELECT 1 FROM undo WHERE undo.write_id = write.id AND undo.state = 'undone') AS stands
-FROM json_each(:ids) AS wanted CROSS JOIN write ON write.job_id = wanted.value
-WHERE write.state = 'written' ORDER BY write.job_id, write.id DESC
+FROM (SELECT wanted.value AS job_id, write.id AS write_id FROM json_each(:ids) AS wanted CROSS JOIN write ON write.job_id = wanted.value
+    UNION ALL SELECT job.id, write_id FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
+        JOIN merged_write ON merged_write.contact_id = job.contact_id AND merged_write.field = job.field) AS place
+CROSS JOIN write ON write.id = place.write_id WHERE write.state = 'written' ORDER BY place.job_id, write.id DESC
 
 -- name: writes_waiting
 -- A failed write moves its job back and forth: how long a value waits is told by when it was found.
@@ -1413,11 +1418,16 @@ SELECT count(*) FROM (SELECT 1 FROM job WHERE sync = :sync AND state IN ('accept
 
 -- name: writes_make
 -- An intent that is open stays the only one.
-INSERT INTO write (job_id, before, after, seen, property, policy, basis, state, at, run_id, result_id)
+INSERT INTO write (job_id, before, after, seen, property, policy, basis, record, state, at, run_id, result_id)
 SELECT CAST(given.value ->> 0 AS INTEGER), given.value ->> 1, given.value ->> 2, given.value ->> 3, given.value ->> 4, given.value ->> 5,
-    given.value ->> 6, 'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
+    given.value ->> 6, given.value ->> 7, 'intent', :now, coalesce((SELECT max(run.id) FROM run WHERE run.sync = job.sync), 0), job.result_id
 FROM jsonb_each(:rows) AS given CROSS JOIN job ON job.id = CAST(given.value ->> 0 AS INTEGER)
 WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
+
+-- name: writes_merged
+-- Records of open writes were merged into others. (Job, the other record's id.)
+UPDATE write SET record = given.value ->> 1
+FROM jsonb_each(:rows) AS given WHERE write.job_id = CAST(given.value ->> 0 AS INTEGER) AND write.state = 'intent'
 
 -- name: values_standing
 -- The newest value of each field that was written and not put back, or is being written; and what was found for it last,

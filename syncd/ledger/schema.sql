@@ -232,11 +232,19 @@ CREATE TABLE write (
     run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
     result_id INTEGER,                  -- the answer that the value is from
     policy TEXT NOT NULL DEFAULT 'fill_blank', -- what was allowed to stand there before
-    basis TEXT NOT NULL DEFAULT ''      -- the legal basis that was named with it, where the record named none
+    basis TEXT NOT NULL DEFAULT '',     -- the legal basis that was named with it, where the record named none
+    record TEXT NOT NULL DEFAULT ''     -- the id that the CRM gave for the record, where it was merged into another one
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
+CREATE INDEX write_record ON write (record) WHERE record <> '';
 CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
+-- What was written to a contact's record for another contact, whose own record was merged into it.
+CREATE VIEW merged_write AS
+SELECT contact.id AS contact_id, job.field, write.id AS write_id
+FROM contact CROSS JOIN write INDEXED BY write_record ON write.record = contact.ext_id AND write.record <> ''
+CROSS JOIN job ON job.id = write.job_id CROSS JOIN contact AS merged ON merged.id = job.contact_id
+    AND merged.connection = contact.connection AND merged.object = contact.object;
 
 -- What became of questions and values, by UTC day: `syncd report`. Rows of `result` and `write` are counted once, a while
 -- after they came (see daily.py); who is erased later stays counted. What a day has cost stands in `spend`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from syncd.contract.jsontext import dump, parse
@@ -150,7 +150,7 @@ _FIELDS = {one.value: one for one in Field}  # `Field(...)` takes three times as
 
 
 def ours(tx: Tx, jobs: Iterable[int]) -> dict[int, list[Written]]:
-    """By job: all that we have written for it, the newest first."""
+    """By job: all that we have written to its record, the newest first."""
     found: dict[int, list[Written]] = {}
     for row in tx.rows("writes_of_ours", ids=dump(list(jobs))):
         one = Written(row["property"], row["after"], row["seen"], bool(row["stands"]))
@@ -172,6 +172,7 @@ class Intent(NamedTuple):
     property: str  # the CRM's
     policy: str = "fill_blank"  # what is allowed to stand there
     basis: str = ""  # the legal basis that is named with it
+    record: str = ""  # the id of the record that it goes to, where the job's own was merged into it
 
 
 class Written(NamedTuple):
@@ -233,13 +234,19 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
     held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
     made = [
-        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy, one.basis]
+        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy, one.basis, one.record]
         for one in held
         if not one.job.begun
     ]
     if made:
         tx.run("writes_make", rows=dump(made), now=now)
     return {one.job.job_id for one in held}
+
+
+def merged(tx: Tx, records: Mapping[int, str]) -> None:
+    """By job: the id of the record that its own was merged into. What was begun before counts there from now on."""
+    if records:
+        tx.run("writes_merged", rows=dump(list(records.items())))
 
 
 def _still_accepted(tx: Tx, jobs: Iterable[ToWrite]) -> list[int]:

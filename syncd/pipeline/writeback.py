@@ -56,6 +56,7 @@ class _Batch:
     check: dict[Key, tuple[ToWrite, str]] = field(default_factory=dict)
     ended: list[tuple[ToWrite, End]] = field(default_factory=list)
     changed: list[tuple[ToWrite, Judge]] = field(default_factory=list)
+    merged: dict[int, str] = field(default_factory=dict)  # by job: the id of the record that its own was merged into
     named: Mapping[int, Mapping[str, str]] = field(default_factory=dict)  # the legal basis to be set, by contact
 
 
@@ -270,6 +271,8 @@ def _decide(jobs: Iterable[ToWrite], snapshots: dict[ContactRef, Snapshot], rule
         key = (snapshot.current or job.ref, job.field)
         if key in batch.put or key in batch.check:
             continue  # two contacts were merged into one: the other job's turn comes in the next pass
+        if key[0] != job.ref:
+            batch.merged[job.job_id] = key[0].id
         match before_write(job, snapshot, rules.get(job.job_id, FILL_BLANK)):
             case End() as end:
                 batch.ended.append((job, end))
@@ -293,6 +296,7 @@ def _begin(
 ) -> set[int]:
     """T6: every intent and every end, in one transaction; returns the jobs that may be written. `seen`: who each
     contact is by what the CRM says now."""
+    writes.merged(tx, batch.merged)
     _finish(tx, batch.ended, now=now)
     writes.judge_again(tx, [(job, anew.note) for job, anew in batch.changed], now=now)
     for job, anew in batch.changed:
@@ -314,6 +318,7 @@ def _begin(
             properties.get(job.field, ""),
             policy=sync.writes(job.field),
             basis=(sync.legal_basis or "") if job.contact_id in batch.named else "",
+            record=batch.merged.get(job.job_id, ""),
         )
         for job, put in wanted
         if job.job_id not in waits

@@ -20,7 +20,7 @@ from tests.contract.fake_provider import FakeProvider, said
 from .conftest import Build
 from .harness import DAY, EMAIL, ONE_BY_ONE, PHONE, Harness
 
-MAIL, NUMBER = "ada@acme.example.com", "+442079460123"
+MAIL, OTHER, NUMBER = "ada@acme.example.com", "ada.test@acme.example.com", "+442079460123"
 
 
 def configure(harness: Harness, *syncs: Sync) -> None:
@@ -313,7 +313,7 @@ def test_l8_what_a_program_cleared_is_looked_for_anew_only_by_option(build: Buil
     configure(harness, policy(harness, refill=refill))
     ada = harness.person()
     harness.finds(ada, EMAIL, MAIL)
-    harness.finds(ada, EMAIL, "ada.test@acme.example.com", by="bob")
+    harness.finds(ada, EMAIL, OTHER, by="bob")
     harness.ask()
     harness.answer_all()
     harness.finish()
@@ -323,7 +323,7 @@ def test_l8_what_a_program_cleared_is_looked_for_anew_only_by_option(build: Buil
     harness.dispatch("bob")
     harness.answer_all("bob")
     harness.finish()
-    assert harness.held(ada) == ("ada.test@acme.example.com" if refill else ""), "never the same value again"
+    assert harness.held(ada) == (OTHER if refill else ""), "never the same value again"
     assert harness.job(ada) == ("done", "written" if refill else "cleared")
 
 
@@ -339,6 +339,46 @@ def test_l8_what_a_person_cleared_is_left_alone(build: Build) -> None:
     harness.crm.edit(ada, "email", "")
     harness.ask()
     assert (harness.job(ada), len(harness.fakes["bob"].submitted)) == (("done", "suppressed"), 0)
+
+
+@pytest.mark.parametrize("refill", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
+def test_l8_what_was_written_where_a_record_was_merged_is_ours_there(
+    build: Build, *, lost: bool, known: bool, refill: bool
+) -> None:
+    """`lost`: the answer to a write was, and the merge brought the value along. `known`: the record that is left was
+    pulled before it was cleared."""
+    harness = two(build, ["ann", "bob"])
+    configure(harness, policy(harness, refill=refill))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, MAIL)
+    harness.ask()
+    harness.answer_all()
+    if lost:
+        harness.crm.lose_answers = 1
+        harness.finish()
+        assert (harness.state(ada), harness.held(ada)) == ("writing", MAIL)
+    twin = harness.person()
+    harness.finds(twin, EMAIL, OTHER, by="bob")
+    if known:
+        harness.ask()
+    harness.crm.merge(ada, twin)
+    if lost:
+        harness.crm.edit(twin, "email", MAIL, by=Author.MACHINE)
+    harness.finish()
+    for _ in range(3):
+        harness.clock.time += writes.LANDS
+        harness.writeback()
+    assert (harness.reason(ada), harness.held(twin)) == ("written", MAIL)
+    harness.crm.edit(twin, "email", "", by=Author.MACHINE)
+    harness.clock.time += DAY
+    for _ in range(2):
+        harness.ask()
+        harness.answer_all("bob")
+        harness.finish()
+    assert harness.held(twin) == (OTHER if refill else ""), "never the same value again"
+    assert harness.reason(twin) == ("written" if refill else "cleared")
 
 
 # --- policies -------------------------------------------------------------------------------------

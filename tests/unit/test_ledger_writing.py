@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import ContactRef, Field
-from syncd.ledger import contacts, provenance, refreshes, upkeep, write_limits, writes
+from syncd.ledger import cases, contacts, provenance, refreshes, upkeep, write_limits, writes
+from syncd.ledger.contacts import Rules
 from syncd.ledger.refreshes import Portion
 from syncd.ledger.states import JobState
 from syncd.ledger.write_limits import WriteLimits, begun
@@ -238,6 +239,26 @@ def test_what_is_ours_is_told_of_each_job_the_newest_first_and_whether_it_stands
     }
 
 
+def test_what_was_written_to_a_record_for_another_one_is_its_own(tables: Tables) -> None:
+    """The other's was merged into it. Equal ids mean nothing in another CRM, or of another kind of object."""
+    for n, (connection, kind) in enumerate((("a", "o"), ("a", "o"), ("b", "o"), ("a", "p"), ("a", "o")), 1):
+        given = {**EMPTY, "connection": connection, "object": kind, "lacks": '["email", "phone"]'}
+        tables.add(Where("contact", "ext_id"), "1" if n < 5 and n != 2 else f"e{n}", id=n, **given)
+        if n != 5:
+            tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="done", reason="written")
+    for n, (job, record) in enumerate(((1, ""), (2, ""), (2, "1"), (2, "e5"), (4, "e5")), 1):
+        row = {"property": "x", "after": f"v{n}", "seen": f"s{n}", "state": "written", "run_id": 1, "at": 1.0}
+        tables.add(Where("write", "job_id"), job, id=n, record=record, **row)
+    ours = tables.read(writes.ours, [1, 2, 3, 4])
+    assert {job: [one.value for one in mine] for job, mine in ours.items()} == {
+        1: ["v3", "v1"], 2: ["v4", "v3", "v2"], 4: ["v5"],
+    }  # fmt: skip
+    read = tables.read(cases.read, [1, 2, 3, 4, 5], Rules())
+    assert {(one.contact_id, one.field.value): one.stands["x"].value for one in read.cases if one.stands} == {
+        (1, "email"): "v3", (2, "email"): "v4", (4, "email"): "v5", (5, "email"): "v4",
+    }  # fmt: skip
+
+
 # --- what may be under way, and what the CRM is told --------------------------------------------------
 
 
@@ -389,7 +410,9 @@ def test_a_write_that_is_open_stays_the_only_one_and_ends_once(tables: Tables) -
         tables.add(Where("run", "id"), n, sync=sync, started_at=1.0)
     for n, sync in ((1, "a"), (2, "b"), (3, "c")):
         tables.add(Where("job", "id"), n, contact_id=n, field="email", state="writing", sync=sync, result_id=10 + n)
-    rows = json.dumps([[n, f"before{n}", f"after{n}", f"seen{n}", "email", "fill_blank", "basis"] for n in (1, 2, 3)])
+    rows = json.dumps(
+        [[n, f"before{n}", f"after{n}", f"seen{n}", "email", "fill_blank", "basis", f"record{n}"] for n in (1, 2, 3)]
+    )
     for _ in range(2):
         tables.write(lambda tx: tx.run("writes_make", rows=rows, now=7.0))
     columns = [
@@ -399,6 +422,7 @@ def test_a_write_that_is_open_stays_the_only_one_and_ends_once(tables: Tables) -
         "property",
         "policy",
         "basis",
+        "record",
         "state",
         "at",
         "run_id",
@@ -416,6 +440,7 @@ def test_a_write_that_is_open_stays_the_only_one_and_ends_once(tables: Tables) -
                 "email",
                 "fill_blank",
                 "basis",
+                f"record{n}",
                 "intent",
                 7.0,
                 runs[n],

@@ -376,7 +376,7 @@ def overwritten(build: Build) -> tuple[Harness, str]:
 
     def again(tx: Tx) -> None:
         [(run, job)] = [(row["run_id"], row["job_id"]) for row in tx.rows("writes_of_job", job_id=1)]
-        row = [[job, MAIL, LATER, "000000000003", "email", "fill_blank", ""]]
+        row = [[job, MAIL, LATER, "000000000003", "email", "fill_blank", "", ""]]
         tx.run("writes_make", rows=json.dumps(row), now=harness.clock.now())
         tx.run("writes_close", rows=json.dumps([[job, "written", ""]]), now=harness.clock.now())
         assert run == 1
