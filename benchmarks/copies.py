@@ -13,7 +13,7 @@ from pathlib import Path
 from syncd.ledger.sqlite import sqlite3
 
 _EVERYBODY = ("contact", "person_key", "member", "job")
-_BOUGHT = ("again", "submission", "attempt", "delivery", "result", "review", "write", "step", "history")
+_BOUGHT = ("again", "submission", "attempt", "delivery", "result", "review", "write", "step")
 _SUMS = {
     "spend": ("reserved_mc", "charged_mc", "assumed_mc", "doubt_mc"),
     "credit_total": ("submissions", "reserved_mc", "charged_mc", "assumed_mc", "doubt_mc", "refund_mc"),
@@ -25,8 +25,10 @@ _FAST = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", 
 _COPIES = """CREATE TEMP TABLE copy AS
 WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < ? - 1) SELECT k FROM n"""
 _NOT_ASKED = """UPDATE main.job
-SET reason = 'rejected_input', provider = '', submission_id = NULL, result_id = NULL, value = NULL
+SET reason = 'rejected_input', provider = '', submission_id = NULL, result_id = NULL, value = NULL, steps = ''
 WHERE id > ? AND state = 'done'"""
+_STEPS = """coalesce((SELECT group_concat(',' || (value + k * {step}), '')
+FROM json_each('[' || substr(old.steps, 2) || ']')), '')"""
 _COUNT = """INSERT INTO main.counter (sync, field, state, reason, n)
 SELECT sync, field, state, reason, count(*) FROM main.job GROUP BY sync, field, state, reason"""
 
@@ -87,6 +89,8 @@ def _value(table: str, name: str, kind: str) -> str:
         return "random()"
     if (table, name) in {("person_key", "key"), ("attempt", "question")}:
         return f"{old} + k"
+    if name == "steps":
+        return _STEPS.format(step=STEP)
     if kind == "INTEGER" and (name in {"id", "behind"} or (name.endswith("_id") and name not in _SHARED)):
         return f"{old} + k * {STEP}"
     if name == "asked_person":

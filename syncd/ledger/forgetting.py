@@ -259,7 +259,6 @@ _OF_JOBS = {
     "forget_attempts": "questions",
     "forget_again": "",
     "forget_steps": "",
-    "forget_history": "steps of history",
     "forget_jobs_themselves": "fields",
 }
 
@@ -267,7 +266,7 @@ _OF_JOBS = {
 def _erase_jobs(tx: Tx, rows: Sequence[sqlite3.Row]) -> Counter[str]:
     """Jobs with all that hangs on them; the counters follow, so that the ledger still adds up."""
     jobs = dump([row["id"] for row in rows])
-    gone: Counter[str] = Counter()
+    gone: Counter[str] = Counter({"steps of history": tx.value("forget_history", jobs=jobs)})
     for name, what in _OF_JOBS.items():
         gone[what] += tx.run(name, jobs=jobs)
     tx.run("steps_forget")

@@ -11,10 +11,6 @@ CREATE FUNCTION json_each(given text) RETURNS TABLE (key text, value bigint) LAN
     SELECT key, value::bigint FROM json_each_text(given) $$;
 CREATE FUNCTION jsonb_each(given text) RETURNS TABLE (key bigint, value jsonb) LANGUAGE sql IMMUTABLE AS $$
     SELECT place - 1, element FROM jsonb_array_elements(given::jsonb) WITH ORDINALITY AS one (element, place) $$;
--- The numbers of an array that is a part of a row.
-CREATE FUNCTION json_each(given jsonb, path text) RETURNS TABLE (key text, value bigint) LANGUAGE sql IMMUTABLE AS $$
-    SELECT key, value FROM json_each(jsonb_path_query_first(given, path::jsonpath)::text) $$;
-
 -- A JSON merge patch (RFC 7396).
 CREATE FUNCTION json_patched(target jsonb, patch jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE

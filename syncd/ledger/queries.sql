@@ -9,7 +9,7 @@
 --
 -- Within a transaction, tables are written in one order, so that several writers could never wait for each other: worker
 -- and claim, then gate, breaker and connection, rate, submission (and with it spend, of which budgets are sums), job,
--- attempt and result, delivery, contact; step, history and counter come last (`Tx.close`). (On PostgreSQL they do not
+-- attempt and result, delivery, contact; step and counter come last (`Tx.close`). (On PostgreSQL they do not
 -- even meet, for one transaction writes at a time: see `postgres.py`. Who waits for rows there is another program.)
 
 -- ------------------------------------------------------------------ claims: who works on what
@@ -133,12 +133,13 @@ DELETE FROM rate WHERE last < :now - width * :slots
 -- ------------------------------------------------------------------ jobs: the guarded moves
 
 -- name: jobs_move
--- The same of jobs that have a note, a value and its answer of their own (rows of these behind the job's id). A statement
+-- The same of jobs that have a note, a value and its answer of their own, and so a step of the history (rows of these
+-- behind the job's id). A statement
 -- for each of them would open all of the table's indexes each time: six times the cost.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), steps = steps || (given.value ->> 4),
     value = coalesce(given.value ->> 2, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(CAST(given.value ->> 3 AS INTEGER), result_id), destination = coalesce(:destination, destination),
@@ -152,7 +153,7 @@ FROM jsonb_each(:rows) AS given WHERE job.id = CAST(given.value ->> 0 AS INTEGER
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id),
+    behind = :behind, submission_id = coalesce(:submission_id, submission_id), steps = steps || :step,
     value = coalesce(:value, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
@@ -170,8 +171,8 @@ SELECT job.id FROM json_each(:ids) AS lead JOIN job ON job.behind = lead.value W
 
 -- name: jobs_make
 -- Who was not there when the sync's first run had ended is new, and is asked about before the others.
-INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, priority, updated_at)
-SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
+INSERT INTO job (contact_id, sync, field, person, state, reason, note, provider, steps, priority, updated_at)
+SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
     iif(CAST(value ->> 0 AS INTEGER) > (SELECT last_contact FROM run WHERE run.sync = wanted.value ->> 1
         AND ended_at IS NOT NULL AND error = '' ORDER BY run.id LIMIT 1), 1, 0), :now
 FROM jsonb_each(:rows) AS wanted WHERE true ON CONFLICT (contact_id, field) DO NOTHING RETURNING id, contact_id, field
@@ -201,11 +202,6 @@ SELECT max(id) FROM step
 INSERT INTO step (id, source, target, reason, note, provider, submission_id, at, jobs)
 SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, CAST(value ->> 7 AS REAL), CAST(value ->> 8 AS INTEGER)
 FROM jsonb_each(:rows)
-
--- name: history_add
--- Each step with all of its jobs.
-INSERT INTO history SELECT moved.value, CAST(given.value ->> 0 AS INTEGER)
-FROM jsonb_each(:steps) AS given CROSS JOIN json_each(given.value, '$[1]') AS moved
 
 -- name: counters_add
 INSERT INTO counter SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS INTEGER) FROM jsonb_each(:rows)
@@ -483,11 +479,12 @@ DELETE FROM attempt WHERE job_id IN (SELECT value FROM json_each(:jobs))
 DELETE FROM again WHERE job_id IN (SELECT value FROM json_each(:jobs))
 
 -- name: forget_steps
-UPDATE step SET jobs = jobs - lost.n FROM (SELECT step_id, count(*) AS n FROM json_each(:jobs) AS wanted
-    CROSS JOIN history ON history.job_id = wanted.value GROUP BY step_id) AS lost WHERE step.id = lost.step_id
+UPDATE step SET jobs = jobs - lost.n FROM (SELECT step_id, count(*) AS n FROM history
+    WHERE job_id IN (SELECT value FROM json_each(:jobs)) GROUP BY step_id) AS lost WHERE step.id = lost.step_id
 
 -- name: forget_history
-DELETE FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs))
+-- How much goes with these jobs.
+SELECT count(*) FROM history WHERE job_id IN (SELECT value FROM json_each(:jobs))
 
 -- name: forget_jobs_themselves
 DELETE FROM job WHERE id IN (SELECT value FROM json_each(:jobs))
@@ -2297,9 +2294,6 @@ SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND
 -- name: thin_steps
 UPDATE step SET jobs = jobs - 1 WHERE id IN (SELECT step_id FROM history WHERE job_id = :id)
 
--- name: thin_history
-DELETE FROM history WHERE job_id = :id
-
 -- name: steps_forget
 -- What no job's history refers to any more.
 DELETE FROM step WHERE jobs = 0
@@ -2354,7 +2348,7 @@ DELETE FROM forgotten_request WHERE submission_id IN (SELECT id FROM submission
     WHERE submission.id = forgotten_request.submission_id AND created_at < :before)
 
 -- name: thin_job
-UPDATE job SET value = NULL, note = '', thinned = 1 WHERE id = :id
+UPDATE job SET value = NULL, note = '', steps = '', thinned = 1 WHERE id = :id
 
 -- name: newly_enriched
 -- What was written for whomever nothing had been written before.
@@ -2460,14 +2454,15 @@ GROUP BY provider HAVING sum(n) <> 0 OR sum(r) <> 0 OR sum(c) <> 0 OR sum(a) <> 
 
 -- name: check_events
 -- The last event of each job leads to where it stands.
-SELECT job.id, job.state, step.target FROM job
-JOIN step ON step.id = (SELECT max(step_id) FROM history WHERE history.job_id = job.id)
-WHERE step.target <> job.state LIMIT 20
+SELECT job.id, job.state, coalesce(step.target, 'a step that is missing') AS target FROM job
+LEFT JOIN step ON step.id = (SELECT max(step_id) FROM history WHERE history.job_id = job.id)
+WHERE step.target IS DISTINCT FROM job.state AND job.steps <> '' LIMIT 20
 
 -- name: check_steps
 -- What happened, happened to as many jobs as have it in their history.
-SELECT step.id, step.jobs, count(history.job_id) AS found FROM step LEFT JOIN history ON history.step_id = step.id
-GROUP BY step.id HAVING step.jobs <> count(history.job_id) LIMIT 20
+SELECT step.id, step.jobs, coalesce(counted.n, 0) AS found
+FROM step LEFT JOIN (SELECT step_id, count(*) AS n FROM history GROUP BY step_id) AS counted ON counted.step_id = step.id
+WHERE step.jobs <> coalesce(counted.n, 0) LIMIT 20
 
 -- name: check_chain
 -- Each event begins where the one before it ended; the first one where a job begins, or where one whose
@@ -2478,7 +2473,7 @@ WHERE source <> coalesce(before, iif(source = 'done', 'done', '')) LIMIT 20
 
 -- name: check_histories
 -- Only what is done, and was let go of altogether, has no history.
-SELECT id, state FROM job WHERE NOT EXISTS (SELECT 1 FROM history WHERE history.job_id = job.id) AND (state <> 'done'
+SELECT id, state FROM job WHERE steps = '' AND (state <> 'done'
     OR value IS NOT NULL OR EXISTS (SELECT 1 FROM result WHERE result.job_id = job.id)
     OR EXISTS (SELECT 1 FROM write WHERE write.job_id = job.id)) LIMIT 20
 

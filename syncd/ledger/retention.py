@@ -21,7 +21,7 @@ MERGING = "merging_words"  # there while deleted words are still in the file
 ROUND = 86_400.0  # seconds from the end of a round to the next one
 PORTION = 2_000  # contacts that are looked at in a pass
 ANSWERS_DUE = 90 * 86_400.0  # seconds after which no answer to a call is taken: its address ended a month before
-_THIN = ("thin_steps", "thin_history", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
+_THIN = ("thin_steps", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 
 
 class Purged(NamedTuple):

@@ -116,7 +116,7 @@ class Tx:
         self._connection = connection
         self._sql = queries() if statements is None else statements
         self._steps = _next_steps(connection, self._sql) if steps is None else steps
-        self._history: list[tuple[Any, ...]] = []
+        self._history: list[tuple[Any, ...]] = []  # rows of `step`
         self._counted: dict[tuple[str, str, str, str], int] = {}
 
     @property
@@ -164,7 +164,7 @@ class Tx:
         moved.
 
         What stood behind a job that is decided is queued again. A move that the table of states does not know raises
-        BrokenInvariant and changes nothing. The history and the counters follow when the unit of work ends (`close`).
+        BrokenInvariant and changes nothing. What happened and the counters follow when the unit of work ends (`close`).
         """
         given = list(moves)
         for one in given:
@@ -182,22 +182,22 @@ class Tx:
         alike: dict[tuple[Any, ...], list[int]] = {}
         for id_, one in going.items():
             alike.setdefault((one.source, one.target, *one.values.items()), []).append(id_)
-        if self._update(going, alike.values(), now=now) != len(going):
+        steps = _Steps(self._steps)
+        groups = [(steps.of(_step_of(going[ids[0]]), len(ids)), ids) for ids in alike.values()]
+        if self._update(going, groups, now=now) != len(going):
             raise BrokenInvariant("a job did not stand where it was seen in the same transaction")
-        steps: dict[_Step, list[int]] = {}
         left: dict[tuple[JobState, str], list[_Place]] = {}  # by the state that was reached, and why
         decided: list[int] = []
         for ids in alike.values():
             first = going[ids[0]]
             left.setdefault((first.target, first.values.get("reason") or ""), []).extend(map(places.__getitem__, ids))
-            steps.setdefault(_step(first.source, first.target, first.values), []).extend(ids)
             if first.source is JobState.ANSWERED or first.target is JobState.DONE:
                 decided += ids
         for (target, reason), of_some in left.items():
             for place, n in Counter(of_some).items():
                 self._count(*place, -n)
                 self._count(place.sync, place.field, target, reason, n)
-        self._record(steps, now=now)
+        self._history += steps.rows(now)
         if decided:
             self._wake(decided, now=now)
         return set(going)
@@ -208,20 +208,20 @@ class Tx:
             places.update(dict.fromkeys(parse(alike), _Place(sync, field, STATES[state], reason)))
         return places
 
-    def _update(self, batch: Mapping[int, Move], alike: Iterable[Sequence[int]], *, now: float) -> int:
-        """Jobs that move alike, as most of a call's or a write's do, share a statement that reads no JSON for each;
-        those that differ in their values, as found ones do, share one that reads these."""
-        moved, apart = 0, dict[tuple[Any, ...], list[int]]()
-        for ids in alike:
+    def _update(self, batch: Mapping[int, Move], groups: Iterable[tuple[str, Sequence[int]]], *, now: float) -> int:
+        """Jobs that move alike (`groups`: with the step of each), as most of a call's or a write's do, share a
+        statement that reads no JSON for each; those that differ in their values, as found ones do, one that does."""
+        moved, apart = 0, dict[tuple[Any, ...], list[list[Any]]]()
+        for step, ids in groups:
             first = batch[ids[0]]
             if len(ids) >= ALIKE:
-                moved += self.run("jobs_move_alike", ids=dump(ids), **_shared(first), now=now)
+                moved += self.run("jobs_move_alike", ids=dump(ids), step=step, **_shared(first), now=now)
             else:
                 shared = ((name, value) for name, value in first.values.items() if name not in _OWN)
-                apart.setdefault((first.source, first.target, *shared), []).extend(ids)
-        for ids in apart.values():
-            rows = [[id_, *map(batch[id_].values.get, _OWN)] for id_ in ids]
-            moved += self.run("jobs_move", rows=dump(rows), **_shared(batch[ids[0]]), now=now)
+                rows = ([id_, *map(batch[id_].values.get, _OWN), step] for id_ in ids)
+                apart.setdefault((first.source, first.target, *shared), []).extend(rows)
+        for own in apart.values():
+            moved += self.run("jobs_move", rows=dump(own), **_shared(batch[own[0][0]]), now=now)
         return moved
 
     def _wake(self, decided: Sequence[int], *, now: float) -> None:
@@ -231,35 +231,30 @@ class Tx:
 
     def make_many(self, jobs: Sequence[NewJob], *, now: float) -> dict[tuple[int, str], int]:
         """Make the jobs that are not there yet; returns the ids of the new ones by contact and field."""
-        made = self.rows("jobs_make", rows=dump(jobs), now=now) if jobs else []
+        steps = _Steps(self._steps)
+        begun: list[_Step] = [("", job.state, job.reason, job.note, job.provider, None) for job in jobs]
+        rows = [[*job, steps.of(step, 0)] for job, step in zip(jobs, begun, strict=True)]
+        made = self.rows("jobs_make", rows=dump(rows), now=now) if jobs else []
         ids: dict[tuple[int, str], int] = {(contact, field): id_ for id_, contact, field in made}
-        new, steps = dict(ids), dict[_Step, list[int]]()
-        for job in jobs:
-            if (id_ := new.pop((job.contact_id, job.field), None)) is not None:
+        new = set(ids)
+        for job, step in zip(jobs, begun, strict=True):
+            if (key := (job.contact_id, job.field)) in new:
+                new.discard(key)
                 self._count(job.sync, job.field, job.state, job.reason, 1)
-                step: _Step = ("", job.state, job.reason, job.note, job.provider, None)
-                steps.setdefault(step, []).append(id_)
-        self._record(steps, now=now)
+                steps.of(step, 1)
+        self._history += steps.rows(now)
         return ids
 
     def _count(self, sync: str, field: str, state: str, reason: str, n: int) -> None:
         key = (sync, field, str(state), str(reason))
         self._counted[key] = self._counted.get(key, 0) + n
 
-    def _record(self, steps: Mapping[_Step, Sequence[int]], *, now: float) -> None:
-        """The jobs that moved in the same way at the same moment share one row of what happened."""
-        for step, jobs in steps.items():
-            if jobs:
-                self._history.append((*step, now, jobs))
-
     def close(self) -> None:
-        """The end of a unit of work: its history and its counters, a statement for each table."""
+        """The end of a unit of work: what happened in it and its counters, a statement for each table."""
         history, self._history = self._history, []
         counted, self._counted = self._counted, {}
         if history:
-            numbered = [(next(self._steps), step) for step in history]
-            self.run("steps_add", rows=dump([[id_, *step[:-1], len(step[-1])] for id_, step in numbered]))
-            self.run("history_add", steps=dump([[id_, step[-1]] for id_, step in numbered]))
+            self.run("steps_add", rows=dump(history))
         changed = [[*key, n] for key, n in counted.items() if n]
         if changed:
             self.run("counters_add", rows=dump(changed))
@@ -287,9 +282,28 @@ _OWN = (
 _Step = tuple[str, str, str, str, str, str | None]
 
 
-def _step(source: str, target: str, values: Mapping[str, Any]) -> _Step:
-    get = values.get
-    return source, target, get("reason") or "", get("note") or "", get("provider") or "", get("submission_id")
+class _Steps:
+    """What happens to jobs at one moment: those that move in the same way share one row of `step`."""
+
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._ids = ids
+        self._known: dict[_Step, list[int]] = {}  # its id, and of how many jobs it is one
+
+    def of(self, step: _Step, jobs: int) -> str:
+        """It happens to so many more jobs; returns what is added to the history of each."""
+        if (known := self._known.get(step)) is None:
+            known = self._known[step] = [next(self._ids), 0]
+        known[1] += jobs
+        return f",{known[0]}"
+
+    def rows(self, now: float) -> list[tuple[Any, ...]]:
+        """What has happened to any job, as `steps_add` takes it."""
+        return [(id_, *step, now, jobs) for step, (id_, jobs) in self._known.items() if jobs]
+
+
+def _step_of(move: Move) -> _Step:
+    get = move.values.get
+    return move.source, move.target, get("reason") or "", get("note") or "", get("provider") or "", get("submission_id")
 
 
 def _next_steps(connection: Connection, statements: Mapping[str, str]) -> Iterator[int]:

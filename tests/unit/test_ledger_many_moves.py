@@ -109,7 +109,7 @@ def test_a_unit_of_work_that_forgets_its_history_or_its_counts_is_found(queued: 
     with reading(copy) as tx:
         told = list(upkeep.problems(copy, tx))
     if forgotten == "_history":
-        assert told == ["job 1 is answered, but its history ends with queued"]
+        assert told == ["job 1 is answered, but its history ends with a step that is missing"]
     else:
         assert told == [
             "the counter of people email answered  is off by -1", "the counter of people email queued  is off by 1",
