@@ -34,6 +34,7 @@ from .client import Client, asked_harness
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+AT_ONCE = 250  # callbacks that wait for their answers: fewer than deploy/nginx.conf lets in from one address
 CRM_TOKEN = "pat-eu1-not-a-real-one"
 _HOLD = (  # as systemd hands it over: descriptor 3, and whom it is for
     "import os, sys; os.dup2(int(sys.argv[1]), 3); os.set_inheritable(3, True); "
@@ -148,8 +149,8 @@ def site(folder: Path, calls: int | Sequence[str], disk: Path | None = None, *, 
 
 @dataclass
 class Load:
-    """Callbacks at a steady pace, each on its own connection. `stubborn`: what fails is sent again; `padding`:
-    so many bytes more in each."""
+    """Callbacks at a steady pace, each on its own connection; none while too many wait for their answers. `stubborn`:
+    what fails is sent again; `padding`: so many bytes more in each."""
 
     client: Client
     urls: Sequence[str]
@@ -165,9 +166,12 @@ class Load:
         """Until told to stop, and until each has come to its end."""
         loop = asyncio.get_running_loop()
         start = loop.time() - self.sent / self.per_second
+        places = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as under_way:
             while not stop.is_set():
-                under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], self._body()))
+                await places.acquire()
+                sending = under_way.create_task(self._one(self.urls[self.sent % len(self.urls)], self._body()))
+                sending.add_done_callback(lambda _: places.release())
                 self.sent += 1
                 await asyncio.sleep(start + self.sent / self.per_second - loop.time())
 
