@@ -335,7 +335,10 @@ def _of_writes(
     for row in writes:
         if row["undone_at"] is not None:
             continue  # it was put back: what stood there before stands there now
-        if row["state"] in ("written", "cleared", "unknown"):  # but for the first: it may have arrived
+        if row["state"] == "unknown":  # it may have arrived, which is seen before the next write
+            refused.pop(row["after"], None)
+            stands.pop(row["property"], None)
+        elif row["state"] in ("written", "cleared"):
             written[row["property"]] = row["after"]
             refused.pop(row["after"], None)
             stands.pop(row["property"], None)

@@ -1372,13 +1372,18 @@ SELECT count(DISTINCT contact_id), min(updated_at), max(iif(state = 'writing', 1
 
 -- name: writes_load
 -- The same with all that a write is decided on, in the order of `writes._Row`. `before` and `seen` are of the intent that
--- is not resolved: what was seen then is what a race is judged against.
+-- is not resolved: what was seen then is what a race is judged against. `lost`: what was seen before a write of this value
+-- of which nobody has looked whether it arrived.
 SELECT json_group_array(json_array(job.id, job.contact_id, job.state, job.field, job.destination, job.value,
     job.updated_at, begun.before, begun.seen,
     contact.connection, contact.object, contact.ext_id, contact.identity, contact.vague, contact.learned,
     (SELECT answer.said FROM answer WHERE answer.id = job.result_id), result.verdict,
     iif(review.why = 'approval', '', coalesce(review.decision, '')),
-    iif(job.field <> 'email', mail.value, NULL), job.result_id) ORDER BY job.due_at, job.id)
+    iif(job.field <> 'email', mail.value, NULL), job.result_id,
+    (SELECT min(seen) FROM (SELECT seen, after, state FROM write WHERE write.job_id = job.id
+        UNION ALL SELECT seen, after, state FROM merged_write JOIN write ON write.id = merged_write.write_id
+        WHERE merged_write.contact_id = job.contact_id AND merged_write.field = job.field) AS lost
+        WHERE lost.state = 'unknown' AND lost.after = job.value)) ORDER BY job.due_at, job.id)
 FROM json_each(:ids) AS wanted CROSS JOIN job ON job.id = wanted.value
 CROSS JOIN contact ON contact.id = job.contact_id LEFT JOIN result ON result.id = job.result_id
 LEFT JOIN review ON review.result_id = job.result_id
@@ -1425,6 +1430,10 @@ WHERE true ON CONFLICT (job_id) WHERE state = 'intent' DO NOTHING
 -- Records of open writes were merged into others. (Job, the other record's id.)
 UPDATE write SET record = given.value ->> 1
 FROM jsonb_each(:rows) AS given WHERE write.job_id = CAST(given.value ->> 0 AS INTEGER) AND write.state = 'intent'
+
+-- name: writes_arrived
+-- Writes that were lost have arrived, and were cleared since.
+UPDATE write SET state = 'cleared', note = :note WHERE job_id IN (SELECT value FROM json_each(:ids)) AND state = 'unknown'
 
 -- name: values_standing
 -- The newest value of each field that was written and not put back, or is being written; and what was found for it last,

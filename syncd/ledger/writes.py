@@ -45,6 +45,7 @@ class ToWrite:
     before: str = ""
     seen: str = ""  # the CRM's stamp of the newest version at the first read
     result_id: int | None = None  # of the answer that the value is from
+    lost: str | None = None  # the stamp before a write of this value of which nobody has seen whether it arrived
 
 
 def accepting(job_id: int, value: str, note: str, *, now: float, result_id: int | None, target: Field | None) -> Move:
@@ -116,6 +117,7 @@ class _Row(NamedTuple):
     decision: str
     found_email: str | None
     result_id: int | None
+    lost: str | None
 
 
 def to_write(tx: Tx, jobs: Sequence[int]) -> list[ToWrite]:
@@ -143,6 +145,7 @@ def _to_write(row: _Row) -> ToWrite:
         before=row.before or "",
         seen=row.seen or "",
         result_id=row.result_id,
+        lost=row.lost,
     )
 
 
@@ -204,6 +207,12 @@ def opted_out_elsewhere(tx: Tx, jobs: Iterable[ToWrite]) -> dict[int, str]:
 def judge_again(tx: Tx, jobs: Iterable[tuple[ToWrite, str]], *, now: float) -> None:
     """The records say something else of the person than when the value was accepted: nothing is written for now."""
     _decide_again(tx, [(job.job_id, note) for job, note in jobs], "not_written", now=now)
+
+
+def arrived(tx: Tx, job_ids: Sequence[int], note: str) -> None:
+    """Of writes of these jobs that were lost it was seen that they may have arrived, and were cleared since."""
+    if job_ids:
+        tx.run("writes_arrived", ids=dump(list(job_ids)), note=note)
 
 
 def without_place(tx: Tx, job_ids: Iterable[int], *, now: float) -> None:

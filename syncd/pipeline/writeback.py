@@ -23,7 +23,7 @@ from syncd.ledger.contacts import Rules
 from syncd.ledger.states import JobState, Reason
 from syncd.ledger.store import Tx
 from syncd.ledger.writes import Due, Ended, Intent, Refused, ToWrite, Waiting
-from syncd.policy.guard import Again, Check, End, Judge, Put, Restore, after_write, before_write
+from syncd.policy.guard import ARRIVED, Again, Check, End, Judge, Put, Restore, after_write, before_write
 from syncd.policy.replacing import FILL_BLANK, Rule
 
 from . import account, provenance, requests
@@ -297,6 +297,7 @@ def _begin(
     """T6: every intent and every end, in one transaction; returns the jobs that may be written. `seen`: who each
     contact is by what the CRM says now."""
     writes.merged(tx, batch.merged)
+    writes.arrived(tx, [job.job_id for job, end in batch.ended if end.note == ARRIVED], ARRIVED)
     _finish(tx, batch.ended, now=now)
     writes.judge_again(tx, [(job, anew.note) for job, anew in batch.changed], now=now)
     for job, anew in batch.changed:

@@ -22,6 +22,8 @@ from syncd.people.answers import Verdict, about
 from . import replacing, values
 from .replacing import FILL_BLANK, Rule
 
+ARRIVED = "a write whose answer was lost may have arrived, and it was cleared since"
+
 
 @frozen()
 class Put:
@@ -185,7 +187,18 @@ def _blank(job: ToWrite, now_there: Snapshot, rule: Rule) -> Put | End:
         return End(Reason.VALUE_KEPT, "another property holds a value by now")
     if rule.standing is not None and not rule.refill and not job.begun:
         return End(Reason.CLEARED, "what syncd wrote was cleared since")
+    if job.lost is not None and _may_have_arrived(job, job.lost, now_there):
+        return End(Reason.CLEARED, ARRIVED)
     return _put(job, now_there, before="")
+
+
+def _may_have_arrived(job: ToWrite, seen: str, now_there: Snapshot) -> bool:
+    """A write of this value that nobody has looked after: did the property hold it since, or, where no history is told,
+    has anybody changed the record?"""
+    versions = now_there.versions.get(job.field, ())
+    if versions:
+        return any(one.at > seen and values.same(job.field, one.value, job.value, job.identity) for one in versions)
+    return _was_changed(job.field, seen, now_there)
 
 
 def _put(job: ToWrite, now_there: Snapshot, *, before: str) -> Put:

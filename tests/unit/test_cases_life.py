@@ -15,6 +15,7 @@ from syncd.ledger import renames, retries, writes
 from syncd.ledger.search import Wanted
 from syncd.ledger.writes import Intent
 from syncd.pipeline import pull, writeback
+from tests.contract.fake_crm import FakeCrm
 from tests.contract.fake_provider import FakeProvider, said
 
 from .conftest import Build
@@ -166,6 +167,46 @@ def test_l4_a_write_that_was_begun_when_its_field_or_sync_was_taken_away_comes_t
     move_on(harness)
     harness.verify()
     assert harness.job(ada, PHONE) == ("done", "cancelled")
+
+
+@pytest.mark.parametrize("history", [True, False])
+@pytest.mark.parametrize(
+    ("arrived", "held", "reason"),
+    [(None, NUMBER, "written"), ("stands", NUMBER, "human_value_kept"), ("cleared", "", "cleared")],
+)
+def test_l4_a_write_that_was_begun_when_its_field_was_taken_away_is_looked_for_when_it_comes_back(
+    build: Build, arrived: str | None, held: str, reason: str, *, history: bool
+) -> None:
+    """Where it has not arrived, what was paid for is written at last; what somebody has cleared is not."""
+    harness = build(crm=FakeCrm("crm", history=history))
+    harness.recover()
+    ada = harness.person()
+    harness.finds(ada, PHONE, NUMBER)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    (number,) = harness.run(harness.ledger.read(writes.to_write, [row[0] for row in harness.sql("SELECT id FROM job")]))
+    (now_there,) = harness.run(harness.crm.read([number.ref], harness.sync.selection))
+    intent = Intent(number, "", now_there.changed_at, "phone")
+    harness.run(harness.ledger.write(writes.intend, [intent], now=harness.clock.now()))
+    if arrived:
+        harness.crm.edit(ada, "phone", NUMBER, by=Author.MACHINE)
+    both = harness.sync
+    configure(harness, replace(both, fields={EMAIL: both.fields[EMAIL]}))
+    harness.clock.time += 3600
+    move_on(harness)
+    harness.verify()
+    assert harness.job(ada, PHONE) == ("done", "cancelled")
+    if arrived == "cleared":
+        harness.crm.edit(ada, "phone", "", by=Author.MACHINE)
+    configure(harness, both)
+    harness.clock.time += 3600
+    for _ in range(2):
+        move_on(harness)
+    asked = [request.fields for call in harness.fake.submitted for request in call.requests if PHONE in request.fields]
+    assert (harness.held(ada, "phone"), harness.reason(ada, PHONE), len(asked)) == (held, reason, 1)
+    fates = {None: ["unknown", "written"], "stands": ["unknown"], "cleared": ["cleared"]}
+    assert [state for (state,) in harness.sql("SELECT state FROM write ORDER BY id")] == fates[arrived]
 
 
 def test_l4_a_field_that_was_taken_away_and_comes_back_is_still_lacking(build: Build) -> None:

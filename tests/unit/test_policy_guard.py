@@ -122,6 +122,24 @@ def test_a_blank_without_a_history_proves_nothing_only_where_a_write_was_begun()
     assert guard.before_write(job(begun=True), there(changed_at="")) == Put("", seen="")
 
 
+@pytest.mark.parametrize(
+    ("now", "arrived"),
+    [
+        (there("", ("", "4", MACHINE), (MAIL, "3", MACHINE)), True),
+        (there("", ("", "4", MACHINE), (MAIL, "2", MACHINE)), False),  # what was there before our read is not ours
+        (there("", ("", "4", MACHINE), (OTHER, "3", MACHINE)), False),
+        (there("", changed_at="3"), True),
+        (there("", changed_at="2"), False),
+        (there(""), False),
+    ],
+)
+def test_a_write_that_was_lost_is_looked_for_before_the_same_value_is_written_again(
+    now: Snapshot, arrived: bool
+) -> None:
+    decided = guard.before_write(job(lost="2"), now)
+    assert decided == (End(Reason.CLEARED, guard.ARRIVED) if arrived else guard.before_write(job(), now))
+
+
 # --- what may be replaced -----------------------------------------------------------------------------
 
 BY_US = (OLD, "2", MACHINE)
