@@ -59,8 +59,8 @@ class Stood(NamedTuple):
 class Case:
     """One field of one contact, with all that is known of it. `job`: None where there was nothing to do so far.
 
-    `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last, by property.
-    `stands`: of those, what the CRM still holds as far as the ledger knows.
+    `selections`: ids of the selections that hold the contact. `written`: the value that we wrote last, by property;
+    `cleared`: those before it that somebody has cleared. `stands`: what the CRM still holds of ours, as far as known.
     `refused`: values that the CRM does not take for good, why, and since when. `undone`: when a value of ours was put
     back last (UTC seconds), and by which run.
     """
@@ -79,6 +79,7 @@ class Case:
     job: Job | None = None
     heard: tuple[Heard, ...] = ()
     written: Mapping[str, str] = with_default(default_factory=dict)
+    cleared: Mapping[str, Sequence[str]] = with_default(default_factory=dict)
     stands: Mapping[str, Stood] = with_default(default_factory=dict)
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     undone: tuple[float, int] | None = None
@@ -218,7 +219,7 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
             if job is not None and job.state in UNDER_WAY:
                 continue
             of_field = writes.get((contact.id, fld), ())
-            written, refused, stands = _of_writes(of_field) if of_field else _NOTHING
+            of_ours = _of_writes(of_field) if of_field else _NOTHING
             yield Case(
                 contact_id=contact.id,
                 ref=ref,
@@ -233,9 +234,10 @@ def _cases(tx: Tx, rows: _Rows, rules: Rules) -> Iterable[Case]:
                 selections=selections,
                 job=None if job is None else _job(job),
                 heard=tuple(heard.get(job.id, ())) if job is not None else (),
-                written=written,
-                stands=stands,
-                refused=refused,
+                written=of_ours.written,
+                cleared=of_ours.cleared,
+                stands=of_ours.stands,
+                refused=of_ours.refused,
                 undone=_undone(of_field) if of_field else None,
                 requested=bool(contact.requested),
             )
@@ -324,29 +326,37 @@ def _writes(tx: Tx, rows: _Rows) -> dict[tuple[int, str], list[sqlite3.Row]]:
     return found
 
 
-_NOTHING: tuple[Mapping[str, str], Mapping[str, tuple[Reason, float]], Mapping[str, Stood]] = ({}, {}, {})
+class _OfWrites(NamedTuple):
+    """See `Case`."""
+
+    written: dict[str, str]
+    cleared: dict[str, list[str]]
+    stands: dict[str, Stood]
+    refused: dict[str, tuple[Reason, float]]
 
 
-def _of_writes(
-    writes: Iterable[sqlite3.Row],
-) -> tuple[dict[str, str], dict[str, tuple[Reason, float]], dict[str, Stood]]:
-    """The value that was written last, those that the CRM does not take, and what stands."""
-    written, refused, stands = dict[str, str](), dict[str, tuple[Reason, float]](), dict[str, Stood]()
+_NOTHING = _OfWrites({}, {}, {}, {})
+
+
+def _of_writes(writes: Iterable[sqlite3.Row]) -> _OfWrites:
+    """What became of the values that were written to one field, the oldest first."""
+    found = _OfWrites({}, {}, {}, {})
     for row in writes:
         if row["undone_at"] is not None:
             continue  # it was put back: what stood there before stands there now
-        if row["state"] == "unknown":  # it may have arrived, which is seen before the next write
-            refused.pop(row["after"], None)
-            stands.pop(row["property"], None)
-        elif row["state"] in ("written", "cleared"):
-            written[row["property"]] = row["after"]
-            refused.pop(row["after"], None)
-            stands.pop(row["property"], None)
-            if row["state"] == "written":
-                stands[row["property"]] = Stood(row["after"], row["result_id"], row["at"])
+        if row["state"] in ("written", "cleared", "unknown"):
+            found.refused.pop(row["after"], None)
+            found.stands.pop(row["property"], None)
         else:
-            refused[row["after"]] = (_REFUSALS[row["state"]], row["at"])
-    return written, refused, stands
+            found.refused[row["after"]] = (_REFUSALS[row["state"]], row["at"])
+        if row["state"] in ("written", "cleared"):  # not "unknown": what became of it is seen before the next write
+            former = found.written.get(row["property"])
+            if former is not None and former != row["before"]:
+                found.cleared.setdefault(row["property"], []).append(former)
+            found.written[row["property"]] = row["after"]
+        if row["state"] == "written":
+            found.stands[row["property"]] = Stood(row["after"], row["result_id"], row["at"])
+    return found
 
 
 def _undone(writes: Iterable[sqlite3.Row]) -> tuple[float, int] | None:

@@ -664,7 +664,7 @@ JOIN answer ON answer.job_id = wanted.value LEFT JOIN review ON review.result_id
 
 -- name: cases_writes
 -- What became of each value that was to be written to these contacts, or to records that were merged into theirs.
-SELECT place.contact_id, place.field, write.state, write.after, write.property, write.result_id,
+SELECT place.contact_id, place.field, write.state, write.before, write.after, write.property, write.result_id,
     coalesce(write.done_at, write.at) AS at, undo.done_at AS undone_at, undo.run_id AS undone_by
 FROM (SELECT job.contact_id, job.field, write.id AS write_id FROM json_each(:ids) AS wanted
         CROSS JOIN job ON job.contact_id = wanted.value CROSS JOIN write ON write.job_id = job.id

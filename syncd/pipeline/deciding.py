@@ -147,7 +147,7 @@ class _Governed:
 
 
 def _decide(parts: Parts, case: Case, by: _Governor, *, now: float) -> Decided:
-    facts = _facts(parts, case, by.inside, case.written.get(by.place), now)
+    facts = _facts(parts, case, by, now)
     if by.sync is not None and by.policy is not None and by.policy.writes is not WritePolicy.FILL_BLANK:
         facts = replace(facts, standing=standing.of(case, by.sync, by.place, by.policy.checks))
     decision, weighed = decide(by.policy, facts)
@@ -196,7 +196,7 @@ def checks_of(parts: Parts, sync: Sync) -> Checks:
     return Checks(refuses=refuses, employer=wanted.employer) if refuses or wanted.employer else NO_CHECKS
 
 
-def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, now: float) -> Facts:
+def _facts(parts: Parts, case: Case, by: _Governor, now: float) -> Facts:
     job = case.job
     done = job is not None and job.state is JobState.DONE
     crm = parts.crms.get(case.ref.connection)
@@ -205,14 +205,15 @@ def _facts(parts: Parts, case: Case, inside: bool | None, written: str | None, n
         contact=case.identity,
         now=now,
         became_at=case.became_at,
-        selected=inside,
+        selected=by.inside,
         lacks=case.lacks,
         blocked=case.blocked,
         seen_at=case.seen_at,
         ended=(Reason(job.reason), job.note) if job is not None and done else None,
         ended_at=job.ended_at if job is not None else 0.0,
         retried_at=job.retried_at if job is not None else 0.0,
-        written=written,
+        written=case.written.get(by.place),
+        cleared=case.cleared.get(by.place, ()),
         refused={text: told for text, told in case.refused.items() if job is None or told[1] >= job.retried_at},
         heard=[one for one in case.heard if not _is_asked_again(one, job)],
         opening=partial(_opening, parts, case),

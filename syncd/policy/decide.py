@@ -112,11 +112,11 @@ class Facts:
     `selected`: does a sync's selection hold the contact; None: it has not been looked yet. `seen_at`: UTC seconds when
     the CRM said what it `lacks` and what is `blocked`. `ended`: how the work on this field ended last, with its note,
     and `ended_at`. `retried_at`: since when a person wants it to be tried again: what was in vain before counts no
-    more. `written`: the value that we wrote last; `standing`: what of ours the CRM still holds, as far as is known.
-    `refused`: values that the CRM does not take, and why. `opening`: how
-    a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a value?
-    `undone`: the run that has put our value back, since when nobody has wanted it again. `refreshing`: since when
-    (UTC seconds) the value that we wrote is being verified again; None: it is not.
+    more. `written`: the value that we wrote last; `cleared`: those before it that somebody has cleared; `standing`:
+    what of ours the CRM still holds, as far as is known. `refused`: values that the CRM does not take, and why.
+    `opening`: how a provider that found nobody could be asked differently. `history`: does the CRM tell who cleared a
+    value? `undone`: the run that has put our value back, since when nobody has wanted it again. `refreshing`: since
+    when (UTC seconds) the value that we wrote is being verified again; None: it is not.
     """
 
     field: Field
@@ -131,6 +131,7 @@ class Facts:
     ended_at: float = 0.0
     retried_at: float = 0.0
     written: str | None = None
+    cleared: Sequence[str] = ()
     standing: Standing | None = None
     refused: Mapping[str, tuple[Reason, float]] = with_default(default_factory=dict)
     heard: Sequence[Heard] = ()
@@ -351,7 +352,9 @@ def _judged(one: Heard, verdict: About, facts: Facts, policy: Policy) -> list[Ju
         judged = [j for j in judged if j.value is not None and j.value.field is Field.MOBILE]
     if facts.refused:
         judged = [_unless(j, facts.refused, facts, _NOT_TAKEN) for j in judged]
-    return judged if facts.written is None else [_unless(j, [facts.written], facts, _CLEARED) for j in judged]
+    if facts.written is None:
+        return judged
+    return [_unless(j, (facts.written, *facts.cleared), facts, _CLEARED) for j in judged]
 
 
 _NOT_TAKEN = "a value that the CRM does not take"

@@ -368,6 +368,26 @@ def test_l8_what_a_program_cleared_is_looked_for_anew_only_by_option(build: Buil
     assert harness.job(ada) == ("done", "written" if refill else "cleared")
 
 
+def test_l8_nothing_that_was_cleared_comes_back_in_place_of_the_next_one(build: Build) -> None:
+    """A bounce cleaner clears one value after the other: each was written once."""
+    harness = two(build, ["ann", "bob"])
+    configure(harness, policy(harness, refill=True))
+    ada = harness.person()
+    harness.finds(ada, EMAIL, MAIL)
+    harness.finds(ada, EMAIL, OTHER, by="bob")
+    held = []
+    for _ in range(4):
+        harness.ask()
+        harness.dispatch("bob")
+        harness.answer_all()
+        harness.answer_all("bob")
+        harness.finish()
+        held.append(harness.held(ada))
+        harness.clock.time += 60
+        harness.crm.edit(ada, "email", "", by=Author.MACHINE)
+    assert held == [MAIL, OTHER, "", ""]
+
+
 def test_l8_what_a_person_cleared_is_left_alone(build: Build) -> None:
     harness = two(build, ["ann", "bob"])
     configure(harness, policy(harness, refill=True))

@@ -253,3 +253,20 @@ def test_a_mobile_in_a_property_of_its_own_is_replaced_there(build: Build, polic
         "",
         "written",
     )
+
+
+def test_a_value_that_a_better_one_replaced_is_no_cleared_one(build: Build) -> None:
+    """The better one is cleared by a program: the one before it is written again, and that one too is cleared once."""
+    harness, ada = written(build, BETTER)
+    late(harness, ada)
+    email = replace(harness.sync.fields[EMAIL], refill=True)
+    harness.reopen(replace(harness.settings, syncs=(replace(harness.sync, fields={EMAIL: email}),)))
+    harness.recover()
+    held = [harness.held(ada)]
+    for _ in range(3):
+        harness.clock.time += 60
+        harness.crm.edit(ada, "email", "", by=Author.MACHINE)
+        harness.ask()
+        harness.finish()
+        held.append(harness.held(ada))
+    assert held == [NEW, OLD, "", ""]
