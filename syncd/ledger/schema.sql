@@ -240,12 +240,13 @@ CREATE INDEX write_job ON write (job_id);
 CREATE INDEX write_record ON write (record) WHERE record <> '';
 CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
--- What was written to a contact's record for another contact, whose own record was merged into it.
+-- What was written to a contact's record for another contact, whose own record was merged into it. (Not `=`: PostgreSQL would
+-- look through all contacts of the connection, as long as it does not know how many those are.)
 CREATE VIEW merged_write AS
 SELECT contact.id AS contact_id, job.field, write.id AS write_id
 FROM contact CROSS JOIN write INDEXED BY write_record ON write.record = contact.ext_id AND write.record <> ''
 CROSS JOIN job ON job.id = write.job_id CROSS JOIN contact AS merged ON merged.id = job.contact_id
-    AND merged.connection = contact.connection AND merged.object = contact.object;
+    AND merged.connection IS NOT DISTINCT FROM contact.connection AND merged.object IS NOT DISTINCT FROM contact.object;
 
 -- What became of questions and values, by UTC day: `syncd report`. Rows of `result` and `write` are counted once, a while
 -- after they came (see daily.py); who is erased later stays counted. What a day has cost stands in `spend`.

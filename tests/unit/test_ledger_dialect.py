@@ -66,6 +66,28 @@ def test_postgres_takes_every_statement(session: Session) -> None:
     assert refused == {}
 
 
+MANY = """
+INSERT INTO contact (id, connection, object, ext_id, sync, revision, identity, lacks, blocked, pulled_at)
+    SELECT n, 'crm', 'contacts', n, 'a', 1, '{}', '[]', '{}', 0 FROM generate_series(1, 5000) AS n;
+INSERT INTO job (id, contact_id, sync, field, state, updated_at) SELECT id, id, 'a', 'email', 'done', 0 FROM contact;
+INSERT INTO write (job_id, before, after, seen, state, at) SELECT id, '', 'x', '', 'written', 0 FROM job
+"""
+
+
+@pytest.mark.parametrize("name", ["cases_writes", "writes_of_ours", "writes_load"])
+def test_who_was_merged_is_not_looked_for_among_all_contacts_of_a_connection(session: Session, name: str) -> None:
+    """Also where PostgreSQL does not know yet how many those are: with every page of contacts, that took minutes."""
+    text, _ = dialect.numbered(STATEMENTS[name])
+    session.script("BEGIN")
+    session.script("SET LOCAL plan_cache_mode = force_generic_plan")
+    session.script(MANY)
+    session.script(f"PREPARE it AS {text}")
+    plan = [row[0].strip() for row in session.execute("EXPLAIN EXECUTE it('[1, 2]')").fetchall()]
+    session.script("ROLLBACK")
+    session.script("DEALLOCATE it")
+    assert [line for line in plan if line.startswith("Index Cond:") and "connection" in line] == []
+
+
 def test_few_statements_have_two_texts() -> None:
     marked = dialect.read("queries.sql").split(" [postgres]\n")[:-1]
     assert {text.rpartition("-- name: ")[2] for text in marked} == ONLY_POSTGRES
