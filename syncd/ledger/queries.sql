@@ -138,26 +138,31 @@ DELETE FROM rate WHERE last < :now - width * :slots
 -- for each of them would open all of the table's indexes each time: six times the cost.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
-    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), steps = steps || (given.value ->> 4),
+    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, iif(:target = 'done', 0, due_at)),
+    behind = :behind, submission_id = coalesce(:submission_id, iif(:reason = 'written', NULL, submission_id)),
+    steps = steps || (given.value ->> 4),
     value = coalesce(given.value ->> 2, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(CAST(given.value ->> 3 AS INTEGER), result_id), destination = coalesce(:destination, destination),
-    updated_at = :now, asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
+    updated_at = :now, asked_person = CASE WHEN :target = 'sending' THEN coalesce(:asked_person, person, '')
+        WHEN :target IN ('sent', 'in_doubt') THEN asked_person ELSE '' END,
     priority = iif(:target = 'done', max(priority, 0), priority)
 FROM jsonb_each(:rows) AS given WHERE job.id = CAST(given.value ->> 0 AS INTEGER) AND job.state = +:source
 
 -- name: jobs_move_alike
--- A value that was verified again (priority -1) is as any other one from its end on. What was to replace it, and was not
+-- What only somebody who waits needs (when it is due, whose answer, about whom) goes with the state that needs it. A value that
+-- was verified again (priority -1) is as any other one from its end on. What was to replace it, and was not
 -- written after all, is forgotten: the job holds what we wrote last.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
-    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, due_at),
-    behind = :behind, submission_id = coalesce(:submission_id, submission_id), steps = steps || :step,
+    round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, iif(:target = 'done', 0, due_at)),
+    behind = :behind, submission_id = coalesce(:submission_id, iif(:reason = 'written', NULL, submission_id)),
+    steps = steps || :step,
     value = coalesce(:value, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
     result_id = coalesce(:result_id, result_id), destination = coalesce(:destination, destination), updated_at = :now,
-    asked_person = iif(:target = 'sending', coalesce(:asked_person, person, ''), asked_person),
+    asked_person = CASE WHEN :target = 'sending' THEN coalesce(:asked_person, person, '')
+        WHEN :target IN ('sent', 'in_doubt') THEN asked_person ELSE '' END,
     priority = iif(:target = 'done', max(priority, 0), priority)
 WHERE id IN (SELECT value FROM json_each(:ids)) AND state = +:source
 
@@ -1867,7 +1872,8 @@ SELECT job.contact_id, job.id AS job_id FROM (
     UNION ALL SELECT id FROM job INDEXED BY job_writeback WHERE (:state IS NULL OR :state IN ('accepted', 'writing'))
         AND state IN ('accepted', 'writing')
     UNION ALL SELECT id FROM job INDEXED BY job_thick WHERE (:state IS NULL OR :state = 'done') AND CAST(:since AS REAL) IS NOT NULL
-        AND state = 'done' AND thinned = 0 AND updated_at >= :since
+        AND state = 'done' AND thinned = 0
+        AND CAST(floor(updated_at / 3600) AS INTEGER) >= CAST(floor(CAST(:since AS REAL) / 3600) AS INTEGER)
 ) AS picked CROSS JOIN job ON job.id = picked.id
 WHERE job.id < :before AND (:state IS NULL OR job.state = :state)
 AND (:reason IS NULL OR job.reason = :reason) AND (:sync IS NULL OR job.sync = :sync)
@@ -2146,7 +2152,7 @@ ORDER BY submission.id, attempt.id
 -- name: runs_newest
 -- The newest runs, with how many values each has written; of an undo, how many it has put back, and has still to.
 SELECT run.id, run.kind, run.sync, run.started_at, run.ended_at, run.contacts, run.error, run.note,
-    (SELECT count(*) FROM write WHERE write.run_id = run.id AND write.state = 'written') AS written,
+    (SELECT count(*) FROM write WHERE write.run_id = run.id AND iif(write.state = 'written', 1, 0) = 1) AS written,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state = 'undone') AS undone,
     (SELECT count(*) FROM undo WHERE undo.run_id = run.id AND undo.state IN ('asked', 'intent')) AS open
 FROM run WHERE (:sync IS NULL OR run.sync = :sync) AND run.id < :before AND run.started_at >= :since
@@ -2298,7 +2304,8 @@ UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL,
     SELECT id FROM delivery INDEXED BY delivery_full WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
 
 -- name: jobs_to_thin
-SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before LIMIT 200
+SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before
+    AND CAST(floor(updated_at / 3600) AS INTEGER) <= CAST(floor(CAST(:before AS REAL) / 3600) AS INTEGER) LIMIT 200
 
 -- name: thin_steps
 UPDATE step SET jobs = jobs - 1 WHERE id IN (SELECT step_id FROM history WHERE job_id = :id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef
 
-from . import costs, gates, reconciliation, upkeep
+from . import costs, gates, reconciliation, upkeep, writes
 from .costs import Prices
 from .inbox import UNSIGNED
 from .states import JobState, Reason
@@ -241,7 +241,7 @@ def _write(row: sqlite3.Row, own: Mapping[str, int | None]) -> dict[str, Any]:
     return {
         **told,
         "run": row["run_id"] or None,
-        "policy": row["policy"],
+        "policy": row["policy"] or writes.USUAL,
         "found": row["found"] or "",
         "accepted_by": row["decided_by"] or None,
         "cost": _credits(own.get(row["submission_id"], 0)),

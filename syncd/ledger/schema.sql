@@ -97,7 +97,7 @@ CREATE INDEX job_answered ON job (id) WHERE state = 'answered';
 CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted', 'writing');
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
 CREATE INDEX job_ended ON job (reason) WHERE state = 'done';
-CREATE INDEX job_thick ON job (updated_at) WHERE state = 'done' AND thinned = 0;
+CREATE INDEX job_thick ON job ((CAST(floor(updated_at / 3600) AS INTEGER))) WHERE state = 'done' AND thinned = 0; -- by the hour
 CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
 
 -- When to decide on a job again although nothing has changed but the time, or the policy.
@@ -232,13 +232,13 @@ CREATE TABLE write (
     at REAL NOT NULL, done_at REAL,
     run_id INTEGER NOT NULL DEFAULT 0,  -- the newest run of its sync when it was begun; 0: there was none
     result_id INTEGER,                  -- the answer that the value is from
-    policy TEXT NOT NULL DEFAULT 'fill_blank', -- what was allowed to stand there before
+    policy TEXT NOT NULL DEFAULT '',    -- what was allowed to stand there before: '' nothing (`fill_blank`)
     basis TEXT NOT NULL DEFAULT '',     -- the legal basis that was named with it, where the record named none
     record TEXT NOT NULL DEFAULT ''     -- the id that the CRM gave for the record, where it was merged into another one
 ) STRICT;
 CREATE INDEX write_job ON write (job_id);
 CREATE INDEX write_record ON write (record) WHERE record <> '';
-CREATE INDEX write_run ON write (run_id, state);  -- with the state: a run's values are counted by it alone
+CREATE INDEX write_run ON write (run_id, iif(state = 'written', 1, 0));  -- a run's values are counted by it alone
 CREATE UNIQUE INDEX write_open ON write (job_id) WHERE state = 'intent';
 -- What was written to a contact's record for another contact, whose own record was merged into it. (Not `=`: PostgreSQL would
 -- look through all contacts of the connection, as long as it does not know how many those are.)

@@ -20,6 +20,7 @@ REFUSED_LONGEST = 6 * 3600.0
 REFUSED_FOR = 60 * 86_400.0  # seconds after which it is not
 
 _TO_WRITE = frozenset({JobState.ACCEPTED, JobState.WRITING})
+USUAL = "fill_blank"  # what may stand where a value is written, where the ledger does not say it: nothing
 LANDS = 120.0  # seconds in which a write reaches the CRM, or never does: several times as long as a call may take
 
 
@@ -173,7 +174,7 @@ class Intent(NamedTuple):
     before: str
     seen: str
     property: str  # the CRM's
-    policy: str = "fill_blank"  # what is allowed to stand there
+    policy: str = USUAL  # what is allowed to stand there
     basis: str = ""  # the legal basis that is named with it
     record: str = ""  # the id of the record that it goes to, where the job's own was merged into it
 
@@ -243,7 +244,7 @@ def intend(tx: Tx, intents: Iterable[Intent], *, now: float) -> set[int]:
     moved = tx.move_many([Move(id_, JobState.ACCEPTED, JobState.WRITING) for id_ in fresh], now=now)
     held = [one for one in wanted if one.job.state is not JobState.ACCEPTED or one.job.job_id in moved]
     made = [
-        [one.job.job_id, one.before, one.job.value, one.seen, one.property, one.policy, one.basis, one.record]
+        [one.job.job_id, one.before, one.job.value, one.seen, one.property, _kept(one.policy), one.basis, one.record]
         for one in held
         if not one.job.begun
     ]
@@ -256,6 +257,10 @@ def merged(tx: Tx, records: Mapping[int, str]) -> None:
     """By job: the id of the record that its own was merged into. What was begun before counts there from now on."""
     if records:
         tx.run("writes_merged", rows=dump(list(records.items())))
+
+
+def _kept(policy: str) -> str:
+    return "" if policy == USUAL else policy
 
 
 def _still_accepted(tx: Tx, jobs: Iterable[ToWrite]) -> list[int]:

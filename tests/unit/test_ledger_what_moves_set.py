@@ -66,12 +66,14 @@ def _move(
     ids=lambda values: "".join(values) or "nothing",
 )
 def test_a_move_sets_what_it_says_and_keeps_the_rest(tables: Tables, n: int, values: dict[str, Any]) -> None:
-    """Reason, note and whom it stands behind are of the state that it was in."""
+    """Reason, note, when it was due, who was asked about and whom it stands behind are of the state that it was in."""
     _jobs(tables, n)
     _move(tables, n, JobState.DONE, values)
     after = {
         **BEFORE,
         "state": "done",
+        "due_at": 0.0,
+        "asked_person": "",
         "thinned": 0,
         "reason": "",
         "note": "",
@@ -90,11 +92,11 @@ def test_a_move_sets_what_it_says_and_keeps_the_rest(tables: Tables, n: int, val
     [
         (JobState.SENDING, "p1", "p1", -1),
         (JobState.SENDING, None, "", -1),
-        (JobState.WAITING, "p1", "q", -1),
-        (JobState.DONE, "p1", "q", 0),
+        (JobState.WAITING, "p1", "", -1),
+        (JobState.DONE, "p1", "", 0),
     ],
 )
-def test_who_is_asked_about_is_noted_when_it_is_sent(
+def test_who_is_asked_about_is_noted_while_it_is_on_its_way(
     tables: Tables, n: int, target: JobState, person: str | None, asked: str, priority: int
 ) -> None:
     _jobs(tables, n)
@@ -169,3 +171,14 @@ def test_who_comes_after_the_first_whole_pull_is_new_and_comes_first(tables: Tab
     priorities = {contact: rows[0][-1] for contact, rows in told.items()}
     assert priorities == {2: 0, 4: 0, 5: 1, 6: 1, 7: 0, 8: 0}
     assert told[5] == [("a", "p5", "queued", "r", "n", "ann", NOW, 1)]
+
+
+@pytest.mark.parametrize("n", [1, ALIKE])
+def test_of_what_is_written_the_call_stands_with_its_answer(tables: Tables, n: int) -> None:
+    """Twelve bytes of each job that nobody reads again; whatever else it came to, an answer may still come."""
+    for reason, left in (("written", None), ("not_found", "s")):
+        tables.raw.execute("DELETE FROM job")
+        _jobs(tables, n)
+        _move(tables, n, JobState.DONE, {"reason": reason})
+        found = tables.rows(Where("job", "id"), ["submission_id"])
+        assert found == {**{id_: [(left,)] for id_ in range(1, n + 1)}, n + 1: [("s",)]}
