@@ -271,7 +271,7 @@ def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact]
     The version of this program is a part of it: another one may read the same text otherwise.
     """
     basis = dump([__version__, sorted(fields), sorted(rules.own_domains)])
-    start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=8)
+    start = hashlib.blake2b(basis.encode("utf-8", "surrogatepass"), digest_size=6)
 
     def fingerprint(contact: Contact) -> int:
         said = (contact.revision, _parts(contact.identity), {**contact.values}, {**contact.blocked})
@@ -285,7 +285,7 @@ def _fingerprints(fields: tuple[Field, ...], rules: Rules) -> Callable[[Contact]
 
 def _digest(text: str) -> int:
     return int.from_bytes(
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).digest(), "big", signed=True
     )
 
 

@@ -214,5 +214,5 @@ def _may_change(reason: str, *, became: bool) -> bool:
 
 
 def _digest(kind: str, key: str) -> int:
-    digest = hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = hashlib.blake2b(f"{kind}|{key}".encode("utf-8", "surrogatepass"), digest_size=6).digest()
     return int.from_bytes(digest, "big", signed=True)

@@ -938,8 +938,9 @@ JOIN submission ON submission.id = attempt.submission_id ORDER BY attempt.id
 -- name: jobs_of_person
 -- What the same person's other records wait for. A review that is waited for without end holds up nobody.
 SELECT mine.id AS for_job, job.id, iif(job.state = 'review' AND job.due_at > 2e11, 'done', job.state) AS state, job.provider
-FROM json_each(:ids) AS wanted JOIN job AS mine ON mine.id = wanted.value
-JOIN job ON job.person = mine.person AND job.field = mine.field AND job.id <> mine.id ORDER BY job.id
+FROM json_each(:ids) AS wanted CROSS JOIN job AS mine ON mine.id = wanted.value
+CROSS JOIN contact AS kin ON kin.person = mine.person AND kin.id <> mine.contact_id
+CROSS JOIN job ON job.contact_id = kin.id AND job.field = mine.field ORDER BY job.id
 
 -- name: jobs_of_namesakes
 -- The same of records that may be the same person: they share a key, and stand apart.
@@ -992,7 +993,8 @@ JOIN contact ON contact.id = job.contact_id
 WHERE job.provider <> :provider OR job.round <> CAST(wanted.value ->> 1 AS INTEGER) OR job.sync <> :sync
 OR (job.priority >= 0 AND NOT EXISTS (SELECT 1 FROM json_each_text(contact.lacks) AS lacks WHERE lacks.value = job.field))
 OR EXISTS (SELECT 1 FROM json_each_text(contact.blocked) AS blocked WHERE blocked.key = job.field)
-OR EXISTS (SELECT 1 FROM job AS other WHERE other.person = job.person AND other.field = job.field
+OR EXISTS (SELECT 1 FROM contact AS kin CROSS JOIN job AS other ON other.contact_id = kin.id AND other.field = job.field
+    WHERE kin.person = job.person AND kin.id <> job.contact_id
     AND other.id <> job.id AND other.state IN ('sending', 'sent', 'in_doubt'))
 OR (:by_person = 1 AND EXISTS (SELECT 1 FROM contact AS kin INDEXED BY contact_opt_out
     WHERE kin.person = contact.person AND kin.opt_out <> '{}'
@@ -2159,9 +2161,9 @@ FROM run WHERE (:sync IS NULL OR run.sync = :sync) AND run.id < :before AND run.
 ORDER BY run.id DESC LIMIT :limit + 0
 
 -- name: same_person
-SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM job
-JOIN contact ON contact.id = job.contact_id
-WHERE job.person = :person AND job.field = :field AND job.id <> :job_id LIMIT 20
+SELECT job.id, job.state, job.reason, contact.connection, contact.object, contact.ext_id FROM contact
+CROSS JOIN job ON job.contact_id = contact.id AND job.field = :field
+WHERE contact.person = :person AND job.id <> :job_id LIMIT 20
 
 -- name: jobs_states
 SELECT json_group_array(json_array(id, state)) FROM job WHERE id IN (SELECT value FROM json_each(:ids))

@@ -26,7 +26,7 @@ CREATE INDEX contact_opt_out ON contact (person) WHERE opt_out <> '{}';
 -- The words by which a person finds a contact: names, mailboxes, employer. Only the index is kept: 28 bytes a contact.
 CREATE VIRTUAL TABLE contact_words USING fts5 (words, content = '', contentless_delete = 1, detail = none);
 
--- What a contact can be recognised by: digests (64 bits) of its profile, mailboxes, and name at each
+-- What a contact can be recognised by: digests (48 bits) of its profile, mailboxes, and name at each
 -- employer. They only say which records are to be compared.
 CREATE TABLE person_key (
     key INTEGER NOT NULL, contact_id INTEGER NOT NULL REFERENCES contact (id), PRIMARY KEY (key, contact_id)
@@ -98,7 +98,6 @@ CREATE INDEX job_writeback ON job (sync, due_at, id) WHERE state IN ('accepted',
 CREATE INDEX job_review ON job (due_at) WHERE state = 'review';
 CREATE INDEX job_ended ON job (reason) WHERE state = 'done';
 CREATE INDEX job_thick ON job ((CAST(floor(updated_at / 3600) AS INTEGER))) WHERE state = 'done' AND thinned = 0; -- by the hour
-CREATE INDEX job_person ON job (person, field) WHERE person IS NOT NULL;
 
 -- When to decide on a job again although nothing has changed but the time, or the policy.
 CREATE TABLE again (job_id INTEGER PRIMARY KEY REFERENCES job (id), at REAL NOT NULL) STRICT;

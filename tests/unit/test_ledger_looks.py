@@ -545,7 +545,8 @@ def test_which_pulls_are_the_last_and_which_ended_well(tables: Tables) -> None:
 @pytest.mark.sqlite  # rows are put there by hand
 def test_the_other_records_of_a_person_are_told(tables: Tables) -> None:
     for n, (person, field) in enumerate((("p", "email"), ("p", "email"), ("q", "email"), ("p", "phone")), 1):
-        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **{**EMPTY, "connection": "crm", "object": "o"})
+        record = {**EMPTY, "connection": "crm", "object": "o", "person": person}
+        tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **record)
         tables.add(Where("job", "id"), n, contact_id=n, field=field, person=person, state="done", reason="written")
 
     def others(job: int, person: str) -> list[str]:
