@@ -13,7 +13,7 @@ from syncd.contract.model import ContactRef
 from . import forgetting, reports, suppressions
 from .arrivals import unpacked
 from .costs import Prices
-from .results import load_identity
+from .results import in_full, load_identity
 from .store import Tx
 
 _TIMES = {"at", "since", "until"}
@@ -35,7 +35,7 @@ def person(tx: Tx, contacts: Sequence[int], prices: Prices) -> dict[str, Any]:
 def _told(tx: Tx, contacts: Sequence[int]) -> Iterator[dict[str, Any]]:
     for job in tx.rows("forget_jobs", ids=dump(contacts)):
         for row in tx.rows("attempts_of_job", job_id=job["id"]):
-            told = parse(row["asked"] or "{}")
+            told = in_full(parse(row["asked"] or "{}"))
             yield {"provider": row["provider"], "at": row["created_at"], "field": job["field"], "told": told}
 
 

@@ -139,7 +139,7 @@ DELETE FROM rate WHERE last < :now - width * :slots
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, iif(:target = 'done', 0, due_at)),
-    behind = :behind, submission_id = coalesce(:submission_id, iif(:reason = 'written', NULL, submission_id)),
+    behind = :behind, submission_id = coalesce(:submission_id, iif(:target = 'accepted', NULL, submission_id)),
     steps = steps || (given.value ->> 4),
     value = coalesce(given.value ->> 2, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),
@@ -156,7 +156,7 @@ FROM jsonb_each(:rows) AS given WHERE job.id = CAST(given.value ->> 0 AS INTEGER
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(:note, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, iif(:target = 'done', 0, due_at)),
-    behind = :behind, submission_id = coalesce(:submission_id, iif(:reason = 'written', NULL, submission_id)),
+    behind = :behind, submission_id = coalesce(:submission_id, iif(:target = 'accepted', NULL, submission_id)),
     steps = steps || :step,
     value = coalesce(:value, iif(:target = 'done' AND :source <> 'writing' AND :reason IN ('written', 'outdated'),
         (SELECT after FROM write WHERE job_id = job.id AND write.state = 'written' ORDER BY write.id DESC LIMIT 1), NULL), job.value),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from syncd.contract.jsontext import dump, parse
 from syncd.contract.model import ContactRef
 
-from . import costs, gates, reconciliation, upkeep, writes
+from . import costs, gates, reconciliation, results, upkeep, writes
 from .costs import Prices
 from .inbox import UNSIGNED
 from .states import JobState, Reason
@@ -191,7 +191,7 @@ def journey(tx: Tx, ref: ContactRef, prices: Prices | None = None) -> dict[str, 
         "contact": str(ref),
         "sync": contact["sync"],
         "pulled_at": contact["pulled_at"],
-        "known": parse(contact["identity"]),
+        "known": results.in_full(parse(contact["identity"])),
         "identifies_nobody": parse(contact["vague"]),
         "learned": contact["learned"],
         "lacks": parse(contact["lacks"]),
@@ -255,8 +255,8 @@ def _answer(row: Any) -> dict[str, Any]:
     evidence = parse(row["evidence"] or "{}")
     return {
         **told,
-        "candidates": parse(row["candidates"]),
-        "said": parse(row["said"]),
+        "candidates": results.candidates_in_full(row["candidates"]),
+        "said": [results.in_full(one) for one in parse(row["said"])],
         "speaks_for": evidence.get("for", []),
         "speaks_against": evidence.get("against", []),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -243,16 +242,29 @@ def question(field: Field, told: Identity) -> int:
 
 
 def dump_candidates(result: EnrichmentResult) -> str:
-    """Candidates as JSON, best first, blanks left out."""
-    return dump([_held(c, _OF_CANDIDATE) for c in result.candidates])
+    """Candidates as JSON, best first: of each its parts in their order, without the blanks at the end."""
+    return dump([_listed(c) for c in result.candidates])
+
+
+def _listed(candidate: Candidate) -> list[Any]:
+    parts = [getattr(candidate, name) for name in _OF_CANDIDATE]
+    while not parts[-1]:
+        del parts[-1]
+    return parts
 
 
 def load_candidates(text: str) -> tuple[Candidate, ...]:
     """The reverse of `dump_candidates`."""
-    held = parse(text)
-    for one in held:
-        one["grade"] = _GRADES[one["grade"]]
-    return tuple(Candidate(**one) for one in held)
+    return tuple(_candidate(*parts) for parts in parse(text))
+
+
+def _candidate(grade: str, *parts: Any) -> Candidate:
+    return Candidate(**dict(zip(_OF_CANDIDATE[1:], parts, strict=False)), grade=_GRADES[grade])
+
+
+def candidates_in_full(text: str) -> list[dict[str, Any]]:
+    """What `dump_candidates` wrote, for people: each part with its name, blanks left out."""
+    return [{name: held for name in _OF_CANDIDATE if (held := getattr(c, name))} for c in load_candidates(text)]
 
 
 def dump_said(said: Iterable[Identity]) -> str:
@@ -266,7 +278,7 @@ def _beside(said: tuple[Identity, ...], asked: str) -> str:
     if len(said) != 1 or not asked:
         return dump_said(said)
     told = parse(asked)
-    one = {k: [*v] if isinstance(v, tuple) else v for k, v in _held(said[0], _OF_IDENTITY).items()}
+    one = {k: [*v] if isinstance(v, tuple) else v for k, v in _held(said[0]).items()}
     return dump(dict.fromkeys(told.keys() - one.keys()) | {k: v for k, v in one.items() if v != told.get(k)})
 
 
@@ -278,17 +290,38 @@ def load_said(text: str) -> tuple[Identity, ...]:
 
 @lru_cache(maxsize=4096)
 def dump_identity(identity: Identity) -> str:
-    """Identity as JSON, blanks left out."""
-    return dump(_held(identity, _OF_IDENTITY))
+    """Identity as JSON with short names (see `schema.sql`), blanks left out."""
+    return dump(_held(identity))
 
 
-_OF_IDENTITY = tuple(sorted(one.name for one in fields(Identity)))
-_OF_CANDIDATE = tuple(one.name for one in fields(Candidate))
+_SHORT = {
+    "company": "co",
+    "country": "c",
+    "domain": "d",
+    "email": "e",
+    "emails": "es",
+    "employer_country": "ec",
+    "first_name": "fn",
+    "full_name": "n",
+    "last_name": "ln",
+    "linkedin_url": "in",
+    "others": "o",
+    "phones": "ps",
+    "shared": "s",
+    "title": "t",
+}
+_LONG = {short: name for name, short in _SHORT.items()}
+_OF_CANDIDATE = ("grade", "value", "word", "region", "line", "note")  # the grade first: `answered` looks for `["valid"`
 
 
-def _held(value: object, names: Sequence[str]) -> dict[str, Any]:
+def _held(identity: Identity) -> dict[str, Any]:
     """The parts that hold something. (`dataclasses.asdict` copies deeply, at twenty times the cost.)"""
-    return {name: held for name in names if (held := getattr(value, name))}
+    return {short: held for name, short in _SHORT.items() if (held := getattr(identity, name))}
+
+
+def in_full(parts: dict[str, Any]) -> dict[str, Any]:
+    """What `dump_identity` wrote, for people: each part with its name."""
+    return {_LONG[short]: held for short, held in parts.items()}
 
 
 @lru_cache(maxsize=2048)
@@ -299,7 +332,5 @@ def load_identity(text: str) -> Identity:
 
 def _identity(parts: dict[str, Any]) -> Identity:
     """From what `dump_identity` wrote."""
-    for name, value in parts.items():
-        if isinstance(value, list):
-            parts[name] = tuple(value)
-    return Identity(**parts)
+    held: dict[str, Any] = {_LONG[k]: tuple(v) if isinstance(v, list) else v for k, v in parts.items()}
+    return Identity(**held)

@@ -13,7 +13,7 @@ from . import costs, daily
 from .results import ACCEPTED as ACCEPTED  # noqa: PLC0414 - a person's decisions are said here
 from .results import APPROVAL as APPROVAL  # noqa: PLC0414
 from .results import REFUSED as REFUSED  # noqa: PLC0414
-from .results import load_candidates, load_said
+from .results import in_full, load_candidates
 from .states import NEVER, JobState
 from .store import Move, Tx
 
@@ -173,7 +173,7 @@ def _review(row: Any, cost: int | None) -> Review:
     evidence = parse(row["evidence"] or "{}")
     blank, typed = row["replaces"] == 0, row["replaces"] == 2
     ours = row["ours"] or ""
-    contact = parse(row["identity"])
+    contact = in_full(parse(row["identity"]))
     return Review(
         id=row["result_id"],
         ref=row["ref"],
@@ -191,7 +191,7 @@ def _review(row: Any, cost: int | None) -> Review:
         speaks_for=tuple(evidence.get("for", ())),
         speaks_against=tuple(evidence.get("against", ())),
         contact=contact,
-        answer=parse(row["said"]) if load_said(row["said"]) else [],
+        answer=[in_full(one) for one in parse(row["said"])],
         since=row["opened_at"],
         until=row["until"],
     )

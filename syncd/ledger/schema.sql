@@ -1,6 +1,10 @@
 -- The ledger's tables. Times are UTC seconds (REAL). Credits are thousandths of a credit (INTEGER, `_mc`), so that
 -- sums are exact. Connections, fields and states are stored as words: a ledger can be read with any SQLite tool.
 
+-- All that is known of somebody (`identity`, what was asked and said) is a JSON object without blanks: `fn` and `ln` first
+-- and last name, `n` the full one, `co` company, `d` its domain, `ec` its country, `c` country, `in` LinkedIn profile, `e` e-mail,
+-- `t` title, `es` other addresses, `ps` phones, `s` mailboxes of several, `o` other profiles. What was found (`candidates`) is
+-- a list for each value: grade, value, the provider's word for it, region, line, note.
 CREATE TABLE contact (
     id INTEGER PRIMARY KEY, connection TEXT NOT NULL, object TEXT NOT NULL, ext_id TEXT NOT NULL,
     sync TEXT NOT NULL, revision INTEGER NOT NULL, identity TEXT NOT NULL, person TEXT, -- `revision`: a digest of the CRM's
@@ -265,7 +269,7 @@ CREATE TABLE daily_latency (
 CREATE VIEW answered AS
 SELECT id, CAST(floor(called_at / 86400) AS INTEGER) AS day, sync, field, provider, iif(outcome = 'found', 1, 0) AS found,
     iif(outcome = 'not_found', 1, 0) AS missed, iif(outcome NOT IN ('found', 'not_found'), 1, 0) AS unanswered,
-    iif(outcome = 'found' AND instr(candidates, '"grade":"valid"') > 0, 1, 0) AS verified,
+    iif(outcome = 'found' AND instr(candidates, '["valid"') > 0, 1, 0) AS verified,
     iif(verdict = 'other', 1, 0) AS contradicted,
     iif(outcome IN ('found', 'not_found') AND NOT EXISTS (SELECT 1 FROM result AS other WHERE other.job_id = asked.job_id
         AND other.provider <> asked.provider AND other.id < asked.id AND other.outcome IN ('found', 'not_found')), 1, 0) AS first,

@@ -162,7 +162,7 @@ def test_what_was_given_up_long_ago_is_taken_as_charged_or_as_free(tables: Table
 def test_of_whom_a_call_asks_is_told_by_their_own_e_mail(tables: Tables) -> None:
     """That was found for the contact as it is now: not the one of before it became another one, nor another field."""
     for contact, became in ((1, 5.0), (2, 5.0), (3, 0.0)):
-        row = {**EMPTY, "connection": "crm", "object": "o", "became_at": became, "identity": '{"first_name": "Ada"}'}
+        row = {**EMPTY, "connection": "crm", "object": "o", "became_at": became, "identity": '{"fn": "Ada"}'}
         tables.add(Where("contact", "ext_id"), f"e{contact}", id=contact, **row)
         phone = {"field": "phone", "state": "sent", "value": "+447700900001", "updated_at": 9.0}
         tables.add(Where("job", "id"), contact, contact_id=contact, **phone)

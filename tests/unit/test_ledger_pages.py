@@ -185,7 +185,7 @@ def test_a_contact_that_comes_twice_in_one_page_says_what_it_said_last(ledgers: 
     one_page(path, first, ada(identity=Identity(first_name="Bea", last_name="Brook")))
     ((identity, lacks, became),) = rows_of(path, "SELECT identity, lacks, became_at FROM contact")
     assert (json.loads(identity), json.loads(lacks)) == (
-        {"first_name": "Bea", "last_name": "Brook"},
+        {"fn": "Bea", "ln": "Brook"},
         ["email", "phone"],
     )
     assert became == NOW

@@ -698,7 +698,7 @@ def test_the_mailbox_that_we_have_found_and_written_is_no_news_of_the_crm(tables
         4: ("", None),
     }
     for n, (held, found) in mails.items():
-        identity = json.dumps({"first_name": "Ada", **({"email": held} if held else {})})
+        identity = json.dumps({"fn": "Ada", **({"e": held} if held else {})})
         given = {**EMPTY, "connection": "crm", "object": "o", "identity": identity, "lacks": '["phone"]', "planned": 0}
         tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **given, person=str(n))
         if found:

@@ -28,7 +28,7 @@ def _waits(tables: Tables, n: int, *, due: float = 1.0, opened: float = 1.0, **j
 def _answer(
     tables: Tables, n: int, *, job_id: int, opened: float = 1.0, decision: str = "", why: str = "a doubt"
 ) -> None:
-    found = json.dumps([{"value": f"v{n}@acme.test", "grade": "valid"}])
+    found = json.dumps([["valid", f"v{n}@acme.test"]])
     row = {"outcome": "found", "candidates": found, "said": "[]", "told": "{}", "verdict": "doubtful", "at": 1.0}
     tables.add(Where("result", "id"), n, job_id=job_id, provider="ann", delivery_id=None, submission_id=None, **row)
     asked = {"value": f"v{n}@acme.test", "why": why, "decision": decision, "opened_at": opened, "until": None}

@@ -351,7 +351,7 @@ def test_of_each_day_sync_field_and_provider_what_became_of_the_questions_is_cou
     tables.add(Where("job", "id"), 1, contact_id=1, sync="a", field="email", state="done")
     tables.add(Where("job", "id"), 2, contact_id=2, sync="b", field="phone", state="done")
     answers = (
-        (1, "ann", "s1", "not_found", "", "[]", 0), (1, "bob", "s2", "found", "other", '[{"grade":"valid"}]', 1),
+        (1, "ann", "s1", "not_found", "", "[]", 0), (1, "bob", "s2", "found", "other", '[["valid","v"]]', 1),
         (2, "ann", "s3", "found", "same", "[]", 0), (2, "bob", "s4", "missing", "", "[]", 0),
         (1, "ann", "s5", "found", "same", "[]", 9),
     )  # fmt: skip

@@ -197,7 +197,7 @@ def test_what_is_put_back_next_is_due_and_of_a_record_that_nobody_holds(tables: 
 
 def test_what_would_be_put_back_is_what_is_put_back(tables: Tables) -> None:
     """A value that is only looked at is judged as the one that was asked for."""
-    known = '{"first_name": "Ada"}'
+    known = '{"fn": "Ada"}'
     where = {**EMPTY, "connection": "crm", "object": "contacts", "identity": known}
     tables.add(Where("contact", "ext_id"), "e1", id=1, **where)
     tables.add(Where("job", "field"), "phone", id=1, contact_id=1, sync="a", state="done", destination="mobile")

@@ -321,7 +321,7 @@ def test_who_was_not_seen_and_not_asked_about_for_long_is_let_go_of(
     tables: Tables, contact: dict[str, Any], jobs: list[tuple[str, float]], goes: bool
 ) -> None:
     """What another one waits for keeps nobody."""
-    known = {**EMPTY, "pulled_at": LONG_AGO, "identity": '{"last_name":"Stone"}'}
+    known = {**EMPTY, "pulled_at": LONG_AGO, "identity": '{"ln":"Stone"}'}
     tables.add(Where("contact", "ext_id"), "e7", id=7, **{**known, **contact})
     tables.add(Where("contact", "ext_id"), "e8", id=8, **{**known, "pulled_at": 99.0})
     for n, (state, at) in enumerate([*jobs], 1):
@@ -346,7 +346,7 @@ def test_who_was_not_seen_and_not_asked_about_for_long_is_let_go_of(
 
 
 def test_of_a_person_who_is_let_go_of_nothing_stays_but_whose_record_it_was(tables: Tables) -> None:
-    given = {"identity": '{"last_name":"Stone"}', "vague": '["x"]', "namesakes": 1, "learned": "p", "fingerprint": 5}
+    given = {"identity": '{"ln":"Stone"}', "vague": '["x"]', "namesakes": 1, "learned": "p", "fingerprint": 5}
     for n in (1, 2):
         row = {**EMPTY, **given, "connection": "crm", "object": "o", "person": "p", "revision": 7}
         tables.add(Where("contact", "ext_id"), f"e{n}", id=n, **row)

@@ -174,11 +174,11 @@ def test_who_comes_after_the_first_whole_pull_is_new_and_comes_first(tables: Tab
 
 
 @pytest.mark.parametrize("n", [1, ALIKE])
-def test_of_what_is_written_the_call_stands_with_its_answer(tables: Tables, n: int) -> None:
+def test_of_what_is_accepted_the_call_stands_with_its_answer(tables: Tables, n: int) -> None:
     """Twelve bytes of each job that nobody reads again; whatever else it came to, an answer may still come."""
-    for reason, left in (("written", None), ("not_found", "s")):
+    for target, left in ((JobState.ACCEPTED, None), (JobState.DONE, "s")):
         tables.raw.execute("DELETE FROM job")
-        _jobs(tables, n)
-        _move(tables, n, JobState.DONE, {"reason": reason})
+        _jobs(tables, n, state="answered")
+        _move(tables, n, target, {}, source=JobState.ANSWERED)
         found = tables.rows(Where("job", "id"), ["submission_id"])
         assert found == {**{id_: [(left,)] for id_ in range(1, n + 1)}, n + 1: [("s",)]}

@@ -300,7 +300,7 @@ def test_what_two_fields_of_a_request_share_is_kept_once_and_read_in_full(build:
     harness.answer_all()
     assert harness.sql("SELECT count(*), sum(iif(asked <> '', 1, 0)) FROM attempt") == [(2, 1)]
     ((told,),) = harness.sql("SELECT DISTINCT asked FROM question")
-    assert json.loads(told)["last_name"] == "Test"
+    assert json.loads(told)["ln"] == "Test"
     ((said, same),) = harness.sql("SELECT DISTINCT said, told FROM answer")
     assert (json.loads(said), same) == ([json.loads(told)], told)
     assert harness.sql("SELECT DISTINCT said FROM result") == [("{}",)]
@@ -322,6 +322,6 @@ def test_an_answer_that_says_something_else_of_the_person_keeps_the_difference(b
 
     harness.run(harness.ledger.write(answered))
     ((kept,),) = harness.sql("SELECT said FROM result WHERE job_id = ?", job)
-    assert json.loads(kept) == {"last_name": None, "full_name": "Ada Byron", "emails": ["ada@example.com"]}
+    assert json.loads(kept) == {"ln": None, "n": "Ada Byron", "es": ["ada@example.com"]}
     ((read, asked_at, at),) = harness.sql("SELECT said, asked_at, at FROM answer WHERE job_id = ?", job)
     assert (results.load_said(read), at - asked_at) == (said, 60.0)

@@ -87,9 +87,7 @@ def test_the_identity_is_tidy_in_the_ledger(harness: Harness) -> None:
         Identity(first_name="  Grégoire\u00a0", last_name="Démogé 🚀", domain="https://www.ACME.example.com/x")
     )
     harness.pull()
-    assert harness.sql("SELECT identity FROM contact") == [
-        ('{"domain":"acme.example.com","first_name":"Grégoire","last_name":"Démogé"}',)
-    ]
+    assert harness.sql("SELECT identity FROM contact") == [('{"d":"acme.example.com","fn":"Grégoire","ln":"Démogé"}',)]
 
 
 # --- plan: the jobs ---------------------------------------------------------------------------
