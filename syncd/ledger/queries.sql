@@ -2300,10 +2300,14 @@ UPDATE contact SET pulled_at = 0
 -- name: meta_set
 INSERT INTO meta VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 
+-- name: bodies_portion_end
+-- The last of the next deliveries, by their ids; NULL where no further one is left behind them.
+SELECT id FROM delivery WHERE id > :after ORDER BY id LIMIT 1 OFFSET :limit - 1
+
 -- name: purge_bodies
 -- Raw answers that are read, and older than they are to be kept: the fact stays, the body goes.
-UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}') WHERE id IN (
-    SELECT id FROM delivery INDEXED BY delivery_full WHERE received_at < :before AND state <> 'received' AND length(body) > 0 LIMIT 500)
+UPDATE delivery SET body = x'', sample_id = NULL, headers = iif(headers IS NULL, NULL, '{}')
+WHERE id > :after AND id <= :until AND received_at < :before AND state <> 'received' AND length(body) > 0
 
 -- name: jobs_to_thin
 SELECT id FROM job INDEXED BY job_thick WHERE state = 'done' AND thinned = 0 AND updated_at < :before

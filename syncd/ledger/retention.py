@@ -17,10 +17,12 @@ from .store import Tx
 
 LOOKED_TO = "people_looked_to"  # id of the contact up to which this round of purging has looked
 ROUND_ENDED = "people_round_ended"  # UTC seconds: when the last round had looked at all
+BODIES_LOOKED_TO = "raw_answers_looked_to"  # id of the delivery up to which this round has looked
 MERGING = "merging_words"  # there while deleted words are still in the file
 ROUND = 86_400.0  # seconds from the end of a round to the next one
-PORTION = 2_000  # contacts that are looked at in a pass
+PORTION = 2_000  # contacts, and deliveries, that are looked at in a pass
 ANSWERS_DUE = 90 * 86_400.0  # seconds after which no answer to a call is taken: its address ended a month before
+_LAST = 1 << 62  # after all ids
 _THIN = ("thin_steps", "thin_reviews", "thin_results", "thin_undos", "thin_writes", "thin_job")
 
 
@@ -34,7 +36,7 @@ class Purged(NamedTuple):
 
 def purge(tx: Tx, *, raw_before: float, jobs_before: float, people_before: float, now: float) -> Purged:
     """Let go of some of what was last touched before these moments (UTC seconds)."""
-    bodies = tx.run("purge_bodies", before=raw_before)
+    bodies = _purge_bodies(tx, before=raw_before)
     old = [row["id"] for row in tx.rows("jobs_to_thin", before=jobs_before)]
     _thin(tx, old)
     people = _purge_people(tx, before=people_before, now=now)
@@ -45,6 +47,17 @@ def purge(tx: Tx, *, raw_before: float, jobs_before: float, people_before: float
     for name, n in (("purged_raw_answers", bodies), ("purged_histories", len(old)), ("purged_people", people)):
         tx.tally(name, n)
     return Purged(bodies, len(old), people)
+
+
+def _purge_bodies(tx: Tx, *, before: float) -> int:
+    """Of the next deliveries; round after round, so that no index has to be kept for it."""
+    after = int(upkeep.mark(tx, BODIES_LOOKED_TO) or 0)
+    last = tx.value("bodies_portion_end", after=after, limit=PORTION)
+    if last is not None:
+        upkeep.set_mark(tx, BODIES_LOOKED_TO, float(last))
+    elif after:
+        upkeep.clear_mark(tx, BODIES_LOOKED_TO)
+    return tx.run("purge_bodies", after=after, until=_LAST if last is None else last, before=before)
 
 
 def _thin(tx: Tx, jobs: Sequence[int]) -> None:

@@ -182,7 +182,6 @@ CREATE TABLE delivery (
 ) STRICT;
 CREATE UNIQUE INDEX delivery_once ON delivery (submission_id, digest);
 CREATE INDEX delivery_quarantined ON delivery (id) WHERE state = 'quarantined';
-CREATE INDEX delivery_full ON delivery (received_at) WHERE state <> 'received' AND length(body) > 0;
 CREATE INDEX delivery_todo ON delivery (id) WHERE state = 'received';
 
 -- What speaks for and against answers being about their contacts: the same few texts again and again, of a fixed vocabulary.

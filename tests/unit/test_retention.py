@@ -50,6 +50,25 @@ def test_bodies_go_once_they_are_read_and_old_and_the_rest_of_the_answer_stays(w
     assert read == [(b"", None, "applied")]
 
 
+def test_bodies_go_portion_by_portion_and_round_after_round(written: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two at a time, and once more from the beginning: what was too young in one round goes in the next one."""
+    monkeypatch.setattr(retention, "PORTION", 2)
+    written.deliver(Delivery(submission_id="s", source=Source.CALLBACK, body=b"unread"))
+    ids = [row[0] for row in written.sql("SELECT id FROM delivery ORDER BY id")]
+    assert len(ids) == 3
+
+    def left() -> list[int]:
+        return [row[0] for row in written.sql("SELECT id FROM delivery WHERE length(body) > 0 ORDER BY id")]
+
+    now = written.clock.now() + 1
+    purge(written, raw=0.0)
+    assert left() == ids
+    purge(written, raw=now)
+    assert left() == ids, "in the second portion is what nobody has read"
+    purge(written, raw=now)
+    assert left() == ids[2:]
+
+
 def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: Harness, copy: Path) -> None:
     kept = "SELECT id, state, reason FROM job", "SELECT charged_mc, reserved_mc FROM submission"
     histories = "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM result), (SELECT count(*) FROM write)"
