@@ -108,6 +108,20 @@ def test_a_first_day_counts_as_a_whole_one(build: Build) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        (0.0, "less than a day"), (0.99, "less than a day"), (1.0, "1 day"), (1.49, "1 day"), (1.6, "2 days"),
+        (2.0, "2 days"), (11.4, "11 days"),
+    ],
+)  # fmt: skip
+def test_how_long_a_balance_lasts_in_words(days: float, told: str) -> None:
+    one = {"balance": 12.5, "days": {"7": days, "30": None}}
+    assert runway.in_words(one) == f"12.5 credits last {told} at the last 7 days' spend"
+    both = runway.in_words({**one, "days": {"7": 3.0, "30": days}})
+    assert both == f"12.5 credits last 3 days at the last 7 days' spend ({told} at the last 30 days')"
+
+
 def test_where_nothing_was_spent_nothing_is_said(build: Build) -> None:
     harness = spent(build, 0)
     assert lasting(harness)["days"] == {"7": None, "30": None}

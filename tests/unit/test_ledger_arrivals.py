@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from syncd.contract.model import Delivery, Source
 from syncd.ledger import arrivals
-from syncd.ledger.arrivals import KEPT, Kept
+from syncd.ledger.arrivals import Kept
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import Ledger, Tx
 from tests.places import place_of
@@ -87,7 +87,7 @@ def test_together_is_the_same_as_one_after_the_other(
 
 def test_a_call_keeps_no_more_than_can_be_genuine_of_what_comes_at_once(tmp_path: Path) -> None:
     told: Told = {"now": NOW, "bounded": True}
-    flood = [(Delivery(submission_id="s", source=Source.CALLBACK, body=b"%d" % n), told) for n in range(KEPT + 5)]
+    flood = [(Delivery(submission_id="s", source=Source.CALLBACK, body=b"%d" % n), told) for n in range(25)]
     with ledger(tmp_path / "ledger.db") as books:
-        assert books(lambda it: together(it, flood)) == [Kept.NEW] * KEPT + [Kept.TOO_MANY] * 5
+        assert books(lambda it: together(it, flood)) == [Kept.NEW] * 20 + [Kept.TOO_MANY] * 5
         assert books(lambda it: together(it, flood[:3])) == [Kept.REPEATED] * 3

@@ -9,7 +9,7 @@ import pytest
 from syncd.ledger import upkeep
 from syncd.ledger.states import JobState
 
-from .by_hand import NOW, Tables, Where
+from .by_hand import DAY, NOW, Tables, Where
 
 pytestmark = pytest.mark.sqlite  # rows are put there by hand
 
@@ -49,7 +49,7 @@ def test_an_open_call_has_as_long_as_before_a_step_of_the_clock(tables: Tables, 
         tables.add(Where("submission", "id"), f"s{n}", state=state, deadline=deadline, shares="{}")
     tables.write(upkeep.set_mark, upkeep.STEPPED, 1.0)
     tables.write(upkeep.go_on_after_step, by, NOW, now=now)
-    least = now + upkeep.AT_LEAST
+    least = now + 2 * DAY
 
     def moved(state: str, deadline: float) -> float:
         if state not in ("accepted", "in_doubt") or deadline <= NOW:
@@ -63,8 +63,8 @@ def test_an_open_call_has_as_long_as_before_a_step_of_the_clock(tables: Tables, 
 @pytest.mark.parametrize(
     ("now", "leapt", "stays"),
     [
-        (1_000.0 - upkeep.BACKWARD, 500.0, 500.0),
-        (1_000.0 - upkeep.BACKWARD - 1, 500.0, 499.0 - upkeep.BACKWARD),
+        (1_000.0 - 60.0, 500.0, 500.0),
+        (1_000.0 - 60.0 - 1, 500.0, 499.0 - 60.0),
         (400.0, 500.0, 0.0),
         (600.0, 500.0, 100.0),
         (2_000.0, 500.0, 500.0),
@@ -82,10 +82,10 @@ def test_what_was_put_off_by_a_leap_is_so_no_more_once_the_clock_is_back(
     assert (tables.read(upkeep.mark, upkeep.LEAPT) or 0.0) == stays
     assert tables.read(upkeep.mark, upkeep.LAST_SEEN) == now
     assert tables.read(upkeep.clock, now) == (True, stays)
-    assert tables.read(upkeep.in_time, now - upkeep.BACKWARD)
-    assert not tables.read(upkeep.in_time, now - upkeep.BACKWARD - 1)
-    assert tables.read(upkeep.in_time, now + upkeep.FORWARD)
-    assert not tables.read(upkeep.in_time, now + upkeep.FORWARD + 1)
+    assert tables.read(upkeep.in_time, now - 60.0)
+    assert not tables.read(upkeep.in_time, now - 60.0 - 1)
+    assert tables.read(upkeep.in_time, now + 7 * DAY)
+    assert not tables.read(upkeep.in_time, now + 7 * DAY + 1)
 
 
 def test_of_several_that_saw_a_step_of_the_clock_the_first_one_follows_it(tables: Tables) -> None:

@@ -32,12 +32,21 @@ from syncd.ledger import (
 )
 from syncd.ledger.budgets import Budget
 from syncd.ledger.contacts import Rules
-from syncd.ledger.file import DiskFailed, DiskFull, LedgerError, LedgerForbidden, file_of, meaning
+from syncd.ledger.file import (
+    DiskFailed,
+    DiskFull,
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerForbidden,
+    file_of,
+    meaning,
+)
 from syncd.ledger.place import Url, is_url
 from syncd.ledger.reports import Far
 from syncd.ledger.room import OverBudget
-from syncd.ledger.shared_time import SLOW, SharedTime
-from syncd.ledger.store import Tx
+from syncd.ledger.shared_time import SharedTime
+from syncd.ledger.store import Ledger, Tx
 from syncd.people.evidence import Learned
 
 from .audit import sqlite3
@@ -221,9 +230,63 @@ def test_what_an_error_of_the_system_asks_for(number: int | None, kind: type[Led
     assert (type(told), str(told)) == (kind, "otherwise" if number is None else "it says")
 
 
+def of_sqlite(code: int | None, kind: type[Exception] = sqlite3.OperationalError) -> Exception:
+    """An error as SQLite raises it, with its extended code (https://sqlite.org/rescode.html)."""
+    error = kind("it says")
+    if code is not None:
+        error.sqlite_errorcode = code  # type: ignore[attr-defined]
+    return error
+
+
+ASKS_FOR: dict[int, type[LedgerError]] = {
+    3: LedgerForbidden, 5: LedgerBusy, 6: LedgerBusy, 8: LedgerForbidden, 10: DiskFailed, 11: LedgerCorrupt,
+    13: DiskFull, 14: LedgerForbidden, 23: LedgerForbidden, 26: LedgerCorrupt,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("code", range(29))
+@pytest.mark.parametrize("extended", [0, 1 << 8, 6 << 8])
+def test_what_an_error_of_sqlite_asks_for(code: int, extended: int) -> None:
+    kind = ASKS_FOR.get(code, LedgerError)
+    told = meaning(of_sqlite(code | extended), "it could not be read")
+    more = "; move it away and restore a copy of it" if kind is LedgerCorrupt else ""
+    assert (type(told), str(told)) == (kind, f"it could not be read{more}")
+
+
 @pytest.mark.parametrize(
-    ("length", "smaller"), [(arrivals.PACKED_FROM - 1, False), (arrivals.PACKED_FROM, True), (20_000, True)]
+    ("code", "kind"), [(None, LedgerError), (3082, LedgerError), (4874, LedgerError), (266, DiskFailed)]
 )
+def test_a_lack_of_memory_is_no_failure_of_the_disk(code: int | None, kind: type[LedgerError]) -> None:
+    assert type(meaning(of_sqlite(code), "it says")) is kind
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (of_sqlite(1), sqlite3.OperationalError), (of_sqlite(8), sqlite3.OperationalError),
+        (of_sqlite(8 | 1 << 8), sqlite3.OperationalError), (of_sqlite(None), sqlite3.OperationalError),
+        (of_sqlite(5), LedgerBusy), (of_sqlite(9), LedgerError), (of_sqlite(13), DiskFull),
+        (of_sqlite(19, sqlite3.IntegrityError), sqlite3.IntegrityError),
+        (of_sqlite(10, sqlite3.DatabaseError), DiskFailed),
+        (of_sqlite(3, sqlite3.DatabaseError), sqlite3.DatabaseError),
+        (of_sqlite(11, sqlite3.DatabaseError), DiskFailed), (ValueError("ours"), ValueError),
+    ],
+)  # fmt: skip
+def test_an_error_while_a_ledger_is_read_is_told_in_our_words(
+    tmp_path: Path, error: Exception, kind: type[Exception]
+) -> None:
+    """What was asked for in the wrong way stays the error that it is. Where the file is whole by now, it is not
+    damaged: the disk had not given a part of it."""
+    path = tmp_path / "ledger.db"
+    Ledger.open(path).close()
+    with pytest.raises(kind) as told, file.told_of(path):
+        raise error
+    assert type(told.value) is kind
+    if isinstance(told.value, LedgerError):
+        assert told.value.__cause__ is error or isinstance(told.value.__cause__, sqlite3.Error)
+
+
+@pytest.mark.parametrize(("length", "smaller"), [(99, False), (100, True), (20_000, True)])
 def test_short_bodies_are_kept_as_they_came(length: int, smaller: bool) -> None:
     body = b"x" * length
     packed = arrivals.packed(body, b"x" * 50)
@@ -246,7 +309,7 @@ class _Database:
 def test_an_answer_that_took_long_says_too_little_of_the_time_unless_there_is_no_other() -> None:
     shared, database = SharedTime(), _Database()
     assert abs(shared() - time.time()) < 5
-    for after, expected in ((SLOW + 0.05, 1_000.0), (0.0, 2_000.0), (SLOW + 0.05, 2_000.0)):
+    for after, expected in ((0.55, 1_000.0), (0.0, 2_000.0), (0.55, 2_000.0)):
         database.after = after
         asyncio.run(shared.look(database))  # type: ignore[arg-type]
         assert expected <= shared() < expected + 5

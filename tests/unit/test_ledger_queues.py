@@ -570,16 +570,16 @@ def test_what_may_be_decided_on_again_is_not_under_way(tables: Tables, waiting: 
 
 def test_of_what_comes_after_the_last_word_a_few_are_kept(tables: Tables) -> None:
     """Those of other calls take no room."""
-    for n in range(inbox.SURPLUS_KEPT + 3):
+    for n in range(13):
         call, state = ("t", "surplus") if n == 0 else ("s", "applied") if n == 1 else ("s", "received")
         row = {"submission_id": call, "state": state, "source": "callback", "body": b"{}", "digest": n, "headers": None}
         tables.add(Where("delivery", "id"), n + 1, **row)
     waiting = tables.read(inbox.received, list(range(1, 99)))
-    assert len(waiting) == inbox.SURPLUS_KEPT + 1
+    assert len(waiting) == 11
     for got in waiting:
         tables.write(inbox.set_aside_surplus, got)
     told = [rows[0][0] for _, rows in sorted(tables.rows(Where("delivery", "id"), ["state"]).items())]
-    assert told == ["surplus", "applied", *["surplus"] * inbox.SURPLUS_KEPT]
+    assert told == ["surplus", "applied", *["surplus"] * 10]
     tables.add(Where("delivery", "id"), 98, submission_id="u", state="received", body=b"")
     tables.add(Where("delivery", "id"), 99, submission_id="v", state="received", body=b"")
     tables.write(lambda tx: [tx.run("delivery_drop", id=id_) for id_ in (1, 99)])

@@ -9,9 +9,10 @@ import pytest
 from syncd.contract.model import Contact, ContactRef, Identity, Page
 from syncd.ledger import configured, contacts, selections
 from syncd.ledger.configured import Changes
-from syncd.ledger.states import NEVER
 
 from .by_hand import DAY, EMPTY, NOW, Tables, Where
+
+NEVER = 253_402_300_799.0  # the end of the year 9999
 
 pytestmark = pytest.mark.sqlite  # rows are put there by hand
 

@@ -169,8 +169,8 @@ def test_of_a_request_what_fits_is_kept_the_cheapest_first_and_the_first_cap_is_
         (None, (False, None, None)),
         ({"needs_mc": 41_000, "at": NOW}, (True, 7.0, 41.0)),
         ({"needs_mc": 40_000, "at": NOW}, (False, None, None)),
-        ({"needs_mc": 41_000, "at": NOW - floors.LATELY}, (True, 7.0, 41.0)),
-        ({"needs_mc": 41_000, "at": NOW - floors.LATELY - 1}, (False, None, None)),
+        ({"needs_mc": 41_000, "at": NOW - 3_600.0}, (True, 7.0, 41.0)),
+        ({"needs_mc": 41_000, "at": NOW - 3_600.0 - 1}, (False, None, None)),
         ({"needs_mc": 41_000, "at": NOW, "budget": "bob"}, (False, None, None)),
     ],
 )
@@ -202,7 +202,7 @@ def test_the_dearest_price_is_remembered_for_a_while(tables: Tables) -> None:
     assert (learn("ann", 5, NOW), learn("ann", 3, NOW + 1), learn("bob", 8, NOW)) == (True, False, True)
     assert dearest(NOW) == {mail: 5}
     assert learn("ann", 6, NOW + 2)
-    later = NOW + 2 + budgets.REMEMBER_PRICES
+    later = NOW + 2 + 90 * DAY
     assert dearest(later) == {mail: 6}
     assert dearest(later + 1) == {}
     assert learn("ann", 2, later + 1)

@@ -205,7 +205,7 @@ def test_refusals_are_over_for_the_connection_that_was_taken(tables: Tables) -> 
 
 def test_a_callback_of_our_own_is_waited_for_once(tables: Tables) -> None:
     """Those of others, and old ones, are let go of without a word."""
-    for nonce, at in (("a", NOW), ("b", NOW), ("old", NOW - canaries.KEPT - 1), ("c", NOW - canaries.KEPT)):
+    for nonce, at in (("a", NOW), ("b", NOW), ("old", NOW - 3_600.0 - 1), ("c", NOW - 3_600.0)):
         tables.write(canaries.sent, nonce, now=at)
     assert [tables.write(canaries.arrived, nonce) for nonce in ("a", "a", "nobody", "old")] == [
         True,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import ContactRef, Field
-from syncd.ledger import undos, writes
+from syncd.ledger import undos
 from syncd.ledger.undos import ToUndo, Wanted
 
 from .by_hand import EMPTY, NOW, Tables, Where
@@ -130,7 +130,7 @@ UNDO = Where("undo", "write_id")
 def test_what_may_be_under_way_is_looked_at_once_it_must_have_landed(tables: Tables) -> None:
     undoing = _undoing(tables)
     before = tables.rows(UNDO, TOLD)
-    later = NOW + writes.LANDS
+    later = NOW + 120.0
     tables.write(undos.postpone, [undoing[1], undoing[2]], now=NOW)
     assert tables.rows(UNDO, TOLD) == {**before, 2: [("intent", "s", "n", later, None)]}
     tables.write(undos.postpone_all, now=NOW - 1)
@@ -142,7 +142,7 @@ def test_an_undo_goes_on_and_ends_with_all_that_it_has_covered(tables: Tables) -
     undoing = _undoing(tables)
     before = tables.rows(UNDO, TOLD)
     tables.write(undos.intend, [(undoing[1], "stamp"), (undoing[2], "another")], now=NOW)
-    begun = {**before, 1: [("intent", "stamp", "", NOW + writes.LANDS, None)]}
+    begun = {**before, 1: [("intent", "stamp", "", NOW + 120.0, None)]}
     assert tables.rows(UNDO, TOLD) == begun, "an open intent stays"
     tables.write(undos.again, [(undoing[1], "not yet")], due_at=9.0)
     assert tables.rows(UNDO, TOLD) == {**before, 1: [("asked", "", "not yet", 9.0, None)]}

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from syncd.contract.model import ContactRef, Field
+from syncd.contract.model import ContactRef, Field, Identity
 from syncd.ledger import cases, contacts, provenance, refreshes, upkeep, write_limits, writes
 from syncd.ledger.contacts import Rules
 from syncd.ledger.refreshes import Portion
-from syncd.ledger.states import JobState
+from syncd.ledger.states import JobState, Reason
 from syncd.ledger.write_limits import WriteLimits, begun
 from syncd.ledger.writes import Written
 
@@ -262,7 +262,7 @@ def test_what_was_written_to_a_record_for_another_one_is_its_own(tables: Tables)
 # --- what may be under way, and what the CRM is told --------------------------------------------------
 
 
-@pytest.mark.parametrize(("due", "later"), [(NOW, NOW + writes.LANDS), (NOW + DAY, NOW + DAY)])
+@pytest.mark.parametrize(("due", "later"), [(NOW, NOW + 120.0), (NOW + DAY, NOW + DAY)])
 def test_open_writes_are_looked_at_once_they_must_have_landed(tables: Tables, due: float, later: float) -> None:
     """Never earlier than they were to be; what is only accepted is written as soon as before."""
     for n, (contact, state) in enumerate(((1, "writing"), (1, "accepted"), (2, "writing"), (3, "answered")), 1):
@@ -473,6 +473,87 @@ def test_how_often_a_crm_refused_a_value(tables: Tables) -> None:
     assert due == {1: 9.0, 2: 1.0, 3: 1.0}
     assert sorted(tables.read(writes.begun_without_sync, ["a"])) == [3]
     assert sorted(tables.read(writes.begun_without_sync, [])) == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("times", "first_ago", "wait"),
+    [
+        (1, 0.0, 300.0), (2, 600.0, 600.0), (3, DAY, 1_200.0), (7, DAY, 19_200.0), (8, DAY, 21_600.0),
+        (50, 60 * DAY, 21_600.0), (2, 60 * DAY + 1, None),
+    ],
+)  # fmt: skip
+def test_what_a_rule_forbids_is_tried_again_at_growing_intervals_for_two_months(
+    tables: Tables, times: int, first_ago: float, wait: float | None
+) -> None:
+    """Its newest try is the one that was just refused; that of another job says nothing."""
+    for job in (1, 2):
+        tables.add(Where("job", "id"), job, contact_id=job, field="email", sync="a", state="writing", value="v")
+        tables.add(Where("write", "job_id"), job, state="intent", at=NOW - first_ago, property="x", run_id=1)
+    for n in range(1, times):
+        tables.add(Where("write", "job_id"), 1, state="refused", at=NOW - first_ago + n / 100, property="x", run_id=1)
+    assert tables.write(writes.refuse, [writes.Refused(a_value(1), "a rule")], now=NOW) == [times]
+    told = tables.rows(Where("job", "id"), ["state", "reason", "note", "due_at"])[1][0]
+    assert told[:3] == (("done", "write_refused", "a rule") if wait is None else ("accepted", "", "a rule"))
+    assert wait is None or told[3] == NOW + wait
+    written = tables.rows(Where("write", "job_id"), ["state", "note"])
+    assert (written[1].count(("refused", "a rule")), written[2]) == (1, [("intent", "")])
+    assert tables.write(writes.refuse, [], now=NOW) == []
+
+
+def a_value(job: int, state: JobState = JobState.WRITING, **more: Any) -> writes.ToWrite:
+    ref = ContactRef(connection="crm", object="contacts", id=str(job))
+    given = {"field": Field.EMAIL, "asked": Field.EMAIL, "value": "v", "accepted_at": NOW, "identity": Identity()}
+    return writes.ToWrite(job_id=job, contact_id=job, state=state, ref=ref, **{**given, **more})
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_what_was_decided_on_anew_while_it_was_written_stays_so(tables: Tables, state: JobState) -> None:
+    """Its write is closed all the same; what is written still is done, or decided on anew."""
+    for job in (1, 2, 3):
+        tables.add(Where("job", "id"), job, contact_id=job, field="email", sync="a", state=state)
+        tables.add(Where("write", "job_id"), job, state="intent", at=NOW, property="x", run_id=1)
+    open_ = state in (JobState.ACCEPTED, JobState.WRITING)
+    done = tables.write(writes.finish, [writes.Ended(a_value(1), Reason.WRITTEN, "taken")], now=NOW)
+    tables.write(writes.judge_again, [(a_value(2), "somebody else")], now=NOW)
+    tables.write(writes.without_place, [3], now=NOW)
+    told = {job: rows[0][0] for job, rows in tables.rows(Where("job", "id"), ["state"]).items()}
+    assert (done, told) == (
+        (1, {1: "done", 2: "answered", 3: "answered"}) if open_ else (0, {1: state, 2: state, 3: state})
+    )
+    assert tables.rows(Where("write", "job_id"), ["state", "note"]) == {
+        1: [("written", "taken")],
+        2: [("not_written", "somebody else")],
+        3: [("unknown", "its property is not configured any more")],
+    }
+
+
+def test_what_a_write_came_to_is_told_by_its_outcome_where_there_is_one(tables: Tables) -> None:
+    for job in (1, 2):
+        tables.add(Where("job", "id"), job, contact_id=job, field="email", sync="a", state="writing")
+        tables.add(Where("write", "job_id"), job, state="intent", at=NOW, property="x", run_id=1)
+    ended = [writes.Ended(a_value(1), Reason.VALUE_KEPT), writes.Ended(a_value(2), Reason.VALUE_KEPT, "", "restored")]
+    assert tables.write(writes.finish, ended, now=NOW) == 2
+    assert tables.rows(Where("write", "job_id"), ["state"]) == {1: [(Reason.VALUE_KEPT,)], 2: [("restored",)]}
+    assert tables.rows(Where("job", "id"), ["reason"]) == {1: [(Reason.VALUE_KEPT,)], 2: [(Reason.VALUE_KEPT,)]}
+
+
+def test_an_open_intent_stays_the_first_one(tables: Tables) -> None:
+    """One that another value was accepted for meanwhile is not written."""
+    given = {"value": "v", "destination": "", "result_id": None, "field": "email", "sync": "a"}
+    for job, state in ((1, "accepted"), (2, "writing"), (3, "accepted")):
+        tables.add(Where("job", "id"), job, contact_id=job, state=state, **{**given, "value": "w" if job == 3 else "v"})
+        tables.add(Where("contact", "id"), job, **EMPTY, sync="a")
+    tables.add(Where("write", "job_id"), 2, state="intent", at=1.0, property="x", run_id=1, before="b", seen="first")
+    wanted = [
+        writes.Intent(a_value(1, JobState.ACCEPTED), "", "stamp", "x", "better", "consent"),
+        writes.Intent(a_value(2, begun=True), "", "stamp", "x"),
+        writes.Intent(a_value(3, JobState.ACCEPTED), "", "stamp", "x"),
+    ]
+    assert tables.write(writes.intend, wanted, now=NOW) == {1, 2}
+    told = tables.rows(Where("write", "job_id"), ["before", "seen", "property", "policy", "basis", "at"])
+    assert told[1] == [("", "stamp", "x", "better", "consent", NOW)]
+    assert [row[:3] for row in told[2]] == [("b", "first", "x")]
+    assert set(told) == {1, 2}
 
 
 def test_what_is_still_accepted_as_it_was(tables: Tables) -> None:

@@ -13,7 +13,7 @@ from syncd.ledger.results import Heard
 from syncd.ledger.states import Reason
 from syncd.policy import values
 from syncd.policy.asking import request_for, unasked
-from syncd.policy.decide import FAILED_FOR, Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Write, decide
+from syncd.policy.decide import Ask, Decision, Facts, Nothing, Opening, Policy, Review, Wait, Write, decide
 from syncd.policy.values import Usable
 from tests.contract.fake_provider import CAPABILITIES, FakeProvider
 
@@ -22,7 +22,7 @@ ELSEWHERE = replace(WHO, domain="other.example")  # first and last name agree, t
 STRANGER = Identity(first_name="Zoltan", last_name="Querfurt", domain="elsewhere.example.org")
 MAIL, NUMBER = "ada@acme.example.com", "+33639980123"
 EMAIL, PHONE, MOBILE, PROFILE = Field.EMAIL, Field.PHONE, Field.MOBILE, Field.LINKEDIN
-NOW, FOUND_FOR, MISSED_FOR = 1_000_000.0, 500.0, 200.0
+NOW, FOUND_FOR, MISSED_FOR, DAY = 1_000_000.0, 500.0, 200.0, 86_400.0
 FIELD = FieldPolicy(property="x", also=(), providers=("ann", "bob"), accept=frozenset({Grade.VALID}))
 
 
@@ -114,7 +114,7 @@ def test_with_refill_another_value_may_be_written_and_the_same_one_may_not() -> 
     [
         (Outcome.FOUND, FOUND_FOR),
         (Outcome.NOT_FOUND, MISSED_FOR),
-        (Outcome.FAILED, FAILED_FOR),
+        (Outcome.FAILED, DAY),
         (Outcome.MISSING, None),
         (Outcome.UNRESOLVED, None),
         (Outcome.SKIPPED, None),
@@ -234,7 +234,7 @@ def test_the_same_provider_is_asked_differently_only_where_it_found_nobody(
 @pytest.mark.parametrize("then", [Outcome.NOT_FOUND, Outcome.FAILED])
 def test_that_too_little_was_known_says_nothing_once_the_provider_was_asked_all_the_same(then: Outcome) -> None:
     """The e-mail that it needs was typed in later: when its miss counts no more, it is asked again."""
-    lapsed = NOW - max(MISSED_FOR, FAILED_FOR)
+    lapsed = NOW - max(MISSED_FOR, DAY)
     alone = policy(replace(FIELD, providers=("ann",)))
     skipped = heard(Outcome.SKIPPED, asked_at=lapsed - 10)
     asked = heard(then, asked_at=lapsed - 5, id_=2)

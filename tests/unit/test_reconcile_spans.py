@@ -8,17 +8,11 @@ from typing import Any
 
 import pytest
 
-from syncd.ledger.reconciliation import (
-    CONFIRM,
-    ROUNDING,
-    SMALLEST_PACK,
-    Reading,
-    Span,
-    State,
-    compare,
-    in_words,
-    shown,
-)
+from syncd.ledger.reconciliation import Reading, Span, State, compare, in_words, shown
+
+CONFIRM = 600.0  # seconds
+ROUNDING = 1_000  # thousandths of a credit
+SMALLEST_PACK = 50_000
 
 FIRST = Reading(at=0.0, balance=100_000, charged=0, charged_before=0, reserved=0, refunds=0, assumed=0, refunded_ever=0)
 
@@ -105,6 +99,50 @@ def test_what_was_missing_and_came_back_was_not_bought(back: int, left: int) -> 
     gone = reading(10.0, FIRST.balance - 9_000)
     state = after(gone, reading(20.0, FIRST.balance - 9_000 + back))
     assert (state.difference, state.bought) == (left, 0)
+
+
+def test_what_was_bought_is_at_least_the_rise_and_what_cannot_be_explained() -> None:
+    """With a call under way, and with one that was charged meanwhile."""
+    held = replace(FIRST, reserved=10_000)
+    under_way = after(reading(10.0, 150_000, reserved=10_000), first=held)
+    assert (under_way.bought, under_way.difference) == (50_000, 0)
+    charged = after(reading(10.0, 145_000, charged=5_000, charged_before=5_000))
+    assert (charged.bought, charged.difference) == (50_000, 0)
+
+
+@pytest.mark.parametrize(("pack", "bought"), [(SMALLEST_PACK, SMALLEST_PACK), (SMALLEST_PACK - 1, 0)])
+def test_a_rise_that_a_refund_could_explain_is_a_purchase_from_the_smallest_pack_on(pack: int, bought: int) -> None:
+    held = reading(10.0, FIRST.balance, reserved=60_000)
+    assert after(held, reading(20.0, FIRST.balance + pack, reserved=60_000)).bought == bought
+
+
+@pytest.mark.parametrize(("balance", "reserved", "jump"), [(95_000, 5_000, 35_000), (100_000, 0, 0)])
+def test_a_rise_is_remembered_while_calls_under_way_could_hide_a_purchase(
+    balance: int, reserved: int, jump: int
+) -> None:
+    held = reading(10.0, 60_000, reserved=40_000)
+    assert after(held, reading(20.0, balance, reserved=reserved)).jump == jump
+
+
+def test_differences_that_are_too_small_to_be_told_add_up() -> None:
+    assert [after(*(reading(10.0 * n, FIRST.balance - 600 * n) for n in range(1, last + 1))).difference for last in
+            (1, 2)] == [0, 1_200]  # fmt: skip
+
+
+def test_a_difference_stands_since_it_was_first_seen_however_the_clock_is_set() -> None:
+    gone = [reading(at, FIRST.balance - 9_000) for at in (5_000.0, 4_000.0)]
+    back = after(*gone)
+    assert (back.differs_since, back.confirmed) == (4_000.0, 0)
+    assert after(*gone, replace(gone[0], at=4_599.0)).confirmed == 0
+    assert after(*gone, replace(gone[0], at=4_600.0)).confirmed == 9_000
+
+
+@pytest.mark.parametrize(("now", "confirmed"), [(-4_000, 9_000), (0, 0), (9_000, 9_000)])
+def test_less_is_told_at_once_and_the_other_sign_is_not_less(now: int, confirmed: int) -> None:
+    gone = [reading(at, FIRST.balance - 9_000) for at in (10.0, 10.0 + CONFIRM)]
+    late = reading(1_000.0, FIRST.balance - now, charged=max(0, -now), charged_before=max(0, -now))
+    state = after(*gone, late if now < 0 else reading(1_000.0, FIRST.balance - now))
+    assert state.confirmed == confirmed
 
 
 def test_calls_that_count_as_charged_took_all_or_nothing() -> None:
