@@ -120,8 +120,8 @@ class _Shelf:
         """Why one more different answer to this call is not kept, or None."""
         if (kept := self._kept.get(call, 0)) < KEPT:
             return None
-        expected = self._tx.row("answers_expected", id=call)
-        if expected is None or kept < KEPT + expected["n"]:
+        expected = self._tx.one("answers_expected", id=call)
+        if kept < KEPT + expected["n"]:
             return None
         return Kept.GONE if expected["settled"] else Kept.TOO_MANY
 

@@ -88,8 +88,8 @@ def first_moment(now: float, time_zone: str, days: int = 1) -> float:
 def _spent(tx: Tx, budget: Budget, window: str, *, now: float) -> Any:
     """What was charged, reserved and assumed in a window; `mc`: all of it."""
     if window == RUN:
-        return tx.row("spent_in_runs", **budget.scope())
-    return tx.row("spent_since", slot=_slot(now, budget, DAYS[window]), **budget.scope())
+        return tx.one("spent_in_runs", **budget.scope())
+    return tx.one("spent_since", slot=_slot(now, budget, DAYS[window]), **budget.scope())
 
 
 def report(tx: Tx, budgets: Iterable[Budget], *, now: float) -> list[dict[str, Any]]:

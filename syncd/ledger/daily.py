@@ -166,9 +166,7 @@ def _between(tx: Tx, key: str, after: int, until: int) -> dict[Place, Figures]:
 
 def _newest(tx: Tx) -> dict[str, int]:
     """The last rows that there are; of writes, before the first that has not ended."""
-    row = tx.row("daily_newest")
-    if row is None:
-        return {ANSWERS: 0, WRITES: 0}
+    row = tx.one("daily_newest")
     return {ANSWERS: row["answers"], WRITES: row["writes"] if row["open"] is None else row["open"] - 1}
 
 

@@ -29,12 +29,11 @@ class Figures:
 def read(tx: Tx, syncs: Iterable[str], providers: Iterable[str]) -> Figures:
     """As the ledger has them now."""
     names, asked = list(syncs), list(providers)
-    heads = tx.row("heads")
     pairs = {(sync, name): tx.value("head_of_queue", sync=sync, provider=name) for sync in names for name in asked}
     heard = upkeep.marks(tx, HEARD)
     return Figures(
-        inbox=int(tx.value("inbox_length") or 0),
-        waits_since=_there(dict(heads) if heads is not None else {}),
+        inbox=int(tx.value("inbox_length")),
+        waits_since=_there(dict(tx.one("heads"))),
         queued_since=_there(pairs),
         writes_due=_there({sync: tx.value("head_of_writes", sync=sync) for sync in names}),
         pulled_at=_there({sync: tx.value("pulled_at", sync=sync) for sync in names}),

@@ -34,8 +34,7 @@ class Frame:
 
 def frame(tx: Tx) -> Frame:
     """What every page shows."""
-    row = tx.row("frame")
-    return Frame(**dict(row)) if row is not None else Frame(reviews=0, doubts=0, set_aside=0)
+    return Frame(**dict(tx.one("frame")))
 
 
 def beats(tx: Tx, syncs: Sequence[str], *, limit: int = 50) -> dict[str, list[dict[str, Any]]]:

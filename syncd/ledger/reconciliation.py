@@ -268,14 +268,14 @@ def _reading(tx: Tx, provider: str, balance: int, now: float) -> Reading:
     charged, refund = known.get("charged_mc", 0), known.get("refund_mc", 0)
     tx.run("balance_note", provider=provider, balance_mc=balance, charged_mc=charged, refund_mc=refund, now=now)
     tx.run("balance_thin", provider=provider, now=now, late=now - LATE)
-    then = tx.row("balance_oldest", provider=provider)
+    then = tx.one("balance_oldest", provider=provider)  # which has just been noted, or an earlier one
     return Reading(
         at=now,
         balance=balance,
         charged=charged,
-        charged_before=charged if then is None else then["charged_mc"],
+        charged_before=then["charged_mc"],
         reserved=known.get("reserved_mc", 0),
-        refunds=0 if then is None else refund - then["refund_mc"],
+        refunds=refund - then["refund_mc"],
         assumed=known.get("assumed_mc", 0),
         refunded_ever=refund,
     )

@@ -39,8 +39,8 @@ def _a_day(tx: Tx, provider: str, days: int, *, now: float) -> float | None:
         return None
     began = max(now - days * DAY, first * SLOT)
     scope = Budget(providers=frozenset({provider})).scope()
-    spent = tx.row("spent_since", slot=int(began // SLOT), **scope)
-    return 0.0 if spent is None else float(spent["mc"] / 1000 / max(1.0, (now - began) / DAY))
+    spent = tx.one("spent_since", slot=int(began // SLOT), **scope)
+    return float(spent["mc"] / 1000 / max(1.0, (now - began) / DAY))
 
 
 def in_words(one: Mapping[str, Any]) -> str:

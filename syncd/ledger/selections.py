@@ -36,12 +36,10 @@ def make(tx: Tx, fingerprint: str) -> int:
 def begin(tx: Tx, fingerprint: str, *, sweep_after: float, now: float) -> Pull:
     """Go on where the last pull ended; or begin a sweep, where the last whole one is `sweep_after` seconds old."""
     tx.run("selection_make", fingerprint=fingerprint)
-    row = tx.row("selection_get", fingerprint=fingerprint)
-    if row is not None and not row["sweeping"] and (row["swept_at"] is None or now - row["swept_at"] >= sweep_after):
+    row = tx.one("selection_get", fingerprint=fingerprint)
+    if not row["sweeping"] and (row["swept_at"] is None or now - row["swept_at"] >= sweep_after):
         tx.run("selection_sweep", id=row["id"])
-        row = tx.row("selection_get", fingerprint=fingerprint)
-    if row is None:
-        raise LookupError(fingerprint)
+        row = tx.one("selection_get", fingerprint=fingerprint)
     return Pull(
         selection=row["id"],
         sweep=row["sweep"],
@@ -89,10 +87,10 @@ def end(tx: Tx, pull: Pull, *, brought: int = 0, missing: int = 0, now: float) -
 
 def admit(tx: Tx, fingerprint: str, connection: str, object_: str, ids: Iterable[str]) -> None:
     """These contacts were seen in the selection by a look."""
-    selection = make(tx, fingerprint)
-    row = tx.row("selection_get", fingerprint=fingerprint)
-    where = {"connection": connection, "object": object_, "selection": selection}
-    tx.run("members_seen", **where, ids=dump(list(ids)), sweep=row["sweep"] if row else 0)
+    tx.run("selection_make", fingerprint=fingerprint)
+    row = tx.one("selection_get", fingerprint=fingerprint)
+    where = {"connection": connection, "object": object_, "selection": row["id"]}
+    tx.run("members_seen", **where, ids=dump(list(ids)), sweep=row["sweep"])
 
 
 def left(tx: Tx, contact_ids: Iterable[int], fingerprint: str) -> None:

@@ -104,8 +104,7 @@ def drop(tx: Tx, ids: Sequence[int]) -> None:
 
 
 def _waiting(tx: Tx) -> Waiting:
-    row = tx.row("spooled_waiting")
-    return Waiting() if row is None else Waiting(*row)
+    return Waiting(*tx.one("spooled_waiting"))
 
 
 def _oldest(tx: Tx, n: int) -> list[Spooled]:

@@ -150,6 +150,13 @@ class Tx:
         found: Row | None = self._connection.execute(self._sql[name], values).fetchone()
         return found
 
+    def one(self, name: str, /, **values: Any) -> Row:
+        """The row of a statement that gives one in any case."""
+        found = self.row(name, **values)
+        if found is None:
+            raise BrokenInvariant(f"{name} gave no row")
+        return found
+
     def value(self, name: str, /, **values: Any) -> Any:
         """The first column of the first row, or None."""
         found = self.row(name, **values)

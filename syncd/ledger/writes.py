@@ -75,8 +75,8 @@ class Waiting(NamedTuple):
 
 def waiting(tx: Tx, sync: str, limit: int, *, now: float) -> Waiting:
     """What `due` would return, counted only: a fuller batch may be waited for, and this is looked at often."""
-    row = tx.row("writes_ready", sync=sync, now=now, limit=limit)
-    return Waiting(0, now, begun=False) if row is None else Waiting(row[0], row[1] or now, bool(row[2]))
+    records, since, begun = tx.one("writes_ready", sync=sync, now=now, limit=limit)
+    return Waiting(records, now if since is None else since, bool(begun))
 
 
 class Due(NamedTuple):
