@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,25 @@ def test_a_call_keeps_no_more_than_can_be_genuine_of_what_comes_at_once(tmp_path
     with ledger(tmp_path / "ledger.db") as books:
         assert books(lambda it: together(it, flood)) == [Kept.NEW] * 20 + [Kept.TOO_MANY] * 5
         assert books(lambda it: together(it, flood[:3])) == [Kept.REPEATED] * 3
+        trusted = [(replace(one, submission_id="t"), {"now": NOW}) for one, _ in flood]
+        assert books(lambda it: together(it, trusted)) == [Kept.NEW] * 25, "whose sender is known"
+
+
+def test_what_comes_again_and_again_is_kept_once_and_counted(tmp_path: Path) -> None:
+    one = Delivery(submission_id="s", source=Source.CALLBACK, body=b"{}")
+    with ledger(tmp_path / "ledger.db") as books:
+        again = [Kept.REPEATED] * 2
+        assert books(lambda it: together(it, [(one, {"now": NOW})] * 3)) == [Kept.NEW, *again]
+        assert ask(tmp_path / "ledger.db", "SELECT repeats FROM delivery") == [(2,)]
+        assert books(lambda it: together(it, [(one, {"now": NOW})] * 2)) == again
+        assert ask(tmp_path / "ledger.db", "SELECT repeats FROM delivery") == [(4,)]
+
+
+def test_of_what_is_not_believed_the_first_four_kilobytes_are_kept(tmp_path: Path) -> None:
+    told: Told = {"now": NOW, "state": DeliveryState.QUARANTINED, "believed": False, "sample": SAMPLE}
+    one = Delivery(submission_id="s", source=Source.CALLBACK, body=SAMPLE * 100)
+    with ledger(tmp_path / "ledger.db") as books:
+        assert books(lambda it: one_after_the_other(it, [(one, told)])) == [Kept.NEW]
+    assert ask(tmp_path / "ledger.db", "SELECT length(body), size, sample_id FROM delivery") == [
+        (4_096, len(SAMPLE) * 100, None)
+    ]

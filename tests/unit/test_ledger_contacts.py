@@ -352,6 +352,38 @@ def test_whose_other_records_are_gone_is_alone_once_it_changes(tables: Tables, s
 
 
 @pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_record_that_a_page_tells_twice_is_stored_twice_in_this_order(tables: Tables, at_once: bool) -> None:
+    """On the way it was somebody else's: what was asked before does not count."""
+    ref = ContactRef(connection="crm", object="contacts", id="1")
+    told = [
+        Contact(ref=ref, revision=str(n), identity=Identity(first_name=first, last_name=last), values={})
+        for n, (first, last) in enumerate((("Ada", "Stone"), ("Bea", "Brook"), ("Ada", "Stone")))
+    ]
+    for page in [told] if at_once else [[one] for one in told]:
+        tables.write(contacts.store_all, "people", page, (Field.EMAIL,), now=NOW)
+    [row] = tables.raw.execute("SELECT became_at, identity FROM contact").fetchall()
+    assert (row[0], json.loads(row[1])["first_name"]) == (NOW, "Ada")
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_contacts_that_were_read_those_count_of_whom_nothing_has_changed(tables: Tables) -> None:
+    for n in range(1, 5):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "lacks": '["email"]', "pulled_at": 1.0, "planned": 1})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="waiting")
+    before = tables.read(cases.read, [1, 2, 3, 4], Rules())
+    assert tables.read(cases.still, before) == {1, 2, 3, 4}
+    for statement in (
+        "UPDATE contact SET learned = 'x' WHERE id = 1",
+        "UPDATE job SET note = 'x' WHERE id = 2",
+        "DELETE FROM job WHERE id = 3",
+    ):
+        tables.raw.execute(statement)
+    tables.raw.commit()
+    assert tables.read(cases.still, before) == {4}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
 def test_who_shares_a_key_with_whom(tables: Tables) -> None:
     for n in range(1, 6):
         tables.add(

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.errors import Trouble
+from syncd.contract.model import ContactRef
 from syncd.ledger import (
     arrivals,
     cases,
@@ -603,6 +604,19 @@ def test_which_pulls_are_the_last_and_which_ended_well(tables: Tables) -> None:
     last = tables.read(lambda tx: {row["sync"]: tuple(row)[1:] for row in tx.rows("runs_last", syncs=names)})
     assert last == {"a": (6.0, None), "b": (0.5, 9.0)}
     assert tables.read(figures.read, ["a", "b", "c"], []).pulled_at == {"a": 2.0, "b": 9.0}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_what_speaks_for_an_answer_and_against_it_is_told(tables: Tables) -> None:
+    tables.add(Where("contact", "id"), 1, **EMPTY, connection="crm", object="contacts", ext_id="1")
+    tables.add(Where("job", "id"), 1, contact_id=1, field="email", sync="a", state="done")
+    tables.add(Where("evidence", "id"), 1, text='{"for": ["the name"], "against": ["the employer"]}')
+    for n, evidence in ((1, 1), (2, None)):
+        tables.add(Where("result", "id"), n, job_id=1, candidates="[]", evidence_id=evidence, at=1.0, said='[{"a": 1}]')
+    ref = ContactRef(connection="crm", object="contacts", id="1")
+    told = tables.read(reports.journey, ref)["jobs"][0]["answers"]
+    assert [(one["speaks_for"], one["speaks_against"]) for one in told] == [(["the name"], ["the employer"]), ([], [])]
+    assert [one["said"] for one in told] == [[{"a": 1}]] * 2
 
 
 @pytest.mark.sqlite  # rows are put there by hand

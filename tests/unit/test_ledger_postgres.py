@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog.testing
 
 from syncd.cli.work import is_alone
-from syncd.ledger import claims, copies, search, upkeep
+from syncd.ledger import claims, copies, search, upkeep, wakeups
 from syncd.ledger.claims import Kind, Owner
 from syncd.ledger.file import DiskFull, LedgerBusy, LedgerError, LedgerForbidden
 from syncd.ledger.shared_time import SharedTime
@@ -457,6 +458,34 @@ def test_a_commit_of_a_transaction_that_has_failed_is_none(url: Url) -> None:
 
 def test_there_is_room_for_each_statement_to_be_prepared() -> None:
     assert len(engine_of(Url("postgresql:///any")).statements) < sessions.STATEMENTS_KEPT
+
+
+def test_that_nobody_can_be_woken_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the database can't be reached; and it is tried again and again."""
+    monkeypatch.setattr(wakeups, "AGAIN", 0.0)
+    tries = 0
+
+    def lost(_: str) -> AsyncIterator[None]:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            return _woken_twice()
+        if tries == 6:
+            raise EOFError
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(sessions, "notices", lost)
+    woken: list[int] = []
+    with structlog.testing.capture_logs() as lines, pytest.raises(EOFError):
+        asyncio.run(wakeups.listen(Url("postgresql:///any"), lambda: woken.append(tries)))
+    assert woken == [3, 3]
+    assert [line["why"] for line in lines] == ["nobody answers", "it was lost"]
+
+
+async def _woken_twice() -> AsyncIterator[None]:
+    for _ in range(2):
+        yield
+    raise OSError("it was lost")
 
 
 def test_an_error_is_told_in_one_line_and_by_what_it_asks_for() -> None:

@@ -103,6 +103,8 @@ def test_all_that_fits_is_found_and_each_page_once(tables: Tables, seed: int) ->
         whole = tables.read(search.find, wanted)
         assert [(one.ref, one.job_id) for one in whole.rows] == told, wanted
         assert whole.next is None
+        if told:
+            assert tables.read(search.find, wanted, limit=len(told)).next is None, "there is no more"
         assert tables.read(search.job_ids, wanted) == sorted(job for _, job in pairs if job is not None)
         paged, after = [], None
         for _ in range(len(told) + 1):
@@ -112,6 +114,18 @@ def test_all_that_fits_is_found_and_each_page_once(tables: Tables, seed: int) ->
             if after is None:
                 break
         assert paged == told, wanted
+
+
+def test_the_beginning_of_an_id_has_three_characters_at_the_least(tables: Tables) -> None:
+    """A shorter text is a word; with its place, an id may be as short as it is."""
+    tables.add(Where("sync", "name"), "a", crm="crm", object="contacts", selection="s")
+    for n, (id_, name) in enumerate((("70", "Stone"), ("700", "Brook"), ("7001", "Lima")), 1):
+        given = {**EMPTY, "connection": "crm", "object": "contacts", "ext_id": id_}
+        tables.add(Where("contact", "id"), n, **given)
+        tables.write(search.index, [(n, Identity(first_name="70" if n == 2 else "x", last_name=name))])
+    texts = ("70", "700", "7001", "crm/contacts/70", "crm/contacts/7", "7")
+    found = [[one.ref.rpartition("/")[2] for one in tables.read(search.find, Wanted(text=text)).rows] for text in texts]
+    assert found == [["700"], ["700"], ["7001"], ["70"], ["7001", "700", "70"], ["700"]]
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,28 @@ def test_a_budget_is_reached_when_nothing_is_left_or_when_the_next_call_does_not
     assert one["reached_at"] == (None if note is None or not one["reached"] else note[1] - 1)
 
 
+@pytest.mark.parametrize("window", ["run", "day"])
+@pytest.mark.parametrize(
+    ("ago", "since_midnight", "since_the_run"), [(0, True, True), (2, True, False), (30, False, False)]
+)
+def test_a_call_that_did_not_fit_counts_in_this_day_or_in_this_run(
+    tables: Tables, window: str, ago: int, since_midnight: bool, since_the_run: bool
+) -> None:
+    """The newest run began an hour before this moment, long after midnight."""
+    now = NOW // DAY * DAY + 20 * 3_600.0
+    for run, at in ((1, now - 5 * 3_600.0), (2, now - 3_600.0)):
+        tables.add(Where("run", "sync"), "a", id=run, started_at=at)
+    given = {"cap": window, "sync": "a", "provider": "ann", "since": 1.0, "needs_mc": 9_001}
+    tables.add(Where("over_budget", "budget"), "all", at=now - ago * 3_600.0, **given)
+    spent = {"field": "email", "run_id": 2, "refresh": 0, "charged_mc": 1, "reserved_mc": 0, "assumed_mc": 0}
+    tables.add(Where("spend", "provider"), "ann", slot=int(now // SLOT), sync="a", doubt_mc=0, **spent)
+    caps: dict[str, Any] = {f"per_{window}": Decimal(9)}
+    (one,) = tables.read(budgets.report, [Budget(name="all", syncs=frozenset({"a"}), **caps)], now=now)
+    assert one["reached"] is (since_the_run if window == "run" else since_midnight)
+    (new,) = tables.read(budgets.report, [Budget(name="all", syncs=frozenset({"new"}), **caps)], now=now)
+    assert new["reached"] is since_midnight, "of syncs without a run, it is this day"
+
+
 def test_a_month_goes_on_once_so_much_has_left_it_that_the_next_call_fits(tables: Tables) -> None:
     first = NOW // DAY * DAY - 29 * DAY
     for day, charged in ((0, 2_000), (3, 4_000), (20, 3_000)):

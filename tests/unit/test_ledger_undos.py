@@ -96,6 +96,17 @@ def test_a_later_value_of_ours_stands_until_it_is_put_back(
     assert tables.read(undos.find, Wanted(run=1, contact=ref)) == [first]
 
 
+def test_a_value_that_was_told_once_more_is_put_back_to_what_was_there_first(tables: Tables) -> None:
+    """A write that changes nothing covers the one before it."""
+    tables.add(Where("contact", "ext_id"), "e1", id=1, **EMPTY, connection="crm", object="contacts")
+    tables.add(Where("job", "field"), "email", id=1, contact_id=1, sync="a", state="done")
+    for id_, before in ((1, ""), (2, "v"), (3, "v")):
+        row = {"state": "written", "run_id": 1, "property": "x", "at": 1.0, "before": before, "after": "v"}
+        tables.add(Where("write", "job_id"), 1, id=id_, **row)
+    (one,) = tables.read(undos.find, Wanted(run=1))
+    assert (one.ours, one.back, one.writes) == ("v", "", (3, 2, 1))
+
+
 # --- how it goes on -----------------------------------------------------------------------------------
 
 

@@ -143,6 +143,25 @@ def test_of_those_that_move_with_values_of_their_own_each_has_its_own(tables: Ta
     assert found[2] == [("queued", "before", "v", 4)]
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "woken"),
+    [
+        (JobState.QUEUED, JobState.DONE, True), (JobState.ANSWERED, JobState.ACCEPTED, True),
+        (JobState.ANSWERED, JobState.REVIEW, True), (JobState.ACCEPTED, JobState.DONE, True),
+        (JobState.QUEUED, JobState.SENDING, False), (JobState.SENT, JobState.ANSWERED, False),
+    ],
+)  # fmt: skip
+def test_what_stood_behind_a_job_is_queued_again_once_that_is_decided(
+    tables: Tables, source: JobState, target: JobState, woken: bool
+) -> None:
+    tables.add(Where("job", "id"), 1, contact_id=1, field="email", sync="a", state=source)
+    for n, behind in ((2, 1), (3, 9), (4, None)):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="waiting", behind=behind)
+    assert tables.write(lambda tx: tx.move_many([Move(1, source, target)], now=NOW)) == {1}
+    found = {n: rows[0][0] for n, rows in tables.rows(Where("job", "id"), ["state"]).items()}
+    assert found == {1: target, 2: "queued" if woken else "waiting", 3: "waiting", 4: "waiting"}
+
+
 def test_who_comes_after_the_first_whole_pull_is_new_and_comes_first(tables: Tables) -> None:
     """A pull that failed, or has not ended, was none; of several the first one counts, of each sync its own."""
     runs = (

@@ -251,6 +251,16 @@ def test_a_provider_that_has_said_nothing_so_far_is_not_asked_anew() -> None:
     assert what(policy(), twice) == Ask("bob", "found not a valid e-mail address"), "it has found somebody, too"
 
 
+def test_of_several_values_it_is_said_what_speaks_against_those_that_are_not_usable() -> None:
+    """Of a provider that is not asked any more; another one's turn has come."""
+    two = (Candidate(value=MAIL, grade=Grade.VALID), Candidate(value="b@acme.example.com", grade=Grade.PROBABLE))
+    former = replace(FIND, provider="former", result=replace(FIND.result, candidates=two))
+    assert what(policy(), facts(former)) == Ask("ann", "found probable only")
+    both = (*two, Candidate(value="c@acme.example.com", grade=Grade.CATCH_ALL))
+    former = replace(former, result=replace(FIND.result, candidates=both))
+    assert what(policy(), facts(former)) == Ask("ann", "found catch_all only, probable only")
+
+
 def test_a_value_that_only_the_crm_does_not_take_is_not_bought_elsewhere() -> None:
     told = {MAIL: (Reason.DUPLICATE, 5.0), "old@acme.example.com": (Reason.WRITE_REFUSED, 4.0)}
     ended = what(policy(), facts(FIND, refused=told))

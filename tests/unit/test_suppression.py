@@ -406,6 +406,8 @@ def test_what_was_forgotten_stays_so_and_otherwise_the_first_reason_stands(table
     assert add("four", forgotten=False) == [("one", "one", 1)]
     assert (known(0), known(1)) == (["email"], ["email"])
     assert tables.read(suppressions.new, [sign, suppression.read("birch.example")]) == 1
+    [(key, digest)] = tables.raw.execute("SELECT key, digest FROM suppression_key, suppression").fetchall()
+    assert (len(key), len(bytes.fromhex(digest)), len(tables.read(suppressions.entries)[0].id)) == (32, 16, 12)
 
 
 @pytest.mark.sqlite  # rows are put there by hand
