@@ -12,6 +12,7 @@ import pytest
 from syncd.contract.model import Contact, ContactRef, Field, Identity, Page
 from syncd.ledger import cases, contacts, decisions, people
 from syncd.ledger.contacts import Rules
+from syncd.ledger.states import Reason
 from syncd.ledger.store import Ledger, Tx
 from syncd.people.groups import MANY
 from tests.contract.fake_provider import FakeProvider
@@ -346,6 +347,50 @@ def test_whose_other_records_are_gone_is_alone_once_it_changes(tables: Tables, s
     ada = Contact(ref=ref("7"), revision="2", identity=Identity(first_name="Ada", last_name="By"))
     tables.write(contacts.store, "people", ada, (EMAIL,), now=NOW)
     assert tables.rows(Where("contact", "id"), ["person", "vague", "namesakes"]) == {2: [("2", "[]", 0)]}
+
+
+ADA, ADAM, BEA = (
+    Identity(first_name=first, last_name=last, domain="acme.example")
+    for first, last in (("Ada", "Stone"), ("Ada", "Stone-Lake"), ("Bea", "Brook"))
+)
+MORE, OTHER = "more is known of who is who", "the record is about somebody else now"
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("job", "more", "other"),
+    [
+        ({"state": "queued"}, None, "answered"),
+        ({"state": "waiting"}, None, "answered"),
+        ({"state": "waiting", "behind": 9}, "queued", "answered"),
+        ({"state": "sending"}, None, None),
+        ({"state": "sent"}, None, None),
+        ({"state": "in_doubt"}, None, None),
+        ({"state": "answered"}, None, None),
+        ({"state": "review"}, "answered", "answered"),
+        ({"state": "accepted"}, "answered", "answered"),
+        ({"state": "writing"}, None, None),
+        ({"state": "done", "reason": Reason.MISMATCH}, "answered", "answered"),
+        ({"state": "done", "reason": Reason.MISMATCH, "field": "phone"}, None, None),
+        ({"state": "done", "reason": Reason.NOT_FOUND}, None, "answered"),
+        ({"state": "done", "reason": Reason.DUPLICATE}, None, "answered"),
+        ({"state": "done", "reason": Reason.WRITTEN}, None, None),
+    ],
+)
+def test_what_is_decided_on_once_more_when_a_record_says_something_else(
+    tables: Tables, job: dict[str, Any], more: str | None, other: str | None
+) -> None:
+    """It lacks an e-mail. What is under way outside goes on as it is."""
+    for now_is, target, note in ((ADAM, more, MORE), (BEA, other, OTHER)):
+        for table in ("job", "contact", "person_key"):
+            tables.raw.execute(f"DELETE FROM {table}")
+        tables.add(Where("contact", "id"), 1, **{**EMPTY, "lacks": '["email"]', "person": "1"})
+        tables.add(Where("job", "id"), 1, contact_id=1, **{"field": "email", "sync": "a", "note": "before", **job})
+        tables.write(people.recognise, [people.News(1, now_is, ADA)], now=NOW)
+        told = tables.raw.execute("SELECT state, note FROM job").fetchone()
+        assert tuple(told) == ((job["state"], "before") if target is None else (target, note)), note
+        became = tables.raw.execute("SELECT became_at FROM contact").fetchone()[0]
+        assert became == (NOW if now_is is BEA else 0.0)
 
 
 # --- keys, by hand ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import pytest
 
 from syncd.cli.work import only_daemon
 from syncd.ledger import copies, upkeep
-from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy
+from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy, LedgerError
 from syncd.ledger.store import Tx
 
 from .audit import ask
@@ -32,6 +32,16 @@ def written(build: Build) -> Harness:
     harness.person("Ada")
     harness.ask()
     return harness
+
+
+def test_where_there_is_no_such_folder_that_is_said(written: Harness, tmp_path: Path) -> None:
+    for folder, kind in ((tmp_path / "none", FileNotFoundError), (written.path, NotADirectoryError)):
+        with pytest.raises(kind) as told:
+            copies.back_up(written.path, folder / "copy.db")
+        assert told.value.filename == str(folder)
+    (tmp_path / "there.db").symlink_to("nowhere")
+    with pytest.raises(LedgerError, match="is there already: name a new file"):
+        copies.back_up(written.path, tmp_path / "there.db")
 
 
 @pytest.fixture
