@@ -13,6 +13,7 @@ from syncd.ledger.store import reading
 from syncd.pipeline import probe
 from syncd.pipeline.forecast import fit, turns_of
 
+from .by_hand import NOW, Tables, Where
 from .conftest import Build
 from .harness import DAY, EMAIL, PHONE, Harness, sync_of
 
@@ -120,6 +121,41 @@ def test_how_long_a_balance_lasts_in_words(days: float, told: str) -> None:
     assert runway.in_words(one) == f"12.5 credits last {told} at the last 7 days' spend"
     both = runway.in_words({**one, "days": {"7": 3.0, "30": days}})
     assert both == f"12.5 credits last 3 days at the last 7 days' spend ({told} at the last 30 days')"
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("first_ago", "balance", "a_day", "days"),
+    [
+        (10, "70", (2.0, 2.1), (35.0, 70 / 2.1)), (10, "-5.5", (2.0, 2.1), (0.0, 0.0)),
+        (10, None, (2.0, 2.1), (None, None)),
+        (0.25, "14", (7.0, 7.0), (2.0, 2.0)), (40, "60", (2.0, 21 / 30), (30.0, 60 / 0.7)),
+    ],
+)  # fmt: skip
+def test_what_is_spent_a_day_is_that_of_the_time_since_the_first_call(
+    tables: Tables, first_ago: float, balance: str | None, a_day: tuple[float, float], days: tuple[float | None, ...]
+) -> None:
+    """A day at the least, and a week or a month at the most. Seven or fourteen credits in the last week, and more
+    before it."""
+    now = NOW // DAY * DAY
+    if balance is not None:
+        tables.add(Where("connection", "name"), "ann", balance=balance)
+    row = {"sync": "a", "field": "email", "run_id": 1, "refresh": 0, "reserved_mc": 0, "assumed_mc": 0, "doubt_mc": 0}
+    spent: dict[float, list[tuple[float, int]]] = {
+        0.25: [(0.25, 7_000)],
+        10: [(10, 7_000), (1, 14_000)],
+        40: [(40, 50_000), (20, 7_000), (1, 14_000)],
+    }
+    for ago, charged in spent[first_ago]:
+        tables.add(Where("spend", "provider"), "ann", slot=int((now - ago * DAY) // 900), charged_mc=charged, **row)
+    tables.add(Where("spend", "provider"), "bob", slot=int(now // 900) - 1, charged_mc=1, **row)
+    told = tables.read(runway.report, ["ann", "new"], now=now)
+    assert told["ann"] == {
+        "balance": None if balance is None else float(balance),
+        "credits_a_day": {"7": pytest.approx(a_day[0]), "30": pytest.approx(a_day[1])},
+        "days": dict(zip(("7", "30"), (None if one is None else pytest.approx(one) for one in days), strict=True)),
+    }
+    assert told["new"] == {"balance": None, "credits_a_day": {"7": None, "30": None}, "days": {"7": None, "30": None}}
 
 
 def test_where_nothing_was_spent_nothing_is_said(build: Build) -> None:

@@ -109,6 +109,15 @@ def test_no_more_are_bought_than_a_canary_still_has(tables: Tables, limit: int, 
     assert tables.read(confirmations.allowance, "a", "policy", limit=limit, now=NOW, canary=canary) == left_by_limit
 
 
+@pytest.mark.parametrize(("limit", "canary"), [(0, 1), (1, None), (1, 1), (1, 9)])
+def test_where_more_are_on_their_way_than_may_be_nobody_is_bought_for(
+    tables: Tables, limit: int, canary: int | None
+) -> None:
+    for n in range(1, 4):
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="sent", submission_id="s")
+    assert tables.read(confirmations.allowance, "a", "policy", limit=limit, now=NOW, canary=canary) == 0
+
+
 def test_a_single_write_is_tried_after_growing_pauses(tables: Tables) -> None:
     """From the third refusal in a row on; those of the same value are not counted twice."""
     found = []

@@ -138,6 +138,20 @@ def test_after_its_canary_a_sync_waits_for_a_person_unless_it_writes_something_e
     assert tables.read(write_limits.canary_left, "a", WriteLimits(canary=3, policy="another")) == 2
 
 
+def test_where_a_limit_was_lowered_nothing_is_left_and_not_less(tables: Tables) -> None:
+    high = WriteLimits(per_hour=9, canary=9, policy="p")
+    tables.add(Where("run", "sync"), "a", id=1, started_at=1.0)
+    for job in (1, 2):
+        tables.add(Where("job", "id"), job, contact_id=job, field="email", sync="a", state="done")
+        tables.add(Where("write", "job_id"), job, state="written", at=NOW, property="x", run_id=1)
+    tables.write(begun, "a", high, 2, now=NOW)
+    assert tables.read(write_limits.canary_left, "a", WriteLimits(canary=1, policy="p")) == 0
+    for limits in (WriteLimits(per_hour=1), WriteLimits(per_run=1), WriteLimits(canary=1, policy="p")):
+        assert tables.read(write_limits.allowed, "a", limits, now=NOW) == 0, limits
+    for limits in (WriteLimits(per_hour=3), WriteLimits(per_run=3), WriteLimits(canary=3, policy="p")):
+        assert tables.read(write_limits.allowed, "a", limits, now=NOW) == 1, limits
+
+
 # --- values that are old -----------------------------------------------------------------------------
 
 

@@ -188,6 +188,7 @@ def test_a_state_is_told_in_credits() -> None:
     [
         ({"difference": 0, "seen": 0}, ""),
         ({"difference": 2.5, "seen": 9}, "2.5 credits are gone that were not charged here"),
+        ({"difference": 0.5, "seen": 0}, "0.5 credits are gone that were not charged here"),
         ({"difference": -2, "seen": 0}, "2 credits that were charged here are not gone"),
         ({"difference": 0, "seen": 3}, "3 credits are gone that were not charged here, as it seems: not certain yet"),
     ],
