@@ -15,7 +15,7 @@ import pytest
 
 from syncd.cli.work import only_daemon
 from syncd.ledger import copies, upkeep
-from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy, LedgerError
+from syncd.ledger.file import DiskFailed, DiskFull, LedgerBusy, LedgerError, held
 from syncd.ledger.store import Tx
 
 from .audit import ask
@@ -42,6 +42,19 @@ def test_where_there_is_no_such_folder_that_is_said(written: Harness, tmp_path: 
     (tmp_path / "there.db").symlink_to("nowhere")
     with pytest.raises(LedgerError, match="is there already: name a new file"):
         copies.back_up(written.path, tmp_path / "there.db")
+
+
+def test_a_ledger_s_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "some" / "where" / "ledger.db"
+    for _ in range(2):
+        with held(path) as mine:
+            assert mine
+            with held(path) as another:
+                assert not another
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (path.parent, path.with_name("ledger.db.lock"))] == [
+        0o700,
+        0o600,
+    ]
 
 
 @pytest.fixture

@@ -674,6 +674,7 @@ def test_where_there_is_no_log_nothing_is_written_again(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE t (n)")
         file.write_wal_anew(connection, path)
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 5_000, "others are waited for, as before"
         assert not (tmp_path / "plain.db-wal").exists()
         assert not connection.in_transaction
         connection.execute("INSERT INTO t VALUES (1)")

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -454,6 +455,14 @@ def test_a_commit_of_a_transaction_that_has_failed_is_none(url: Url) -> None:
             session.execute("SELECT 1 / 0")
         with pytest.raises(LedgerError, match="nobody can say"):
             engine_of(url).commit(session)
+
+
+def test_without_a_standby_that_commits_wait_for_nothing_is_begun_where_there_is_to_be_one(url: Url) -> None:
+    with closing(Session(url.text, reads=False)) as session:
+        with pytest.raises(LedgerError, match="waits for no synchronous standby any more"):
+            postgres.PostgresEngine(replace(url, replicated=True)).begin(session)
+        session.execute("ROLLBACK")
+        postgres.PostgresEngine(url).begin(session)
 
 
 def test_there_is_room_for_each_statement_to_be_prepared() -> None:

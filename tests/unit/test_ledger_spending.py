@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from syncd.contract.model import Field
-from syncd.ledger import budgets, daily, floors, room
+from syncd.ledger import budgets, daily, floors, room, shares
 from syncd.ledger.budgets import SLOT, Budget
 from syncd.ledger.costs import of_calls
 from syncd.ledger.floors import Floor
@@ -342,6 +343,40 @@ def test_a_month_goes_on_once_so_much_has_left_it_that_the_next_call_fits(tables
         return None if one["goes_on_at"] is None else int((one["goes_on_at"] - first) // DAY) - 29
 
     assert [goes_on(needs) for needs in (1, 2_000, 2_001, 6_000, 6_001, 9_000, 9_001)] == [1, 1, 4, 4, 21, 21, None]
+
+
+@pytest.mark.parametrize(
+    ("finds", "charge", "split"),
+    [
+        ({"email": 2, "phone": 1}, 24_000, {"email": 4_000, "phone": 20_000}),
+        ({"email": 1, "phone": 1}, 22_000, {"email": 2_000, "phone": 20_000}),
+        ({"email": 4, "phone": 0}, 6_000, {"email": 6_000, "phone": 0}),
+        ({}, 28_000, {"email": 8_000, "phone": 20_000}),
+        ({"email": 2, "phone": 1}, 0, None),
+    ],
+)
+def test_what_a_mixed_call_was_charged_is_split_by_what_it_found(
+    tables: Tables, finds: dict[str, int], charge: int, split: dict[str, int] | None
+) -> None:
+    """Four mailboxes were asked for at two credits each, and one phone at twenty."""
+    reserved = {"email": 8_000, "phone": 20_000}
+    for call in ("s", "other"):
+        tables.add(Where("submission", "id"), call, provider="ann", state="accepted", shares=json.dumps(reserved))
+    asked = ["email"] * 4 + ["phone"]
+    for n, field in enumerate(asked, 1):
+        tables.add(Where("job", "id"), n, contact_id=n, field=field, sync="a", state="sent")
+        tables.add(Where("attempt", "id"), n, job_id=n, submission_id="s", provider="ann", created_at=1.0)
+        found = asked[:n].count(field) <= finds.get(field, 0)
+        row = {"submission_id": "s", "outcome": "found" if found else "not_found", "candidates": "[]"}
+        tables.add(Where("result", "id"), n, job_id=n, provider="ann", round=0, **row)
+        tables.add(Where("result", "id"), n + 10, job_id=n, provider="bob", round=0, **{**row, "submission_id": "old"})
+    told = tables.read(shares.of_charges, {"s": charge, "unknown": 5})
+    assert (None if told["s"] is None else json.loads(told["s"]), told["unknown"]) == (split, None)
+
+
+def test_a_single_field_has_all_that_was_charged(tables: Tables) -> None:
+    tables.add(Where("submission", "id"), "s", provider="ann", state="accepted", shares='{"email": 7}')
+    assert tables.read(shares.of_charges, {"s": 5_000}) == {"s": '{"email":5000}'}
 
 
 def test_a_balance_is_noted_once_for_a_moment_and_kept_a_quarter_of_an_hour(tables: Tables) -> None:

@@ -124,7 +124,9 @@ def mark(place: Place, row: tuple[Any, ...] | None) -> None:
 
 def test_there_and_back_with_work_under_way(harness: Harness, file: Path, url: Url, tmp_path: Path) -> None:
     before = rows(file)
-    told = move(file, url, now=NOW)
+    seen: list[tuple[int, int]] = []
+    told = move(file, url, now=NOW, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (2 * told.rows, 2 * told.rows), "each row is copied, and compared"
     assert rows(url) == before == rows(file)
     counted = {name: one.rows for name, one in told.tables.items()}
     assert counted.pop("worker") == 1, "which is not alive there"

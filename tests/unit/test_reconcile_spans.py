@@ -105,7 +105,7 @@ def test_what_was_bought_is_at_least_the_rise_and_what_cannot_be_explained() -> 
     """With a call under way, and with one that was charged meanwhile."""
     held = replace(FIRST, reserved=10_000)
     under_way = after(reading(10.0, 150_000, reserved=10_000), first=held)
-    assert (under_way.bought, under_way.difference) == (50_000, 0)
+    assert (under_way.bought, under_way.difference, under_way.jump) == (50_000, 0, 0)
     charged = after(reading(10.0, 145_000, charged=5_000, charged_before=5_000))
     assert (charged.bought, charged.difference) == (50_000, 0)
 
