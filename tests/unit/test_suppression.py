@@ -406,7 +406,9 @@ def test_what_was_forgotten_stays_so_and_otherwise_the_first_reason_stands(table
     assert add("four", forgotten=False) == [("one", "one", 1)]
     assert (known(0), known(1)) == (["email"], ["email"])
     assert tables.read(suppressions.new, [sign, suppression.read("birch.example")]) == 1
-    [(key, digest)] = tables.raw.execute("SELECT key, digest FROM suppression_key, suppression").fetchall()
+    tables.write(suppressions.add, [suppression.read("birch.example")], reason="five", by="five", now=2.0)
+    assert [one.forgotten for one in tables.read(suppressions.entries)] == [True, False], "nobody was erased by that"
+    [(key, digest), _] = tables.raw.execute("SELECT key, digest FROM suppression_key, suppression").fetchall()
     assert (len(key), len(bytes.fromhex(digest)), len(tables.read(suppressions.entries)[0].id)) == (32, 16, 12)
 
 
