@@ -27,6 +27,8 @@ Told = dict[str, Any]
 NOW = 1.0
 SAMPLE = b'{"status": "FINISHED", "data": [{"custom": {"contact_id": "1"}, "contact_info": {}}]}'
 ROWS = "SELECT submission_id, source, body, state, note, repeats, part, size, sample_id FROM delivery ORDER BY id"
+SETTLED = """INSERT INTO submission (id, provider, state, sync, run_id, requests, reserved_mc,
+    created_at, deadline, shares) VALUES ('s', 'ann', 'settled', 'a', 1, 1, 0, 1, 1, '{}')"""
 
 
 @st.composite
@@ -86,12 +88,20 @@ def test_together_is_the_same_as_one_after_the_other(
         assert ask(folder / "many.db", ROWS) == ask(folder / "one.db", ROWS)
 
 
+async def settled(books: Ledger) -> list[Kept]:
+    await books.write(lambda tx: tx._connection.execute(SETTLED))
+    return []
+
+
 def test_a_call_keeps_no_more_than_can_be_genuine_of_what_comes_at_once(tmp_path: Path) -> None:
     told: Told = {"now": NOW, "bounded": True}
     flood = [(Delivery(submission_id="s", source=Source.CALLBACK, body=b"%d" % n), told) for n in range(25)]
     with ledger(tmp_path / "ledger.db") as books:
         assert books(lambda it: together(it, flood)) == [Kept.NEW] * 20 + [Kept.TOO_MANY] * 5
         assert books(lambda it: together(it, flood[:3])) == [Kept.REPEATED] * 3
+        books(settled)
+        assert books(lambda it: together(it, [flood[-1]])) == [Kept.GONE], "its last word has come"
+        assert len({Kept.TOO_MANY, Kept.GONE, Kept.REPEATED, Kept.NEW}) == 4
         trusted = [(replace(one, submission_id="t"), {"now": NOW}) for one, _ in flood]
         assert books(lambda it: together(it, trusted)) == [Kept.NEW] * 25, "whose sender is known"
 

@@ -11,6 +11,7 @@ from syncd.ledger.retention import Purged
 from syncd.ledger.store import Ledger, reading
 
 from .audit import ask, sqlite3
+from .by_hand import EMPTY, NOW, Tables, Where
 from .conftest import Build
 from .harness import DAY, EMAIL, Harness
 from .test_forgetting import adds_up, left_of
@@ -81,6 +82,21 @@ def test_of_a_finished_job_only_that_it_is_and_what_it_cost_stays(written: Harne
     assert ask(copy, "SELECT value, note, thinned FROM job") == [(None, "", 1)] * 2
     assert [ask(copy, one) for one in kept] == before[:2]
     assert told(copy) == []
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_answers_that_have_the_numbers_of_deleted_ones_are_counted_too(tables: Tables) -> None:
+    """Where jobs alone are old enough, and nobody was to be forgotten."""
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "pulled_at": NOW})
+        tables.add(Where("job", "id"), n, contact_id=n, field="email", sync="a", state="done", updated_at=float(n))
+        tables.add(Where("result", "id"), n, job_id=n, provider="ann", outcome="not_found", candidates="[]", at=1.0)
+    for mark in ("daily_answers", "daily_answers_seen"):
+        tables.write(upkeep.set_mark, mark, 2)
+    told = tables.write(retention.purge, raw_before=0.0, jobs_before=2.5, people_before=0.0, now=NOW)
+    assert (told.histories, told.people) == (2, 0)
+    assert tables.raw.execute("SELECT count(*) FROM result").fetchone() == (0,)
+    assert tables.read(upkeep.marks, "daily_answers") == {"": 0.0, "_seen": 0.0}
 
 
 def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(harness: Harness) -> None:
