@@ -207,6 +207,24 @@ def test_a_mailbox_that_was_found_and_not_written_tells_them_too(harness: Harnes
     assert harness.sql("SELECT count(*) FROM contact") == [(0,)]
 
 
+STRANGER = Identity(first_name="Zoltan", last_name="Querfurt", domain="elsewhere.example.org")
+
+
+def test_whom_an_answer_spoke_of_by_mistake_is_not_forgotten_with_them(harness: Harness) -> None:
+    """The CRM gets that person later."""
+    ada = harness.person("Ada")
+    mail = "zoltan@elsewhere.example.org"
+    harness.finds(ada, EMAIL, mail)
+    harness.fake.says[ada, EMAIL] = (STRANGER,)
+    harness.ask()
+    harness.answer_all()
+    harness.verify()
+    forget(harness, f"crm/contacts/{ada}")
+    harness.crm.add(replace(STRANGER, emails=(mail,)))
+    harness.pull()
+    assert harness.sql("SELECT count(*) FROM contact") == [(1,)]
+
+
 def test_a_person_whom_the_ledger_does_not_know_is_left_alone_from_now_on(harness: Harness) -> None:
     harness.person("Bo")
     harness.pull()

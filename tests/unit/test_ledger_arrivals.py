@@ -99,6 +99,7 @@ def test_a_call_keeps_no_more_than_can_be_genuine_of_what_comes_at_once(tmp_path
     with ledger(tmp_path / "ledger.db") as books:
         assert books(lambda it: together(it, flood)) == [Kept.NEW] * 20 + [Kept.TOO_MANY] * 5
         assert books(lambda it: together(it, flood[:3])) == [Kept.REPEATED] * 3
+        assert books(lambda it: together(it, flood[-2:])) == [Kept.TOO_MANY] * 2, "nor of what comes later"
         books(settled)
         assert books(lambda it: together(it, [flood[-1]])) == [Kept.GONE], "its last word has come"
         assert len({Kept.TOO_MANY, Kept.GONE, Kept.REPEATED, Kept.NEW}) == 4

@@ -164,6 +164,23 @@ def test_what_does_not_fit_into_a_budget_is_news_once_a_day(harness: Harness) ->
 # --- who a contact is ---------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize("found", [None, "ada@acme.example.com"])
+@pytest.mark.parametrize("learned", [None, "https://www.linkedin.com/in/ada-learned"])
+def test_of_a_contact_what_answers_brought_is_known_beside_what_the_crm_says(
+    tables: Tables, found: str | None, learned: str | None
+) -> None:
+    """A phone is asked for with it; the record's own word is told apart."""
+    identity = '{"first_name":"Ada","last_name":"Test"}'
+    tables.add(Where("contact", "id"), 1, **{**EMPTY, "identity": identity, "learned": learned, "lacks": '["phone"]'})
+    if found is not None:
+        row = {"state": "done", "reason": "written", "value": found, "updated_at": 5.0}
+        tables.add(Where("job", "id"), 1, contact_id=1, field="email", sync="a", **row)
+    told = {one.field: one for one in tables.read(cases.read, [1], Rules()).cases}[PHONE]
+    assert (told.identity.linkedin_url, told.identity.email) == (learned, found)
+    assert (told.own.linkedin_url, told.own.email, told.own.first_name) == (None, None, "Ada")
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_found_mailbox_is_known_of_whom_the_record_is_about_now(build: Build, changed: bool) -> None:
     """A phone is asked for with the e-mail that was found, unless the record is about somebody else since."""
@@ -305,6 +322,14 @@ class _Database:
         self.says += 1_000.0
         await asyncio.sleep(self.after)
         return self.says
+
+
+def test_what_comes_again_far_behind_in_a_body_is_packed_and_read_as_it_came() -> None:
+    body = os.urandom(20_000) * 2
+    packed = arrivals.packed(body, b"x" * 50)
+    assert packed is not None
+    assert len(packed) < 21_000
+    assert arrivals.unpacked(packed, b"x" * 50) == body
 
 
 def test_an_answer_that_took_long_says_too_little_of_the_time_unless_there_is_no_other() -> None:
@@ -604,6 +629,17 @@ def test_which_pulls_are_the_last_and_which_ended_well(tables: Tables) -> None:
     last = tables.read(lambda tx: {row["sync"]: tuple(row)[1:] for row in tx.rows("runs_last", syncs=names)})
     assert last == {"a": (6.0, None), "b": (0.5, 9.0)}
     assert tables.read(figures.read, ["a", "b", "c"], []).pulled_at == {"a": 2.0, "b": 9.0}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
+def test_of_a_write_what_is_not_known_is_told_as_nothing(tables: Tables) -> None:
+    tables.add(Where("contact", "id"), 1, **EMPTY, connection="crm", object="contacts", ext_id="1")
+    tables.add(Where("job", "id"), 1, contact_id=1, field="email", sync="a", state="done")
+    tables.add(Where("write", "id"), 1, job_id=1, state="written", at=1.0, run_id=0, property="x", after="v")
+    ref = ContactRef(connection="crm", object="contacts", id="1")
+    (told,) = tables.read(reports.journey, ref)["jobs"][0]["writes"]
+    unknown = {"run": None, "found": "", "accepted_by": None, "cost": 0.0, "undo": None}
+    assert told.items() >= unknown.items()
 
 
 @pytest.mark.sqlite  # rows are put there by hand

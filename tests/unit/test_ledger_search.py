@@ -116,6 +116,19 @@ def test_all_that_fits_is_found_and_each_page_once(tables: Tables, seed: int) ->
         assert paged == told, wanted
 
 
+def test_whom_a_text_can_mean_is_told_each_once_however_much_was_asked_about_them(tables: Tables) -> None:
+    """Four fields of each."""
+    for n in range(1, 8):
+        given = {**EMPTY, "connection": "crm", "object": "contacts", "ext_id": f"e{n}"}
+        tables.add(Where("contact", "id"), n, **given)
+        tables.write(search.index, [(n, Identity(last_name="Stone"))])
+        for job, field in enumerate(("email", "phone", "mobile", "linkedin"), 4 * n):
+            tables.add(Where("job", "id"), job, contact_id=n, field=field, sync="a", state="done")
+    found = tables.read(search.resolve, "stone", most=5)
+    assert [ref.id for ref in found] == ["e7", "e6", "e5", "e4", "e3"]
+    assert [ref.id for ref in tables.read(search.resolve, "crm/contacts/e2")] == ["e2"]
+
+
 def test_the_beginning_of_an_id_has_three_characters_at_the_least(tables: Tables) -> None:
     """A shorter text is a word; with its place, an id may be as short as it is."""
     tables.add(Where("sync", "name"), "a", crm="crm", object="contacts", selection="s")

@@ -301,10 +301,11 @@ LANDLINE = "+33142685300"
 
 
 def test_a_mobile_number_goes_to_its_own_property_and_what_is_left_comes_along() -> None:
-    both = what(policy(PHONES), facts(heard(Outcome.FOUND, NUMBER, LANDLINE), field=PHONE))
-    assert isinstance(both, Write)
-    assert (both.value.text, both.value.field) == (LANDLINE, PHONE)
-    assert [(one.text, one.field) for one in both.brings] == [(NUMBER, MOBILE)]
+    for numbers in ((NUMBER, LANDLINE), (LANDLINE, NUMBER)):
+        both = what(policy(PHONES), facts(heard(Outcome.FOUND, *numbers), field=PHONE))
+        assert isinstance(both, Write)
+        assert (both.value.text, both.value.field) == (LANDLINE, PHONE)
+        assert [(one.text, one.field) for one in both.brings] == [(NUMBER, MOBILE)]
     alone = what(policy(PHONES), facts(heard(Outcome.FOUND, NUMBER), field=PHONE))
     assert isinstance(alone, Write)
     assert (alone.value.field, alone.brings) == (MOBILE, ())

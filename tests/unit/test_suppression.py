@@ -356,6 +356,20 @@ def test_who_is_taken_from_the_list_is_decided_on_anew_and_others_stay_on_it(tab
 
 
 @pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize("listed", [MAIL, "https://www.linkedin.com/in/ada-learned", "nobody@acme.example"])
+def test_a_profile_that_an_answer_brought_tells_somebody_beside_what_the_crm_says(tables: Tables, listed: str) -> None:
+    identity = json.dumps({"first_name": "Ada", "emails": [MAIL], "email": MAIL})
+    profile = "https://www.linkedin.com/in/ada-learned"
+    given = {**EMPTY, "connection": "crm", "object": "contacts", "ext_id": "1", "identity": identity, "person": "1"}
+    tables.add(Where("contact", "id"), 1, **given, learned=profile)
+    sign = suppression.read(listed)
+    tables.write(suppressions.add, [sign], reason="asked us", by="ops", now=1.0)
+    assert set(tables.read(suppressions.of_contacts, [1, 2])) == ({1} if listed in (MAIL, profile) else set())
+    texts = {one.text for one in tables.read(suppressions.signs_of, [1])}
+    assert texts >= {suppression.read(text).text for text in (MAIL, profile, "crm/contacts/1")}
+
+
+@pytest.mark.sqlite  # rows are put there by hand
 def test_whom_an_entry_concerns_with_the_persons_other_records(tables: Tables) -> None:
     people = {1: "p", 2: "p", 3: "q", 4: "r", 5: "q"}
     for n, person in people.items():
