@@ -652,9 +652,12 @@ def test_a14_neighbour_who_fails_for_a_day_is_undetermined_and_asked_again_after
     for pause in (900.0, 3_600.0, 21_600.0, 0.0):
         harness.call_back(harness.fake.submitted[-1], failed(harness))
         harness.verify()
-        harness.clock.time += pause
-        harness.sweep()
-        harness.dispatch()
+        before = len(asked(harness))
+        for wait in (pause - 1, 1.0) if pause else (0.0,):
+            assert len(asked(harness)) == before, "not a second sooner"
+            harness.clock.time += wait
+            harness.sweep()
+            harness.dispatch()
     assert (asked(harness), harness.job(ada)) == ([ada] * 4, ("done", "undetermined"))
     knows(harness, {ada: MAIL})
     harness.clock.time += DAY + 1

@@ -18,7 +18,7 @@ from syncd.ledger.arrivals import unpacked
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import queries, reading
 from tests.contract.fake_crm import FakeCrm
-from tests.contract.fake_provider import CAPABILITIES, FakeProvider
+from tests.contract.fake_provider import CAPABILITIES, STRANGER, FakeProvider
 from tests.places import all_bytes, in_words, place_of
 
 from .audit import BODIES
@@ -205,9 +205,6 @@ def test_a_mailbox_that_was_found_and_not_written_tells_them_too(harness: Harnes
     harness.crm.add(Identity(first_name="Heidi", last_name="Q.", emails=(FOUND,)))
     harness.pull()
     assert harness.sql("SELECT count(*) FROM contact") == [(0,)]
-
-
-STRANGER = Identity(first_name="Zoltan", last_name="Querfurt", domain="elsewhere.example.org")
 
 
 def test_whom_an_answer_spoke_of_by_mistake_is_not_forgotten_with_them(harness: Harness) -> None:

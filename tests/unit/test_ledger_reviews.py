@@ -48,6 +48,16 @@ def test_those_are_told_that_are_named_and_still_wait(tables: Tables) -> None:
     assert {one.id for one in tables.read(reviews.outlines)} == {1, 2, 3, 5}
 
 
+@pytest.mark.parametrize(("reason", "note"), [("", "refused by ada"), ("left", "refused by ada: left")])
+def test_who_has_decided_and_why_is_said_of_the_job(tables: Tables, reason: str, note: str) -> None:
+    for n in (1, 2):
+        _waits(tables, n, note="before")
+    assert tables.write(reviews.decide, [1], reviews.REFUSED, "ada", now=NOW, reason=reason) == 1
+    assert tables.write(reviews.decide, [1], reviews.REFUSED, "bea", now=NOW) == 0, "it is decided"
+    told = tables.rows(Where("job", "id"), ["state", "note"])
+    assert told == {1: [("answered", note)], 2: [("review", "before")]}
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
 def test_a_page_ends_where_the_next_one_begins(tables: Tables, limit: int) -> None:
     """Those that are over first come first; the last page says that it is the last one."""

@@ -164,6 +164,17 @@ def test_a_retry_forgets_what_was_in_vain_and_nothing_else(one: Heard, kept: boo
     assert what(policy(), facts(one, retried_at=NOW - 10)) == what(policy(), facts(one))
 
 
+@pytest.mark.parametrize(("seconds", "counts"), [(0.0, True), (-1.0, False)])
+def test_a_value_is_verified_again_by_what_was_said_since(seconds: float, counts: bool) -> None:
+    known = facts(
+        heard(Outcome.FOUND, MAIL, asked_at=NOW - 10 + seconds), lacks=False, written=MAIL, refreshing=NOW - 10
+    )
+    verified = what(policy(), known)
+    assert verified == (
+        Nothing(Reason.WRITTEN, "verified again: valid by ann") if counts else Ask("ann", "", anew=False)
+    )
+
+
 def test_an_answer_of_a_provider_that_is_not_asked_any_more_is_not_written() -> None:
     former = heard(Outcome.FOUND, MAIL, by="eve")
     assert what(policy(), facts(former)) == Ask("ann", "found ")

@@ -99,6 +99,25 @@ def test_answers_that_have_the_numbers_of_deleted_ones_are_counted_too(tables: T
     assert tables.read(upkeep.marks, "daily_answers") == {"": 0.0, "_seen": 0.0}
 
 
+@pytest.mark.sqlite  # rows are put there by hand
+@pytest.mark.parametrize(
+    ("looked_to", "ended_ago", "then"),
+    [(1, 10.0, 2), (None, 10.0, None), (None, DAY - 1, None), (None, DAY, 2), (None, None, 2), (2, 10.0, None)],
+)
+def test_a_round_that_has_begun_goes_on_and_the_next_one_begins_a_day_after_its_end(
+    tables: Tables, looked_to: int | None, ended_ago: float | None, then: int | None
+) -> None:
+    for n in (1, 2):
+        tables.add(Where("contact", "id"), n, **{**EMPTY, "pulled_at": NOW})
+    for mark, value in (("people_looked_to", looked_to), ("people_round_ended", ended_ago and NOW - ended_ago)):
+        if value is not None:
+            tables.write(upkeep.set_mark, mark, value)
+    tables.write(retention.purge, raw_before=0.0, jobs_before=0.0, people_before=0.0, now=NOW)
+    assert tables.read(upkeep.mark, "people_looked_to") == then
+    ended = NOW if looked_to == 2 else ended_ago and NOW - ended_ago
+    assert tables.read(upkeep.mark, "people_round_ended") == ended
+
+
 def test_the_history_of_what_is_under_way_is_kept_however_old_it_is(harness: Harness) -> None:
     ada = harness.person()
     harness.ask()

@@ -15,6 +15,7 @@ from syncd.cli import app
 from syncd.config.sections import OptOutScope, People
 from syncd.contract.model import EnrichmentRequest, Identity, Submission
 from syncd.ledger import submissions, suppressions
+from syncd.ledger.results import dump_identity
 from syncd.ledger.submissions import Item, Stale
 from syncd.people import suppression
 from syncd.people.suppression import Kind, Sign
@@ -358,7 +359,7 @@ def test_who_is_taken_from_the_list_is_decided_on_anew_and_others_stay_on_it(tab
 @pytest.mark.sqlite  # rows are put there by hand
 @pytest.mark.parametrize("listed", [MAIL, "https://www.linkedin.com/in/ada-learned", "nobody@acme.example"])
 def test_a_profile_that_an_answer_brought_tells_somebody_beside_what_the_crm_says(tables: Tables, listed: str) -> None:
-    identity = json.dumps({"first_name": "Ada", "emails": [MAIL], "email": MAIL})
+    identity = dump_identity(Identity(first_name="Ada", email=MAIL, emails=(MAIL,)))
     profile = "https://www.linkedin.com/in/ada-learned"
     given = {**EMPTY, "connection": "crm", "object": "contacts", "ext_id": "1", "identity": identity, "person": "1"}
     tables.add(Where("contact", "id"), 1, **given, learned=profile)
