@@ -98,8 +98,9 @@ def take(tx: Tx, kind: Kind, items: Sequence[Any], *, owner: Owner, now: float, 
 
 def _take(tx: Tx, kind: Kind, items: Sequence[Any], owner: Owner, epoch: int) -> tuple[Any, ...]:
     wanted = _texts(items)
-    if tx.run("claims_take", kind=kind, items=wanted, owner=owner.id, epoch=epoch) == len(items):
-        return tuple(items)
+    n = tx.run("claims_take", kind=kind, items=wanted, owner=owner.id, epoch=epoch) if items else 0
+    if n in (0, len(items)):
+        return tuple(items) if n else ()
     taken = {row[0] for row in tx.rows("claims_taken", kind=kind, items=wanted, epoch=epoch)}
     return tuple(item for item in items if str(item) in taken)
 

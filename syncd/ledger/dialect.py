@@ -20,6 +20,8 @@ _SUBSTITUTIONS = {
     r"\bx''": "CAST('' AS BLOB)",
     r"\bjson_group_array\(": "json_agg(",
     r"\bjson_array\(": "json_build_array(",
+    # A list of keys: as an array, each is looked up in an index; joined, the planner guesses how many there are.
+    r"(?<!NOT )\bIN \(SELECT value FROM (json_each(?:_text)?\(:\w+\))\)": r"= ANY (ARRAY(SELECT value FROM \1))",
     r"\bAS INTEGER\)": "AS BIGINT)",
     r"\bAS REAL\)": "AS DOUBLE PRECISION)",
     r"\bAS BLOB\)": "AS BYTEA)",

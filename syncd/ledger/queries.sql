@@ -29,14 +29,20 @@ INSERT INTO meta VALUES ('epoch', 1) ON CONFLICT (key) DO UPDATE SET value = met
 INSERT INTO claim SELECT :kind, value, :owner, :epoch FROM json_each_text(:items) WHERE true ON CONFLICT DO NOTHING
 
 -- name: claims_taken
-SELECT item FROM json_each_text(:items) AS wanted CROSS JOIN claim ON claim.kind = :kind AND claim.item = wanted.value
-WHERE claim.epoch = :epoch
+-- (Each is looked up by its whole key: of a kind, PostgreSQL's index also has all that was let go of and not cleaned up yet.)
+SELECT value FROM json_each_text(:items) AS wanted
+WHERE (SELECT epoch FROM claim WHERE kind = :kind AND item = wanted.value) = :epoch
 
 -- name: claims_held
-SELECT count(*) FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_text(:items)) AND epoch = :epoch
+SELECT count(*) FROM json_each_text(:items) AS wanted
+WHERE (SELECT epoch FROM claim WHERE kind = :kind AND item = wanted.value) = :epoch
 
 -- name: claims_release
 DELETE FROM claim WHERE kind = :kind AND item IN (SELECT value FROM json_each_text(:items)) AND epoch = :epoch
+
+-- name: claims_release [postgres]
+DELETE FROM claim WHERE ctid = ANY (ARRAY(SELECT (
+    SELECT ctid FROM claim WHERE kind = :kind AND item = wanted.value AND epoch = :epoch) FROM json_each_text(:items) AS wanted))
 
 -- name: claims_forget
 DELETE FROM claim

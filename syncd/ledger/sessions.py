@@ -38,7 +38,11 @@ _FOR_ALL = (
 )
 _WRITING = (
     f"{_FOR_ALL} SET idle_in_transaction_session_timeout = '5s';"  # whoever stands still holds nobody up for longer
-    "SET lock_timeout = '30s'"  # so that several who stand in line are waited for, too
+    " SET lock_timeout = '30s';"  # so that several who stand in line are waited for, too
+    # Rows are looked up in indexes, as SQLite does it. What is kept prepared was often planned when its tables were new
+    # and empty: reading all of them looked cheapest, and stayed so when they had grown.
+    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;"
+    " SET cpu_tuple_cost = 1; SET cpu_index_tuple_cost = 1; SET plan_cache_mode = force_generic_plan"
 )
 _READING = f"{_FOR_ALL} SET default_transaction_read_only = on; SET statement_timeout = '10min'"
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # as it stands in JSON

@@ -27,6 +27,7 @@ ONLY_POSTGRES = {
     "words_merge",
     "changes_so_far",
     "wake_inbox",
+    "claims_release",
 }  # each says in queries.sql why it has two texts
 
 
