@@ -2,8 +2,9 @@
 
 One transaction writes at a time, as with SQLite, whichever process it is of: each takes one lock at its beginning.
 So what a unit of work has read stays as it is until its end, and rows get their numbers in the order of commits. The
-lock is let go of once the commit can be seen, by the standby's word where there is one. No transaction waits for
-anything outside; one whose process stands still is ended by PostgreSQL after five seconds.
+lock is let go of once the commit can be seen; that it is on the disk, and at the standby where there is one, is waited
+for beside the next process's transaction, and only then is anybody told. No transaction waits for anything outside; one
+whose process stands still is ended by PostgreSQL after five seconds.
 """
 
 from __future__ import annotations

@@ -21,6 +21,10 @@ from psycopg.types.string import StrDumperUnknown, TextLoader
 from .dialect import numbered
 
 STATEMENTS_KEPT = 1000  # prepared on a connection: more than there are
+# The first COMMIT makes it visible and lets go of the lock, the second one waits for the disk, and for the standby if
+# there is one. The log keeps their order: what another process writes after it has read this is only kept with it.
+_COMMIT = "SET LOCAL synchronous_commit = off; COMMIT; BEGIN; SELECT pg_logical_emit_message(true, 'syncd', ''); COMMIT"
+_COMMITTED = ["SET", "COMMIT", "BEGIN", "SELECT 1", "COMMIT"]
 UNCERTAIN = "01000"  # the warning of a COMMIT that did not wait until another host has it, too
 _CONNECTING = {
     "application_name": "syncd",
@@ -214,9 +218,15 @@ class Session:
 
     def commit(self) -> bool:
         """False where PostgreSQL does not say that all of it is kept, and by as many hosts as are to keep it."""
+        if self._raw.info.transaction_status is TransactionStatus.INERROR:
+            self.script("ROLLBACK")
+            return False
         self._warned = False
-        done = self._raw.execute(b"COMMIT")
-        return done.statusmessage == "COMMIT" and not self._warned
+        done = self._raw.execute(_COMMIT.encode(), prepare=False)
+        said = [done.statusmessage]
+        while done.nextset():
+            said.append(done.statusmessage)
+        return said == _COMMITTED and not self._warned
 
     def close(self) -> None:
         self._raw.close()
