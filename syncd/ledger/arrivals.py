@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -19,6 +19,8 @@ from .store import Call, Tx, together
 KEPT = 20  # deliveries of one call that are kept beyond those that are expected
 PART = 4 << 10  # bytes that are kept of what is not believed
 PACKED_FROM = 100  # bytes
+AT_ONCE = 8 << 20  # bytes of bodies in one statement, which may need several times as many
+_BODY = 6  # its place in a row of `deliveries_add`
 _SMALL = 4 << 10  # bytes of a body that need no more than a small window
 
 
@@ -98,7 +100,8 @@ class _Shelf:
         if new:
             self._kept = dict(self._tx.packed("deliveries_kept", calls=dump(sorted(new))))
         found = [self._put(one, *key) for one, key in zip(arrivals, keys, strict=True)]
-        self._tx.many("deliveries_add", list(self._new.values()))
+        for rows in _pieces(self._new.values()):
+            self._tx.many("deliveries_add", rows)
         if self._repeats:
             self._tx.run("deliveries_repeated", rows=dump(list(self._repeats.items())))
         return found
@@ -150,6 +153,19 @@ class _Shelf:
             known = self._tx.value("sample_known", text=sample)
             id_ = self._samples[sample] = self._tx.value("sample_add", text=sample) if known is None else known
         return id_
+
+
+def _pieces(rows: Iterable[list[Any]]) -> Iterator[list[list[Any]]]:
+    """Rows of `deliveries_add`, so many at a time."""
+    piece, size = list[list[Any]](), 0
+    for row in rows:
+        piece.append(row)
+        size += len(row[_BODY])
+        if size >= AT_ONCE:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
 
 
 def packed(body: bytes, sample: bytes = b"") -> bytes | None:

@@ -1251,6 +1251,17 @@ SELECT :provider, :submission_id, :source, :digest, :headers, :state, iif(of_for
     iif(of_forgotten, NULL, :ref), :field, :part, :note, :now, :size, :repeats
 FROM (SELECT EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = :submission_id) AS of_forgotten) AS known
 
+-- name: deliveries_add [postgres]
+-- (All of them at once, bytes in base64: see `Session.executemany`.)
+INSERT INTO delivery (
+    provider, submission_id, source, digest, headers, state, body, sample_id, ref, field, part, note, received_at, size, repeats)
+SELECT value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS INTEGER), value ->> 4, value ->> 5,
+    iif(of_forgotten AND value ->> 5 <> 'received', x'', decode(value ->> 6, 'base64')), CAST(value ->> 7 AS INTEGER),
+    iif(of_forgotten, NULL, value ->> 8), value ->> 9, value ->> 10, value ->> 11, CAST(value ->> 12 AS REAL),
+    CAST(value ->> 13 AS INTEGER), CAST(value ->> 14 AS INTEGER)
+FROM (SELECT value, EXISTS (SELECT 1 FROM forgotten_request WHERE submission_id = value ->> 1) AS of_forgotten
+    FROM jsonb_each(:rows)) AS given
+
 -- name: deliveries_repeated
 UPDATE delivery SET repeats = repeats + CAST(given.value ->> 1 AS INTEGER) FROM jsonb_each(:rows) AS given
 WHERE delivery.id = CAST(given.value ->> 0 AS INTEGER)

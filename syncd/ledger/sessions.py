@@ -6,6 +6,7 @@ Statements have their parameters by name, values come as numbers, texts and byte
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -17,6 +18,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown, TextLoader
+
+from syncd.contract.jsontext import dump
 
 from .dialect import numbered
 
@@ -88,6 +91,10 @@ def storable(text: str) -> str:
     """PostgreSQL's texts hold no NUL, nor does its JSON: a mark stands in its place."""
     text = text.replace("\0", "\ufffd")
     return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
+
+
+def _in_json(value: Any) -> Any:
+    return b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 class _Text(StrDumperUnknown):
@@ -183,13 +190,17 @@ class Session:
         return None if found is None else found[0]
 
     def executemany(self, statement: str, rows: Sequence[Sequence[Any]], /) -> psycopg.Cursor[Any]:
-        """The same once for each row. Raises psycopg.Error.
+        """The same once for each row; one that takes them all as `:rows` gets them as one JSON array, bytes in base64,
+        which is a quarter of the work. Raises psycopg.Error.
 
         What psycopg sends last of many switches off the limit on standing still in a transaction (a Flush after the
         Sync; seen with PostgreSQL 15): another statement switches it on again.
         """
+        text, names = numbered(statement)
+        if names == ("rows",):
+            return self._raw.execute(text.encode(), (dump([[_in_json(value) for value in row] for row in rows]),))
         cursor = self._raw.cursor()
-        cursor.executemany(numbered(statement)[0].encode(), rows)
+        cursor.executemany(text.encode(), rows)
         self._raw.execute(b"SELECT")
         return cursor
 

@@ -125,3 +125,10 @@ def test_of_what_is_not_believed_the_first_four_kilobytes_are_kept(tmp_path: Pat
     assert ask(tmp_path / "ledger.db", "SELECT length(body), size, sample_id FROM delivery") == [
         (4_096, len(SAMPLE) * 100, None)
     ]
+
+
+def test_large_bodies_go_into_a_statement_by_the_few() -> None:
+    rows = [[n] * 6 + [bytes(3 << 20)] for n in range(7)]
+    pieces = list(arrivals._pieces(rows))
+    assert [len(piece) for piece in pieces] == [3, 3, 1]
+    assert [row for piece in pieces for row in piece] == rows

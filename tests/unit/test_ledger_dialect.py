@@ -28,6 +28,7 @@ ONLY_POSTGRES = {
     "changes_so_far",
     "wake_inbox",
     "claims_release",
+    "deliveries_add",
 }  # each says in queries.sql why it has two texts
 
 
