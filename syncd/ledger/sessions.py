@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from functools import cache
 from typing import Any
 
@@ -132,6 +133,15 @@ def _adapters() -> AdaptersMap:
     return adapters
 
 
+class _Unit(Enum):
+    """The savepoint of a unit of work: there is none; it stands, for the next one; a unit is under way; it is done."""
+
+    NONE = auto()
+    READY = auto()
+    OPEN = auto()
+    DONE = auto()
+
+
 class Session:
     """A connection that is made again where it was lost, but never within a transaction."""
 
@@ -141,6 +151,7 @@ class Session:
         """Raises psycopg.Error."""
         self._url, self._reads = url, reads
         self._warned = False
+        self._unit = _Unit.NONE
         self.version: int | None = None  # of the tables, when its first transaction began
         self._raw = self._connect()
 
@@ -170,6 +181,8 @@ class Session:
 
     def execute(self, statement: str, values: Mapping[str, Any] | Sequence[Any] = (), /) -> psycopg.Cursor[Any]:
         """A statement of `queries.sql`. Raises psycopg.Error."""
+        if statement in {"SAVEPOINT unit", "RELEASE unit"}:
+            return self._bound(statement)
         text, names = numbered(statement)
         given = [values[name] for name in names] if isinstance(values, Mapping) else values
         try:
@@ -183,6 +196,18 @@ class Session:
             self._raw.close()
         self._raw = self._connect()  # to read once more is harmless
         return self._raw.execute(text.encode(), given or None)
+
+    def _bound(self, statement: str) -> psycopg.Cursor[Any]:
+        """A unit of work begins or has ended. Each message costs this thread a turn while others wait for the lock: the
+        first one has begun with its transaction, the last one ends with it, and between two one message suffices."""
+        if statement == "RELEASE unit":
+            self._unit = _Unit.DONE
+        elif self._unit is _Unit.READY:
+            self._unit = _Unit.OPEN
+        else:
+            self.script(f"RELEASE unit; {statement}" if self._unit is _Unit.DONE else statement)
+            self._unit = _Unit.OPEN
+        return self._raw.cursor()
 
     def value(self, statement: str) -> Any:
         """The first column of the first row of a statement without parameters. Raises psycopg.Error."""
@@ -225,7 +250,8 @@ class Session:
         """Begin a transaction with a statement, on a new connection where the last one was lost."""
         if self._raw.closed:
             self._raw, self.version = self._connect(), None
-        self.script(f"BEGIN; {first}")
+        self.script(f"BEGIN; {first}; SAVEPOINT unit")
+        self._unit = _Unit.READY
 
     def commit(self) -> bool:
         """False where PostgreSQL does not say that all of it is kept, and by as many hosts as are to keep it."""

@@ -230,6 +230,29 @@ def test_a_unit_that_fails_is_undone_alone(ledger: Ledger) -> None:
     assert [mark(ledger, key) for key in ("a", "half", "b")] == [1.0, None, 2.0]
 
 
+def test_units_of_work_cost_no_message_for_where_they_begin_and_end(url: Url) -> None:
+    """But for one between two of them; what one of them has done can be undone alone."""
+    sent = list[str]()
+
+    class Told(Session):
+        def script(self, text: str) -> None:
+            sent.append(text)
+            super().script(text)
+
+    with closing(Told(url.text, reads=False)) as session:
+        engine_of(url).begin(session)
+        for name in ("first", "second", "third"):
+            session.execute("SAVEPOINT unit")
+            session.execute("INSERT INTO tally VALUES (:name, 1)", {"name": name})
+            if name == "second":
+                session.execute("ROLLBACK TO unit")
+            session.execute("RELEASE unit")
+        engine_of(url).commit(session)
+        assert sent[0].startswith("BEGIN; ")
+        assert sent[1:] == ["RELEASE unit; SAVEPOINT unit"] * 2
+        assert session.value("SELECT string_agg(name, ' ' ORDER BY name) FROM tally") == "first third"
+
+
 def test_what_another_transaction_was_in_the_way_of_is_tried_again(ledger: Ledger) -> None:
     tries = 0
 
