@@ -475,9 +475,22 @@ class Ledger:
         An exception of `work` undoes that unit alone and is raised here; a failed commit is raised
         to every unit that was part of it. After a LedgerFailed every write raises it at once.
         """
+        return await self.write_watched(_no_one, work, *args, **kwargs)
+
+    async def write_watched(
+        self,
+        watch: Callable[[asyncio.Future[Any]], None],
+        work: Callable[Concatenate[Tx, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `write`. `watch` is given what is waited for, and may give it up by an exception: then nobody can say what
+        becomes of the unit."""
         if not self._thread.is_alive():
             raise LedgerError("the ledger is closed")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        watch(done)
         self._queue.put(_Unit.of(work, Call(args, kwargs), done))
         result = await done
         self.on_answer()
@@ -575,6 +588,10 @@ class Ledger:
                 unit.loop.call_soon_threadsafe(_resolve, [unit])
         if tx is not None:
             tx.disconnect()
+
+
+def _no_one(_: asyncio.Future[Any]) -> None:
+    """It is waited for as long as it takes."""
 
 
 def _yield_to_others() -> None:

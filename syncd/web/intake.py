@@ -19,6 +19,7 @@ from syncd.contract.model import Delivery
 from syncd.ledger import arrivals
 from syncd.ledger.arrivals import Kept
 from syncd.ledger.file import LedgerBusy, LedgerError, LedgerFailed
+from syncd.ledger.patience import Patience
 from syncd.ledger.spool import Spool, Spooled, Waiting
 from syncd.ledger.states import DeliveryState
 from syncd.ledger.store import Ledger, Tx
@@ -68,6 +69,7 @@ class SpooledIntake(Intake):
         self.forwarded: Callable[[], None] = lambda: None
         self.looked: Callable[[], None] = lambda: None  # after each look at the spool
         self._spool = spool
+        self._patience = Patience(WITHIN)
         if not ledger.is_open:
             self.down = "the ledger has not been reached yet"
 
@@ -75,9 +77,9 @@ class SpooledIntake(Intake):
         """In the ledger, or in the spool where that is wanted for this provider."""
         why = self.down
         if not why:
+            watch = self._patience.watch
             try:
-                async with self.in_time():
-                    return await super().keep(provider, delivery, thanked=thanked, **how)
+                return await self.ledger.write_watched(watch, arrivals.store, provider, delivery, bounded=True, **how)
             except LedgerError as error:
                 why = str(error)
                 self._fell_silent(why)
