@@ -313,7 +313,7 @@ FILL = f"""
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {MANY})
 INSERT INTO contact (id, connection, object, ext_id, sync, revision, identity, lacks, blocked, pulled_at)
 SELECT i, 'crm', 'contacts', CAST(10000000 + i AS TEXT), 'people', 0,
-    json_object('first_name', 'Ada', 'last_name', 'Stone' || i, 'company', 'Acme' || (i % 1000)),
+    json_object('fn', 'Ada', 'ln', 'Stone' || i, 'co', 'Acme' || (i % 1000)),
     '[]', '{{}}', 1.0 FROM n;
 INSERT INTO contact_words (rowid, words) SELECT id, 'ada stone' || id || ' acme' || (id % 1000) FROM contact;
 INSERT INTO sync VALUES ('people', 'crm', 'contacts', '');
