@@ -1,5 +1,6 @@
 """The decision at its edges: one fact more or less, one second earlier or later. Pure."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -312,8 +313,9 @@ LANDLINE = "+33142685300"
 
 
 def test_a_mobile_number_goes_to_its_own_property_and_what_is_left_comes_along() -> None:
-    for numbers in ((NUMBER, LANDLINE), (LANDLINE, NUMBER)):
-        both = what(policy(PHONES), facts(heard(Outcome.FOUND, *numbers), field=PHONE))
+    numbers = (NUMBER, LANDLINE)
+    for prefer, found in itertools.product(Prefer, (numbers, numbers[::-1])):
+        both = what(policy(replace(PHONES, prefer=prefer)), facts(heard(Outcome.FOUND, *found), field=PHONE))
         assert isinstance(both, Write)
         assert (both.value.text, both.value.field) == (LANDLINE, PHONE)
         assert [(one.text, one.field) for one in both.brings] == [(NUMBER, MOBILE)]
