@@ -49,13 +49,15 @@ class Use(NamedTuple):
 def use(tx: Tx, uses: Sequence[Use]) -> None:
     """All of these calls may be made. Raises Lost, Shut, TooSoon or NotYet where one of them may not."""
     now = max((one.now for one in uses), default=0.0)
-    for owner in {one.permit.owner for one in uses}:
+    for owner in dict.fromkeys(one.permit.owner for one in uses):
         claims.renew(tx, owner, now=now)
-    for claim in {one.permit.claim for one in uses}:
+    for claim in dict.fromkeys(one.permit.claim for one in uses):
         claims.require(tx, claim, [job for one in uses if one.permit.claim == claim for job in one.jobs])
-    for owner, sync, provider, crm in {(one.permit.owner, one.sync, one.provider, one.permit.crm) for one in uses}:
+    for owner, sync, provider, crm in dict.fromkeys(
+        (one.permit.owner, one.sync, one.provider, one.permit.crm) for one in uses
+    ):
         gates.require_open(tx, owner, sync=sync, provider=provider, crm=crm, now=now)
-    first = {(one.sync, one.permit.writing, one.permit.at_first, one.permit.canary) for one in uses}
+    first = dict.fromkeys((one.sync, one.permit.writing, one.permit.at_first, one.permit.canary) for one in uses)
     for sync, writing, at_first, canary in first:
         jobs = [job for one in uses if one.sync == sync for job in one.jobs]
         confirmations.require(tx, sync, writing, jobs, limit=at_first, canary=canary, now=now)

@@ -408,8 +408,8 @@ class _Run:
             return list(ask)
         prices = self.calls.known_prices
         fits: dict[frozenset[Field], frozenset[Field]] = {}
-        for fields in {frozenset(item.jobs) for item in ask}:
-            wanted = {field: prices[field] for field in fields}
+        for fields in dict.fromkeys(frozenset(item.jobs) for item in ask):
+            wanted = {field: prices[field] for field in sorted(fields)}
             fits[fields], over = await self.parts.ledger.read(room.fitting, limits, wanted, now=now)
             if over is not None:
                 await self.calls.note_cap(over)

@@ -68,6 +68,27 @@ def test_one_seed_is_one_history_whatever_the_machine_does() -> None:
     assert digests == {history(3, 3.0).digest[:12]}
 
 
+def test_no_history_depends_on_the_order_of_a_set() -> None:
+    """Of calls with other fields than their neighbours', the first to be looked at was another one in each process."""
+    unfold = (
+        "from tests.simulation.run import history\n"
+        "faults = ('merge', 'merge_before_write', 'bounce', 'reconfigured', 'crm_cut_after', 'crm_late')\n"
+        "print(history(5017, 30.0, focus=faults).digest)"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", unfold],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
 def test_different_seeds_are_different_histories() -> None:
     assert len({history(seed, 1.0).digest for seed in range(1, 4)}) == 3
 
