@@ -38,7 +38,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "seed", "days", "mixture", "said"),
     [
-        ("refresh_without_a_look", 10, 25.0, {"focus": ("edit",)}, "filled or gone"),
+        ("refresh_without_a_look", 11, 25.0, {"focus": ("edit",)}, "filled or gone"),
         ("budget_of_a_refresh_counts_nothing", 11, 17.0, {"only": ("restart",)}, "'refresh': True"),
     ],
 )
@@ -93,7 +93,7 @@ def test_different_seeds_are_different_histories() -> None:
     assert len({history(seed, 1.0).digest for seed in range(1, 4)}) == 3
 
 
-@pytest.mark.parametrize("seed", [4, 7])
+@pytest.mark.parametrize("seed", [7, 11])
 def test_restarts_decide_nothing(seed: int) -> None:
     """I12: whoever starts on the same ledger decides the same: stopping now and then changes no value. (In histories in
     which the operator undoes, suppresses and erases nothing: that is another one's decision, at another moment.)
