@@ -140,8 +140,7 @@ DELETE FROM rate WHERE last < :now - width * :slots
 
 -- name: jobs_move
 -- The same of jobs that have a note, a value and its answer of their own, and so a step of the history (rows of these
--- behind the job's id). A statement
--- for each of them would open all of the table's indexes each time: six times the cost.
+-- behind the job's id). A statement for each of them would open all of the table's indexes each time: six times the cost.
 UPDATE job SET
     state = :target, thinned = 0, reason = coalesce(:reason, ''), note = coalesce(given.value ->> 1, ''),
     round = coalesce(:round, round), provider = coalesce(:provider, provider), due_at = coalesce(:due_at, iif(:target = 'done', 0, due_at)),
